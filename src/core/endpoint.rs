@@ -1,0 +1,130 @@
+//! Where a node listens. libzmq accepts ports beyond 65535 (they wrap) and panics our binding on some
+//! paths, so nothing but a parsed [`Endpoint`] ever reaches it.
+
+use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
+
+/// Longest host name in bytes (RFC 1035).
+const HOST_LEN_MAX: usize = 253;
+
+/// A TCP address: host name or IP address, and port. Shown as `tcp://host:port`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    host: Arc<str>,
+    port: u16,
+}
+
+/// Why a text is no endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EndpointError {
+    /// Not of the form `host:port`.
+    #[error("'{0}' is not of the form host:port")]
+    Form(String),
+    /// The port is no number from 1 to 65535.
+    #[error("the port '{0}' is not a number from 1 to 65535")]
+    Port(String),
+    /// The host is neither an IP address nor a host name.
+    #[error("'{0}' is neither an IP address nor a host name")]
+    Host(String),
+}
+
+impl Endpoint {
+    /// An endpoint on an IP address. Port 0 is not an endpoint that anybody can dial: the caller uses it
+    /// only to let the system choose one.
+    pub fn from_ip(ip: IpAddr, port: u16) -> Self {
+        Self { host: ip.to_string().into(), port }
+    }
+
+    /// Host name or IP address, an IPv6 address without its brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// TCP port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The same host with another port.
+    pub fn with_port(&self, port: u16) -> Self {
+        Self { host: Arc::clone(&self.host), port }
+    }
+
+    /// Whether the host is the address that stands for "all interfaces", which nobody can dial.
+    pub fn is_unspecified(&self) -> bool {
+        self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified())
+    }
+
+    /// Whether the host needs IPv6 sockets: an IPv6 address.
+    pub fn is_ipv6(&self) -> bool {
+        self.host.contains(':')
+    }
+
+    /// `host:port`, an IPv6 host in brackets.
+    pub fn authority(&self) -> String {
+        if self.is_ipv6() { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    /// Parses `host:port`, `[v6]:port`, each with or without `tcp://`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let authority = text.strip_prefix("tcp://").unwrap_or(text);
+        let (host, port) = authority.rsplit_once(':').ok_or_else(|| EndpointError::Form(text.into()))?;
+        let number: u16 = port.parse().map_err(|_| EndpointError::Port(port.into()))?;
+        if number == 0 || port.starts_with('+') {
+            return Err(EndpointError::Port(port.into()));
+        }
+        Ok(Self { host: parse_host(host)?.into(), port: number })
+    }
+}
+
+fn parse_host(text: &str) -> Result<String, EndpointError> {
+    let refused = || EndpointError::Host(text.into());
+    if let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        let ip: std::net::Ipv6Addr = inner.parse().map_err(|_| refused())?;
+        return Ok(ip.to_string());
+    }
+    let is_name = !text.is_empty()
+        && text.len() <= HOST_LEN_MAX
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+    if is_name { Ok(text.to_ascii_lowercase()) } else { Err(refused()) }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tcp://{}", self.authority())
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_parse_and_print() {
+        for (text, printed) in [
+            ("127.0.0.1:7001", "tcp://127.0.0.1:7001"),
+            ("tcp://Example.org:80", "tcp://example.org:80"),
+            ("[::1]:7001", "tcp://[::1]:7001"),
+        ] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), printed);
+        }
+    }
+
+    #[test]
+    fn what_libzmq_would_swallow_is_refused() {
+        for text in
+            ["127.0.0.1", "127.0.0.1:0", "h:99999", "h:+7", ":7", "a b:7", "ipc:///etc/passwd", "[::1:7", "h\0:7"]
+        {
+            assert!(text.parse::<Endpoint>().is_err(), "{text:?} was accepted");
+        }
+    }
+}

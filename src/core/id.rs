@@ -1,0 +1,126 @@
+//! Who is who: node names, incarnations, message ids. Spec: `docs/spec/gossip-bus.md`, *Identifiers*.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+/// Longest node name in bytes.
+pub const NODE_ID_LEN_MAX: usize = 64;
+
+/// A node's name: 1 to 64 bytes of UTF-8, no control characters, no white space, no `/`.
+///
+/// Cheap to clone: copies share one allocation.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(Arc<str>);
+
+/// Why a text is no node name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NodeIdError {
+    /// Empty, or longer than [`NODE_ID_LEN_MAX`] bytes.
+    #[error("a node name has 1 to {NODE_ID_LEN_MAX} bytes, this one has {len}")]
+    Length {
+        /// How many bytes the text has.
+        len: usize,
+    },
+    /// Holds a character that a name must not hold.
+    #[error("a node name must not contain {character:?}")]
+    Character {
+        /// The first such character.
+        character: char,
+    },
+}
+
+impl NodeId {
+    /// Parses a name; see the type for what it may hold.
+    pub fn new(text: &str) -> Result<Self, NodeIdError> {
+        if text.is_empty() || text.len() > NODE_ID_LEN_MAX {
+            return Err(NodeIdError::Length { len: text.len() });
+        }
+        match text.chars().find(|&c| c.is_control() || c.is_whitespace() || c == '/') {
+            Some(character) => Err(NodeIdError::Character { character }),
+            None => Ok(Self(text.into())),
+        }
+    }
+
+    /// The name of the `number`th node of a network: its decimal number.
+    pub fn numbered(number: u32) -> Self {
+        Self(number.to_string().into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Sorts numbers by value and before words, so that node 10 comes after node 9.
+    pub fn natural_key(&self) -> (u64, &str) {
+        (self.0.parse().unwrap_or(u64::MAX), &self.0)
+    }
+}
+
+impl FromStr for NodeId {
+    type Err = NodeIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}
+
+/// Which life of a node: raised at every start and never used twice by one name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Incarnation(pub u64);
+
+/// Origin node, its incarnation, and a sequence number from 1: unique without a clock, and two equal
+/// texts stay two messages.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId {
+    /// The node that the message was submitted to.
+    pub origin: NodeId,
+    /// That node's life.
+    pub incarnation: Incarnation,
+    /// 1 for the first message of this life, then without a gap.
+    pub sequence: u64,
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.origin, self.incarnation.0, self.sequence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_bounds() {
+        assert_eq!(NodeId::new(""), Err(NodeIdError::Length { len: 0 }));
+        assert_eq!(NodeId::new(&"x".repeat(65)), Err(NodeIdError::Length { len: 65 }));
+        assert_eq!(NodeId::new("a b"), Err(NodeIdError::Character { character: ' ' }));
+        assert_eq!(NodeId::new("a/b"), Err(NodeIdError::Character { character: '/' }));
+        assert!(NodeId::new("köln-3").is_ok());
+    }
+
+    #[test]
+    fn numbers_sort_by_value() {
+        let mut names: Vec<_> = ["b", "10", "9"].map(|text| NodeId::new(text).unwrap()).into();
+        names.sort_by(|a, b| a.natural_key().cmp(&b.natural_key()));
+        assert_eq!(names.iter().map(NodeId::as_str).collect::<Vec<_>>(), ["9", "10", "b"]);
+    }
+
+    #[test]
+    fn an_id_reads_origin_incarnation_sequence() {
+        let id = MessageId { origin: NodeId::numbered(4), incarnation: Incarnation(17), sequence: 3 };
+        assert_eq!(id.to_string(), "4-17-3");
+    }
+}

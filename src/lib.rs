@@ -1,0 +1,5 @@
+//! A brokerless message bus over ZeroMQ.
+//!
+//! The house has floors, and imports go only downward; `docs/design/house.md` draws it.
+
+pub mod core;
