@@ -98,6 +98,72 @@ impl fmt::Display for MessageId {
     }
 }
 
+/// Name of a network: 1 to 64 of `A-Z a-z 0-9 . _ -`, the first a letter or digit, so that it can name a folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NetworkName(Arc<str>);
+
+/// A text that names no network.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no network name: use 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")]
+pub struct NetworkNameError(String);
+
+impl NetworkName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for NetworkName {
+    type Err = NetworkNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_name = text.len() <= NODE_ID_LEN_MAX
+            && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        if is_name { Ok(Self(text.into())) } else { Err(NetworkNameError(text.into())) }
+    }
+}
+
+impl fmt::Display for NetworkName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Tells one start of a network from the next, so that a straggler of an earlier one stays outside: up to 64
+/// letters, digits, `.`, `_` or `-`. Empty means "whichever": such a node takes the instance of the first peer
+/// that welcomes it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Instance(Arc<str>);
+
+/// A text that is no instance.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no network instance: use up to 64 letters, digits, '.', '_' or '-'")]
+pub struct InstanceError(String);
+
+impl Instance {
+    /// The instance as text, maybe empty.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a node of `self` may talk to one of `other`: both the same, or one of them without.
+    pub fn admits(&self, other: &Self) -> bool {
+        self.0.is_empty() || other.0.is_empty() || self == other
+    }
+}
+
+impl FromStr for Instance {
+    type Err = InstanceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_instance =
+            text.len() <= NODE_ID_LEN_MAX && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        if is_instance { Ok(Self(text.into())) } else { Err(InstanceError(text.into())) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +175,20 @@ mod tests {
         assert_eq!(NodeId::new("a b"), Err(NodeIdError::Character { character: ' ' }));
         assert_eq!(NodeId::new("a/b"), Err(NodeIdError::Character { character: '/' }));
         assert!(NodeId::new("köln-3").is_ok());
+    }
+
+    #[test]
+    fn network_names_are_folder_names() {
+        for bad in ["", ".", "..", "-x", "a/b", "a b", "ü", &"n".repeat(65)] {
+            assert!(bad.parse::<NetworkName>().is_err(), "{bad:?} was accepted");
+        }
+        assert!("my-net_2.0".parse::<NetworkName>().is_ok());
+    }
+
+    #[test]
+    fn an_empty_instance_admits_any() {
+        let [none, a, b] = ["", "a", "b"].map(|text| text.parse::<Instance>().unwrap());
+        assert!(none.admits(&a) && a.admits(&none) && a.admits(&a) && !a.admits(&b));
     }
 
     #[test]

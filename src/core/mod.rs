@@ -2,6 +2,17 @@
 //!
 //! [`node::Node`] is the state machine; every other file is one noun that it is wired from.
 
+pub mod config;
 pub mod endpoint;
+pub mod event;
 pub mod id;
+pub mod inbox;
+pub mod message;
+pub mod node;
+pub mod peers;
+pub mod receipts;
+pub mod relay;
+pub mod request;
+pub mod seen;
+pub mod stats;
 pub mod time;

@@ -1,0 +1,218 @@
+//! All that can happen to a node, and all it can ask for: the two sides of [`Node`](super::node::Node).
+
+use super::{
+    endpoint::Endpoint,
+    id::{Incarnation, Instance, MessageId, NetworkName, NodeId},
+    message::Message,
+    request::{Reply, Request, RequestId},
+    stats::{Counter, Refusal},
+    time::Wall,
+};
+use std::time::Duration;
+
+/// One outgoing connection, numbered by the node that opens it and never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u32);
+
+/// Where a reply goes: bytes that only the transport understands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReturnAddress(pub Box<[u8]>);
+
+/// Place of a record in the node's log, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct LogSeq(pub u64);
+
+/// Who a node says it is, in HELLO and WELCOME.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Introduction {
+    /// Its name.
+    pub node: NodeId,
+    /// Where it can be dialled.
+    pub endpoint: Endpoint,
+    /// Its network.
+    pub network: NetworkName,
+    /// Which start of it.
+    pub instance: Instance,
+    /// Its life.
+    pub incarnation: Incarnation,
+    /// What it can do beyond what every node must; unknown words are ignored.
+    pub capabilities: Vec<String>,
+}
+
+/// What a node says over a link that it opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// Who I am.
+    Hello(Introduction),
+    /// A copy of a message.
+    Message(Message),
+    /// Forget me.
+    Leave,
+    /// Are you there?
+    Ping(u64),
+}
+
+/// What comes back over the same connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// To HELLO: who I am; you are a peer now.
+    Welcome(Introduction),
+    /// To LEAVE: forgotten.
+    Farewell,
+    /// To PING, with its token.
+    Pong(u64),
+    /// Not accepted.
+    Refuse {
+        /// Why, for programs: a name of [`Refusal`], or one that this node does not know.
+        code: String,
+        /// Why, for people.
+        text: String,
+    },
+}
+
+/// Who sent something that was refused before the core could see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sender {
+    /// Something that waits for a reply.
+    Client(ReturnAddress, RequestId),
+    /// A connection whose routing id is a node name.
+    Node(NodeId),
+    /// The far end of a link of ours.
+    Link(LinkId),
+    /// Nobody that could be answered.
+    Unknown,
+}
+
+/// All that can happen to a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Another node says something over its link to us.
+    Arrived {
+        /// The routing id of that link, which is the node's name once it has said HELLO.
+        from: NodeId,
+        /// What it says.
+        frame: Frame,
+    },
+    /// Something comes back over a link of ours.
+    Answered {
+        /// The link.
+        link: LinkId,
+        /// What comes back.
+        answer: Answer,
+    },
+    /// A client asks for something.
+    Requested {
+        /// Where the reply goes.
+        client: ReturnAddress,
+        /// What it calls its request.
+        id: RequestId,
+        /// What it wants.
+        request: Request,
+    },
+    /// Frames that make no sense, or too much of it.
+    Undecodable {
+        /// Who sent them.
+        sender: Sender,
+        /// What is wrong with them.
+        refusal: Refusal,
+        /// The same for people: one line.
+        text: String,
+    },
+    /// A link can take frames again, or for the first time.
+    Writable(LinkId),
+    /// A frame could not be handed to a link: [`Counter::QueueFull`] or [`Counter::NotConnected`].
+    Unsent {
+        /// The link.
+        link: LinkId,
+        /// Why.
+        why: Counter,
+    },
+    /// A reply could not be handed to its client.
+    Unreplied,
+    /// The queues of this node's links are filling up, or have room again.
+    Pressure(bool),
+    /// All records up to this one are as safe as the log makes them.
+    Synced(LogSeq),
+    /// [`Node::deadline`](super::node::Node::deadline) has passed.
+    Tick,
+}
+
+/// What must be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// A message was received for the first time.
+    Received {
+        /// The message as it arrived.
+        message: Message,
+        /// When.
+        at: Wall,
+    },
+    /// Messages were read.
+    Marked {
+        /// First inbox position.
+        first: u64,
+        /// Last inbox position.
+        last: u64,
+    },
+}
+
+/// Something that an operator may want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A link is up.
+    LinkUp {
+        /// To whom.
+        node: NodeId,
+        /// Where.
+        endpoint: Endpoint,
+    },
+    /// A peer left and is forgotten.
+    PeerLeft(NodeId),
+    /// A node was refused.
+    Refused {
+        /// Which.
+        node: NodeId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// We were refused.
+    RefusedBy {
+        /// Where.
+        endpoint: Endpoint,
+        /// Why, for programs.
+        code: String,
+        /// Why, for people.
+        text: String,
+    },
+    /// The inbox is full and begins to drop the oldest messages; told once.
+    InboxFull {
+        /// The oldest message still kept.
+        oldest: MessageId,
+    },
+    /// Leaving: the neighbours are told.
+    Leaving,
+}
+
+/// All a node can ask for, to be done in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Keep this record.
+    Append(LogSeq, Record),
+    /// Open a link.
+    Connect(LinkId, Endpoint),
+    /// Close a link when what was sent over it is gone.
+    Disconnect(LinkId),
+    /// Send one frame over some links.
+    Send(Vec<LinkId>, Frame),
+    /// Answer a node over the link it opened.
+    Answer(NodeId, Answer),
+    /// Reply to a client.
+    Reply(ReturnAddress, RequestId, Reply),
+    /// Tell whoever watches.
+    Notify(Event),
+    /// Stop, giving what was sent `linger` to leave.
+    Exit {
+        /// How long.
+        linger: Duration,
+    },
+}

@@ -1,0 +1,299 @@
+//! What a node has received: the messages in the order of their arrival, by which paths their copies came, and
+//! whether somebody has read them. Bounded by messages and by bytes; the oldest go first.
+
+use super::{
+    event::LinkId,
+    id::{MessageId, NodeId},
+    message::{Hop, Message, Path, Payload, Relays},
+    relay::Shares,
+    request::{Cursor, Fetch, Fetched, Page, Status},
+    time::Wall,
+};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What a page counts for a message beside its payload and paths: the fields of its entry, encoded, at most.
+const ENTRY_LEN: usize = 192;
+
+/// What became of a traced copy.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Copy {
+    /// Noted; it goes on over these links.
+    Noted(Vec<LinkId>),
+    /// Its sender has sent as many as the relay rule accepts.
+    Surplus,
+    /// Its message is not kept any more, or was not traced.
+    Unknown,
+}
+
+/// How many messages left the inbox to keep its bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Evicted {
+    /// All of them.
+    pub messages: u64,
+    /// Those that nobody had read.
+    pub unread: u64,
+}
+
+/// The messages that a node keeps.
+#[derive(Debug)]
+pub struct Inbox {
+    entries: VecDeque<Entry>,
+    /// Position of the first entry; positions count from 1 and are never used twice.
+    first: u64,
+    /// Positions of the traced messages, whose further copies must be found again.
+    traced: BTreeMap<MessageId, u64>,
+    bytes: usize,
+    unread: u64,
+    messages_max: usize,
+    bytes_max: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: MessageId,
+    published_at: Wall,
+    received_at: Wall,
+    payload: Payload,
+    read: bool,
+    traced: Option<Box<Traced>>,
+}
+
+#[derive(Debug)]
+struct Traced {
+    relays: Relays,
+    shares: Shares,
+    paths: Vec<Path>,
+}
+
+impl Entry {
+    /// Bytes of memory: what this entry alone holds, without the allocator's share.
+    fn cost(&self) -> usize {
+        let traced = self.traced.as_ref().map_or(0, |traced| {
+            size_of::<Traced>()
+                + traced.shares.len() * Shares::COST
+                + traced.paths.iter().map(|path| path_cost(path)).sum::<usize>()
+        });
+        size_of::<Self>() + self.payload.len() + traced
+    }
+
+    fn matches(&self, status: Status) -> bool {
+        match status {
+            Status::All => true,
+            Status::Unread => !self.read,
+            Status::Read => self.read,
+        }
+    }
+}
+
+fn path_cost(path: &[Hop]) -> usize {
+    size_of::<Path>() + size_of_val(path)
+}
+
+impl Inbox {
+    /// An empty inbox with its bounds.
+    pub fn new(messages_max: usize, bytes_max: usize) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            first: 1,
+            traced: BTreeMap::new(),
+            bytes: 0,
+            unread: 0,
+            messages_max,
+            bytes_max,
+        }
+    }
+
+    /// Files a message that was never seen before. `arrival` is its path to this node, if it is traced.
+    pub fn file(&mut self, message: &Message, arrival: Option<Path>, received_at: Wall) -> Evicted {
+        let traced = message.trace.as_ref().map(|trace| {
+            self.traced.insert(message.id.clone(), self.next_position());
+            let paths = arrival.into_iter().collect();
+            Box::new(Traced { relays: trace.relays, shares: Shares::default(), paths })
+        });
+        let entry = Entry {
+            id: message.id.clone(),
+            published_at: message.published_at,
+            received_at,
+            payload: message.payload.clone(),
+            read: false,
+            traced,
+        };
+        self.bytes += entry.cost();
+        self.unread += 1;
+        self.entries.push_back(entry);
+        self.evict()
+    }
+
+    /// Applies the relay rule to a copy of a traced message from `from` (`None`: it was submitted here) and gives
+    /// the links that it goes on by.
+    pub fn spread<'a>(
+        &mut self,
+        id: &MessageId,
+        from: Option<&NodeId>,
+        neighbours: impl Iterator<Item = (&'a NodeId, LinkId)>,
+    ) -> Copy {
+        let Some(traced) = self.traced_mut(id) else { return Copy::Unknown };
+        let before = traced.shares.len();
+        if from.is_some_and(|from| !traced.shares.accept(from, traced.relays)) {
+            return Copy::Surplus;
+        }
+        let links = traced.shares.spread(neighbours, from, traced.relays);
+        let added = traced.shares.len() - before;
+        self.bytes += added * Shares::COST;
+        Copy::Noted(links)
+    }
+
+    /// Notes the path of one more copy of a traced message.
+    pub fn note_path(&mut self, id: &MessageId, arrival: Path) -> Evicted {
+        let cost = path_cost(&arrival);
+        if let Some(traced) = self.traced_mut(id) {
+            traced.paths.push(arrival);
+            self.bytes += cost;
+        }
+        self.evict()
+    }
+
+    /// Marks the messages at `first..=last` as read and says how many were unread.
+    pub fn mark(&mut self, first: u64, last: u64) -> u64 {
+        let mut marked = 0;
+        for position in self.clamp(first, last) {
+            let entry = &mut self.entries[(position - self.first) as usize];
+            marked += u64::from(!entry.read);
+            entry.read = true;
+        }
+        self.unread -= marked;
+        marked
+    }
+
+    /// One page of at most `len_max` bytes (encoded), or of one message that is larger. Marks nothing.
+    pub fn fetch(&self, fetch: &Fetch, len_max: usize) -> Page {
+        let through = fetch.through.unwrap_or(u64::MAX).min(self.next_position() - 1);
+        let mut page = Page { messages: Vec::new(), next: None, through };
+        let mut room = len_max;
+        for position in self.clamp(fetch.from.position, through) {
+            let entry = &self.entries[(position - self.first) as usize];
+            let skip = if position == fetch.from.position { fetch.from.paths } else { 0 };
+            if !entry.matches(fetch.status) && skip == 0 {
+                continue;
+            }
+            let here = Cursor { position, paths: skip };
+            if page.messages.len() as u64 >= fetch.limit {
+                page.next = Some(here);
+                break;
+            }
+            let (fetched, cost, rest) = fetched(entry, here, room, page.messages.is_empty());
+            let Some(fetched) = fetched else {
+                page.next = Some(here);
+                break;
+            };
+            page.messages.push(fetched);
+            page.next = rest;
+            if rest.is_some() {
+                break;
+            }
+            room = room.saturating_sub(cost);
+        }
+        page
+    }
+
+    /// Messages kept.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Bytes kept: payloads, paths and the records around them.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Of the messages kept, those unread.
+    pub fn unread(&self) -> u64 {
+        self.unread
+    }
+
+    /// The oldest message kept.
+    pub fn oldest(&self) -> Option<&MessageId> {
+        self.entries.front().map(|entry| &entry.id)
+    }
+
+    fn next_position(&self) -> u64 {
+        self.first + self.entries.len() as u64
+    }
+
+    fn clamp(&self, first: u64, last: u64) -> std::ops::Range<u64> {
+        let end = last.saturating_add(1).min(self.next_position());
+        first.max(self.first).min(end)..end
+    }
+
+    fn traced_mut(&mut self, id: &MessageId) -> Option<&mut Traced> {
+        let position = *self.traced.get(id)?;
+        self.entries[(position - self.first) as usize].traced.as_deref_mut()
+    }
+
+    fn evict(&mut self) -> Evicted {
+        let mut evicted = Evicted::default();
+        while self.entries.len() > self.messages_max || self.bytes > self.bytes_max {
+            let Some(entry) = self.entries.pop_front() else { break };
+            self.first += 1;
+            self.bytes -= entry.cost();
+            if entry.traced.is_some() {
+                self.traced.remove(&entry.id);
+            }
+            evicted.messages += 1;
+            evicted.unread += u64::from(!entry.read);
+        }
+        self.unread -= evicted.unread;
+        evicted
+    }
+}
+
+/// The part of `entry` that fits into `room`, what it takes, and where the rest begins. Nothing fits: `None`,
+/// unless the page is empty; then the payload and at least one path go, so that each page gets further.
+fn fetched(entry: &Entry, from: Cursor, room: usize, is_first: bool) -> (Option<Fetched>, usize, Option<Cursor>) {
+    let continued = from.paths > 0;
+    let payload = if continued { Payload::from(&[][..]) } else { entry.payload.clone() };
+    let mut cost = ENTRY_LEN + entry.id.origin.as_str().len() + payload.len();
+    if cost > room && !is_first {
+        return (None, 0, None);
+    }
+    let all = entry.traced.as_ref().map_or(&[][..], |traced| &traced.paths);
+    let mut paths = Vec::new();
+    let mut rest = None;
+    for (index, path) in all.iter().enumerate().skip(usize::try_from(from.paths).unwrap_or(usize::MAX)) {
+        let path_len = encoded_len(path);
+        if cost + path_len > room && !(is_first && paths.is_empty()) {
+            rest = Some(Cursor { position: from.position, paths: index as u64 });
+            break;
+        }
+        cost += path_len;
+        paths.push(path.clone());
+    }
+    if paths.is_empty() && rest.is_some() {
+        return (None, 0, None);
+    }
+    let fetched = Fetched {
+        position: from.position,
+        id: entry.id.clone(),
+        published_at: entry.published_at,
+        received_at: entry.received_at,
+        unread: !entry.read,
+        continued,
+        paths,
+        payload,
+    };
+    (Some(fetched), cost, rest)
+}
+
+/// Most bytes that a path takes in a reply.
+fn encoded_len(path: &[Hop]) -> usize {
+    5 + path.iter().map(|hop| hop.node.as_str().len() + 12).sum::<usize>()
+}
+
+#[cfg(test)]
+#[path = "inbox/tests.rs"]
+mod tests;

@@ -1,0 +1,115 @@
+//! A message on its way: the header that each hop rewrites, and the payload that no hop touches.
+//! Spec: `docs/spec/gossip-bus.md`, *MESSAGE*.
+
+use super::{
+    id::{MessageId, NodeId},
+    time::Wall,
+};
+use std::{fmt, ops::Deref, sync::Arc};
+
+/// Payload bytes behind a reference count: written once where the message enters, then only handed on.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Payload(Arc<[u8]>);
+
+impl From<&[u8]> for Payload {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl From<Payload> for Arc<[u8]> {
+    fn from(payload: Payload) -> Self {
+        payload.0
+    }
+}
+
+impl Deref for Payload {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Payload({} bytes)", self.0.len())
+    }
+}
+
+/// How many copies of a traced message a node passes to each neighbour: 1 to 16.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Relays(u8);
+
+/// A number that is no relay count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("relays must be 1 to {max}, not {found}", max = Relays::MAX.get())]
+pub struct RelaysError {
+    /// The number that was given.
+    pub found: u64,
+}
+
+impl Relays {
+    /// One copy to each neighbour: what a network does unless told otherwise.
+    pub const ONE: Self = Self(1);
+    /// The most copies that may be asked for.
+    pub const MAX: Self = Self(16);
+
+    /// The count as a number.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl TryFrom<u64> for Relays {
+    type Error = RelaysError;
+
+    fn try_from(found: u64) -> Result<Self, RelaysError> {
+        match u8::try_from(found) {
+            Ok(count @ 1..=16) => Ok(Self(count)),
+            _ => Err(RelaysError { found }),
+        }
+    }
+}
+
+/// One step of a path: a node, and when the copy got there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// The node passed.
+    pub node: NodeId,
+    /// Microseconds from the submission (the origin's wall clock) to the arrival (this node's wall
+    /// clock). Clocks that differ shift it; one that is behind shows 0.
+    pub micros: u64,
+}
+
+/// The nodes that a copy passed, origin first.
+pub type Path = Arc<[Hop]>;
+
+/// What a traced message carries beside its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// How often each node passes it to each neighbour.
+    pub relays: Relays,
+    /// From the origin to the node that sent this copy.
+    pub path: Path,
+}
+
+/// A message as it crosses one link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Who sent what: the same at every node.
+    pub id: MessageId,
+    /// The origin's wall clock at the submission.
+    pub published_at: Wall,
+    /// Links crossed so far, the one it arrives by included; 0 at the origin.
+    pub hops: u32,
+    /// Present if paths are recorded.
+    pub trace: Option<Trace>,
+    /// The bytes that were submitted.
+    pub payload: Payload,
+}
+
+/// `path` and one step more.
+pub fn extend_path(path: &[Hop], hop: Hop) -> Path {
+    path.iter().cloned().chain(std::iter::once(hop)).collect()
+}

@@ -1,0 +1,455 @@
+//! One gossip node as a deterministic state machine: equal inputs at equal times give equal outputs. It wires the
+//! nouns of this room together; sockets, clocks and disks belong to whoever drives it.
+
+use super::{
+    config::Config,
+    endpoint::Endpoint,
+    event::{Answer, Event, Frame, Input, LinkId, LogSeq, Output, Record, ReturnAddress, Sender},
+    id::{Incarnation, MessageId, NodeId},
+    inbox::{Copy, Evicted, Inbox},
+    message::{Hop, Message, Path, Payload, Relays, Trace, extend_path},
+    peers::{self, Peers},
+    receipts::Receipts,
+    relay,
+    request::{Fetch, Level, NodeStatus, Reply, Request, RequestId, Status},
+    seen::{Seen, Sighting},
+    stats::{Counter, Refusal, Stats},
+    time::{Mono, Now},
+};
+use std::{collections::VecDeque, time::Duration};
+
+/// How long an exiting node lets its last frames leave.
+const EXIT_LINGER: Duration = Duration::from_millis(500);
+
+/// A gossip node.
+///
+/// Call [`handle`](Self::handle) for each input and drain [`poll_output`](Self::poll_output) after it; call
+/// `handle` with [`Input::Tick`] when [`deadline`](Self::deadline) has passed.
+#[derive(Debug)]
+pub struct Node {
+    config: Config,
+    incarnation: Incarnation,
+    version: &'static str,
+    started: Mono,
+    peers: Peers,
+    seen: Seen,
+    inbox: Inbox,
+    stats: Stats,
+    receipts: Receipts,
+    next_sequence: u64,
+    appended: LogSeq,
+    /// Replies that wait until the log is as safe as they say.
+    unsynced: VecDeque<(LogSeq, ReturnAddress, RequestId, Reply)>,
+    /// Clients that wait until all links are up, and how long.
+    waiting: Vec<(Mono, ReturnAddress, RequestId)>,
+    leaving: Option<LeaveState>,
+    pressed: bool,
+    outbox: VecDeque<Output>,
+}
+
+#[derive(Debug)]
+struct LeaveState {
+    client: ReturnAddress,
+    id: RequestId,
+    deadline: Mono,
+    farewells_due: usize,
+}
+
+impl Node {
+    /// A node at the beginning of the life `incarnation`, which must be stored for good and never have been
+    /// used by this name. `version` is what it says of the program in its status.
+    pub fn new(config: Config, incarnation: Incarnation, version: &'static str, now: Now) -> Self {
+        let limits = &config.limits;
+        Self {
+            peers: Peers::new(&config, incarnation),
+            seen: Seen::new(limits.streams_max, limits.intervals_max),
+            inbox: Inbox::new(limits.retained_messages_max, limits.retained_bytes_max),
+            stats: Stats::new(limits.peers_max),
+            receipts: Receipts::new(limits.receipts_max),
+            config,
+            incarnation,
+            version,
+            started: now.mono,
+            next_sequence: 1,
+            appended: LogSeq::default(),
+            unsynced: VecDeque::new(),
+            waiting: Vec::new(),
+            leaving: None,
+            pressed: false,
+            outbox: VecDeque::new(),
+        }
+    }
+
+    /// Applies one input; then drain [`poll_output`](Self::poll_output) to `None`.
+    /// Never blocks and never fails: stale or hostile input becomes a counter in [`Stats`] and, where somebody
+    /// waits for it, a refusal.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        debug_assert!(self.outbox.is_empty(), "outputs of the last turn were not drained");
+        match input {
+            Input::Arrived { from, frame } => self.on_frame(now, from, frame),
+            Input::Answered { link, answer } => self.on_answer(now, link, answer),
+            Input::Requested { client, id, request } => self.on_request(now, client, id, request),
+            Input::Undecodable { sender, refusal, text } => self.on_undecodable(sender, refusal, text),
+            Input::Writable(link) => self.peers.on_writable(now.mono, link, &mut self.outbox),
+            Input::Unsent { link, why } => peers::count_unsent(&self.peers, link, why, &mut self.stats),
+            Input::Unreplied => self.stats.count(Counter::RepliesDropped, None),
+            Input::Pressure(pressed) => self.pressed = pressed,
+            Input::Synced(upto) => self.on_synced(upto),
+            Input::Tick => self.on_tick(now),
+        }
+        self.answer_waiting();
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outbox.pop_front()
+    }
+
+    /// When the node wants a [`Input::Tick`], if nothing else happens before.
+    pub fn deadline(&self) -> Option<Mono> {
+        let waiting = self.waiting.iter().map(|&(deadline, ..)| deadline).min();
+        let leaving = self.leaving.as_ref().map(|leave| leave.deadline);
+        [self.peers.deadline(), waiting, leaving].into_iter().flatten().min()
+    }
+
+    /// What it counted.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    fn on_frame(&mut self, now: Now, from: NodeId, frame: Frame) {
+        match frame {
+            Frame::Hello(hello) => {
+                self.peers.on_hello(now.mono, &from, hello, &mut self.stats, &mut self.outbox);
+            }
+            _ if !self.peers.is_introduced(&from) => {
+                self.refuse_node(&from, Refusal::NotIntroduced, "say HELLO first".into());
+            }
+            Frame::Message(message) => self.on_message(now, &from, message),
+            Frame::Leave => self.peers.on_leave(&from, &mut self.outbox),
+            Frame::Ping(token) => self.outbox.push_back(Output::Answer(from, Answer::Pong(token))),
+        }
+    }
+
+    fn on_answer(&mut self, now: Now, link: LinkId, answer: Answer) {
+        match answer {
+            Answer::Welcome(welcome) => {
+                self.peers.on_welcome(now.mono, link, welcome, &mut self.stats, &mut self.outbox);
+            }
+            Answer::Pong(token) => self.peers.on_pong(now.mono, link, token),
+            Answer::Farewell => self.on_farewell(),
+            Answer::Refuse { code, text } => {
+                self.stats.count(Counter::RefusedByPeer, self.peers.name_of(link));
+                if self.leaving.is_some() {
+                    return self.on_farewell();
+                }
+                self.peers.on_refuse(now.mono, link, code, text, &mut self.outbox);
+            }
+        }
+    }
+
+    fn on_message(&mut self, now: Now, from: &NodeId, message: Message) {
+        if let Err((refusal, text)) = self.check(from, &message) {
+            return self.refuse_node(from, refusal, text);
+        }
+        match self.seen.insert(&message.id) {
+            Sighting::First => self.deliver(now, Some(from), message),
+            Sighting::Again => self.on_copy(now, from, message),
+            Sighting::Full => {
+                let text = format!("no room to remember {}", message.id);
+                self.refuse_node(from, Refusal::OriginsFull, text);
+            }
+        }
+    }
+
+    /// Files and passes on a message that is new here: from a peer, or (`None`) submitted to this node.
+    fn deliver(&mut self, now: Now, from: Option<&NodeId>, message: Message) {
+        self.stats.count(Counter::Delivered, from);
+        let record = Record::Received { message: message.clone(), at: now.wall };
+        self.append(record);
+        let arrival = message.trace.as_ref().map(|trace| self.arrival(now, &message, trace));
+        let evicted = self.inbox.file(&message, arrival.clone(), now.wall);
+        self.count_evicted(evicted);
+        let Some(path) = arrival else {
+            let links = relay::flood(self.peers.neighbours(), from).collect();
+            return self.pass_on(links, message, None);
+        };
+        match self.inbox.spread(&message.id, from, self.peers.neighbours()) {
+            Copy::Noted(links) => self.pass_on(links, message, Some(path)),
+            Copy::Surplus | Copy::Unknown => self.stats.count(Counter::Late, from),
+        }
+    }
+
+    /// Notes one more copy of a message and, if it is traced, passes it on by the relay rule.
+    fn on_copy(&mut self, now: Now, from: &NodeId, message: Message) {
+        let Some(trace) = &message.trace else { return self.stats.count(Counter::Duplicates, Some(from)) };
+        let path = self.arrival(now, &message, trace);
+        match self.inbox.spread(&message.id, Some(from), self.peers.neighbours()) {
+            Copy::Noted(links) => {
+                self.stats.count(Counter::Duplicates, Some(from));
+                let evicted = self.inbox.note_path(&message.id, path.clone());
+                self.count_evicted(evicted);
+                self.pass_on(links, message, Some(path));
+            }
+            Copy::Surplus => self.stats.count(Counter::Surplus, Some(from)),
+            Copy::Unknown => self.stats.count(Counter::Late, Some(from)),
+        }
+    }
+
+    /// Sends a message over `links`, with the path of its arrival here if it is traced.
+    fn pass_on(&mut self, links: Vec<LinkId>, message: Message, path: Option<Path>) {
+        if path.as_ref().is_some_and(|path| path.len() > self.config.limits.path_len_max) {
+            return self.stats.count(Counter::PathLimit, None);
+        }
+        if links.is_empty() {
+            return;
+        }
+        for &link in &links {
+            self.stats.count(Counter::Sent, self.peers.name_of(link));
+        }
+        let trace = message.trace.zip(path).map(|(trace, path)| Trace { path, ..trace });
+        let message = Message { hops: message.hops.saturating_add(1), trace, ..message };
+        self.outbox.push_back(Output::Send(links, Frame::Message(message)));
+    }
+
+    /// The path by which a copy came, this node included.
+    fn arrival(&self, now: Now, message: &Message, trace: &Trace) -> Path {
+        let micros = now.wall.micros_since(message.published_at);
+        extend_path(&trace.path, Hop { node: self.config.node.clone(), micros })
+    }
+
+    /// Whether a message of an introduced peer may be taken in.
+    fn check(&self, from: &NodeId, message: &Message) -> Result<(), (Refusal, String)> {
+        let (len, max) = (message.payload.len(), self.config.limits.payload_len_max);
+        if len > max {
+            return Err((Refusal::TooLarge, format!("payload of {len} bytes is over the limit of {max}")));
+        }
+        if message.id.sequence == 0 {
+            return Err((Refusal::BadRequest, "sequence numbers begin at 1".into()));
+        }
+        let Some(trace) = &message.trace else { return Ok(()) };
+        let ends = trace.path.first().zip(trace.path.last()).map(|(first, last)| (&first.node, &last.node));
+        if ends != Some((&message.id.origin, from)) {
+            return Err((Refusal::BadRequest, format!("the path must lead from {} to {from}", message.id.origin)));
+        }
+        Ok(())
+    }
+
+    fn on_request(&mut self, now: Now, client: ReturnAddress, id: RequestId, request: Request) {
+        self.stats.count(Counter::Requests, None);
+        let reply = match request {
+            Request::Publish { trace, payload } => return self.publish(now, client, id, trace, payload),
+            Request::Ready => return self.wait_for_links(now, client, id),
+            Request::Remove => return self.leave(now, client, id),
+            Request::Fetch(fetch) => self.fetch(&fetch),
+            Request::Mark { first, last } => {
+                self.mark(first, last);
+                Reply::Done
+            }
+            Request::Peers => Reply::Peers(self.peers.describe()),
+            Request::Status => Reply::Status(Box::new(self.status(now))),
+            Request::Connect { peers } => self.connect(now, peers),
+            Request::Stop => {
+                self.outbox.push_back(Output::Reply(client, id, Reply::Done));
+                return self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
+            }
+        };
+        self.outbox.push_back(Output::Reply(client, id, reply));
+    }
+
+    fn publish(&mut self, now: Now, client: ReturnAddress, id: RequestId, relays: Option<Relays>, payload: Payload) {
+        if let Some(message) = self.receipts.find(&id) {
+            self.stats.count(Counter::Repeated, None);
+            let reply = Reply::Receipt { id: message.clone(), level: Level::Memory };
+            return self.unsynced.push_back((self.appended, client, id, reply));
+        }
+        let (len, max) = (payload.len(), self.config.limits.payload_len_max);
+        let refusal = if len > max {
+            Some((Refusal::TooLarge, format!("payload of {len} bytes is over the limit of {max}")))
+        } else if self.leaving.is_some() {
+            Some((Refusal::Leaving, "the node is leaving its network: submit to another".into()))
+        } else if self.pressed {
+            Some((Refusal::Busy, "the node's queues are filling up: try again in a moment".into()))
+        } else {
+            None
+        };
+        if let Some((refusal, text)) = refusal {
+            return self.refuse_client(client, id, refusal, text);
+        }
+        let message = self.mint(now, relays, payload);
+        let receipt = Reply::Receipt { id: message.id.clone(), level: Level::Memory };
+        self.receipts.keep(&id, &message.id);
+        self.seen.insert(&message.id);
+        self.stats.count(Counter::Published, None);
+        self.deliver(now, None, message);
+        self.unsynced.push_back((self.appended, client, id, receipt));
+    }
+
+    /// A message with the next id of this life.
+    fn mint(&mut self, now: Now, relays: Option<Relays>, payload: Payload) -> Message {
+        let sequence = self.next_sequence;
+        self.next_sequence += 1;
+        let id = MessageId { origin: self.config.node.clone(), incarnation: self.incarnation, sequence };
+        let trace = relays.map(|relays| Trace { relays, path: [].into() });
+        Message { id, published_at: now.wall, hops: 0, trace, payload }
+    }
+
+    fn fetch(&mut self, fetch: &Fetch) -> Reply {
+        let page = self.inbox.fetch(fetch, self.config.limits.page_len_max);
+        if fetch.mark
+            && fetch.status != Status::Read
+            && let Some((first, last)) = page.messages.first().zip(page.messages.last())
+        {
+            self.mark(first.position, last.position);
+        }
+        Reply::Page(page)
+    }
+
+    fn mark(&mut self, first: u64, last: u64) {
+        if self.inbox.mark(first, last) > 0 {
+            self.append(Record::Marked { first, last });
+        }
+    }
+
+    fn connect(&mut self, now: Now, peers: Vec<(Option<NodeId>, Endpoint)>) -> Reply {
+        if !self.peers.has_room_for(peers.len()) {
+            let text = format!("a node has at most {} peers", self.config.limits.peers_max);
+            self.stats.refuse(Refusal::PeersFull, None);
+            return Reply::Refused { refusal: Refusal::PeersFull, text };
+        }
+        for (node, endpoint) in peers {
+            self.peers.connect(now.mono, node, endpoint, &mut self.outbox);
+        }
+        Reply::Done
+    }
+
+    fn status(&self, now: Now) -> NodeStatus {
+        let me = self.peers.me();
+        let by_peer = self.stats.by_peer().iter();
+        NodeStatus {
+            node: me.node.clone(),
+            endpoint: me.endpoint.clone(),
+            network: me.network.clone(),
+            instance: me.instance.clone(),
+            incarnation: self.incarnation,
+            version: self.version.to_owned(),
+            uptime: now.mono.since(self.started),
+            peers: self.peers.describe(),
+            payload_len_max: self.config.limits.payload_len_max as u64,
+            retained_messages: self.inbox.len() as u64,
+            retained_bytes: self.inbox.bytes() as u64,
+            unread: self.inbox.unread(),
+            counters: self.stats.total().named(),
+            peer_counters: by_peer.map(|(node, tallies)| (node.to_string(), tallies.named())).collect(),
+        }
+    }
+
+    fn wait_for_links(&mut self, now: Now, client: ReturnAddress, id: RequestId) {
+        if self.waiting.len() >= self.config.limits.waiting_max {
+            let text = format!("{} clients wait for the links already", self.waiting.len());
+            return self.refuse_client(client, id, Refusal::Busy, text);
+        }
+        self.waiting.push((now.mono + self.config.limits.ready_timeout, client, id));
+    }
+
+    /// Tells those who wait for the links that they are up.
+    fn answer_waiting(&mut self) {
+        if !self.waiting.is_empty() && self.peers.waiting_for().next().is_none() {
+            let ready = self.waiting.drain(..).map(|(_, client, id)| Output::Reply(client, id, Reply::Done));
+            self.outbox.extend(ready);
+        }
+    }
+
+    fn leave(&mut self, now: Now, client: ReturnAddress, id: RequestId) {
+        if self.leaving.is_some() {
+            return self.refuse_client(client, id, Refusal::Leaving, "the node is leaving already".into());
+        }
+        let links: Vec<_> = self.peers.neighbours().map(|(_, link)| link).collect();
+        let deadline = now.mono + self.config.limits.leave_timeout;
+        // One more than there are neighbours, so that the last step is the same with and without any.
+        self.leaving = Some(LeaveState { client, id, deadline, farewells_due: links.len() + 1 });
+        self.outbox.push_back(Output::Notify(Event::Leaving));
+        if !links.is_empty() {
+            self.outbox.push_back(Output::Send(links, Frame::Leave));
+        }
+        self.on_farewell();
+    }
+
+    /// One more neighbour has forgotten us; after the last, the node stops.
+    fn on_farewell(&mut self) {
+        if let Some(leave) = &mut self.leaving {
+            leave.farewells_due = leave.farewells_due.saturating_sub(1);
+            if leave.farewells_due == 0 {
+                self.finish_leaving();
+            }
+        }
+    }
+
+    fn finish_leaving(&mut self) {
+        if let Some(LeaveState { client, id, .. }) = self.leaving.take() {
+            self.outbox.push_back(Output::Reply(client, id, Reply::Done));
+            self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
+        }
+    }
+
+    fn on_undecodable(&mut self, sender: Sender, refusal: Refusal, text: String) {
+        match sender {
+            Sender::Client(client, id) => self.refuse_client(client, id, refusal, text),
+            Sender::Node(node) => self.refuse_node(&node, refusal, text),
+            Sender::Link(link) => self.stats.refuse(refusal, self.peers.name_of(link)),
+            Sender::Unknown => self.stats.refuse(refusal, None),
+        }
+    }
+
+    fn on_synced(&mut self, upto: LogSeq) {
+        while let Some((seq, ..)) = self.unsynced.front()
+            && *seq <= upto
+            && let Some((_, client, id, reply)) = self.unsynced.pop_front()
+        {
+            self.outbox.push_back(Output::Reply(client, id, reply));
+        }
+    }
+
+    fn on_tick(&mut self, now: Now) {
+        self.peers.on_tick(now.mono, &mut self.outbox);
+        if self.leaving.as_ref().is_some_and(|leave| leave.deadline <= now.mono) {
+            self.finish_leaving();
+        }
+        while let Some(index) = self.waiting.iter().position(|&(deadline, ..)| deadline <= now.mono) {
+            let (_, client, id) = self.waiting.remove(index);
+            let missing: Vec<_> = self.peers.waiting_for().map(ToString::to_string).collect();
+            self.refuse_client(client, id, Refusal::NotReady, format!("no answer from {}", missing.join(", ")));
+        }
+    }
+
+    fn append(&mut self, record: Record) {
+        self.appended.0 += 1;
+        self.outbox.push_back(Output::Append(self.appended, record));
+    }
+
+    fn count_evicted(&mut self, evicted: Evicted) {
+        if evicted.messages == 0 {
+            return;
+        }
+        if self.stats.total().get(Counter::Evicted) == 0
+            && let Some(oldest) = self.inbox.oldest()
+        {
+            self.outbox.push_back(Output::Notify(Event::InboxFull { oldest: oldest.clone() }));
+        }
+        self.stats.add(Counter::Evicted, None, evicted.messages);
+        self.stats.add(Counter::EvictedUnread, None, evicted.unread);
+    }
+
+    fn refuse_node(&mut self, node: &NodeId, refusal: Refusal, text: String) {
+        peers::refuse(node, refusal, text, &mut self.stats, &mut self.outbox);
+    }
+
+    fn refuse_client(&mut self, client: ReturnAddress, id: RequestId, refusal: Refusal, text: String) {
+        self.stats.refuse(refusal, None);
+        self.outbox.push_back(Output::Reply(client, id, Reply::Refused { refusal, text }));
+    }
+}
+
+#[cfg(test)]
+#[path = "node/tests.rs"]
+mod tests;

@@ -1,0 +1,308 @@
+//! The peer table and how nodes meet: each opens a link of its own to the other and greets over it; a link is up
+//! once the greeting was answered. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
+
+use super::{
+    config::{Config, Limits},
+    endpoint::Endpoint,
+    event::{Answer, Event, Frame, Introduction, LinkId, Output},
+    id::{Incarnation, NodeId},
+    request::PeerInfo,
+    stats::{Counter, Refusal, Stats},
+    time::Mono,
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+/// One outgoing connection.
+#[derive(Debug)]
+struct Link {
+    endpoint: Endpoint,
+    /// The name at its far end: as declared, or as it introduced itself.
+    node: Option<NodeId>,
+    up: bool,
+    /// When to greet (link down) or to probe (link up) next.
+    next_probe: Mono,
+    /// The probe that waits for its answer.
+    pinged: Option<Mono>,
+    round_trip: Option<Duration>,
+}
+
+/// The peers of a node: links that it opened, and nodes that introduced themselves over theirs.
+///
+/// Bounds: `peers_max` links and as many introductions.
+#[derive(Debug)]
+pub struct Peers {
+    me: Introduction,
+    links: BTreeMap<LinkId, Link>,
+    introduced: BTreeMap<NodeId, Incarnation>,
+    next_link: u32,
+    peers_max: usize,
+    hello_interval: Duration,
+    ping_interval: Duration,
+}
+
+/// What this program can do beyond what every node must: it follows the relay rule of traced messages.
+const CAPABILITIES: &[&str] = &["trace"];
+
+impl Peers {
+    /// No peers yet.
+    pub fn new(config: &Config, incarnation: Incarnation) -> Self {
+        let me = Introduction {
+            node: config.node.clone(),
+            endpoint: config.endpoint.clone(),
+            network: config.network.clone(),
+            instance: config.instance.clone(),
+            incarnation,
+            capabilities: CAPABILITIES.iter().map(|&word| word.to_owned()).collect(),
+        };
+        let &Limits { peers_max, hello_interval, ping_interval, .. } = &config.limits;
+        let (links, introduced) = (BTreeMap::new(), BTreeMap::new());
+        Self { me, links, introduced, next_link: 0, peers_max, hello_interval, ping_interval }
+    }
+
+    /// How this node introduces itself.
+    pub fn me(&self) -> &Introduction {
+        &self.me
+    }
+
+    /// Neighbours whose link is up, by ascending link: where messages go.
+    pub fn neighbours(&self) -> impl Iterator<Item = (&NodeId, LinkId)> {
+        let up = self.links.iter().filter(|(_, link)| link.up);
+        up.filter_map(|(&id, link)| link.node.as_ref().map(|node| (node, id)))
+    }
+
+    /// Whether `node` has said HELLO.
+    pub fn is_introduced(&self, node: &NodeId) -> bool {
+        self.introduced.contains_key(node)
+    }
+
+    /// Addresses of the links that are not up.
+    pub fn waiting_for(&self) -> impl Iterator<Item = &Endpoint> {
+        self.links.values().filter(|link| !link.up).map(|link| &link.endpoint)
+    }
+
+    /// The name at the far end of a link, as far as it is known.
+    pub fn name_of(&self, link: LinkId) -> Option<&NodeId> {
+        self.links.get(&link)?.node.as_ref()
+    }
+
+    /// What the node tells about its peers, in the order in which it met them.
+    pub fn describe(&self) -> Vec<PeerInfo> {
+        let links = self.links.values();
+        links
+            .map(|link| PeerInfo {
+                node: link.node.clone(),
+                endpoint: link.endpoint.clone(),
+                up: link.up,
+                round_trip: link.round_trip,
+            })
+            .collect()
+    }
+
+    /// Whether `count` further links fit.
+    pub fn has_room_for(&self, count: usize) -> bool {
+        self.links.len() + count <= self.peers_max
+    }
+
+    /// Opens a link to `endpoint`, unless there is one to that address or that name, or it is our own.
+    pub fn connect(&mut self, now: Mono, node: Option<NodeId>, endpoint: Endpoint, outbox: &mut VecDeque<Output>) {
+        let is_known = |link: &Link| link.endpoint == endpoint || (node.is_some() && link.node == node);
+        let is_me = endpoint == self.me.endpoint || node.as_ref() == Some(&self.me.node);
+        if is_me || self.links.values().any(is_known) {
+            return;
+        }
+        let id = LinkId(self.next_link);
+        self.next_link += 1;
+        outbox.push_back(Output::Connect(id, endpoint.clone()));
+        let next_probe = now + self.hello_interval;
+        self.links.insert(id, Link { endpoint, node, up: false, next_probe, pinged: None, round_trip: None });
+    }
+
+    /// A link can take frames: after its connection was made, or made anew. Whoever is there is greeted.
+    pub fn on_writable(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.next_probe = now + self.hello_interval;
+            outbox.push_back(Output::Send(vec![id], Frame::Hello(self.me.clone())));
+        }
+    }
+
+    /// A node greets us: check it, answer, and make sure that we have a link to it.
+    pub fn on_hello(
+        &mut self,
+        now: Mono,
+        from: &NodeId,
+        hello: Introduction,
+        stats: &mut Stats,
+        outbox: &mut VecDeque<Output>,
+    ) {
+        if let Err((refusal, text)) = self.check(from, &hello) {
+            return refuse(from, refusal, text, stats, outbox);
+        }
+        self.adopt_instance(&hello);
+        let moved = |link: &Link| link.node.as_ref() == Some(from) && link.endpoint != hello.endpoint;
+        let old: Vec<_> = self.links.iter().filter(|(_, link)| moved(link)).map(|(&id, _)| id).collect();
+        for id in old {
+            self.close(id, outbox);
+        }
+        let has_link = |link: &Link| link.node.as_ref() == Some(from) || link.endpoint == hello.endpoint;
+        let is_linked = self.links.values().any(has_link);
+        let has_room = self.has_room_for(usize::from(!is_linked))
+            && (self.introduced.contains_key(from) || self.introduced.len() < self.peers_max);
+        if !has_room {
+            let text = format!("this node has its {} peers already", self.peers_max);
+            return refuse(from, Refusal::PeersFull, text, stats, outbox);
+        }
+        outbox.push_back(Output::Answer(from.clone(), Answer::Welcome(self.me.clone())));
+        let former_life = self.introduced.insert(from.clone(), hello.incarnation);
+        self.connect(now, Some(from.clone()), hello.endpoint, outbox);
+        if former_life.is_some_and(|life| life != hello.incarnation) {
+            self.greet_again(now, from, outbox);
+        }
+    }
+
+    /// Our greeting was answered: the link is up.
+    pub fn on_welcome(
+        &mut self,
+        now: Mono,
+        id: LinkId,
+        welcome: Introduction,
+        stats: &mut Stats,
+        outbox: &mut VecDeque<Output>,
+    ) {
+        if !self.links.contains_key(&id) {
+            return;
+        }
+        if let Err((refusal, _)) = self.check(&welcome.node, &welcome) {
+            stats.refuse(refusal, Some(&welcome.node));
+            outbox.push_back(Output::Notify(Event::Refused { node: welcome.node.clone(), refusal }));
+            if refusal == Refusal::NameTaken {
+                self.close(id, outbox);
+            }
+            return;
+        }
+        let is_double = |(&other, link): (&LinkId, &Link)| other != id && link.node.as_ref() == Some(&welcome.node);
+        if self.links.iter().any(is_double) {
+            return self.close(id, outbox);
+        }
+        self.adopt_instance(&welcome);
+        let next_probe = now + self.ping_interval;
+        if let Some(link) = self.links.get_mut(&id) {
+            let was_up = std::mem::replace(&mut link.up, true);
+            link.next_probe = next_probe;
+            link.node = Some(welcome.node.clone());
+            if !was_up {
+                let (node, endpoint) = (welcome.node, link.endpoint.clone());
+                outbox.push_back(Output::Notify(Event::LinkUp { node, endpoint }));
+            }
+        }
+    }
+
+    /// Our greeting, or a frame after it, was refused. Whoever does not know us is greeted again.
+    pub fn on_refuse(&mut self, now: Mono, id: LinkId, code: String, text: String, outbox: &mut VecDeque<Output>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.up = false;
+        if code == Refusal::NotIntroduced.name() {
+            return self.on_writable(now, id, outbox);
+        }
+        outbox.push_back(Output::Notify(Event::RefusedBy { endpoint: link.endpoint.clone(), code, text }));
+    }
+
+    /// A probe was answered.
+    pub fn on_pong(&mut self, now: Mono, id: LinkId, token: u64) {
+        if let Some(link) = self.links.get_mut(&id)
+            && let Some(sent) = link.pinged.filter(|sent| sent.0 == token)
+        {
+            link.pinged = None;
+            link.round_trip = Some(now.since(sent));
+        }
+    }
+
+    /// A peer leaves: it is forgotten.
+    pub fn on_leave(&mut self, from: &NodeId, outbox: &mut VecDeque<Output>) {
+        outbox.push_back(Output::Answer(from.clone(), Answer::Farewell));
+        self.introduced.remove(from);
+        let links: Vec<_> =
+            self.links.iter().filter(|(_, link)| link.node.as_ref() == Some(from)).map(|(&id, _)| id).collect();
+        for id in links {
+            self.close(id, outbox);
+        }
+        outbox.push_back(Output::Notify(Event::PeerLeft(from.clone())));
+    }
+
+    /// Greets where a link is not up, probes where it is; each when its time has come.
+    pub fn on_tick(&mut self, now: Mono, outbox: &mut VecDeque<Output>) {
+        for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.next_probe <= now) {
+            let frame = if link.up {
+                link.pinged = Some(now);
+                Frame::Ping(now.0)
+            } else {
+                Frame::Hello(self.me.clone())
+            };
+            link.next_probe = now + if link.up { self.ping_interval } else { self.hello_interval };
+            outbox.push_back(Output::Send(vec![id], frame));
+        }
+    }
+
+    /// When the next greeting or probe is due.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.links.values().map(|link| link.next_probe).min()
+    }
+
+    /// Whether a node that names itself `from` on the connection and introduces itself so may be a peer.
+    fn check(&self, from: &NodeId, them: &Introduction) -> Result<(), (Refusal, String)> {
+        let me = &self.me;
+        if them.network != me.network {
+            let text = format!("this is network '{}', not '{}'", me.network, them.network);
+            return Err((Refusal::OtherNetwork, text));
+        }
+        if !me.instance.admits(&them.instance) {
+            let (ours, theirs) = (me.instance.as_str(), them.instance.as_str());
+            let text = format!("this is instance '{ours}' of network '{}', not '{theirs}'", me.network);
+            return Err((Refusal::OtherInstance, text));
+        }
+        if them.node != *from {
+            return Err((Refusal::BadIdentity, format!("the routing id says '{from}', HELLO says '{}'", them.node)));
+        }
+        if them.node == me.node {
+            return Err((Refusal::NameTaken, format!("the name '{}' is taken by {}", me.node, me.endpoint)));
+        }
+        if them.endpoint.is_unspecified() {
+            let text = format!("nobody can dial {}: advertise an address of the host", them.endpoint);
+            return Err((Refusal::BadRequest, text));
+        }
+        Ok(())
+    }
+
+    fn adopt_instance(&mut self, them: &Introduction) {
+        if self.me.instance.as_str().is_empty() {
+            self.me.instance = them.instance.clone();
+        }
+    }
+
+    fn greet_again(&mut self, now: Mono, node: &NodeId, outbox: &mut VecDeque<Output>) {
+        for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.node.as_ref() == Some(node)) {
+            link.up = false;
+            link.next_probe = now + self.hello_interval;
+            outbox.push_back(Output::Send(vec![id], Frame::Hello(self.me.clone())));
+        }
+    }
+
+    fn close(&mut self, id: LinkId, outbox: &mut VecDeque<Output>) {
+        self.links.remove(&id);
+        outbox.push_back(Output::Disconnect(id));
+    }
+}
+
+/// Refuses a node: on the wire, in the counters, and to whoever watches.
+pub fn refuse(node: &NodeId, refusal: Refusal, text: String, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+    stats.refuse(refusal, Some(node));
+    outbox.push_back(Output::Answer(node.clone(), Answer::Refuse { code: refusal.name().to_owned(), text }));
+    outbox.push_back(Output::Notify(Event::Refused { node: node.clone(), refusal }));
+}
+
+/// Counts a frame that could not be sent.
+pub fn count_unsent(peers: &Peers, link: LinkId, why: Counter, stats: &mut Stats) {
+    stats.count(why, peers.name_of(link));
+}

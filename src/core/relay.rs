@@ -1,0 +1,106 @@
+//! The forwarding rule: to whom a copy goes on. This step floods; the rule of traced messages is the seed's:
+//! each accepted copy, at most R from one neighbour, goes on to every peer but the one it came from, at most R
+//! times to each; the origin sends each peer one copy. On a graph without leaves that makes 2E·R frames.
+
+use super::{event::LinkId, id::NodeId, message::Relays};
+
+/// Links of an untraced message: all but the one to its sender, in ascending order of links.
+///
+/// The order is fixed because equal states must give equal outputs.
+pub fn flood<'a>(
+    neighbours: impl Iterator<Item = (&'a NodeId, LinkId)>,
+    from: Option<&NodeId>,
+) -> impl Iterator<Item = LinkId> {
+    neighbours.filter(move |&(node, _)| Some(node) != from).map(|(_, link)| link)
+}
+
+/// What one traced message has taken from and given to each neighbour so far.
+///
+/// Bounds: one entry a neighbour, counts up to [`Relays::MAX`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shares(Vec<Share>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Share {
+    node: NodeId,
+    accepted: u8,
+    sent: u8,
+}
+
+impl Shares {
+    /// Bytes of memory that one neighbour takes.
+    pub const COST: usize = size_of::<Share>();
+
+    /// Takes a copy from `node`, unless it has given `relays` already.
+    pub fn accept(&mut self, node: &NodeId, relays: Relays) -> bool {
+        let share = self.share(node);
+        let accepted = share.accepted < relays.get();
+        share.accepted += u8::from(accepted);
+        accepted
+    }
+
+    /// Links over which a copy from `from` goes on, and notes that it did.
+    pub fn spread<'a>(
+        &mut self,
+        neighbours: impl Iterator<Item = (&'a NodeId, LinkId)>,
+        from: Option<&NodeId>,
+        relays: Relays,
+    ) -> Vec<LinkId> {
+        let others = neighbours.filter(|&(node, _)| Some(node) != from);
+        others.filter(|(node, _)| self.give(node, relays)).map(|(_, link)| link).collect()
+    }
+
+    /// How many neighbours have an entry.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no copy was taken or given yet.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn give(&mut self, node: &NodeId, relays: Relays) -> bool {
+        let share = self.share(node);
+        let given = share.sent < relays.get();
+        share.sent += u8::from(given);
+        given
+    }
+
+    fn share(&mut self, node: &NodeId) -> &mut Share {
+        let index = self.0.iter().position(|share| share.node == *node).unwrap_or_else(|| {
+            self.0.push(Share { node: node.clone(), accepted: 0, sent: 0 });
+            self.0.len() - 1
+        });
+        &mut self.0[index]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn neighbours(nodes: &[NodeId]) -> impl Iterator<Item = (&NodeId, LinkId)> {
+        nodes.iter().zip((0..).map(LinkId))
+    }
+
+    #[test]
+    fn a_copy_never_returns_where_it_came_from() {
+        let nodes = [1, 2, 3].map(NodeId::numbered);
+        let links: Vec<_> = flood(neighbours(&nodes), Some(&nodes[1])).collect();
+        assert_eq!(links, [LinkId(0), LinkId(2)]);
+        let mut shares = Shares::default();
+        assert_eq!(shares.spread(neighbours(&nodes), Some(&nodes[0]), Relays::ONE), [LinkId(1), LinkId(2)]);
+    }
+
+    #[test]
+    fn each_neighbour_gives_and_gets_at_most_the_relays() {
+        let nodes = [1, 2].map(NodeId::numbered);
+        let two = Relays::try_from(2).unwrap();
+        let mut shares = Shares::default();
+        assert_eq!([(); 3].map(|()| shares.accept(&nodes[0], two)), [true, true, false]);
+        let spread: Vec<_> = (0..3).map(|_| shares.spread(neighbours(&nodes), Some(&nodes[0]), two).len()).collect();
+        assert_eq!(spread, [1, 1, 0]);
+        assert_eq!(shares.len(), 2);
+    }
+}

@@ -1,0 +1,233 @@
+//! The command dialogue that the command line, the tests and clients in any language speak with a node.
+//! Spec: `docs/spec/gossip-bus.md`, *Requests*.
+
+use super::{
+    endpoint::Endpoint,
+    id::{Incarnation, Instance, MessageId, NetworkName, NodeId},
+    message::{Path, Payload, Relays},
+    stats::Refusal,
+    time::Wall,
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// What a client calls its request; the reply carries it back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum RequestId {
+    /// None given: enough for one request at a time.
+    #[default]
+    None,
+    /// A number that the client counts itself.
+    Number(u64),
+    /// 8 to 32 bytes that nobody else uses: a repeated submission under it is answered with the receipt of the
+    /// first and published once.
+    Unique(Arc<[u8]>),
+}
+
+/// Lengths in bytes that a [`RequestId::Unique`] may have.
+pub const UNIQUE_LEN: std::ops::RangeInclusive<usize> = 8..=32;
+
+/// Which messages a fetch returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// All that are kept.
+    All,
+    /// Those not read yet.
+    Unread,
+    /// Those read before.
+    Read,
+}
+
+impl Status {
+    /// `all`, `unread` or `read`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Unread => "unread",
+            Self::Read => "read",
+        }
+    }
+}
+
+/// Where a fetch goes on: after this position, or within the message at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Cursor {
+    /// The first inbox position to return; positions count from 1 and grow with arrival.
+    pub position: u64,
+    /// How many paths of the message at that position were returned already.
+    pub paths: u64,
+}
+
+/// A question for a page of the inbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetch {
+    /// Which messages.
+    pub status: Status,
+    /// Where to begin.
+    pub from: Cursor,
+    /// The last position of interest; `None`: the newest at this moment. Passing on what the first page says
+    /// keeps a reader from chasing a busy inbox.
+    pub through: Option<u64>,
+    /// Most messages to return.
+    pub limit: u64,
+    /// Whether to mark what is returned as read at once. A reader that must not lose a message to a lost reply
+    /// fetches without, and sends [`Request::Mark`] when it has the page.
+    pub mark: bool,
+}
+
+/// What a client may ask of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Spread a message; with `trace`, record the paths it takes.
+    Publish {
+        /// How often to relay to each neighbour, if paths are to be recorded.
+        trace: Option<Relays>,
+        /// The bytes to spread.
+        payload: Payload,
+    },
+    /// A page of the inbox.
+    Fetch(Fetch),
+    /// Mark all messages at the positions `first..=last` as read.
+    Mark {
+        /// First position.
+        first: u64,
+        /// Last position.
+        last: u64,
+    },
+    /// The node's peers.
+    Peers,
+    /// Who it is, what it holds and what it counted.
+    Status,
+    /// Connect to these nodes, and take them for declared peers.
+    Connect {
+        /// Name, where known, and address of each.
+        peers: Vec<(Option<NodeId>, Endpoint)>,
+    },
+    /// Answer once all links are up.
+    Ready,
+    /// Leave the network: the neighbours forget the node, and it stops.
+    Remove,
+    /// Stop: the neighbours keep the node in mind.
+    Stop,
+}
+
+/// How safe an accepted message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// It is in this node's memory and on its way.
+    Memory,
+}
+
+impl Level {
+    /// The name in replies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// One message of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// Its place in this node's inbox.
+    pub position: u64,
+    /// Its id.
+    pub id: MessageId,
+    /// When it was submitted, by the origin's clock.
+    pub published_at: Wall,
+    /// When it arrived here, by this node's clock.
+    pub received_at: Wall,
+    /// Whether it was unread before this fetch.
+    pub unread: bool,
+    /// Whether the page before held its payload and some of its paths; the payload is empty here then.
+    pub continued: bool,
+    /// The paths of its copies in the order of their arrival, each from the origin to this node. Empty if the
+    /// message is not traced.
+    pub paths: Vec<Path>,
+    /// The payload.
+    pub payload: Payload,
+}
+
+/// A part of the inbox, in the order of arrival.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The messages.
+    pub messages: Vec<Fetched>,
+    /// Where the next page begins; `None`: this was the last.
+    pub next: Option<Cursor>,
+    /// The last position that this fetch covers.
+    pub through: u64,
+}
+
+/// One peer of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// Its name, once it is known.
+    pub node: Option<NodeId>,
+    /// Its address.
+    pub endpoint: Endpoint,
+    /// Whether the link to it is up.
+    pub up: bool,
+    /// Its last round trip, once measured.
+    pub round_trip: Option<Duration>,
+}
+
+/// A node's account of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeStatus {
+    /// Its name.
+    pub node: NodeId,
+    /// Where it can be reached.
+    pub endpoint: Endpoint,
+    /// Its network.
+    pub network: NetworkName,
+    /// Which start of it.
+    pub instance: Instance,
+    /// Its life.
+    pub incarnation: Incarnation,
+    /// Version of the program, as it prints it.
+    pub version: String,
+    /// How long it has run.
+    pub uptime: Duration,
+    /// Its peers.
+    pub peers: Vec<PeerInfo>,
+    /// Largest payload that it accepts.
+    pub payload_len_max: u64,
+    /// Messages kept.
+    pub retained_messages: u64,
+    /// Bytes kept.
+    pub retained_bytes: u64,
+    /// Of the messages kept, those unread.
+    pub unread: u64,
+    /// All counts that are not zero, by name.
+    pub counters: BTreeMap<String, u64>,
+    /// The same by peer.
+    pub peer_counters: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+/// What a node answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// To [`Request::Publish`]: accepted.
+    Receipt {
+        /// The id it was given.
+        id: MessageId,
+        /// How safe it is by now.
+        level: Level,
+    },
+    /// To [`Request::Fetch`].
+    Page(Page),
+    /// To [`Request::Peers`].
+    Peers(Vec<PeerInfo>),
+    /// To [`Request::Status`].
+    Status(Box<NodeStatus>),
+    /// To the others: done.
+    Done,
+    /// Not done.
+    Refused {
+        /// Why, for programs.
+        refusal: Refusal,
+        /// Why, for people: one line.
+        text: String,
+    },
+}

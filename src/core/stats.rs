@@ -1,0 +1,197 @@
+//! What a node counts. Nothing is dropped or refused without a counter: in total, and by peer.
+
+use super::id::NodeId;
+use std::collections::BTreeMap;
+
+macro_rules! named {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name { $($(#[$doc])* $variant,)+ }
+
+        impl $name {
+            /// All of them, in the order of their declaration.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The name that people and other programs see.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+    };
+}
+
+named! {
+    /// Something that happened to a node as a whole or at one of its peers.
+    Counter {
+        /// Messages submitted to this node and accepted.
+        Published = "published",
+        /// Messages that reached this node for the first time, its own included.
+        Delivered = "delivered",
+        /// Copies of messages that it had already.
+        Duplicates = "duplicates",
+        /// Message frames handed to a link.
+        Sent = "sent",
+        /// Traced copies beyond what the relay rule accepts from one neighbour.
+        Surplus = "surplus",
+        /// Traced copies that came after their message had left the inbox.
+        Late = "late",
+        /// Copies not passed on because their path reached `path_len_max`.
+        PathLimit = "path_limit",
+        /// Frames not sent because the link's queue was full.
+        QueueFull = "queue_full",
+        /// Frames not sent because the link was not connected.
+        NotConnected = "not_connected",
+        /// Replies not sent because the client does not read, or is gone.
+        RepliesDropped = "replies_dropped",
+        /// Messages dropped from the inbox to keep its bounds.
+        Evicted = "evicted",
+        /// Of those, the ones that nobody had read.
+        EvictedUnread = "evicted_unread",
+        /// Requests answered.
+        Requests = "requests",
+        /// Submissions recognised as a repeat of one that was answered.
+        Repeated = "repeated",
+        /// Refusals by other nodes.
+        RefusedByPeer = "refused_by_peer",
+    }
+}
+
+named! {
+    /// Why something from the network was refused. Each leaves the node as it was.
+    Refusal {
+        /// Not a header of this protocol: no MessagePack, truncated, another mark, a wrong type of field.
+        Malformed = "malformed",
+        /// A protocol version that this node does not speak.
+        UnsupportedVersion = "unsupported_version",
+        /// A type of frame that this node does not know.
+        UnknownType = "unknown_type",
+        /// More or fewer frames than the type has, or no empty frame before the header.
+        Envelope = "envelope",
+        /// A payload, header or frame over its limit.
+        TooLarge = "too_large",
+        /// A value out of its range.
+        BadRequest = "bad_request",
+        /// A node of a network with another name.
+        OtherNetwork = "other_network",
+        /// A node of another start of this network.
+        OtherInstance = "other_instance",
+        /// A node whose routing id is not its name.
+        BadIdentity = "bad_identity",
+        /// A node that uses our own name.
+        NameTaken = "name_taken",
+        /// A frame of a node that has not said HELLO.
+        NotIntroduced = "not_introduced",
+        /// No room for one more peer.
+        PeersFull = "peers_full",
+        /// No room to remember one more origin, or one more gap of it.
+        OriginsFull = "origins_full",
+        /// Queues are filling up: try again.
+        Busy = "busy",
+        /// The links that a client waited for did not come up in time.
+        NotReady = "not_ready",
+        /// The node is leaving its network.
+        Leaving = "leaving",
+    }
+}
+
+/// Counts of one node or one peer, by [`Counter`] and [`Refusal`].
+#[derive(Debug, Clone, Default)]
+pub struct Tallies {
+    counters: [u64; Counter::ALL.len()],
+    refusals: [u64; Refusal::ALL.len()],
+}
+
+impl Tallies {
+    /// How often `counter` happened.
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.counters[counter as usize]
+    }
+
+    /// How often something was refused for this reason.
+    pub fn refused(&self, refusal: Refusal) -> u64 {
+        self.refusals[refusal as usize]
+    }
+
+    /// All that is not zero, by name; refusals as `refused_…`.
+    pub fn named(&self) -> BTreeMap<String, u64> {
+        let counters = Counter::ALL.iter().map(|&c| (c.name().to_owned(), self.get(c)));
+        let refusals = Refusal::ALL.iter().map(|&r| (format!("refused_{}", r.name()), self.refused(r)));
+        counters.chain(refusals).filter(|&(_, count)| count > 0).collect()
+    }
+}
+
+/// All counts of a node: in total, and by peer for at most `peers_max` peers.
+#[derive(Debug)]
+pub struct Stats {
+    total: Tallies,
+    by_peer: BTreeMap<NodeId, Tallies>,
+    peers_max: usize,
+}
+
+impl Stats {
+    /// All zero. Counts of peers beyond `peers_max` go to the total alone.
+    pub fn new(peers_max: usize) -> Self {
+        Self { total: Tallies::default(), by_peer: BTreeMap::new(), peers_max }
+    }
+
+    /// Counts once, and once more for `peer` if there is one.
+    pub fn count(&mut self, counter: Counter, peer: Option<&NodeId>) {
+        self.add(counter, peer, 1);
+    }
+
+    /// Counts `times`.
+    pub fn add(&mut self, counter: Counter, peer: Option<&NodeId>, times: u64) {
+        self.total.counters[counter as usize] += times;
+        if let Some(tallies) = peer.and_then(|peer| self.peer_mut(peer)) {
+            tallies.counters[counter as usize] += times;
+        }
+    }
+
+    /// Counts a refusal, and once more for `peer` if there is one.
+    pub fn refuse(&mut self, refusal: Refusal, peer: Option<&NodeId>) {
+        self.total.refusals[refusal as usize] += 1;
+        if let Some(tallies) = peer.and_then(|peer| self.peer_mut(peer)) {
+            tallies.refusals[refusal as usize] += 1;
+        }
+    }
+
+    /// The counts of the node as a whole.
+    pub fn total(&self) -> &Tallies {
+        &self.total
+    }
+
+    /// The counts of each peer, by name.
+    pub fn by_peer(&self) -> &BTreeMap<NodeId, Tallies> {
+        &self.by_peer
+    }
+
+    fn peer_mut(&mut self, peer: &NodeId) -> Option<&mut Tallies> {
+        if !self.by_peer.contains_key(peer) {
+            if self.by_peer.len() >= self.peers_max {
+                return None;
+            }
+            self.by_peer.insert(peer.clone(), Tallies::default());
+        }
+        self.by_peer.get_mut(peer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_stand_in_total_and_by_peer_within_the_bound() {
+        let mut stats = Stats::new(1);
+        let [a, b] = [1, 2].map(NodeId::numbered);
+        stats.count(Counter::Duplicates, Some(&a));
+        stats.count(Counter::Duplicates, Some(&b));
+        stats.refuse(Refusal::Malformed, None);
+        assert_eq!(stats.total().get(Counter::Duplicates), 2);
+        assert_eq!(stats.by_peer().len(), 1);
+        assert_eq!(stats.by_peer()[&a].get(Counter::Duplicates), 1);
+        let named = stats.total().named();
+        assert_eq!(named.into_iter().collect::<Vec<_>>(), [("duplicates".into(), 2), ("refused_malformed".into(), 1)]);
+    }
+}
