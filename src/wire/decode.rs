@@ -1,0 +1,277 @@
+//! Headers to core types. What is wrong with a header is found here, with the request id as far as it was read,
+//! so that whoever waits can be told. Spec sections 4 to 8.
+
+use super::{
+    error::{DecodeError, Rejected},
+    fields::{
+        AddressFields, CursorFields, EntryFields, Fields, Id, List, Nullable, One, PeerFields, RequestIdField,
+        StateMap, TraceFields,
+    },
+    names::Names,
+    types,
+};
+use crate::core::{
+    event::{Answer, Frame},
+    id::NodeId,
+    message::{Message, Payload, Relays},
+    request::{Cursor, Fetch, Level, Page, Reply, Request, RequestId, Status},
+    stats::Refusal,
+    time::Wall,
+};
+use serde::de::{self, Deserialize, Deserializer as _, IgnoredAny, SeqAccess, Visitor};
+use std::fmt;
+
+/// Any header that this program knows, with its payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Incoming {
+    /// Of a node, over its link to us.
+    Frame(Frame),
+    /// Of a node, over our link to it.
+    Answer(Answer),
+    /// Of a client.
+    Request(RequestId, Request),
+    /// To a client.
+    Response(Response),
+}
+
+/// A node's reply to a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The request that it replies to.
+    pub request: RequestId,
+    /// The node that replies.
+    pub node: NodeId,
+    /// What it replies.
+    pub reply: Reply,
+}
+
+/// Decodes headers, and remembers the names it met (at most 4096) so that equal names share memory.
+#[derive(Debug)]
+pub struct Decoder {
+    names: Names,
+    path_len_max: usize,
+}
+
+impl Decoder {
+    /// A decoder that refuses paths of more than `path_len_max` hops.
+    pub fn new(path_len_max: usize) -> Self {
+        Self { names: Names::default(), path_len_max }
+    }
+
+    /// The name that a routing id spells, if it spells one.
+    pub fn node(&mut self, routing_id: &[u8]) -> Option<NodeId> {
+        self.names.intern(std::str::from_utf8(routing_id).ok()?).ok()
+    }
+
+    /// Decodes a header and the payload frames behind it. Bounds: time and memory follow the length of the frames.
+    pub fn decode<T: AsRef<[u8]>>(&mut self, header: &[u8], body: &[T]) -> Result<Incoming, Rejected> {
+        let path_len_max = self.path_len_max;
+        let mut scope = Scope { names: &mut self.names, path_len_max, request: RequestId::None, fault: None };
+        let mut deserializer = rmp_serde::Deserializer::from_read_ref(header);
+        deserializer.set_max_depth(types::DEPTH_MAX);
+        let decoded = deserializer.deserialize_seq(HeaderVisitor { scope: &mut scope, body });
+        let decoded = match decoded {
+            Ok(_) if !is_at_end(&mut deserializer) => Err(DecodeError::Malformed("bytes behind the header".into())),
+            Ok(incoming) => Ok(incoming),
+            Err(error) => Err(scope.fault.take().unwrap_or_else(|| DecodeError::Malformed(error.to_string()))),
+        };
+        decoded.map_err(|error| Rejected { request: scope.request, error })
+    }
+}
+
+fn is_at_end(deserializer: &mut rmp_serde::Deserializer<rmp_serde::decode::ReadRefReader<'_, [u8]>>) -> bool {
+    use rmp_serde::decode::Error::InvalidMarkerRead;
+    let rest = IgnoredAny::deserialize(deserializer);
+    matches!(rest, Err(InvalidMarkerRead(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof)
+}
+
+/// What the visitors of one header share.
+pub(super) struct Scope<'n> {
+    pub(super) names: &'n mut Names,
+    pub(super) path_len_max: usize,
+    /// The request id, once it was read.
+    pub(super) request: RequestId,
+    /// What is wrong, where serde's own words would not say it.
+    pub(super) fault: Option<DecodeError>,
+}
+
+impl Scope<'_> {
+    /// Keeps `fault` and returns an error that makes serde stop.
+    pub(super) fn fail<E: de::Error>(&mut self, fault: DecodeError) -> E {
+        let error = E::custom(&fault);
+        self.fault = Some(fault);
+        error
+    }
+}
+
+struct HeaderVisitor<'s, 'n, 'b, T> {
+    scope: &'s mut Scope<'n>,
+    body: &'b [T],
+}
+
+impl<'de, T: AsRef<[u8]>> Visitor<'de> for HeaderVisitor<'_, '_, '_, T> {
+    type Value = Incoming;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array [mark, version, type, …]")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Incoming, A::Error> {
+        let mut fields = Fields { seq, scope: self.scope };
+        let mark: &str = fields.required("mark")?;
+        if mark != types::MARK {
+            return Err(fields.scope.fail(DecodeError::Malformed(format!("the mark is not {:?}", types::MARK))));
+        }
+        let version = fields.required("version")?;
+        if version != types::VERSION {
+            return Err(fields.scope.fail(DecodeError::UnsupportedVersion { found: version }));
+        }
+        let kind = fields.required("type")?;
+        let incoming = decode_type(kind, &mut fields, self.body)?;
+        while fields.seq.next_element::<IgnoredAny>()?.is_some() {}
+        let expected = match &incoming {
+            Incoming::Frame(Frame::Message(_)) | Incoming::Request(_, Request::Publish { .. }) => 1,
+            Incoming::Response(Response { reply: Reply::Page(page), .. }) => page.messages.len(),
+            _ => 0,
+        };
+        if self.body.len() != expected {
+            return Err(fields.scope.fail(DecodeError::Body { kind, expected, found: self.body.len() }));
+        }
+        Ok(incoming)
+    }
+}
+
+fn decode_type<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
+    kind: u64,
+    fields: &mut Fields<'_, '_, A>,
+    body: &[T],
+) -> Result<Incoming, A::Error> {
+    match kind {
+        1..16 => decode_frame(kind, fields, body).map(Incoming::Frame),
+        16..32 => decode_answer(kind, fields).map(Incoming::Answer),
+        32..64 => {
+            let id: RequestId = fields.seeded("request id", RequestIdField)?;
+            fields.scope.request = id.clone();
+            decode_request(kind, fields, body).map(|request| Incoming::Request(id, request))
+        }
+        64..96 => {
+            let request = fields.seeded("request id", RequestIdField)?;
+            let node = fields.node("node")?;
+            decode_reply(kind, fields, body).map(|reply| Incoming::Response(Response { request, node, reply }))
+        }
+        found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
+    }
+}
+
+fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
+    kind: u64,
+    fields: &mut Fields<'_, '_, A>,
+    body: &[T],
+) -> Result<Frame, A::Error> {
+    match kind {
+        types::HELLO => fields.introduction().map(Frame::Hello),
+        types::MESSAGE => {
+            let id = fields.seeded("id", One::<Id>::NEW)?;
+            let published_at = Wall(fields.required("published_at")?);
+            let hops: u64 = fields.required("hops")?;
+            let trace = fields.seeded_or(Nullable(One::<TraceFields>::NEW), None)?;
+            let hops = u32::try_from(hops).unwrap_or(u32::MAX);
+            Ok(Frame::Message(Message { id, published_at, hops, trace, payload: payload(body, 0) }))
+        }
+        types::LEAVE => Ok(Frame::Leave),
+        types::PING => fields.required("token").map(Frame::Ping),
+        found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
+    }
+}
+
+fn decode_answer<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A>) -> Result<Answer, A::Error> {
+    match kind {
+        types::WELCOME => fields.introduction().map(Answer::Welcome),
+        types::FAREWELL => Ok(Answer::Farewell),
+        types::PONG => fields.required("token").map(Answer::Pong),
+        types::REFUSE => {
+            let code = fields.text("code", types::CODE_LEN_MAX)?;
+            let text = fields.text("text", types::TEXT_LEN_MAX)?;
+            Ok(Answer::Refuse { code, text })
+        }
+        found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
+    }
+}
+
+fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
+    kind: u64,
+    fields: &mut Fields<'_, '_, A>,
+    body: &[T],
+) -> Result<Request, A::Error> {
+    match kind {
+        types::PUBLISH => {
+            let relays: Option<u64> = fields.optional(None)?;
+            let trace = relays.map(|relays| fields.value("trace", Relays::try_from(relays))).transpose()?;
+            Ok(Request::Publish { trace, payload: payload(body, 0) })
+        }
+        types::FETCH => {
+            let word: &str = fields.optional(Status::All.name())?;
+            let found = [Status::All, Status::Unread, Status::Read].into_iter().find(|status| status.name() == word);
+            let status = fields.value("status", found.ok_or("must be all, unread or read"))?;
+            let from = fields.seeded_or(One::<CursorFields>::NEW, Cursor::default())?;
+            let through = fields.optional(None)?;
+            let limit = fields.optional(u64::MAX)?;
+            let mark = fields.optional(false)?;
+            Ok(Request::Fetch(Fetch { status, from, through, limit, mark }))
+        }
+        types::MARK_READ => Ok(Request::Mark { first: fields.required("first")?, last: fields.required("last")? }),
+        types::PEERS => Ok(Request::Peers),
+        types::STATUS => Ok(Request::Status),
+        types::CONNECT => {
+            Ok(Request::Connect { peers: fields.seeded("peers", List::<AddressFields>::up_to(types::CONNECT_MAX))? })
+        }
+        types::READY => Ok(Request::Ready),
+        types::REMOVE => Ok(Request::Remove),
+        types::STOP => Ok(Request::Stop),
+        found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
+    }
+}
+
+fn decode_reply<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
+    kind: u64,
+    fields: &mut Fields<'_, '_, A>,
+    body: &[T],
+) -> Result<Reply, A::Error> {
+    match kind {
+        types::RECEIPT => {
+            let id = fields.seeded("id", One::<Id>::NEW)?;
+            let level: &str = fields.required("level")?;
+            let found = [Level::Memory].into_iter().find(|known| known.name() == level);
+            let level = fields.value("level", found.ok_or("is not known here"))?;
+            Ok(Reply::Receipt { id, level })
+        }
+        types::PAGE => {
+            let mut messages = fields.seeded("messages", List::<EntryFields>::up_to(usize::MAX))?;
+            for (index, message) in messages.iter_mut().enumerate() {
+                message.payload = payload(body, index);
+            }
+            let next = fields.seeded("next", Nullable(One::<CursorFields>::NEW))?;
+            let through = fields.required("through")?;
+            Ok(Reply::Page(Page { messages, next, through }))
+        }
+        types::PEER_LIST => fields.seeded("peers", List::<PeerFields>::up_to(usize::MAX)).map(Reply::Peers),
+        types::STATE => fields.seeded("state", StateMap).map(|status| Reply::Status(Box::new(status))),
+        types::DONE => Ok(Reply::Done),
+        types::ERROR => {
+            let code = fields.text("code", types::CODE_LEN_MAX)?;
+            let text = fields.text("text", types::TEXT_LEN_MAX)?;
+            let refusal = Refusal::ALL.iter().copied().find(|refusal| refusal.name() == code);
+            Ok(Reply::Refused { refusal: refusal.unwrap_or(Refusal::BadRequest), text })
+        }
+        found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
+    }
+}
+
+/// A payload frame; a missing one is found when the frames are counted.
+fn payload<T: AsRef<[u8]>>(body: &[T], index: usize) -> Payload {
+    Payload::from(body.get(index).map_or(&[][..], AsRef::as_ref))
+}
+
+#[cfg(test)]
+#[path = "decode/tests.rs"]
+mod tests;

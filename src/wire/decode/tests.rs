@@ -1,0 +1,138 @@
+//! The codec against the vectors that clients in other languages read too, and against all that is not a header.
+
+use super::*;
+use crate::wire::{encode, frames::Frames};
+use proptest::prelude::*;
+use serde_json::Value;
+
+const HEADERS: &str = include_str!("../../../tests/vectors/headers.json");
+const REFUSED: &str = include_str!("../../../tests/vectors/refused.json");
+const ENVELOPES: &str = include_str!("../../../tests/vectors/envelopes.json");
+
+fn cases(text: &str) -> Vec<Value> {
+    serde_json::from_str(text).unwrap()
+}
+
+fn bytes(hex: &Value) -> Vec<u8> {
+    let hex = hex.as_str().unwrap();
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+}
+
+fn all_bytes(list: &Value) -> Vec<Vec<u8>> {
+    list.as_array().unwrap().iter().map(bytes).collect()
+}
+
+fn decode(header: &[u8], body: &[Vec<u8>]) -> Result<Incoming, Rejected> {
+    Decoder::new(4096).decode(header, body)
+}
+
+/// Encodes what was decoded.
+fn encode(incoming: &Incoming) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let mut header = Vec::new();
+    let body = match incoming {
+        Incoming::Frame(frame) => encode::frame(&mut header, frame).into_iter().map(|p| p.to_vec()).collect(),
+        Incoming::Request(id, request) => {
+            encode::request(&mut header, id, request).into_iter().map(|p| p.to_vec()).collect()
+        }
+        Incoming::Answer(answer) => {
+            encode::answer(&mut header, answer);
+            Vec::new()
+        }
+        Incoming::Response(Response { request, node, reply }) => {
+            encode::reply(&mut header, node, request, reply).iter().map(|m| m.payload.to_vec()).collect()
+        }
+    };
+    (header, body)
+}
+
+#[test]
+fn every_vector_decodes_and_encodes_to_the_same_bytes() {
+    let cases = cases(HEADERS);
+    assert!(cases.len() >= 25, "the vectors were not read");
+    for case in cases {
+        let (header, body) = (bytes(&case["header"]), all_bytes(&case["body"]));
+        let incoming = decode(&header, &body).unwrap_or_else(|rejected| panic!("{}: {rejected:?}", case["name"]));
+        if case["canonical"] == true {
+            assert_eq!(encode(&incoming), (header, body), "{}", case["name"]);
+        } else {
+            let again = encode(&incoming);
+            assert_eq!(decode(&again.0, &again.1).unwrap(), incoming, "{}", case["name"]);
+        }
+    }
+}
+
+#[test]
+fn every_type_has_a_vector() {
+    let cases = cases(HEADERS);
+    for kind in [1, 2, 3, 4, 17, 19, 20, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 64, 65, 67, 68, 94, 95] {
+        assert!(cases.iter().any(|case| case["fields"][2] == kind), "no vector of type {kind}");
+    }
+}
+
+#[test]
+fn every_refused_vector_is_refused_with_its_code() {
+    for case in cases(REFUSED) {
+        let rejected =
+            decode(&bytes(&case["header"]), &all_bytes(&case["body"])).expect_err(case["name"].as_str().unwrap());
+        assert_eq!(rejected.error.refusal().name(), case["code"], "{}: {}", case["name"], rejected.error);
+        let id = match rejected.request {
+            RequestId::None => Value::Null,
+            RequestId::Number(number) => number.into(),
+            RequestId::Unique(_) => panic!("no refused vector has one"),
+        };
+        assert_eq!(id, case["request"], "{}: the request id must be told back", case["name"]);
+    }
+}
+
+#[test]
+fn every_envelope_is_split_where_the_vector_says() {
+    for case in cases(ENVELOPES) {
+        let parts = all_bytes(&case["parts"]);
+        let split = Frames::split(&parts).map(|frames| frames.envelope.len() as u64).ok();
+        assert_eq!(split, case["envelope"].as_u64(), "{}", case["name"]);
+    }
+}
+
+#[test]
+fn truncated_headers_are_malformed_and_never_panic() {
+    for case in cases(HEADERS) {
+        let (header, body) = (bytes(&case["header"]), all_bytes(&case["body"]));
+        for end in 0..header.len() {
+            let rejected = decode(&header[..end], &body).expect_err("a part was taken for the whole");
+            assert_ne!(rejected.error.refusal().name(), "");
+        }
+        let longer: Vec<u8> = header.iter().copied().chain([0xc0]).collect();
+        assert!(matches!(decode(&longer, &body), Err(Rejected { error: DecodeError::Malformed(_), .. })));
+    }
+}
+
+#[test]
+fn an_array_that_claims_to_be_huge_costs_nothing() {
+    // [ "GS", 1, 65, nil, "4", array of 2^32−1 … ] and nothing behind.
+    let header = b"\x98\xa2GS\x01\x41\xc0\xa14\xdd\xff\xff\xff\xff";
+    assert!(decode(header, &[]).is_err());
+    let nested: Vec<u8> = b"\x95\xa2GS\x01\x20\x07".iter().copied().chain([0x91; 100_000]).collect();
+    assert!(decode(&nested, &[]).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn arbitrary_bytes_never_panic(header in prop::collection::vec(any::<u8>(), 0..64)) {
+        let _ = decode(&header, &[]);
+    }
+
+    #[test]
+    fn changed_vectors_never_panic(which in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let cases = cases(HEADERS);
+        let case = which.get(&cases);
+        let mut header = bytes(&case["header"]);
+        let at = at.index(header.len());
+        header[at] = byte;
+        if let Ok(incoming) = decode(&header, &all_bytes(&case["body"])) {
+            let again = encode(&incoming);
+            prop_assert_eq!(decode(&again.0, &again.1), Ok(incoming), "what is understood survives a round trip");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Core types to headers. Each function is one tuple: the header as the spec writes it.
+
+use super::types::{self, MARK, VERSION};
+use crate::core::{
+    endpoint::Endpoint,
+    event::{Answer, Frame, Introduction},
+    id::{MessageId, NodeId},
+    message::{Hop, Message, Path, Payload, Trace},
+    request::{Cursor, Fetch, Fetched, NodeStatus, PeerInfo, Reply, Request, RequestId},
+};
+use serde::{Serialize, Serializer};
+
+/// Encodes what a node says over a link, behind what is in `header`; a message's payload is a frame of its own.
+pub fn frame<'a>(header: &mut Vec<u8>, frame: &'a Frame) -> Option<&'a Payload> {
+    match frame {
+        Frame::Hello(hello) => introduction(header, types::HELLO, hello),
+        Frame::Message(message) => {
+            let Message { id, published_at, hops, trace, payload } = message;
+            let trace = trace.as_ref().map(|Trace { relays, path }| (relays.get(), Hops(path)));
+            put(header, &(MARK, VERSION, types::MESSAGE, id_fields(id), published_at.0, hops, trace));
+            return Some(payload);
+        }
+        Frame::Leave => put(header, &(MARK, VERSION, types::LEAVE)),
+        Frame::Ping(token) => put(header, &(MARK, VERSION, types::PING, token)),
+    }
+    None
+}
+
+/// Encodes what goes back to a node over its own link.
+pub fn answer(header: &mut Vec<u8>, answer: &Answer) {
+    match answer {
+        Answer::Welcome(welcome) => introduction(header, types::WELCOME, welcome),
+        Answer::Farewell => put(header, &(MARK, VERSION, types::FAREWELL)),
+        Answer::Pong(token) => put(header, &(MARK, VERSION, types::PONG, token)),
+        Answer::Refuse { code, text } => {
+            let (code, text) = (cut(code, types::CODE_LEN_MAX), cut(text, types::TEXT_LEN_MAX));
+            put(header, &(MARK, VERSION, types::REFUSE, code, text));
+        }
+    }
+}
+
+/// Encodes a client's request; a submission's payload is a frame of its own.
+pub fn request<'a>(header: &mut Vec<u8>, id: &RequestId, request: &'a Request) -> Option<&'a Payload> {
+    let id = RequestIdField(id);
+    match request {
+        Request::Publish { trace, payload } => {
+            put(header, &(MARK, VERSION, types::PUBLISH, id, trace.map(|relays| relays.get())));
+            return Some(payload);
+        }
+        Request::Fetch(Fetch { status, from, through, limit, mark }) => {
+            let from = cursor(*from);
+            put(header, &(MARK, VERSION, types::FETCH, id, status.name(), from, through, limit, mark));
+        }
+        Request::Mark { first, last } => put(header, &(MARK, VERSION, types::MARK_READ, id, first, last)),
+        Request::Peers => put(header, &(MARK, VERSION, types::PEERS, id)),
+        Request::Status => put(header, &(MARK, VERSION, types::STATUS, id)),
+        Request::Connect { peers } => put(header, &(MARK, VERSION, types::CONNECT, id, Addresses(peers))),
+        Request::Ready => put(header, &(MARK, VERSION, types::READY, id)),
+        Request::Remove => put(header, &(MARK, VERSION, types::REMOVE, id)),
+        Request::Stop => put(header, &(MARK, VERSION, types::STOP, id)),
+    }
+    None
+}
+
+/// Encodes what the node `node` replies; the payloads of a page are frames of their own, in its order.
+pub fn reply<'a>(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &'a Reply) -> &'a [Fetched] {
+    let (id, node) = (RequestIdField(id), node.as_str());
+    match reply {
+        Reply::Receipt { id: message, level } => {
+            put(header, &(MARK, VERSION, types::RECEIPT, id, node, id_fields(message), level.name()));
+        }
+        Reply::Page(page) => {
+            let (messages, next) = (Entries(&page.messages), page.next.map(cursor));
+            put(header, &(MARK, VERSION, types::PAGE, id, node, messages, next, page.through));
+            return &page.messages;
+        }
+        Reply::Peers(peers) => put(header, &(MARK, VERSION, types::PEER_LIST, id, node, PeerList(peers))),
+        Reply::Status(status) => put(header, &(MARK, VERSION, types::STATE, id, node, State(status))),
+        Reply::Done => put(header, &(MARK, VERSION, types::DONE, id, node)),
+        Reply::Refused { refusal, text } => {
+            let text = cut(text, types::TEXT_LEN_MAX);
+            put(header, &(MARK, VERSION, types::ERROR, id, node, refusal.name(), text));
+        }
+    }
+    &[]
+}
+
+fn put(header: &mut Vec<u8>, fields: &impl Serialize) {
+    let written = rmp_serde::encode::write(header, fields);
+    debug_assert!(written.is_ok(), "a Vec takes all, and no field here can fail: {written:?}");
+}
+
+fn introduction(header: &mut Vec<u8>, kind: u64, who: &Introduction) {
+    let Introduction { node, endpoint, network, instance, incarnation, capabilities } = who;
+    let (node, endpoint) = (node.as_str(), endpoint.to_string());
+    let (network, instance) = (network.as_str(), instance.as_str());
+    put(header, &(MARK, VERSION, kind, node, endpoint, network, instance, incarnation.0, capabilities));
+}
+
+fn id_fields(id: &MessageId) -> (&str, u64, u64) {
+    (id.origin.as_str(), id.incarnation.0, id.sequence)
+}
+
+fn cursor(cursor: Cursor) -> (u64, u64) {
+    (cursor.position, cursor.paths)
+}
+
+/// The longest beginning of `text` with at most `len_max` bytes.
+fn cut(text: &str, len_max: usize) -> &str {
+    &text[..text.floor_char_boundary(len_max)]
+}
+
+struct RequestIdField<'a>(&'a RequestId);
+
+impl Serialize for RequestIdField<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            RequestId::None => serializer.serialize_none(),
+            RequestId::Number(number) => serializer.serialize_u64(*number),
+            RequestId::Unique(bytes) => serializer.serialize_bytes(bytes),
+        }
+    }
+}
+
+/// A slice as an array of what `$field` makes of each element.
+macro_rules! array {
+    ($name:ident($element:ty), $item:ident => $field:expr) => {
+        struct $name<'a>(&'a [$element]);
+
+        impl Serialize for $name<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq(self.0.iter().map(|$item| $field))
+            }
+        }
+    };
+}
+
+array!(Hops(Hop), hop => (hop.node.as_str(), hop.micros));
+array!(Paths(Path), path => Hops(path));
+array!(Addresses((Option<NodeId>, Endpoint)), peer => (peer.0.as_ref().map(NodeId::as_str), peer.1.to_string()));
+array!(PeerList(PeerInfo), peer => {
+    let round_trip = peer.round_trip.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    (peer.node.as_ref().map(NodeId::as_str), peer.endpoint.to_string(), peer.up, round_trip)
+});
+array!(Entries(Fetched), entry => {
+    let Fetched { position, id, published_at, received_at, unread, continued, paths, .. } = entry;
+    (position, id_fields(id), published_at.0, received_at.0, unread, continued, Paths(paths))
+});
+
+struct State<'a>(&'a NodeStatus);
+
+impl Serialize for State<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let status = self.0;
+        let mut map = serializer.serialize_map(Some(14))?;
+        map.serialize_entry("node", status.node.as_str())?;
+        map.serialize_entry("endpoint", &status.endpoint.to_string())?;
+        map.serialize_entry("network", status.network.as_str())?;
+        map.serialize_entry("instance", status.instance.as_str())?;
+        map.serialize_entry("incarnation", &status.incarnation.0)?;
+        map.serialize_entry("version", &status.version)?;
+        map.serialize_entry("uptime_ms", &u64::try_from(status.uptime.as_millis()).unwrap_or(u64::MAX))?;
+        map.serialize_entry("payload_len_max", &status.payload_len_max)?;
+        map.serialize_entry("retained_messages", &status.retained_messages)?;
+        map.serialize_entry("retained_bytes", &status.retained_bytes)?;
+        map.serialize_entry("unread", &status.unread)?;
+        map.serialize_entry("peers", &PeerList(&status.peers))?;
+        map.serialize_entry("counters", &status.counters)?;
+        map.serialize_entry("peer_counters", &status.peer_counters)?;
+        map.end()
+    }
+}

@@ -1,0 +1,13 @@
+//! Bytes to core types and back, as `docs/spec/gossip-bus.md` says; `tests/vectors` holds both to it.
+
+pub mod decode;
+pub mod encode;
+pub mod error;
+mod fields;
+pub mod frames;
+mod names;
+pub mod types;
+
+pub use decode::{Decoder, Incoming, Response};
+pub use error::{DecodeError, Rejected};
+pub use frames::Frames;
