@@ -62,8 +62,8 @@ pub fn request<'a>(header: &mut Vec<u8>, id: &RequestId, request: &'a Request) -
     None
 }
 
-/// Encodes what the node `node` replies; the payloads of a page are frames of their own, in its order.
-pub fn reply<'a>(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &'a Reply) -> &'a [Fetched] {
+/// Encodes what the node `node` replies.
+pub fn reply(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &Reply) {
     let (id, node) = (RequestIdField(id), node.as_str());
     match reply {
         Reply::Receipt { id: message, level } => {
@@ -72,7 +72,6 @@ pub fn reply<'a>(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &'a
         Reply::Page(page) => {
             let (messages, next) = (Entries(&page.messages), page.next.map(cursor));
             put(header, &(MARK, VERSION, types::PAGE, id, node, messages, next, page.through));
-            return &page.messages;
         }
         Reply::Peers(peers) => put(header, &(MARK, VERSION, types::PEER_LIST, id, node, PeerList(peers))),
         Reply::Status(status) => put(header, &(MARK, VERSION, types::STATE, id, node, State(status))),
@@ -82,7 +81,6 @@ pub fn reply<'a>(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &'a
             put(header, &(MARK, VERSION, types::ERROR, id, node, refusal.name(), text));
         }
     }
-    &[]
 }
 
 fn put(header: &mut Vec<u8>, fields: &impl Serialize) {
@@ -122,6 +120,15 @@ impl Serialize for RequestIdField<'_> {
     }
 }
 
+/// Bytes as MessagePack `bin`, where serde would write an array of numbers.
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
 /// A slice as an array of what `$field` makes of each element.
 macro_rules! array {
     ($name:ident($element:ty), $item:ident => $field:expr) => {
@@ -143,8 +150,8 @@ array!(PeerList(PeerInfo), peer => {
     (peer.node.as_ref().map(NodeId::as_str), peer.endpoint.to_string(), peer.up, round_trip)
 });
 array!(Entries(Fetched), entry => {
-    let Fetched { position, id, published_at, received_at, unread, continued, paths, .. } = entry;
-    (position, id_fields(id), published_at.0, received_at.0, unread, continued, Paths(paths))
+    let Fetched { position, id, published_at, received_at, unread, continued, paths, payload } = entry;
+    (position, id_fields(id), published_at.0, received_at.0, unread, continued, Paths(paths), Bytes(payload))
 });
 
 struct State<'a>(&'a NodeStatus);

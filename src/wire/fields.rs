@@ -83,6 +83,12 @@ impl<'de, A: SeqAccess<'de>> Fields<'_, '_, A> {
         checked.map_err(|problem| self.scope.fail(DecodeError::Value { field, problem: problem.to_string() }))
     }
 
+    /// A payload within a header.
+    fn payload(&mut self) -> Result<Payload, A::Error> {
+        let bytes: &[u8] = self.required("payload")?;
+        Ok(Payload::from(bytes))
+    }
+
     /// The fields of HELLO and WELCOME.
     pub(super) fn introduction(&mut self) -> Result<Introduction, A::Error> {
         let node = self.node("node")?;
@@ -358,7 +364,7 @@ impl Record for PeerFields {
     }
 }
 
-/// One entry of PAGE; its payload is a frame of its own.
+/// One entry of PAGE.
 pub(super) struct EntryFields;
 
 impl Record for EntryFields {
@@ -373,7 +379,7 @@ impl Record for EntryFields {
             unread: fields.required("unread")?,
             continued: fields.required("continued")?,
             paths: fields.seeded("arrivals", List::<Arrival>::up_to(usize::MAX))?,
-            payload: Payload::from(&[][..]),
+            payload: fields.payload()?,
         })
     }
 }
