@@ -2,4 +2,5 @@
 //!
 //! The house has floors, and imports go only downward; `docs/design/house.md` draws it.
 
+pub mod clock;
 pub mod core;
