@@ -2,7 +2,7 @@
 #
 # Two profiles, chosen so that libzmq and libsodium (about 95 s of compiling a profile) are built as
 # seldom as can be:
-#   * dev, for `check` and `test`: lints, docs and tests share its compiled libraries. It keeps the
+#   * dev, for `check` and `test`: lints, docs and tests share its native libraries. It keeps the
 #     debug assertions by which the core checks its own contract, libzmq is compiled with -O2 in it
 #     (native/zmq-sys) and every other dependency with opt-level 2 (Cargo.toml). Tests in the release
 #     profile would drop the assertions and pay link-time optimisation once for each test binary.
@@ -29,6 +29,7 @@ NODE    := $(INTEROP)/node_modules/.installed
 # $(call need,command,what to do): stop with one line that says what to do.
 need = @command -v $(1) >/dev/null 2>&1 || { echo "'$(1)' is missing; $(2)" >&2; exit 1; }
 need_rust = $(call need,$(CARGO),install Rust 1.95 or later (https://rustup.rs))
+need_git = $(call need,git,on Debian: apt install git)
 need_cxx = $(call need,c++,on Debian: apt install g++)
 
 help: ## Say what can be made (this list)
@@ -91,7 +92,8 @@ format:
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path native/zmq-sys/Cargo.toml
 
-# The second run sees the code that is there only without the default features.
+# The second run sees the code that is there only without the default features. Without them some build
+# dependencies change, so it compiles the native libraries once more (about a minute, the first time).
 lint:
 	$(need_rust)
 	$(need_cxx)
@@ -104,6 +106,8 @@ docs:
 
 tidy:
 	$(need_rust)
+	$(need_cxx)
+	$(need_git)
 	$(CARGO) test --locked --test tidy
 
 # Parts of `test`.
@@ -111,6 +115,7 @@ tidy:
 interop-tools:
 	$(need_rust)
 	$(need_cxx)
+	$(need_git)
 	$(call need,node,on Debian: apt install nodejs)
 	$(call need,npm,on Debian: apt install npm)
 	$(call need,python3,on Debian: apt install python3 python3-venv)
