@@ -119,9 +119,13 @@ fn is_import(tokens: &[Token<'_>], at: usize) -> bool {
     statement.map(|token| token.text).find(|text| ["use", "struct", "fn", "let", "="].contains(text)) == Some("use")
 }
 
-/// The name before the nearest `:` or `=` in front of a type or a constructor, on the same line.
+/// The name before the nearest `:` or `=` in front of a type or a constructor, on the same line; `0` for the
+/// first field of a tuple struct.
 fn declared_name<'a>(tokens: &[Token<'a>], at: usize) -> Option<&'a str> {
     let line = tokens[at].line;
+    if at >= 3 && tokens[at - 1].text == "(" && tokens[at - 3].text == "struct" {
+        return Some("0");
+    }
     let before = (1..at).rev().take_while(|&index| tokens[index].line == line);
     let sign = before.into_iter().find(|&index| matches!(tokens[index].text, ":" | "="))?;
     Some(tokens[sign - 1]).filter(|token| token.is_word() && token.line == line).map(|token| token.text)
@@ -193,6 +197,10 @@ mod tests {
             [""; 0]
         );
         assert_eq!(complaints("struct S {\n    ids: HashMap<u8, u8>,\n}").len(), 1);
+        let tuple = "struct S(HashSet<u8>); // lookup only\n";
+        assert_eq!(complaints(&format!("{tuple}fn f() {{ self.0.get(&1); }}")), [""; 0]);
+        assert_eq!(complaints(&format!("{tuple}fn f() {{ self.0.iter(); }}")).len(), 1);
+        assert_eq!(complaints("struct S(HashSet<u8>);").len(), 1);
         assert_eq!(complaints("fn f() -> FxHashSet<u8> { }  // lookup only").len(), 1);
         assert_eq!(complaints("fn f() { let s = HashSet::from([1]); }").len(), 1);
         for visit in [
