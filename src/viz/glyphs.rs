@@ -30,6 +30,8 @@ pub(super) struct Style {
     pub(super) bold: bool,
     /// A rim that keeps lines beneath away from it.
     pub(super) halo: Option<Rgb>,
+    /// Turned about its point, in degrees clockwise.
+    pub(super) turn: f64,
 }
 
 /// The typeface, and which of its outlines a picture has used.
@@ -55,13 +57,18 @@ impl Glyphs {
         let scale = self.scale(style.size);
         let capital = f64::from(self.face.capital_height().unwrap_or(0));
         let left = match style.anchor {
-            Anchor::Start => at.x,
-            Anchor::Middle => at.x - self.width(text, style.size) / 2.0,
+            Anchor::Start => 0.0,
+            Anchor::Middle => -self.width(text, style.size) / 2.0,
+        };
+        let down = capital * scale / 2.0;
+        let place = if style.turn == 0.0 {
+            format!("translate({:.2} {:.2})", at.x + left, at.y + down)
+        } else {
+            format!("translate({:.2} {:.2}) rotate({:.2}) translate({left:.2} {down:.2})", at.x, at.y, style.turn)
         };
         let mut out = format!(
-            r#"<g aria-label="{}" transform="translate({left:.2} {:.2}) scale({scale:.6})" fill="{}""#,
+            r#"<g aria-label="{}" transform="{place} scale({scale:.6})" fill="{}""#,
             super::svg::escape(text),
-            at.y + capital * scale / 2.0,
             style.colour.hex()
         );
         if let Some(halo) = style.halo {
@@ -158,7 +165,7 @@ mod tests {
     use super::*;
     use crate::viz::legend::INK;
 
-    const STYLE: Style = Style { size: 10.0, colour: INK, anchor: Anchor::Start, bold: false, halo: None };
+    const STYLE: Style = Style { size: 10.0, colour: INK, anchor: Anchor::Start, bold: false, halo: None, turn: 0.0 };
 
     #[test]
     fn every_printable_character_has_an_outline_of_its_own() {

@@ -12,8 +12,14 @@ use crate::topology::{Graph, metrics::distances};
 
 /// Rounds of the descent; more change nothing that an eye could see.
 const ROUNDS: i32 = 30;
+/// Most starts that the descent is tried from.
+const TRIES_MAX: usize = 24;
+/// Starts times nodes: large graphs get one start, as more would take long and show little.
+const TRIES_OF_NODE: usize = 768;
 /// Rounds of pushing nodes off each other before the picture is blown up instead.
 const PUSHES: usize = 150;
+/// Rounds in which nodes are also pushed off links; those after it mend the overlaps that this made.
+const LINK_PUSHES: usize = 100;
 /// Most nodes for which links are also kept from running under nodes; in a larger picture there is no room for that.
 const CLEAR_LINKS_MAX: usize = 100;
 
@@ -78,20 +84,14 @@ pub(super) fn spread(graph: &Graph, rooms: &[f64]) -> Vec<Point> {
     let hops = hop_table(graph);
     let count = graph.node_count();
     let edges: Vec<_> = graph.edges().collect();
-    let tries = (768 / count.max(1)).clamp(1, 24);
     let mut rng = Pcg64Mcg::seed_from_u64(count as u64);
-    let mut best: Option<(usize, Vec<Point>)> = None;
-    for _ in 0..tries {
-        let mut points = descend(&hops, count, &mut rng);
-        lay_down(&mut points);
-        scale_to(&mut points, rooms);
-        separate(&mut points, &edges, rooms);
-        let faults = if tries > 1 { crossings(&points, &edges) } else { 0 };
-        if best.as_ref().is_none_or(|(fewest, _)| faults < *fewest) {
-            best = Some((faults, points));
-        }
-    }
-    best.map(|(_, points)| points).unwrap_or_default()
+    // From another start comes another picture; of several the one with the fewest crossings is taken.
+    let tries = (0..(TRIES_OF_NODE / count.max(1)).clamp(1, TRIES_MAX)).map(|_| descend(&hops, count, &mut rng));
+    let mut points = tries.min_by_key(|points| crossings(points, &edges)).unwrap_or_default();
+    lay_down(&mut points);
+    scale_to(&mut points, rooms);
+    separate(&mut points, &edges, rooms);
+    points
 }
 
 /// Wished distance of each two nodes, row by row: their hops; nodes that cannot reach each other stand a little
@@ -160,7 +160,7 @@ fn scale_to(points: &mut [Point], rooms: &[f64]) {
     let typical = nearest[nearest.len() / 2].max(1e-9);
     let room = rooms.iter().sum::<f64>() / rooms.len() as f64;
     // Small pictures can be airy; large ones would outgrow a screen.
-    let radii = if points.len() <= CLEAR_LINKS_MAX { 4.2 } else { 2.9 };
+    let radii = if points.len() <= CLEAR_LINKS_MAX { 4.2 } else { 2.3 };
     for point in points {
         *point = Point { x: point.x * radii * room / typical, y: point.y * radii * room / typical };
     }
@@ -169,9 +169,9 @@ fn scale_to(points: &mut [Point], rooms: &[f64]) {
 /// Pushes nodes off each other, and in small pictures off links that are not theirs; what is left of overlaps
 /// after that is removed by enlarging the whole.
 fn separate(points: &mut [Point], edges: &[(usize, usize)], rooms: &[f64]) {
-    for _ in 0..PUSHES {
+    for round in 0..PUSHES {
         let mut moved = push_nodes(points, rooms);
-        if points.len() <= CLEAR_LINKS_MAX {
+        if points.len() <= CLEAR_LINKS_MAX && round < LINK_PUSHES {
             moved |= push_links(points, edges, rooms);
         }
         if !moved {

@@ -15,6 +15,9 @@ const INSIDE_MIN: f64 = 8.5;
 const BESIDE: f64 = 11.5;
 /// Most nodes on a circle that have room for their names inside.
 const CIRCLE_INSIDE_MAX: usize = 40;
+/// Most nodes on a circle with level names outside; round larger ones names stand like spokes, or the circle would
+/// have to be so wide that a screen shows them too small.
+const CIRCLE_LEVEL_MAX: usize = 100;
 
 /// One graph, placed. Made once, then shown in any form; the same graph always gives the same picture.
 #[derive(Debug, Clone)]
@@ -49,6 +52,17 @@ pub(super) struct Label {
     pub(super) at: Point,
     pub(super) size: f64,
     pub(super) inside: bool,
+    /// Degrees clockwise from level.
+    pub(super) turn: f64,
+}
+
+impl Label {
+    /// Half the width and half the height of what it covers, turned as it is.
+    pub(super) fn half_extent(&self, glyphs: &Glyphs) -> (f64, f64) {
+        let (wide, high) = (glyphs.width(&self.text, self.size) / 2.0, self.size * 0.4);
+        let (sin, cos) = self.turn.to_radians().sin_cos();
+        (cos.abs() * wide + sin.abs() * high, sin.abs() * wide + cos.abs() * high)
+    }
 }
 
 impl Picture {
@@ -80,12 +94,14 @@ fn caption(topology: &str, metrics: &Metrics) -> String {
 fn place(graph: &Graph, metrics: &Metrics, classes: &[Class]) -> Vec<Node> {
     let glyphs = Glyphs::new();
     let order = layout::circle_order(graph);
+    let spokes = graph.node_count() > CIRCLE_LEVEL_MAX;
     let outside = order.is_some() && graph.node_count() > CIRCLE_INSIDE_MAX;
+    let dot = (600.0 / graph.node_count() as f64).clamp(4.5, 10.0);
     let mut nodes: Vec<_> = (0..graph.node_count())
         .map(|index| {
             let name = graph.nodes()[index].to_string();
             let degree = graph.degree(index);
-            let radius = if outside { 5.5 } else { radius(graph.node_count(), degree, metrics) };
+            let radius = if outside { dot } else { radius(graph.node_count(), degree, metrics) };
             let label = label(&name, radius, outside, &glyphs);
             let class = classes.iter().position(|class| degree <= class.to).unwrap_or(0);
             Node { name, at: Point { x: 0.0, y: 0.0 }, radius, degree, class, label }
@@ -95,7 +111,11 @@ fn place(graph: &Graph, metrics: &Metrics, classes: &[Class]) -> Vec<Node> {
     let points = match order {
         Some(order) => {
             let widest = nodes.iter().map(wide).fold(0.0, f64::max);
-            let spacing = if outside { (widest + 3.0).max(18.0) } else { (widest + 14.0).max(84.0) };
+            let spacing = match (outside, spokes) {
+                (false, _) => (widest + 14.0).max(84.0),
+                (true, false) => (widest + 3.0).max(3.2 * dot),
+                (true, true) => (BESIDE * 1.15).max(3.2 * dot),
+            };
             layout::circle(&order, spacing)
         }
         None => {
@@ -108,13 +128,13 @@ fn place(graph: &Graph, metrics: &Metrics, classes: &[Class]) -> Vec<Node> {
     };
     for (node, at) in nodes.iter_mut().zip(points) {
         node.at = at;
-        node.label.at = if node.label.inside {
-            at
+        if node.label.inside {
+            node.label.at = at;
         } else if outside {
-            beyond(at, node.radius + 5.0, wide(node), node.label.size)
+            put_beyond(node, spokes, &glyphs);
         } else {
-            Point { x: at.x, y: at.y + node.radius + node.label.size * 0.75 }
-        };
+            node.label.at = Point { x: at.x, y: at.y + node.radius + node.label.size * 0.75 };
+        }
     }
     nodes
 }
@@ -126,7 +146,7 @@ fn radius(count: usize, degree: usize, metrics: &Metrics) -> f64 {
     } else if count <= 100 {
         15.0
     } else {
-        12.5
+        13.5
     };
     let span = metrics.degree_max() - metrics.degree_min();
     if span == 0 {
@@ -142,15 +162,26 @@ fn label(name: &str, radius: f64, outside: bool, glyphs: &Glyphs) -> Label {
     } else {
         name.to_owned()
     };
-    let fits = (1.72 * radius / glyphs.width(&text, 1.0)).min(0.88 * radius);
+    let fits = (1.58 * radius / glyphs.width(&text, 1.0)).min(0.88 * radius);
     let inside = !outside && fits >= INSIDE_MIN;
-    Label { text, at: Point { x: 0.0, y: 0.0 }, size: if inside { fits } else { BESIDE }, inside }
+    Label { text, at: Point { x: 0.0, y: 0.0 }, size: if inside { fits } else { BESIDE }, inside, turn: 0.0 }
 }
 
-/// The middle of a text that stands `gap` away from `at`, on the far side from the picture's middle.
-fn beyond(at: Point, gap: f64, width: f64, size: f64) -> Point {
+/// Puts a name on the far side of its node from the middle of the circle, level or like a spoke.
+fn put_beyond(node: &mut Node, spokes: bool, glyphs: &Glyphs) {
+    let at = node.at;
     let length = (at.x * at.x + at.y * at.y).sqrt().max(1e-9);
     let (x, y) = (at.x / length, at.y / length);
-    let reach = gap + x.abs() * width / 2.0 + y.abs() * size * 0.4;
-    Point { x: at.x + x * reach, y: at.y + y * reach }
+    if spokes {
+        // Never upside down: on the left half names read towards the middle.
+        node.label.turn = (y / x.abs().max(1e-9)).atan().to_degrees() * if x < 0.0 { -1.0 } else { 1.0 };
+    }
+    let (wide, high) = node.label.half_extent(glyphs);
+    let reach = node.radius + 5.0;
+    let reach = if spokes {
+        reach + glyphs.width(&node.label.text, node.label.size) / 2.0
+    } else {
+        reach + x.abs() * wide + y.abs() * high
+    };
+    node.label.at = Point { x: at.x + x * reach, y: at.y + y * reach };
 }

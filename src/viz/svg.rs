@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::{
     glyphs::{Anchor, Glyphs, Style},
     layout::Point,
-    legend::{INK, PAPER, Rgb},
-    picture::{Node, Picture},
+    legend::{INK, Rgb},
+    picture::{Label, Node, Picture},
 };
 
 const GROUND: Rgb = Rgb(0xfa, 0xfb, 0xfc);
@@ -21,8 +21,8 @@ const LEGEND_LINE: f64 = 24.0;
 /// Type of the caption and the legend, in pixels.
 const SMALL: f64 = 13.0;
 
-const PLAIN: Style = Style { size: SMALL, colour: SOFT, anchor: Anchor::Start, bold: false, halo: None };
-const HEADING: Style = Style { size: 22.0, colour: INK, anchor: Anchor::Start, bold: true, halo: None };
+const PLAIN: Style = Style { size: SMALL, colour: SOFT, anchor: Anchor::Start, bold: false, halo: None, turn: 0.0 };
+const HEADING: Style = Style { size: 22.0, colour: INK, anchor: Anchor::Start, bold: true, halo: None, turn: 0.0 };
 
 /// Width and height in pixels, where the graph lies in it, and how the legend is broken into rows.
 struct Frame {
@@ -77,7 +77,8 @@ impl Picture {
         };
         for node in &self.nodes {
             include(node.at, node.radius, node.radius);
-            include(node.label.at, glyphs.width(&node.label.text, node.label.size) / 2.0, node.label.size / 2.0);
+            let (wide, high) = node.label.half_extent(glyphs);
+            include(node.label.at, wide, high);
         }
         let captions = self.classes.iter().map(|class| glyphs.width(&class.caption(), SMALL));
         let legend_column = captions.fold(0.0, f64::max) + 44.0;
@@ -99,7 +100,7 @@ impl Picture {
     fn write_edges(&self, out: &mut String) {
         // Many links make a mat; each is then drawn thinner, so that the nodes stay in front.
         let crowd = (self.edges.len() as f64 / 60.0).max(1.0);
-        let (width, opacity) = ((1.7 / crowd.powf(0.2)).max(0.6), (0.8 / crowd.powf(0.25)).max(0.12));
+        let (width, opacity) = ((1.7 / crowd.powf(0.17)).max(0.6), (0.85 / crowd.powf(0.2)).max(0.12));
         let _ = writeln!(
             out,
             r#"<g stroke="{}" stroke-width="{width:.2}" stroke-opacity="{opacity:.2}" stroke-linecap="round">"#,
@@ -125,7 +126,7 @@ impl Picture {
                 node.at.y,
                 node.radius,
                 colour.hex(),
-                PAPER.hex()
+                GROUND.hex()
             );
             out.push_str(&glyphs.text(&node.label.text, node.label.at, &label_style(node, colour)));
             out.push_str("</g>\n");
@@ -145,12 +146,9 @@ impl Picture {
 }
 
 fn label_style(node: &Node, colour: Rgb) -> Style {
-    let size = node.label.size;
-    if node.label.inside {
-        Style { size, colour: colour.text(), anchor: Anchor::Middle, bold: true, halo: None }
-    } else {
-        Style { size, colour: INK, anchor: Anchor::Middle, bold: false, halo: Some(GROUND) }
-    }
+    let Label { size, turn, inside, .. } = node.label;
+    let (colour, halo) = if inside { (colour.text(), None) } else { (INK, Some(GROUND)) };
+    Style { size, colour, anchor: Anchor::Middle, bold: inside, halo, turn }
 }
 
 /// Text as XML content or attribute. What XML cannot hold at all becomes U+FFFD.
