@@ -4,4 +4,7 @@
 
 pub mod clock;
 pub mod core;
+pub mod store;
+pub mod topology;
+pub mod viz;
 pub mod wire;
