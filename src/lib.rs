@@ -3,3 +3,4 @@
 //! The house has floors, and imports go only downward; `docs/design/house.md` draws it.
 
 pub mod core;
+pub mod transport;
