@@ -135,8 +135,9 @@ mod terminal {
     #[test]
     fn it_keeps_to_its_room() {
         for shape in [Shape::Circular, RANDOM_3, Shape::Powerlaw] {
+            let picture = picture(shape, 64);
             for (columns, rows) in [(1, 1), (2, 1), (5, 3), (40, 12), (80, 24), (200, 10), (20, 60)] {
-                let text = picture(shape, 64).terminal(columns, rows, false);
+                let text = picture.terminal(columns, rows, false);
                 assert!(text.lines().count() <= rows);
                 assert!(text.lines().all(|line| line.chars().count() <= columns), "{columns}x{rows}\n{text}");
                 assert!(!text.trim().is_empty());
