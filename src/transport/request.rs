@@ -37,7 +37,8 @@ impl Default for Patience {
 pub struct Requester {
     socket: Socket,
     endpoint: Endpoint,
-    patience: Patience,
+    /// How long the next request waits.
+    pub patience: Patience,
     table: PollTable,
     parts: Parts,
 }
