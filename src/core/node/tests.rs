@@ -6,7 +6,7 @@ use crate::{
         config::Limits,
         endpoint::Endpoint,
         event::Introduction,
-        id::Instance,
+        id::{Instance, MessageId},
         request::{Cursor, Page},
         time::Wall,
     },
