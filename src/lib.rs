@@ -2,5 +2,6 @@
 //!
 //! The house has floors, and imports go only downward; `docs/design/house.md` draws it.
 
+pub mod cli;
 pub mod core;
 pub mod wire;
