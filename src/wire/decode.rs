@@ -2,12 +2,11 @@
 //! so that whoever waits can be told. Spec sections 4 to 8.
 
 use super::{
+    array::{Fields, List, Nullable, One},
     error::{DecodeError, Rejected},
-    fields::{
-        AddressFields, CursorFields, EntryFields, Fields, Id, List, Nullable, One, PeerFields, RequestIdField,
-        StateMap, TraceFields,
-    },
+    fields::{AddressFields, CursorFields, EntryFields, Id, PeerFields, RequestIdField, TraceFields},
     names::Names,
+    state::StateMap,
     types,
 };
 use crate::core::{
@@ -131,7 +130,6 @@ impl<'de, T: AsRef<[u8]>> Visitor<'de> for HeaderVisitor<'_, '_, '_, T> {
         while fields.seq.next_element::<IgnoredAny>()?.is_some() {}
         let expected = match &incoming {
             Incoming::Frame(Frame::Message(_)) | Incoming::Request(_, Request::Publish { .. }) => 1,
-            Incoming::Response(Response { reply: Reply::Page(page), .. }) => page.messages.len(),
             _ => 0,
         };
         if self.body.len() != expected {
@@ -157,7 +155,7 @@ fn decode_type<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         64..96 => {
             let request = fields.seeded("request id", RequestIdField)?;
             let node = fields.node("node")?;
-            decode_reply(kind, fields, body).map(|reply| Incoming::Response(Response { request, node, reply }))
+            decode_reply(kind, fields).map(|reply| Incoming::Response(Response { request, node, reply }))
         }
         found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
     }
@@ -176,7 +174,7 @@ fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
             let hops: u64 = fields.required("hops")?;
             let trace = fields.seeded_or(Nullable(One::<TraceFields>::NEW), None)?;
             let hops = u32::try_from(hops).unwrap_or(u32::MAX);
-            Ok(Frame::Message(Message { id, published_at, hops, trace, payload: payload(body, 0) }))
+            Ok(Frame::Message(Message { id, published_at, hops, trace, payload: payload(body) }))
         }
         types::LEAVE => Ok(Frame::Leave),
         types::PING => fields.required("token").map(Frame::Ping),
@@ -207,7 +205,7 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         types::PUBLISH => {
             let relays: Option<u64> = fields.optional(None)?;
             let trace = relays.map(|relays| fields.value("trace", Relays::try_from(relays))).transpose()?;
-            Ok(Request::Publish { trace, payload: payload(body, 0) })
+            Ok(Request::Publish { trace, payload: payload(body) })
         }
         types::FETCH => {
             let word: &str = fields.optional(Status::All.name())?;
@@ -232,11 +230,7 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
     }
 }
 
-fn decode_reply<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
-    kind: u64,
-    fields: &mut Fields<'_, '_, A>,
-    body: &[T],
-) -> Result<Reply, A::Error> {
+fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A>) -> Result<Reply, A::Error> {
     match kind {
         types::RECEIPT => {
             let id = fields.seeded("id", One::<Id>::NEW)?;
@@ -246,10 +240,7 @@ fn decode_reply<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
             Ok(Reply::Receipt { id, level })
         }
         types::PAGE => {
-            let mut messages = fields.seeded("messages", List::<EntryFields>::up_to(usize::MAX))?;
-            for (index, message) in messages.iter_mut().enumerate() {
-                message.payload = payload(body, index);
-            }
+            let messages = fields.seeded("messages", List::<EntryFields>::up_to(usize::MAX))?;
             let next = fields.seeded("next", Nullable(One::<CursorFields>::NEW))?;
             let through = fields.required("through")?;
             Ok(Reply::Page(Page { messages, next, through }))
@@ -267,9 +258,9 @@ fn decode_reply<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
     }
 }
 
-/// A payload frame; a missing one is found when the frames are counted.
-fn payload<T: AsRef<[u8]>>(body: &[T], index: usize) -> Payload {
-    Payload::from(body.get(index).map_or(&[][..], AsRef::as_ref))
+/// The payload frame; a missing one is found when the frames are counted.
+fn payload<T: AsRef<[u8]>>(body: &[T]) -> Payload {
+    Payload::from(body.first().map_or(&[][..], AsRef::as_ref))
 }
 
 #[cfg(test)]

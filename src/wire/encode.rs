@@ -1,12 +1,15 @@
 //! Core types to headers. Each function is one tuple: the header as the spec writes it.
 
-use super::types::{self, MARK, VERSION};
+use super::{
+    state::State,
+    types::{self, MARK, VERSION},
+};
 use crate::core::{
     endpoint::Endpoint,
     event::{Answer, Frame, Introduction},
     id::{MessageId, NodeId},
     message::{Hop, Message, Path, Payload, Trace},
-    request::{Cursor, Fetch, Fetched, NodeStatus, PeerInfo, Reply, Request, RequestId},
+    request::{Cursor, Fetch, Fetched, PeerInfo, Reply, Request, RequestId},
 };
 use serde::{Serialize, Serializer};
 
@@ -62,8 +65,8 @@ pub fn request<'a>(header: &mut Vec<u8>, id: &RequestId, request: &'a Request) -
     None
 }
 
-/// Encodes what the node `node` replies; the payloads of a page are frames of their own, in its order.
-pub fn reply<'a>(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &'a Reply) -> &'a [Fetched] {
+/// Encodes what the node `node` replies.
+pub fn reply(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &Reply) {
     let (id, node) = (RequestIdField(id), node.as_str());
     match reply {
         Reply::Receipt { id: message, level } => {
@@ -72,7 +75,6 @@ pub fn reply<'a>(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &'a
         Reply::Page(page) => {
             let (messages, next) = (Entries(&page.messages), page.next.map(cursor));
             put(header, &(MARK, VERSION, types::PAGE, id, node, messages, next, page.through));
-            return &page.messages;
         }
         Reply::Peers(peers) => put(header, &(MARK, VERSION, types::PEER_LIST, id, node, PeerList(peers))),
         Reply::Status(status) => put(header, &(MARK, VERSION, types::STATE, id, node, State(status))),
@@ -82,7 +84,6 @@ pub fn reply<'a>(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &'a
             put(header, &(MARK, VERSION, types::ERROR, id, node, refusal.name(), text));
         }
     }
-    &[]
 }
 
 fn put(header: &mut Vec<u8>, fields: &impl Serialize) {
@@ -122,10 +123,19 @@ impl Serialize for RequestIdField<'_> {
     }
 }
 
+/// Bytes as MessagePack `bin`, where serde would write an array of numbers.
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
 /// A slice as an array of what `$field` makes of each element.
 macro_rules! array {
     ($name:ident($element:ty), $item:ident => $field:expr) => {
-        struct $name<'a>(&'a [$element]);
+        pub(super) struct $name<'a>(pub(super) &'a [$element]);
 
         impl Serialize for $name<'_> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -143,31 +153,6 @@ array!(PeerList(PeerInfo), peer => {
     (peer.node.as_ref().map(NodeId::as_str), peer.endpoint.to_string(), peer.up, round_trip)
 });
 array!(Entries(Fetched), entry => {
-    let Fetched { position, id, published_at, received_at, unread, continued, paths, .. } = entry;
-    (position, id_fields(id), published_at.0, received_at.0, unread, continued, Paths(paths))
+    let Fetched { position, id, published_at, received_at, unread, continued, paths, payload } = entry;
+    (position, id_fields(id), published_at.0, received_at.0, unread, continued, Paths(paths), Bytes(payload))
 });
-
-struct State<'a>(&'a NodeStatus);
-
-impl Serialize for State<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap;
-        let status = self.0;
-        let mut map = serializer.serialize_map(Some(14))?;
-        map.serialize_entry("node", status.node.as_str())?;
-        map.serialize_entry("endpoint", &status.endpoint.to_string())?;
-        map.serialize_entry("network", status.network.as_str())?;
-        map.serialize_entry("instance", status.instance.as_str())?;
-        map.serialize_entry("incarnation", &status.incarnation.0)?;
-        map.serialize_entry("version", &status.version)?;
-        map.serialize_entry("uptime_ms", &u64::try_from(status.uptime.as_millis()).unwrap_or(u64::MAX))?;
-        map.serialize_entry("payload_len_max", &status.payload_len_max)?;
-        map.serialize_entry("retained_messages", &status.retained_messages)?;
-        map.serialize_entry("retained_bytes", &status.retained_bytes)?;
-        map.serialize_entry("unread", &status.unread)?;
-        map.serialize_entry("peers", &PeerList(&status.peers))?;
-        map.serialize_entry("counters", &status.counters)?;
-        map.serialize_entry("peer_counters", &status.peer_counters)?;
-        map.end()
-    }
-}
