@@ -67,7 +67,9 @@ pub enum LaunchError {
         known: String,
     },
     /// Some of its processes are alive.
-    #[error("network '{network}' runs already ({alive} of {nodes} nodes); stop it first, or choose another with --network")]
+    #[error(
+        "network '{network}' runs already ({alive} of {nodes} nodes); stop it first, or choose another with --network"
+    )]
     RunsAlready {
         /// The network.
         network: NetworkName,
@@ -95,7 +97,9 @@ pub enum LaunchError {
         source: io::Error,
     },
     /// The hard limit on open descriptors is too low.
-    #[error("{who} needs {need} file descriptors and may open {limit}; raise the hard limit (ulimit -Hn), or start fewer nodes")]
+    #[error(
+        "{who} needs {need} file descriptors and may open {limit}; raise the hard limit (ulimit -Hn), or start fewer nodes"
+    )]
     Descriptors {
         /// The launcher, or the node with most peers.
         who: String,
