@@ -1,6 +1,6 @@
 //! `gossip node`: one node in the foreground. What `start-network` starts, and what a person can start by hand.
 
-use super::{Context, Output, error::CliError};
+use super::{Context, Output, error::CliError, log};
 use crate::{
     core::{
         config::Limits,
@@ -112,7 +112,7 @@ impl fmt::Display for ReadyLine<'_> {
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     // The node takes over the signals itself, as something that it can wait for.
     context.release_interrupts();
-    tracing_subscriber::fmt().with_ansi(false).with_target(false).with_writer(std::io::stderr).init();
+    log::begin();
     let network = context.network();
     let (name, instance) = (args.name.clone(), args.instance.clone());
     let node = NodeProcess::start(args.into_settings(network)?).map_err(failed)?;

@@ -10,7 +10,7 @@ use super::{
 };
 use std::time::Duration;
 
-/// One outgoing connection, numbered by the node that opens it and never reused.
+/// One outgoing connection, numbered by the node that opens it. The number stays with the same peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
 
