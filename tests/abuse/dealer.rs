@@ -11,7 +11,7 @@ use gossip::{
         stats::Refusal,
         time::Wall,
     },
-    wire::{Decoder, Incoming, Response, encode},
+    wire::{Decoder, Frames, Incoming, Response, encode},
 };
 
 /// A DEALER connected to a node.
@@ -26,6 +26,11 @@ impl Dealer {
         Self::to(&node.endpoint, None)
     }
 
+    /// A client that never reads, nor does its library for it.
+    pub(crate) fn deaf(node: &Node) -> Self {
+        Self::with(&node.endpoint, None, 1)
+    }
+
     /// A socket that says it is the node `name`.
     pub(crate) fn named(node: &Node, name: &str) -> Self {
         Self::to(&node.endpoint, Some(name))
@@ -33,10 +38,16 @@ impl Dealer {
 
     /// A socket to an address, with or without a name.
     pub(crate) fn to(endpoint: &Endpoint, name: Option<&str>) -> Self {
+        Self::with(endpoint, name, 0)
+    }
+
+    /// `unread`: messages that the library takes in before somebody asks for them; 0 for all.
+    fn with(endpoint: &Endpoint, name: Option<&str>, unread: i32) -> Self {
         let context = zmq::Context::new();
         let socket = context.socket(zmq::DEALER).unwrap();
         socket.set_linger(0).unwrap();
         socket.set_sndhwm(0).unwrap();
+        socket.set_rcvhwm(unread).unwrap();
         socket.set_rcvtimeo(PATIENCE.as_millis() as i32).unwrap();
         if let Some(name) = name {
             socket.set_identity(name.as_bytes()).unwrap();
@@ -71,8 +82,8 @@ impl Dealer {
     /// What comes back next.
     pub(crate) fn incoming(&self) -> Incoming {
         let frames = self.socket.recv_multipart(0).expect("no answer");
-        assert!(frames[0].is_empty(), "{frames:?}");
-        Decoder::new(usize::MAX).decode(&frames[1], &frames[2..]).unwrap()
+        let frames = Frames::split(&frames).unwrap();
+        Decoder::new(usize::MAX).decode(frames.header, frames.body).unwrap()
     }
 
     pub(crate) fn response(&self) -> Response {

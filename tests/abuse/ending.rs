@@ -77,7 +77,7 @@ fn signals_end_a_node_whose_client_does_not_read() {
         let node = Node::start("a", &[]);
         let mut client = node.client();
         (0..4).for_each(|_| drop(client.publish(vec![7; 1 << 20][..].into(), None).unwrap()));
-        let deaf = Dealer::client(&node);
+        let deaf = Dealer::deaf(&node);
         let fetch = Fetch { status: Status::All, from: Cursor::default(), through: None, limit: u64::MAX, mark: false };
         (0..50_000).for_each(|id| deaf.request(id, &Request::Fetch(fetch.clone())));
         until("dropped", || node.counter("replies_dropped") > 0);

@@ -82,5 +82,6 @@ fn a_flood_of_large_refusals_takes_no_memory() {
         }
     }
     assert_eq!(node.counter("refused_too_large"), DEALERS as u64 * EACH);
-    assert!(most < before + 400, "{before} MiB became {most}");
+    // What waits to be read is bounded by count, not by bytes; but large frames are read as fast as they come.
+    assert!(most < before + 200, "{before} MiB became {most}");
 }
