@@ -184,8 +184,11 @@ impl Links {
     pub fn pressure(&mut self) -> bool {
         let fraction = if self.pressure { 4 } else { 2 };
         let now = self.clock.now().mono;
+        self.pressure = false;
         // Each link is looked at, or it would not be noticed since when one has been still.
-        self.pressure = self.links.values_mut().fold(false, |pressed, link| link.is_pressed(fraction, now) || pressed);
+        for link in self.links.values_mut() {
+            self.pressure |= link.is_pressed(fraction, now);
+        }
         self.pressure
     }
 

@@ -48,6 +48,8 @@ fn many_that_never_read_leave_room_for_others() {
     let deaf: Vec<_> = (0..24).map(|_| Dealer::deaf(&node)).collect();
     for dealer in &deaf {
         (0..200).for_each(|id| dealer.request(id, &fetch()));
+        // Small ones fill up what large ones leave.
+        (0..2000).for_each(|id| dealer.request(id, &Request::Peers));
     }
     until("dropped", || node.counter("replies_dropped") > 1000);
     for _ in 0..5 {
