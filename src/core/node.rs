@@ -3,7 +3,6 @@
 
 use super::{
     config::Config,
-    endpoint::Endpoint,
     event::{Answer, Event, Frame, Input, LinkId, LogSeq, Output, Record, ReturnAddress, Sender},
     id::{Incarnation, NodeId},
     inbox::{Copy, Evicted, Inbox},
@@ -51,7 +50,7 @@ impl Node {
         let limits = &config.limits;
         Self {
             peers: Peers::new(&config, incarnation),
-            seen: Seen::new(limits.streams_max, limits.intervals_max),
+            seen: Seen::new((config.node.clone(), incarnation), limits.streams_max, limits.intervals_max),
             inbox: Inbox::new(limits.retained_messages_max, limits.retained_bytes_max),
             stats: Stats::new(limits.peers_max),
             origin: Origin::new(config.node.clone(), incarnation, limits.receipts_max),
@@ -223,7 +222,10 @@ impl Node {
             }
             Request::Peers => Reply::Peers(self.peers.describe()),
             Request::Status => Reply::Status(Box::new(self.status(now))),
-            Request::Connect { peers } => self.connect(now, peers),
+            Request::Connect { peers } => {
+                let declared = self.peers.declare(now.mono, peers, &mut self.stats, &mut self.outbox);
+                declared.map_or_else(|(refusal, text)| Reply::Refused { refusal, text }, |()| Reply::Done)
+            }
             Request::Stop => {
                 self.outbox.push_back(Output::Reply(client, id, Reply::Done));
                 return self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
@@ -274,13 +276,6 @@ impl Node {
     fn mark(&mut self, first: u64, last: u64) {
         if self.inbox.mark(first, last) > 0 {
             self.append(Record::Marked { first, last });
-        }
-    }
-
-    fn connect(&mut self, now: Now, peers: Vec<(Option<NodeId>, Endpoint)>) -> Reply {
-        match self.peers.declare(now.mono, peers, &mut self.stats, &mut self.outbox) {
-            Ok(()) => Reply::Done,
-            Err((refusal, text)) => Reply::Refused { refusal, text },
         }
     }
 
