@@ -1,6 +1,6 @@
 //! What can be typed: global options, commands, and the values that several of them take.
 
-use super::{Context, Output, error::CliError};
+use super::{Context, Output, error::CliError, node};
 use crate::core::{
     endpoint::{Endpoint, EndpointError},
     id::{NetworkName, NodeId, NodeIdError},
@@ -54,7 +54,13 @@ pub struct Globals {
 
 /// The commands, in the order in which help lists them.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Run one node in the foreground
+    ///
+    /// Prints where it listens and serves until Ctrl-C, SIGTERM or a request ends it. 'start-network' starts
+    /// nodes in the same way.
+    Node(node::Args),
+}
 
 impl Cli {
     /// The arguments of this process, the program's name first. An error is one line that says what to do;
@@ -79,8 +85,10 @@ impl Cli {
 }
 
 impl Command {
-    fn run(self, _context: &Context, _out: &mut Output) -> Result<(), CliError> {
-        match self {}
+    fn run(self, context: &Context, out: &mut Output) -> Result<(), CliError> {
+        match self {
+            Self::Node(args) => node::run(args, context, out),
+        }
     }
 }
 

@@ -44,6 +44,11 @@ impl Context {
         self.globals.timeout.unwrap_or(default)
     }
 
+    /// From now on signals are the command's own affair: SIGINT does not end the program by itself any more.
+    pub fn release_interrupts(&self) {
+        self.ends_at_once.store(false, Ordering::SeqCst);
+    }
+
     /// From now on SIGINT and SIGTERM set the flag that is returned and do nothing else: for commands that have
     /// something to clean up.
     pub fn catch_interrupts(&self) -> Result<Arc<AtomicBool>, CliError> {
@@ -51,7 +56,7 @@ impl Context {
         for signal in [SIGINT, SIGTERM] {
             flag::register(signal, Arc::clone(&interrupted)).map_err(no_handler)?;
         }
-        self.ends_at_once.store(false, Ordering::SeqCst);
+        self.release_interrupts();
         Ok(interrupted)
     }
 }

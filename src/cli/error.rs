@@ -1,6 +1,10 @@
 //! Why a command did not do what was asked: one line for people, a code word for programs, an exit code for shells.
 
 use super::text;
+use crate::{
+    client::ClientError,
+    launcher::error::{Kind, LaunchError},
+};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde::Serialize;
 use std::{io, process::ExitCode};
@@ -103,6 +107,32 @@ impl From<io::Error> for CliError {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::BrokenPipe,
             _ => Self::Failed(format!("cannot write to stdout: {error}")),
+        }
+    }
+}
+
+impl From<LaunchError> for CliError {
+    fn from(error: LaunchError) -> Self {
+        let text = error.to_string();
+        match error.kind() {
+            Kind::Usage => Self::Usage(text),
+            Kind::Refused => Self::Refused { code: "refused", text },
+            Kind::Failed => Self::Failed(text),
+            Kind::Unreachable => Self::Unreachable(text),
+            Kind::TimedOut => Self::TimedOut(text),
+            Kind::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> Self {
+        let text = error.to_string();
+        match error {
+            ClientError::Unreachable { .. } => Self::Unreachable(text),
+            ClientError::TimedOut { .. } => Self::TimedOut(text),
+            ClientError::Refused { refusal, .. } => Self::Refused { code: refusal.name(), text },
+            ClientError::Protocol { .. } | ClientError::Setup(_) => Self::Failed(text),
         }
     }
 }

@@ -6,6 +6,7 @@
 pub mod args;
 pub mod context;
 pub mod error;
+pub mod node;
 pub mod output;
 pub mod text;
 pub mod version;
