@@ -7,6 +7,7 @@ pub mod client;
 pub mod clock;
 pub mod core;
 pub mod daemon;
+pub mod launcher;
 pub mod store;
 pub mod topology;
 pub mod transport;
