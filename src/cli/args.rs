@@ -1,6 +1,6 @@
 //! What can be typed: global options, commands, and the values that several of them take.
 
-use super::{Context, Output, error::CliError};
+use super::{Context, Output, error::CliError, generate, get_messages, send_message, status, version::Version};
 use crate::core::{
     endpoint::{Endpoint, EndpointError},
     id::{NetworkName, NodeId, NodeIdError},
@@ -54,7 +54,14 @@ pub struct Globals {
 
 /// The commands, in the order in which help lists them.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+#[expect(missing_docs, reason = "what documents the arguments of a command is its help; here it would replace that")]
+pub enum Command {
+    SendMessage(send_message::Args),
+    GetMessages(get_messages::Args),
+    Status(status::Args),
+    #[command(name = "gen", hide = true)]
+    Generate(generate::Args),
+}
 
 impl Cli {
     /// The arguments of this process, the program's name first. An error is one line that says what to do;
@@ -71,7 +78,7 @@ impl Cli {
     /// Does what was asked for.
     pub fn run(self, out: &mut Output) -> Result<(), CliError> {
         match self.command {
-            _ if self.version => out.print(&super::version::Version::new(self.verbose)),
+            _ if self.version => out.print(&Version::new(self.verbose)),
             Some(command) => command.run(&Context::new(self.globals)?, out),
             None => Ok(()),
         }
@@ -79,8 +86,13 @@ impl Cli {
 }
 
 impl Command {
-    fn run(self, _context: &Context, _out: &mut Output) -> Result<(), CliError> {
-        match self {}
+    fn run(self, context: &Context, out: &mut Output) -> Result<(), CliError> {
+        match self {
+            Self::SendMessage(args) => send_message::run(args, context, out),
+            Self::GetMessages(args) => get_messages::run(args, context, out),
+            Self::Status(args) => status::run(args, context, out),
+            Self::Generate(args) => generate::run(&args, out),
+        }
     }
 }
 
