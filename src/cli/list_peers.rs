@@ -11,11 +11,7 @@ use crate::{
     },
 };
 use serde::{Serialize, Serializer};
-use std::{
-    collections::BTreeMap,
-    fmt,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 /// How long all nodes may take together unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(2);

@@ -42,11 +42,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         NodeArgument::Name(name) => resolve::find(&networks, context.network(), &name)?,
     };
     let removed = remove(&networks, context.network(), &target, context.timeout_or(TIMEOUT))?;
-    out.print(&Report {
-        node: removed.node.to_string(),
-        endpoint: removed.endpoint.to_string(),
-        name: removed.node,
-    })
+    out.print(&Report { node: removed.node.to_string(), endpoint: removed.endpoint.to_string(), name: removed.node })
 }
 
 impl fmt::Display for Report {

@@ -1,15 +1,10 @@
 //! `gossip start-network`.
 
-use super::{
-    Context, Output,
-    error::CliError,
-    plot::Plot,
-    text::{self, Shown},
-};
+use super::{Context, Output, error::CliError, plot::Plot, text};
 use crate::{
     clock,
     launcher::{LaunchError, Manifest, Networks, Plan, Started, attend, start, stop},
-    topology::{Graph, Shape, generate, shape},
+    topology::{Shape, generate, shape},
 };
 use serde::Serialize;
 use std::{fmt, path::PathBuf, sync::atomic::AtomicBool, time::Duration};

@@ -28,14 +28,14 @@ pub struct Args {}
 #[derive(Serialize)]
 struct Report<'a> {
     network: &'a str,
-    nodes: Vec<Node<'a>>,
+    nodes: Vec<Node>,
     #[serde(skip)]
     stopped: &'a Stopped,
 }
 
 #[derive(Serialize)]
-struct Node<'a> {
-    node: &'a str,
+struct Node {
+    node: String,
     endpoint: String,
     pid: Option<u32>,
     ended: &'static str,
@@ -44,10 +44,11 @@ struct Node<'a> {
 /// Stops the network and says how its nodes ended.
 pub fn run(_: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let stopped = stop(&context.networks()?, context.network(), context.timeout_or(TIMEOUT))?;
-    let node = |stopped| {
-        let StoppedNode { node, endpoint, process, ended } = stopped;
-        let pid = process.map(|process: crate::launcher::process::Process| process.pid);
-        Node { node: node.as_str(), endpoint: endpoint.to_string(), pid, ended: ended.name() }
+    let node = |StoppedNode { node, endpoint, process, ended }: &'_ StoppedNode| Node {
+        node: node.to_string(),
+        endpoint: endpoint.to_string(),
+        pid: process.map(|process| process.pid),
+        ended: ended.name(),
     };
     let nodes = stopped.nodes.iter().map(node).collect();
     out.print(&Report { network: stopped.network.as_str(), nodes, stopped: &stopped })
