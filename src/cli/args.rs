@@ -1,6 +1,6 @@
 //! What can be typed: global options, commands, and the values that several of them take.
 
-use super::{Context, Output, error::CliError, node};
+use super::{Context, Output, error::CliError, generate, get_messages, node, send_message, status, version::Version};
 use crate::core::{
     endpoint::{Endpoint, EndpointError},
     id::{NetworkName, NodeId, NodeIdError},
@@ -54,12 +54,14 @@ pub struct Globals {
 
 /// The commands, in the order in which help lists them.
 #[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "what documents the arguments of a command is its help; here it would replace that")]
 pub enum Command {
-    /// Run one node in the foreground
-    ///
-    /// Prints where it listens and serves until Ctrl-C, SIGTERM or a request ends it. 'start-network' starts
-    /// nodes in the same way.
+    SendMessage(send_message::Args),
+    GetMessages(get_messages::Args),
+    Status(status::Args),
     Node(node::Args),
+    #[command(name = "gen", hide = true)]
+    Generate(generate::Args),
 }
 
 impl Cli {
@@ -77,7 +79,7 @@ impl Cli {
     /// Does what was asked for.
     pub fn run(self, out: &mut Output) -> Result<(), CliError> {
         match self.command {
-            _ if self.version => out.print(&super::version::Version::new(self.verbose)),
+            _ if self.version => out.print(&Version::new(self.verbose)),
             Some(command) => command.run(&Context::new(self.globals)?, out),
             None => Ok(()),
         }
@@ -87,7 +89,11 @@ impl Cli {
 impl Command {
     fn run(self, context: &Context, out: &mut Output) -> Result<(), CliError> {
         match self {
+            Self::SendMessage(args) => send_message::run(args, context, out),
+            Self::GetMessages(args) => get_messages::run(args, context, out),
+            Self::Status(args) => status::run(args, context, out),
             Self::Node(args) => node::run(args, context, out),
+            Self::Generate(args) => generate::run(&args, out),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::text;
 use crate::{
     client::ClientError,
-    launcher::error::{Kind, LaunchError},
+    launcher::{Kind, LaunchError},
 };
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde::Serialize;
@@ -26,10 +26,10 @@ pub enum CliError {
     /// Not possible now.
     #[error("{0}")]
     Failed(String),
-    /// A node said no.
+    /// Not allowed as things are, or a node said no; nothing was changed.
     #[error("{text}")]
     Refused {
-        /// The code word that it gave, or `refused`.
+        /// The code word that the node gave; `refused` where no node was asked.
         code: &'static str,
         /// Who refused what, and why.
         text: String,
@@ -41,8 +41,8 @@ pub enum CliError {
     #[error("{0}")]
     TimedOut(String),
     /// Ctrl-C.
-    #[error("interrupted")]
-    Interrupted,
+    #[error("{0}")]
+    Interrupted(String),
     /// Nobody reads what is printed any more, as behind `| head`: no error.
     #[error("nobody reads the output")]
     BrokenPipe,
@@ -54,10 +54,13 @@ pub struct ErrorDocument {
     error: ErrorBody,
 }
 
+/// What an error document says.
 #[derive(Debug, Serialize)]
-struct ErrorBody {
-    code: &'static str,
-    message: String,
+pub struct ErrorBody {
+    /// The word that programs tell it by.
+    pub code: &'static str,
+    /// The line for people.
+    pub message: String,
 }
 
 impl CliError {
@@ -68,7 +71,7 @@ impl CliError {
             Self::Refused { code, .. } => code,
             Self::Unreachable(_) => "unreachable",
             Self::TimedOut(_) => "timeout",
-            Self::Interrupted => "interrupted",
+            Self::Interrupted(_) => "interrupted",
             Self::Help { .. } | Self::Failed(_) | Self::BrokenPipe => "failed",
         }
     }
@@ -80,7 +83,7 @@ impl CliError {
             Self::Failed(_) | Self::Refused { .. } => 1,
             Self::Usage(_) => 2,
             Self::Unreachable(_) | Self::TimedOut(_) => 3,
-            Self::Interrupted => 130,
+            Self::Interrupted(_) => 130,
         }
     }
 
@@ -91,7 +94,12 @@ impl CliError {
 
     /// What `--json` prints.
     pub fn document(&self) -> ErrorDocument {
-        ErrorDocument { error: ErrorBody { code: self.code(), message: self.line() } }
+        ErrorDocument { error: self.body() }
+    }
+
+    /// The same as part of a larger document.
+    pub fn body(&self) -> ErrorBody {
+        ErrorBody { code: self.code(), message: self.line() }
     }
 }
 
@@ -111,20 +119,6 @@ impl From<io::Error> for CliError {
     }
 }
 
-impl From<LaunchError> for CliError {
-    fn from(error: LaunchError) -> Self {
-        let text = error.to_string();
-        match error.kind() {
-            Kind::Usage => Self::Usage(text),
-            Kind::Refused => Self::Refused { code: "refused", text },
-            Kind::Failed => Self::Failed(text),
-            Kind::Unreachable => Self::Unreachable(text),
-            Kind::TimedOut => Self::TimedOut(text),
-            Kind::Interrupted => Self::Interrupted,
-        }
-    }
-}
-
 impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
         let text = error.to_string();
@@ -134,6 +128,28 @@ impl From<ClientError> for CliError {
             ClientError::Refused { refusal, .. } => Self::Refused { code: refusal.name(), text },
             ClientError::Protocol { .. } | ClientError::Setup(_) => Self::Failed(text),
         }
+    }
+}
+
+impl From<LaunchError> for CliError {
+    fn from(error: LaunchError) -> Self {
+        let text = error.to_string();
+        match error.kind() {
+            Kind::Usage => Self::Usage(text),
+            Kind::Refused => Self::Refused { code: refusal_of(&error), text },
+            Kind::Failed => Self::Failed(text),
+            Kind::Unreachable => Self::Unreachable(text),
+            Kind::TimedOut => Self::TimedOut(text),
+            Kind::Interrupted => Self::Interrupted(text),
+        }
+    }
+}
+
+fn refusal_of(error: &LaunchError) -> &'static str {
+    match error {
+        LaunchError::Node { source: ClientError::Refused { refusal, .. }, .. }
+        | LaunchError::Client(ClientError::Refused { refusal, .. }) => refusal.name(),
+        _ => "refused",
     }
 }
 

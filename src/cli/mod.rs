@@ -3,13 +3,22 @@
 //! Each subcommand is a file with its `Args` and a `run`: it asks through [`Context`] and prints through
 //! [`Output`], and holds neither protocol nor printing rules.
 
+pub mod account;
 pub mod args;
 pub mod context;
 pub mod error;
+pub mod generate;
+pub mod get_messages;
+pub mod listing;
 pub mod node;
 pub mod output;
+pub mod send_message;
+pub mod status;
 pub mod text;
 pub mod version;
+
+#[cfg(test)]
+mod tests;
 
 pub use args::{Cli, Command, NodeArgument};
 pub use context::Context;
