@@ -1,0 +1,135 @@
+# A few cargo commands under short names, and a check that the tools they need are there.
+#
+# Two profiles, chosen so that libzmq and libsodium (about 95 s of compiling a profile) are built as
+# seldom as can be:
+#   * dev, for `check` and `test`: lints, docs and tests share its native libraries. It keeps the
+#     debug assertions by which the core checks its own contract, libzmq is compiled with -O2 in it
+#     (native/zmq-sys) and every other dependency with opt-level 2 (Cargo.toml). Tests in the release
+#     profile would drop the assertions and pay link-time optimisation once for each test binary.
+#   * release, for `build` and `bench`: what is shipped is what is measured.
+
+GOSSIP_VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+TARGET  := $(or $(CARGO_TARGET_DIR),target)
+BINARY  := $(TARGET)/release/gossip
+PREFIX  ?= /usr/local
+ARGS    ?=
+CARGO   ?= cargo
+
+# Packages of other languages for the interop tests: a Python environment and npm modules, pinned by
+# tests/interop. The tests find them by GOSSIP_INTEROP, Node.js finds its modules by NODE_PATH.
+INTEROP := $(abspath $(TARGET))/interop
+PYTHON  := $(INTEROP)/venv/.installed
+NODE    := $(INTEROP)/node_modules/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help build start stop test check format lint docs tidy bench install clean interop-tools
+
+# $(call need,command,what to do): stop with one line that says what to do.
+need = @command -v $(1) >/dev/null 2>&1 || { echo "'$(1)' is missing; $(2)" >&2; exit 1; }
+need_rust = $(call need,$(CARGO),install Rust 1.95 or later (https://rustup.rs))
+need_git = $(call need,git,on Debian: apt install git)
+need_cxx = $(call need,c++,on Debian: apt install g++)
+
+help: ## Say what can be made (this list)
+	@echo "gossip $(GOSSIP_VERSION), a brokerless message bus over ZeroMQ"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo 'Options:  make start ARGS="circular -n 32 --plot"   make install PREFIX=/usr DESTDIR=/tmp/package'
+
+build: ## Compile the program: target/release/gossip
+	$(need_rust)
+	$(need_cxx)
+	$(CARGO) build --release --locked
+
+start: build ## Start the default network of 16 nodes; more in ARGS="..."
+	@$(BINARY) start-network $(ARGS)
+
+stop: build ## Stop the default network; another one with ARGS="--network NAME"
+	@$(BINARY) stop-network $(ARGS)
+
+test: interop-tools $(PYTHON) $(NODE) ## Run all tests, those with Python and Node.js too
+	GOSSIP_INTEROP=$(INTEROP) NODE_PATH=$(INTEROP)/node_modules $(CARGO) test --locked
+
+check: format lint docs tidy ## Check format, lints, docs, house rules, licences
+
+bench: ## Measure and print the numbers
+	$(need_rust)
+	$(need_cxx)
+	$(CARGO) bench --locked
+
+# Does not build when the program is there, so that `make build && sudo make install` leaves nothing
+# of root's in the build folder.
+install: ## Install the program, man pages, completions, licences under PREFIX
+	@test -x $(BINARY) || $(MAKE) build
+	install -D -m 755 $(BINARY) '$(DESTDIR)$(PREFIX)/bin/gossip'
+	@set -e; texts=$$(mktemp -d); trap 'rm -rf "$$texts"' EXIT; \
+	  put() { echo "install $$2"; install -D -m 644 "$$1" "$$2"; }; \
+	  share='$(DESTDIR)$(PREFIX)/share'; \
+	  $(BINARY) gen "$$texts"; \
+	  find "$$texts" -type f | sort | while read -r file; do \
+	    name=$$(basename "$$file"); \
+	    case "$$name" in \
+	      *.1) put "$$file" "$$share/man/man1/$$name" ;; \
+	      *.bash) put "$$file" "$$share/bash-completion/completions/gossip" ;; \
+	      *.fish) put "$$file" "$$share/fish/vendor_completions.d/$$name" ;; \
+	      _gossip) put "$$file" "$$share/zsh/site-functions/$$name" ;; \
+	    esac; \
+	  done; \
+	  for file in LICENSE-MIT LICENSE-APACHE THIRD_PARTY.md licences/*; do \
+	    put "$$file" "$$share/doc/gossip/$$file"; \
+	  done
+
+clean: ## Remove all that was built
+	$(CARGO) clean
+
+# Parts of `check`.
+
+format:
+	$(need_rust)
+	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path native/zmq-sys/Cargo.toml
+
+# The second run sees the code that is there only without the default features. Without them some build
+# dependencies change, so it compiles the native libraries once more (about a minute, the first time).
+lint:
+	$(need_rust)
+	$(need_cxx)
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --no-default-features -- -D warnings
+
+docs:
+	$(need_rust)
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps
+
+tidy:
+	$(need_rust)
+	$(need_cxx)
+	$(need_git)
+	$(CARGO) test --locked --test tidy
+
+# Parts of `test`.
+
+interop-tools:
+	$(need_rust)
+	$(need_cxx)
+	$(need_git)
+	$(call need,node,on Debian: apt install nodejs)
+	$(call need,npm,on Debian: apt install npm)
+	$(call need,python3,on Debian: apt install python3 python3-venv)
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
+
+$(PYTHON): tests/interop/requirements.txt | interop-tools
+	python3 -m venv --clear $(INTEROP)/venv
+	$(INTEROP)/venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# No install scripts: the zeromq package brings its compiled module along.
+$(NODE): tests/interop/package.json tests/interop/package-lock.json | interop-tools
+	@mkdir -p $(INTEROP)
+	cp $^ $(INTEROP)/
+	cd $(INTEROP) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@

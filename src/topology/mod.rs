@@ -1,0 +1,13 @@
+//! Who is linked to whom: the declared graph of a network, made from a named shape and a seed.
+//!
+//! [`generate::generate`] makes a [`Graph`], [`metrics::Metrics`] measures one.
+
+pub mod generate;
+pub mod graph;
+pub mod metrics;
+pub mod shape;
+
+pub use generate::generate;
+pub use graph::{Graph, GraphError};
+pub use metrics::Metrics;
+pub use shape::{Shape, ShapeError};

@@ -1,0 +1,196 @@
+//! Text as outlines, so that it shows on machines without any font.
+//!
+//! The typeface is Hack (Bitstream Vera and MIT licences): drawn for small sizes, every character of one width.
+
+use std::{collections::BTreeSet, fmt::Write};
+
+use ttf_parser::{Face, GlyphId, OutlineBuilder};
+
+use super::{layout::Point, legend::Rgb};
+
+/// Where text begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Anchor {
+    /// Its left edge stands at the point.
+    Start,
+    /// Its middle stands at the point.
+    Middle,
+}
+
+/// How text looks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Style {
+    /// Height of a line in pixels.
+    pub(super) size: f64,
+    /// Colour.
+    pub(super) colour: Rgb,
+    /// Where it begins.
+    pub(super) anchor: Anchor,
+    /// Drawn a little thicker.
+    pub(super) bold: bool,
+    /// A rim that keeps lines beneath away from it.
+    pub(super) halo: Option<Rgb>,
+    /// Turned about its point, in degrees clockwise.
+    pub(super) turn: f64,
+}
+
+/// The typeface, and which of its outlines a picture has used.
+pub(super) struct Glyphs {
+    face: Face<'static>,
+    used: BTreeSet<u16>,
+}
+
+impl Glyphs {
+    pub(super) fn new() -> Self {
+        let face = Face::parse(epaint_default_fonts::HACK_REGULAR, 0).expect("the embedded font is sound");
+        Self { face, used: BTreeSet::new() }
+    }
+
+    /// Width of a text in pixels.
+    pub(super) fn width(&self, text: &str, size: f64) -> f64 {
+        let units: u32 = text.chars().map(|c| self.advance(self.glyph(c))).sum();
+        f64::from(units) * self.scale(size)
+    }
+
+    /// Text as an SVG group. `at` is the height of the middle of its capitals.
+    pub(super) fn text(&mut self, text: &str, at: Point, style: &Style) -> String {
+        let scale = self.scale(style.size);
+        let capital = f64::from(self.face.capital_height().unwrap_or(0));
+        let left = match style.anchor {
+            Anchor::Start => 0.0,
+            Anchor::Middle => -self.width(text, style.size) / 2.0,
+        };
+        let down = capital * scale / 2.0;
+        let place = if style.turn == 0.0 {
+            format!("translate({:.2} {:.2})", at.x + left, at.y + down)
+        } else {
+            format!("translate({:.2} {:.2}) rotate({:.2}) translate({left:.2} {down:.2})", at.x, at.y, style.turn)
+        };
+        let mut out = format!(
+            r#"<g aria-label="{}" transform="{place} scale({scale:.6})" fill="{}""#,
+            super::svg::escape(text),
+            style.colour.hex()
+        );
+        if let Some(halo) = style.halo {
+            let _ = write!(
+                out,
+                r#" stroke="{}" stroke-width="{:.0}" stroke-linejoin="round" paint-order="stroke""#,
+                halo.hex(),
+                3.5 / scale
+            );
+        } else if style.bold {
+            let _ = write!(out, r#" stroke="{}" stroke-width="{:.0}""#, style.colour.hex(), 0.045 * style.size / scale);
+        }
+        out.push('>');
+        let mut x = 0;
+        for glyph in text.chars().map(|c| self.glyph(c)).collect::<Vec<_>>() {
+            if self.has_outline(glyph) {
+                self.used.insert(glyph.0);
+                let _ = write!(out, r##"<use href="#g{}" x="{x}"/>"##, glyph.0);
+            }
+            x += self.advance(glyph);
+        }
+        out.push_str("</g>");
+        out
+    }
+
+    /// The outlines of all glyphs used so far, as SVG definitions.
+    pub(super) fn definitions(&self) -> String {
+        let mut out = String::from("<defs>\n");
+        for &glyph in &self.used {
+            let mut path = Path(String::new());
+            self.face.outline_glyph(GlyphId(glyph), &mut path);
+            let _ = writeln!(out, r#"<path id="g{glyph}" d="{}"/>"#, path.0.trim_end());
+        }
+        out.push_str("</defs>\n");
+        out
+    }
+
+    /// The glyph of a character; glyph 0, an empty box, for one that the typeface lacks.
+    fn glyph(&self, character: char) -> GlyphId {
+        self.face.glyph_index(character).unwrap_or(GlyphId(0))
+    }
+
+    fn advance(&self, glyph: GlyphId) -> u32 {
+        u32::from(self.face.glyph_hor_advance(glyph).unwrap_or(self.face.units_per_em()))
+    }
+
+    fn has_outline(&self, glyph: GlyphId) -> bool {
+        self.face.glyph_bounding_box(glyph).is_some()
+    }
+
+    /// Pixels a font unit.
+    fn scale(&self, size: f64) -> f64 {
+        size / f64::from(self.face.units_per_em())
+    }
+}
+
+/// Collects an outline as SVG path data. Fonts count upward, pictures downward.
+struct Path(String);
+
+impl Path {
+    fn push(&mut self, letter: char, points: &[(f32, f32)]) {
+        self.0.push(letter);
+        for &(x, y) in points {
+            // Zero stays zero: no "-0".
+            let _ = write!(self.0, "{} {} ", x.round() as i32, -(y.round() as i32));
+        }
+    }
+}
+
+impl OutlineBuilder for Path {
+    fn move_to(&mut self, x: f32, y: f32) {
+        self.push('M', &[(x, y)]);
+    }
+
+    fn line_to(&mut self, x: f32, y: f32) {
+        self.push('L', &[(x, y)]);
+    }
+
+    fn quad_to(&mut self, x1: f32, y1: f32, x: f32, y: f32) {
+        self.push('Q', &[(x1, y1), (x, y)]);
+    }
+
+    fn curve_to(&mut self, x1: f32, y1: f32, x2: f32, y2: f32, x: f32, y: f32) {
+        self.push('C', &[(x1, y1), (x2, y2), (x, y)]);
+    }
+
+    fn close(&mut self) {
+        self.push('Z', &[]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::viz::legend::INK;
+
+    const STYLE: Style = Style { size: 10.0, colour: INK, anchor: Anchor::Start, bold: false, halo: None, turn: 0.0 };
+
+    #[test]
+    fn every_printable_character_has_an_outline_of_its_own() {
+        let mut glyphs = Glyphs::new();
+        let printable: String = ('!'..='~').chain("äßéøЖλ·–…".chars()).collect();
+        glyphs.text(&printable, Point { x: 0.0, y: 0.0 }, &STYLE);
+        assert!(!glyphs.used.contains(&0), "some character is missing");
+        assert_eq!(glyphs.used.len(), printable.chars().count());
+        assert_eq!(glyphs.definitions().matches("<path id=").count(), glyphs.used.len());
+        assert!(!glyphs.definitions().contains(r#"d="""#));
+    }
+
+    #[test]
+    fn a_character_that_the_typeface_lacks_is_a_box() {
+        let mut glyphs = Glyphs::new();
+        let text = glyphs.text("a漢", Point { x: 0.0, y: 0.0 }, &STYLE);
+        assert_eq!(text.matches("<use").count(), 2);
+        assert!(glyphs.used.contains(&0));
+        assert!(glyphs.definitions().contains(r#"<path id="g0" d="M"#));
+    }
+
+    #[test]
+    fn text_is_as_wide_as_its_characters() {
+        let glyphs = Glyphs::new();
+        assert!((glyphs.width("1234", 10.0) - 4.0 * glyphs.width("i", 10.0)).abs() < 1e-9);
+        assert!((20.0..28.0).contains(&glyphs.width("1234", 10.0)));
+    }
+}

@@ -1,0 +1,17 @@
+//! Pictures of a network: [`Picture`] places the nodes once and shows them as SVG, PNG or text.
+
+mod glyphs;
+mod layout;
+mod legend;
+mod picture;
+#[cfg(feature = "png")]
+mod png;
+mod svg;
+mod terminal;
+
+#[cfg(test)]
+mod tests;
+
+pub use picture::Picture;
+#[cfg(feature = "png")]
+pub use png::PngError;
