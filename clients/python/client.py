@@ -25,27 +25,27 @@ class Client:
         return self.number
 
     def receive(self):
-        """The next reply: the number of its request, its fields behind the node's name, and its payloads."""
-        empty, header, *body = self.socket.recv_multipart()
+        """The next reply: the number of its request, and its fields behind the node's name."""
+        empty, header = self.socket.recv_multipart()
         mark, version, kind, number, node, *fields = msgpack.unpackb(header)
         if kind == ERROR:
-            raise RuntimeError("node {} on request {}: {}: {}".format(node, number, *fields))
-        return number, fields, body
+            raise RuntimeError("{}: {}".format(*fields))
+        return number, fields
 
     def ask(self, kind, *fields, body=()):
         self.send(kind, *fields, body=body)
-        return self.receive()[1:]
+        return self.receive()[1]
 
     def publish(self, payload, relays=None):
         """Returns the message's id [origin, incarnation, sequence]. With `relays`, its paths are recorded."""
-        return self.ask(PUBLISH, relays, body=[payload])[0][0]
+        return self.ask(PUBLISH, relays, body=[payload])[0]
 
     def messages(self, status="all"):
         """All messages of the node as (id, payload, paths), read page by page. A path is a list of [node, µs]."""
         found, cursor, through = [], [0, 0], None
         while cursor is not None:
-            (entries, cursor, through, *_), payloads = self.ask(FETCH, status, cursor, through)
-            for (_, id, published, received, unread, continued, paths, *_), payload in zip(entries, payloads):
+            entries, cursor, through, *_ = self.ask(FETCH, status, cursor, through)
+            for position, id, published, received, unread, continued, paths, payload, *_ in entries:
                 found[-1][2].extend(paths) if continued else found.append((id, payload, paths))
         return found
 
@@ -55,6 +55,6 @@ if __name__ == "__main__":
     print("sent", node.publish(sys.argv[2].encode(), relays=1))
     for id, payload, paths in node.messages():
         print(id, payload.decode(errors="replace"), [" > ".join(name for name, _ in path) for path in paths])
-    for name, endpoint, up, round_trip, *_ in node.ask(PEERS)[0][0]:
+    for name, endpoint, up, round_trip, *_ in node.ask(PEERS)[0]:
         print("peer", name, endpoint, "up" if up else "down", round_trip, "µs")
-    print(node.ask(STATUS)[0][0])
+    print(node.ask(STATUS)[0])
