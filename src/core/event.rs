@@ -73,10 +73,15 @@ pub enum Answer {
 /// Who sent something that was refused before the core could see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sender {
-    /// Something that waits for a reply.
-    Client(ReturnAddress, RequestId),
-    /// A connection whose routing id is a node name.
-    Node(NodeId),
+    /// A connection to our ROUTER, which may wait for a reply.
+    Router {
+        /// Where a reply goes.
+        client: ReturnAddress,
+        /// What it calls its request, as far as that was read.
+        id: RequestId,
+        /// The node that its routing id names, if it is a name at all.
+        node: Option<NodeId>,
+    },
     /// The far end of a link of ours.
     Link(LinkId),
     /// Nobody that could be answered.

@@ -3,6 +3,7 @@
 
 use super::{
     id::{MessageId, NodeId},
+    stats::Refusal,
     time::Wall,
 };
 use std::{fmt, ops::Deref, sync::Arc};
@@ -10,6 +11,16 @@ use std::{fmt, ops::Deref, sync::Arc};
 /// Payload bytes behind a reference count: written once where the message enters, then only handed on.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Payload(Arc<[u8]>);
+
+impl Payload {
+    /// Whether it is within the limit; if not, why it is refused.
+    pub fn check(&self, len_max: usize) -> Result<(), (Refusal, String)> {
+        if self.len() <= len_max {
+            return Ok(());
+        }
+        Err((Refusal::TooLarge, format!("payload of {} bytes is over the limit of {len_max}", self.len())))
+    }
+}
 
 impl From<&[u8]> for Payload {
     fn from(bytes: &[u8]) -> Self {
@@ -107,6 +118,22 @@ pub struct Message {
     pub trace: Option<Trace>,
     /// The bytes that were submitted.
     pub payload: Payload,
+}
+
+impl Message {
+    /// Whether a peer `from` may have sent it; if not, why it is refused.
+    pub fn check(&self, from: &NodeId, payload_len_max: usize) -> Result<(), (Refusal, String)> {
+        self.payload.check(payload_len_max)?;
+        if self.id.sequence == 0 {
+            return Err((Refusal::BadRequest, "sequence numbers begin at 1".into()));
+        }
+        let Some(trace) = &self.trace else { return Ok(()) };
+        let ends = trace.path.first().zip(trace.path.last()).map(|(first, last)| (&first.node, &last.node));
+        if ends != Some((&self.id.origin, from)) {
+            return Err((Refusal::BadRequest, format!("the path must lead from {} to {from}", self.id.origin)));
+        }
+        Ok(())
+    }
 }
 
 /// `path` and one step more.

@@ -16,3 +16,4 @@ pub mod request;
 pub mod seen;
 pub mod stats;
 pub mod time;
+pub mod waiting;

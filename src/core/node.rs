@@ -15,6 +15,7 @@ use super::{
     seen::{Seen, Sighting},
     stats::{Counter, Refusal, Stats},
     time::{Mono, Now},
+    waiting::{Departure, Unsynced, Waiting},
 };
 use std::{collections::VecDeque, time::Duration};
 
@@ -38,21 +39,11 @@ pub struct Node {
     receipts: Receipts,
     next_sequence: u64,
     appended: LogSeq,
-    /// Replies that wait until the log is as safe as they say.
-    unsynced: VecDeque<(LogSeq, ReturnAddress, RequestId, Reply)>,
-    /// Clients that wait until all links are up, and how long.
-    waiting: Vec<(Mono, ReturnAddress, RequestId)>,
-    leaving: Option<LeaveState>,
+    unsynced: Unsynced,
+    waiting: Waiting,
+    departure: Option<Departure>,
     pressed: bool,
     outbox: VecDeque<Output>,
-}
-
-#[derive(Debug)]
-struct LeaveState {
-    client: ReturnAddress,
-    id: RequestId,
-    deadline: Mono,
-    farewells_due: usize,
 }
 
 impl Node {
@@ -66,15 +57,15 @@ impl Node {
             inbox: Inbox::new(limits.retained_messages_max, limits.retained_bytes_max),
             stats: Stats::new(limits.peers_max),
             receipts: Receipts::new(limits.receipts_max),
+            waiting: Waiting::new(limits.waiting_max, limits.ready_timeout),
             config,
             incarnation,
             version,
             started: now.mono,
             next_sequence: 1,
             appended: LogSeq::default(),
-            unsynced: VecDeque::new(),
-            waiting: Vec::new(),
-            leaving: None,
+            unsynced: Unsynced::default(),
+            departure: None,
             pressed: false,
             outbox: VecDeque::new(),
         }
@@ -107,9 +98,13 @@ impl Node {
 
     /// When the node wants a [`Input::Tick`], if nothing else happens before.
     pub fn deadline(&self) -> Option<Mono> {
-        let waiting = self.waiting.iter().map(|&(deadline, ..)| deadline).min();
-        let leaving = self.leaving.as_ref().map(|leave| leave.deadline);
-        [self.peers.deadline(), waiting, leaving].into_iter().flatten().min()
+        let departure = self.departure.as_ref().map(Departure::deadline);
+        [self.peers.deadline(), self.waiting.deadline(), departure].into_iter().flatten().min()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &NodeId {
+        &self.config.node
     }
 
     /// What it counted.
@@ -137,11 +132,11 @@ impl Node {
                 self.peers.on_welcome(now.mono, link, welcome, &mut self.stats, &mut self.outbox);
             }
             Answer::Pong(token) => self.peers.on_pong(now.mono, link, token),
-            Answer::Farewell => self.on_farewell(),
+            Answer::Farewell => self.on_farewell(now),
             Answer::Refuse { code, text } => {
                 self.stats.count(Counter::RefusedByPeer, self.peers.name_of(link));
-                if self.leaving.is_some() {
-                    return self.on_farewell();
+                if self.departure.is_some() {
+                    return self.on_farewell(now);
                 }
                 self.peers.on_refuse(now.mono, link, code, text, &mut self.outbox);
             }
@@ -149,7 +144,7 @@ impl Node {
     }
 
     fn on_message(&mut self, now: Now, from: &NodeId, message: Message) {
-        if let Err((refusal, text)) = self.check(from, &message) {
+        if let Err((refusal, text)) = message.check(from, self.config.limits.payload_len_max) {
             return self.refuse_node(from, refusal, text);
         }
         match self.seen.insert(&message.id) {
@@ -218,23 +213,6 @@ impl Node {
         extend_path(&trace.path, Hop { node: self.config.node.clone(), micros })
     }
 
-    /// Whether a message of an introduced peer may be taken in.
-    fn check(&self, from: &NodeId, message: &Message) -> Result<(), (Refusal, String)> {
-        let (len, max) = (message.payload.len(), self.config.limits.payload_len_max);
-        if len > max {
-            return Err((Refusal::TooLarge, format!("payload of {len} bytes is over the limit of {max}")));
-        }
-        if message.id.sequence == 0 {
-            return Err((Refusal::BadRequest, "sequence numbers begin at 1".into()));
-        }
-        let Some(trace) = &message.trace else { return Ok(()) };
-        let ends = trace.path.first().zip(trace.path.last()).map(|(first, last)| (&first.node, &last.node));
-        if ends != Some((&message.id.origin, from)) {
-            return Err((Refusal::BadRequest, format!("the path must lead from {} to {from}", message.id.origin)));
-        }
-        Ok(())
-    }
-
     fn on_request(&mut self, now: Now, client: ReturnAddress, id: RequestId, request: Request) {
         self.stats.count(Counter::Requests, None);
         let reply = match request {
@@ -261,19 +239,9 @@ impl Node {
         if let Some(message) = self.receipts.find(&id) {
             self.stats.count(Counter::Repeated, None);
             let reply = Reply::Receipt { id: message.clone(), level: Level::Memory };
-            return self.unsynced.push_back((self.appended, client, id, reply));
+            return self.unsynced.push(self.appended, client, id, reply);
         }
-        let (len, max) = (payload.len(), self.config.limits.payload_len_max);
-        let refusal = if len > max {
-            Some((Refusal::TooLarge, format!("payload of {len} bytes is over the limit of {max}")))
-        } else if self.leaving.is_some() {
-            Some((Refusal::Leaving, "the node is leaving its network: submit to another".into()))
-        } else if self.pressed {
-            Some((Refusal::Busy, "the node's queues are filling up: try again in a moment".into()))
-        } else {
-            None
-        };
-        if let Some((refusal, text)) = refusal {
+        if let Err((refusal, text)) = self.admit(&payload) {
             return self.refuse_client(client, id, refusal, text);
         }
         let message = self.mint(now, relays, payload);
@@ -282,7 +250,18 @@ impl Node {
         self.seen.insert(&message.id);
         self.stats.count(Counter::Published, None);
         self.deliver(now, None, message);
-        self.unsynced.push_back((self.appended, client, id, receipt));
+        self.unsynced.push(self.appended, client, id, receipt);
+    }
+
+    /// Whether a submission can be taken in now.
+    fn admit(&self, payload: &Payload) -> Result<(), (Refusal, String)> {
+        if self.departure.is_some() {
+            return Err((Refusal::Leaving, "the node is leaving its network: submit to another".into()));
+        }
+        if self.pressed {
+            return Err((Refusal::Busy, "the node's queues are filling up: try again in a moment".into()));
+        }
+        payload.check(self.config.limits.payload_len_max)
     }
 
     /// A message with the next id of this life.
@@ -345,48 +324,42 @@ impl Node {
     }
 
     fn wait_for_links(&mut self, now: Now, client: ReturnAddress, id: RequestId) {
-        if self.waiting.len() >= self.config.limits.waiting_max {
-            let text = format!("{} clients wait for the links already", self.waiting.len());
-            return self.refuse_client(client, id, Refusal::Busy, text);
+        if let Err((client, id)) = self.waiting.push(now.mono, client, id) {
+            self.refuse_client(client, id, Refusal::Busy, "too many clients wait for the links already".into());
         }
-        self.waiting.push((now.mono + self.config.limits.ready_timeout, client, id));
     }
 
     /// Tells those who wait for the links that they are up.
     fn answer_waiting(&mut self) {
         if !self.waiting.is_empty() && self.peers.waiting_for().next().is_none() {
-            let ready = self.waiting.drain(..).map(|(_, client, id)| Output::Reply(client, id, Reply::Done));
-            self.outbox.extend(ready);
+            self.outbox.extend(self.waiting.take().map(|(client, id)| Output::Reply(client, id, Reply::Done)));
         }
     }
 
     fn leave(&mut self, now: Now, client: ReturnAddress, id: RequestId) {
-        if self.leaving.is_some() {
+        if self.departure.is_some() {
             return self.refuse_client(client, id, Refusal::Leaving, "the node is leaving already".into());
         }
         let links: Vec<_> = self.peers.neighbours().map(|(_, link)| link).collect();
         let deadline = now.mono + self.config.limits.leave_timeout;
-        // One more than there are neighbours, so that the last step is the same with and without any.
-        self.leaving = Some(LeaveState { client, id, deadline, farewells_due: links.len() + 1 });
+        self.departure = Some(Departure::new(client, id, links.len(), deadline));
         self.outbox.push_back(Output::Notify(Event::Leaving));
         if !links.is_empty() {
             self.outbox.push_back(Output::Send(links, Frame::Leave));
         }
-        self.on_farewell();
+        self.finish_departure(now);
     }
 
-    /// One more neighbour has forgotten us; after the last, the node stops.
-    fn on_farewell(&mut self) {
-        if let Some(leave) = &mut self.leaving {
-            leave.farewells_due = leave.farewells_due.saturating_sub(1);
-            if leave.farewells_due == 0 {
-                self.finish_leaving();
-            }
+    fn on_farewell(&mut self, now: Now) {
+        if let Some(departure) = &mut self.departure {
+            departure.count_farewell();
         }
+        self.finish_departure(now);
     }
 
-    fn finish_leaving(&mut self) {
-        if let Some(LeaveState { client, id, .. }) = self.leaving.take() {
+    fn finish_departure(&mut self, now: Now) {
+        if let Some(departure) = self.departure.take_if(|departure| departure.is_over(now.mono)) {
+            let (client, id) = departure.into_client();
             self.outbox.push_back(Output::Reply(client, id, Reply::Done));
             self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
         }
@@ -394,29 +367,25 @@ impl Node {
 
     fn on_undecodable(&mut self, sender: Sender, refusal: Refusal, text: String) {
         match sender {
-            Sender::Client(client, id) => self.refuse_client(client, id, refusal, text),
-            Sender::Node(node) => self.refuse_node(&node, refusal, text),
+            Sender::Router { node: Some(node), .. } if self.peers.is_introduced(&node) => {
+                self.refuse_node(&node, refusal, text);
+            }
+            Sender::Router { client, id, .. } => self.refuse_client(client, id, refusal, text),
             Sender::Link(link) => self.stats.refuse(refusal, self.peers.name_of(link)),
             Sender::Unknown => self.stats.refuse(refusal, None),
         }
     }
 
     fn on_synced(&mut self, upto: LogSeq) {
-        while let Some((seq, ..)) = self.unsynced.front()
-            && *seq <= upto
-            && let Some((_, client, id, reply)) = self.unsynced.pop_front()
-        {
+        while let Some((client, id, reply)) = self.unsynced.take(upto) {
             self.outbox.push_back(Output::Reply(client, id, reply));
         }
     }
 
     fn on_tick(&mut self, now: Now) {
         self.peers.on_tick(now.mono, &mut self.outbox);
-        if self.leaving.as_ref().is_some_and(|leave| leave.deadline <= now.mono) {
-            self.finish_leaving();
-        }
-        while let Some(index) = self.waiting.iter().position(|&(deadline, ..)| deadline <= now.mono) {
-            let (_, client, id) = self.waiting.remove(index);
+        self.finish_departure(now);
+        while let Some((client, id)) = self.waiting.take_expired(now.mono) {
             let missing: Vec<_> = self.peers.waiting_for().map(ToString::to_string).collect();
             self.refuse_client(client, id, Refusal::NotReady, format!("no answer from {}", missing.join(", ")));
         }

@@ -112,7 +112,7 @@ impl Glyphs {
     }
 
     fn advance(&self, glyph: GlyphId) -> u32 {
-        u32::from(self.face.glyph_hor_advance(glyph).unwrap_or(self.face.units_per_em()))
+        u32::from(self.face.glyph_hor_advance(glyph).unwrap_or_else(|| self.face.units_per_em()))
     }
 
     fn has_outline(&self, glyph: GlyphId) -> bool {

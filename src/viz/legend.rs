@@ -87,7 +87,7 @@ pub(super) fn classes(degrees: &BTreeMap<usize, usize>) -> Vec<Class> {
     };
     let last = ranges.len().saturating_sub(1);
     let class = |(index, &(from, to)): (usize, &(usize, usize))| {
-        let step = if last == 0 { ONLY } else { index * (SCALE.len() - 1) / last };
+        let step = (index * (SCALE.len() - 1)).checked_div(last).unwrap_or(ONLY);
         let nodes = degrees.range(from..=to).map(|(_, nodes)| nodes).sum();
         Class { from, to, nodes, colour: SCALE[step], terminal: TERMINAL_SCALE[step] }
     };

@@ -2,12 +2,11 @@
 //! so that whoever waits can be told. Spec sections 4 to 8.
 
 use super::{
+    array::{Fields, List, Nullable, One},
     error::{DecodeError, Rejected},
-    fields::{
-        AddressFields, CursorFields, EntryFields, Fields, Id, List, Nullable, One, PeerFields, RequestIdField,
-        StateMap, TraceFields,
-    },
+    fields::{AddressFields, CursorFields, EntryFields, Id, PeerFields, RequestIdField, TraceFields},
     names::Names,
+    state::StateMap,
     types,
 };
 use crate::core::{

@@ -1,12 +1,15 @@
 //! Core types to headers. Each function is one tuple: the header as the spec writes it.
 
-use super::types::{self, MARK, VERSION};
+use super::{
+    state::State,
+    types::{self, MARK, VERSION},
+};
 use crate::core::{
     endpoint::Endpoint,
     event::{Answer, Frame, Introduction},
     id::{MessageId, NodeId},
     message::{Hop, Message, Path, Payload, Trace},
-    request::{Cursor, Fetch, Fetched, NodeStatus, PeerInfo, Reply, Request, RequestId},
+    request::{Cursor, Fetch, Fetched, PeerInfo, Reply, Request, RequestId},
 };
 use serde::{Serialize, Serializer};
 
@@ -132,7 +135,7 @@ impl Serialize for Bytes<'_> {
 /// A slice as an array of what `$field` makes of each element.
 macro_rules! array {
     ($name:ident($element:ty), $item:ident => $field:expr) => {
-        struct $name<'a>(&'a [$element]);
+        pub(super) struct $name<'a>(pub(super) &'a [$element]);
 
         impl Serialize for $name<'_> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -153,28 +156,3 @@ array!(Entries(Fetched), entry => {
     let Fetched { position, id, published_at, received_at, unread, continued, paths, payload } = entry;
     (position, id_fields(id), published_at.0, received_at.0, unread, continued, Paths(paths), Bytes(payload))
 });
-
-struct State<'a>(&'a NodeStatus);
-
-impl Serialize for State<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap;
-        let status = self.0;
-        let mut map = serializer.serialize_map(Some(14))?;
-        map.serialize_entry("node", status.node.as_str())?;
-        map.serialize_entry("endpoint", &status.endpoint.to_string())?;
-        map.serialize_entry("network", status.network.as_str())?;
-        map.serialize_entry("instance", status.instance.as_str())?;
-        map.serialize_entry("incarnation", &status.incarnation.0)?;
-        map.serialize_entry("version", &status.version)?;
-        map.serialize_entry("uptime_ms", &u64::try_from(status.uptime.as_millis()).unwrap_or(u64::MAX))?;
-        map.serialize_entry("payload_len_max", &status.payload_len_max)?;
-        map.serialize_entry("retained_messages", &status.retained_messages)?;
-        map.serialize_entry("retained_bytes", &status.retained_bytes)?;
-        map.serialize_entry("unread", &status.unread)?;
-        map.serialize_entry("peers", &PeerList(&status.peers))?;
-        map.serialize_entry("counters", &status.counters)?;
-        map.serialize_entry("peer_counters", &status.peer_counters)?;
-        map.end()
-    }
-}

@@ -1,11 +1,13 @@
 //! Bytes to core types and back, as `docs/spec/gossip-bus.md` says; `tests/vectors` holds both to it.
 
+mod array;
 pub mod decode;
 pub mod encode;
 pub mod error;
 mod fields;
 pub mod frames;
 mod names;
+mod state;
 pub mod types;
 
 pub use decode::{Decoder, Incoming, Response};

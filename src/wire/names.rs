@@ -8,7 +8,7 @@ const NAMES_MAX: usize = 4096;
 
 /// A bounded table of names, each allocated once.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashSet<Name>);
+pub(super) struct Names(HashSet<Name>); // lookup only
 
 /// A name that can be found by its text.
 #[derive(Debug, PartialEq, Eq, Hash)]

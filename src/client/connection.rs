@@ -1,0 +1,143 @@
+//! One node, one request at a time.
+
+use super::{error::ClientError, pages::Pages};
+use crate::{
+    clock,
+    core::{
+        endpoint::Endpoint,
+        id::{MessageId, NodeId},
+        message::{Payload, Relays},
+        request::{Level, NodeStatus, PeerInfo, Reply, Request, RequestId, Status},
+    },
+    transport::{Context, Patience, RequestError, Requester},
+    wire::{Decoder, Incoming, Response, encode},
+};
+use std::time::Duration;
+
+/// How long to wait for a reply before the same request is sent once more.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Sockets of the process of a client: one for each node that it asks.
+pub(super) const SOCKETS_MAX: u16 = 2048;
+
+/// What a node says of a message that it took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The node that took it.
+    pub node: NodeId,
+    /// The id that it gave it.
+    pub id: MessageId,
+    /// How safe the message is.
+    pub level: Level,
+}
+
+/// A connection to one node. Every wait ends with the timeout it was made with.
+pub struct Client {
+    requester: Requester,
+    decoder: Decoder,
+    endpoint: Endpoint,
+    header: Vec<u8>,
+}
+
+impl Client {
+    /// Connects to a node. An address where nobody listens is found out at once.
+    pub fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Self, ClientError> {
+        let context = Context::new(SOCKETS_MAX)?;
+        let patience = Patience { connect: timeout, reply: timeout, retry: RETRY };
+        let failed = |error: RequestError| ClientError::from_request(endpoint, error);
+        let requester = Requester::connect(&context, endpoint, patience).map_err(failed)?;
+        let decoder = Decoder::new(usize::MAX);
+        Ok(Self { requester, decoder, endpoint: endpoint.clone(), header: Vec::new() })
+    }
+
+    /// Sends a request and waits for its reply; asks again if none comes, under the same id.
+    pub fn call(&mut self, request: &Request) -> Result<Response, ClientError> {
+        let id = unique_id();
+        self.header.clear();
+        let payload = encode::request(&mut self.header, &id, request);
+        let frames: Vec<&[u8]> = std::iter::once(&self.header[..]).chain(payload.map(|payload| &**payload)).collect();
+        let failed = |error: RequestError| ClientError::from_request(&self.endpoint, error);
+        let parts = self.requester.request(&frames).map_err(failed)?;
+        understand(&mut self.decoder, &self.endpoint, parts, &id)
+    }
+
+    /// Submits a message, with its paths recorded if `trace` says how often to relay it. It is published once,
+    /// however often this had to ask.
+    pub fn publish(&mut self, payload: Payload, trace: Option<Relays>) -> Result<Receipt, ClientError> {
+        let Response { node, reply, .. } = self.call(&Request::Publish { trace, payload })?;
+        match reply {
+            Reply::Receipt { id, level } => Ok(Receipt { node, id, level }),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// The messages that the node holds by now, page by page, at most `limit` of them.
+    pub fn pages(&mut self, status: Status, limit: u64) -> Pages<'_> {
+        Pages::new(self, status, limit)
+    }
+
+    /// The node's name and its peers.
+    pub fn peers(&mut self) -> Result<(NodeId, Vec<PeerInfo>), ClientError> {
+        let Response { node, reply, .. } = self.call(&Request::Peers)?;
+        match reply {
+            Reply::Peers(peers) => Ok((node, peers)),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// The node's account of itself.
+    pub fn status(&mut self) -> Result<NodeStatus, ClientError> {
+        match self.call(&Request::Status)?.reply {
+            Reply::Status(status) => Ok(*status),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// A request that is answered with "done", and who said so.
+    pub fn tell(&mut self, request: &Request) -> Result<NodeId, ClientError> {
+        let Response { node, reply, .. } = self.call(request)?;
+        match reply {
+            Reply::Done => Ok(node),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    pub(super) fn unexpected(&self, reply: &Reply) -> ClientError {
+        let word = match reply {
+            Reply::Receipt { .. } => "RECEIPT",
+            Reply::Page(_) => "PAGE",
+            Reply::Peers(_) => "PEER-LIST",
+            Reply::Status(_) => "STATE",
+            Reply::Done => "DONE",
+            Reply::Refused { .. } => "ERROR",
+        };
+        ClientError::Protocol { endpoint: self.endpoint.clone(), text: format!("it replied {word}") }
+    }
+}
+
+/// A request id that no other request has.
+pub(super) fn unique_id() -> RequestId {
+    let halves = [clock::seed(), clock::seed()];
+    RequestId::Unique(halves.map(u64::to_be_bytes).concat().into())
+}
+
+/// What the frames of a reply say, if they reply to `id`. A refusal is an error.
+pub(super) fn understand<F: AsRef<[u8]>>(
+    decoder: &mut Decoder,
+    endpoint: &Endpoint,
+    parts: &[F],
+    id: &RequestId,
+) -> Result<Response, ClientError> {
+    let wrong = |text: &str| ClientError::Protocol { endpoint: endpoint.clone(), text: text.to_owned() };
+    let (header, body) = parts.split_first().ok_or_else(|| wrong("it sent no frames"))?;
+    let incoming =
+        decoder.decode(header.as_ref(), body).map_err(|rejected| ClientError::protocol(endpoint, &rejected.error))?;
+    let Incoming::Response(response) = incoming else { return Err(wrong("it sent no reply")) };
+    if response.request != *id {
+        return Err(wrong("it replied to another request"));
+    }
+    match response.reply {
+        Reply::Refused { refusal, text } => Err(ClientError::Refused { node: response.node, refusal, text }),
+        _ => Ok(response),
+    }
+}

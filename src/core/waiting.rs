@@ -1,0 +1,109 @@
+//! Clients whose reply must wait: for the log, for the links, or for the farewells of the neighbours.
+
+use super::{
+    event::{LogSeq, ReturnAddress},
+    request::{Reply, RequestId},
+    time::Mono,
+};
+use std::{collections::VecDeque, time::Duration};
+
+/// Replies that wait until the log is as safe as they say.
+///
+/// Bounds: a turn of the node syncs once, so at most the submissions of one turn wait.
+#[derive(Debug, Default)]
+pub struct Unsynced(VecDeque<(LogSeq, ReturnAddress, RequestId, Reply)>);
+
+impl Unsynced {
+    /// Lets a reply wait for the record `until`.
+    pub fn push(&mut self, until: LogSeq, client: ReturnAddress, id: RequestId, reply: Reply) {
+        self.0.push_back((until, client, id, reply));
+    }
+
+    /// Takes the next reply that needs no record beyond `upto`.
+    pub fn take(&mut self, upto: LogSeq) -> Option<(ReturnAddress, RequestId, Reply)> {
+        let (_, client, id, reply) = self.0.pop_front_if(|(until, ..)| *until <= upto)?;
+        Some((client, id, reply))
+    }
+}
+
+/// The clients that wait, each with a deadline; at most `waiting_max`.
+#[derive(Debug)]
+pub struct Waiting {
+    clients: Vec<(Mono, ReturnAddress, RequestId)>,
+    waiting_max: usize,
+    timeout: Duration,
+}
+
+impl Waiting {
+    /// Nobody.
+    pub fn new(waiting_max: usize, timeout: Duration) -> Self {
+        Self { clients: Vec::new(), waiting_max, timeout }
+    }
+
+    /// Lets a client wait, or gives it back if too many do.
+    pub fn push(&mut self, now: Mono, client: ReturnAddress, id: RequestId) -> Result<(), (ReturnAddress, RequestId)> {
+        if self.clients.len() >= self.waiting_max {
+            return Err((client, id));
+        }
+        self.clients.push((now + self.timeout, client, id));
+        Ok(())
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
+    /// Takes all who wait, in the order in which they came.
+    pub fn take(&mut self) -> impl Iterator<Item = (ReturnAddress, RequestId)> {
+        self.clients.drain(..).map(|(_, client, id)| (client, id))
+    }
+
+    /// Takes one whose deadline has passed.
+    pub fn take_expired(&mut self, now: Mono) -> Option<(ReturnAddress, RequestId)> {
+        let index = self.clients.iter().position(|&(deadline, ..)| deadline <= now)?;
+        let (_, client, id) = self.clients.remove(index);
+        Some((client, id))
+    }
+
+    /// When the first of them has waited long enough.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.clients.iter().map(|&(deadline, ..)| deadline).min()
+    }
+}
+
+/// A leave under way.
+#[derive(Debug)]
+pub struct Departure {
+    client: ReturnAddress,
+    id: RequestId,
+    deadline: Mono,
+    farewells_due: usize,
+}
+
+impl Departure {
+    /// Begins: `neighbours` were told, and `client` wants to know when it is done.
+    pub fn new(client: ReturnAddress, id: RequestId, neighbours: usize, deadline: Mono) -> Self {
+        Self { client, id, deadline, farewells_due: neighbours }
+    }
+
+    /// One more neighbour has forgotten us.
+    pub fn count_farewell(&mut self) {
+        self.farewells_due = self.farewells_due.saturating_sub(1);
+    }
+
+    /// Whether nobody is left to wait for, or no time.
+    pub fn is_over(&self, now: Mono) -> bool {
+        self.farewells_due == 0 || self.deadline <= now
+    }
+
+    /// When it ends at the latest.
+    pub fn deadline(&self) -> Mono {
+        self.deadline
+    }
+
+    /// Who wants to know.
+    pub fn into_client(self) -> (ReturnAddress, RequestId) {
+        (self.client, self.id)
+    }
+}

@@ -1,0 +1,32 @@
+//! Why a node does not start, or stops by itself.
+
+use crate::{
+    store::StoreError,
+    transport::{BindError, SocketError},
+};
+use std::io;
+
+/// Why a node does not start, or stops by itself: one line.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// It cannot listen where it should.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// Nobody could dial it.
+    #[error("nobody can dial {0}: say with --advertise HOST:PORT where other nodes reach this one")]
+    Unspecified(crate::core::endpoint::Endpoint),
+    /// Its log or its incarnation cannot be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// libzmq gives it no socket, or fails on one.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The system does not let it listen to signals, or use the descriptors that it may have.
+    #[error("cannot {action}: {source}")]
+    System {
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,11 @@
+//! One node as a process: sockets in, the core, log and sockets out. One thread owns everything.
+
+pub mod error;
+pub mod node_process;
+pub mod settings;
+mod signals;
+mod turn;
+
+pub use error::DaemonError;
+pub use node_process::NodeProcess;
+pub use settings::Settings;

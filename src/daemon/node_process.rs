@@ -1,0 +1,102 @@
+//! The life of a node process: bind, begin a new incarnation, serve turn by turn, end within a bounded time.
+
+use super::{error::DaemonError, settings::Settings, signals::Signals, turn::Turn};
+use crate::{
+    clock::Clock,
+    core::{
+        config::Config,
+        endpoint::Endpoint,
+        event::ReturnAddress,
+        id::Incarnation,
+        node::Node,
+        request::{Request, RequestId},
+    },
+    store::{MemoryLog, incarnation},
+    transport::{Context, LinkLimits, Links, Poller, Router, RouterLimits, context::raise_descriptor_limit},
+    wire::Decoder,
+};
+use std::time::Duration;
+
+/// Sockets of a node: one for each peer and a few more.
+const SOCKETS_BESIDE_LINKS: usize = 8;
+
+/// How long frames may take to leave when a signal ends the node.
+const SIGNAL_LINGER: Duration = Duration::from_millis(200);
+
+/// A node that listens, with its identity fixed, ready to serve.
+pub struct NodeProcess {
+    turn: Turn,
+    poller: Poller,
+    signals: Signals,
+    endpoint: Endpoint,
+    incarnation: Incarnation,
+}
+
+impl NodeProcess {
+    /// Binds the port, begins a new incarnation and opens the links to the peers. Nothing is sent before that
+    /// incarnation is stored for good.
+    pub fn start(settings: Settings) -> Result<Self, DaemonError> {
+        let system = |action| move |source| DaemonError::System { action, source };
+        raise_descriptor_limit().map_err(system("raise the limit of descriptors"))?;
+        let signals = Signals::listen().map_err(system("listen to signals"))?;
+        let Settings { node, host, port, advertise, network, instance, peers, folder, limits, version } = settings;
+
+        let sockets = limits.peers_max.saturating_add(SOCKETS_BESIDE_LINKS);
+        let context = Context::new(u16::try_from(sockets).unwrap_or(u16::MAX))?;
+        let frame_len_max = frame_len_max(limits.payload_len_max);
+        let router_limits = RouterLimits { frame_len_max, ..RouterLimits::default() };
+        let router = Router::bind(&context, &Endpoint::from_ip(host, port), router_limits)?;
+        let bound = router.endpoint().clone();
+        let endpoint = match advertise {
+            Some(advertised) => advertised,
+            None if bound.is_unspecified() => return Err(DaemonError::Unspecified(bound)),
+            None => bound,
+        };
+
+        let clock = Clock::new();
+        let now = clock.now();
+        let incarnation = incarnation::begin(&folder, &node, now.wall.0 / 1_000_000_000)?;
+        let links = Links::new(&context, node.clone(), LinkLimits { frame_len_max, ..LinkLimits::default() });
+        let decoder = Decoder::new(limits.path_len_max);
+        let config = Config { node, endpoint: endpoint.clone(), network, instance, limits };
+        let core = Node::new(config, incarnation, version, now);
+        let mut turn = Turn::new(core, clock, router, links, decoder, Box::new(MemoryLog::default()));
+        let nobody = ReturnAddress([].into());
+        turn.request(nobody, RequestId::None, Request::Connect { peers })?;
+        Ok(Self { turn, poller: Poller::new(), signals, endpoint, incarnation })
+    }
+
+    /// Where other nodes reach this one.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Its life.
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+
+    /// Serves until a signal comes or a request ends it, then gives what was sent a bounded time to leave.
+    pub fn serve(mut self) -> Result<(), DaemonError> {
+        use std::os::fd::AsFd;
+        let linger = loop {
+            let signal = self.signals.as_fd();
+            if self.turn.wait_and_run(&mut self.poller, signal)? {
+                tracing::info!("ends: asked to by a signal");
+                break SIGNAL_LINGER;
+            }
+            if let Some(linger) = self.turn.exit() {
+                tracing::info!("ends: asked to by a request");
+                break linger;
+            }
+        };
+        self.turn.close(linger);
+        Ok(())
+    }
+}
+
+/// Frames up to twice the payload limit and 1 MiB are read and refused with a reply that says why; a longer one
+/// ends its connection before it is in memory. Spec section 10.
+fn frame_len_max(payload_len_max: usize) -> i64 {
+    i64::try_from(payload_len_max.saturating_mul(2).saturating_add(1 << 20)).unwrap_or(i64::MAX)
+}

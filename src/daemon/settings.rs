@@ -1,0 +1,33 @@
+//! What a node is told when it starts.
+
+use crate::core::{
+    config::Limits,
+    endpoint::Endpoint,
+    id::{Instance, NetworkName, NodeId},
+};
+use std::{net::IpAddr, path::PathBuf};
+
+/// What a node is told when it starts.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its name.
+    pub node: NodeId,
+    /// The interface that it listens on.
+    pub host: IpAddr,
+    /// The port; 0 lets the system choose.
+    pub port: u16,
+    /// Where other nodes reach it, if that is elsewhere.
+    pub advertise: Option<Endpoint>,
+    /// Its network.
+    pub network: NetworkName,
+    /// Which start of it.
+    pub instance: Instance,
+    /// Peers to connect to: name, where known, and address.
+    pub peers: Vec<(Option<NodeId>, Endpoint)>,
+    /// The folder for its incarnation.
+    pub folder: PathBuf,
+    /// Bounds and waits.
+    pub limits: Limits,
+    /// What it says of the program.
+    pub version: &'static str,
+}

@@ -1,0 +1,275 @@
+//! One turn of a node process: take what came, up to a bound; hand each to the core; do what it asks, in order;
+//! sync the log once. Nothing here decides anything about the protocol.
+
+use super::error::DaemonError;
+use crate::{
+    clock::Clock,
+    core::{
+        event::{Event, Frame, Input, LinkId, LogSeq, Output, ReturnAddress, Sender},
+        id::NodeId,
+        node::Node,
+        request::{Request, RequestId},
+        stats::Refusal,
+    },
+    store::Log,
+    transport::{Links, Parts, Poller, Router, SharedFrame, address},
+    wire::{DecodeError, Decoder, Frames, Incoming, Rejected, encode},
+};
+use std::{collections::VecDeque, os::fd::BorrowedFd, time::Duration};
+
+/// Most messages that one turn takes from a socket, so that no sender keeps the others waiting.
+const TURN_MESSAGES_MAX: usize = 1024;
+/// Most bytes that one turn takes from a socket.
+const TURN_BYTES_MAX: usize = 4 << 20;
+
+/// All that a turn works with.
+pub(super) struct Turn {
+    node: Node,
+    clock: Clock,
+    router: Router,
+    links: Links,
+    decoder: Decoder,
+    log: Box<dyn Log>,
+    synced: LogSeq,
+    pressure: bool,
+    exit: Option<Duration>,
+    /// Inputs that came of doing what the core asked.
+    after: VecDeque<Input>,
+    /// Buffers that are used again.
+    parts: Parts,
+    header: Vec<u8>,
+    readable: Vec<LinkId>,
+}
+
+impl Turn {
+    pub(super) fn new(
+        node: Node,
+        clock: Clock,
+        router: Router,
+        links: Links,
+        decoder: Decoder,
+        log: Box<dyn Log>,
+    ) -> Self {
+        Self {
+            node,
+            clock,
+            router,
+            links,
+            decoder,
+            log,
+            synced: LogSeq::default(),
+            pressure: false,
+            exit: None,
+            after: VecDeque::new(),
+            parts: Parts::new(),
+            header: Vec::new(),
+            readable: Vec::new(),
+        }
+    }
+
+    /// How long what was sent may take to leave, once the node was asked to end.
+    pub(super) fn exit(&self) -> Option<Duration> {
+        self.exit
+    }
+
+    /// Closes all sockets.
+    pub(super) fn close(self, linger: Duration) {
+        self.links.close(linger);
+        self.router.close(linger);
+    }
+
+    /// Hands the core a request as if it had come by the wire.
+    pub(super) fn request(
+        &mut self,
+        client: ReturnAddress,
+        id: RequestId,
+        request: Request,
+    ) -> Result<(), DaemonError> {
+        self.apply(Input::Requested { client, id, request })
+    }
+
+    /// Waits for something to do and does it. Returns whether a signal came.
+    pub(super) fn wait_and_run(&mut self, poller: &mut Poller, signal: BorrowedFd<'_>) -> Result<bool, DaemonError> {
+        let timeout = self.node.deadline().map(|deadline| deadline.since(self.clock.now().mono));
+        let ready = poller.poll(&mut self.router, &mut self.links, Some(signal), timeout)?;
+        let (router, signalled) = (ready.router, ready.signal);
+        self.after.extend(ready.writable.iter().copied().map(Input::Writable));
+        self.readable.clear();
+        self.readable.extend_from_slice(&ready.readable);
+        self.settle()?;
+        for index in 0..self.readable.len() {
+            self.take_from_link(self.readable[index])?;
+        }
+        if router {
+            self.take_from_router()?;
+        }
+        if self.node.deadline().is_some_and(|deadline| deadline <= self.clock.now().mono) {
+            self.apply(Input::Tick)?;
+        }
+        let pressure = self.links.pressure();
+        if pressure != self.pressure {
+            self.pressure = pressure;
+            self.apply(Input::Pressure(pressure))?;
+        }
+        self.sync()?;
+        Ok(signalled)
+    }
+
+    fn take_from_link(&mut self, link: LinkId) -> Result<(), DaemonError> {
+        let mut bytes = 0;
+        for _ in 0..TURN_MESSAGES_MAX {
+            if bytes > TURN_BYTES_MAX || !self.links.recv(link, &mut self.parts)? {
+                break;
+            }
+            let parts = self.parts.frames();
+            bytes += length(parts);
+            let sender = Sender::Link(link);
+            let input = match Frames::split(parts) {
+                Ok(frames) => match self.decoder.decode(frames.header, frames.body) {
+                    Ok(Incoming::Answer(answer)) => Input::Answered { link, answer },
+                    Ok(_) => misplaced(sender),
+                    Err(Rejected { error, .. }) => undecodable(sender, &error),
+                },
+                Err(error) => undecodable(sender, &error),
+            };
+            self.apply(input)?;
+        }
+        Ok(())
+    }
+
+    fn take_from_router(&mut self) -> Result<(), DaemonError> {
+        let mut bytes = 0;
+        for _ in 0..TURN_MESSAGES_MAX {
+            if bytes > TURN_BYTES_MAX || !self.router.recv(&mut self.parts)? {
+                break;
+            }
+            let parts = self.parts.frames();
+            bytes += length(parts);
+            let input = interpret(&mut self.decoder, parts);
+            self.apply(input)?;
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<(), DaemonError> {
+        let synced = self.log.sync()?;
+        if synced > self.synced {
+            self.synced = synced;
+            self.apply(Input::Synced(synced))?;
+        }
+        Ok(())
+    }
+
+    /// Hands one input to the core, and does all that comes of it.
+    fn apply(&mut self, input: Input) -> Result<(), DaemonError> {
+        self.after.push_back(input);
+        self.settle()
+    }
+
+    fn settle(&mut self) -> Result<(), DaemonError> {
+        while let Some(input) = self.after.pop_front() {
+            self.node.handle(self.clock.now(), input);
+            while let Some(output) = self.node.poll_output() {
+                self.perform(output)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, output: Output) -> Result<(), DaemonError> {
+        match output {
+            Output::Append(seq, record) => self.log.append(seq, &record)?,
+            Output::Connect(link, endpoint) => self.links.connect(link, &endpoint)?,
+            Output::Disconnect(link) => self.links.disconnect(link, Duration::ZERO),
+            Output::Send(links, frame) => self.send(&links, &frame),
+            Output::Answer(node, answer) => {
+                self.header.clear();
+                encode::answer(&mut self.header, &answer);
+                if self.router.answer(&node, &[SharedFrame::from(&self.header[..])]).is_err() {
+                    self.after.push_back(Input::Unreplied);
+                }
+            }
+            // The node asked itself, for the peers that it was started with.
+            Output::Reply(client, ..) if client.0.is_empty() => {}
+            Output::Reply(client, id, reply) => {
+                self.header.clear();
+                encode::reply(&mut self.header, self.node.name(), &id, &reply);
+                if self.router.reply(&client, &[SharedFrame::from(&self.header[..])]).is_err() {
+                    self.after.push_back(Input::Unreplied);
+                }
+            }
+            Output::Notify(event) => report(&event),
+            Output::Exit { linger } => self.exit = Some(linger),
+        }
+        Ok(())
+    }
+
+    /// Encodes a frame once and sends it over each link.
+    fn send(&mut self, links: &[LinkId], frame: &Frame) {
+        self.header.clear();
+        let payload = encode::frame(&mut self.header, frame).cloned();
+        let header = SharedFrame::from(&self.header[..]);
+        let body: &[SharedFrame] = match payload {
+            Some(payload) => &[header, payload.into()],
+            None => &[header],
+        };
+        for &link in links {
+            if let Err(unsent) = self.links.send(link, body) {
+                self.after.push_back(Input::Unsent { link, why: unsent.into() });
+            }
+        }
+    }
+}
+
+/// What a message at the ROUTER means to the core.
+fn interpret<T: AsRef<[u8]>>(decoder: &mut Decoder, parts: &[T]) -> Input {
+    let node = parts.first().and_then(|routing_id| decoder.node(routing_id.as_ref()));
+    let frames = match Frames::split(parts) {
+        Ok(frames) => frames,
+        Err(error) => return undecodable(sender(&parts[..parts.len().min(1)], RequestId::None, node), &error),
+    };
+    match (decoder.decode(frames.header, frames.body), node) {
+        (Ok(Incoming::Frame(frame)), Some(from)) => Input::Arrived { from, frame },
+        (Ok(Incoming::Frame(_)), None) => Input::Undecodable {
+            sender: sender(frames.envelope, RequestId::None, None),
+            refusal: Refusal::BadIdentity,
+            text: "a node's DEALER must have its name as routing id".into(),
+        },
+        (Ok(Incoming::Request(id, request)), node) => match address::pack(frames.envelope) {
+            Some(client) => Input::Requested { client, id, request },
+            None => misplaced(sender(&parts[..1], id, node)),
+        },
+        // Never answered, or two nodes could go on for ever.
+        (Ok(Incoming::Answer(_) | Incoming::Response(_)), _) => misplaced(Sender::Unknown),
+        (Err(Rejected { request, error }), node) => undecodable(sender(frames.envelope, request, node), &error),
+    }
+}
+
+fn sender<T: AsRef<[u8]>>(envelope: &[T], id: RequestId, node: Option<NodeId>) -> Sender {
+    address::pack(envelope).map_or(Sender::Unknown, |client| Sender::Router { client, id, node })
+}
+
+fn undecodable(sender: Sender, error: &DecodeError) -> Input {
+    Input::Undecodable { sender, refusal: error.refusal(), text: error.to_string() }
+}
+
+fn misplaced(sender: Sender) -> Input {
+    let text = "a frame of this type does not belong here".into();
+    Input::Undecodable { sender, refusal: Refusal::Envelope, text }
+}
+
+fn length<T: AsRef<[u8]>>(parts: &[T]) -> usize {
+    parts.iter().map(|part| part.as_ref().len()).sum()
+}
+
+/// One line for what an operator would act on.
+fn report(event: &Event) {
+    match event {
+        Event::LinkUp { node, endpoint } => tracing::info!(peer = %node, %endpoint, "link is up"),
+        Event::PeerLeft(node) => tracing::info!(peer = %node, "peer left and is forgotten"),
+        Event::Refused { node, refusal } => tracing::warn!(peer = %node, why = refusal.name(), "refused a node"),
+        Event::RefusedBy { endpoint, code, text } => tracing::warn!(%endpoint, code, text, "refused by a node"),
+        Event::InboxFull { oldest } => tracing::warn!(%oldest, "inbox is full: the oldest messages are dropped"),
+        Event::Leaving => tracing::info!("leaves the network"),
+    }
+}

@@ -1,0 +1,96 @@
+//! Asking many nodes at once from one thread: a DEALER each, one deadline for all.
+
+use super::{
+    context::Context,
+    error::SocketError,
+    raw::{Part, Parts, PollTable, Socket},
+    request::{Countdown, READABLE},
+};
+use crate::core::endpoint::Endpoint;
+use std::{collections::BTreeSet, time::Duration};
+
+/// Connections to many nodes, numbered from 0 in the order of [`connect`](Self::connect).
+pub struct Fan {
+    context: Context,
+    targets: Vec<Socket>,
+    table: PollTable,
+    parts: Parts,
+}
+
+impl Fan {
+    /// No connections.
+    pub fn new(context: &Context) -> Self {
+        Self { context: context.clone(), targets: Vec::new(), table: PollTable::default(), parts: Parts::new() }
+    }
+
+    /// Connects to one more node, without waiting, and returns its number. A request to a node that is not there
+    /// yet waits for it.
+    pub fn connect(&mut self, endpoint: &Endpoint) -> Result<usize, SocketError> {
+        let mut socket = self.context.socket(zmq::DEALER)?;
+        configure(&socket, endpoint).map_err(SocketError::during("set up a connection"))?;
+        socket.connect(&endpoint.to_string()).map_err(SocketError::during("connect"))?;
+        self.targets.push(socket);
+        Ok(self.targets.len() - 1)
+    }
+
+    /// Sends an empty frame and `frames` to a target, without waiting.
+    pub fn send<F: AsRef<[u8]>>(&mut self, target: usize, frames: &[F]) -> Result<(), SocketError> {
+        let socket = &mut self.targets[target];
+        let last = frames.len();
+        std::iter::once(&[][..])
+            .chain(frames.iter().map(AsRef::as_ref))
+            .enumerate()
+            .try_for_each(|(index, frame)| socket.send_copy(frame, index < last))
+            .map_err(SocketError::during("send a request"))
+    }
+
+    /// Gives `on_reply` each message that comes from a target in `waiting`, without its empty frame, and takes the
+    /// target out once it says that this was the answer. Returns when `waiting` is empty or the time is over: who is
+    /// in it then did not answer.
+    pub fn collect(
+        &mut self,
+        waiting: &mut BTreeSet<usize>,
+        time: Duration,
+        mut on_reply: impl FnMut(usize, &[Part]) -> bool,
+    ) -> Result<(), SocketError> {
+        let Self { targets, table, parts, .. } = self;
+        let mut left = Countdown(time);
+        let mut polled = Vec::with_capacity(waiting.len());
+        while !waiting.is_empty() {
+            polled.clear();
+            polled.extend(waiting.iter().copied());
+            let sockets = targets
+                .iter_mut()
+                .enumerate()
+                .filter(|(target, _)| waiting.contains(target))
+                .map(|(_, socket)| (socket, READABLE));
+            let ready = left.wait(|slice| table.poll(None, sockets, Some(slice)))?;
+            // One wait looks at all sockets, so take from all that are ready before the next.
+            for (index, &target) in polled.iter().enumerate().filter(|_| ready) {
+                while table.found(index).readable && waiting.contains(&target) {
+                    if !targets[target].recv(parts).map_err(SocketError::during("receive a reply"))? {
+                        break;
+                    }
+                    if let [empty, body @ ..] = parts.frames()
+                        && empty.as_ref().is_empty()
+                        && on_reply(target, body)
+                    {
+                        waiting.remove(&target);
+                    }
+                }
+            }
+            if left.is_over() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn configure(socket: &Socket, endpoint: &Endpoint) -> zmq::Result<()> {
+    let options = socket.options();
+    options.set_linger(0)?;
+    options.set_ipv6(endpoint.is_ipv6())?;
+    options.set_reconnect_ivl(10)?;
+    options.set_reconnect_ivl_max(200)
+}

@@ -1,0 +1,185 @@
+//! The connections that a node opens to its peers: one DEALER each, by [`LinkId`].
+//!
+//! A link takes frames only while its connection is up: nothing queues for a peer that is not there. What a
+//! link may hold is bounded by a [`Budget`]; libzmq's own mark is set out of its reach, so that a refusal by
+//! libzmq always means "not connected".
+
+use super::{
+    budget::{Budget, cost},
+    context::Context,
+    error::{SocketError, Unsent},
+    frame::{SharedFrame, send_message},
+    raw::{Interest, Parts, Socket},
+    router::{keep_alive, millis},
+};
+use crate::core::{endpoint::Endpoint, event::LinkId, id::NodeId};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// How often a queue that was found full is looked at again: libzmq does not tell when bytes leave.
+const RECHECK: Duration = Duration::from_millis(5);
+
+/// What each link may hold, and how it connects.
+#[derive(Debug, Clone)]
+pub struct LinkLimits {
+    /// Bytes that may wait, with [`FRAME_COST`](super::budget::FRAME_COST) a frame. Default 64 MiB.
+    pub bytes_max: usize,
+    /// Messages that may wait. Default 100,000.
+    pub messages_max: usize,
+    /// Messages that came back and may wait to be read. Default 1,000.
+    pub unread_max: i32,
+    /// Longest frame in bytes that may come back. Default 2 MiB.
+    pub frame_len_max: i64,
+    /// First pause between two attempts to connect; doubles up to `reconnect_max`. Default 10 ms.
+    pub reconnect: Duration,
+    /// Longest such pause. Default 1 s.
+    pub reconnect_max: Duration,
+    /// How long one attempt to connect may take. Default 5 s.
+    pub connect: Duration,
+    /// How long the far end may take to say that it speaks ZeroMQ. Default 10 s.
+    pub handshake: Duration,
+}
+
+impl Default for LinkLimits {
+    fn default() -> Self {
+        Self {
+            bytes_max: 64 << 20,
+            messages_max: 100_000,
+            unread_max: 1_000,
+            frame_len_max: 2 << 20,
+            reconnect: Duration::from_millis(10),
+            reconnect_max: Duration::from_secs(1),
+            connect: Duration::from_secs(5),
+            handshake: Duration::from_secs(10),
+        }
+    }
+}
+
+struct Link {
+    socket: Socket,
+    budget: Arc<Budget>,
+    /// Whether the node waits to hear that frames can be sent.
+    wants_writable: bool,
+}
+
+/// All links of a node.
+pub struct Links {
+    context: Context,
+    own: NodeId,
+    limits: LinkLimits,
+    links: BTreeMap<LinkId, Link>,
+    pressure: bool,
+}
+
+impl Links {
+    /// No links. Those to come introduce themselves by the routing id `own`.
+    pub fn new(context: &Context, own: NodeId, limits: LinkLimits) -> Self {
+        Self { context: context.clone(), own, limits, links: BTreeMap::new(), pressure: false }
+    }
+
+    /// Opens a link. It keeps trying to connect, and is reported writable once when the connection is up.
+    /// A host name is looked up by libzmq and stands for an IPv4 address.
+    pub fn connect(&mut self, link: LinkId, endpoint: &Endpoint) -> Result<(), SocketError> {
+        let mut socket = self.context.socket(zmq::DEALER)?;
+        self.configure(&socket, endpoint).map_err(SocketError::during("set up a link"))?;
+        socket.connect(&endpoint.to_string()).map_err(SocketError::during("connect a link"))?;
+        let budget = Budget::new(self.limits.bytes_max, self.limits.messages_max);
+        self.links.insert(link, Link { socket, budget, wants_writable: true });
+        Ok(())
+    }
+
+    /// Closes a link, giving what waits in it `linger` to leave. Does not wait for it.
+    pub fn disconnect(&mut self, link: LinkId, linger: Duration) {
+        if let Some(link) = self.links.remove(&link) {
+            // Only an option that does not exist is refused.
+            let _ = link.socket.options().set_linger(millis(linger));
+        }
+    }
+
+    /// Closes all links, giving what waits in them `linger` to leave: the end of the [`Context`] waits for it.
+    pub fn close(mut self, linger: Duration) {
+        while let Some((&link, _)) = self.links.first_key_value() {
+            self.disconnect(link, linger);
+        }
+    }
+
+    /// Sends an empty frame and `body` over a link, without waiting. No body is nothing to send. After an error
+    /// the link is reported writable once when it takes frames again.
+    pub fn send(&mut self, link: LinkId, body: &[SharedFrame]) -> Result<(), Unsent> {
+        let Some((last, head)) = body.split_last() else { return Ok(()) };
+        let Link { socket, budget, wants_writable } = self.links.get_mut(&link).ok_or(Unsent::NotConnected)?;
+        let bytes = cost(body.iter().map(|frame| frame.0.len()).chain([0]));
+        let sent = match budget.take(bytes) {
+            None => Err(Unsent::QueueFull),
+            Some(share) => {
+                send_message(socket, std::iter::once(&[][..]), head, last, share).map_err(|_| Unsent::NotConnected)
+            }
+        };
+        *wants_writable |= sent.is_err();
+        sent
+    }
+
+    /// Takes the next message that came back over a link, as `[empty][body…]` from a peer that follows the
+    /// protocol; never waits. A link that is closed has none.
+    pub fn recv(&mut self, link: LinkId, parts: &mut Parts) -> Result<bool, SocketError> {
+        match self.links.get_mut(&link) {
+            Some(link) => link.socket.recv(parts).map_err(SocketError::during("receive from a link")),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether a link has begun to fill up: one that holds more than half of what it may raises the pressure, and
+    /// it lasts until all hold less than a quarter.
+    pub fn pressure(&mut self) -> bool {
+        let fraction = if self.pressure { 4 } else { 2 };
+        self.pressure = self.links.values().any(|link| link.budget.is_above(fraction));
+        self.pressure
+    }
+
+    /// Bytes that wait in a link.
+    pub fn pending_bytes(&self, link: LinkId) -> usize {
+        self.links.get(&link).map_or(0, |link| link.budget.pending_bytes())
+    }
+
+    /// The longest time to wait before looking again: short while a queue must empty first.
+    pub(super) fn recheck_within(&self) -> Option<Duration> {
+        let waits = |link: &Link| link.wants_writable && link.budget.is_above(2);
+        (self.pressure || self.links.values().any(waits)).then_some(RECHECK)
+    }
+
+    /// The sockets, in order of their ids, and what to wait for at each.
+    pub(super) fn watched(&mut self) -> impl Iterator<Item = (&mut Socket, Interest)> {
+        self.links.values_mut().map(|link| {
+            let writable = link.wants_writable && !link.budget.is_above(2);
+            (&mut link.socket, Interest { readable: true, writable })
+        })
+    }
+
+    /// The ids in the same order.
+    pub(super) fn ids(&self) -> impl Iterator<Item = LinkId> {
+        self.links.keys().copied()
+    }
+
+    /// Notes that a link was reported writable.
+    pub(super) fn told_writable(&mut self, link: LinkId) {
+        if let Some(link) = self.links.get_mut(&link) {
+            link.wants_writable = false;
+        }
+    }
+
+    fn configure(&self, socket: &Socket, endpoint: &Endpoint) -> zmq::Result<()> {
+        let (options, limits) = (socket.options(), &self.limits);
+        options.set_identity(self.own.as_str().as_bytes())?;
+        options.set_linger(0)?;
+        options.set_ipv6(endpoint.is_ipv6())?;
+        options.set_immediate(true)?;
+        // Out of the budget's reach: libzmq hears of what has left only by halves of this.
+        options.set_sndhwm(i32::try_from(limits.messages_max.saturating_mul(2) + 2).unwrap_or(i32::MAX))?;
+        options.set_rcvhwm(limits.unread_max)?;
+        options.set_maxmsgsize(limits.frame_len_max)?;
+        options.set_reconnect_ivl(millis(limits.reconnect))?;
+        options.set_reconnect_ivl_max(millis(limits.reconnect_max))?;
+        options.set_connect_timeout(millis(limits.connect))?;
+        options.set_handshake_ivl(millis(limits.handshake))?;
+        keep_alive(options)
+    }
+}

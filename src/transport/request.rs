@@ -1,0 +1,154 @@
+//! The asking side: one request, one reply, every wait with an end.
+
+use super::{
+    context::Context,
+    error::{RequestError, SocketError},
+    raw::{Interest, Part, Parts, PollTable, Socket},
+};
+use crate::core::endpoint::Endpoint;
+use std::{
+    io,
+    net::{SocketAddr, TcpStream, ToSocketAddrs},
+    time::Duration,
+};
+
+/// Longest single wait, so that an interrupted one costs little of the time that is left.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// How long to wait for a node.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For a TCP connection. A node that is dead but on a live host refuses at once.
+    pub connect: Duration,
+    /// For a reply, all attempts together.
+    pub reply: Duration,
+    /// For a reply before the same request is sent once more. The node must know it by its request id.
+    pub retry: Duration,
+}
+
+impl Default for Patience {
+    /// 1 s to connect, 5 s for a reply, asked again each second.
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(1), reply: Duration::from_secs(5), retry: Duration::from_secs(1) }
+    }
+}
+
+/// A REQ socket connected to one node. Late replies to earlier requests are told apart and dropped.
+pub struct Requester {
+    socket: Socket,
+    endpoint: Endpoint,
+    /// How long the next request waits.
+    pub patience: Patience,
+    table: PollTable,
+    parts: Parts,
+}
+
+impl Requester {
+    /// Connects; finds out at once if nothing listens. Looking up a host name takes as long as the system lets it.
+    pub fn connect(context: &Context, endpoint: &Endpoint, patience: Patience) -> Result<Self, RequestError> {
+        let address = probe(endpoint, patience.connect)?;
+        let mut socket = context.socket(zmq::REQ)?;
+        configure(&socket, address).map_err(SocketError::during("set up a request"))?;
+        let numeric = Endpoint::from_ip(address.ip(), address.port());
+        socket.connect(&numeric.to_string()).map_err(SocketError::during("connect"))?;
+        let (table, parts) = (PollTable::default(), Parts::new());
+        Ok(Self { socket, endpoint: endpoint.clone(), patience, table, parts })
+    }
+
+    /// Sends `frames` and waits for the reply's, which may be read until the next request. Sends again whenever
+    /// `patience.retry` has passed, unless nothing listens any more.
+    pub fn request<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Result<&[Part], RequestError> {
+        let Patience { connect, reply, retry } = self.patience;
+        let mut left = Countdown(reply);
+        loop {
+            send_copies(&mut self.socket, frames).map_err(SocketError::during("send a request"))?;
+            let mut round = Countdown(retry.min(left.0));
+            left.pass(round.0);
+            if self.await_reply(&mut round)? {
+                return Ok(self.parts.frames());
+            }
+            if left.is_over() {
+                return Err(RequestError::TimedOut { endpoint: self.endpoint.clone(), waited: reply });
+            }
+            probe(&self.endpoint, connect)?;
+        }
+    }
+
+    fn await_reply(&mut self, left: &mut Countdown) -> Result<bool, SocketError> {
+        let Self { socket, table, parts, .. } = self;
+        loop {
+            let sockets = std::iter::once((&mut *socket, READABLE));
+            let ready = left.wait(|slice| table.poll(None, sockets, Some(slice)))?;
+            // Ready without a message: it was a late reply to an earlier request.
+            if ready && socket.recv(parts).map_err(SocketError::during("receive a reply"))? {
+                return Ok(true);
+            }
+            if left.is_over() {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// What to wait for at a socket that only receives.
+pub(super) const READABLE: Interest = Interest { readable: true, writable: false };
+
+/// Time left to wait, counted by waiting.
+pub(super) struct Countdown(pub(super) Duration);
+
+impl Countdown {
+    pub(super) fn is_over(&self) -> bool {
+        self.0.is_zero()
+    }
+
+    /// Waits for at most one slice, and charges all of it if nothing was ready and one millisecond if something
+    /// was, so that neither signals nor a flood of late replies make the whole endless.
+    pub(super) fn wait(
+        &mut self,
+        poll: impl FnOnce(Duration) -> Result<bool, super::error::Errno>,
+    ) -> Result<bool, SocketError> {
+        let slice = self.0.min(SLICE);
+        let ready = poll(slice).map_err(SocketError::during("wait for a reply"))?;
+        self.pass(if ready { Duration::from_millis(1) } else { slice });
+        Ok(ready)
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.0 = self.0.saturating_sub(time);
+    }
+}
+
+/// Finds out whether something listens: the first address of the endpoint that takes a TCP connection.
+/// libzmq would try again and again and never say so.
+pub fn probe(endpoint: &Endpoint, timeout: Duration) -> Result<SocketAddr, RequestError> {
+    let unreachable = |source| RequestError::Unreachable { endpoint: endpoint.clone(), source };
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in (endpoint.host(), endpoint.port()).to_socket_addrs().map_err(unreachable)? {
+        match TcpStream::connect_timeout(&address, timeout) {
+            Ok(_) => return Ok(address),
+            Err(error) => failure = error,
+        }
+    }
+    Err(match failure.kind() {
+        io::ErrorKind::ConnectionRefused => RequestError::Refused(endpoint.clone()),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            RequestError::TimedOut { endpoint: endpoint.clone(), waited: timeout }
+        }
+        _ => unreachable(failure),
+    })
+}
+
+/// Sends all frames as one message by copying them.
+pub(super) fn send_copies<F: AsRef<[u8]>>(socket: &mut Socket, frames: &[F]) -> Result<(), super::error::Errno> {
+    let count = frames.len();
+    frames.iter().enumerate().try_for_each(|(index, frame)| socket.send_copy(frame.as_ref(), index + 1 < count))
+}
+
+fn configure(socket: &Socket, address: SocketAddr) -> zmq::Result<()> {
+    let options = socket.options();
+    options.set_linger(0)?;
+    options.set_ipv6(address.is_ipv6())?;
+    options.set_reconnect_ivl(10)?;
+    options.set_req_relaxed(true)?;
+    options.set_req_correlate(true)
+}

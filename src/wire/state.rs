@@ -1,0 +1,120 @@
+//! The map of STATE, both ways. Spec section 8.3.
+
+use super::{
+    array::{List, Scoped, WithScope, missing},
+    decode::Scope,
+    encode::PeerList,
+    fields::PeerFields,
+};
+use crate::core::{id::Incarnation, request::NodeStatus};
+use serde::{
+    Serialize, Serializer,
+    de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor},
+};
+use std::{fmt, time::Duration};
+
+/// A node's account of itself, to be encoded.
+pub(super) struct State<'a>(pub(super) &'a NodeStatus);
+
+impl Serialize for State<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let status = self.0;
+        let mut map = serializer.serialize_map(Some(14))?;
+        map.serialize_entry("node", status.node.as_str())?;
+        map.serialize_entry("endpoint", &status.endpoint.to_string())?;
+        map.serialize_entry("network", status.network.as_str())?;
+        map.serialize_entry("instance", status.instance.as_str())?;
+        map.serialize_entry("incarnation", &status.incarnation.0)?;
+        map.serialize_entry("version", &status.version)?;
+        map.serialize_entry("uptime_ms", &u64::try_from(status.uptime.as_millis()).unwrap_or(u64::MAX))?;
+        map.serialize_entry("payload_len_max", &status.payload_len_max)?;
+        map.serialize_entry("retained_messages", &status.retained_messages)?;
+        map.serialize_entry("retained_bytes", &status.retained_bytes)?;
+        map.serialize_entry("unread", &status.unread)?;
+        map.serialize_entry("peers", &PeerList(&status.peers))?;
+        map.serialize_entry("counters", &status.counters)?;
+        map.serialize_entry("peer_counters", &status.peer_counters)?;
+        map.end()
+    }
+}
+
+/// The map of STATE.
+pub(super) struct StateMap;
+
+impl<'de> Scoped<'de> for StateMap {
+    type Value = NodeStatus;
+
+    fn decode<D: Deserializer<'de>>(self, scope: &mut Scope<'_>, deserializer: D) -> Result<NodeStatus, D::Error> {
+        deserializer.deserialize_map(WithScope { scope, seed: self })
+    }
+}
+
+/// Reads the entry of a map that `$slot` waits for.
+macro_rules! entry {
+    ($map:ident, $slot:ident) => {
+        $slot = Some($map.next_value()?)
+    };
+}
+
+/// The value of a map's entry, which must have come.
+macro_rules! entered {
+    ($slot:ident) => {
+        $slot.ok_or_else(|| missing(stringify!($slot)))?
+    };
+}
+
+impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
+    type Value = NodeStatus;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<NodeStatus, M::Error> {
+        let (mut node, mut endpoint, mut network, mut instance, mut version) = (None, None, None, None, None);
+        let (mut incarnation, mut uptime_ms, mut payload_len_max) = (None, None, None);
+        let (mut retained_messages, mut retained_bytes, mut unread) = (None, None, None);
+        let (mut peers, mut counters, mut peer_counters) = (None, None, None);
+        while let Some(key) = map.next_key::<&str>()? {
+            match key {
+                "node" => node = Some(map.next_value::<&str>()?),
+                "endpoint" => endpoint = Some(map.next_value::<&str>()?),
+                "network" => network = Some(map.next_value::<&str>()?),
+                "instance" => instance = Some(map.next_value::<&str>()?),
+                "version" => entry!(map, version),
+                "incarnation" => entry!(map, incarnation),
+                "uptime_ms" => entry!(map, uptime_ms),
+                "payload_len_max" => entry!(map, payload_len_max),
+                "retained_messages" => entry!(map, retained_messages),
+                "retained_bytes" => entry!(map, retained_bytes),
+                "unread" => entry!(map, unread),
+                "counters" => entry!(map, counters),
+                "peer_counters" => entry!(map, peer_counters),
+                "peers" => {
+                    let seed = List::<PeerFields>::up_to(usize::MAX);
+                    peers = Some(map.next_value_seed(WithScope { scope: &mut *self.scope, seed })?);
+                }
+                _ => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        let (node, endpoint, network): (&str, &str, &str) = (entered!(node), entered!(endpoint), entered!(network));
+        let instance: &str = entered!(instance);
+        Ok(NodeStatus {
+            node: node.parse().map_err(M::Error::custom)?,
+            endpoint: endpoint.parse().map_err(M::Error::custom)?,
+            network: network.parse().map_err(M::Error::custom)?,
+            instance: instance.parse().map_err(M::Error::custom)?,
+            incarnation: Incarnation(entered!(incarnation)),
+            version: entered!(version),
+            uptime: Duration::from_millis(entered!(uptime_ms)),
+            peers: entered!(peers),
+            payload_len_max: entered!(payload_len_max),
+            retained_messages: entered!(retained_messages),
+            retained_bytes: entered!(retained_bytes),
+            unread: entered!(unread),
+            counters: entered!(counters),
+            peer_counters: entered!(peer_counters),
+        })
+    }
+}
