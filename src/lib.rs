@@ -2,10 +2,12 @@
 //!
 //! The house has floors, and imports go only downward; `docs/design/house.md` draws it.
 
+pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod core;
 pub mod daemon;
+pub mod launcher;
 pub mod store;
 pub mod topology;
 pub mod transport;

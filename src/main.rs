@@ -1,3 +1,12 @@
 //! The `gossip` program: parse, run, map the error to an exit code.
 
-fn main() {}
+use gossip::cli::{Cli, Output, args::wants_json, output::Form};
+use std::{ffi::OsString, process::ExitCode};
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let form = if wants_json(&arguments) { Form::Json } else { Form::Text };
+    let mut out = Output::stdout(form);
+    let result = Cli::read(arguments).and_then(|cli| cli.run(&mut out));
+    out.finish(result)
+}

@@ -32,7 +32,7 @@ impl<'c> Pages<'c> {
             other => return Err(self.client.unexpected(&other)),
         };
         self.through = Some(page.through);
-        self.shown = page.messages.first().zip(page.messages.last()).map(|(a, b)| (a.position, b.position));
+        self.shown = page.span();
         // A message whose paths go on has been counted by the page that began it.
         let whole = page.messages.iter().filter(|message| !message.continued).count();
         self.limit -= (whole as u64).min(self.limit);

@@ -1,0 +1,142 @@
+//! What can be typed: global options, commands, and the values that several of them take.
+
+use super::{Context, Output, error::CliError, node};
+use crate::core::{
+    endpoint::{Endpoint, EndpointError},
+    id::{NetworkName, NodeId, NodeIdError},
+};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::{ffi::OsString, fmt, str::FromStr, time::Duration};
+
+/// A brokerless message bus over ZeroMQ.
+///
+/// Hand a message to any node and every node gets it, exactly once. There is no broker and no leader: each node
+/// is one process with one TCP port, and passes on what it hears to its neighbours.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gossip",
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    subcommand_value_name = "COMMAND",
+    override_usage = "gossip [OPTIONS] COMMAND",
+    after_help = "Begin with 'gossip start-network', then 'gossip send-message 4 apple' and \
+                  'gossip get-messages 8'. 'gossip COMMAND --help' explains a command."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    /// Print the version; with --verbose also what it was built from
+    #[arg(short = 'V', long)]
+    version: bool,
+    /// With --version: print revision, date, target, profile and the version of libzmq, too
+    #[arg(long, requires = "version")]
+    verbose: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Options that every command takes, before or behind its name.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Globals {
+    /// Which network: several run side by side
+    #[arg(long, global = true, env = "GOSSIP_NETWORK", hide_env_values = true, value_name = "NAME")]
+    #[arg(default_value = "default")]
+    pub network: NetworkName,
+    /// Print one JSON document on stdout instead of text, also for an error
+    #[arg(long, global = true, overrides_with = "json")]
+    pub json: bool,
+    /// Give up waiting after so many seconds, such as 0.5 [default: depends on the command]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    pub timeout: Option<Duration>,
+}
+
+/// The commands, in the order in which help lists them.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run one node in the foreground
+    ///
+    /// Prints where it listens and serves until Ctrl-C, SIGTERM or a request ends it. 'start-network' starts
+    /// nodes in the same way.
+    Node(node::Args),
+}
+
+impl Cli {
+    /// The arguments of this process, the program's name first. An error is one line that says what to do;
+    /// a call for help is an error of its own kind, [`CliError::Help`].
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, CliError> {
+        let matches = Self::command().try_get_matches_from(arguments).map_err(CliError::from)?;
+        let cli = Self::from_arg_matches(&matches).map_err(CliError::from)?;
+        if cli.command.is_none() && !cli.version {
+            return Err(CliError::Usage("a command is missing; 'gossip --help' lists them".into()));
+        }
+        Ok(cli)
+    }
+
+    /// Does what was asked for.
+    pub fn run(self, out: &mut Output) -> Result<(), CliError> {
+        match self.command {
+            _ if self.version => out.print(&super::version::Version::new(self.verbose)),
+            Some(command) => command.run(&Context::new(self.globals)?, out),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Command {
+    fn run(self, context: &Context, out: &mut Output) -> Result<(), CliError> {
+        match self {
+            Self::Node(args) => node::run(args, context, out),
+        }
+    }
+}
+
+/// Whether the arguments ask for JSON, told before they are parsed: a usage error must know.
+pub fn wants_json(arguments: &[OsString]) -> bool {
+    arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json")
+}
+
+/// A node as typed: its number or name in the network, or its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeArgument {
+    /// Looked up in the record of the network.
+    Name(NodeId),
+    /// Dialled as it is: `host:port`, with or without `tcp://`.
+    Address(Endpoint),
+}
+
+/// A text that can be no node.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeArgumentError {
+    /// It has a colon, and is no address.
+    #[error("{0}")]
+    Address(#[from] EndpointError),
+    /// It has none, and is no name.
+    #[error("{0}; a NODE is a number, a name, or host:port")]
+    Name(#[from] NodeIdError),
+}
+
+impl FromStr for NodeArgument {
+    type Err = NodeArgumentError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.contains(':') { Ok(Self::Address(text.parse()?)) } else { Ok(Self::Name(text.parse()?)) }
+    }
+}
+
+impl fmt::Display for NodeArgument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => fmt::Display::fmt(name, f),
+            Self::Address(endpoint) => f.pad(&endpoint.authority()),
+        }
+    }
+}
+
+/// Parses decimal seconds from 0.001 to 3600.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let is_decimal = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let seconds = text.parse::<f64>().ok().filter(|seconds| is_decimal && (0.001..=3600.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "give seconds from 0.001 to 3600, such as 0.5".into())
+}

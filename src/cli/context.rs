@@ -1,0 +1,66 @@
+//! What every command knows: the network, the patience, and whether somebody pressed Ctrl-C.
+
+use super::{args::Globals, error::CliError};
+use crate::core::id::NetworkName;
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// Exit code of a program that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
+
+/// The global options as a command uses them.
+///
+/// As long as no command has [taken over](Self::catch_interrupts) the signals, SIGINT ends the program at once
+/// with exit code 130: an ordinary command leaves nothing behind.
+pub struct Context {
+    globals: Globals,
+    ends_at_once: Arc<AtomicBool>,
+}
+
+impl Context {
+    /// Sets the handler of SIGINT.
+    pub fn new(globals: Globals) -> Result<Self, CliError> {
+        let ends_at_once = Arc::new(AtomicBool::new(true));
+        flag::register_conditional_shutdown(SIGINT, INTERRUPTED, Arc::clone(&ends_at_once)).map_err(no_handler)?;
+        Ok(Self { globals, ends_at_once })
+    }
+
+    /// The network that commands are about.
+    pub fn network(&self) -> &NetworkName {
+        &self.globals.network
+    }
+
+    /// How long to wait: `--timeout`, or else the command's `default`.
+    pub fn timeout_or(&self, default: Duration) -> Duration {
+        self.globals.timeout.unwrap_or(default)
+    }
+
+    /// From now on signals are the command's own affair: SIGINT does not end the program by itself any more.
+    pub fn release_interrupts(&self) {
+        self.ends_at_once.store(false, Ordering::SeqCst);
+    }
+
+    /// From now on SIGINT and SIGTERM set the flag that is returned and do nothing else: for commands that have
+    /// something to clean up.
+    pub fn catch_interrupts(&self) -> Result<Arc<AtomicBool>, CliError> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            flag::register(signal, Arc::clone(&interrupted)).map_err(no_handler)?;
+        }
+        self.release_interrupts();
+        Ok(interrupted)
+    }
+}
+
+fn no_handler(error: std::io::Error) -> CliError {
+    CliError::Failed(format!("cannot handle signals: {error}"))
+}

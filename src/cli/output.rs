@@ -1,0 +1,133 @@
+//! Where everything is printed: text or one JSON document on stdout, errors and notes on stderr.
+
+use super::{error::CliError, text};
+use serde::Serialize;
+use std::{
+    borrow::Cow,
+    env, fmt,
+    io::{self, BufWriter, IsTerminal, Write},
+    process::ExitCode,
+};
+
+/// Standard output and what is known of it. Prints nothing by itself but a program's end, [`finish`](Self::finish).
+pub struct Output {
+    stdout: BufWriter<Box<dyn Write>>,
+    form: Form,
+    is_terminal: bool,
+    has_colour: bool,
+    /// Whether a JSON document stands on stdout already; an error adds no second one.
+    has_document: bool,
+}
+
+/// In which form results are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Output {
+    /// This process's stdout. Colour only on a terminal, and not with `NO_COLOR` (no-color.org) or `TERM=dumb`.
+    pub fn stdout(form: Form) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let is_bare = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { has_colour: is_terminal && !is_dumb && !is_bare, ..Self::to(Box::new(io::stdout()), form, is_terminal) }
+    }
+
+    /// Any other place, without colour. `is_terminal`: whether payloads must not reach it unescaped.
+    pub fn to(place: Box<dyn Write>, form: Form, is_terminal: bool) -> Self {
+        Self { stdout: BufWriter::new(place), form, is_terminal, has_colour: false, has_document: false }
+    }
+
+    /// Whether JSON is wanted.
+    pub fn is_json(&self) -> bool {
+        self.form == Form::Json
+    }
+
+    /// Whether text goes to a terminal: somebody looks at it.
+    pub fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// Whether text may have colours.
+    pub fn has_colour(&self) -> bool {
+        self.has_colour
+    }
+
+    /// Prints a result: its `Display` as text with a line end, or its serialisation as the JSON document.
+    pub fn print<T: Serialize + fmt::Display>(&mut self, result: &T) -> Result<(), CliError> {
+        match self.form {
+            Form::Text => self.line(result),
+            Form::Json => self.document(result),
+        }
+    }
+
+    /// Prints one line of text; several if the text has line ends.
+    pub fn line(&mut self, text: impl fmt::Display) -> Result<(), CliError> {
+        Ok(writeln!(self.stdout, "{text}")?)
+    }
+
+    /// Prints bytes of a message as they are; escaped if a terminal would obey them.
+    pub fn payload(&mut self, bytes: &[u8]) -> Result<(), CliError> {
+        let shown = if self.is_terminal { Cow::Owned(text::escape_bytes(bytes).into_bytes()) } else { bytes.into() };
+        Ok(self.stdout.write_all(&shown)?)
+    }
+
+    /// Prints text without a line end.
+    pub fn write(&mut self, text: impl fmt::Display) -> Result<(), CliError> {
+        Ok(write!(self.stdout, "{text}")?)
+    }
+
+    /// Prints one JSON document on a line of its own.
+    pub fn document(&mut self, document: &impl Serialize) -> Result<(), CliError> {
+        self.has_document = true;
+        serde_json::to_writer(&mut self.stdout, document).map_err(io::Error::from)?;
+        Ok(self.stdout.write_all(b"\n")?)
+    }
+
+    /// Hands over what was printed so far. `Ok` means that the reader's side has taken it.
+    pub fn flush(&mut self) -> Result<(), CliError> {
+        Ok(self.stdout.flush()?)
+    }
+
+    /// Tells the person who looks something that is no result: one line on stderr.
+    pub fn note(&self, text: impl fmt::Display) {
+        // Nobody is left to tell if stderr is gone.
+        let _ = writeln!(io::stderr().lock(), "{}", text::escape(&text.to_string()));
+    }
+
+    /// Ends the program: prints the error there may be, flushes, and gives the exit code.
+    pub fn finish(mut self, result: Result<(), CliError>) -> ExitCode {
+        let result = result.and_then(|()| self.flush());
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(CliError::BrokenPipe) => self.abandon(ExitCode::SUCCESS),
+            Err(CliError::Help { plain, coloured }) => {
+                let help = if self.has_colour { coloured } else { plain };
+                self.form = Form::Text;
+                let printed = self.write(help);
+                self.finish(printed)
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn fail(mut self, error: &CliError) -> ExitCode {
+        if self.is_json() && !self.has_document {
+            // The line on stderr and the exit code tell all there is if stdout is gone, too.
+            let _ = self.document(&error.document());
+        }
+        let _ = self.flush();
+        self.note(format_args!("error: {}", error.line()));
+        self.abandon(ExitCode::from(error))
+    }
+
+    /// Drops what could not be printed, so that the buffer does not try again.
+    fn abandon(self, exit: ExitCode) -> ExitCode {
+        let _ = self.stdout.into_parts();
+        exit
+    }
+}

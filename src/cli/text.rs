@@ -1,0 +1,76 @@
+//! How values look as text: escapes, times, node names, aligned columns.
+
+use crate::core::{id::NodeId, time::Wall};
+use chrono::{DateTime, SecondsFormat, Utc};
+use std::{borrow::Cow, fmt, fmt::Write};
+
+/// A node as people see it: `Gossip-Node-4`.
+pub struct Shown<'a>(pub &'a NodeId);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gossip-Node-{}", self.0)
+    }
+}
+
+/// RFC 3339 in UTC with nanoseconds: `2026-11-22T22:11:04.000000001Z`.
+pub fn rfc3339(at: Wall) -> String {
+    utc(at).to_rfc3339_opts(SecondsFormat::Nanos, true)
+}
+
+/// The moment as chrono has it: 64 bits of nanoseconds reach to the year 2554.
+pub fn utc(at: Wall) -> DateTime<Utc> {
+    let (seconds, nanos) = (at.0 / 1_000_000_000, at.0 % 1_000_000_000);
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    DateTime::from_timestamp(seconds, u32::try_from(nanos).unwrap_or(0)).unwrap_or_default()
+}
+
+/// The text with everything escaped that a terminal or a reader of lines would obey: control characters (`\n`,
+/// `\t`, `\u{1b}` …), line separators, and the characters that reorder text (Unicode's bidirectional controls).
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_obeyed) {
+        return text.into();
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    text.chars().for_each(|c| push_escaped(&mut escaped, c));
+    escaped.into()
+}
+
+/// Like [`escape`]; bytes that are not UTF-8 look like `\xff`.
+pub fn escape_bytes(bytes: &[u8]) -> String {
+    let mut escaped = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        chunk.valid().chars().for_each(|c| push_escaped(&mut escaped, c));
+        for byte in chunk.invalid() {
+            // Writing to a String cannot fail.
+            let _ = write!(escaped, "\\x{byte:02x}");
+        }
+    }
+    escaped
+}
+
+fn push_escaped(escaped: &mut String, c: char) {
+    if is_obeyed(c) { escaped.extend(c.escape_default()) } else { escaped.push(c) }
+}
+
+fn is_obeyed(c: char) -> bool {
+    let is_bidi = matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || is_bidi || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Rows with their columns aligned to the left, two spaces between them, none at the end of a line. Every line
+/// begins with `indent`. Widths count characters.
+pub fn columns(indent: &str, rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        widths.resize(widths.len().max(row.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
+        format!("{indent}{}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,313 @@
+//! Why a network could not be started, found or stopped: each one line, with the value found and the way out.
+
+use crate::{
+    client::ClientError,
+    core::id::{NetworkName, NodeId},
+};
+use std::{fmt, io, path::PathBuf, time::Duration};
+
+/// What an error means to whoever called: it decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Can never work: the words of the command are wrong.
+    Usage,
+    /// Can't work now, and nothing was done.
+    Refused,
+    /// Was tried and failed.
+    Failed,
+    /// Somebody does not answer because nothing is there.
+    Unreachable,
+    /// Somebody did not answer in time.
+    TimedOut,
+    /// The user ended it.
+    Interrupted,
+}
+
+/// Why a launcher's work was not done. Unless a variant says otherwise, nothing was left running or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// The last port would lie beyond the highest that TCP has, or the first at 0.
+    #[error(
+        "{nodes} nodes from port base {port_base} need ports {} to {}, and ports end at 65535; choose --port-base {} or less",
+        port_base + 1, port_base + nodes, 65_535 - nodes
+    )]
+    PortRange {
+        /// Node N listens on this plus N.
+        port_base: u32,
+        /// How many nodes.
+        nodes: u32,
+    },
+    /// Neither a name nor an address.
+    #[error("'{text}' is neither a node's number or name nor host:port: {why}")]
+    NodeArgument {
+        /// The argument.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The environment does not say where state may lie.
+    #[error("neither XDG_STATE_HOME nor HOME names an absolute folder; set one of them")]
+    NoHome,
+    /// There is no record of such a network.
+    #[error("network '{network}' is not running; {}", remedy(others))]
+    NoNetwork {
+        /// The network asked for.
+        network: NetworkName,
+        /// Networks that have a record.
+        others: Vec<String>,
+    },
+    /// The network has no such node.
+    #[error("network '{network}' has no node '{node}'; its nodes are {known}")]
+    NoNode {
+        /// The network.
+        network: NetworkName,
+        /// The node asked for.
+        node: NodeId,
+        /// The nodes that it has, in short.
+        known: String,
+    },
+    /// Some of its processes are alive.
+    #[error(
+        "network '{network}' runs already ({alive} of {nodes} nodes); stop it first, or choose another with --network"
+    )]
+    RunsAlready {
+        /// The network.
+        network: NetworkName,
+        /// How many of its processes are alive.
+        alive: usize,
+        /// How many nodes it has.
+        nodes: usize,
+    },
+    /// Somebody else listens there.
+    #[error("{ports} taken{}; choose others with --port-base", by.as_ref().map_or_else(String::new, |by| format!(" by network '{by}'")))]
+    PortsTaken {
+        /// `port 7003 is` or `ports 7001-7016 are`.
+        ports: String,
+        /// The network that uses them, if it is one of ours.
+        by: Option<String>,
+    },
+    /// The system does not let us listen there.
+    #[error("cannot listen on {host}:{port}: {source}; choose other ports with --port-base")]
+    PortForbidden {
+        /// The address.
+        host: std::net::IpAddr,
+        /// The port.
+        port: u16,
+        /// Why.
+        source: io::Error,
+    },
+    /// The hard limit on open descriptors is too low.
+    #[error(
+        "{who} needs {need} file descriptors and may open {limit}; raise the hard limit (ulimit -Hn), or start fewer nodes"
+    )]
+    Descriptors {
+        /// The launcher, or the node with most peers.
+        who: String,
+        /// How many are needed.
+        need: u64,
+        /// The hard limit.
+        limit: u64,
+    },
+    /// Another command holds the lock.
+    #[error("network '{network}' is being started or stopped by another command (waited {after:?}); try again")]
+    Busy {
+        /// The network.
+        network: NetworkName,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The record cannot be understood.
+    #[error("the record {} is damaged ({why}); end processes named 'gossip node --network {network}' by hand, then remove the file", path.display())]
+    Record {
+        /// The network.
+        network: NetworkName,
+        /// The file.
+        path: PathBuf,
+        /// Where it stops making sense.
+        why: String,
+    },
+    /// A file or folder could not be used.
+    #[error("cannot {verb} {}: {source}", path.display())]
+    File {
+        /// `read`, `write`, `create`, `remove`, `lock`.
+        verb: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The system does not start a process.
+    #[error("cannot start {} for node {node}: {source}", executable.display())]
+    Spawn {
+        /// The node.
+        node: NodeId,
+        /// The program.
+        executable: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A node ended before the network was up.
+    #[error("node {node} did not start: {why}; its log is {}", log.display())]
+    NodeFailed {
+        /// The node.
+        node: NodeId,
+        /// Its last words.
+        why: String,
+        /// All of its words.
+        log: PathBuf,
+    },
+    /// Not all nodes were ready in time.
+    #[error("{nodes} not ready after {after:?}; see the logs in {}, or allow more time with --timeout", logs.display())]
+    NotReady {
+        /// `node 4 is` or `nodes 1-3, 7 are`.
+        nodes: String,
+        /// The time they had.
+        after: Duration,
+        /// The folder of logs.
+        logs: PathBuf,
+    },
+    /// A node refused what the launcher asked of it, or its answer is none.
+    #[error("node {node}: {source}")]
+    Node {
+        /// The node.
+        node: String,
+        /// What the client met.
+        source: ClientError,
+    },
+    /// No client could be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Processes survive all signals; the record is kept.
+    #[error("{nodes} still running after being killed; the record is kept, try again")]
+    Survivors {
+        /// `node 4 is` or `nodes 1-3, 7 are`.
+        nodes: String,
+    },
+    /// A removed node's process goes on; the record is as it was.
+    #[error("node {node} (process {pid}) was asked to leave and still runs after {after:?}")]
+    Lingers {
+        /// The node.
+        node: NodeId,
+        /// Its process.
+        pid: u32,
+        /// The time it had.
+        after: Duration,
+    },
+    /// The system does not let us watch or signal processes.
+    #[error("cannot watch processes: {0}")]
+    Watch(io::Error),
+    /// The user ended the start; nothing was left running.
+    #[error("interrupted; nothing was left running")]
+    Interrupted,
+}
+
+impl LaunchError {
+    /// What the error means to the caller.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::PortRange { .. } | Self::NodeArgument { .. } => Kind::Usage,
+            Self::NoHome
+            | Self::NoNetwork { .. }
+            | Self::NoNode { .. }
+            | Self::RunsAlready { .. }
+            | Self::PortsTaken { .. }
+            | Self::PortForbidden { .. }
+            | Self::Descriptors { .. }
+            | Self::Busy { .. } => Kind::Refused,
+            Self::Node { source, .. } | Self::Client(source) => client_kind(source),
+            Self::Lingers { .. } | Self::NotReady { .. } => Kind::TimedOut,
+            Self::Record { .. }
+            | Self::File { .. }
+            | Self::Spawn { .. }
+            | Self::NodeFailed { .. }
+            | Self::Survivors { .. }
+            | Self::Watch(_) => Kind::Failed,
+            Self::Interrupted => Kind::Interrupted,
+        }
+    }
+
+    /// The failed use of a file.
+    pub(super) fn file(verb: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { verb, path, source }
+    }
+}
+
+fn client_kind(error: &ClientError) -> Kind {
+    match error {
+        ClientError::Unreachable { .. } => Kind::Unreachable,
+        ClientError::TimedOut { .. } => Kind::TimedOut,
+        ClientError::Refused { .. } => Kind::Refused,
+        ClientError::Protocol { .. } | ClientError::Setup { .. } => Kind::Failed,
+    }
+}
+
+fn remedy(others: &[String]) -> String {
+    if others.is_empty() {
+        "start one with 'gossip start-network'".into()
+    } else {
+        format!("running: {} (choose with --network)", others.join(", "))
+    }
+}
+
+/// Numbers in short: `1-3, 7`. Names that are no numbers follow, as they are.
+pub fn ranges<'a>(nodes: impl IntoIterator<Item = &'a NodeId>) -> String {
+    let mut nodes: Vec<_> = nodes.into_iter().collect();
+    nodes.sort_by_key(|node| node.natural_key());
+    let mut parts: Vec<(String, Option<(u64, u64)>)> = Vec::new();
+    for node in nodes {
+        let number = node.as_str().parse::<u64>().ok();
+        match (number, parts.last_mut().and_then(|part| part.1.as_mut())) {
+            (Some(number), Some((_, last))) if number == *last + 1 => *last = number,
+            (number, _) => parts.push((node.to_string(), number.map(|number| (number, number)))),
+        }
+    }
+    let texts = parts.iter().map(|(text, range)| match range {
+        Some((first, last)) if first < last => format!("{first}-{last}"),
+        _ => text.clone(),
+    });
+    texts.collect::<Vec<_>>().join(", ")
+}
+
+/// `node 4 is` or `nodes 1-3, 7 are`.
+pub(super) fn nodes_are<'a>(nodes: impl IntoIterator<Item = &'a NodeId>) -> String {
+    let nodes: Vec<_> = nodes.into_iter().collect();
+    let (noun, verb) = if nodes.len() == 1 { ("node", "is") } else { ("nodes", "are") };
+    format!("{noun} {} {verb}", ranges(nodes))
+}
+
+impl fmt::Display for Kind {
+    /// The code that programs see.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Usage => "usage",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timeout",
+            Self::Interrupted => "interrupted",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_told_in_short() {
+        let names = |texts: &[&str]| texts.iter().map(|text| NodeId::new(text).unwrap()).collect::<Vec<_>>();
+        assert_eq!(ranges(&names(&["7", "1", "3", "2"])), "1-3, 7");
+        assert_eq!(ranges(&names(&["b", "10", "9", "a"])), "9-10, a, b");
+        assert_eq!(ranges(&names(&[])), "");
+        assert_eq!(nodes_are(&names(&["4"])), "node 4 is");
+        assert_eq!(nodes_are(&names(&["4", "5"])), "nodes 4-5 are");
+    }
+
+    #[test]
+    fn what_cannot_be_names_the_way_out() {
+        let error = LaunchError::PortRange { port_base: 65_530, nodes: 16 };
+        let text = "16 nodes from port base 65530 need ports 65531 to 65546, and ports end at 65535; choose --port-base 65519 or less";
+        assert_eq!((error.to_string().as_str(), error.kind()), (text, Kind::Usage));
+    }
+}

@@ -1,0 +1,217 @@
+//! The record of a network: which processes it consists of. Written before the first of them starts, so that a
+//! network can be stopped whatever became of its starter.
+
+use super::process::{Life, Process};
+use crate::core::{
+    endpoint::Endpoint,
+    id::{Instance, NetworkName, NodeId},
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::{fmt::Display, fs, str::FromStr};
+
+/// The form of the record that this program reads and writes.
+const FORMAT: u32 = 1;
+
+/// What `network.json` holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Form of the record.
+    #[serde(deserialize_with = "known_format")]
+    format: u32,
+    /// The network's name.
+    #[serde(with = "text")]
+    pub network: NetworkName,
+    /// Which start of it; nodes carry it in their arguments.
+    #[serde(with = "instance")]
+    pub instance: Instance,
+    /// The topology as a user types it: `random 3`, `circular`.
+    pub topology: String,
+    /// What the topology was drawn from.
+    pub seed: u64,
+    /// Node N listens on this plus N.
+    pub port_base: u32,
+    /// When it was started: RFC 3339, UTC.
+    pub started_at: String,
+    /// Which boot of the machine: after another one no process of ours is left, whatever the pids say.
+    pub boot: String,
+    /// Its nodes, in the order of their start.
+    pub nodes: Vec<NodeRecord>,
+}
+
+/// One node of a network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRecord {
+    /// Its name.
+    #[serde(with = "text")]
+    pub node: NodeId,
+    /// Where it listens.
+    #[serde(with = "text")]
+    pub endpoint: Endpoint,
+    /// Its process; absent if the starter was cut off before it could note it.
+    #[serde(flatten)]
+    pub process: Option<Process>,
+    /// Its declared peers.
+    #[serde(with = "texts")]
+    pub peers: Vec<NodeId>,
+}
+
+impl Manifest {
+    /// A record of a network on this boot of the machine.
+    pub fn new(network: NetworkName, instance: Instance, topology: String, seed: u64, port_base: u32) -> Self {
+        let (started_at, boot, nodes) = (String::new(), current_boot(), Vec::new());
+        Self { format: FORMAT, network, instance, topology, seed, port_base, started_at, boot, nodes }
+    }
+
+    /// Reads a record.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+
+    /// The record as a file holds it: one node a line would be nicer, one document is simpler to read back.
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec(self).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// The node of this name.
+    pub fn node(&self, name: &NodeId) -> Option<&NodeRecord> {
+        self.nodes.iter().find(|record| record.node == *name)
+    }
+
+    /// Takes a node out: of the list, and of the peers of the others.
+    pub fn forget(&mut self, name: &NodeId) {
+        self.nodes.retain(|record| record.node != *name);
+        for record in &mut self.nodes {
+            record.peers.retain(|peer| peer != name);
+        }
+    }
+
+    /// Whether the machine has not been booted since: only then do pids mean anything.
+    pub fn is_of_this_boot(&self) -> bool {
+        self.boot == current_boot()
+    }
+
+    /// Nodes whose process runs now, as far as they are recorded.
+    pub fn alive(&self) -> impl Iterator<Item = &NodeRecord> {
+        let same_boot = self.is_of_this_boot();
+        let runs = |record: &NodeRecord| record.process.is_some_and(|process| process.life() == Life::Running);
+        self.nodes.iter().filter(move |record| same_boot && runs(record))
+    }
+}
+
+/// The kernel's name for the time since the machine was started; empty where it has none.
+fn current_boot() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+fn known_format<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+    match u32::deserialize(from)? {
+        FORMAT => Ok(FORMAT),
+        other => Err(D::Error::custom(format!("it has format {other}, this program knows {FORMAT}"))),
+    }
+}
+
+/// Values that stand in the record as text.
+mod text {
+    use super::*;
+
+    pub(super) fn serialize<T: Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// Lists of them.
+mod texts {
+    use super::*;
+
+    pub(super) fn serialize<T: Display, S: Serializer>(values: &[T], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(values.iter().map(T::to_string))
+    }
+
+    pub(super) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<T>, D::Error> {
+        let texts = Vec::<String>::deserialize(from)?;
+        texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
+    }
+}
+
+/// An instance, which is shown nowhere else.
+mod instance {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(value: &Instance, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(value.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Instance, D::Error> {
+        text::deserialize(from)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Three nodes in a row; the last without a process.
+    pub(in super::super) fn sample() -> Manifest {
+        let [network, instance] = ["net", "5eed"];
+        let mut manifest =
+            Manifest::new(network.parse().unwrap(), instance.parse().unwrap(), "random 3".into(), 42, 7000);
+        manifest.started_at = "2026-11-23T12:00:00.000000000Z".into();
+        for (number, peers) in [(1, vec![2]), (2, vec![1, 3]), (3, vec![2])] {
+            manifest.nodes.push(NodeRecord {
+                node: NodeId::numbered(number),
+                endpoint: format!("127.0.0.1:{}", 7000 + number).parse().unwrap(),
+                process: (number < 3).then_some(Process { pid: u32::MAX >> 2, start_time: 5 }),
+                peers: peers.into_iter().map(NodeId::numbered).collect(),
+            });
+        }
+        manifest
+    }
+
+    #[test]
+    fn a_record_reads_back_as_written() {
+        let manifest = sample();
+        let json: serde_json::Value = serde_json::from_slice(&manifest.to_json()).unwrap();
+        assert_eq!(json["nodes"][1]["endpoint"], "tcp://127.0.0.1:7002");
+        assert_eq!(json["nodes"][1]["peers"], serde_json::json!(["1", "3"]));
+        assert_eq!(json["nodes"][1]["start_time"], 5);
+        assert_eq!(Manifest::from_json(&manifest.to_json()).unwrap(), manifest);
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused_with_a_reason() {
+        let good = String::from_utf8(sample().to_json()).unwrap();
+        for (from, to, why) in [
+            ("\"format\":1", "\"format\":2", "it has format 2, this program knows 1"),
+            ("127.0.0.1:7002", "127.0.0.1:70020", "the port '70020' is not"),
+            ("\"net\"", "\"../net\"", "no network name"),
+        ] {
+            let text = Manifest::from_json(good.replace(from, to).as_bytes()).unwrap_err().to_string();
+            assert!(text.contains(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_forgotten_node_is_nobodys_peer() {
+        let mut manifest = sample();
+        manifest.forget(&NodeId::numbered(2));
+        assert_eq!(manifest.nodes.len(), 2);
+        assert!(manifest.nodes.iter().all(|record| record.peers.is_empty()));
+    }
+
+    #[test]
+    fn nothing_is_alive_after_another_boot() {
+        let mut manifest = sample();
+        manifest.nodes[0].process = Process::of(std::process::id()).unwrap();
+        assert_eq!(manifest.alive().count(), 1);
+        manifest.boot = "another".into();
+        assert_eq!(manifest.alive().count(), 0);
+    }
+}

@@ -1,0 +1,20 @@
+//! Networks of processes on this machine: started, found again, stopped. The record of a network lies in its
+//! state folder; whoever holds the record can end the network, also after its starter was killed.
+
+pub mod error;
+pub mod folders;
+pub mod manifest;
+pub mod process;
+pub mod remove;
+pub mod resolve;
+pub mod spawn;
+pub mod start;
+pub mod stop;
+
+pub use error::{Kind, LaunchError};
+pub use folders::{Folder, Networks};
+pub use manifest::{Manifest, NodeRecord};
+pub use remove::{Removed, remove};
+pub use resolve::{Target, resolve};
+pub use start::{Plan, Started, start};
+pub use stop::{Ended, Stopped, StoppedNode, stop};

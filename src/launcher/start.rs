@@ -1,0 +1,269 @@
+//! A network is started in one go or not at all: everything that can be known is refused first; then all nodes
+//! start and listen, are told their peers, and answer once their links are up.
+
+use super::{
+    error::LaunchError,
+    folders::{Folder, Networks},
+    manifest::{Manifest, NodeRecord},
+    process::{Life, find},
+    spawn::{Cradle, Nursery, descriptor_limit, descriptors_open},
+};
+use crate::{
+    client::{ClientError, ask_all},
+    clock::{self, Clock, Deadline},
+    core::{
+        endpoint::Endpoint,
+        id::{Instance, NetworkName, NodeId},
+        request::Request,
+        stats::Refusal,
+        time::Wall,
+    },
+    topology::Graph,
+};
+use std::{
+    ffi::OsString,
+    io,
+    net::{IpAddr, Ipv4Addr, TcpListener},
+    path::PathBuf,
+    process::Child,
+    sync::atomic::AtomicBool,
+    time::Duration,
+};
+
+/// Descriptors that a node needs beside its links, and for each link: its socket's, its own connection, its peer's.
+const NODE_DESCRIPTORS: u64 = 32;
+const LINK_DESCRIPTORS: u64 = 4;
+/// Descriptors that the launcher needs beside the nodes, and for each node: a pipe, then a client's socket.
+const LAUNCHER_DESCRIPTORS: u64 = 32;
+const CHILD_DESCRIPTORS: u64 = 3;
+/// How long to wait for the links before looking after the processes; doubled each time, so that the questions
+/// that wait in a node stay few.
+const FIRST_LOOK: Duration = Duration::from_millis(500);
+
+/// A network to be started.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Its name.
+    pub network: NetworkName,
+    /// The topology as a user types it: `random 3`, `circular`.
+    pub topology: String,
+    /// What the graph was drawn from.
+    pub seed: u64,
+    /// Who is linked to whom.
+    pub graph: Graph,
+    /// Node N listens on this plus N.
+    pub port_base: u32,
+    /// The program whose `node` command is one node.
+    pub executable: PathBuf,
+    /// Arguments for each node beside its name, address, network and instance.
+    pub node_arguments: Vec<OsString>,
+    /// How long the whole start may take.
+    pub timeout: Duration,
+}
+
+/// A network that runs.
+#[derive(Debug)]
+pub struct Started {
+    /// Its record.
+    pub manifest: Manifest,
+    /// Its processes, children of this one. Dropping them lets them run.
+    pub children: Vec<Child>,
+}
+
+/// Starts a network and returns when every link of it is up. On an error, and when `interrupted` is set meanwhile,
+/// nothing is left running and no record is left.
+pub fn start(networks: &Networks, plan: &Plan, interrupted: &AtomicBool) -> Result<Started, LaunchError> {
+    let deadline = Deadline::after(plan.timeout);
+    let mut manifest = draft(plan)?;
+    check_descriptors(&plan.graph)?;
+    let folder = networks.folder(&plan.network);
+    folder.create()?;
+    let _lock = folder.lock(&deadline)?;
+    check_not_running(&folder)?;
+    check_ports(networks, &manifest)?;
+    folder.clear()?;
+    folder.write_record(&manifest)?;
+    let raised = raise(plan, &folder, &mut manifest, &deadline, interrupted);
+    match raised {
+        Ok(children) => Ok(Started { manifest, children }),
+        Err(error) => {
+            // The processes are gone; a record that cannot be removed names none that is alive.
+            let _ = folder.remove_record();
+            Err(error)
+        }
+    }
+}
+
+/// Spawns, waits for all to listen, makes them meet. The children are killed on the way out of an error.
+fn raise(
+    plan: &Plan,
+    folder: &Folder,
+    manifest: &mut Manifest,
+    deadline: &Deadline,
+    interrupted: &AtomicBool,
+) -> Result<Vec<Child>, LaunchError> {
+    let mut arguments: Vec<OsString> =
+        ["--network", plan.network.as_str(), "--instance", manifest.instance.as_str(), "--state"]
+            .map(OsString::from)
+            .into();
+    arguments.push(folder.nodes().into());
+    arguments.extend(plan.node_arguments.iter().cloned());
+    let mut nursery = Nursery::new(Cradle { executable: plan.executable.clone(), arguments, folder, interrupted });
+    for record in &mut manifest.nodes {
+        record.process = Some(nursery.spawn(&record.node, &record.endpoint)?);
+    }
+    folder.write_record(manifest)?;
+    nursery.await_lines(deadline, plan.timeout)?;
+    introduce(manifest, &mut nursery, deadline, plan.timeout)?;
+    nursery.check()?;
+    Ok(nursery.release())
+}
+
+/// Tells every node its peers, and waits until all links are up.
+fn introduce(
+    manifest: &Manifest,
+    nursery: &mut Nursery<'_>,
+    deadline: &Deadline,
+    patience: Duration,
+) -> Result<(), LaunchError> {
+    let address = |peer: &NodeId| manifest.node(peer).map(|record| (Some(peer.clone()), record.endpoint.clone()));
+    let peers_of = |record: &NodeRecord| Request::Connect { peers: record.peers.iter().filter_map(address).collect() };
+    ask_until_done(manifest, nursery, deadline, patience, peers_of)?;
+    ask_until_done(manifest, nursery, deadline, patience, |_| Request::Ready)
+}
+
+/// Asks every node, and those again that have not answered, until all have or time is up. What is asked must be
+/// harmless when it is asked twice.
+fn ask_until_done(
+    manifest: &Manifest,
+    nursery: &mut Nursery<'_>,
+    deadline: &Deadline,
+    patience: Duration,
+    question: impl Fn(&NodeRecord) -> Request,
+) -> Result<(), LaunchError> {
+    let mut waiting: Vec<_> = manifest.nodes.iter().collect();
+    let mut look = FIRST_LOOK;
+    loop {
+        let targets: Vec<_> = waiting.iter().map(|record| (record.endpoint.clone(), question(record))).collect();
+        let answers = ask_all(&targets, deadline.at_most(look).remaining())?;
+        let mut silent = Vec::new();
+        for (record, answer) in waiting.into_iter().zip(answers) {
+            match answer {
+                Ok(_) => {}
+                Err(ClientError::TimedOut { .. } | ClientError::Unreachable { .. }) => silent.push(record),
+                Err(ClientError::Refused { refusal: Refusal::NotReady | Refusal::Busy, .. }) => silent.push(record),
+                Err(source) => return Err(LaunchError::Node { node: record.node.to_string(), source }),
+            }
+        }
+        if silent.is_empty() {
+            return Ok(());
+        }
+        nursery.check()?;
+        if deadline.is_over() {
+            return Err(nursery.not_ready(silent.iter().map(|record| &record.node), patience));
+        }
+        (waiting, look) = (silent, look * 2);
+    }
+}
+
+/// The record before anything runs.
+fn draft(plan: &Plan) -> Result<Manifest, LaunchError> {
+    let graph = &plan.graph;
+    let nodes = u32::try_from(graph.node_count()).unwrap_or(u32::MAX);
+    let last = plan.port_base.saturating_add(nodes);
+    let (Ok(_), Ok(port_base)) = (u16::try_from(last), u16::try_from(plan.port_base)) else {
+        return Err(LaunchError::PortRange { port_base: plan.port_base, nodes });
+    };
+    let mut manifest =
+        Manifest::new(plan.network.clone(), new_instance(), plan.topology.clone(), plan.seed, plan.port_base);
+    manifest.started_at = rfc3339(Clock::new().now().wall);
+    let host = IpAddr::from(Ipv4Addr::LOCALHOST);
+    manifest.nodes = (port_base + 1..)
+        .zip(graph.nodes())
+        .enumerate()
+        .map(|(index, (port, node))| NodeRecord {
+            node: node.clone(),
+            endpoint: Endpoint::from_ip(host, port),
+            process: None,
+            peers: graph.neighbours(index).iter().map(|&peer| graph.nodes()[peer].clone()).collect(),
+        })
+        .collect();
+    Ok(manifest)
+}
+
+/// A text that no other start has: processes are told by it.
+fn new_instance() -> Instance {
+    // 16 hexadecimal digits are an instance.
+    format!("{:016x}", clock::seed()).parse().unwrap_or_default()
+}
+
+fn rfc3339(at: Wall) -> String {
+    let nanos = i64::try_from(at.0).unwrap_or(i64::MAX);
+    chrono::DateTime::from_timestamp_nanos(nanos).to_rfc3339_opts(chrono::SecondsFormat::Nanos, true)
+}
+
+/// Refuses if the launcher, or the node with most links, would run out of descriptors half-way.
+fn check_descriptors(graph: &Graph) -> Result<(), LaunchError> {
+    let limit = descriptor_limit();
+    let nodes = graph.node_count() as u64;
+    let need = LAUNCHER_DESCRIPTORS + descriptors_open() + CHILD_DESCRIPTORS * nodes;
+    if need > limit {
+        return Err(LaunchError::Descriptors { who: format!("the start of {nodes} nodes"), need, limit });
+    }
+    let degree = (0..graph.node_count()).map(|index| graph.degree(index) as u64).max().unwrap_or(0);
+    let need = NODE_DESCRIPTORS + LINK_DESCRIPTORS * degree;
+    if need > limit {
+        return Err(LaunchError::Descriptors { who: format!("a node with {degree} peers"), need, limit });
+    }
+    Ok(())
+}
+
+/// Refuses if some process of an earlier start is alive; a record without any is out of date, and removed.
+fn check_not_running(folder: &Folder) -> Result<(), LaunchError> {
+    let Some(old) = folder.read_record()? else { return Ok(()) };
+    let (recorded, nodes) = (old.alive().count(), old.nodes.len());
+    let is_partial = old.is_of_this_boot() && old.nodes.iter().any(|record| record.process.is_none());
+    let alive = if is_partial {
+        find(&old.instance).values().filter(|process| process.life() == Life::Running).count()
+    } else {
+        recorded
+    };
+    if alive > 0 {
+        return Err(LaunchError::RunsAlready { network: old.network, alive, nodes });
+    }
+    folder.remove_record()
+}
+
+/// Refuses if a port cannot be had now.
+fn check_ports(networks: &Networks, manifest: &Manifest) -> Result<(), LaunchError> {
+    let mut taken = Vec::new();
+    for record in &manifest.nodes {
+        let (host, port) = (IpAddr::from(Ipv4Addr::LOCALHOST), record.endpoint.port());
+        match TcpListener::bind((host, port)) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => taken.push(port),
+            Err(source) => return Err(LaunchError::PortForbidden { host, port, source }),
+        }
+    }
+    if taken.is_empty() {
+        return Ok(());
+    }
+    Err(LaunchError::PortsTaken { ports: ports_are(&taken), by: owner(networks, &taken) })
+}
+
+/// The network of ours that listens on one of `ports`, if there is one.
+fn owner(networks: &Networks, ports: &[u16]) -> Option<String> {
+    let manifests = networks.recorded().into_iter().filter_map(|folder| folder.read_record().ok().flatten());
+    let mut owners = manifests.filter(|m| m.alive().any(|record| ports.contains(&record.endpoint.port())));
+    owners.next().map(|manifest| manifest.network.to_string())
+}
+
+/// `port 7003 is` or `ports 7001-7016 are`.
+fn ports_are(ports: &[u16]) -> String {
+    let numbers: Vec<_> = ports.iter().map(|&port| NodeId::numbered(port.into())).collect();
+    let (noun, verb) = if ports.len() == 1 { ("port", "is") } else { ("ports", "are") };
+    format!("{noun} {} {verb}", super::error::ranges(&numbers))
+}
+
+#[cfg(test)]
+mod tests;
