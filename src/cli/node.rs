@@ -16,7 +16,10 @@ use std::{fmt, net::IpAddr, path::PathBuf, process, str::FromStr};
 /// Bytes that a limit may be set to at most: 1 GiB.
 const BYTES_MAX: u64 = 1 << 30;
 
-/// The arguments of `gossip node`.
+/// Run one node in the foreground
+///
+/// Prints where it listens and serves until Ctrl-C, SIGTERM or a request ends it. 'start-network' starts nodes in
+/// the same way.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     gossip node --name a --bind 127.0.0.1:7101\n  \
