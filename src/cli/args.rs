@@ -1,6 +1,6 @@
 //! What can be typed: global options, commands, and the values that several of them take.
 
-use super::{Context, Output, error::CliError, generate, get_messages, send_message, status, version::Version};
+use super::{Context, Output, error::CliError, generate, get_messages, node, send_message, status, version::Version};
 use crate::core::{
     endpoint::{Endpoint, EndpointError},
     id::{NetworkName, NodeId, NodeIdError},
@@ -58,6 +58,7 @@ pub enum Command {
     SendMessage(send_message::Args),
     GetMessages(get_messages::Args),
     Status(status::Args),
+    Node(node::Args),
     #[command(name = "gen", hide = true)]
     Generate(generate::Args),
 }
@@ -90,6 +91,7 @@ impl Command {
             Self::SendMessage(args) => send_message::run(args, context, out),
             Self::GetMessages(args) => get_messages::run(args, context, out),
             Self::Status(args) => status::run(args, context, out),
+            Self::Node(args) => node::run(args, context, out),
             Self::Generate(args) => generate::run(&args, out),
         }
     }

@@ -51,6 +51,11 @@ impl Context {
         self.globals.timeout.unwrap_or(default)
     }
 
+    /// From now on signals are the command's own affair: SIGINT does not end the program by itself any more.
+    pub fn release_interrupts(&self) {
+        self.ends_at_once.store(false, Ordering::SeqCst);
+    }
+
     /// The records of this user's networks.
     pub fn networks(&self) -> Result<Networks, CliError> {
         Ok(Networks::from_environment()?)
@@ -76,7 +81,7 @@ impl Context {
         for signal in [SIGINT, SIGTERM] {
             flag::register(signal, Arc::clone(&interrupted)).map_err(no_handler)?;
         }
-        self.ends_at_once.store(false, Ordering::SeqCst);
+        self.release_interrupts();
         Ok(interrupted)
     }
 }

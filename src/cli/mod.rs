@@ -10,6 +10,7 @@ pub mod error;
 pub mod generate;
 pub mod get_messages;
 pub mod listing;
+pub mod node;
 pub mod output;
 pub mod send_message;
 pub mod status;

@@ -42,9 +42,9 @@ impl<'c> Pages<'c> {
         };
         self.node = Some(node);
         self.through = Some(page.through);
-        if let (Some(first), Some(last)) = (page.messages.first(), page.messages.last()) {
-            let first = self.shown.map_or(first.position, |(first, _)| first);
-            self.shown = Some((first, last.position));
+        if let Some((first, last)) = page.span() {
+            let first = self.shown.map_or(first, |(shown, _)| shown);
+            self.shown = Some((first, last));
         }
         // A message whose paths go on has been counted by the page that began it.
         let whole = page.messages.iter().filter(|message| !message.continued).count();

@@ -3,13 +3,12 @@
 
 use super::{
     config::Config,
-    endpoint::Endpoint,
     event::{Answer, Event, Frame, Input, LinkId, LogSeq, Output, Record, ReturnAddress, Sender},
-    id::{Incarnation, MessageId, NodeId},
+    id::{Incarnation, NodeId},
     inbox::{Copy, Evicted, Inbox},
     message::{Hop, Message, Path, Payload, Relays, Trace, extend_path},
+    origin::Origin,
     peers::{self, Peers},
-    receipts::Receipts,
     relay,
     request::{Fetch, Level, NodeStatus, Reply, Request, RequestId, Status},
     seen::{Seen, Sighting},
@@ -29,15 +28,13 @@ const EXIT_LINGER: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Node {
     config: Config,
-    incarnation: Incarnation,
     version: &'static str,
     started: Mono,
     peers: Peers,
     seen: Seen,
     inbox: Inbox,
     stats: Stats,
-    receipts: Receipts,
-    next_sequence: u64,
+    origin: Origin,
     appended: LogSeq,
     unsynced: Unsynced,
     waiting: Waiting,
@@ -53,16 +50,14 @@ impl Node {
         let limits = &config.limits;
         Self {
             peers: Peers::new(&config, incarnation),
-            seen: Seen::new(limits.streams_max, limits.intervals_max),
+            seen: Seen::new((config.node.clone(), incarnation), limits.streams_max, limits.intervals_max),
             inbox: Inbox::new(limits.retained_messages_max, limits.retained_bytes_max),
             stats: Stats::new(limits.peers_max),
-            receipts: Receipts::new(limits.receipts_max),
+            origin: Origin::new(config.node.clone(), incarnation, limits.receipts_max),
             waiting: Waiting::new(limits.waiting_max, limits.ready_timeout),
             config,
-            incarnation,
             version,
             started: now.mono,
-            next_sequence: 1,
             appended: LogSeq::default(),
             unsynced: Unsynced::default(),
             departure: None,
@@ -85,10 +80,11 @@ impl Node {
             Input::Unsent { link, why } => peers::count_unsent(&self.peers, link, why, &mut self.stats),
             Input::Unreplied => self.stats.count(Counter::RepliesDropped, None),
             Input::Pressure(pressed) => self.pressed = pressed,
-            Input::Synced(upto) => self.on_synced(upto),
+            Input::Synced(upto) => self.unsynced.advance(upto),
             Input::Tick => self.on_tick(now),
         }
         self.answer_waiting();
+        self.answer_synced();
     }
 
     /// The next thing to do, in order.
@@ -226,7 +222,10 @@ impl Node {
             }
             Request::Peers => Reply::Peers(self.peers.describe()),
             Request::Status => Reply::Status(Box::new(self.status(now))),
-            Request::Connect { peers } => self.connect(now, peers),
+            Request::Connect { peers } => {
+                let declared = self.peers.declare(now.mono, peers, &mut self.stats, &mut self.outbox);
+                declared.map_or_else(|(refusal, text)| Reply::Refused { refusal, text }, |()| Reply::Done)
+            }
             Request::Stop => {
                 self.outbox.push_back(Output::Reply(client, id, Reply::Done));
                 return self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
@@ -236,7 +235,7 @@ impl Node {
     }
 
     fn publish(&mut self, now: Now, client: ReturnAddress, id: RequestId, relays: Option<Relays>, payload: Payload) {
-        if let Some(message) = self.receipts.find(&id) {
+        if let Some(message) = self.origin.receipt(&id) {
             self.stats.count(Counter::Repeated, None);
             let reply = Reply::Receipt { id: message.clone(), level: Level::Memory };
             return self.unsynced.push(self.appended, client, id, reply);
@@ -244,9 +243,8 @@ impl Node {
         if let Err((refusal, text)) = self.admit(&payload) {
             return self.refuse_client(client, id, refusal, text);
         }
-        let message = self.mint(now, relays, payload);
+        let message = self.origin.mint(now.wall, &id, relays, payload);
         let receipt = Reply::Receipt { id: message.id.clone(), level: Level::Memory };
-        self.receipts.keep(&id, &message.id);
         self.seen.insert(&message.id);
         self.stats.count(Counter::Published, None);
         self.deliver(now, None, message);
@@ -264,22 +262,13 @@ impl Node {
         payload.check(self.config.limits.payload_len_max)
     }
 
-    /// A message with the next id of this life.
-    fn mint(&mut self, now: Now, relays: Option<Relays>, payload: Payload) -> Message {
-        let sequence = self.next_sequence;
-        self.next_sequence += 1;
-        let id = MessageId { origin: self.config.node.clone(), incarnation: self.incarnation, sequence };
-        let trace = relays.map(|relays| Trace { relays, path: [].into() });
-        Message { id, published_at: now.wall, hops: 0, trace, payload }
-    }
-
     fn fetch(&mut self, fetch: &Fetch) -> Reply {
         let page = self.inbox.fetch(fetch, self.config.limits.page_len_max);
         if fetch.mark
             && fetch.status != Status::Read
-            && let Some((first, last)) = page.messages.first().zip(page.messages.last())
+            && let Some((first, last)) = page.span()
         {
-            self.mark(first.position, last.position);
+            self.mark(first, last);
         }
         Reply::Page(page)
     }
@@ -290,18 +279,6 @@ impl Node {
         }
     }
 
-    fn connect(&mut self, now: Now, peers: Vec<(Option<NodeId>, Endpoint)>) -> Reply {
-        if !self.peers.has_room_for(peers.len()) {
-            let text = format!("a node has at most {} peers", self.config.limits.peers_max);
-            self.stats.refuse(Refusal::PeersFull, None);
-            return Reply::Refused { refusal: Refusal::PeersFull, text };
-        }
-        for (node, endpoint) in peers {
-            self.peers.connect(now.mono, node, endpoint, &mut self.outbox);
-        }
-        Reply::Done
-    }
-
     fn status(&self, now: Now) -> NodeStatus {
         let me = self.peers.me();
         let by_peer = self.stats.by_peer().iter();
@@ -310,7 +287,7 @@ impl Node {
             endpoint: me.endpoint.clone(),
             network: me.network.clone(),
             instance: me.instance.clone(),
-            incarnation: self.incarnation,
+            incarnation: self.origin.incarnation(),
             version: self.version.to_owned(),
             uptime: now.mono.since(self.started),
             peers: self.peers.describe(),
@@ -376,8 +353,8 @@ impl Node {
         }
     }
 
-    fn on_synced(&mut self, upto: LogSeq) {
-        while let Some((client, id, reply)) = self.unsynced.take(upto) {
+    fn answer_synced(&mut self) {
+        while let Some((client, id, reply)) = self.unsynced.take() {
             self.outbox.push_back(Output::Reply(client, id, reply));
         }
     }

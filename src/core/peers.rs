@@ -101,13 +101,31 @@ impl Peers {
             .collect()
     }
 
+    /// Opens links to all of `peers`, or to none if they are too many.
+    pub fn declare(
+        &mut self,
+        now: Mono,
+        peers: Vec<(Option<NodeId>, Endpoint)>,
+        stats: &mut Stats,
+        outbox: &mut VecDeque<Output>,
+    ) -> Result<(), (Refusal, String)> {
+        if !self.has_room_for(peers.len()) {
+            stats.refuse(Refusal::PeersFull, None);
+            return Err((Refusal::PeersFull, format!("a node has at most {} peers", self.peers_max)));
+        }
+        for (node, endpoint) in peers {
+            self.connect(now, node, endpoint, outbox);
+        }
+        Ok(())
+    }
+
     /// Whether `count` further links fit.
-    pub fn has_room_for(&self, count: usize) -> bool {
+    fn has_room_for(&self, count: usize) -> bool {
         self.links.len() + count <= self.peers_max
     }
 
     /// Opens a link to `endpoint`, unless there is one to that address or that name, or it is our own.
-    pub fn connect(&mut self, now: Mono, node: Option<NodeId>, endpoint: Endpoint, outbox: &mut VecDeque<Output>) {
+    fn connect(&mut self, now: Mono, node: Option<NodeId>, endpoint: Endpoint, outbox: &mut VecDeque<Output>) {
         let is_known = |link: &Link| link.endpoint == endpoint || (node.is_some() && link.node == node);
         let is_me = endpoint == self.me.endpoint || node.as_ref() == Some(&self.me.node);
         if is_me || self.links.values().any(is_known) {

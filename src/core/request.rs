@@ -159,6 +159,13 @@ pub struct Page {
     pub through: u64,
 }
 
+impl Page {
+    /// The first and the last position in it.
+    pub fn span(&self) -> Option<(u64, u64)> {
+        Some((self.messages.first()?.position, self.messages.last()?.position))
+    }
+}
+
 /// One peer of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerInfo {

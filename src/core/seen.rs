@@ -67,9 +67,11 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// An empty set with its bounds.
-    pub fn new(streams_max: usize, intervals_max: usize) -> Self {
-        Self { origins: BTreeMap::new(), streams: 0, streams_max, intervals_max }
+    /// An empty set with its bounds, and with room kept for a node's own life: whatever others send, what is
+    /// published here is known here.
+    pub fn new((node, life): (NodeId, Incarnation), streams_max: usize, intervals_max: usize) -> Self {
+        let origins = BTreeMap::from([(node, vec![(life, Intervals::default())])]);
+        Self { origins, streams: 1, streams_max, intervals_max }
     }
 
     /// Notes `id` and says whether it is new.
@@ -96,7 +98,7 @@ impl Seen {
         })
     }
 
-    /// How many lives of origins are remembered.
+    /// How many lives of origins are remembered, the node's own included.
     pub fn streams(&self) -> usize {
         self.streams
     }
@@ -112,9 +114,13 @@ mod tests {
         MessageId { origin: NodeId::numbered(origin), incarnation: Incarnation(incarnation), sequence }
     }
 
+    fn own() -> (NodeId, Incarnation) {
+        (NodeId::numbered(9), Incarnation(9))
+    }
+
     #[test]
     fn lives_of_one_origin_are_told_apart() {
-        let mut seen = Seen::new(8, 8);
+        let mut seen = Seen::new(own(), 8, 8);
         assert_eq!(seen.insert(&id(1, 7, 1)), Sighting::First);
         assert_eq!(seen.insert(&id(1, 8, 1)), Sighting::First);
         assert_eq!(seen.insert(&id(1, 7, 1)), Sighting::Again);
@@ -123,14 +129,15 @@ mod tests {
 
     #[test]
     fn bounds_refuse_and_change_nothing() {
-        let mut seen = Seen::new(1, 2);
+        let mut seen = Seen::new(own(), 2, 2);
         assert_eq!(seen.insert(&id(1, 1, 1)), Sighting::First);
         assert_eq!(seen.insert(&id(2, 1, 1)), Sighting::Full);
         assert_eq!(seen.insert(&id(1, 1, 3)), Sighting::First);
         assert_eq!(seen.insert(&id(1, 1, 5)), Sighting::Full);
         assert_eq!(seen.insert(&id(1, 1, 2)), Sighting::First, "closing a gap needs no room");
         assert_eq!(seen.insert(&id(1, 1, 5)), Sighting::First);
-        assert_eq!(seen.streams(), 1);
+        assert_eq!(seen.insert(&id(9, 9, 1)), Sighting::First, "room for its own");
+        assert_eq!(seen.streams(), 2);
     }
 
     #[test]

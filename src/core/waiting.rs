@@ -11,17 +11,25 @@ use std::{collections::VecDeque, time::Duration};
 ///
 /// Bounds: a turn of the node syncs once, so at most the submissions of one turn wait.
 #[derive(Debug, Default)]
-pub struct Unsynced(VecDeque<(LogSeq, ReturnAddress, RequestId, Reply)>);
+pub struct Unsynced {
+    replies: VecDeque<(LogSeq, ReturnAddress, RequestId, Reply)>,
+    synced: LogSeq,
+}
 
 impl Unsynced {
-    /// Lets a reply wait for the record `until`.
+    /// Lets a reply wait for the record `until`, which may be safe already.
     pub fn push(&mut self, until: LogSeq, client: ReturnAddress, id: RequestId, reply: Reply) {
-        self.0.push_back((until, client, id, reply));
+        self.replies.push_back((until, client, id, reply));
     }
 
-    /// Takes the next reply that needs no record beyond `upto`.
-    pub fn take(&mut self, upto: LogSeq) -> Option<(ReturnAddress, RequestId, Reply)> {
-        let (_, client, id, reply) = self.0.pop_front_if(|(until, ..)| *until <= upto)?;
+    /// All records up to `upto` are safe.
+    pub fn advance(&mut self, upto: LogSeq) {
+        self.synced = self.synced.max(upto);
+    }
+
+    /// Takes the next reply that waits for nothing any more.
+    pub fn take(&mut self) -> Option<(ReturnAddress, RequestId, Reply)> {
+        let (_, client, id, reply) = self.replies.pop_front_if(|(until, ..)| *until <= self.synced)?;
         Some((client, id, reply))
     }
 }

@@ -1,8 +1,8 @@
 //! The connections that a node opens to its peers: one DEALER each, by [`LinkId`].
 //!
 //! A link takes frames only while its connection is up: nothing queues for a peer that is not there. What a
-//! link may hold is bounded by a [`Budget`]; libzmq's own mark is set out of its reach, so that a refusal by
-//! libzmq always means "not connected".
+//! link may hold is bounded by a [`Budget`] alone; libzmq's own mark is off, so that a refusal by libzmq
+//! always means "not connected".
 
 use super::{
     budget::{Budget, cost},
@@ -172,8 +172,9 @@ impl Links {
         options.set_linger(0)?;
         options.set_ipv6(endpoint.is_ipv6())?;
         options.set_immediate(true)?;
-        // Out of the budget's reach: libzmq hears of what has left only by halves of this.
-        options.set_sndhwm(i32::try_from(limits.messages_max.saturating_mul(2) + 2).unwrap_or(i32::MAX))?;
+        // The budget is the bound. libzmq's own count lags behind what has left (it hears of that by halves of the
+        // mark, and looks only once a millisecond), so it would refuse early and for a reason that looks like another.
+        options.set_sndhwm(0)?;
         options.set_rcvhwm(limits.unread_max)?;
         options.set_maxmsgsize(limits.frame_len_max)?;
         options.set_reconnect_ivl(millis(limits.reconnect))?;

@@ -164,8 +164,8 @@ fn configure(socket: &Socket, address: &Endpoint, limits: &RouterLimits) -> zmq:
     // A client that is gone is an error, not silence; a node that restarts takes over its old routing id.
     options.set_router_mandatory(true)?;
     options.set_router_handover(true)?;
-    // Twice what the accounts admit: libzmq hears of what has left only by halves of this.
-    options.set_sndhwm(i32::try_from(limits.client_replies_max.saturating_mul(2)).unwrap_or(i32::MAX))?;
+    // The accounts are the bound: libzmq's own count lags behind what has left.
+    options.set_sndhwm(0)?;
     options.set_rcvhwm(limits.unread_max)?;
     options.set_maxmsgsize(limits.frame_len_max)?;
     options.set_backlog(limits.backlog)?;
@@ -193,7 +193,7 @@ fn resolve(endpoint: &Endpoint) -> Option<Endpoint> {
     }
     let found: Vec<IpAddr> =
         (endpoint.host(), endpoint.port()).to_socket_addrs().ok()?.map(|address| address.ip()).collect();
-    let ip = found.iter().find(|ip| ip.is_ipv4()).or(found.first())?;
+    let ip = found.iter().find(|ip| ip.is_ipv4()).or_else(|| found.first())?;
     Some(Endpoint::from_ip(*ip, endpoint.port()))
 }
 

@@ -1,1 +1,167 @@
+//! Pages, marks and bounds of an inbox.
 
+use super::*;
+use crate::core::{
+    id::Incarnation,
+    message::{Trace, extend_path},
+};
+use proptest::prelude::*;
+
+fn id(sequence: u64) -> MessageId {
+    MessageId { origin: NodeId::numbered(1), incarnation: Incarnation(1), sequence }
+}
+
+fn message(sequence: u64, payload: &[u8], traced: bool) -> Message {
+    let trace = traced.then(|| Trace { relays: Relays::MAX, path: [].into() });
+    Message { id: id(sequence), published_at: Wall(0), hops: 0, trace, payload: payload.into() }
+}
+
+fn path(hops: usize) -> Path {
+    (0..hops).map(|_| Hop { node: NodeId::numbered(77), micros: u64::MAX }).collect()
+}
+
+fn fetch(status: Status) -> Fetch {
+    Fetch { status, from: Cursor::default(), through: None, limit: u64::MAX, mark: false }
+}
+
+/// All pages of a fetch, each checked against the bound.
+fn pages(inbox: &Inbox, status: Status, len_max: usize) -> Vec<Page> {
+    let mut fetch = fetch(status);
+    let mut pages: Vec<Page> = Vec::new();
+    loop {
+        let page = inbox.fetch(&fetch, len_max);
+        (fetch.from, fetch.through) = (page.next.unwrap_or_default(), Some(page.through));
+        let is_last = page.next.is_none();
+        assert!(is_last || !page.messages.is_empty(), "a page without progress");
+        pages.push(page);
+        if is_last {
+            return pages;
+        }
+    }
+}
+
+#[test]
+fn marking_changes_what_is_unread_and_read() {
+    let mut inbox = Inbox::new(10, 1 << 20);
+    for n in 1..=4 {
+        inbox.file(&message(n, b"m", false), None, Wall(n));
+    }
+    assert_eq!(inbox.mark(2, 3), 2);
+    assert_eq!(inbox.mark(0, 2), 1);
+    assert_eq!(inbox.unread(), 1);
+    let positions = |status| -> Vec<_> {
+        inbox.fetch(&fetch(status), usize::MAX).messages.iter().map(|m| (m.position, m.unread)).collect()
+    };
+    assert_eq!(positions(Status::Unread), [(4, true)]);
+    assert_eq!(positions(Status::Read), [(1, false), (2, false), (3, false)]);
+    assert_eq!(positions(Status::All).len(), 4);
+}
+
+#[test]
+fn a_snapshot_ends_where_it_began_to_be_read() {
+    let mut inbox = Inbox::new(10, 1 << 20);
+    for n in 1..=2 {
+        inbox.file(&message(n, b"m", false), None, Wall(n));
+    }
+    let first = inbox.fetch(&Fetch { limit: 1, ..fetch(Status::All) }, usize::MAX);
+    inbox.file(&message(3, b"late", false), None, Wall(3));
+    let from = first.next.unwrap();
+    let rest = inbox.fetch(&Fetch { from, through: Some(first.through), ..fetch(Status::All) }, usize::MAX);
+    assert_eq!(rest.messages.iter().map(|m| m.position).collect::<Vec<_>>(), [2]);
+    assert_eq!(rest.next, None);
+}
+
+#[test]
+fn a_payload_larger_than_a_page_comes_alone() {
+    let mut inbox = Inbox::new(10, 1 << 20);
+    for (n, len) in [(1, 10), (2, 5000), (3, 10)] {
+        inbox.file(&message(n, &vec![7; len], false), None, Wall(n));
+    }
+    let pages = pages(&inbox, Status::All, 1000);
+    assert_eq!(pages.iter().map(|page| page.messages.len()).collect::<Vec<_>>(), [1, 1, 1]);
+}
+
+#[test]
+fn many_paths_spread_over_pages_and_none_is_lost() {
+    let mut inbox = Inbox::new(10, 1 << 20);
+    inbox.file(&message(1, b"payload", true), Some(path(1)), Wall(1));
+    for hops in 2..=50 {
+        inbox.note_path(&id(1), path(hops));
+    }
+    let pages = pages(&inbox, Status::All, 2000);
+    assert!(pages.len() > 5);
+    let paths: Vec<_> = pages.iter().flat_map(|page| &page.messages).flat_map(|m| &m.paths).map(|p| p.len()).collect();
+    assert_eq!(paths, (1..=50).collect::<Vec<_>>());
+    let continued: Vec<_> = pages.iter().flat_map(|page| &page.messages).map(|m| m.continued).collect();
+    assert!(!continued[0] && continued[1..].iter().all(|&continued| continued));
+}
+
+#[test]
+fn paths_count_towards_the_bytes_kept() {
+    let mut inbox = Inbox::new(10, 20_000);
+    inbox.file(&message(1, b"old", true), Some(path(1)), Wall(1));
+    inbox.file(&message(2, b"new", true), Some(path(1)), Wall(2));
+    let mut evicted = Evicted::default();
+    while evicted.messages == 0 {
+        evicted = inbox.note_path(&id(2), path(10));
+    }
+    assert_eq!((evicted.messages, inbox.len()), (1, 1));
+    assert_eq!(inbox.oldest(), Some(&id(2)));
+    assert_eq!(inbox.spread(&id(1), None, std::iter::empty()), Copy::Unknown);
+    assert!(inbox.bytes() <= 20_000);
+}
+
+#[test]
+fn a_message_larger_than_all_leaves_at_once() {
+    let mut inbox = Inbox::new(10, 1000);
+    let evicted = inbox.file(&message(1, &[0; 2000], false), None, Wall(1));
+    assert_eq!((evicted.messages, inbox.len(), inbox.bytes(), inbox.unread()), (1, 0, 0, 0));
+    inbox.file(&message(2, b"fits", false), None, Wall(2));
+    assert_eq!(inbox.fetch(&fetch(Status::All), 1000).messages[0].position, 2);
+}
+
+#[test]
+fn a_longer_path_extends_a_shorter_one() {
+    let extended = extend_path(&path(2), Hop { node: NodeId::numbered(5), micros: 3 });
+    assert_eq!((extended.len(), extended[2].micros), (3, 3));
+}
+
+proptest! {
+    /// Whatever is filed, marked and dropped: sums agree with the entries, and all pages together are the inbox.
+    #[test]
+    fn sums_and_pages_agree_with_the_entries(
+        steps in prop::collection::vec((0..4_u8, 0..40_u64, 0..300_usize), 1..120),
+        len_max in 1..3000_usize,
+    ) {
+        let mut inbox = Inbox::new(12, 6000);
+        let mut sequence = 0;
+        for (kind, n, len) in steps {
+            match kind {
+                0 => {
+                    sequence += 1;
+                    inbox.file(&message(sequence, &vec![1; len], n % 2 == 0), (n % 2 == 0).then(|| path(1)), Wall(n));
+                }
+                1 => {
+                    inbox.mark(n, n + len as u64 % 5);
+                }
+                2 => {
+                    inbox.note_path(&id(n), path(len % 9));
+                }
+                _ => {
+                    let node = NodeId::numbered(n as u32 % 5);
+                    inbox.spread(&id(n), Some(&node), [(&node, LinkId(0))].into_iter());
+                }
+            }
+            prop_assert_eq!(inbox.bytes(), inbox.entries.iter().map(Entry::cost).sum::<usize>());
+            prop_assert_eq!(inbox.unread(), inbox.entries.iter().filter(|entry| !entry.read).count() as u64);
+            prop_assert_eq!(inbox.traced.len(), inbox.entries.iter().filter(|entry| entry.traced.is_some()).count());
+            prop_assert!(inbox.len() <= 12 && inbox.bytes() <= 6000);
+        }
+        let all = pages(&inbox, Status::All, len_max);
+        let whole = all.iter().flat_map(|page| &page.messages).filter(|m| !m.continued).map(|m| m.position);
+        prop_assert!(whole.eq(inbox.first..inbox.next_position()));
+        let paths = all.iter().flat_map(|page| &page.messages).map(|m| m.paths.len()).sum::<usize>();
+        let kept = inbox.entries.iter().filter_map(|entry| entry.traced.as_ref()).map(|t| t.paths.len()).sum::<usize>();
+        prop_assert_eq!(paths, kept);
+    }
+}

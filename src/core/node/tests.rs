@@ -1,1 +1,569 @@
+//! Whole nodes on links in memory: meeting, spreading, the relay rule, refusals, leaving, bounds.
 
+use super::*;
+use crate::{
+    core::{
+        config::Limits,
+        endpoint::Endpoint,
+        event::Introduction,
+        id::{Instance, MessageId},
+        request::{Cursor, Page},
+        time::Wall,
+    },
+    topology::{Graph, Shape, generate},
+};
+use proptest::prelude::*;
+use rand_pcg::{
+    Pcg64Mcg,
+    rand_core::{Rng, SeedableRng},
+};
+use std::collections::BTreeMap;
+
+/// Nodes joined by links that keep their order and lose nothing; which link moves next is up to a seed.
+struct Net {
+    nodes: Vec<Node>,
+    /// What is under way, by (sender, link): answers travel the same link back.
+    wires: BTreeMap<(usize, LinkId), (usize, VecDeque<Input>)>,
+    replies: Vec<(usize, RequestId, Reply)>,
+    exits: Vec<usize>,
+    message_frames: u64,
+    log: Vec<LogSeq>,
+    sync: bool,
+    clock: u64,
+    random: Pcg64Mcg,
+}
+
+fn endpoint(index: usize) -> Endpoint {
+    format!("10.0.0.1:{}", 7001 + index).parse().unwrap()
+}
+
+fn name(index: usize) -> NodeId {
+    NodeId::numbered(index as u32 + 1)
+}
+
+fn config(index: usize, limits: Limits) -> Config {
+    Config {
+        node: name(index),
+        endpoint: endpoint(index),
+        network: "test".parse().unwrap(),
+        instance: "one".parse().unwrap(),
+        limits,
+    }
+}
+
+impl Net {
+    fn of(count: usize, seed: u64, limits: &Limits) -> Self {
+        let node = |index| Node::new(config(index, limits.clone()), Incarnation(7), "test", Now::default());
+        Self {
+            nodes: (0..count).map(node).collect(),
+            wires: BTreeMap::new(),
+            replies: Vec::new(),
+            exits: Vec::new(),
+            message_frames: 0,
+            log: vec![LogSeq::default(); count],
+            sync: true,
+            clock: 0,
+            random: Pcg64Mcg::seed_from_u64(seed),
+        }
+    }
+
+    /// A network of this shape whose links are all up.
+    fn joined(graph: &Graph, seed: u64, limits: &Limits) -> Self {
+        let mut net = Self::of(graph.node_count(), seed, limits);
+        for index in 0..graph.node_count() {
+            let peers = graph.neighbours(index).iter().map(|&peer| (Some(name(peer)), endpoint(peer))).collect();
+            net.ask(index, Request::Connect { peers });
+        }
+        net.run();
+        net
+    }
+
+    fn now(&mut self) -> Now {
+        self.clock += 1_000;
+        Now { mono: Mono(self.clock), wall: Wall(1_000_000_000 + self.clock) }
+    }
+
+    fn input(&mut self, index: usize, input: Input) {
+        let now = self.now();
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            self.nodes[index].handle(now, input);
+            while let Some(output) = self.nodes[index].poll_output() {
+                self.perform(index, output, &mut inputs);
+            }
+            if self.sync {
+                inputs.extend((self.log[index] > LogSeq::default()).then_some(Input::Synced(self.log[index])));
+                self.log[index] = LogSeq::default();
+            }
+        }
+    }
+
+    fn perform(&mut self, index: usize, output: Output, inputs: &mut VecDeque<Input>) {
+        match output {
+            Output::Append(seq, _) => self.log[index] = seq,
+            Output::Connect(link, to) => {
+                let target = (0..self.nodes.len()).find(|&other| endpoint(other) == to).unwrap();
+                self.wires.insert((index, link), (target, VecDeque::new()));
+                inputs.push_back(Input::Writable(link));
+            }
+            Output::Disconnect(link) => drop(self.wires.remove(&(index, link))),
+            Output::Send(links, frame) => {
+                self.message_frames += if matches!(frame, Frame::Message(_)) { links.len() as u64 } else { 0 };
+                for link in links {
+                    let arrived = Input::Arrived { from: name(index), frame: frame.clone() };
+                    if let Some((_, queue)) = self.wires.get_mut(&(index, link)) {
+                        queue.push_back(arrived);
+                    }
+                }
+            }
+            Output::Answer(to, answer) => {
+                let wire = self.wires.iter_mut().find(|((from, _), (target, _))| name(*from) == to && *target == index);
+                if let Some(((_, link), (_, queue))) = wire {
+                    queue.push_back(Input::Answered { link: *link, answer });
+                }
+            }
+            Output::Reply(_, id, reply) => self.replies.push((index, id, reply)),
+            Output::Exit { .. } => self.exits.push(index),
+            Output::Notify(_) => {}
+        }
+    }
+
+    /// Lets everything that is under way arrive.
+    fn run(&mut self) {
+        loop {
+            let busy: Vec<_> = self.wires.iter().filter(|(_, (_, queue))| !queue.is_empty()).map(|(&k, _)| k).collect();
+            if busy.is_empty() {
+                return;
+            }
+            let (from, link) = busy[self.random.next_u64() as usize % busy.len()];
+            let (target, queue) = self.wires.get_mut(&(from, link)).unwrap();
+            let (target, input) = (*target, queue.pop_front().unwrap());
+            let receiver = if matches!(input, Input::Answered { .. }) { from } else { target };
+            self.input(receiver, input);
+        }
+    }
+
+    fn ask(&mut self, index: usize, request: Request) {
+        let client = ReturnAddress([1].into());
+        self.input(index, Input::Requested { client, id: RequestId::None, request });
+    }
+
+    /// The reply to a request that is answered at once.
+    fn reply(&mut self, index: usize, request: Request) -> Reply {
+        self.ask(index, request);
+        self.replies.pop().unwrap().2
+    }
+
+    fn publish(&mut self, index: usize, relays: Option<u64>, payload: &[u8]) -> MessageId {
+        let trace = relays.map(|relays| Relays::try_from(relays).unwrap());
+        match self.reply(index, Request::Publish { trace, payload: payload.into() }) {
+            Reply::Receipt { id, .. } => id,
+            other => panic!("no receipt but {other:?}"),
+        }
+    }
+
+    fn inbox(&mut self, index: usize) -> Page {
+        let fetch = Fetch { status: Status::All, from: Cursor::default(), through: None, limit: u64::MAX, mark: false };
+        match self.reply(index, Request::Fetch(fetch)) {
+            Reply::Page(page) => page,
+            other => panic!("no page but {other:?}"),
+        }
+    }
+
+    fn count(&self, index: usize, counter: Counter) -> u64 {
+        self.nodes[index].stats().total().get(counter)
+    }
+
+    fn refused(&self, index: usize, refusal: Refusal) -> u64 {
+        self.nodes[index].stats().total().refused(refusal)
+    }
+}
+
+fn graphs() -> Vec<Graph> {
+    let random = Shape::Random { degree: 3 };
+    let all = [(Shape::Circular, 2), (Shape::Circular, 5), (random, 16), (Shape::Powerlaw, 16), (random, 64)];
+    all.map(|(shape, nodes)| generate(shape, nodes, 11).unwrap()).into()
+}
+
+#[test]
+fn neighbours_meet_and_whoever_waits_is_told() {
+    for graph in graphs() {
+        let mut net = Net::of(graph.node_count(), 1, &Limits::default());
+        let peers = |index: usize| graph.neighbours(index).iter().map(|&p| (Some(name(p)), endpoint(p))).collect();
+        net.ask(0, Request::Connect { peers: peers(0) });
+        net.ask(0, Request::Ready);
+        assert_eq!(net.replies.len(), 1, "told before the links were up");
+        for index in 1..graph.node_count() {
+            net.ask(index, Request::Connect { peers: peers(index) });
+        }
+        net.run();
+        assert!(net.replies.iter().all(|(_, _, reply)| *reply == Reply::Done));
+        assert_eq!(net.replies.len(), graph.node_count() + 1);
+        for index in 0..graph.node_count() {
+            let mut names: Vec<_> = net.nodes[index].peers.neighbours().map(|(node, _)| node.clone()).collect();
+            names.sort_by(|a, b| a.natural_key().cmp(&b.natural_key()));
+            assert_eq!(names, graph.neighbours(index).iter().map(|&peer| name(peer)).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn a_traced_message_follows_the_relay_rule_on_every_graph() {
+    // A ring of two is a pair of leaves, where the counts of the rule do not hold.
+    let all = || graphs().into_iter().skip(1);
+    for (graph, relays) in all().zip([3, 2, 3, 1]).chain(all().zip([1, 16, 1, 2])) {
+        let (limits, origin) = (Limits { page_len_max: usize::MAX, ..Limits::default() }, 1);
+        let mut net = Net::joined(&graph, relays, &limits);
+        let id = net.publish(origin, Some(relays), b"apple");
+        net.run();
+        assert_eq!(net.message_frames, 2 * graph.edge_count() as u64 * relays, "{relays} relays");
+        for index in 0..graph.node_count() {
+            let page = net.inbox(index);
+            assert_eq!(page.messages.len(), 1, "each message once");
+            let message = &page.messages[0];
+            assert_eq!((&message.id, &*message.payload), (&id, &b"apple"[..]));
+            let mut heard = BTreeMap::new();
+            for path in &message.paths {
+                assert_eq!((&path[0].node, &path[path.len() - 1].node), (&name(origin), &name(index)));
+                for step in path.windows(2) {
+                    let [a, b] = [&step[0].node, &step[1].node].map(|node| graph.index_of(node).unwrap());
+                    assert!(graph.has_edge(a, b), "a path took a link that is not there");
+                    assert!(step[0].micros <= step[1].micros);
+                }
+                if path.len() > 1 {
+                    *heard.entry(path[path.len() - 2].node.clone()).or_insert(0) += 1;
+                }
+            }
+            let expected: BTreeMap<_, _> = graph.neighbours(index).iter().map(|&peer| (name(peer), relays)).collect();
+            assert_eq!(heard, expected, "each neighbour is heard R times");
+            let own = usize::from(index == origin);
+            assert_eq!(message.paths.len(), graph.degree(index) * relays as usize + own);
+        }
+    }
+}
+
+#[test]
+fn a_leaf_hears_once_and_has_nobody_to_tell() {
+    let mut net = Net::joined(&graphs()[0], 0, &Limits::default());
+    net.publish(0, Some(3), b"apple");
+    net.run();
+    assert_eq!(net.message_frames, 1);
+    assert_eq!((net.inbox(0).messages[0].paths.len(), net.inbox(1).messages[0].paths.len()), (1, 1));
+}
+
+#[test]
+fn an_untraced_message_crosses_each_link_at_most_once_each_way() {
+    for graph in graphs() {
+        let mut net = Net::joined(&graph, 3, &Limits::default());
+        for sender in 0..graph.node_count() {
+            net.publish(sender, None, b"x");
+        }
+        net.run();
+        let nodes = graph.node_count() as u64;
+        for index in 0..graph.node_count() {
+            let page = net.inbox(index);
+            assert_eq!(page.messages.len() as u64, nodes);
+            assert!(page.messages.iter().all(|message| message.paths.is_empty()));
+            assert_eq!(net.count(index, Counter::Delivered), nodes);
+        }
+        let least = nodes * (2 * graph.edge_count() as u64 - (nodes - 1));
+        assert_eq!(net.message_frames, least, "no copy goes back to its sender");
+    }
+}
+
+#[test]
+fn a_path_at_its_limit_is_noted_counted_and_not_relayed() {
+    let ring = generate(Shape::Circular, 8, 0).unwrap();
+    let mut net = Net::joined(&ring, 0, &Limits { path_len_max: 3, ..Limits::default() });
+    net.publish(0, Some(1), b"far");
+    net.run();
+    let held: Vec<_> = (0..8).map(|index| net.inbox(index).messages.len()).collect();
+    assert_eq!(held, [1, 1, 1, 1, 0, 1, 1, 1], "three hops each way, and one node beyond that notes it");
+    assert_eq!(net.inbox(3).messages[0].paths[0].len(), 4);
+    assert_eq!(net.count(3, Counter::PathLimit) + net.count(5, Counter::PathLimit), 2);
+}
+
+#[test]
+fn the_inbox_keeps_its_bounds_and_counts_what_it_drops() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits { retained_messages_max: 10, ..Limits::default() });
+    for number in 0..25_u8 {
+        net.publish(0, Some(1), &[number]);
+    }
+    net.run();
+    for index in 0..2 {
+        let page = net.inbox(index);
+        assert_eq!(page.messages.iter().map(|m| m.payload[0]).collect::<Vec<_>>(), (15..25).collect::<Vec<_>>());
+        assert_eq!(net.count(index, Counter::Evicted), 15);
+        assert_eq!(net.count(index, Counter::EvictedUnread), 15);
+    }
+}
+
+#[test]
+fn a_repeated_submission_is_published_once() {
+    let mut net = Net::of(1, 0, &Limits::default());
+    let unique = RequestId::Unique([9; 16].into());
+    for _ in 0..3 {
+        let request = Request::Publish { trace: None, payload: b"once"[..].into() };
+        net.input(0, Input::Requested { client: ReturnAddress([1].into()), id: unique.clone(), request });
+    }
+    assert!(net.replies.iter().all(|(_, id, reply)| *id == unique && *reply == net.replies[0].2));
+    assert_eq!(net.replies.len(), 3);
+    assert_eq!((net.count(0, Counter::Published), net.count(0, Counter::Repeated)), (1, 2));
+}
+
+#[test]
+fn a_receipt_waits_for_the_log() {
+    let mut net = Net::of(1, 0, &Limits::default());
+    net.sync = false;
+    net.ask(0, Request::Publish { trace: None, payload: b"a"[..].into() });
+    assert!(net.replies.is_empty(), "promised before it was kept");
+    net.input(0, Input::Synced(LogSeq(1)));
+    assert!(matches!(net.replies[..], [(_, _, Reply::Receipt { .. })]));
+}
+
+#[test]
+fn what_a_node_cannot_take_is_refused_with_its_reason() {
+    let mut net = Net::of(1, 0, &Limits { payload_len_max: 4, ..Limits::default() });
+    let publish = || Request::Publish { trace: None, payload: b"large"[..].into() };
+    let Reply::Refused { refusal: Refusal::TooLarge, text } = net.reply(0, publish()) else { panic!("taken") };
+    assert_eq!(text, "payload of 5 bytes is over the limit of 4");
+    net.input(0, Input::Pressure(true));
+    let small = || Request::Publish { trace: None, payload: b"ok"[..].into() };
+    assert!(matches!(net.reply(0, small()), Reply::Refused { refusal: Refusal::Busy, .. }));
+    net.input(0, Input::Pressure(false));
+    assert!(matches!(net.reply(0, small()), Reply::Receipt { .. }));
+}
+
+fn hello(change: impl FnOnce(&mut Introduction)) -> Introduction {
+    let mut hello = Introduction {
+        node: name(1),
+        endpoint: endpoint(1),
+        network: "test".parse().unwrap(),
+        instance: Instance::default(),
+        incarnation: Incarnation(1),
+        capabilities: Vec::new(),
+    };
+    change(&mut hello);
+    hello
+}
+
+#[test]
+fn strangers_are_refused_and_counted() {
+    type Change = fn(&mut Introduction);
+    let cases: [(Refusal, Change); 5] = [
+        (Refusal::OtherNetwork, |hello| hello.network = "other".parse().unwrap()),
+        (Refusal::OtherInstance, |hello| hello.instance = "two".parse().unwrap()),
+        (Refusal::BadIdentity, |hello| hello.node = name(2)),
+        (Refusal::BadRequest, |hello| hello.endpoint = "0.0.0.0:7002".parse().unwrap()),
+        (Refusal::NameTaken, |hello| hello.node = name(0)),
+    ];
+    for (refusal, change) in cases {
+        let mut net = Net::of(2, 0, &Limits::default());
+        let from = if refusal == Refusal::NameTaken { name(0) } else { name(1) };
+        net.input(0, Input::Arrived { from, frame: Frame::Hello(hello(change)) });
+        assert_eq!(net.refused(0, refusal), 1, "{refusal:?}");
+        assert!(!net.nodes[0].peers.is_introduced(&name(1)));
+        assert_eq!(net.wires.len(), 0, "no link to a stranger");
+    }
+}
+
+#[test]
+fn frames_before_hello_are_refused_and_a_restarted_neighbour_is_met_again() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    // Node 2 dies and comes back, knowing nobody; node 1 goes on as if nothing had happened.
+    net.nodes[1] = Node::new(config(1, Limits::default()), Incarnation(8), "test", Now::default());
+    net.wires.retain(|&(from, _), _| from != 1);
+    net.publish(0, None, b"lost");
+    net.run();
+    assert_eq!(net.refused(1, Refusal::NotIntroduced), 1);
+    assert_eq!(net.count(0, Counter::RefusedByPeer), 1);
+    net.publish(0, None, b"heard");
+    net.publish(1, None, b"both ways");
+    net.run();
+    assert_eq!(net.inbox(1).messages.len(), 2);
+    assert_eq!(net.inbox(0).messages.len(), 3);
+}
+
+#[test]
+fn a_leaving_node_is_forgotten_before_it_says_so() {
+    let graph = generate(Shape::Random { degree: 3 }, 16, 2).unwrap();
+    let mut net = Net::joined(&graph, 5, &Limits::default());
+    net.ask(4, Request::Remove);
+    assert!(net.exits.is_empty() && matches!(net.reply(4, Request::Remove), Reply::Refused { .. }));
+    net.replies.clear();
+    net.run();
+    assert_eq!(net.exits, [4]);
+    assert!(matches!(net.replies[..], [(4, _, Reply::Done)]));
+    for &peer in graph.neighbours(4) {
+        assert!(net.nodes[peer].peers.neighbours().all(|(node, _)| *node != name(4)));
+        assert!(!net.nodes[peer].peers.is_introduced(&name(4)));
+    }
+}
+
+#[test]
+fn silent_neighbours_keep_nobody_from_leaving() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    net.ask(0, Request::Remove);
+    net.wires.clear();
+    net.run();
+    assert!(net.exits.is_empty());
+    net.clock += Limits::default().leave_timeout.as_nanos() as u64;
+    net.input(0, Input::Tick);
+    assert_eq!(net.exits, [0]);
+}
+
+#[test]
+fn waiting_for_links_has_an_end() {
+    let mut net = Net::of(2, 0, &Limits::default());
+    net.ask(0, Request::Connect { peers: vec![(None, endpoint(1))] });
+    net.wires.clear();
+    net.ask(0, Request::Ready);
+    net.clock += Limits::default().ready_timeout.as_nanos() as u64;
+    net.input(0, Input::Tick);
+    let Some((_, _, Reply::Refused { refusal: Refusal::NotReady, text })) = net.replies.last() else {
+        panic!("{:?}", net.replies)
+    };
+    assert_eq!(text, "no answer from tcp://10.0.0.1:7002");
+}
+
+#[test]
+fn a_node_without_instance_takes_the_one_it_meets_and_keeps_it() {
+    let mut net = Net::of(3, 0, &Limits::default());
+    let mut alone = config(2, Limits::default());
+    alone.instance = Instance::default();
+    net.nodes[2] = Node::new(alone, Incarnation(1), "test", Now::default());
+    net.ask(2, Request::Connect { peers: vec![(None, endpoint(0))] });
+    net.run();
+    assert_eq!(net.nodes[2].peers.me().instance.as_str(), "one");
+    assert_eq!(net.nodes[2].peers.neighbours().count(), 1);
+    let other = hello(|hello| hello.instance = "two".parse().unwrap());
+    net.input(2, Input::Arrived { from: name(1), frame: Frame::Hello(other) });
+    assert_eq!(net.refused(2, Refusal::OtherInstance), 1);
+}
+
+#[test]
+fn probes_measure_the_round_trip() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    net.clock += Limits::default().ping_interval.as_nanos() as u64;
+    net.input(0, Input::Tick);
+    net.run();
+    let Reply::Peers(peers) = net.reply(0, Request::Peers) else { panic!("no peers") };
+    assert!(peers[0].up && peers[0].round_trip.is_some());
+}
+
+#[test]
+fn a_path_that_does_not_lead_from_origin_to_sender_is_refused() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    let id = MessageId { origin: name(5), incarnation: Incarnation(1), sequence: 1 };
+    let hop = |index| Hop { node: name(index), micros: 0 };
+    for path in [vec![], vec![hop(1)], vec![hop(5), hop(3)]] {
+        let trace = Some(Trace { relays: Relays::ONE, path: path.into() });
+        let payload = b"x"[..].into();
+        let message = Message { id: id.clone(), published_at: Wall(0), hops: 1, trace, payload };
+        net.input(0, Input::Arrived { from: name(1), frame: Frame::Message(message) });
+    }
+    assert_eq!(net.refused(0, Refusal::BadRequest), 3);
+    assert!(net.inbox(0).messages.is_empty());
+}
+
+fn any_message() -> impl Strategy<Value = Frame> {
+    let path = prop::collection::vec((0..4_usize, any::<u64>()), 0..6);
+    let trace = prop::option::of((1..=16_u64, path));
+    (0..4_usize, 0..3_u64, any::<u64>(), trace, 0..64_usize).prop_map(|(origin, life, sequence, trace, len)| {
+        let hop = |(node, micros)| Hop { node: name(node), micros };
+        let trace = trace.map(|(relays, path)| Trace {
+            relays: Relays::try_from(relays).unwrap(),
+            path: path.into_iter().map(hop).collect(),
+        });
+        let id = MessageId { origin: name(origin), incarnation: Incarnation(life), sequence };
+        let payload = vec![0; len].as_slice().into();
+        Frame::Message(Message { id, published_at: Wall(sequence), hops: u32::MAX, trace, payload })
+    })
+}
+
+fn any_input() -> impl Strategy<Value = Input> {
+    let link = (0..4_u32).prop_map(LinkId);
+    let node = (0..4_usize).prop_map(name);
+    let introduction = (0..4_usize, any::<u64>(), any::<bool>()).prop_map(|(index, life, same)| {
+        hello(|hello| {
+            (hello.node, hello.endpoint, hello.incarnation) = (name(index), endpoint(index), Incarnation(life));
+            hello.instance = if same { "one" } else { "two" }.parse().unwrap();
+        })
+    });
+    let frame = prop_oneof![
+        1 => introduction.clone().prop_map(Frame::Hello),
+        4 => any_message(),
+        1 => Just(Frame::Leave),
+        1 => any::<u64>().prop_map(Frame::Ping),
+    ];
+    let answer = prop_oneof![
+        introduction.prop_map(Answer::Welcome),
+        Just(Answer::Farewell),
+        any::<u64>().prop_map(Answer::Pong),
+        Just(Answer::Refuse { code: "not_introduced".into(), text: String::new() }),
+        Just(Answer::Refuse { code: "future".into(), text: String::new() }),
+    ];
+    let request = prop_oneof![
+        Just(Request::Publish { trace: Some(Relays::MAX), payload: b"p"[..].into() }),
+        (any::<u64>(), any::<u64>(), any::<bool>()).prop_map(|(position, paths, mark)| {
+            let from = Cursor { position, paths };
+            Request::Fetch(Fetch { status: Status::Unread, from, through: None, limit: 3, mark })
+        }),
+        (any::<u64>(), any::<u64>()).prop_map(|(first, last)| Request::Mark { first, last }),
+        (0..4_usize).prop_map(|index| Request::Connect { peers: vec![(None, endpoint(index))] }),
+        Just(Request::Ready),
+        Just(Request::Remove),
+        Just(Request::Status),
+    ];
+    let requested = |request| {
+        let (client, id) = (ReturnAddress([1].into()), RequestId::Number(1));
+        Input::Requested { client, id, request }
+    };
+    prop_oneof![
+        4 => (node, frame).prop_map(|(from, frame)| Input::Arrived { from, frame }),
+        1 => (link.clone(), answer).prop_map(|(link, answer)| Input::Answered { link, answer }),
+        1 => request.prop_map(requested),
+        1 => link.clone().prop_map(Input::Writable),
+        1 => link.prop_map(|link| Input::Unsent { link, why: Counter::QueueFull }),
+        1 => any::<u64>().prop_map(|seq| Input::Synced(LogSeq(seq))),
+        1 => Just(Input::Tick),
+        1 => any::<bool>().prop_map(Input::Pressure),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Whatever comes: no panic, each id delivered once, and all bounds kept.
+    #[test]
+    fn any_inputs_keep_the_bounds(inputs in prop::collection::vec(any_input(), 1..200)) {
+        let limits = Limits {
+            retained_messages_max: 8,
+            retained_bytes_max: 4096,
+            peers_max: 3,
+            streams_max: 4,
+            intervals_max: 4,
+            payload_len_max: 32,
+            waiting_max: 2,
+            ..Limits::default()
+        };
+        let mut node = Node::new(config(0, limits), Incarnation(1), "test", Now::default());
+        let mut received = std::collections::BTreeSet::new();
+        for (step, input) in (0_u64..).zip(inputs) {
+            node.handle(Now { mono: Mono(step * 300_000_000), wall: Wall(step) }, input);
+            while let Some(output) = node.poll_output() {
+                if let Output::Append(_, Record::Received { message, .. }) = output {
+                    prop_assert!(received.insert(message.id), "delivered twice");
+                }
+            }
+            prop_assert!(node.inbox.len() <= 8 && node.inbox.bytes() <= 4096);
+            prop_assert!(node.seen.streams() <= 4);
+            prop_assert!(node.peers.describe().len() <= 3);
+        }
+    }
+}

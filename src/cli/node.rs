@@ -1,0 +1,165 @@
+//! `gossip node`: one node in the foreground. What `start-network` starts, and what a person can start by hand.
+
+use super::{Context, Output, error::CliError};
+use crate::{
+    core::{
+        config::Limits,
+        endpoint::Endpoint,
+        id::{Incarnation, Instance, NetworkName, NodeId},
+    },
+    daemon::{DaemonError, NodeProcess, Settings},
+    launcher::Networks,
+};
+use serde::Serialize;
+use std::{fmt, net::IpAddr, path::PathBuf, process, str::FromStr};
+
+/// Bytes that a limit may be set to at most: 1 GiB.
+const BYTES_MAX: u64 = 1 << 30;
+
+/// Run one node in the foreground
+///
+/// Prints where it listens and serves until Ctrl-C, SIGTERM or a request ends it. 'start-network' starts nodes in
+/// the same way.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    gossip node --name a --bind 127.0.0.1:7101\n  \
+    gossip node --name b --bind 127.0.0.1:7102 --peer 127.0.0.1:7101\n  \
+    gossip node --name c --bind 0.0.0.0:7103 --advertise db3.example.org:7103 --peer a@10.0.0.7:7101")]
+pub struct Args {
+    /// Name of the node, unique in its network
+    #[arg(long, value_name = "NAME")]
+    name: NodeId,
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "IP:PORT")]
+    bind: Bind,
+    /// Where other nodes reach it, if not where it listens
+    #[arg(long, value_name = "HOST:PORT")]
+    advertise: Option<Endpoint>,
+    /// A node to connect to; may be given many times
+    #[arg(long = "peer", value_name = "[NAME@]HOST:PORT")]
+    peers: Vec<Peer>,
+    /// Which start of the network it belongs to; without, that of the first peer it meets
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    instance: Instance,
+    /// Folder for what must survive a restart [default: the network's state folder]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Largest payload in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20, value_parser = clap::value_parser!(u64).range(1..=BYTES_MAX))]
+    payload_max: u64,
+    /// Messages kept for reading; the oldest go first
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    retain_messages: u64,
+    /// Bytes kept for reading, with the paths of traced messages
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20, value_parser = clap::value_parser!(u64).range(1..))]
+    retain_bytes: u64,
+}
+
+/// Where to listen: an IP address and a port, which may be 0.
+#[derive(Debug, Clone)]
+struct Bind {
+    host: IpAddr,
+    port: u16,
+}
+
+impl FromStr for Bind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let authority = text.strip_prefix("tcp://").unwrap_or(text);
+        let address: std::net::SocketAddr =
+            authority.parse().map_err(|_| "give an IP address and a port, such as 127.0.0.1:7001".to_owned())?;
+        Ok(Self { host: address.ip(), port: address.port() })
+    }
+}
+
+/// A node to connect to: its address, and its name where it is known.
+#[derive(Debug, Clone)]
+struct Peer {
+    node: Option<NodeId>,
+    endpoint: Endpoint,
+}
+
+impl FromStr for Peer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, address) = match text.rsplit_once('@') {
+            Some((name, address)) => (Some(name), address),
+            None => (None, text),
+        };
+        let node = name.map(str::parse).transpose().map_err(|error: crate::core::id::NodeIdError| error.to_string())?;
+        let endpoint = address.parse().map_err(|error: crate::core::endpoint::EndpointError| error.to_string())?;
+        Ok(Self { node, endpoint })
+    }
+}
+
+/// What a node says once it listens.
+#[derive(Debug, Serialize)]
+struct ReadyLine<'a> {
+    node: &'a str,
+    endpoint: String,
+    pid: u32,
+    network: &'a str,
+    instance: &'a str,
+    incarnation: u64,
+}
+
+impl fmt::Display for ReadyLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Gossip-Node-{} listens on {}", self.node, self.endpoint)
+    }
+}
+
+/// Runs a node until a signal or a request ends it.
+pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    // The node takes over the signals itself, as something that it can wait for.
+    context.release_interrupts();
+    tracing_subscriber::fmt().with_ansi(false).with_target(false).with_writer(std::io::stderr).init();
+    let network = context.network();
+    let (name, instance) = (args.name.clone(), args.instance.clone());
+    let node = NodeProcess::start(args.into_settings(network)?).map_err(failed)?;
+    let Incarnation(incarnation) = node.incarnation();
+    out.print(&ReadyLine {
+        node: name.as_str(),
+        endpoint: node.endpoint().to_string(),
+        pid: process::id(),
+        network: network.as_str(),
+        instance: instance.as_str(),
+        incarnation,
+    })?;
+    out.flush()?;
+    node.serve().map_err(failed)
+}
+
+impl Args {
+    fn into_settings(self, network: &NetworkName) -> Result<Settings, CliError> {
+        let folder = match self.state {
+            Some(folder) => folder,
+            None => Networks::from_environment()?.folder(network).nodes(),
+        };
+        let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let limits = Limits {
+            payload_len_max: size(self.payload_max),
+            retained_messages_max: size(self.retain_messages),
+            retained_bytes_max: size(self.retain_bytes),
+            ..Limits::default()
+        };
+        Ok(Settings {
+            node: self.name,
+            host: self.bind.host,
+            port: self.bind.port,
+            advertise: self.advertise,
+            network: network.clone(),
+            instance: self.instance,
+            peers: self.peers.into_iter().map(|peer| (peer.node, peer.endpoint)).collect(),
+            folder,
+            limits,
+            version: env!("CARGO_PKG_VERSION"),
+        })
+    }
+}
+
+fn failed(error: DaemonError) -> CliError {
+    CliError::Failed(error.to_string())
+}
