@@ -67,8 +67,12 @@ impl Cli {
     /// The arguments of this process, the program's name first. An error is one line that says what to do;
     /// a call for help is an error of its own kind, [`CliError::Help`].
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, CliError> {
-        let matches = Self::command().try_get_matches_from(arguments).map_err(CliError::from)?;
-        let cli = Self::from_arg_matches(&matches).map_err(CliError::from)?;
+        let arguments: Vec<_> = arguments.into_iter().collect();
+        let mut command = Self::command();
+        let names: Vec<_> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+        let matches = command.try_get_matches_from_mut(&arguments);
+        let cli = matches.and_then(|matches| Self::from_arg_matches(&matches));
+        let cli = cli.map_err(|error| CliError::from_clap(&error, &arguments, &names))?;
         if cli.command.is_none() && !cli.version {
             return Err(CliError::Usage("a command is missing; 'gossip --help' lists them".into()));
         }
