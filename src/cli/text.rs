@@ -63,7 +63,7 @@ pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let Some(power) = count.checked_ilog(1024).filter(|&power| power > 0) else { return format!("{count} B") };
     // Tenths, cut and not rounded: 1023.99 KiB must not become 1024.0 KiB.
-    let tenths = u128::from(count) * 10 >> (10 * power);
+    let tenths = (u128::from(count) * 10) >> (10 * power);
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[power as usize - 1])
 }
 
