@@ -1,6 +1,9 @@
 //! What can be typed: global options, commands, and the values that several of them take.
 
-use super::{Context, Output, error::CliError, generate, get_messages, node, send_message, status, version::Version};
+use super::{
+    Context, Output, error::CliError, generate, get_messages, list_peers, node, remove_node, send_message,
+    start_network, status, stop_network, version::Version,
+};
 use crate::core::{
     endpoint::{Endpoint, EndpointError},
     id::{NetworkName, NodeId, NodeIdError},
@@ -55,9 +58,17 @@ pub struct Globals {
 #[derive(Debug, Subcommand)]
 #[expect(missing_docs, reason = "what documents the arguments of a command is its help; here it would replace that")]
 pub enum Command {
+    StartNetwork(start_network::Args),
+    StopNetwork(stop_network::Args),
     SendMessage(send_message::Args),
     GetMessages(get_messages::Args),
+    ListPeers(list_peers::Args),
+    RemoveNode(remove_node::Args),
     Status(status::Args),
+    /// Run one node in the foreground
+    ///
+    /// Prints where it listens and serves until Ctrl-C, SIGTERM or a request ends it. 'start-network' starts
+    /// nodes in the same way.
     Node(node::Args),
     #[command(name = "gen", hide = true)]
     Generate(generate::Args),
@@ -92,8 +103,12 @@ impl Cli {
 impl Command {
     fn run(self, context: &Context, out: &mut Output) -> Result<(), CliError> {
         match self {
+            Self::StartNetwork(args) => start_network::run(args, context, out),
+            Self::StopNetwork(args) => stop_network::run(args, context, out),
             Self::SendMessage(args) => send_message::run(args, context, out),
             Self::GetMessages(args) => get_messages::run(args, context, out),
+            Self::ListPeers(args) => list_peers::run(args, context, out),
+            Self::RemoveNode(args) => remove_node::run(args, context, out),
             Self::Status(args) => status::run(args, context, out),
             Self::Node(args) => node::run(args, context, out),
             Self::Generate(args) => generate::run(&args, out),

@@ -9,11 +9,16 @@ pub mod context;
 pub mod error;
 pub mod generate;
 pub mod get_messages;
+pub mod list_peers;
 pub mod listing;
 pub mod node;
 pub mod output;
+pub mod plot;
+pub mod remove_node;
 pub mod send_message;
+pub mod start_network;
 pub mod status;
+pub mod stop_network;
 pub mod text;
 pub mod version;
 
