@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod args;
+pub mod bounds;
 pub mod context;
 pub mod error;
 pub mod generate;

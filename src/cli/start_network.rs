@@ -1,6 +1,6 @@
 //! `gossip start-network`.
 
-use super::{Context, Output, error::CliError, plot::Plot, text};
+use super::{Context, Output, bounds::Bounds, error::CliError, plot::Plot, text};
 use crate::{
     clock,
     launcher::{LaunchError, Manifest, Networks, Plan, Started, attend, start, stop},
@@ -54,6 +54,8 @@ pub struct Args {
     /// Stay attached, and stop the network on Ctrl-C
     #[arg(long)]
     foreground: bool,
+    #[command(flatten)]
+    bounds: Bounds,
 }
 
 /// What is printed of a network that was started.
@@ -99,7 +101,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         graph,
         port_base: args.port_base,
         executable: executable.map_err(|error| CliError::Failed(format!("cannot find this program: {error}")))?,
-        node_arguments: Vec::new(),
+        node_arguments: args.bounds.arguments(),
         timeout: context.timeout_or(TIMEOUT),
     };
     let interrupted = context.catch_interrupts()?;
