@@ -65,10 +65,6 @@ pub enum Command {
     ListPeers(list_peers::Args),
     RemoveNode(remove_node::Args),
     Status(status::Args),
-    /// Run one node in the foreground
-    ///
-    /// Prints where it listens and serves until Ctrl-C, SIGTERM or a request ends it. 'start-network' starts
-    /// nodes in the same way.
     Node(node::Args),
     #[command(name = "gen", hide = true)]
     Generate(generate::Args),
