@@ -2,7 +2,7 @@
 
 use super::{
     Context, Output, error::CliError, generate, get_messages, list_peers, node, remove_node, send_message,
-    show::version::Version, start_network, status, stop_network,
+    start_network, status, stop_network, version::Version,
 };
 use crate::core::{
     endpoint::{Endpoint, EndpointError},

@@ -3,7 +3,7 @@
 use super::{
     Context, NodeArgument, Output,
     error::CliError,
-    show::listing::{Choice, Document, Header, Listing, Nothing, Parts, Stamp},
+    listing::{Choice, Document, Header, Listing, Nothing, Parts, Stamp},
 };
 use crate::{
     client::Pages,

@@ -3,6 +3,7 @@
 //! Each subcommand is a file with its `Args` and a `run`: it asks through [`Context`] and prints through
 //! [`Output`], and holds neither protocol nor printing rules.
 
+pub mod account;
 pub mod args;
 pub mod bounds;
 pub mod context;
@@ -10,14 +11,17 @@ pub mod error;
 pub mod generate;
 pub mod get_messages;
 pub mod list_peers;
+pub mod listing;
 pub mod node;
 pub mod output;
+pub mod plot;
 pub mod remove_node;
 pub mod send_message;
-pub mod show;
 pub mod start_network;
 pub mod status;
 pub mod stop_network;
+pub mod text;
+pub mod version;
 
 #[cfg(test)]
 mod tests;
@@ -26,4 +30,3 @@ pub use args::{Cli, Command, NodeArgument};
 pub use context::Context;
 pub use error::CliError;
 pub use output::Output;
-pub use show::{plot, text};

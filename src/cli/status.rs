@@ -2,8 +2,8 @@
 
 use super::{
     Context, NodeArgument, Output,
+    account::{Account, Report},
     error::CliError,
-    show::account::{Account, Report},
 };
 use crate::{
     client::ask_all,

@@ -2,12 +2,10 @@
 
 use super::{
     Cli, CliError, Output,
+    account::{Account, Report},
     args::wants_json,
+    listing::{Choice, Document, Header, Listing, Nothing, Parts, Stamp},
     output::Form,
-    show::{
-        account::{Account, Report},
-        listing::{Choice, Document, Header, Listing, Nothing, Parts, Stamp},
-    },
 };
 use crate::core::{
     endpoint::Endpoint,

@@ -1,11 +1,7 @@
 //! The picture of a network: as files in its folder, on the screen, in the terminal.
 
-use crate::{
-    cli::{Output, error::CliError},
-    launcher::Folder,
-    topology::Graph,
-    viz::Picture,
-};
+use super::{Output, error::CliError};
+use crate::{launcher::Folder, topology::Graph, viz::Picture};
 use std::{
     env, fs,
     io::stdout,

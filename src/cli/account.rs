@@ -1,13 +1,13 @@
 //! How nodes' accounts of themselves look: as text for people, as a document for programs.
 
-use super::text::{self, Shown};
-use crate::{
-    cli::error::{CliError, ErrorBody},
-    core::{
-        endpoint::Endpoint,
-        id::{NetworkName, NodeId},
-        request::{NodeStatus, PeerInfo},
-    },
+use super::{
+    error::{CliError, ErrorBody},
+    text::{self, Shown},
+};
+use crate::core::{
+    endpoint::Endpoint,
+    id::{NetworkName, NodeId},
+    request::{NodeStatus, PeerInfo},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
