@@ -18,10 +18,10 @@ const BYTES_MAX: u64 = 1 << 30;
 
 /// Run one node in the foreground
 ///
-/// Prints where it listens and serves until Ctrl-C, SIGTERM or a request ends it. 'start-network' starts nodes in
-/// the same way.
+/// Prints where it listens and serves until Ctrl-C, SIGTERM or a request ends it. 'start-network' starts nodes in the
+/// same way.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  \
+#[command(after_long_help = "Examples:\n  \
     gossip node --name a --bind 127.0.0.1:7101\n  \
     gossip node --name b --bind 127.0.0.1:7102 --peer 127.0.0.1:7101\n  \
     gossip node --name c --bind 0.0.0.0:7103 --advertise db3.example.org:7103 --peer a@10.0.0.7:7101")]
