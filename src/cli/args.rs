@@ -1,8 +1,12 @@
 //! What can be typed: global options, commands, and the values that several of them take.
 
 use super::{
-    Context, Output, error::CliError, generate, get_messages, list_peers, node, remove_node, send_message,
-    start_network, status, stop_network, version::Version,
+    Context, Output,
+    commands::{
+        generate, get_messages, list_peers, node, remove_node, send_message, start_network, status, stop_network,
+    },
+    error::CliError,
+    version::Version,
 };
 use crate::core::{
     endpoint::{Endpoint, EndpointError},

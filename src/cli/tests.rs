@@ -2,9 +2,11 @@
 
 use super::{
     Cli, CliError, Output,
-    account::{Account, Report},
     args::wants_json,
-    listing::{Choice, Document, Header, Listing, Nothing, Parts, Stamp},
+    commands::{
+        account::{Account, Report},
+        listing::{Choice, Document, Header, Listing, Nothing, Parts, Stamp},
+    },
     output::Form,
 };
 use crate::core::{

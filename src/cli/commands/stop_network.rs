@@ -1,7 +1,9 @@
 //! `gossip stop-network`.
 
-use super::{Context, Output, error::CliError};
-use crate::launcher::{Ended, Stopped, StoppedNode, error::ranges, stop};
+use crate::{
+    cli::{Context, Output, error::CliError},
+    launcher::{Ended, Stopped, StoppedNode, error::ranges, stop},
+};
 use serde::Serialize;
 use std::{fmt, time::Duration};
 

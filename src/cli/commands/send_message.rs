@@ -1,7 +1,7 @@
 //! `gossip send-message`.
 
-use super::{Context, NodeArgument, Output, error::CliError, text::Shown};
 use crate::{
+    cli::{Context, NodeArgument, Output, error::CliError, text::Shown},
     client::{Client, Receipt},
     core::{
         message::{Payload, Relays},

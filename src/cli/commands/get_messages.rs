@@ -1,11 +1,8 @@
 //! `gossip get-messages`.
 
-use super::{
-    Context, NodeArgument, Output,
-    error::CliError,
-    listing::{Choice, Document, Header, Listing, Nothing, Parts, Stamp},
-};
+use super::listing::{Choice, Document, Header, Listing, Nothing, Parts, Stamp};
 use crate::{
+    cli::{Context, NodeArgument, Output, error::CliError},
     client::Pages,
     core::request::{Fetched, Status},
 };

@@ -1,6 +1,6 @@
 //! The picture of a network: as files in its folder, on the screen, in the terminal.
 
-use super::{Output, error::CliError};
+use crate::cli::{Output, error::CliError};
 use crate::{launcher::Folder, topology::Graph, viz::Picture};
 use std::{
     env, fs,

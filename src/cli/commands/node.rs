@@ -1,7 +1,7 @@
 //! `gossip node`: one node in the foreground. What `start-network` starts, and what a person can start by hand.
 
-use super::{Context, Output, bounds::Bounds, error::CliError};
 use crate::{
+    cli::{Context, Output, bounds::Bounds, error::CliError},
     core::{
         endpoint::Endpoint,
         id::{Incarnation, Instance, NetworkName, NodeId},

@@ -1,7 +1,7 @@
 //! `gossip remove-node`.
 
-use super::{Context, NodeArgument, Output, error::CliError, text::Shown};
 use crate::{
+    cli::{Context, NodeArgument, Output, error::CliError, text::Shown},
     core::id::NodeId,
     launcher::{Target, remove, resolve},
 };

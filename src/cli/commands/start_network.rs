@@ -1,7 +1,8 @@
 //! `gossip start-network`.
 
-use super::{Context, Output, bounds::Bounds, error::CliError, plot::Plot, text};
+use super::plot::Plot;
 use crate::{
+    cli::{Context, Output, bounds::Bounds, error::CliError, text},
     clock,
     launcher::{LaunchError, Manifest, Networks, Plan, Started, attend, start, stop},
     topology::{Shape, generate, shape},

@@ -1,7 +1,7 @@
 //! `gossip list-peers`.
 
-use super::{Context, NodeArgument, Output, error::CliError, text::Shown};
 use crate::{
+    cli::{Context, NodeArgument, Output, error::CliError, text::Shown},
     client::{ClientError, ask_all},
     clock::Deadline,
     core::{
