@@ -171,6 +171,13 @@ pub enum Event {
         /// Where.
         endpoint: Endpoint,
     },
+    /// A link is down: it has no connection.
+    LinkDown {
+        /// To whom, if that was known.
+        node: Option<NodeId>,
+        /// Where.
+        endpoint: Endpoint,
+    },
     /// A peer left and is forgotten.
     PeerLeft(NodeId),
     /// A node was refused.

@@ -77,7 +77,9 @@ impl Node {
             Input::Requested { client, id, request } => self.on_request(now, client, id, request),
             Input::Undecodable { sender, refusal, text } => self.on_undecodable(sender, refusal, text),
             Input::Writable(link) => self.peers.on_writable(now.mono, link, &mut self.outbox),
-            Input::Unsent { link, why } => peers::count_unsent(&self.peers, link, why, &mut self.stats),
+            Input::Unsent { link, why } => {
+                self.peers.on_unsent(now.mono, link, why, &mut self.stats, &mut self.outbox);
+            }
             Input::Unreplied => self.stats.count(Counter::RepliesDropped, None),
             Input::Pressure(pressed) => self.pressed = pressed,
             Input::Synced(upto) => self.unsynced.advance(upto),
@@ -101,11 +103,6 @@ impl Node {
     /// Its name.
     pub fn name(&self) -> &NodeId {
         &self.config.node
-    }
-
-    /// What it counted.
-    pub fn stats(&self) -> &Stats {
-        &self.stats
     }
 
     fn on_frame(&mut self, now: Now, from: NodeId, frame: Frame) {
@@ -156,6 +153,7 @@ impl Node {
     /// Files and passes on a message that is new here: from a peer, or (`None`) submitted to this node.
     fn deliver(&mut self, now: Now, from: Option<&NodeId>, message: Message) {
         self.stats.count(Counter::Delivered, from);
+        self.peers.count_absent(from, &mut self.stats);
         let record = Record::Received { message: message.clone(), at: now.wall };
         self.append(record);
         let arrival = message.trace.as_ref().map(|trace| self.arrival(now, &message, trace));

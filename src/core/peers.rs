@@ -73,6 +73,14 @@ impl Peers {
         up.filter_map(|(&id, link)| link.node.as_ref().map(|node| (node, id)))
     }
 
+    /// Counts, for each peer but `except` whose link is down, that what goes to the neighbours does not reach it this way.
+    pub fn count_absent(&self, except: Option<&NodeId>, stats: &mut Stats) {
+        let down = self.links.values().filter(|link| !link.up && link.node.as_ref() != except);
+        for node in down.filter_map(|link| link.node.as_ref()) {
+            stats.count(Counter::NotConnected, Some(node));
+        }
+    }
+
     /// Whether `node` has said HELLO.
     pub fn is_introduced(&self, node: &NodeId) -> bool {
         self.introduced.contains_key(node)
@@ -177,6 +185,20 @@ impl Peers {
         self.connect(now, Some(from.clone()), hello.endpoint, outbox);
         if former_life.is_some_and(|life| life != hello.incarnation) {
             self.greet_again(now, from, outbox);
+        }
+    }
+
+    /// A frame could not be handed to a link. One without a connection is down: it is greeted again when it has one.
+    pub fn on_unsent(&mut self, now: Mono, id: LinkId, why: Counter, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        // What goes over a link that is down already are greetings alone.
+        if link.up || why != Counter::NotConnected {
+            stats.count(why, link.node.as_ref());
+        }
+        if why == Counter::NotConnected && std::mem::replace(&mut link.up, false) {
+            link.next_probe = now + self.hello_interval;
+            let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
+            outbox.push_back(Output::Notify(Event::LinkDown { node, endpoint }));
         }
     }
 
@@ -318,9 +340,4 @@ pub fn refuse(node: &NodeId, refusal: Refusal, text: String, stats: &mut Stats, 
     stats.refuse(refusal, Some(node));
     outbox.push_back(Output::Answer(node.clone(), Answer::Refuse { code: refusal.name().to_owned(), text }));
     outbox.push_back(Output::Notify(Event::Refused { node: node.clone(), refusal }));
-}
-
-/// Counts a frame that could not be sent.
-pub fn count_unsent(peers: &Peers, link: LinkId, why: Counter, stats: &mut Stats) {
-    stats.count(why, peers.name_of(link));
 }

@@ -266,6 +266,10 @@ fn length<T: AsRef<[u8]>>(parts: &[T]) -> usize {
 fn report(event: &Event) {
     match event {
         Event::LinkUp { node, endpoint } => tracing::info!(peer = %node, %endpoint, "link is up"),
+        Event::LinkDown { node, endpoint } => {
+            let peer = node.as_ref().map_or("unknown", NodeId::as_str);
+            tracing::warn!(peer, %endpoint, "link is down: it has no connection");
+        }
         Event::PeerLeft(node) => tracing::info!(peer = %node, "peer left and is forgotten"),
         Event::Refused { node, refusal } => tracing::warn!(peer = %node, why = refusal.name(), "refused a node"),
         Event::RefusedBy { endpoint, code, text } => tracing::warn!(%endpoint, code, text, "refused by a node"),

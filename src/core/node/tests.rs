@@ -171,11 +171,11 @@ impl Net {
     }
 
     fn count(&self, index: usize, counter: Counter) -> u64 {
-        self.nodes[index].stats().total().get(counter)
+        self.nodes[index].stats.total().get(counter)
     }
 
     fn refused(&self, index: usize, refusal: Refusal) -> u64 {
-        self.nodes[index].stats().total().refused(refusal)
+        self.nodes[index].stats.total().refused(refusal)
     }
 }
 
@@ -400,6 +400,21 @@ fn a_leaving_node_is_forgotten_before_it_says_so() {
         assert!(net.nodes[peer].peers.neighbours().all(|(node, _)| *node != name(4)));
         assert!(!net.nodes[peer].peers.is_introduced(&name(4)));
     }
+}
+
+#[test]
+fn a_link_without_connection_is_down_until_it_is_greeted_again() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    net.input(0, Input::Unsent { link: LinkId(0), why: Counter::QueueFull });
+    assert_eq!(net.nodes[0].peers.neighbours().count(), 1, "a full queue is no lost connection");
+    net.input(0, Input::Unsent { link: LinkId(0), why: Counter::NotConnected });
+    assert_eq!(net.nodes[0].peers.neighbours().count(), 0);
+    net.publish(0, None, b"missed");
+    assert_eq!((net.message_frames, net.count(0, Counter::NotConnected)), (0, 2), "not sent, and counted");
+    net.input(0, Input::Writable(LinkId(0)));
+    net.run();
+    assert_eq!(net.nodes[0].peers.neighbours().count(), 1);
 }
 
 #[test]
