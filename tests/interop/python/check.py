@@ -220,8 +220,16 @@ def strangers(endpoint, *others):
     kind, name, where, *_ = call(socket, pack(HELLO, "s", here, "default", "", 1, ["unheard-of"], {"new": 1}))
     assert (kind, name, where) == (WELCOME, "1", endpoint)
     assert call(socket, pack(PING, 2**64 - 1)) == [PONG, 2**64 - 1]
+    for frame, code in (b"garbage", "malformed"), (pack(9), "unknown_type"), (pack(60, 7), "unknown_type"):
+        assert call(socket, frame)[:2] == [REFUSE, code], "to an introduced node, by REFUSE"
+    socket.send_multipart([b"", pack(WELCOME, "s", here, "default", "", 1, [])])
+    assert call(socket, pack(PING, 6)) == [PONG, 6], "what is out of place is not answered"
     client = Client(endpoint)
     assert client.messages() == []
+    assert [peer[:3] for peer in client.ask(PEERS)[0]] == [["s", here, False]]
+    there = here + "1"
+    assert call(socket, pack(HELLO, "s", there, "default", "", 2))[0] == WELCOME
+    assert [peer[:3] for peer in client.ask(PEERS)[0]] == [["s", there, False]], "a node may move"
     counters = client.ask(STATUS)[0]["counters"]
     codes = ["refused_other_network", "refused_bad_identity", "refused_name_taken", "refused_not_introduced"]
     assert [counters[code] for code in codes] == [1, 1, 1, 2], counters
