@@ -13,14 +13,12 @@ class Client {
     this.socket.connect(endpoint)
     this.number = 0
   }
-
   // Sends a request and does not wait for its reply. The number of the request comes back with it.
   async send(type, fields = [], body = []) {
     this.number += 1
     await this.socket.send([null, encode(["GS", 1, type, this.number, ...fields], exact), ...body])
     return this.number
   }
-
   // The next reply: the number of its request, and its fields behind the node's name.
   async receive() {
     const [empty, header] = await this.socket.receive()
@@ -28,22 +26,18 @@ class Client {
     if (type === ERROR) throw new Error(`${fields[0]}: ${fields[1]}`)
     return { number, fields }
   }
-
   async ask(type, fields, body) {
     await this.send(type, fields, body)
     return (await this.receive()).fields
   }
-
   // Returns the message's id [origin, incarnation, sequence]. With `relays`, its paths are recorded.
   async publish(payload, relays = null) {
     return (await this.ask(PUBLISH, [relays], [payload]))[0]
   }
-
   // All messages of the node, read page by page. A path is a list of [node, µs].
   async messages(status = "all") {
     const found = []
-    for (let cursor = [0, 0], through = null; cursor !== null; ) {
-      let entries
+    for (let entries, cursor = [0, 0], through = null; cursor !== null; ) {
       ;[entries, cursor, through] = await this.ask(FETCH, [status, cursor, through])
       for (const [position, id, published, received, unread, continued, paths, payload] of entries)
         continued ? found.at(-1).paths.push(...paths) : found.push({ id, payload: Buffer.from(payload), paths })

@@ -8,72 +8,74 @@ const [HELLO, MESSAGE, LEAVE, PING, WELCOME, FAREWELL, PONG, REFUSE] = [1, 2, 3,
 const [name, bind, ...addresses] = process.argv.slice(2)
 const exact = { useBigInt64: true } // times and incarnations are larger than a number can hold exactly
 const now = () => BigInt(Date.now()) * 1_000_000n
-
-const router = new Router({ handover: true }) // or a neighbour that reconnects is not heard
 const network = process.env.GOSSIP_NETWORK ?? "default"
 const incarnation = now()
 let instance = ""
-const links = new Map() // by endpoint
-const peers = new Map() // endpoint and incarnation of who said HELLO, by name
-const seen = new Set()
+const [links, peers, seen] = [new Map(), new Map(), new Set()] // by endpoint; by name; ids of messages
 
-// A socket that takes one frame after another, whoever sends.
-function sender(socket) {
+// A socket that takes one frame after another, and hands what arrives to `take`.
+function talk(socket, take) {
   let last = Promise.resolve()
-  return (type, fields = [], { envelope = [], body = [] } = {}) => {
+  const send = (type, fields, { envelope = [], body = [] } = {}) => {
     const frames = [...envelope, null, encode(["GS", 1, type, ...fields], exact), ...body]
     last = last.then(() => socket.send(frames)).catch((error) => console.error("not sent:", error.message))
   }
+  const hear = (frames) => {
+    const start = frames.findIndex((frame) => frame.length === 0)
+    const [mark, version, type, ...fields] = decode(frames[start + 1], exact)
+    if (mark === "GS" && Number(version) === 1) take(Number(type), fields, frames.slice(0, start), frames[start + 2])
+  }
+  const listen = async () => {
+    for await (const frames of socket)
+      try { hear(frames) } catch (error) { console.error("ignored:", error.message) } // it breaks nothing
+  }
+  return { socket, send, listen }
 }
-const answer = sender(router)
-const introduction = () => [name, router.lastEndpoint, network, instance, incarnation, []]
+const router = talk(new Router({ handover: true }), onFrame) // or a neighbour that reconnects is not heard
+const introduction = () => [name, router.socket.lastEndpoint, network, instance, incarnation, []]
 
 function hello(address) {
   if (!links.has(address)) {
     const socket = new Dealer({ routingId: name, sendHighWaterMark: 100_000, sendTimeout: 0, linger: 0 })
     socket.connect(address)
-    links.set(address, { socket, send: sender(socket) })
-    listen(socket, (_, __, type, code) => type === REFUSE && code === "not_introduced" && hello(address))
+    links.set(address, talk(socket, (type, [code]) => type === REFUSE && code === "not_introduced" && hello(address)))
+    links.get(address).listen()
   }
   links.get(address).send(HELLO, introduction())
 }
 
 function onHello(envelope, from, [peer, address, itsNetwork, itsInstance, itsIncarnation]) {
-  const code =
-    itsNetwork !== network ? "other_network"
+  const code = itsNetwork !== network ? "other_network"
     : instance && itsInstance && itsInstance !== instance ? "other_instance"
-    : peer !== from ? "bad_identity"
-    : peer === name ? "name_taken" : null
-  if (code) return answer(REFUSE, [code, `this is ${name} of network ${network}`], { envelope })
+    : peer !== from ? "bad_identity" : peer === name ? "name_taken" : null
+  if (code) return router.send(REFUSE, [code, `this is ${name} of network ${network}`], { envelope })
   instance ||= itsInstance
-  answer(WELCOME, introduction(), { envelope })
+  router.send(WELCOME, introduction(), { envelope })
   if (peers.get(peer)?.address === address && peers.get(peer).itsIncarnation === itsIncarnation) return
   peers.set(peer, { address, itsIncarnation }) // new, or started anew and knows us no more
   hello(address)
 }
 
-function onMessage(from, payload, [id, published, hops, trace = null]) {
-  const key = JSON.stringify(id.map(String))
-  if (seen.has(key)) return
-  seen.add(key)
-  const micros = Math.max(0, Number(now() - BigInt(published)) / 1000)
-  if (trace) trace = [trace[0], [...trace[1], [name, Math.round(micros)]]]
-  const path = trace && trace[1].map(([hop]) => hop)
-  console.log(JSON.stringify({ id: id.map(String), path, text: payload.toString() }))
+function onMessage(from, payload, [id, published, hops, trace]) {
+  if (seen.has(id.join("-"))) return
+  seen.add(id.join("-"))
+  const late = (now() - BigInt(published)) / 1000n
+  if (trace) trace = [trace[0], [...trace[1], [name, late > 0 ? late : 0]]]
+  console.log(JSON.stringify({ id: id.map(String), path: trace?.[1].map(([hop]) => hop), text: payload.toString() }))
   for (const [peer, { address }] of peers)
-    if (peer !== from && !(path?.length > 4096))
-      links.get(address).send(MESSAGE, [id, published, hops + 1, trace], { body: [payload] })
+    if (peer !== from && !(trace?.[1].length > 4096))
+      links.get(address).send(MESSAGE, [id, published, Number(hops) + 1, trace ?? null], { body: [payload] })
 }
 
-function onFrame(envelope, body, type, ...fields) {
+function onFrame(type, fields, envelope, payload) {
   const from = envelope[0].toString()
   if (type === HELLO) onHello(envelope, from, fields)
   else if ([MESSAGE, LEAVE, PING].includes(type) && !peers.has(from))
-    answer(REFUSE, ["not_introduced", "say HELLO first"], { envelope })
-  else if (type === MESSAGE) onMessage(from, body[0], fields)
-  else if (type === PING) answer(PONG, [fields[0]], { envelope })
+    router.send(REFUSE, ["not_introduced", "say HELLO first"], { envelope })
+  else if (type === MESSAGE) onMessage(from, payload, fields)
+  else if (type === PING) router.send(PONG, [fields[0]], { envelope })
   else if (type === LEAVE) {
-    answer(FAREWELL, [], { envelope })
+    router.send(FAREWELL, [], { envelope })
     const { address } = peers.get(from)
     peers.delete(from)
     links.get(address).socket.close()
@@ -81,20 +83,8 @@ function onFrame(envelope, body, type, ...fields) {
   }
 }
 
-async function listen(socket, take) {
-  for await (const frames of socket) {
-    try {
-      const start = frames.findIndex((frame) => frame.length === 0)
-      const [mark, version, ...rest] = decode(frames[start + 1], exact)
-      if (mark === "GS" && Number(version) === 1) take(frames.slice(0, start), frames.slice(start + 2), ...rest)
-    } catch (error) {
-      console.error("ignored:", error.message) // what we do not understand breaks nothing
-    }
-  }
-}
-
-router.bind(bind).then(() => {
+router.socket.bind(bind).then(() => {
   addresses.forEach(hello)
-  console.log(JSON.stringify({ node: name, endpoint: router.lastEndpoint }))
-  listen(router, onFrame)
+  console.log(JSON.stringify({ node: name, endpoint: router.socket.lastEndpoint }))
+  router.listen()
 })

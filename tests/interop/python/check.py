@@ -4,8 +4,10 @@ Written from docs/spec/gossip-bus.md alone. Ends with an AssertionError, and so 
 """
 import json
 import os
+import queue
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -218,8 +220,16 @@ def strangers(endpoint, *others):
     kind, name, where, *_ = call(socket, pack(HELLO, "s", here, "default", "", 1, ["unheard-of"], {"new": 1}))
     assert (kind, name, where) == (WELCOME, "1", endpoint)
     assert call(socket, pack(PING, 2**64 - 1)) == [PONG, 2**64 - 1]
+    for frame, code in (b"garbage", "malformed"), (pack(9), "unknown_type"), (pack(60, 7), "unknown_type"):
+        assert call(socket, frame)[:2] == [REFUSE, code], "to an introduced node, by REFUSE"
+    socket.send_multipart([b"", pack(WELCOME, "s", here, "default", "", 1, [])])
+    assert call(socket, pack(PING, 6)) == [PONG, 6], "what is out of place is not answered"
     client = Client(endpoint)
     assert client.messages() == []
+    assert [peer[:3] for peer in client.ask(PEERS)[0]] == [["s", here, False]]
+    there = here + "1"
+    assert call(socket, pack(HELLO, "s", there, "default", "", 2))[0] == WELCOME
+    assert [peer[:3] for peer in client.ask(PEERS)[0]] == [["s", there, False]], "a node may move"
     counters = client.ask(STATUS)[0]["counters"]
     codes = ["refused_other_network", "refused_bad_identity", "refused_name_taken", "refused_not_introduced"]
     assert [counters[code] for code in codes] == [1, 1, 1, 2], counters
@@ -230,8 +240,15 @@ def member(left, right, *program):
     near, far = Client(left), Client(right)
     command = [*program, "foreign", "tcp://127.0.0.1:0", left, right]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        printed = queue.Queue()
+        threading.Thread(target=lambda: [printed.put(line) for line in process.stdout], daemon=True).start()
+
+        def line():
+            """The next one that the node prints."""
+            return json.loads(printed.get(timeout=DEADLINE))
+
         try:
-            assert json.loads(process.stdout.readline())["node"] == "foreign"
+            assert line()["node"] == "foreign"
             until(lambda: all(["foreign", True] in [[p[0], p[2]] for p in n.ask(PEERS)[0]] for n in (near, far)), "links")
             for text, source, target in ("there", near, far), ("back", far, near):
                 for relays in 1, 3, None:
@@ -241,8 +258,8 @@ def member(left, right, *program):
                     assert payload == name.encode()
                     if relays:
                         assert ["foreign"] == [hop for hop, _ in paths[0][1:-1] if hop == "foreign"], paths
-                    line = json.loads(process.stdout.readline())
-                    assert list(map(str, line["id"])) == list(map(str, id)) and line["text"] == name, line
+                    told = line()
+                    assert list(map(str, told["id"])) == list(map(str, id)) and told["text"] == name, told
             numbers = [b"%d" % number for number in range(1000)]
             for payload in numbers:
                 near.send(PUBLISH, None, body=[payload])
@@ -255,13 +272,12 @@ def member(left, right, *program):
             until(lambda: [len(paths) for _, payload, paths in far.messages() if payload == b"ring"] == [2], "both ways")
             assert Counter(payload for _, payload, _ in far.messages())[b"ring"] == 1
             assert set(Counter(tuple(id) for id, _, _ in far.messages()).values()) == {1}
-            for _ in numbers:
-                process.stdout.readline()
-            assert json.loads(process.stdout.readline())["text"] == "ring"
+            assert sorted(line()["text"].encode() for _ in numbers) == sorted(numbers)
+            assert line()["text"] == "ring"
             # A neighbour takes its leave, and the foreign node goes on without it.
             assert far.ask(REMOVE) == []
             near.publish(b"alone")
-            assert json.loads(process.stdout.readline())["text"] == "alone"
+            assert line()["text"] == "alone"
         finally:
             process.kill()
 
