@@ -5,9 +5,9 @@ use crate::{
     client::ClientError,
     launcher::{Kind, LaunchError},
 };
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use serde::Serialize;
-use std::{io, process::ExitCode};
+use std::{ffi::OsString, io, process::ExitCode};
 
 /// What ends a command early. The texts are one line each: what was wrong, with which value, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -153,13 +153,13 @@ fn refusal_of(error: &LaunchError) -> &'static str {
     }
 }
 
-impl From<clap::Error> for CliError {
-    /// Keeps help as it is, and makes one line with the remedy of anything else.
-    fn from(error: clap::Error) -> Self {
+impl CliError {
+    /// Keeps help as it is, and makes one line with the remedy of anything else. `names`: those of the commands.
+    pub fn from_clap(error: &clap::Error, arguments: &[OsString], names: &[String]) -> Self {
         let rendered = error.render();
         match error.kind() {
             ErrorKind::DisplayHelp => Self::Help { plain: rendered.to_string(), coloured: rendered.ansi().to_string() },
-            _ => Self::Usage(flatten(&rendered.to_string(), &command_of(&error))),
+            _ => Self::Usage(flatten(&rendered.to_string(), &command_among(arguments, names))),
         }
     }
 }
@@ -167,26 +167,18 @@ impl From<clap::Error> for CliError {
 /// Clap's paragraphs as one line: what was wrong, its tips, and where help is. The usage it repeats is left out.
 fn flatten(rendered: &str, command: &str) -> String {
     let body = rendered.strip_prefix("error: ").unwrap_or(rendered);
-    let body = body.split("\n\nUsage: ").next().unwrap_or(body);
-    let body = body.split("\n\nFor more information").next().unwrap_or(body);
-    let (what, tips) = body.split_once("\n\n").unwrap_or((body, ""));
-    let what = joined(what);
-    let tips = tips.lines().map(|line| line.trim().trim_start_matches("tip: ")).filter(|line| !line.is_empty());
-    let remedies: Vec<_> = tips.map(str::to_owned).chain([format!("see '{command} --help'")]).collect();
-    format!("{what}; {}", remedies.join("; "))
+    let (body, _) = body.rsplit_once("\n\nFor more information").unwrap_or((body, ""));
+    let (body, _) = body.rsplit_once("\n\nUsage: ").unwrap_or((body, ""));
+    let lines: Vec<_> = body.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let (tips, what): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line.starts_with("tip: "));
+    let mut parts = vec![what.join(" ")];
+    parts.extend(tips.iter().map(|tip| tip.trim_start_matches("tip: ").to_owned()));
+    parts.push(format!("see '{command} --help'"));
+    parts.join("; ")
 }
 
-fn joined(lines: &str) -> String {
-    lines.lines().map(str::trim).collect::<Vec<_>>().join(" ")
-}
-
-/// The command that clap was parsing, as its usage line begins: `gossip send-message`.
-fn command_of(error: &clap::Error) -> String {
-    let usage = match error.get(ContextKind::Usage) {
-        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
-        _ => String::new(),
-    };
-    let is_word = |word: &&str| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') && !word.starts_with('-');
-    let mut words = usage.split_whitespace().skip_while(|&word| word != "gossip").skip(1).take_while(is_word);
-    words.next().map_or_else(|| "gossip".into(), |word| format!("gossip {word}"))
+/// The command that was typed, as far as it can be told: `gossip send-message`.
+fn command_among(arguments: &[OsString], names: &[String]) -> String {
+    let typed = arguments.iter().skip(1).find_map(|argument| names.iter().find(|name| *argument == ***name));
+    typed.map_or_else(|| "gossip".into(), |name| format!("gossip {name}"))
 }

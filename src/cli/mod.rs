@@ -1,19 +1,14 @@
 //! The command line: what can be typed, and what is printed. The only room that names clap.
 //!
-//! Each subcommand is a file with its `Args` and a `run`: it asks through [`Context`] and prints through
-//! [`Output`], and holds neither protocol nor printing rules.
+//! Each subcommand is a file in [`commands`] with its `Args` and a `run`: it asks through [`Context`] and prints
+//! through [`Output`], and holds neither protocol nor printing rules.
 
-pub mod account;
 pub mod args;
+pub mod bounds;
+pub mod commands;
 pub mod context;
 pub mod error;
-pub mod generate;
-pub mod get_messages;
-pub mod listing;
-pub mod node;
 pub mod output;
-pub mod send_message;
-pub mod status;
 pub mod text;
 pub mod version;
 

@@ -1,6 +1,6 @@
 //! `gossip gen`: what a package installs beside the program.
 
-use super::{Cli, Output, error::CliError};
+use crate::cli::{Cli, Output, error::CliError};
 use clap::{CommandFactory, ValueEnum};
 use clap_complete::Shell;
 use serde::Serialize;

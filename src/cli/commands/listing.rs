@@ -1,15 +1,17 @@
 //! How fetched messages look: as text for people, as a document for programs.
 
-use super::{
-    Output,
-    error::CliError,
-    text::{self, Shown},
-};
-use crate::core::{
-    id::NodeId,
-    message::{Hop, Path},
-    request::{Fetched, Page, Status},
-    time::Wall,
+use crate::{
+    cli::{
+        Output,
+        error::CliError,
+        text::{self, Shown},
+    },
+    core::{
+        id::NodeId,
+        message::{Hop, Path},
+        request::{Fetched, Page, Status},
+        time::Wall,
+    },
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::TimeZone;

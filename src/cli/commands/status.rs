@@ -1,11 +1,8 @@
 //! `gossip status`.
 
-use super::{
-    Context, NodeArgument, Output,
-    account::{Account, Report},
-    error::CliError,
-};
+use super::account::{Account, Report};
 use crate::{
+    cli::{Context, NodeArgument, Output, error::CliError},
     client::ask_all,
     core::{
         endpoint::Endpoint,

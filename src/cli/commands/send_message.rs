@@ -1,7 +1,7 @@
 //! `gossip send-message`.
 
-use super::{Context, NodeArgument, Output, error::CliError, text::Shown};
 use crate::{
+    cli::{Context, NodeArgument, Output, error::CliError, text::Shown},
     client::{Client, Receipt},
     core::{
         message::{Payload, Relays},
@@ -50,10 +50,10 @@ pub struct Args {
     /// The message; '-' takes it from stdin, byte for byte
     #[arg(value_name = "MESSAGE")]
     message: OsString,
-    /// How many times each node relays the message to each neighbour, 1 to 16 [default: 1]
+    /// How often each node relays it to each neighbour, 1 to 16 [default: 1]
     #[arg(short, long, value_name = "R", value_parser = relays)]
     relays: Option<Relays>,
-    /// Do not record the paths: the message spreads with the least work, and 'get-messages' shows none
+    /// Record no paths: the least work for the network
     #[arg(long, conflicts_with = "relays")]
     no_trace: bool,
 }

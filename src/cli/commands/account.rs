@@ -1,13 +1,15 @@
 //! How nodes' accounts of themselves look: as text for people, as a document for programs.
 
-use super::{
-    error::{CliError, ErrorBody},
-    text::{self, Shown},
-};
-use crate::core::{
-    endpoint::Endpoint,
-    id::{NetworkName, NodeId},
-    request::{NodeStatus, PeerInfo},
+use crate::{
+    cli::{
+        error::{CliError, ErrorBody},
+        text::{self, Shown},
+    },
+    core::{
+        endpoint::Endpoint,
+        id::{NetworkName, NodeId},
+        request::{NodeStatus, PeerInfo},
+    },
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};

@@ -1,11 +1,8 @@
 //! `gossip get-messages`.
 
-use super::{
-    Context, NodeArgument, Output,
-    error::CliError,
-    listing::{Choice, Document, Header, Listing, Parts, Stamp},
-};
+use super::listing::{Choice, Document, Header, Listing, Nothing, Parts, Stamp};
 use crate::{
+    cli::{Context, NodeArgument, Output, error::CliError},
     client::Pages,
     core::request::{Fetched, Status},
 };
@@ -43,7 +40,7 @@ pub struct Args {
     #[arg(value_name = "STATUS", default_value = "all")]
     status: Which,
     /// Show the shortest path(s); -pp: the longest; -ppp: the shortest and the longest
-    #[arg(short = 'p', action = clap::ArgAction::Count, value_parser = path_count, conflicts_with = "all_paths")]
+    #[arg(short = 'p', action = clap::ArgAction::Count, conflicts_with = "all_paths")]
     paths: u8,
     /// Show all paths: also what happens without a path flag
     #[arg(short = 'A', long)]
@@ -52,10 +49,10 @@ pub struct Args {
     ///
     /// In the local time zone. With -tt or -ttt and a path flag, the time from the submission to the arrival at each
     /// node stands in the path; it compares the clocks of two hosts, and is off by as much as they are.
-    #[arg(short, long, action = clap::ArgAction::Count, value_parser = time_count)]
+    #[arg(short, long, action = clap::ArgAction::Count)]
     time: u8,
     /// Show at most so many messages, the oldest first
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = limit)]
     limit: Option<u64>,
 }
 
@@ -83,15 +80,15 @@ impl From<Which> for Status {
 /// Fetches page by page and prints. What was not printed stays unread.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let status = args.status.into();
-    let choice = Choice::from_count(args.paths);
+    let choice = Choice::from_count(at_most_three("p", args.paths)?);
+    let stamp = Stamp::from_count(at_most_three("t", args.time)?);
     let mut client = context.connect(&args.node, TIMEOUT)?;
     let pages = client.pages(status, args.limit.unwrap_or(u64::MAX));
     if out.is_json() {
         return print_document(pages, status, choice, out);
     }
     let has_path_flag = args.all_paths || args.paths > 0;
-    let listing =
-        Listing { choice, stamp: Stamp::from_count(args.time), hop_times: has_path_flag && args.time > 1, zone: Local };
+    let listing = Listing { choice, stamp, hop_times: has_path_flag && args.time > 1, zone: Local };
     print_text(pages, status, &listing, out)
 }
 
@@ -118,7 +115,7 @@ fn print_text(
     let mut parts = Parts::default();
     let mut is_empty = true;
     while let Some(page) = pages.next_page()? {
-        let mut whole = parts.join(page);
+        let whole = parts.join(page);
         if !parts.is_open() && whole.is_empty() && is_empty {
             continue;
         }
@@ -130,22 +127,21 @@ fn print_text(
         if !parts.is_open() {
             pages.mark_shown()?;
         }
-        whole.clear();
     }
     if is_empty {
-        return out.line(super::listing::Nothing { node: pages.node(), status });
+        return out.line(Nothing { node: pages.node(), status });
     }
     parts.finish().iter().try_for_each(|message| listing.print(message, out))?;
     out.flush()?;
     Ok(pages.mark_shown()?)
 }
 
-/// Counts of `-p` that mean something.
-fn path_count(text: &str) -> Result<u8, &'static str> {
-    text.parse().ok().filter(|&count| count <= 3).ok_or("-p can be given up to three times")
+/// How often a flag was given, if that means something.
+fn at_most_three(flag: &str, count: u8) -> Result<u8, CliError> {
+    let text = || format!("'-{flag}' was given {count} times; give -{flag}, -{flag}{flag} or -{flag}{flag}{flag}");
+    if count <= 3 { Ok(count) } else { Err(CliError::Usage(text())) }
 }
 
-/// Counts of `-t` that mean something.
-fn time_count(text: &str) -> Result<u8, &'static str> {
-    text.parse().ok().filter(|&count| count <= 3).ok_or("-t can be given up to three times")
+fn limit(text: &str) -> Result<u64, &'static str> {
+    text.parse().ok().filter(|&limit| limit > 0).ok_or("give a number of messages, at least 1")
 }
