@@ -214,6 +214,7 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
             let from = fields.seeded_or(One::<CursorFields>::NEW, Cursor::default())?;
             let through = fields.optional(None)?;
             let limit = fields.optional(u64::MAX)?;
+            let limit = fields.value("limit", if limit > 0 { Ok(limit) } else { Err("must be 1 or more") })?;
             let mark = fields.optional(false)?;
             Ok(Request::Fetch(Fetch { status, from, through, limit, mark }))
         }
