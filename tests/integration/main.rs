@@ -4,6 +4,7 @@
 mod foreground;
 mod half_way;
 mod list_peers;
+mod messages;
 mod misuse;
 mod remove_node;
 mod start_stop;

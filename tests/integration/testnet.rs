@@ -259,7 +259,7 @@ impl TestNet {
             let words: Vec<_> = ["start-network"].into_iter().chain(shape.split_whitespace()).collect();
             let outcome = world.run(&[&words[..], &["-n", &count, "--port-base", &base, "--json"]].concat());
             // Somebody else took a port after it was found free.
-            if outcome.code == Some(1) && outcome.stderr.contains("taken") {
+            if outcome.code == Some(1) && ["taken", "in use"].iter().any(|words| outcome.stderr.contains(words)) {
                 continue;
             }
             let document = outcome.done().json();
