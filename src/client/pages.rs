@@ -25,7 +25,8 @@ pub struct Pages<'c> {
 }
 
 impl<'c> Pages<'c> {
-    pub(super) fn new(client: &'c mut Client, status: Status, limit: u64) -> Self {
+    /// The messages that a node holds by now, at most `limit` of them.
+    pub fn new(client: &'c mut Client, status: Status, limit: u64) -> Self {
         Self { client, node: None, status, limit, next: Some(Cursor::default()), through: None, shown: None }
     }
 

@@ -2,7 +2,7 @@
 //! so that whoever waits can be told. Spec sections 4 to 8.
 
 use super::{
-    array::{Fields, List, Nullable, One},
+    array::{Fields, List, Nullable, One, Scope},
     error::{DecodeError, Rejected},
     fields::{AddressFields, CursorFields, EntryFields, Id, PeerFields, RequestIdField, TraceFields},
     names::Names,
@@ -17,7 +17,7 @@ use crate::core::{
     stats::Refusal,
     time::Wall,
 };
-use serde::de::{self, Deserialize, Deserializer as _, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer as _, IgnoredAny, SeqAccess, Visitor};
 use std::fmt;
 
 /// Any header that this program knows, with its payload.
@@ -82,25 +82,6 @@ fn is_at_end(deserializer: &mut rmp_serde::Deserializer<rmp_serde::decode::ReadR
     use rmp_serde::decode::Error::InvalidMarkerRead;
     let rest = IgnoredAny::deserialize(deserializer);
     matches!(rest, Err(InvalidMarkerRead(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof)
-}
-
-/// What the visitors of one header share.
-pub(super) struct Scope<'n> {
-    pub(super) names: &'n mut Names,
-    pub(super) path_len_max: usize,
-    /// The request id, once it was read.
-    pub(super) request: RequestId,
-    /// What is wrong, where serde's own words would not say it.
-    pub(super) fault: Option<DecodeError>,
-}
-
-impl Scope<'_> {
-    /// Keeps `fault` and returns an error that makes serde stop.
-    pub(super) fn fail<E: de::Error>(&mut self, fault: DecodeError) -> E {
-        let error = E::custom(&fault);
-        self.fault = Some(fault);
-        error
-    }
 }
 
 struct HeaderVisitor<'s, 'n, 'b, T> {

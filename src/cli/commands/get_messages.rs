@@ -83,7 +83,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     let choice = Choice::from_count(at_most_three("p", args.paths)?);
     let stamp = Stamp::from_count(at_most_three("t", args.time)?);
     let mut client = context.connect(&args.node, TIMEOUT)?;
-    let pages = client.pages(status, args.limit.unwrap_or(u64::MAX));
+    let pages = Pages::new(&mut client, status, args.limit.unwrap_or(u64::MAX));
     if out.is_json() {
         return print_document(pages, status, choice, out);
     }
