@@ -8,6 +8,7 @@ pub mod bounds;
 pub mod commands;
 pub mod context;
 pub mod error;
+mod log;
 pub mod output;
 pub mod text;
 pub mod version;

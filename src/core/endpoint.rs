@@ -86,7 +86,8 @@ fn parse_host(text: &str) -> Result<String, EndpointError> {
         let ip: std::net::Ipv6Addr = inner.parse().map_err(|_| refused())?;
         return Ok(ip.to_string());
     }
-    let is_name = !text.is_empty()
+    // libzmq refuses to connect to what begins otherwise.
+    let is_name = text.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text.len() <= HOST_LEN_MAX
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
     if is_name { Ok(text.to_ascii_lowercase()) } else { Err(refused()) }

@@ -10,7 +10,7 @@ use super::{
 };
 use std::time::Duration;
 
-/// One outgoing connection, numbered by the node that opens it and never reused.
+/// One outgoing connection, numbered by the node that opens it. The number stays with the same peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
 
@@ -37,6 +37,32 @@ pub struct Introduction {
     pub incarnation: Incarnation,
     /// What it can do beyond what every node must; unknown words are ignored.
     pub capabilities: Vec<String>,
+}
+
+impl Introduction {
+    /// Whether a node that names itself `from` on the connection and introduces itself so may be a peer.
+    pub fn check(&self, from: &NodeId, them: &Introduction) -> Result<(), (Refusal, String)> {
+        if them.network != self.network {
+            let text = format!("this is network '{}', not '{}'", self.network, them.network);
+            return Err((Refusal::OtherNetwork, text));
+        }
+        if !self.instance.admits(&them.instance) {
+            let (ours, theirs) = (self.instance.as_str(), them.instance.as_str());
+            let text = format!("this is instance '{ours}' of network '{}', not '{theirs}'", self.network);
+            return Err((Refusal::OtherInstance, text));
+        }
+        if them.node != *from {
+            return Err((Refusal::BadIdentity, format!("the routing id says '{from}', HELLO says '{}'", them.node)));
+        }
+        if them.node == self.node {
+            return Err((Refusal::NameTaken, format!("the name '{}' is taken by {}", self.node, self.endpoint)));
+        }
+        if them.endpoint.is_unspecified() {
+            let text = format!("nobody can dial {}: advertise an address of the host", them.endpoint);
+            return Err((Refusal::BadRequest, text));
+        }
+        Ok(())
+    }
 }
 
 /// What a node says over a link that it opened.

@@ -124,7 +124,7 @@ impl Node {
             Answer::Welcome(welcome) => {
                 self.peers.on_welcome(now.mono, link, welcome, &mut self.stats, &mut self.outbox);
             }
-            Answer::Pong(token) => self.peers.on_pong(now.mono, link, token),
+            Answer::Pong(token) => self.peers.on_pong(now.mono, link, token, &mut self.stats, &mut self.outbox),
             Answer::Farewell => self.on_farewell(now),
             Answer::Refuse { code, text } => {
                 self.stats.count(Counter::RefusedByPeer, self.peers.name_of(link));
@@ -358,7 +358,7 @@ impl Node {
     }
 
     fn on_tick(&mut self, now: Now) {
-        self.peers.on_tick(now.mono, &mut self.outbox);
+        self.peers.on_tick(now.mono, &mut self.stats, &mut self.outbox);
         self.finish_departure(now);
         while let Some((client, id)) = self.waiting.take_expired(now.mono) {
             let missing: Vec<_> = self.peers.waiting_for().map(ToString::to_string).collect();

@@ -26,7 +26,24 @@ struct Link {
     next_probe: Mono,
     /// The probe that waits for its answer.
     pinged: Option<Mono>,
+    /// Since when there is reason to think that the connection has died unseen.
+    doubted: Option<Mono>,
+    /// Since when another node wants the name at its far end.
+    contested: Option<Mono>,
     round_trip: Option<Duration>,
+}
+
+impl Link {
+    fn new(node: Option<NodeId>, endpoint: Endpoint, next_probe: Mono) -> Self {
+        let (pinged, doubted, contested, round_trip) = (None, None, None, None);
+        Self { endpoint, node, up: false, next_probe, pinged, doubted, contested, round_trip }
+    }
+
+    /// Asks the far end whether it is there.
+    fn ping(&mut self, id: LinkId, now: Mono) -> Output {
+        self.pinged = Some(now);
+        Output::Send(vec![id], Frame::Ping(now.0))
+    }
 }
 
 /// The peers of a node: links that it opened, and nodes that introduced themselves over theirs.
@@ -143,7 +160,7 @@ impl Peers {
         self.next_link += 1;
         outbox.push_back(Output::Connect(id, endpoint.clone()));
         let next_probe = now + self.hello_interval;
-        self.links.insert(id, Link { endpoint, node, up: false, next_probe, pinged: None, round_trip: None });
+        self.links.insert(id, Link::new(node, endpoint, next_probe));
     }
 
     /// A link can take frames: after its connection was made, or made anew. Whoever is there is greeted.
@@ -163,8 +180,11 @@ impl Peers {
         stats: &mut Stats,
         outbox: &mut VecDeque<Output>,
     ) {
-        if let Err((refusal, text)) = self.check(from, &hello) {
+        if let Err((refusal, text)) = self.me.check(from, &hello) {
             return refuse(from, refusal, text, stats, outbox);
+        }
+        if self.contest(now, from, &hello.endpoint, outbox) {
+            return;
         }
         self.adopt_instance(&hello);
         let moved = |link: &Link| link.node.as_ref() == Some(from) && link.endpoint != hello.endpoint;
@@ -183,8 +203,36 @@ impl Peers {
         outbox.push_back(Output::Answer(from.clone(), Answer::Welcome(self.me.clone())));
         let former_life = self.introduced.insert(from.clone(), hello.incarnation);
         self.connect(now, Some(from.clone()), hello.endpoint, outbox);
-        if former_life.is_some_and(|life| life != hello.incarnation) {
-            self.greet_again(now, from, outbox);
+        match former_life {
+            Some(life) if life != hello.incarnation => self.greet_again(now, from, outbox),
+            Some(_) => self.doubt(now, from, outbox),
+            None => {}
+        }
+    }
+
+    /// Whether `from` is, as far as we know, a node elsewhere. It is asked: if it still answers, the newcomer is
+    /// refused; if it does not before the newcomer says HELLO again, it has moved or is gone.
+    fn contest(&mut self, now: Mono, from: &NodeId, endpoint: &Endpoint, outbox: &mut VecDeque<Output>) -> bool {
+        let is_rival = |link: &Link| link.up && link.node.as_ref() == Some(from) && link.endpoint != *endpoint;
+        let Some((&id, link)) = self.links.iter_mut().find(|(_, link)| is_rival(link)) else { return false };
+        match link.contested {
+            Some(asked) => now.since(asked) < self.hello_interval,
+            None => {
+                link.contested = Some(now);
+                outbox.push_back(link.ping(id, now));
+                true
+            }
+        }
+    }
+
+    /// A peer greets that has greeted before. Maybe it was connected anew; maybe another node took its name for a
+    /// while, and with it, at the peer's ROUTER, our connection: it then looks alive and leads nowhere.
+    fn doubt(&mut self, now: Mono, node: &NodeId, outbox: &mut VecDeque<Output>) {
+        let is_fine = |link: &Link| link.up && link.doubted.is_none() && link.node.as_ref() == Some(node);
+        for (&id, link) in self.links.iter_mut().filter(|(_, link)| is_fine(link)) {
+            link.doubted = Some(now);
+            link.next_probe = now + 2 * self.hello_interval;
+            outbox.push_back(link.ping(id, now));
         }
     }
 
@@ -214,7 +262,7 @@ impl Peers {
         if !self.links.contains_key(&id) {
             return;
         }
-        if let Err((refusal, _)) = self.check(&welcome.node, &welcome) {
+        if let Err((refusal, _)) = self.me.check(&welcome.node, &welcome) {
             stats.refuse(refusal, Some(&welcome.node));
             outbox.push_back(Output::Notify(Event::Refused { node: welcome.node.clone(), refusal }));
             if refusal == Refusal::NameTaken {
@@ -246,16 +294,26 @@ impl Peers {
         if code == Refusal::NotIntroduced.name() {
             return self.on_writable(now, id, outbox);
         }
+        let is_taken = code == Refusal::NameTaken.name();
         outbox.push_back(Output::Notify(Event::RefusedBy { endpoint: link.endpoint.clone(), code, text }));
+        if is_taken {
+            // Each connection of ours under that name would cut off the node that has it.
+            self.close(id, outbox);
+        }
     }
 
     /// A probe was answered.
-    pub fn on_pong(&mut self, now: Mono, id: LinkId, token: u64) {
-        if let Some(link) = self.links.get_mut(&id)
-            && let Some(sent) = link.pinged.filter(|sent| sent.0 == token)
-        {
-            link.pinged = None;
-            link.round_trip = Some(now.since(sent));
+    pub fn on_pong(&mut self, now: Mono, id: LinkId, token: u64, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(sent) = link.pinged.filter(|sent| sent.0 == token) else { return };
+        (link.pinged, link.doubted) = (None, None);
+        link.round_trip = Some(now.since(sent));
+        let is_contested = link.contested.take().is_some_and(|asked| now.since(asked) < self.hello_interval);
+        if let Some(node) = link.node.clone().filter(|_| is_contested) {
+            let text = format!("the name '{node}' is taken by {}", link.endpoint);
+            refuse(&node, Refusal::NameTaken, text, stats, outbox);
+            // The newcomer has cut off its connection to us. It finds that out when we greet.
+            outbox.push_back(Output::Send(vec![id], Frame::Hello(self.me.clone())));
         }
     }
 
@@ -271,48 +329,29 @@ impl Peers {
         outbox.push_back(Output::Notify(Event::PeerLeft(from.clone())));
     }
 
-    /// Greets where a link is not up, probes where it is; each when its time has come.
-    pub fn on_tick(&mut self, now: Mono, outbox: &mut VecDeque<Output>) {
+    /// Greets where a link is not up, probes where it is, opens anew where it was doubted for too long; each when its
+    /// time has come.
+    pub fn on_tick(&mut self, now: Mono, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
         for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.next_probe <= now) {
-            let frame = if link.up {
-                link.pinged = Some(now);
-                Frame::Ping(now.0)
+            if link.doubted.is_some_and(|since| now.since(since) >= 2 * self.hello_interval) {
+                stats.count(Counter::Reopened, link.node.as_ref());
+                *link = Link::new(link.node.take(), link.endpoint.clone(), now + self.hello_interval);
+                outbox.extend([Output::Disconnect(id), Output::Connect(id, link.endpoint.clone())]);
+                continue;
+            }
+            let interval = if link.up { self.ping_interval } else { self.hello_interval };
+            link.next_probe = now + interval;
+            outbox.push_back(if link.up {
+                link.ping(id, now)
             } else {
-                Frame::Hello(self.me.clone())
-            };
-            link.next_probe = now + if link.up { self.ping_interval } else { self.hello_interval };
-            outbox.push_back(Output::Send(vec![id], frame));
+                Output::Send(vec![id], Frame::Hello(self.me.clone()))
+            });
         }
     }
 
     /// When the next greeting or probe is due.
     pub fn deadline(&self) -> Option<Mono> {
         self.links.values().map(|link| link.next_probe).min()
-    }
-
-    /// Whether a node that names itself `from` on the connection and introduces itself so may be a peer.
-    fn check(&self, from: &NodeId, them: &Introduction) -> Result<(), (Refusal, String)> {
-        let me = &self.me;
-        if them.network != me.network {
-            let text = format!("this is network '{}', not '{}'", me.network, them.network);
-            return Err((Refusal::OtherNetwork, text));
-        }
-        if !me.instance.admits(&them.instance) {
-            let (ours, theirs) = (me.instance.as_str(), them.instance.as_str());
-            let text = format!("this is instance '{ours}' of network '{}', not '{theirs}'", me.network);
-            return Err((Refusal::OtherInstance, text));
-        }
-        if them.node != *from {
-            return Err((Refusal::BadIdentity, format!("the routing id says '{from}', HELLO says '{}'", them.node)));
-        }
-        if them.node == me.node {
-            return Err((Refusal::NameTaken, format!("the name '{}' is taken by {}", me.node, me.endpoint)));
-        }
-        if them.endpoint.is_unspecified() {
-            let text = format!("nobody can dial {}: advertise an address of the host", them.endpoint);
-            return Err((Refusal::BadRequest, text));
-        }
-        Ok(())
     }
 
     fn adopt_instance(&mut self, them: &Introduction) {

@@ -5,6 +5,10 @@
 use super::id::{Incarnation, MessageId, NodeId};
 use std::collections::BTreeMap;
 
+/// Intervals that are remembered for each life on average, at most: all lives with many gaps at one time is no loss
+/// but an attack.
+const GAPS_A_STREAM: usize = 16;
+
 /// What became of an id that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sighting {
@@ -49,6 +53,16 @@ impl Intervals {
         next.checked_sub(1).is_some_and(|left| number <= self.0[left].1)
     }
 
+    /// How many intervals it takes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no number is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The intervals, ascending, both ends included.
     pub fn as_slice(&self) -> &[(u64, u64)] {
         &self.0
@@ -57,11 +71,13 @@ impl Intervals {
 
 /// The ids that a node has seen, exact.
 ///
-/// Bounds: `streams_max` lives of origins, `intervals_max` intervals in each (16 bytes an interval).
+/// Bounds: `streams_max` lives of origins, `intervals_max` intervals in each and sixteen times as many as there may
+/// be lives in all (16 bytes an interval).
 #[derive(Debug)]
 pub struct Seen {
-    origins: BTreeMap<NodeId, Vec<(Incarnation, Intervals)>>,
+    origins: BTreeMap<NodeId, BTreeMap<Incarnation, Intervals>>,
     streams: usize,
+    intervals: usize,
     streams_max: usize,
     intervals_max: usize,
 }
@@ -70,16 +86,20 @@ impl Seen {
     /// An empty set with its bounds, and with room kept for a node's own life: whatever others send, what is
     /// published here is known here.
     pub fn new((node, life): (NodeId, Incarnation), streams_max: usize, intervals_max: usize) -> Self {
-        let origins = BTreeMap::from([(node, vec![(life, Intervals::default())])]);
-        Self { origins, streams: 1, streams_max, intervals_max }
+        let origins = BTreeMap::from([(node, BTreeMap::from([(life, Intervals::default())]))]);
+        Self { origins, streams: 1, intervals: 0, streams_max, intervals_max }
     }
 
     /// Notes `id` and says whether it is new.
     pub fn insert(&mut self, id: &MessageId) -> Sighting {
         if let Some(lives) = self.origins.get_mut(&id.origin)
-            && let Some((_, intervals)) = lives.iter_mut().rev().find(|(life, _)| *life == id.incarnation)
+            && let Some(intervals) = lives.get_mut(&id.incarnation)
         {
-            return intervals.insert(id.sequence, self.intervals_max);
+            let before = intervals.len();
+            let is_room = before == 0 || self.intervals < self.streams_max.saturating_mul(GAPS_A_STREAM);
+            let sighting = intervals.insert(id.sequence, if is_room { self.intervals_max } else { 0 });
+            self.intervals = self.intervals + intervals.len() - before;
+            return sighting;
         }
         if self.streams >= self.streams_max {
             return Sighting::Full;
@@ -87,15 +107,15 @@ impl Seen {
         self.streams += 1;
         let mut intervals = Intervals::default();
         let sighting = intervals.insert(id.sequence, self.intervals_max);
-        self.origins.entry(id.origin.clone()).or_default().push((id.incarnation, intervals));
+        self.intervals += intervals.len();
+        self.origins.entry(id.origin.clone()).or_default().insert(id.incarnation, intervals);
         sighting
     }
 
     /// Whether `id` was noted.
     pub fn contains(&self, id: &MessageId) -> bool {
-        self.origins.get(&id.origin).is_some_and(|lives| {
-            lives.iter().any(|(life, intervals)| *life == id.incarnation && intervals.contains(id.sequence))
-        })
+        let intervals = self.origins.get(&id.origin).and_then(|lives| lives.get(&id.incarnation));
+        intervals.is_some_and(|intervals| intervals.contains(id.sequence))
     }
 
     /// How many lives of origins are remembered, the node's own included.
@@ -138,6 +158,18 @@ mod tests {
         assert_eq!(seen.insert(&id(1, 1, 5)), Sighting::First);
         assert_eq!(seen.insert(&id(9, 9, 1)), Sighting::First, "room for its own");
         assert_eq!(seen.streams(), 2);
+    }
+
+    #[test]
+    fn gaps_are_bounded_in_all_and_those_that_close_need_no_room() {
+        let mut seen = Seen::new(own(), 3, usize::MAX);
+        let odd = |number: u64| id(1, 1, 2 * number + 1);
+        let taken = (0..100).take_while(|&number| seen.insert(&odd(number)) == Sighting::First).count();
+        assert_eq!(taken, 3 * GAPS_A_STREAM);
+        assert_eq!(seen.insert(&id(1, 1, 2)), Sighting::First);
+        assert_eq!(seen.insert(&odd(60)), Sighting::First, "a closed gap makes room");
+        assert_eq!(seen.insert(&id(2, 1, 1)), Sighting::First, "the first of a life has its room");
+        assert_eq!(seen.insert(&id(9, 9, 1)), Sighting::First, "and so has the first of its own");
     }
 
     #[test]

@@ -52,6 +52,8 @@ named! {
         Requests = "requests",
         /// Submissions recognised as a repeat of one that was answered.
         Repeated = "repeated",
+        /// Links closed and opened again because their connection had died unseen; what it held is lost.
+        Reopened = "reopened",
         /// Refusals by other nodes.
         RefusedByPeer = "refused_by_peer",
     }

@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod node_process;
+mod report;
 pub mod settings;
 mod signals;
 mod turn;

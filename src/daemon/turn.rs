@@ -1,15 +1,16 @@
 //! One turn of a node process: take what came, up to a bound; hand each to the core; do what it asks, in order;
 //! sync the log once. Nothing here decides anything about the protocol.
 
-use super::error::DaemonError;
+use super::{error::DaemonError, report::Reporter};
 use crate::{
     clock::Clock,
     core::{
-        event::{Event, Frame, Input, LinkId, LogSeq, Output, ReturnAddress, Sender},
+        event::{Frame, Input, LinkId, LogSeq, Output, ReturnAddress, Sender},
         id::NodeId,
         node::Node,
         request::{Request, RequestId},
         stats::Refusal,
+        time::Mono,
     },
     store::Log,
     transport::{Links, Parts, Poller, Router, SharedFrame, address},
@@ -21,6 +22,9 @@ use std::{collections::VecDeque, os::fd::BorrowedFd, time::Duration};
 const TURN_MESSAGES_MAX: usize = 1024;
 /// Most bytes that one turn takes from a socket.
 const TURN_BYTES_MAX: usize = 4 << 20;
+/// Longest time that one turn gives to a socket: a short request can ask for a long reply. What comes in order
+/// (signals, probes, other sockets) waits that long.
+const TURN_TIME_MAX: Duration = Duration::from_millis(20);
 
 /// All that a turn works with.
 pub(super) struct Turn {
@@ -39,6 +43,7 @@ pub(super) struct Turn {
     parts: Parts,
     header: Vec<u8>,
     readable: Vec<LinkId>,
+    reporter: Reporter,
 }
 
 impl Turn {
@@ -64,6 +69,7 @@ impl Turn {
             parts: Parts::new(),
             header: Vec::new(),
             readable: Vec::new(),
+            reporter: Reporter::default(),
         }
     }
 
@@ -116,9 +122,9 @@ impl Turn {
     }
 
     fn take_from_link(&mut self, link: LinkId) -> Result<(), DaemonError> {
-        let mut bytes = 0;
+        let (mut bytes, end) = (0, self.turn_end());
         for _ in 0..TURN_MESSAGES_MAX {
-            if bytes > TURN_BYTES_MAX || !self.links.recv(link, &mut self.parts)? {
+            if bytes > TURN_BYTES_MAX || self.is_over(end) || !self.links.recv(link, &mut self.parts)? {
                 break;
             }
             let parts = self.parts.frames();
@@ -138,9 +144,9 @@ impl Turn {
     }
 
     fn take_from_router(&mut self) -> Result<(), DaemonError> {
-        let mut bytes = 0;
+        let (mut bytes, end) = (0, self.turn_end());
         for _ in 0..TURN_MESSAGES_MAX {
-            if bytes > TURN_BYTES_MAX || !self.router.recv(&mut self.parts)? {
+            if bytes > TURN_BYTES_MAX || self.is_over(end) || !self.router.recv(&mut self.parts)? {
                 break;
             }
             let parts = self.parts.frames();
@@ -149,6 +155,14 @@ impl Turn {
             self.apply(input)?;
         }
         Ok(())
+    }
+
+    fn turn_end(&self) -> Mono {
+        self.clock.now().mono + TURN_TIME_MAX
+    }
+
+    fn is_over(&self, end: Mono) -> bool {
+        self.clock.now().mono > end
     }
 
     fn sync(&mut self) -> Result<(), DaemonError> {
@@ -179,7 +193,11 @@ impl Turn {
     fn perform(&mut self, output: Output) -> Result<(), DaemonError> {
         match output {
             Output::Append(seq, record) => self.log.append(seq, &record)?,
-            Output::Connect(link, endpoint) => self.links.connect(link, &endpoint)?,
+            Output::Connect(link, endpoint) => {
+                if let Err(error) = self.links.connect(link, &endpoint) {
+                    self.reporter.no_link(self.clock.now().mono, &endpoint, &error);
+                }
+            }
             Output::Disconnect(link) => self.links.disconnect(link, Duration::ZERO),
             Output::Send(links, frame) => self.send(&links, &frame),
             Output::Answer(node, answer) => {
@@ -198,7 +216,7 @@ impl Turn {
                     self.after.push_back(Input::Unreplied);
                 }
             }
-            Output::Notify(event) => report(&event),
+            Output::Notify(event) => self.reporter.report(self.clock.now().mono, &event),
             Output::Exit { linger } => self.exit = Some(linger),
         }
         Ok(())
@@ -237,7 +255,11 @@ fn interpret<T: AsRef<[u8]>>(decoder: &mut Decoder, parts: &[T]) -> Input {
         },
         (Ok(Incoming::Request(id, request)), node) => match address::pack(frames.envelope) {
             Some(client) => Input::Requested { client, id, request },
-            None => misplaced(sender(&parts[..1], id, node)),
+            None => Input::Undecodable {
+                sender: sender(&parts[..1], id, node),
+                refusal: Refusal::Envelope,
+                text: format!("the frames before the empty one are over {} bytes", address::ENVELOPE_LEN_MAX),
+            },
         },
         // Never answered, or two nodes could go on for ever.
         (Ok(Incoming::Answer(_) | Incoming::Response(_)), _) => misplaced(Sender::Unknown),
@@ -260,20 +282,4 @@ fn misplaced(sender: Sender) -> Input {
 
 fn length<T: AsRef<[u8]>>(parts: &[T]) -> usize {
     parts.iter().map(|part| part.as_ref().len()).sum()
-}
-
-/// One line for what an operator would act on.
-fn report(event: &Event) {
-    match event {
-        Event::LinkUp { node, endpoint } => tracing::info!(peer = %node, %endpoint, "link is up"),
-        Event::LinkDown { node, endpoint } => {
-            let peer = node.as_ref().map_or("unknown", NodeId::as_str);
-            tracing::warn!(peer, %endpoint, "link is down: it has no connection");
-        }
-        Event::PeerLeft(node) => tracing::info!(peer = %node, "peer left and is forgotten"),
-        Event::Refused { node, refusal } => tracing::warn!(peer = %node, why = refusal.name(), "refused a node"),
-        Event::RefusedBy { endpoint, code, text } => tracing::warn!(%endpoint, code, text, "refused by a node"),
-        Event::InboxFull { oldest } => tracing::warn!(%oldest, "inbox is full: the oldest messages are dropped"),
-        Event::Leaving => tracing::info!("leaves the network"),
-    }
 }

@@ -11,7 +11,9 @@ use std::sync::{
 /// and the allocator's own. Without it a million empty frames would weigh nothing.
 pub const FRAME_COST: usize = 128;
 
-/// Bytes and messages that wait, and how many may. Maybe part of a larger budget that must have room too.
+/// Bytes and messages that wait, and how many may. Maybe part of a larger budget that must have room too: a part
+/// may hold at most as much as the whole has left, so that however many parts are greedy, something is left for the
+/// next one. (The dynamic threshold of Choudhury and Hahne for shared buffers, with its factor at 1.)
 ///
 /// Any thread may give back; the counts are right at any moment, but two of them read one after the other
 /// need not belong together.
@@ -60,7 +62,11 @@ impl Budget {
     }
 
     fn try_add(&self, bytes: usize) -> bool {
-        let fits = add_within(&self.bytes, bytes, self.bytes_max);
+        let bytes_max = match &self.whole {
+            Some(whole) => self.bytes_max.min(whole.bytes_max.saturating_sub(whole.pending_bytes())),
+            None => self.bytes_max,
+        };
+        let fits = add_within(&self.bytes, bytes, bytes_max);
         if !fits {
             return false;
         }
@@ -118,11 +124,27 @@ mod tests {
         let first = a.take(60).unwrap();
         assert!(a.take(30).is_none(), "over the part's bytes");
         assert!(b.take(50).is_none(), "over the whole's bytes");
-        let _rest = (b.take(20).unwrap(), b.take(20).unwrap());
+        let _rest = (b.take(10).unwrap(), b.take(10).unwrap());
         assert!(b.take(0).is_none(), "over the part's messages");
-        assert_eq!((whole.pending_bytes(), whole.pending_messages()), (100, 3));
+        assert_eq!((whole.pending_bytes(), whole.pending_messages()), (80, 3));
         drop(first);
-        assert_eq!((whole.pending_bytes(), a.pending_bytes(), b.pending_bytes()), (40, 0, 40));
-        assert!(!a.is_above(4) && b.is_above(4) && !b.is_above(1));
+        assert_eq!((whole.pending_bytes(), a.pending_bytes(), b.pending_bytes()), (20, 0, 20));
+        assert!(!a.is_above(8) && b.is_above(8) && !b.is_above(1));
+    }
+
+    #[test]
+    fn greedy_parts_leave_something_for_the_next() {
+        const WHOLE: usize = 1 << 20;
+        let whole = Budget::new(WHOLE, usize::MAX);
+        let mut taken = Vec::new();
+        for greedy in 1..=100 {
+            let part = Budget::part_of(&whole, WHOLE, usize::MAX);
+            taken.extend(std::iter::from_fn(|| part.take(256)));
+            let left = WHOLE - whole.pending_bytes();
+            assert!(left >= 256, "{greedy} parts left {left} bytes");
+            if greedy == 20 {
+                assert!(left >= WHOLE >> 20, "{left}");
+            }
+        }
     }
 }

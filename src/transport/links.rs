@@ -12,11 +12,18 @@ use super::{
     raw::{Interest, Parts, Socket},
     router::{keep_alive, millis},
 };
-use crate::core::{endpoint::Endpoint, event::LinkId, id::NodeId};
+use crate::{
+    clock::Clock,
+    core::{endpoint::Endpoint, event::LinkId, id::NodeId, time::Mono},
+};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// How often a queue that was found full is looked at again: libzmq does not tell when bytes leave.
 const RECHECK: Duration = Duration::from_millis(5);
+
+/// How long nothing may leave a link that is filling up before it is taken for stalled. Longer than any pause of a
+/// peer that merely is busy; short enough that one that hangs does not stop its neighbours' clients for long.
+const STALLED_AFTER: Duration = Duration::from_secs(1);
 
 /// What each link may hold, and how it connects.
 #[derive(Debug, Clone)]
@@ -59,6 +66,24 @@ struct Link {
     budget: Arc<Budget>,
     /// Whether the node waits to hear that frames can be sent.
     wants_writable: bool,
+    /// Messages that were handed over.
+    sent: usize,
+    /// Of those, the ones that had left when it was looked at last, and when that had last become more.
+    gone: usize,
+    moved: Mono,
+}
+
+impl Link {
+    /// Whether it fills up although it moves: more than one `fraction`th is taken.
+    fn is_pressed(&mut self, fraction: usize, now: Mono) -> bool {
+        let gone = self.sent.wrapping_sub(self.budget.pending_messages());
+        let is_above = self.budget.is_above(fraction);
+        if gone != self.gone || !is_above {
+            self.gone = gone;
+            self.moved = now;
+        }
+        is_above && now.since(self.moved) < STALLED_AFTER
+    }
 }
 
 /// All links of a node.
@@ -67,28 +92,41 @@ pub struct Links {
     own: NodeId,
     limits: LinkLimits,
     links: BTreeMap<LinkId, Link>,
+    /// Links that the system gave no socket for; tried again when something is sent over them.
+    unopened: BTreeMap<LinkId, Endpoint>,
+    clock: Clock,
     pressure: bool,
 }
 
 impl Links {
     /// No links. Those to come introduce themselves by the routing id `own`.
     pub fn new(context: &Context, own: NodeId, limits: LinkLimits) -> Self {
-        Self { context: context.clone(), own, limits, links: BTreeMap::new(), pressure: false }
+        let (links, unopened) = (BTreeMap::new(), BTreeMap::new());
+        Self { context: context.clone(), own, limits, links, unopened, clock: Clock::new(), pressure: false }
     }
 
     /// Opens a link. It keeps trying to connect, and is reported writable once when the connection is up.
     /// A host name is looked up by libzmq and stands for an IPv4 address.
+    ///
+    /// An error (no descriptor left, as a rule) is no end: whenever something is sent over the link, it is opened
+    /// if that is possible by then.
     pub fn connect(&mut self, link: LinkId, endpoint: &Endpoint) -> Result<(), SocketError> {
+        self.open(link, endpoint).inspect_err(|_| drop(self.unopened.insert(link, endpoint.clone())))
+    }
+
+    fn open(&mut self, link: LinkId, endpoint: &Endpoint) -> Result<(), SocketError> {
         let mut socket = self.context.socket(zmq::DEALER)?;
         self.configure(&socket, endpoint).map_err(SocketError::during("set up a link"))?;
         socket.connect(&endpoint.to_string()).map_err(SocketError::during("connect a link"))?;
         let budget = Budget::new(self.limits.bytes_max, self.limits.messages_max);
-        self.links.insert(link, Link { socket, budget, wants_writable: true });
+        let moved = self.clock.now().mono;
+        self.links.insert(link, Link { socket, budget, wants_writable: true, sent: 0, gone: 0, moved });
         Ok(())
     }
 
     /// Closes a link, giving what waits in it `linger` to leave. Does not wait for it.
     pub fn disconnect(&mut self, link: LinkId, linger: Duration) {
+        self.unopened.remove(&link);
         if let Some(link) = self.links.remove(&link) {
             // Only an option that does not exist is refused.
             let _ = link.socket.options().set_linger(millis(linger));
@@ -106,7 +144,10 @@ impl Links {
     /// the link is reported writable once when it takes frames again.
     pub fn send(&mut self, link: LinkId, body: &[SharedFrame]) -> Result<(), Unsent> {
         let Some((last, head)) = body.split_last() else { return Ok(()) };
-        let Link { socket, budget, wants_writable } = self.links.get_mut(&link).ok_or(Unsent::NotConnected)?;
+        let Some(Link { socket, budget, wants_writable, sent: count, .. }) = self.links.get_mut(&link) else {
+            self.open_late(link);
+            return Err(Unsent::NotConnected);
+        };
         let bytes = cost(body.iter().map(|frame| frame.0.len()).chain([0]));
         let sent = match budget.take(bytes) {
             None => Err(Unsent::QueueFull),
@@ -115,7 +156,17 @@ impl Links {
             }
         };
         *wants_writable |= sent.is_err();
+        *count = count.wrapping_add(usize::from(sent.is_ok()));
         sent
+    }
+
+    /// Opens a link that could not be opened before.
+    fn open_late(&mut self, link: LinkId) {
+        if let Some(endpoint) = self.unopened.get(&link).cloned()
+            && self.open(link, &endpoint).is_ok()
+        {
+            self.unopened.remove(&link);
+        }
     }
 
     /// Takes the next message that came back over a link, as `[empty][body…]` from a peer that follows the
@@ -128,10 +179,14 @@ impl Links {
     }
 
     /// Whether a link has begun to fill up: one that holds more than half of what it may raises the pressure, and
-    /// it lasts until all hold less than a quarter.
+    /// it lasts until all hold less than a quarter. A link that nothing leaves any more does not count: its peer
+    /// hangs, what is sent to it will be refused, and the others shall not wait for it.
     pub fn pressure(&mut self) -> bool {
         let fraction = if self.pressure { 4 } else { 2 };
-        self.pressure = self.links.values().any(|link| link.budget.is_above(fraction));
+        let now = self.clock.now().mono;
+        // Each link is looked at, or it would not be noticed since when one has been still.
+        let pressed = self.links.values_mut().filter_map(|link| link.is_pressed(fraction, now).then_some(())).count();
+        self.pressure = pressed > 0;
         self.pressure
     }
 

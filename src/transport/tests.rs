@@ -333,6 +333,22 @@ fn a_link_is_writable_only_while_its_peer_is_there() {
 }
 
 #[test]
+fn a_link_that_could_not_be_opened_is_opened_when_it_can_be() {
+    let b = node(2);
+    let context = Context::new(1).unwrap();
+    let mut links = Links::new(&context, NodeId::numbered(1), LinkLimits::default());
+    links.connect(LINK, b.router.endpoint()).unwrap();
+    let late = LinkId(LINK.0 + 1);
+    assert!(links.connect(late, b.router.endpoint()).is_err(), "there is no second socket");
+    assert_eq!(links.send(late, &[frame(b"x")]), Err(Unsent::NotConnected));
+    links.disconnect(LINK, Duration::ZERO);
+    let deadline = crate::clock::Deadline::after(Duration::from_secs(10));
+    while links.send(late, &[frame(b"x")]).is_err() {
+        assert!(deadline.pause(Duration::from_millis(1)), "never opened");
+    }
+}
+
+#[test]
 fn a_peer_that_accepts_but_says_nothing_is_not_connected() {
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut a = node(1);

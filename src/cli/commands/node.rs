@@ -1,7 +1,7 @@
 //! `gossip node`: one node in the foreground. What `start-network` starts, and what a person can start by hand.
 
 use crate::{
-    cli::{Context, Output, bounds::Bounds, error::CliError},
+    cli::{Context, Output, bounds::Bounds, error::CliError, log},
     core::{
         endpoint::Endpoint,
         id::{Incarnation, Instance, NetworkName, NodeId},
@@ -104,7 +104,7 @@ impl fmt::Display for ReadyLine<'_> {
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     // The node takes over the signals itself, as something that it can wait for.
     context.release_interrupts();
-    tracing_subscriber::fmt().with_ansi(false).with_target(false).with_writer(std::io::stderr).init();
+    log::begin();
     let network = context.network();
     let (name, instance) = (args.name.clone(), args.instance.clone());
     let node = NodeProcess::start(args.into_settings(network)?).map_err(failed)?;

@@ -368,6 +368,87 @@ fn strangers_are_refused_and_counted() {
     }
 }
 
+/// What a node answered and greeted since.
+fn outputs(node: &mut Node, at: Duration, input: Input) -> Vec<Output> {
+    node.handle(Now { mono: Mono(0) + at, wall: Wall(0) }, input);
+    std::iter::from_fn(|| node.poll_output()).collect()
+}
+
+fn arrived(frame: Frame) -> Input {
+    Input::Arrived { from: name(1), frame }
+}
+
+/// A node whose link 0 to node 2 at its usual address is up.
+fn with_peer() -> Node {
+    let mut node = Node::new(config(0, Limits::default()), Incarnation(7), "test", Now::default());
+    outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(hello(|_| {}))));
+    let welcome = Answer::Welcome(hello(|_| {}));
+    outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer: welcome });
+    assert_eq!(node.peers.neighbours().count(), 1);
+    node
+}
+
+fn ping_in(outputs: &[Output]) -> u64 {
+    let [Output::Send(links, Frame::Ping(token))] = outputs else { panic!("no ping but {outputs:?}") };
+    assert_eq!(links[..], [LinkId(0)]);
+    *token
+}
+
+#[test]
+fn a_name_stays_with_the_node_that_answers_to_it() {
+    let mut node = with_peer();
+    let impostor = || arrived(Frame::Hello(hello(|hello| hello.endpoint = endpoint(5))));
+    let at = Duration::from_millis;
+    let token = ping_in(&outputs(&mut node, at(100), impostor()));
+    assert_eq!(outputs(&mut node, at(110), impostor()), [], "who asks again at once waits, too");
+    let pong = Input::Answered { link: LinkId(0), answer: Answer::Pong(token) };
+    let told = outputs(&mut node, at(120), pong);
+    assert!(
+        matches!(&told[0], Output::Answer(to, Answer::Refuse { code, .. }) if *to == name(1) && code == "name_taken")
+    );
+    assert!(matches!(&told[2..], [Output::Send(_, Frame::Hello(_))]), "the first one is told: {told:?}");
+    assert_eq!(node.stats.total().refused(Refusal::NameTaken), 1);
+    assert_eq!(node.peers.describe()[0].endpoint, endpoint(1));
+}
+
+#[test]
+fn a_node_that_moved_gets_its_name_when_its_former_address_is_silent() {
+    let mut node = with_peer();
+    let moved =
+        || arrived(Frame::Hello(hello(|hello| (hello.endpoint, hello.incarnation) = (endpoint(5), Incarnation(2)))));
+    ping_in(&outputs(&mut node, Duration::from_millis(100), moved()));
+    let told = outputs(&mut node, Duration::from_millis(1100), moved());
+    assert!(told.iter().any(|output| matches!(output, Output::Answer(_, Answer::Welcome(_)))), "{told:?}");
+    let peers = node.peers.describe();
+    assert_eq!((peers.len(), &peers[0].endpoint), (1, &endpoint(5)));
+}
+
+#[test]
+fn who_is_told_that_its_name_is_taken_lets_go() {
+    let mut node = with_peer();
+    let answer = Answer::Refuse { code: "name_taken".into(), text: "by another".into() };
+    let told = outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer });
+    assert!(matches!(&told[..], [Output::Notify(Event::RefusedBy { .. }), Output::Disconnect(LinkId(0))]), "{told:?}");
+}
+
+#[test]
+fn a_link_that_is_silent_while_its_peer_greets_is_opened_anew() {
+    for answers in [true, false] {
+        let mut node = with_peer();
+        let at = Duration::from_millis;
+        let told = outputs(&mut node, at(100), arrived(Frame::Hello(hello(|_| {}))));
+        let token = ping_in(&told[1..]);
+        if answers {
+            outputs(&mut node, at(200), Input::Answered { link: LinkId(0), answer: Answer::Pong(token) });
+        }
+        let told = outputs(&mut node, at(2100), Input::Tick);
+        let is_reopened = matches!(&told[..], [Output::Disconnect(LinkId(0)), Output::Connect(LinkId(0), _)]);
+        assert_eq!(is_reopened, !answers, "{told:?}");
+        assert_eq!(node.stats.total().get(Counter::Reopened), u64::from(!answers));
+        assert_eq!(node.peers.neighbours().count(), usize::from(answers));
+    }
+}
+
 #[test]
 fn frames_before_hello_are_refused_and_a_restarted_neighbour_is_met_again() {
     let pair = generate(Shape::Circular, 2, 0).unwrap();
