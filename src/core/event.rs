@@ -41,7 +41,7 @@ pub struct Introduction {
 
 impl Introduction {
     /// Whether a node that names itself `from` on the connection and introduces itself so may be a peer.
-    pub fn check(&self, from: &NodeId, them: &Introduction) -> Result<(), (Refusal, String)> {
+    pub fn check(&self, from: &NodeId, them: &Self) -> Result<(), (Refusal, String)> {
         if them.network != self.network {
             let text = format!("this is network '{}', not '{}'", self.network, them.network);
             return Err((Refusal::OtherNetwork, text));
@@ -107,6 +107,8 @@ pub enum Sender {
         id: RequestId,
         /// The node that its routing id names, if it is a name at all.
         node: Option<NodeId>,
+        /// Whether what it sent has the type of a node's frame.
+        is_frame: bool,
     },
     /// The far end of a link of ours.
     Link(LinkId),

@@ -342,7 +342,7 @@ impl Node {
 
     fn on_undecodable(&mut self, sender: Sender, refusal: Refusal, text: String) {
         match sender {
-            Sender::Router { node: Some(node), .. } if self.peers.is_introduced(&node) => {
+            Sender::Router { node: Some(node), is_frame, .. } if is_frame || self.peers.is_introduced(&node) => {
                 self.refuse_node(&node, refusal, text);
             }
             Sender::Router { client, id, .. } => self.refuse_client(client, id, refusal, text),

@@ -65,7 +65,8 @@ impl Decoder {
     /// Decodes a header and the payload frames behind it. Bounds: time and memory follow the length of the frames.
     pub fn decode<T: AsRef<[u8]>>(&mut self, header: &[u8], body: &[T]) -> Result<Incoming, Rejected> {
         let path_len_max = self.path_len_max;
-        let mut scope = Scope { names: &mut self.names, path_len_max, request: RequestId::None, fault: None };
+        let mut scope =
+            Scope { names: &mut self.names, path_len_max, request: RequestId::None, is_frame: false, fault: None };
         let mut deserializer = rmp_serde::Deserializer::from_read_ref(header);
         deserializer.set_max_depth(types::DEPTH_MAX);
         let decoded = deserializer.deserialize_seq(HeaderVisitor { scope: &mut scope, body });
@@ -74,7 +75,7 @@ impl Decoder {
             Ok(incoming) => Ok(incoming),
             Err(error) => Err(scope.fault.take().unwrap_or_else(|| DecodeError::Malformed(error.to_string()))),
         };
-        decoded.map_err(|error| Rejected { request: scope.request, error })
+        decoded.map_err(|error| Rejected { request: scope.request, is_frame: scope.is_frame, error })
     }
 }
 
@@ -107,6 +108,7 @@ impl<'de, T: AsRef<[u8]>> Visitor<'de> for HeaderVisitor<'_, '_, '_, T> {
             return Err(fields.scope.fail(DecodeError::UnsupportedVersion { found: version }));
         }
         let kind = fields.required("type")?;
+        fields.scope.is_frame = types::FRAMES.contains(&kind);
         let incoming = decode_type(kind, &mut fields, self.body)?;
         while fields.seq.next_element::<IgnoredAny>()?.is_some() {}
         let expected = match &incoming {
@@ -126,7 +128,7 @@ fn decode_type<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
     body: &[T],
 ) -> Result<Incoming, A::Error> {
     match kind {
-        1..16 => decode_frame(kind, fields, body).map(Incoming::Frame),
+        kind if types::FRAMES.contains(&kind) => decode_frame(kind, fields, body).map(Incoming::Frame),
         16..32 => decode_answer(kind, fields).map(Incoming::Answer),
         32..64 => {
             let id: RequestId = fields.seeded("request id", RequestIdField)?;
