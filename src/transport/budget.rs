@@ -11,9 +11,14 @@ use std::sync::{
 /// and the allocator's own. Without it a million empty frames would weigh nothing.
 pub const FRAME_COST: usize = 128;
 
-/// Bytes and messages that wait, and how many may. Maybe part of a larger budget that must have room too: a part
-/// may hold at most as much as the whole has left, so that however many parts are greedy, something is left for the
-/// next one. (The dynamic threshold of Choudhury and Hahne for shared buffers, with its factor at 1.)
+/// What a part may take of the whole without being asked, as long as it holds nothing: enough for all replies but pages
+/// of messages. So whoever reads is served, however many do not; the sum is bounded by the number of connections, each
+/// of which costs libzmq more than this.
+const RESERVED: usize = 4096;
+
+/// Bytes and messages that wait, and how many may. Maybe part of a larger budget that must have room too: a part that
+/// holds nothing may take half of what the whole has left, and then go on up to an eighth of it. So the whole is never
+/// used up by the parts that came first. (After the dynamic thresholds of Choudhury and Hahne for shared buffers.)
 ///
 /// Any thread may give back; the counts are right at any moment, but two of them read one after the other
 /// need not belong together.
@@ -62,24 +67,26 @@ impl Budget {
     }
 
     fn try_add(&self, bytes: usize) -> bool {
-        let bytes_max = match &self.whole {
-            Some(whole) => self.bytes_max.min(whole.bytes_max.saturating_sub(whole.pending_bytes())),
-            None => self.bytes_max,
-        };
-        let fits = add_within(&self.bytes, bytes, bytes_max);
-        if !fits {
+        let bytes_max = self.whole.as_ref().map_or(usize::MAX, |whole| whole.leaves_to(self.pending_bytes()));
+        if !add_within(&self.bytes, bytes, self.bytes_max.min(bytes_max)) {
             return false;
         }
         if !add_within(&self.messages, 1, self.messages_max) {
             self.bytes.fetch_sub(bytes, Relaxed);
             return false;
         }
-        if self.whole.as_ref().is_some_and(|whole| !whole.try_add(bytes)) {
-            self.bytes.fetch_sub(bytes, Relaxed);
-            self.messages.fetch_sub(1, Relaxed);
-            return false;
+        if let Some(whole) = &self.whole {
+            // What this part may take was settled above; parts are added to by one thread.
+            whole.bytes.fetch_add(bytes, Relaxed);
+            whole.messages.fetch_add(1, Relaxed);
         }
         true
+    }
+
+    /// Bytes that a part may hold which holds `pending` now.
+    fn leaves_to(&self, pending: usize) -> usize {
+        let left = self.bytes_max.saturating_sub(self.pending_bytes());
+        if pending == 0 { RESERVED.max(left / 2) } else { left / 8 }
     }
 
     fn give_back(&self, bytes: usize) {
@@ -117,34 +124,35 @@ pub fn cost(lengths: impl Iterator<Item = usize>) -> usize {
 mod tests {
     use super::*;
 
+    const KIB: usize = 1024;
+
     #[test]
     fn a_part_is_bounded_by_itself_and_by_the_whole() {
-        let whole = Budget::new(100, 10);
-        let [a, b] = [Budget::part_of(&whole, 80, 2), Budget::part_of(&whole, 80, 2)];
-        let first = a.take(60).unwrap();
-        assert!(a.take(30).is_none(), "over the part's bytes");
-        assert!(b.take(50).is_none(), "over the whole's bytes");
-        let _rest = (b.take(10).unwrap(), b.take(10).unwrap());
+        let whole = Budget::new(1000 * KIB, 10);
+        let [a, b] = [Budget::part_of(&whole, 400 * KIB, 2), Budget::part_of(&whole, 600 * KIB, 2)];
+        assert!(a.take(401 * KIB).is_none(), "over the part's bytes");
+        let first = a.take(400 * KIB).unwrap();
+        assert!(b.take(301 * KIB).is_none(), "over half of what the whole has left");
+        let _rest = (b.take(20 * KIB).unwrap(), b.take(20 * KIB).unwrap());
         assert!(b.take(0).is_none(), "over the part's messages");
-        assert_eq!((whole.pending_bytes(), whole.pending_messages()), (80, 3));
+        assert_eq!((whole.pending_bytes(), whole.pending_messages()), (440 * KIB, 3));
         drop(first);
-        assert_eq!((whole.pending_bytes(), a.pending_bytes(), b.pending_bytes()), (20, 0, 20));
-        assert!(!a.is_above(8) && b.is_above(8) && !b.is_above(1));
+        assert_eq!((whole.pending_bytes(), a.pending_bytes(), b.pending_bytes()), (40 * KIB, 0, 40 * KIB));
+        assert!(!a.is_above(20) && b.is_above(20) && !b.is_above(1));
     }
 
     #[test]
     fn greedy_parts_leave_something_for_the_next() {
-        const WHOLE: usize = 1 << 20;
-        let whole = Budget::new(WHOLE, usize::MAX);
+        let whole = Budget::new(64 * KIB * KIB, usize::MAX);
         let mut taken = Vec::new();
-        for greedy in 1..=100 {
-            let part = Budget::part_of(&whole, WHOLE, usize::MAX);
-            taken.extend(std::iter::from_fn(|| part.take(256)));
-            let left = WHOLE - whole.pending_bytes();
-            assert!(left >= 256, "{greedy} parts left {left} bytes");
-            if greedy == 20 {
-                assert!(left >= WHOLE >> 20, "{left}");
-            }
+        for greedy in 1..=200 {
+            let part = Budget::part_of(&whole, 8 * KIB * KIB, usize::MAX);
+            let reply = 64 * KIB;
+            taken.extend(std::iter::from_fn(|| part.take(reply)));
+            let next = Budget::part_of(&whole, 8 * KIB * KIB, usize::MAX);
+            assert!(next.take(RESERVED).is_some(), "{greedy} parts leave nothing");
+            assert!(greedy > 20 || next.take(KIB * KIB).is_some(), "{greedy} parts leave no room for a page");
+            assert!(whole.pending_bytes() <= 64 * KIB * KIB);
         }
     }
 }

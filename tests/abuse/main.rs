@@ -1,0 +1,14 @@
+//! What hostile, broken and merely unlucky programs do to a node: real processes, real sockets. Each test shows that the
+//! node goes on serving an honest client, counts what it refused, and stays within its bounds of memory.
+
+mod dealer;
+mod ending;
+mod frames;
+mod idle;
+mod names;
+mod node;
+mod peers;
+mod readers;
+mod sizes;
+mod stalled;
+mod zmtp;

@@ -1,0 +1,179 @@
+//! Programs that say they are nodes, and are not: what one of them can make a node remember is bounded.
+
+use crate::{
+    dealer::{Dealer, introduction, message},
+    node::{Node, until},
+    zmtp,
+};
+use gossip::{
+    core::{
+        event::{Answer, Frame, Introduction},
+        id::{Incarnation, NodeId},
+        message::{Hop, Message, Relays, Trace},
+    },
+    wire::encode,
+};
+use std::io::Read;
+
+#[test]
+fn strangers_are_refused_with_the_reason() {
+    type Change = fn(&mut Introduction);
+    let node = Node::start("a", &["--instance", "one"]);
+    let cases: [(&str, &str, Change); 5] = [
+        ("other_network", "z", |hello| hello.network = "other".parse().unwrap()),
+        ("other_instance", "z", |hello| hello.instance = "two".parse().unwrap()),
+        ("bad_identity", "z", |hello| hello.node = NodeId::numbered(9)),
+        ("name_taken", "a", |_| {}),
+        ("bad_request", "z", |hello| hello.endpoint = "0.0.0.0:7".parse().unwrap()),
+    ];
+    for (code, name, change) in cases {
+        let dealer = Dealer::named(&node, name);
+        let mut hello = introduction(name);
+        change(&mut hello);
+        dealer.frame(&Frame::Hello(hello));
+        assert_eq!(dealer.refused(), code);
+        for frame in [Frame::Message(message(name, 1, 1)), Frame::Ping(1), Frame::Leave] {
+            dealer.frame(&frame);
+            assert_eq!(dealer.refused(), "not_introduced");
+        }
+        assert_eq!(node.counter(&format!("refused_{code}")), 1);
+    }
+    let nameless = Dealer::client(&node);
+    nameless.frame(&Frame::Hello(introduction("z")));
+    assert_eq!(nameless.error().1.name(), "bad_identity");
+    assert_eq!(node.client().peers().unwrap().1.len(), 0);
+    node.serves();
+}
+
+/// libzmq refuses to connect to some of these, which must not be the end of the node.
+#[test]
+fn addresses_that_nobody_can_dial_end_nothing() {
+    let node = Node::start("a", &[]);
+    let odd = ["tcp://_x:7", "tcp://-:7", "tcp://.:7", "tcp://a..b:7", "tcp://[::1]:7", "tcp://1.2:7", "tcp://x%y:7"];
+    for (index, endpoint) in odd.iter().enumerate() {
+        let name = format!("z{index}");
+        let dealer = Dealer::named(&node, &name);
+        let mut header = b"\x98\xa2GS\x01\x01".to_vec();
+        for text in [&name, *endpoint, "abuse", ""] {
+            header.push(0xa0 | text.len() as u8);
+            header.extend(text.as_bytes());
+        }
+        header.push(1);
+        dealer.send::<&[u8]>(&header, &[]);
+        dealer.incoming();
+        node.serves();
+    }
+}
+
+#[test]
+fn forged_messages_are_refused() {
+    let node = Node::start("a", &[]);
+    let dealer = Dealer::named(&node, "z").meets();
+    let hop = |name: &str| Hop { node: NodeId::new(name).unwrap(), micros: 0 };
+    let traced = |path: &[Hop]| {
+        let trace = Trace { relays: Relays::ONE, path: path.into() };
+        Message { trace: Some(trace), ..message("o", 1, 1) }
+    };
+    let forged = [
+        message("o", 1, 0),
+        traced(&[]),
+        traced(&[hop("o")]),
+        traced(&[hop("z")]),
+        traced(&[hop("x"), hop("z")]),
+        Message { payload: vec![0; (1 << 20) + 1][..].into(), ..message("o", 1, 1) },
+        traced(&vec![hop("o"); 4097]),
+    ];
+    for message in forged {
+        dealer.frame(&Frame::Message(message));
+        let code = dealer.refused();
+        assert!(["bad_request", "too_large"].contains(&&*code), "{code}");
+    }
+    assert_eq!(node.client().status().unwrap().retained_messages, 0);
+    assert_eq!((node.counter("refused_bad_request"), node.counter("refused_too_large")), (5, 2));
+    dealer.frame(&Frame::Message(traced(&[hop("o"), hop("z")])));
+    until("delivered", || node.client().status().unwrap().retained_messages == 1);
+}
+
+#[test]
+fn new_origins_and_gaps_are_bounded() {
+    const ORIGINS: u64 = 65_536;
+    let node = Node::start("a", &[]);
+    let before = node.memory();
+    let dealer = Dealer::named(&node, "z").meets();
+    for sequence in (1..=5000).map(|number| 2 * number) {
+        dealer.frame(&Frame::Message(message("gaps", 1, sequence)));
+    }
+    dealer.settled();
+    assert_eq!(node.counter("refused_origins_full"), 5000 - 4096);
+    for origin in 0..ORIGINS + 1000 {
+        dealer.frame(&Frame::Message(message(&format!("o{}", origin / 64), origin, 1)));
+        if origin % 5000 == 0 {
+            dealer.settled();
+        }
+    }
+    dealer.settled();
+    assert_eq!(node.counter("refused_origins_full"), 5000 - 4096 + 1001);
+    node.serves();
+    // 65,536 lives of some 100 bytes, and 70,000 messages in the inbox of some 200.
+    assert!(node.memory() < before + 96, "{before} MiB became {}", node.memory());
+}
+
+#[test]
+fn ever_new_peers_are_bounded() {
+    const PEERS_MAX: usize = 1024;
+    let node = Node::start("a", &[]);
+    node.serves();
+    let before = node.memory();
+    for index in 0..PEERS_MAX + 20 {
+        let name = format!("n{index}");
+        let mut hello = introduction(&name);
+        hello.endpoint = format!("127.1.{}.{}:1", index / 200, index % 200 + 1).parse().unwrap();
+        let mut header = Vec::new();
+        encode::frame(&mut header, &Frame::Hello(hello));
+        let mut stream = zmtp::connect(&node, &name);
+        zmtp::send(&mut stream, &[b"", &header]);
+        stream.read_exact(&mut [0; 2]).unwrap();
+    }
+    node.serves();
+    assert_eq!(node.client().peers().unwrap().1.len(), PEERS_MAX);
+    assert_eq!(node.counter("refused_peers_full"), 20);
+    // A link that waits for its peer is a socket of libzmq: below 64 KiB and three descriptors.
+    assert!(node.memory() < before + 64 + 16, "{before} MiB became {}", node.memory());
+    assert!(node.descriptors() < 3 * PEERS_MAX + 64, "{} descriptors", node.descriptors());
+}
+
+#[test]
+fn storms_of_small_frames_pass() {
+    const STORM: u64 = 10_000;
+    let node = Node::start("a", &[]);
+    node.serves();
+    let (memory, descriptors) = (node.memory(), node.descriptors());
+    let dealer = Dealer::named(&node, "z");
+    for number in 0..STORM / 10 {
+        // Each moves the node to another address: a link is closed and another one opened.
+        let endpoint = format!("127.0.0.1:{}", 1 + number % 9).parse().unwrap();
+        let incarnation = Incarnation(number);
+        dealer.frame(&Frame::Hello(Introduction { endpoint, incarnation, ..introduction("z") }));
+        dealer.frame(&Frame::Leave);
+    }
+    let hello = || dealer.frame(&Frame::Hello(introduction("z")));
+    (0..STORM).for_each(|_| hello());
+    (0..STORM).for_each(|number| dealer.frame(&Frame::Ping(number)));
+    (0..STORM).for_each(|_| dealer.frame(&Frame::Leave));
+    hello();
+    dealer.frame(&Frame::Ping(u64::MAX));
+    node.serves();
+    let mut welcomes = 0;
+    loop {
+        match dealer.answer() {
+            Answer::Welcome(_) => welcomes += 1,
+            Answer::Pong(u64::MAX) => break,
+            _ => {}
+        }
+    }
+    assert!(welcomes > 0);
+    until("closed", || node.descriptors() <= descriptors + 8);
+    assert!(node.memory() < memory + 32, "{memory} MiB became {}", node.memory());
+    assert!(node.log().len() < 256 << 10, "a log of {} bytes", node.log().len());
+    node.serves();
+}
