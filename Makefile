@@ -91,6 +91,7 @@ format:
 	$(need_rust)
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path native/zmq-sys/Cargo.toml
+	$(CARGO) fmt --check --manifest-path clients/rust/Cargo.toml
 
 # The second run sees the code that is there only without the default features. Without them some build
 # dependencies change, so it compiles the native libraries once more (about a minute, the first time).

@@ -1,6 +1,13 @@
 //! What can be typed: global options, commands, and the values that several of them take.
 
-use super::{Context, Output, error::CliError, node};
+use super::{
+    Context, Output,
+    commands::{
+        generate, get_messages, list_peers, node, remove_node, send_message, start_network, status, stop_network,
+    },
+    error::CliError,
+    version::Version,
+};
 use crate::core::{
     endpoint::{Endpoint, EndpointError},
     id::{NetworkName, NodeId, NodeIdError},
@@ -16,22 +23,21 @@ use std::{ffi::OsString, fmt, str::FromStr, time::Duration};
 #[command(
     name = "gossip",
     disable_version_flag = true,
-    disable_help_subcommand = true,
     max_term_width = 100,
     subcommand_value_name = "COMMAND",
-    override_usage = "gossip [OPTIONS] COMMAND",
+    override_usage = "gossip [OPTIONS] <COMMAND>",
     after_help = "Begin with 'gossip start-network', then 'gossip send-message 4 apple' and \
                   'gossip get-messages 8'. 'gossip COMMAND --help' explains a command."
 )]
 pub struct Cli {
-    #[command(flatten)]
-    globals: Globals,
-    /// Print the version; with --verbose also what it was built from
+    /// Print the version
     #[arg(short = 'V', long)]
     version: bool,
-    /// With --version: print revision, date, target, profile and the version of libzmq, too
+    /// With --version: also what the program was built from
     #[arg(long, requires = "version")]
     verbose: bool,
+    #[command(flatten)]
+    globals: Globals,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -40,34 +46,44 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Globals {
-    /// Which network: several run side by side
+    /// Name of the network
     #[arg(long, global = true, env = "GOSSIP_NETWORK", hide_env_values = true, value_name = "NAME")]
     #[arg(default_value = "default")]
     pub network: NetworkName,
-    /// Print one JSON document on stdout instead of text, also for an error
+    /// Print one JSON document instead of text, also for an error
     #[arg(long, global = true, overrides_with = "json")]
     pub json: bool,
-    /// Give up waiting after so many seconds, such as 0.5 [default: depends on the command]
+    /// Most seconds to wait, such as 0.5 [default: by command]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
     pub timeout: Option<Duration>,
 }
 
 /// The commands, in the order in which help lists them.
 #[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "what documents the arguments of a command is its help; here it would replace that")]
 pub enum Command {
-    /// Run one node in the foreground
-    ///
-    /// Prints where it listens and serves until Ctrl-C, SIGTERM or a request ends it. 'start-network' starts
-    /// nodes in the same way.
+    StartNetwork(start_network::Args),
+    StopNetwork(stop_network::Args),
+    SendMessage(send_message::Args),
+    GetMessages(get_messages::Args),
+    ListPeers(list_peers::Args),
+    RemoveNode(remove_node::Args),
+    Status(status::Args),
     Node(node::Args),
+    #[command(name = "gen", hide = true)]
+    Generate(generate::Args),
 }
 
 impl Cli {
     /// The arguments of this process, the program's name first. An error is one line that says what to do;
     /// a call for help is an error of its own kind, [`CliError::Help`].
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, CliError> {
-        let matches = Self::command().try_get_matches_from(arguments).map_err(CliError::from)?;
-        let cli = Self::from_arg_matches(&matches).map_err(CliError::from)?;
+        let arguments: Vec<_> = arguments.into_iter().collect();
+        let mut command = Self::command();
+        let names: Vec<_> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+        let matches = command.try_get_matches_from_mut(&arguments);
+        let cli = matches.and_then(|matches| Self::from_arg_matches(&matches));
+        let cli = cli.map_err(|error| CliError::from_clap(&error, &arguments, &names))?;
         if cli.command.is_none() && !cli.version {
             return Err(CliError::Usage("a command is missing; 'gossip --help' lists them".into()));
         }
@@ -77,7 +93,7 @@ impl Cli {
     /// Does what was asked for.
     pub fn run(self, out: &mut Output) -> Result<(), CliError> {
         match self.command {
-            _ if self.version => out.print(&super::version::Version::new(self.verbose)),
+            _ if self.version => out.print(&Version::new(self.verbose)),
             Some(command) => command.run(&Context::new(self.globals)?, out),
             None => Ok(()),
         }
@@ -87,7 +103,15 @@ impl Cli {
 impl Command {
     fn run(self, context: &Context, out: &mut Output) -> Result<(), CliError> {
         match self {
+            Self::StartNetwork(args) => start_network::run(args, context, out),
+            Self::StopNetwork(args) => stop_network::run(args, context, out),
+            Self::SendMessage(args) => send_message::run(args, context, out),
+            Self::GetMessages(args) => get_messages::run(args, context, out),
+            Self::ListPeers(args) => list_peers::run(args, context, out),
+            Self::RemoveNode(args) => remove_node::run(args, context, out),
+            Self::Status(args) => status::run(args, context, out),
             Self::Node(args) => node::run(args, context, out),
+            Self::Generate(args) => generate::run(&args, out),
         }
     }
 }

@@ -1,7 +1,14 @@
 //! What every command knows: the network, the patience, and whether somebody pressed Ctrl-C.
 
-use super::{args::Globals, error::CliError};
-use crate::core::id::NetworkName;
+use super::{
+    args::{Globals, NodeArgument},
+    error::CliError,
+};
+use crate::{
+    client::Client,
+    core::{endpoint::Endpoint, id::NetworkName},
+    launcher::{Networks, resolve},
+};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     flag,
@@ -47,6 +54,24 @@ impl Context {
     /// From now on signals are the command's own affair: SIGINT does not end the program by itself any more.
     pub fn release_interrupts(&self) {
         self.ends_at_once.store(false, Ordering::SeqCst);
+    }
+
+    /// The records of this user's networks.
+    pub fn networks(&self) -> Result<Networks, CliError> {
+        Ok(Networks::from_environment()?)
+    }
+
+    /// Where a node listens: looked up in the record of the network, unless it is an address.
+    pub fn endpoint_of(&self, node: &NodeArgument) -> Result<Endpoint, CliError> {
+        match node {
+            NodeArgument::Address(endpoint) => Ok(endpoint.clone()),
+            NodeArgument::Name(name) => Ok(resolve::find(&self.networks()?, self.network(), name)?.endpoint),
+        }
+    }
+
+    /// A connection to a node; each wait of it takes `--timeout`, or else the command's `default`.
+    pub fn connect(&self, node: &NodeArgument, default: Duration) -> Result<Client, CliError> {
+        Ok(Client::connect(&self.endpoint_of(node)?, self.timeout_or(default))?)
     }
 
     /// From now on SIGINT and SIGTERM set the flag that is returned and do nothing else: for commands that have

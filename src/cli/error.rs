@@ -3,11 +3,11 @@
 use super::text;
 use crate::{
     client::ClientError,
-    launcher::error::{Kind, LaunchError},
+    launcher::{Kind, LaunchError},
 };
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use serde::Serialize;
-use std::{io, process::ExitCode};
+use std::{ffi::OsString, io, process::ExitCode};
 
 /// What ends a command early. The texts are one line each: what was wrong, with which value, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -26,10 +26,10 @@ pub enum CliError {
     /// Not possible now.
     #[error("{0}")]
     Failed(String),
-    /// A node said no.
+    /// Not allowed as things are, or a node said no; nothing was changed.
     #[error("{text}")]
     Refused {
-        /// The code word that it gave, or `refused`.
+        /// The code word that the node gave; `refused` where no node was asked.
         code: &'static str,
         /// Who refused what, and why.
         text: String,
@@ -41,8 +41,8 @@ pub enum CliError {
     #[error("{0}")]
     TimedOut(String),
     /// Ctrl-C.
-    #[error("interrupted")]
-    Interrupted,
+    #[error("{0}")]
+    Interrupted(String),
     /// Nobody reads what is printed any more, as behind `| head`: no error.
     #[error("nobody reads the output")]
     BrokenPipe,
@@ -54,10 +54,13 @@ pub struct ErrorDocument {
     error: ErrorBody,
 }
 
+/// What an error document says.
 #[derive(Debug, Serialize)]
-struct ErrorBody {
-    code: &'static str,
-    message: String,
+pub struct ErrorBody {
+    /// The word that programs tell it by.
+    pub code: &'static str,
+    /// The line for people.
+    pub message: String,
 }
 
 impl CliError {
@@ -68,7 +71,7 @@ impl CliError {
             Self::Refused { code, .. } => code,
             Self::Unreachable(_) => "unreachable",
             Self::TimedOut(_) => "timeout",
-            Self::Interrupted => "interrupted",
+            Self::Interrupted(_) => "interrupted",
             Self::Help { .. } | Self::Failed(_) | Self::BrokenPipe => "failed",
         }
     }
@@ -80,7 +83,7 @@ impl CliError {
             Self::Failed(_) | Self::Refused { .. } => 1,
             Self::Usage(_) => 2,
             Self::Unreachable(_) | Self::TimedOut(_) => 3,
-            Self::Interrupted => 130,
+            Self::Interrupted(_) => 130,
         }
     }
 
@@ -91,7 +94,12 @@ impl CliError {
 
     /// What `--json` prints.
     pub fn document(&self) -> ErrorDocument {
-        ErrorDocument { error: ErrorBody { code: self.code(), message: self.line() } }
+        ErrorDocument { error: self.body() }
+    }
+
+    /// The same as part of a larger document.
+    pub fn body(&self) -> ErrorBody {
+        ErrorBody { code: self.code(), message: self.line() }
     }
 }
 
@@ -111,20 +119,6 @@ impl From<io::Error> for CliError {
     }
 }
 
-impl From<LaunchError> for CliError {
-    fn from(error: LaunchError) -> Self {
-        let text = error.to_string();
-        match error.kind() {
-            Kind::Usage => Self::Usage(text),
-            Kind::Refused => Self::Refused { code: "refused", text },
-            Kind::Failed => Self::Failed(text),
-            Kind::Unreachable => Self::Unreachable(text),
-            Kind::TimedOut => Self::TimedOut(text),
-            Kind::Interrupted => Self::Interrupted,
-        }
-    }
-}
-
 impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
         let text = error.to_string();
@@ -137,13 +131,35 @@ impl From<ClientError> for CliError {
     }
 }
 
-impl From<clap::Error> for CliError {
-    /// Keeps help as it is, and makes one line with the remedy of anything else.
-    fn from(error: clap::Error) -> Self {
+impl From<LaunchError> for CliError {
+    fn from(error: LaunchError) -> Self {
+        let text = error.to_string();
+        match error.kind() {
+            Kind::Usage => Self::Usage(text),
+            Kind::Refused => Self::Refused { code: refusal_of(&error), text },
+            Kind::Failed => Self::Failed(text),
+            Kind::Unreachable => Self::Unreachable(text),
+            Kind::TimedOut => Self::TimedOut(text),
+            Kind::Interrupted => Self::Interrupted(text),
+        }
+    }
+}
+
+fn refusal_of(error: &LaunchError) -> &'static str {
+    match error {
+        LaunchError::Node { source: ClientError::Refused { refusal, .. }, .. }
+        | LaunchError::Client(ClientError::Refused { refusal, .. }) => refusal.name(),
+        _ => "refused",
+    }
+}
+
+impl CliError {
+    /// Keeps help as it is, and makes one line with the remedy of anything else. `names`: those of the commands.
+    pub fn from_clap(error: &clap::Error, arguments: &[OsString], names: &[String]) -> Self {
         let rendered = error.render();
         match error.kind() {
             ErrorKind::DisplayHelp => Self::Help { plain: rendered.to_string(), coloured: rendered.ansi().to_string() },
-            _ => Self::Usage(flatten(&rendered.to_string(), &command_of(&error))),
+            _ => Self::Usage(flatten(&rendered.to_string(), &command_among(arguments, names))),
         }
     }
 }
@@ -151,26 +167,18 @@ impl From<clap::Error> for CliError {
 /// Clap's paragraphs as one line: what was wrong, its tips, and where help is. The usage it repeats is left out.
 fn flatten(rendered: &str, command: &str) -> String {
     let body = rendered.strip_prefix("error: ").unwrap_or(rendered);
-    let body = body.split("\n\nUsage: ").next().unwrap_or(body);
-    let body = body.split("\n\nFor more information").next().unwrap_or(body);
-    let (what, tips) = body.split_once("\n\n").unwrap_or((body, ""));
-    let what = joined(what);
-    let tips = tips.lines().map(|line| line.trim().trim_start_matches("tip: ")).filter(|line| !line.is_empty());
-    let remedies: Vec<_> = tips.map(str::to_owned).chain([format!("see '{command} --help'")]).collect();
-    format!("{what}; {}", remedies.join("; "))
+    let (body, _) = body.rsplit_once("\n\nFor more information").unwrap_or((body, ""));
+    let (body, _) = body.rsplit_once("\n\nUsage: ").unwrap_or((body, ""));
+    let lines: Vec<_> = body.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let (tips, what): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line.starts_with("tip: "));
+    let mut parts = vec![what.join(" ")];
+    parts.extend(tips.iter().map(|tip| tip.trim_start_matches("tip: ").to_owned()));
+    parts.push(format!("see '{command} --help'"));
+    parts.join("; ")
 }
 
-fn joined(lines: &str) -> String {
-    lines.lines().map(str::trim).collect::<Vec<_>>().join(" ")
-}
-
-/// The command that clap was parsing, as its usage line begins: `gossip send-message`.
-fn command_of(error: &clap::Error) -> String {
-    let usage = match error.get(ContextKind::Usage) {
-        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
-        _ => String::new(),
-    };
-    let is_word = |word: &&str| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') && !word.starts_with('-');
-    let mut words = usage.split_whitespace().skip_while(|&word| word != "gossip").skip(1).take_while(is_word);
-    words.next().map_or_else(|| "gossip".into(), |word| format!("gossip {word}"))
+/// The command that was typed, as far as it can be told: `gossip send-message`.
+fn command_among(arguments: &[OsString], names: &[String]) -> String {
+    let typed = arguments.iter().skip(1).find_map(|argument| names.iter().find(|name| *argument == ***name));
+    typed.map_or_else(|| "gossip".into(), |name| format!("gossip {name}"))
 }

@@ -1,16 +1,20 @@
 //! The command line: what can be typed, and what is printed. The only room that names clap.
 //!
-//! Each subcommand is a file with its `Args` and a `run`: it asks through [`Context`] and prints through
-//! [`Output`], and holds neither protocol nor printing rules.
+//! Each subcommand is a file in [`commands`] with its `Args` and a `run`: it asks through [`Context`] and prints
+//! through [`Output`], and holds neither protocol nor printing rules.
 
 pub mod args;
+pub mod bounds;
+pub mod commands;
 pub mod context;
 pub mod error;
 mod log;
-pub mod node;
 pub mod output;
 pub mod text;
 pub mod version;
+
+#[cfg(test)]
+mod tests;
 
 pub use args::{Cli, Command, NodeArgument};
 pub use context::Context;

@@ -58,6 +58,15 @@ fn is_obeyed(c: char) -> bool {
     c.is_control() || is_bidi || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
+/// A number of bytes with three digits or less before the point: `0 B`, `1.5 KiB`, `64.0 MiB`.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let Some(power) = count.checked_ilog(1024).filter(|&power| power > 0) else { return format!("{count} B") };
+    // Tenths, cut and not rounded: 1023.99 KiB must not become 1024.0 KiB.
+    let tenths = (u128::from(count) * 10) >> (10 * power);
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[power as usize - 1])
+}
+
 /// Rows with their columns aligned to the left, two spaces between them, none at the end of a line. Every line
 /// begins with `indent`. Widths count characters.
 pub fn columns(indent: &str, rows: &[Vec<String>]) -> String {
@@ -73,4 +82,34 @@ pub fn columns(indent: &str, rows: &[Vec<String>]) -> String {
         format!("{indent}{}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_harmless_is_left_alone() {
+        assert!(matches!(escape("äpfel ➜ 🍎"), Cow::Borrowed(_)));
+        assert_eq!(escape("a\r\u{85}\u{2028}\u{2066}b"), "a\\r\\u{85}\\u{2028}\\u{2066}b");
+        assert_eq!(escape_bytes(b"ok\xc3("), "ok\\xc3(");
+    }
+
+    #[test]
+    fn times_have_nanoseconds() {
+        assert_eq!(rfc3339(Wall(1)), "1970-01-01T00:00:00.000000001Z");
+        assert_eq!(rfc3339(Wall(u64::MAX)), "2554-07-21T23:34:33.709551615Z");
+    }
+
+    #[test]
+    fn sizes_have_one_decimal() {
+        let sizes = [0, 1023, 1024, 1_048_575, 64 << 20, u64::MAX].map(bytes);
+        assert_eq!(sizes, ["0 B", "1023 B", "1.0 KiB", "1023.9 KiB", "64.0 MiB", "15.9 EiB"]);
+    }
+
+    #[test]
+    fn columns_are_aligned_without_trailing_spaces() {
+        let rows = [["1", "ü", ""], ["10", "abc", "x"]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(columns("  ", &rows), "  1   ü\n  10  abc  x");
+    }
 }

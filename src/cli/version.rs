@@ -1,5 +1,6 @@
 //! What `gossip --version` prints.
 
+use crate::transport::context::{can_encrypt, libzmq_version};
 use serde::Serialize;
 use std::fmt;
 
@@ -18,6 +19,9 @@ struct Build {
     date: &'static str,
     target: &'static str,
     profile: &'static str,
+    libzmq: String,
+    /// Whether libzmq can encrypt: `yes` in every build that is shipped.
+    curve: &'static str,
 }
 
 impl Version {
@@ -29,12 +33,15 @@ impl Version {
 
 impl Build {
     fn stamped() -> Self {
+        let (major, minor, patch) = libzmq_version();
         let known = |stamp: Option<&'static str>| stamp.unwrap_or("unknown");
         Self {
             revision: known(option_env!("GOSSIP_REVISION")),
             date: known(option_env!("GOSSIP_COMMIT_DATE")),
             target: known(option_env!("GOSSIP_TARGET")),
             profile: known(option_env!("GOSSIP_PROFILE")),
+            libzmq: format!("{major}.{minor}.{patch}"),
+            curve: if can_encrypt() { "yes" } else { "no" },
         }
     }
 }
@@ -44,6 +51,7 @@ impl fmt::Display for Version {
         write!(f, "gossip {}", self.version)?;
         let Some(build) = &self.build else { return Ok(()) };
         write!(f, "\nrevision {}\ndate {}", build.revision, build.date)?;
-        write!(f, "\ntarget {}\nprofile {}", build.target, build.profile)
+        write!(f, "\ntarget {}\nprofile {}", build.target, build.profile)?;
+        write!(f, "\nlibzmq {}\ncurve {}", build.libzmq, build.curve)
     }
 }

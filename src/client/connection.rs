@@ -1,13 +1,13 @@
 //! One node, one request at a time.
 
-use super::{error::ClientError, pages::Pages};
+use super::error::ClientError;
 use crate::{
     clock,
     core::{
         endpoint::Endpoint,
         id::{MessageId, NodeId},
         message::{Payload, Relays},
-        request::{Level, NodeStatus, PeerInfo, Reply, Request, RequestId, Status},
+        request::{Level, NodeStatus, PeerInfo, Reply, Request, RequestId},
     },
     transport::{Context, Patience, RequestError, Requester},
     wire::{Decoder, Incoming, Response, encode},
@@ -69,11 +69,6 @@ impl Client {
             Reply::Receipt { id, level } => Ok(Receipt { node, id, level }),
             other => Err(self.unexpected(&other)),
         }
-    }
-
-    /// The messages that the node holds by now, page by page, at most `limit` of them.
-    pub fn pages(&mut self, status: Status, limit: u64) -> Pages<'_> {
-        Pages::new(self, status, limit)
     }
 
     /// The node's name and its peers.

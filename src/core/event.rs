@@ -39,6 +39,32 @@ pub struct Introduction {
     pub capabilities: Vec<String>,
 }
 
+impl Introduction {
+    /// Whether a node that names itself `from` on the connection and introduces itself so may be a peer.
+    pub fn check(&self, from: &NodeId, them: &Self) -> Result<(), (Refusal, String)> {
+        if them.network != self.network {
+            let text = format!("this is network '{}', not '{}'", self.network, them.network);
+            return Err((Refusal::OtherNetwork, text));
+        }
+        if !self.instance.admits(&them.instance) {
+            let (ours, theirs) = (self.instance.as_str(), them.instance.as_str());
+            let text = format!("this is instance '{ours}' of network '{}', not '{theirs}'", self.network);
+            return Err((Refusal::OtherInstance, text));
+        }
+        if them.node != *from {
+            return Err((Refusal::BadIdentity, format!("the routing id says '{from}', HELLO says '{}'", them.node)));
+        }
+        if them.node == self.node {
+            return Err((Refusal::NameTaken, format!("the name '{}' is taken by {}", self.node, self.endpoint)));
+        }
+        if them.endpoint.is_unspecified() {
+            let text = format!("nobody can dial {}: advertise an address of the host", them.endpoint);
+            return Err((Refusal::BadRequest, text));
+        }
+        Ok(())
+    }
+}
+
 /// What a node says over a link that it opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
@@ -81,6 +107,8 @@ pub enum Sender {
         id: RequestId,
         /// The node that its routing id names, if it is a name at all.
         node: Option<NodeId>,
+        /// Whether what it sent has the type of a node's frame.
+        is_frame: bool,
     },
     /// The far end of a link of ours.
     Link(LinkId),
@@ -168,6 +196,13 @@ pub enum Event {
     LinkUp {
         /// To whom.
         node: NodeId,
+        /// Where.
+        endpoint: Endpoint,
+    },
+    /// A link is down: it has no connection.
+    LinkDown {
+        /// To whom, if that was known.
+        node: Option<NodeId>,
         /// Where.
         endpoint: Endpoint,
     },

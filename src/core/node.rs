@@ -3,7 +3,6 @@
 
 use super::{
     config::Config,
-    endpoint::Endpoint,
     event::{Answer, Event, Frame, Input, LinkId, LogSeq, Output, Record, ReturnAddress, Sender},
     id::{Incarnation, NodeId},
     inbox::{Copy, Evicted, Inbox},
@@ -51,7 +50,7 @@ impl Node {
         let limits = &config.limits;
         Self {
             peers: Peers::new(&config, incarnation),
-            seen: Seen::new(limits.streams_max, limits.intervals_max),
+            seen: Seen::new((config.node.clone(), incarnation), limits.streams_max, limits.intervals_max),
             inbox: Inbox::new(limits.retained_messages_max, limits.retained_bytes_max),
             stats: Stats::new(limits.peers_max),
             origin: Origin::new(config.node.clone(), incarnation, limits.receipts_max),
@@ -78,7 +77,9 @@ impl Node {
             Input::Requested { client, id, request } => self.on_request(now, client, id, request),
             Input::Undecodable { sender, refusal, text } => self.on_undecodable(sender, refusal, text),
             Input::Writable(link) => self.peers.on_writable(now.mono, link, &mut self.outbox),
-            Input::Unsent { link, why } => peers::count_unsent(&self.peers, link, why, &mut self.stats),
+            Input::Unsent { link, why } => {
+                self.peers.on_unsent(now.mono, link, why, &mut self.stats, &mut self.outbox);
+            }
             Input::Unreplied => self.stats.count(Counter::RepliesDropped, None),
             Input::Pressure(pressed) => self.pressed = pressed,
             Input::Synced(upto) => self.unsynced.advance(upto),
@@ -102,11 +103,6 @@ impl Node {
     /// Its name.
     pub fn name(&self) -> &NodeId {
         &self.config.node
-    }
-
-    /// What it counted.
-    pub fn stats(&self) -> &Stats {
-        &self.stats
     }
 
     fn on_frame(&mut self, now: Now, from: NodeId, frame: Frame) {
@@ -157,6 +153,7 @@ impl Node {
     /// Files and passes on a message that is new here: from a peer, or (`None`) submitted to this node.
     fn deliver(&mut self, now: Now, from: Option<&NodeId>, message: Message) {
         self.stats.count(Counter::Delivered, from);
+        self.peers.count_absent(from, &mut self.stats);
         let record = Record::Received { message: message.clone(), at: now.wall };
         self.append(record);
         let arrival = message.trace.as_ref().map(|trace| self.arrival(now, &message, trace));
@@ -223,7 +220,10 @@ impl Node {
             }
             Request::Peers => Reply::Peers(self.peers.describe()),
             Request::Status => Reply::Status(Box::new(self.status(now))),
-            Request::Connect { peers } => self.connect(now, peers),
+            Request::Connect { peers } => {
+                let declared = self.peers.declare(now.mono, peers, &mut self.stats, &mut self.outbox);
+                declared.map_or_else(|(refusal, text)| Reply::Refused { refusal, text }, |()| Reply::Done)
+            }
             Request::Stop => {
                 self.outbox.push_back(Output::Reply(client, id, Reply::Done));
                 return self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
@@ -274,13 +274,6 @@ impl Node {
     fn mark(&mut self, first: u64, last: u64) {
         if self.inbox.mark(first, last) > 0 {
             self.append(Record::Marked { first, last });
-        }
-    }
-
-    fn connect(&mut self, now: Now, peers: Vec<(Option<NodeId>, Endpoint)>) -> Reply {
-        match self.peers.declare(now.mono, peers, &mut self.stats, &mut self.outbox) {
-            Ok(()) => Reply::Done,
-            Err((refusal, text)) => Reply::Refused { refusal, text },
         }
     }
 
@@ -349,7 +342,7 @@ impl Node {
 
     fn on_undecodable(&mut self, sender: Sender, refusal: Refusal, text: String) {
         match sender {
-            Sender::Router { node: Some(node), .. } if self.peers.is_introduced(&node) => {
+            Sender::Router { node: Some(node), is_frame, .. } if is_frame || self.peers.is_introduced(&node) => {
                 self.refuse_node(&node, refusal, text);
             }
             Sender::Router { client, id, .. } => self.refuse_client(client, id, refusal, text),

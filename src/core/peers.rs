@@ -90,6 +90,14 @@ impl Peers {
         up.filter_map(|(&id, link)| link.node.as_ref().map(|node| (node, id)))
     }
 
+    /// Counts, for each peer but `except` whose link is down, that what goes to the neighbours does not reach it this way.
+    pub fn count_absent(&self, except: Option<&NodeId>, stats: &mut Stats) {
+        let down = self.links.values().filter(|link| !link.up && link.node.as_ref() != except);
+        for node in down.filter_map(|link| link.node.as_ref()) {
+            stats.count(Counter::NotConnected, Some(node));
+        }
+    }
+
     /// Whether `node` has said HELLO.
     pub fn is_introduced(&self, node: &NodeId) -> bool {
         self.introduced.contains_key(node)
@@ -172,7 +180,7 @@ impl Peers {
         stats: &mut Stats,
         outbox: &mut VecDeque<Output>,
     ) {
-        if let Err((refusal, text)) = self.check(from, &hello) {
+        if let Err((refusal, text)) = self.me.check(from, &hello) {
             return refuse(from, refusal, text, stats, outbox);
         }
         if self.contest(now, from, &hello.endpoint, outbox) {
@@ -228,6 +236,20 @@ impl Peers {
         }
     }
 
+    /// A frame could not be handed to a link. One without a connection is down: it is greeted again when it has one.
+    pub fn on_unsent(&mut self, now: Mono, id: LinkId, why: Counter, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        // What goes over a link that is down already are greetings alone.
+        if link.up || why != Counter::NotConnected {
+            stats.count(why, link.node.as_ref());
+        }
+        if why == Counter::NotConnected && std::mem::replace(&mut link.up, false) {
+            link.next_probe = now + self.hello_interval;
+            let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
+            outbox.push_back(Output::Notify(Event::LinkDown { node, endpoint }));
+        }
+    }
+
     /// Our greeting was answered: the link is up.
     pub fn on_welcome(
         &mut self,
@@ -240,7 +262,7 @@ impl Peers {
         if !self.links.contains_key(&id) {
             return;
         }
-        if let Err((refusal, _)) = self.check(&welcome.node, &welcome) {
+        if let Err((refusal, _)) = self.me.check(&welcome.node, &welcome) {
             stats.refuse(refusal, Some(&welcome.node));
             outbox.push_back(Output::Notify(Event::Refused { node: welcome.node.clone(), refusal }));
             if refusal == Refusal::NameTaken {
@@ -332,31 +354,6 @@ impl Peers {
         self.links.values().map(|link| link.next_probe).min()
     }
 
-    /// Whether a node that names itself `from` on the connection and introduces itself so may be a peer.
-    fn check(&self, from: &NodeId, them: &Introduction) -> Result<(), (Refusal, String)> {
-        let me = &self.me;
-        if them.network != me.network {
-            let text = format!("this is network '{}', not '{}'", me.network, them.network);
-            return Err((Refusal::OtherNetwork, text));
-        }
-        if !me.instance.admits(&them.instance) {
-            let (ours, theirs) = (me.instance.as_str(), them.instance.as_str());
-            let text = format!("this is instance '{ours}' of network '{}', not '{theirs}'", me.network);
-            return Err((Refusal::OtherInstance, text));
-        }
-        if them.node != *from {
-            return Err((Refusal::BadIdentity, format!("the routing id says '{from}', HELLO says '{}'", them.node)));
-        }
-        if them.node == me.node {
-            return Err((Refusal::NameTaken, format!("the name '{}' is taken by {}", me.node, me.endpoint)));
-        }
-        if them.endpoint.is_unspecified() {
-            let text = format!("nobody can dial {}: advertise an address of the host", them.endpoint);
-            return Err((Refusal::BadRequest, text));
-        }
-        Ok(())
-    }
-
     fn adopt_instance(&mut self, them: &Introduction) {
         if self.me.instance.as_str().is_empty() {
             self.me.instance = them.instance.clone();
@@ -382,9 +379,4 @@ pub fn refuse(node: &NodeId, refusal: Refusal, text: String, stats: &mut Stats, 
     stats.refuse(refusal, Some(node));
     outbox.push_back(Output::Answer(node.clone(), Answer::Refuse { code: refusal.name().to_owned(), text }));
     outbox.push_back(Output::Notify(Event::Refused { node: node.clone(), refusal }));
-}
-
-/// Counts a frame that could not be sent.
-pub fn count_unsent(peers: &Peers, link: LinkId, why: Counter, stats: &mut Stats) {
-    stats.count(why, peers.name_of(link));
 }

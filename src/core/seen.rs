@@ -83,9 +83,11 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// An empty set with its bounds.
-    pub fn new(streams_max: usize, intervals_max: usize) -> Self {
-        Self { origins: BTreeMap::new(), streams: 0, intervals: 0, streams_max, intervals_max }
+    /// An empty set with its bounds, and with room kept for a node's own life: whatever others send, what is
+    /// published here is known here.
+    pub fn new((node, life): (NodeId, Incarnation), streams_max: usize, intervals_max: usize) -> Self {
+        let origins = BTreeMap::from([(node, BTreeMap::from([(life, Intervals::default())]))]);
+        Self { origins, streams: 1, intervals: 0, streams_max, intervals_max }
     }
 
     /// Notes `id` and says whether it is new.
@@ -94,7 +96,7 @@ impl Seen {
             && let Some(intervals) = lives.get_mut(&id.incarnation)
         {
             let before = intervals.len();
-            let is_room = self.intervals < self.streams_max.saturating_mul(GAPS_A_STREAM);
+            let is_room = before == 0 || self.intervals < self.streams_max.saturating_mul(GAPS_A_STREAM);
             let sighting = intervals.insert(id.sequence, if is_room { self.intervals_max } else { 0 });
             self.intervals = self.intervals + intervals.len() - before;
             return sighting;
@@ -116,7 +118,7 @@ impl Seen {
         intervals.is_some_and(|intervals| intervals.contains(id.sequence))
     }
 
-    /// How many lives of origins are remembered.
+    /// How many lives of origins are remembered, the node's own included.
     pub fn streams(&self) -> usize {
         self.streams
     }
@@ -132,9 +134,13 @@ mod tests {
         MessageId { origin: NodeId::numbered(origin), incarnation: Incarnation(incarnation), sequence }
     }
 
+    fn own() -> (NodeId, Incarnation) {
+        (NodeId::numbered(9), Incarnation(9))
+    }
+
     #[test]
     fn lives_of_one_origin_are_told_apart() {
-        let mut seen = Seen::new(8, 8);
+        let mut seen = Seen::new(own(), 8, 8);
         assert_eq!(seen.insert(&id(1, 7, 1)), Sighting::First);
         assert_eq!(seen.insert(&id(1, 8, 1)), Sighting::First);
         assert_eq!(seen.insert(&id(1, 7, 1)), Sighting::Again);
@@ -143,25 +149,27 @@ mod tests {
 
     #[test]
     fn bounds_refuse_and_change_nothing() {
-        let mut seen = Seen::new(1, 2);
+        let mut seen = Seen::new(own(), 2, 2);
         assert_eq!(seen.insert(&id(1, 1, 1)), Sighting::First);
         assert_eq!(seen.insert(&id(2, 1, 1)), Sighting::Full);
         assert_eq!(seen.insert(&id(1, 1, 3)), Sighting::First);
         assert_eq!(seen.insert(&id(1, 1, 5)), Sighting::Full);
         assert_eq!(seen.insert(&id(1, 1, 2)), Sighting::First, "closing a gap needs no room");
         assert_eq!(seen.insert(&id(1, 1, 5)), Sighting::First);
-        assert_eq!(seen.streams(), 1);
+        assert_eq!(seen.insert(&id(9, 9, 1)), Sighting::First, "room for its own");
+        assert_eq!(seen.streams(), 2);
     }
 
     #[test]
     fn gaps_are_bounded_in_all_and_those_that_close_need_no_room() {
-        let mut seen = Seen::new(2, usize::MAX);
+        let mut seen = Seen::new(own(), 3, usize::MAX);
         let odd = |number: u64| id(1, 1, 2 * number + 1);
         let taken = (0..100).take_while(|&number| seen.insert(&odd(number)) == Sighting::First).count();
-        assert_eq!(taken, 2 * GAPS_A_STREAM);
+        assert_eq!(taken, 3 * GAPS_A_STREAM);
         assert_eq!(seen.insert(&id(1, 1, 2)), Sighting::First);
-        assert_eq!(seen.insert(&odd(40)), Sighting::First, "a closed gap makes room");
+        assert_eq!(seen.insert(&odd(60)), Sighting::First, "a closed gap makes room");
         assert_eq!(seen.insert(&id(2, 1, 1)), Sighting::First, "the first of a life has its room");
+        assert_eq!(seen.insert(&id(9, 9, 1)), Sighting::First, "and so has the first of its own");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What an operator would act on, as lines of the log: a bounded number of them, whatever is thrown at the node.
 
 use crate::{
-    core::{endpoint::Endpoint, event::Event, stats::Refusal, time::Mono},
+    core::{endpoint::Endpoint, event::Event, id::NodeId, stats::Refusal, time::Mono},
     transport::SocketError,
 };
 use std::time::Duration;
@@ -27,6 +27,10 @@ impl Reporter {
         }
         match event {
             Event::LinkUp { node, endpoint } => tracing::info!(peer = %node, %endpoint, "link is up"),
+            Event::LinkDown { node, endpoint } => {
+                let peer = node.as_ref().map_or("unknown", NodeId::as_str);
+                tracing::warn!(peer, %endpoint, "link is down: it has no connection");
+            }
             Event::PeerLeft(node) => tracing::info!(peer = %node, "peer left and is forgotten"),
             Event::Refused { node, refusal } => tracing::warn!(peer = %node, why = refusal.name(), "refused a node"),
             Event::RefusedBy { endpoint, code, text } if code == Refusal::NameTaken.name() => {

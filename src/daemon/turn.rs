@@ -244,31 +244,33 @@ fn interpret<T: AsRef<[u8]>>(decoder: &mut Decoder, parts: &[T]) -> Input {
     let node = parts.first().and_then(|routing_id| decoder.node(routing_id.as_ref()));
     let frames = match Frames::split(parts) {
         Ok(frames) => frames,
-        Err(error) => return undecodable(sender(&parts[..parts.len().min(1)], RequestId::None, node), &error),
+        Err(error) => return undecodable(sender(&parts[..parts.len().min(1)], RequestId::None, node, false), &error),
     };
     match (decoder.decode(frames.header, frames.body), node) {
         (Ok(Incoming::Frame(frame)), Some(from)) => Input::Arrived { from, frame },
         (Ok(Incoming::Frame(_)), None) => Input::Undecodable {
-            sender: sender(frames.envelope, RequestId::None, None),
+            sender: sender(frames.envelope, RequestId::None, None, true),
             refusal: Refusal::BadIdentity,
             text: "a node's DEALER must have its name as routing id".into(),
         },
         (Ok(Incoming::Request(id, request)), node) => match address::pack(frames.envelope) {
             Some(client) => Input::Requested { client, id, request },
             None => Input::Undecodable {
-                sender: sender(&parts[..1], id, node),
+                sender: sender(&parts[..1], id, node, false),
                 refusal: Refusal::Envelope,
                 text: format!("the frames before the empty one are over {} bytes", address::ENVELOPE_LEN_MAX),
             },
         },
         // Never answered, or two nodes could go on for ever.
         (Ok(Incoming::Answer(_) | Incoming::Response(_)), _) => misplaced(Sender::Unknown),
-        (Err(Rejected { request, error }), node) => undecodable(sender(frames.envelope, request, node), &error),
+        (Err(Rejected { request, is_frame, error }), node) => {
+            undecodable(sender(frames.envelope, request, node, is_frame), &error)
+        }
     }
 }
 
-fn sender<T: AsRef<[u8]>>(envelope: &[T], id: RequestId, node: Option<NodeId>) -> Sender {
-    address::pack(envelope).map_or(Sender::Unknown, |client| Sender::Router { client, id, node })
+fn sender<T: AsRef<[u8]>>(envelope: &[T], id: RequestId, node: Option<NodeId>, is_frame: bool) -> Sender {
+    address::pack(envelope).map_or(Sender::Unknown, |client| Sender::Router { client, id, node, is_frame })
 }
 
 fn undecodable(sender: Sender, error: &DecodeError) -> Input {

@@ -29,7 +29,7 @@ pub enum LaunchError {
     /// The last port would lie beyond the highest that TCP has, or the first at 0.
     #[error(
         "{nodes} nodes from port base {port_base} need ports {} to {}, and ports end at 65535; choose --port-base {} or less",
-        port_base + 1, port_base + nodes, 65_535 - nodes
+        u64::from(*port_base) + 1, u64::from(*port_base) + u64::from(*nodes), 65_535_u32.saturating_sub(*nodes)
     )]
     PortRange {
         /// Node N listens on this plus N.

@@ -67,7 +67,7 @@ impl Manifest {
         serde_json::from_slice(bytes)
     }
 
-    /// The record as a file holds it: one node a line would be nicer, one document is simpler to read back.
+    /// The record as a file holds it: one JSON document on one line.
     pub fn to_json(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec(self).unwrap_or_default();
         bytes.push(b'\n');

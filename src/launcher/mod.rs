@@ -1,6 +1,7 @@
 //! Networks of processes on this machine: started, found again, stopped. The record of a network lies in its
 //! state folder; whoever holds the record can end the network, also after its starter was killed.
 
+pub mod attend;
 pub mod error;
 pub mod folders;
 pub mod manifest;
@@ -11,6 +12,7 @@ pub mod spawn;
 pub mod start;
 pub mod stop;
 
+pub use attend::attend;
 pub use error::{Kind, LaunchError};
 pub use folders::{Folder, Networks};
 pub use manifest::{Manifest, NodeRecord};

@@ -2,7 +2,7 @@
 
 use super::{error::LaunchError, folders::Networks, process::wait_for_all, resolve::Target};
 use crate::{
-    client::{Client, ClientError},
+    client::Client,
     clock::Deadline,
     core::{
         endpoint::Endpoint,
@@ -51,9 +51,4 @@ pub fn remove(
         folder.write_record(manifest)?;
     }
     Ok(Removed { node, endpoint: target.endpoint.clone() })
-}
-
-/// Whether the error says that the node was not there to be asked.
-pub fn was_gone(error: &LaunchError) -> bool {
-    matches!(error, LaunchError::Client(ClientError::Unreachable { .. }))
 }

@@ -178,10 +178,13 @@ fn draft(plan: &Plan) -> Result<Manifest, LaunchError> {
         Manifest::new(plan.network.clone(), new_instance(), plan.topology.clone(), plan.seed, plan.port_base);
     manifest.started_at = rfc3339(Clock::new().now().wall);
     let host = IpAddr::from(Ipv4Addr::LOCALHOST);
-    manifest.nodes = (port_base + 1..)
-        .zip(graph.nodes())
+    let ports = (1..).map(|number| port_base + number);
+    manifest.nodes = graph
+        .nodes()
+        .iter()
+        .zip(ports)
         .enumerate()
-        .map(|(index, (port, node))| NodeRecord {
+        .map(|(index, (node, port))| NodeRecord {
             node: node.clone(),
             endpoint: Endpoint::from_ip(host, port),
             process: None,

@@ -2,23 +2,9 @@
 //! Rust binding panics on, so numbers are kept as they come ([`Errno`]).
 
 use crate::core::{endpoint::Endpoint, stats::Counter};
-use std::{fmt, io, time::Duration};
+use std::{io, time::Duration};
 
-/// An error number as libzmq gave it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Errno(pub i32);
-
-impl From<zmq::Error> for Errno {
-    fn from(error: zmq::Error) -> Self {
-        Self(error.to_raw())
-    }
-}
-
-impl fmt::Display for Errno {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&super::raw::describe(*self))
-    }
-}
+pub use super::raw::Errno;
 
 /// A socket call failed for a reason that the protocol knows nothing of: out of descriptors or memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

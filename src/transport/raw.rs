@@ -3,9 +3,10 @@
 //! and a table for `zmq_poll` that is kept between calls.
 #![allow(unsafe_code)]
 
-use super::{budget::Share, error::Errno};
+use super::budget::Share;
 use std::{
     ffi::{CStr, CString, c_int, c_long, c_short, c_void},
+    fmt,
     os::fd::{AsRawFd, BorrowedFd},
     ptr::{self, NonNull},
     sync::Arc,
@@ -38,11 +39,24 @@ fn retried(mut call: impl FnMut() -> c_int) -> Result<c_int, Errno> {
     }
 }
 
-/// What libzmq or the system calls this error.
-pub(super) fn describe(errno: Errno) -> String {
-    // SAFETY: libzmq returns a text for every number, ended by zero, that stays valid until the next call
-    // on this thread; it is copied here.
-    unsafe { CStr::from_ptr(zmq_sys::zmq_strerror(errno.0)) }.to_string_lossy().into_owned()
+/// An error number as libzmq gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Errno(pub i32);
+
+impl From<zmq::Error> for Errno {
+    fn from(error: zmq::Error) -> Self {
+        Self(error.to_raw())
+    }
+}
+
+impl fmt::Display for Errno {
+    /// What libzmq or the system calls it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: libzmq returns a text for every number, ended by zero, that stays valid until the next call
+        // on this thread; it is copied here.
+        let text = unsafe { CStr::from_ptr(zmq_sys::zmq_strerror(self.0)) };
+        f.write_str(&text.to_string_lossy())
+    }
 }
 
 /// A libzmq context. Ends when the last socket made from it has been dropped, after what lingers is gone.
@@ -351,6 +365,6 @@ mod tests {
         assert_eq!(millis(Some(Duration::from_micros(1))), 1);
         assert_eq!(millis(Some(Duration::from_micros(2_001))), 3);
         assert_eq!(millis(Some(Duration::MAX)), c_long::MAX);
-        assert!(describe(Errno(EINVAL)).contains("nvalid"));
+        assert!(Errno(EINVAL).to_string().contains("nvalid"));
     }
 }

@@ -68,7 +68,7 @@ impl Glyphs {
         };
         let mut out = format!(
             r#"<g aria-label="{}" transform="{place} scale({scale:.6})" fill="{}""#,
-            super::svg::escape(text),
+            super::xml::escape(text),
             style.colour.hex()
         );
         if let Some(halo) = style.halo {

@@ -8,6 +8,7 @@ mod picture;
 mod png;
 mod svg;
 mod terminal;
+mod xml;
 
 #[cfg(test)]
 mod tests;

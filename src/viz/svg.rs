@@ -7,6 +7,7 @@ use super::{
     layout::Point,
     legend::{INK, Rgb},
     picture::{Label, Node, Picture},
+    xml::escape,
 };
 
 const GROUND: Rgb = Rgb(0xfa, 0xfb, 0xfc);
@@ -149,23 +150,4 @@ fn label_style(node: &Node, colour: Rgb) -> Style {
     let Label { size, turn, inside, .. } = node.label;
     let (colour, halo) = if inside { (colour.text(), None) } else { (INK, Some(GROUND)) };
     Style { size, colour, anchor: Anchor::Middle, bold: inside, halo, turn }
-}
-
-/// Text as XML content or attribute. What XML cannot hold at all becomes U+FFFD.
-pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&apos;"),
-            '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
-                out.push('\u{fffd}')
-            }
-            _ => out.push(character),
-        }
-    }
-    out
 }

@@ -1,10 +1,31 @@
 //! Arrays of MessagePack as records and lists: how a header is taken apart, with bounds and with errors that name the
 //! field. What the fields are stands in `fields`.
 
-use super::{decode::Scope, error::DecodeError};
-use crate::core::id::NodeId;
+use super::{error::DecodeError, names::Names};
+use crate::core::{id::NodeId, request::RequestId};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use std::{fmt, marker::PhantomData};
+
+/// What the visitors of one header share.
+pub(super) struct Scope<'n> {
+    pub(super) names: &'n mut Names,
+    pub(super) path_len_max: usize,
+    /// The request id, once it was read.
+    pub(super) request: RequestId,
+    /// Whether the type is one of [`types::FRAMES`](super::types::FRAMES).
+    pub(super) is_frame: bool,
+    /// What is wrong, where serde's own words would not say it.
+    pub(super) fault: Option<DecodeError>,
+}
+
+impl Scope<'_> {
+    /// Keeps `fault` and returns an error that makes serde stop.
+    pub(super) fn fail<E: de::Error>(&mut self, fault: DecodeError) -> E {
+        let error = E::custom(&fault);
+        self.fault = Some(fault);
+        error
+    }
+}
 
 /// A value that is read with the help of what the whole header shares.
 pub(super) trait Scoped<'de> {

@@ -2,7 +2,7 @@
 //! so that whoever waits can be told. Spec sections 4 to 8.
 
 use super::{
-    array::{Fields, List, Nullable, One},
+    array::{Fields, List, Nullable, One, Scope},
     error::{DecodeError, Rejected},
     fields::{AddressFields, CursorFields, EntryFields, Id, PeerFields, RequestIdField, TraceFields},
     names::Names,
@@ -17,7 +17,7 @@ use crate::core::{
     stats::Refusal,
     time::Wall,
 };
-use serde::de::{self, Deserialize, Deserializer as _, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer as _, IgnoredAny, SeqAccess, Visitor};
 use std::fmt;
 
 /// Any header that this program knows, with its payload.
@@ -65,7 +65,8 @@ impl Decoder {
     /// Decodes a header and the payload frames behind it. Bounds: time and memory follow the length of the frames.
     pub fn decode<T: AsRef<[u8]>>(&mut self, header: &[u8], body: &[T]) -> Result<Incoming, Rejected> {
         let path_len_max = self.path_len_max;
-        let mut scope = Scope { names: &mut self.names, path_len_max, request: RequestId::None, fault: None };
+        let mut scope =
+            Scope { names: &mut self.names, path_len_max, request: RequestId::None, is_frame: false, fault: None };
         let mut deserializer = rmp_serde::Deserializer::from_read_ref(header);
         deserializer.set_max_depth(types::DEPTH_MAX);
         let decoded = deserializer.deserialize_seq(HeaderVisitor { scope: &mut scope, body });
@@ -74,7 +75,7 @@ impl Decoder {
             Ok(incoming) => Ok(incoming),
             Err(error) => Err(scope.fault.take().unwrap_or_else(|| DecodeError::Malformed(error.to_string()))),
         };
-        decoded.map_err(|error| Rejected { request: scope.request, error })
+        decoded.map_err(|error| Rejected { request: scope.request, is_frame: scope.is_frame, error })
     }
 }
 
@@ -82,25 +83,6 @@ fn is_at_end(deserializer: &mut rmp_serde::Deserializer<rmp_serde::decode::ReadR
     use rmp_serde::decode::Error::InvalidMarkerRead;
     let rest = IgnoredAny::deserialize(deserializer);
     matches!(rest, Err(InvalidMarkerRead(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof)
-}
-
-/// What the visitors of one header share.
-pub(super) struct Scope<'n> {
-    pub(super) names: &'n mut Names,
-    pub(super) path_len_max: usize,
-    /// The request id, once it was read.
-    pub(super) request: RequestId,
-    /// What is wrong, where serde's own words would not say it.
-    pub(super) fault: Option<DecodeError>,
-}
-
-impl Scope<'_> {
-    /// Keeps `fault` and returns an error that makes serde stop.
-    pub(super) fn fail<E: de::Error>(&mut self, fault: DecodeError) -> E {
-        let error = E::custom(&fault);
-        self.fault = Some(fault);
-        error
-    }
 }
 
 struct HeaderVisitor<'s, 'n, 'b, T> {
@@ -126,6 +108,7 @@ impl<'de, T: AsRef<[u8]>> Visitor<'de> for HeaderVisitor<'_, '_, '_, T> {
             return Err(fields.scope.fail(DecodeError::UnsupportedVersion { found: version }));
         }
         let kind = fields.required("type")?;
+        fields.scope.is_frame = types::FRAMES.contains(&kind);
         let incoming = decode_type(kind, &mut fields, self.body)?;
         while fields.seq.next_element::<IgnoredAny>()?.is_some() {}
         let expected = match &incoming {
@@ -145,7 +128,7 @@ fn decode_type<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
     body: &[T],
 ) -> Result<Incoming, A::Error> {
     match kind {
-        1..16 => decode_frame(kind, fields, body).map(Incoming::Frame),
+        kind if types::FRAMES.contains(&kind) => decode_frame(kind, fields, body).map(Incoming::Frame),
         16..32 => decode_answer(kind, fields).map(Incoming::Answer),
         32..64 => {
             let id: RequestId = fields.seeded("request id", RequestIdField)?;
@@ -214,6 +197,7 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
             let from = fields.seeded_or(One::<CursorFields>::NEW, Cursor::default())?;
             let through = fields.optional(None)?;
             let limit = fields.optional(u64::MAX)?;
+            let limit = fields.value("limit", if limit > 0 { Ok(limit) } else { Err("must be 1 or more") })?;
             let mark = fields.optional(false)?;
             Ok(Request::Fetch(Fetch { status, from, through, limit, mark }))
         }

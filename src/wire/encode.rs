@@ -3,15 +3,15 @@
 use super::{
     state::State,
     types::{self, MARK, VERSION},
+    values::{Addresses, Entries, Hops, PeerList, RequestIdField, cursor, id_fields},
 };
 use crate::core::{
-    endpoint::Endpoint,
     event::{Answer, Frame, Introduction},
-    id::{MessageId, NodeId},
-    message::{Hop, Message, Path, Payload, Trace},
-    request::{Cursor, Fetch, Fetched, PeerInfo, Reply, Request, RequestId},
+    id::NodeId,
+    message::{Message, Payload, Trace},
+    request::{Fetch, Reply, Request, RequestId},
 };
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 /// Encodes what a node says over a link, behind what is in `header`; a message's payload is a frame of its own.
 pub fn frame<'a>(header: &mut Vec<u8>, frame: &'a Frame) -> Option<&'a Payload> {
@@ -98,61 +98,7 @@ fn introduction(header: &mut Vec<u8>, kind: u64, who: &Introduction) {
     put(header, &(MARK, VERSION, kind, node, endpoint, network, instance, incarnation.0, capabilities));
 }
 
-fn id_fields(id: &MessageId) -> (&str, u64, u64) {
-    (id.origin.as_str(), id.incarnation.0, id.sequence)
-}
-
-fn cursor(cursor: Cursor) -> (u64, u64) {
-    (cursor.position, cursor.paths)
-}
-
 /// The longest beginning of `text` with at most `len_max` bytes.
 fn cut(text: &str, len_max: usize) -> &str {
     &text[..text.floor_char_boundary(len_max)]
 }
-
-struct RequestIdField<'a>(&'a RequestId);
-
-impl Serialize for RequestIdField<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            RequestId::None => serializer.serialize_none(),
-            RequestId::Number(number) => serializer.serialize_u64(*number),
-            RequestId::Unique(bytes) => serializer.serialize_bytes(bytes),
-        }
-    }
-}
-
-/// Bytes as MessagePack `bin`, where serde would write an array of numbers.
-struct Bytes<'a>(&'a [u8]);
-
-impl Serialize for Bytes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
-    }
-}
-
-/// A slice as an array of what `$field` makes of each element.
-macro_rules! array {
-    ($name:ident($element:ty), $item:ident => $field:expr) => {
-        pub(super) struct $name<'a>(pub(super) &'a [$element]);
-
-        impl Serialize for $name<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_seq(self.0.iter().map(|$item| $field))
-            }
-        }
-    };
-}
-
-array!(Hops(Hop), hop => (hop.node.as_str(), hop.micros));
-array!(Paths(Path), path => Hops(path));
-array!(Addresses((Option<NodeId>, Endpoint)), peer => (peer.0.as_ref().map(NodeId::as_str), peer.1.to_string()));
-array!(PeerList(PeerInfo), peer => {
-    let round_trip = peer.round_trip.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
-    (peer.node.as_ref().map(NodeId::as_str), peer.endpoint.to_string(), peer.up, round_trip)
-});
-array!(Entries(Fetched), entry => {
-    let Fetched { position, id, published_at, received_at, unread, continued, paths, payload } = entry;
-    (position, id_fields(id), published_at.0, received_at.0, unread, continued, Paths(paths), Bytes(payload))
-});

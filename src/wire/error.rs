@@ -66,11 +66,13 @@ impl DecodeError {
     }
 }
 
-/// A header that was not understood, and the request id as far as it was: the sender can be told.
+/// A header that was not understood, and how far it was: the sender can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
     /// The request that it may have been.
     pub request: RequestId,
+    /// Whether it has a type of what nodes say over their links, known or not: a node waits for the answer.
+    pub is_frame: bool,
     /// What is wrong.
     pub error: DecodeError,
 }

@@ -1,8 +1,7 @@
 //! The fields of headers, as the spec names them.
 
 use super::{
-    array::{Element, Fields, List, One, Record, Scoped, WithScope},
-    decode::Scope,
+    array::{Element, Fields, List, One, Record, Scope, Scoped, WithScope},
     error::DecodeError,
     types,
 };

@@ -9,6 +9,7 @@ pub mod frames;
 mod names;
 mod state;
 pub mod types;
+mod values;
 
 pub use decode::{Decoder, Incoming, Response};
 pub use error::{DecodeError, Rejected};

@@ -1,10 +1,9 @@
 //! The map of STATE, both ways. Spec section 8.3.
 
 use super::{
-    array::{List, Scoped, WithScope, missing},
-    decode::Scope,
-    encode::PeerList,
+    array::{List, Scope, Scoped, WithScope, missing},
     fields::PeerFields,
+    values::PeerList,
 };
 use crate::core::{id::Incarnation, request::NodeStatus};
 use serde::{

@@ -5,6 +5,9 @@ pub const MARK: &str = "GS";
 /// Second field: the version of the protocol.
 pub const VERSION: u64 = 1;
 
+/// Types of what nodes say over their links.
+pub const FRAMES: std::ops::Range<u64> = 1..16;
+
 /// Deepest nesting of a header.
 pub const DEPTH_MAX: usize = 16;
 /// Most capabilities of a node.

@@ -171,11 +171,11 @@ impl Net {
     }
 
     fn count(&self, index: usize, counter: Counter) -> u64 {
-        self.nodes[index].stats().total().get(counter)
+        self.nodes[index].stats.total().get(counter)
     }
 
     fn refused(&self, index: usize, refusal: Refusal) -> u64 {
-        self.nodes[index].stats().total().refused(refusal)
+        self.nodes[index].stats.total().refused(refusal)
     }
 }
 
@@ -407,7 +407,7 @@ fn a_name_stays_with_the_node_that_answers_to_it() {
         matches!(&told[0], Output::Answer(to, Answer::Refuse { code, .. }) if *to == name(1) && code == "name_taken")
     );
     assert!(matches!(&told[2..], [Output::Send(_, Frame::Hello(_))]), "the first one is told: {told:?}");
-    assert_eq!(node.stats().total().refused(Refusal::NameTaken), 1);
+    assert_eq!(node.stats.total().refused(Refusal::NameTaken), 1);
     assert_eq!(node.peers.describe()[0].endpoint, endpoint(1));
 }
 
@@ -444,7 +444,7 @@ fn a_link_that_is_silent_while_its_peer_greets_is_opened_anew() {
         let told = outputs(&mut node, at(2100), Input::Tick);
         let is_reopened = matches!(&told[..], [Output::Disconnect(LinkId(0)), Output::Connect(LinkId(0), _)]);
         assert_eq!(is_reopened, !answers, "{told:?}");
-        assert_eq!(node.stats().total().get(Counter::Reopened), u64::from(!answers));
+        assert_eq!(node.stats.total().get(Counter::Reopened), u64::from(!answers));
         assert_eq!(node.peers.neighbours().count(), usize::from(answers));
     }
 }
@@ -481,6 +481,21 @@ fn a_leaving_node_is_forgotten_before_it_says_so() {
         assert!(net.nodes[peer].peers.neighbours().all(|(node, _)| *node != name(4)));
         assert!(!net.nodes[peer].peers.is_introduced(&name(4)));
     }
+}
+
+#[test]
+fn a_link_without_connection_is_down_until_it_is_greeted_again() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    net.input(0, Input::Unsent { link: LinkId(0), why: Counter::QueueFull });
+    assert_eq!(net.nodes[0].peers.neighbours().count(), 1, "a full queue is no lost connection");
+    net.input(0, Input::Unsent { link: LinkId(0), why: Counter::NotConnected });
+    assert_eq!(net.nodes[0].peers.neighbours().count(), 0);
+    net.publish(0, None, b"missed");
+    assert_eq!((net.message_frames, net.count(0, Counter::NotConnected)), (0, 2), "not sent, and counted");
+    net.input(0, Input::Writable(LinkId(0)));
+    net.run();
+    assert_eq!(net.nodes[0].peers.neighbours().count(), 1);
 }
 
 #[test]

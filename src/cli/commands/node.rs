@@ -1,9 +1,8 @@
 //! `gossip node`: one node in the foreground. What `start-network` starts, and what a person can start by hand.
 
-use super::{Context, Output, error::CliError, log};
 use crate::{
+    cli::{Context, Output, bounds::Bounds, error::CliError, log},
     core::{
-        config::Limits,
         endpoint::Endpoint,
         id::{Incarnation, Instance, NetworkName, NodeId},
     },
@@ -13,12 +12,12 @@ use crate::{
 use serde::Serialize;
 use std::{fmt, net::IpAddr, path::PathBuf, process, str::FromStr};
 
-/// Bytes that a limit may be set to at most: 1 GiB.
-const BYTES_MAX: u64 = 1 << 30;
-
-/// The arguments of `gossip node`.
+/// Run one node in the foreground
+///
+/// Prints where it listens and serves until Ctrl-C, SIGTERM or a request ends it. 'start-network' starts nodes in the
+/// same way.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  \
+#[command(after_long_help = "Examples:\n  \
     gossip node --name a --bind 127.0.0.1:7101\n  \
     gossip node --name b --bind 127.0.0.1:7102 --peer 127.0.0.1:7101\n  \
     gossip node --name c --bind 0.0.0.0:7103 --advertise db3.example.org:7103 --peer a@10.0.0.7:7101")]
@@ -41,15 +40,8 @@ pub struct Args {
     /// Folder for what must survive a restart [default: the network's state folder]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// Largest payload in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20, value_parser = clap::value_parser!(u64).range(1..=BYTES_MAX))]
-    payload_max: u64,
-    /// Messages kept for reading; the oldest go first
-    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
-    retain_messages: u64,
-    /// Bytes kept for reading, with the paths of traced messages
-    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20, value_parser = clap::value_parser!(u64).range(1..))]
-    retain_bytes: u64,
+    #[command(flatten)]
+    bounds: Bounds,
 }
 
 /// Where to listen: an IP address and a port, which may be 0.
@@ -135,13 +127,6 @@ impl Args {
             Some(folder) => folder,
             None => Networks::from_environment()?.folder(network).nodes(),
         };
-        let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
-        let limits = Limits {
-            payload_len_max: size(self.payload_max),
-            retained_messages_max: size(self.retain_messages),
-            retained_bytes_max: size(self.retain_bytes),
-            ..Limits::default()
-        };
         Ok(Settings {
             node: self.name,
             host: self.bind.host,
@@ -151,7 +136,7 @@ impl Args {
             instance: self.instance,
             peers: self.peers.into_iter().map(|peer| (peer.node, peer.endpoint)).collect(),
             folder,
-            limits,
+            limits: self.bounds.limits(),
             version: env!("CARGO_PKG_VERSION"),
         })
     }

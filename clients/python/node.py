@@ -1,0 +1,79 @@
+"""A node of gossip: it meets its neighbours, prints each message once, and passes it on.
+
+    python node.py NAME BIND [PEER ...]     python node.py moon tcp://127.0.0.1:7100 tcp://127.0.0.1:7004
+"""
+import contextlib, json, os, sys, time
+import msgpack, zmq
+
+HELLO, MESSAGE, LEAVE, PING, WELCOME, FAREWELL, PONG, REFUSE = 1, 2, 3, 4, 17, 19, 20, 31
+name, bind, *addresses = sys.argv[1:]
+router = zmq.Context.instance().socket(zmq.ROUTER)
+router.set(zmq.ROUTER_HANDOVER, 1)  # or a neighbour that reconnects is not heard
+router.bind(bind)
+endpoint = router.get(zmq.LAST_ENDPOINT).decode()
+network, instance, incarnation = os.environ.get("GOSSIP_NETWORK", "default"), "", time.time_ns()
+links, peers, seen = {}, {}, set()  # sockets by endpoint; (endpoint, incarnation) by name; ids of messages
+
+def send(socket, kind, *fields, envelope=(), body=()):
+    with contextlib.suppress(zmq.Again):  # a neighbour that is 100,000 frames behind misses some
+        socket.send_multipart([*envelope, b"", msgpack.packb(["GS", 1, kind, *fields]), *body], zmq.DONTWAIT)
+def introduce(socket, kind, envelope=()):
+    send(socket, kind, name, endpoint, network, instance, incarnation, [], envelope=envelope)
+def hello(address):
+    if address not in links:
+        links[address] = zmq.Context.instance().socket(zmq.DEALER)
+        links[address].set(zmq.ROUTING_ID, name.encode())
+        links[address].set(zmq.SNDHWM, 100_000)
+        links[address].connect(address)
+    introduce(links[address], HELLO)
+
+def on_hello(envelope, sender, peer, address, its_network, its_instance, its_incarnation, *_):
+    global instance
+    code = ("other_network" if its_network != network
+            else "other_instance" if instance and its_instance and its_instance != instance
+            else "bad_identity" if peer != sender else "name_taken" if peer == name else None)
+    if code:
+        return send(router, REFUSE, code, f"this is {name} of network {network}", envelope=envelope)
+    instance = instance or its_instance  # a node that was told none takes the first that it meets
+    introduce(router, WELCOME, envelope)
+    if peers.get(peer) != (address, its_incarnation):  # new, or started anew and knows us no more
+        hello(address)
+        peers[peer] = (address, its_incarnation)
+
+def on_message(sender, payload, id, published_at, hops, trace=None, *_):
+    if tuple(id) in seen:
+        return
+    seen.add(tuple(id))
+    if trace:
+        trace = [trace[0], [*trace[1], [name, max(0, time.time_ns() - published_at) // 1000]]]
+    print(json.dumps({"id": id, "path": trace and [hop[0] for hop in trace[1]], "text": payload.decode(errors="replace")}), flush=True)
+    for peer, (address, _) in peers.items():
+        if peer != sender and not (trace and len(trace[1]) > 4096):
+            send(links[address], MESSAGE, id, published_at, hops + 1, trace, body=[payload])
+
+def on_frame(envelope, body, kind, *fields):
+    sender = envelope[0].decode()
+    if kind == HELLO:
+        on_hello(envelope, sender, *fields)
+    elif kind in (MESSAGE, LEAVE, PING) and sender not in peers:
+        send(router, REFUSE, "not_introduced", "say HELLO first", envelope=envelope)
+    elif kind == MESSAGE:
+        on_message(sender, *body, *fields)
+    elif kind == PING:
+        send(router, PONG, fields[0], envelope=envelope)
+    elif kind == LEAVE:
+        send(router, FAREWELL, envelope=envelope)
+        links.pop(peers.pop(sender)[0]).close(linger=0)
+
+for address in addresses:
+    hello(address)
+print(json.dumps({"node": name, "endpoint": endpoint}), flush=True)
+while True:
+    for socket in zmq.select([router, *links.values()], [], [])[0]:
+        with contextlib.suppress(ValueError, TypeError, IndexError, zmq.ZMQError):  # what we do not understand
+            start = (frames := socket.recv_multipart()).index(b"")
+            mark, version, *rest = msgpack.unpackb(frames[start + 1])
+            if (mark, version) == ("GS", 1) and socket is router:
+                on_frame(frames[:start], frames[start + 2:], *rest)
+            elif rest[:2] == [REFUSE, "not_introduced"]:
+                introduce(socket, HELLO)

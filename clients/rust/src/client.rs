@@ -1,0 +1,59 @@
+//! A client of gossip without libzmq, as a library of its own.
+use rmpv::Value;
+use zeromq::{DealerSocket, Socket, SocketRecv, SocketSend, ZmqMessage};
+
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+pub const PUBLISH: u64 = 32;
+pub const FETCH: u64 = 33;
+pub const ERROR: u64 = 95;
+
+pub struct Client {
+    pub socket: DealerSocket,
+    number: u64,
+}
+
+impl Client {
+    pub async fn connect(endpoint: &str) -> Result<Self> {
+        let mut socket = DealerSocket::new();
+        socket.connect(endpoint).await?;
+        Ok(Self { socket, number: 0 })
+    }
+    /// Sends a request and does not wait for its reply. The number of the request comes back with it.
+    pub async fn send(&mut self, kind: u64, fields: &[Value], payload: Option<&[u8]>) -> Result<u64> {
+        self.number += 1;
+        let (mut header, start) = (Vec::new(), ["GS".into(), 1.into(), kind.into(), self.number.into()]);
+        rmpv::encode::write_value(&mut header, &[&start, fields].concat().into())?;
+        let mut message = ZmqMessage::from(Vec::new()); // the empty frame
+        message.push_back(header.into());
+        payload.into_iter().for_each(|payload| message.push_back(payload.to_vec().into()));
+        self.socket.send(message).await?;
+        Ok(self.number)
+    }
+    /// The next reply: the number of its request, and its fields behind the node's name.
+    pub async fn receive(&mut self) -> Result<(Option<u64>, Vec<Value>)> {
+        let frames = self.socket.recv().await?.into_vec();
+        match rmpv::decode::read_value(&mut &frames[1][..])?.as_array().map_or(&[][..], Vec::as_slice) {
+            [_, _, kind, _, _, code, text, ..] if *kind == ERROR.into() => Err(format!("{code}: {text}").into()),
+            [_mark, _version, _kind, number, _node, fields @ ..] => Ok((number.as_u64(), fields.to_vec())),
+            _ => Err("this is no reply".into()),
+        }
+    }
+    pub async fn ask(&mut self, kind: u64, fields: &[Value], payload: Option<&[u8]>) -> Result<Vec<Value>> {
+        self.send(kind, fields, payload).await?;
+        Ok(self.receive().await?.1)
+    }
+    /// Returns the message's id `[origin, incarnation, sequence]`. With `relays`, its paths are recorded.
+    pub async fn publish(&mut self, payload: &[u8], relays: Option<u64>) -> Result<Value> {
+        Ok(self.ask(PUBLISH, &[relays.map_or(Value::Nil, Value::from)], Some(payload)).await?.remove(0))
+    }
+    /// All messages, page by page: `[position, id, published, received, unread, continued, paths, payload]`.
+    pub async fn messages(&mut self, status: &str) -> Result<Vec<Value>> {
+        let (mut messages, mut cursor, mut through) = (vec![], Value::Array(vec![0.into(), 0.into()]), Value::Nil);
+        while !cursor.is_nil() {
+            let page = self.ask(FETCH, &[status.into(), cursor, through], None).await?;
+            messages.extend(page[0].as_array().into_iter().flatten().cloned());
+            (cursor, through) = (page[1].clone(), page[2].clone());
+        }
+        Ok(messages)
+    }
+}

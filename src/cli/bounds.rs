@@ -1,0 +1,44 @@
+//! The bounds of a node that can be set from the command line: for one node, or for all of a network.
+
+use crate::core::config::Limits;
+use clap::value_parser;
+use std::ffi::OsString;
+
+/// Bytes that a bound may be set to at most: 1 GiB.
+const BYTES_MAX: u64 = 1 << 30;
+
+/// What a node may take and keep.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Bounds of a node")]
+pub struct Bounds {
+    /// Largest payload that is accepted, 1 to 1073741824
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20, value_parser = value_parser!(u64).range(1..=BYTES_MAX))]
+    payload_max: u64,
+    /// Messages kept for reading; the oldest go first
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = value_parser!(u64).range(1..))]
+    retain_messages: u64,
+    /// Bytes kept for reading, with the paths of traced messages
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20, value_parser = value_parser!(u64).range(1..))]
+    retain_bytes: u64,
+}
+
+impl Bounds {
+    /// As the core takes them.
+    pub fn limits(&self) -> Limits {
+        let size = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Limits {
+            payload_len_max: size(self.payload_max),
+            retained_messages_max: size(self.retain_messages),
+            retained_bytes_max: size(self.retain_bytes),
+            ..Limits::default()
+        }
+    }
+
+    /// As `gossip node` takes them.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let Self { payload_max, retain_messages, retain_bytes } = self;
+        let pairs =
+            [("--payload-max", payload_max), ("--retain-messages", retain_messages), ("--retain-bytes", retain_bytes)];
+        pairs.iter().flat_map(|(option, value)| [OsString::from(option), value.to_string().into()]).collect()
+    }
+}

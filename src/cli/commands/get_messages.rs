@@ -1,0 +1,147 @@
+//! `gossip get-messages`.
+
+use super::listing::{Choice, Document, Header, Listing, Nothing, Parts, Stamp};
+use crate::{
+    cli::{Context, NodeArgument, Output, error::CliError},
+    client::Pages,
+    core::request::{Fetched, Status},
+};
+use chrono::Local;
+use std::time::Duration;
+
+/// How long to wait for each page unless told otherwise.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Show the messages that a node has received, and the paths they took
+///
+/// A message is unread until this command has shown it; asking for 'read' messages marks nothing. A node hears of a
+/// message once from each neighbour (R times with 'send-message --relays R'), and each of these copies has a path.
+/// A message sent with --no-trace has none.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  # Get all messages received by node 8
+  gossip get-messages 8
+
+  # Get only unread messages received by node 3
+  gossip get-messages 3 unread
+
+  # Get only read messages received by node 3, along with their received times,
+  # showing the shortest path taken
+  gossip get-messages 3 read -p --time
+
+  # The longest paths, with the time that a copy took to each node
+  gossip get-messages 3 -pp -tt")]
+pub struct Args {
+    /// Number or name of the node, or its address host:port
+    #[arg(value_name = "NODE")]
+    node: NodeArgument,
+    /// Which messages
+    #[arg(value_name = "STATUS", default_value = "all")]
+    status: Which,
+    /// Show the shortest path(s); -pp: the longest; -ppp: the shortest and the longest
+    #[arg(short = 'p', action = clap::ArgAction::Count, conflicts_with = "all_paths")]
+    paths: u8,
+    /// Show all paths: also what happens without a path flag
+    #[arg(short = 'A', long)]
+    all_paths: bool,
+    /// Show when the node received the message; -tt: with the date; -ttt: in full, first on the line
+    ///
+    /// In the local time zone. With -tt or -ttt and a path flag, the time from the submission to the arrival at each
+    /// node stands in the path; it compares the clocks of two hosts, and is off by as much as they are.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    time: u8,
+    /// Show at most so many messages, the oldest first
+    #[arg(long, value_name = "N", value_parser = limit)]
+    limit: Option<u64>,
+}
+
+/// [`Status`] as it is typed.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Which {
+    /// All that the node holds
+    All,
+    /// Those not shown before
+    Unread,
+    /// Those shown before
+    Read,
+}
+
+impl From<Which> for Status {
+    fn from(which: Which) -> Self {
+        match which {
+            Which::All => Self::All,
+            Which::Unread => Self::Unread,
+            Which::Read => Self::Read,
+        }
+    }
+}
+
+/// Fetches page by page and prints. What was not printed stays unread.
+pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let status = args.status.into();
+    let choice = Choice::from_count(at_most_three("p", args.paths)?);
+    let stamp = Stamp::from_count(at_most_three("t", args.time)?);
+    let mut client = context.connect(&args.node, TIMEOUT)?;
+    let pages = Pages::new(&mut client, status, args.limit.unwrap_or(u64::MAX));
+    if out.is_json() {
+        return print_document(pages, status, choice, out);
+    }
+    let has_path_flag = args.all_paths || args.paths > 0;
+    let listing = Listing { choice, stamp, hop_times: has_path_flag && args.time > 1, zone: Local };
+    print_text(pages, status, &listing, out)
+}
+
+/// One document, printed when it is whole: a page that does not come must not leave half of one.
+fn print_document(mut pages: Pages<'_>, status: Status, choice: Choice, out: &mut Output) -> Result<(), CliError> {
+    let mut parts = Parts::default();
+    let mut messages: Vec<Fetched> = Vec::new();
+    while let Some(page) = pages.next_page()? {
+        messages.extend(parts.join(page));
+    }
+    messages.extend(parts.finish());
+    out.document(&Document::new(pages.node(), status, &messages, choice))?;
+    out.flush()?;
+    Ok(pages.mark_shown()?)
+}
+
+/// Text, printed as the pages come. A page whose last message goes on in the next is marked together with that one.
+fn print_text(
+    mut pages: Pages<'_>,
+    status: Status,
+    listing: &Listing<Local>,
+    out: &mut Output,
+) -> Result<(), CliError> {
+    let mut parts = Parts::default();
+    let mut is_empty = true;
+    while let Some(page) = pages.next_page()? {
+        let whole = parts.join(page);
+        if !parts.is_open() && whole.is_empty() && is_empty {
+            continue;
+        }
+        if std::mem::take(&mut is_empty) {
+            out.line(Header { node: pages.node(), status, choice: listing.choice })?;
+        }
+        whole.iter().try_for_each(|message| listing.print(message, out))?;
+        out.flush()?;
+        if !parts.is_open() {
+            pages.mark_shown()?;
+        }
+    }
+    if is_empty {
+        return out.line(Nothing { node: pages.node(), status });
+    }
+    parts.finish().iter().try_for_each(|message| listing.print(message, out))?;
+    out.flush()?;
+    Ok(pages.mark_shown()?)
+}
+
+/// How often a flag was given, if that means something.
+fn at_most_three(flag: &str, count: u8) -> Result<u8, CliError> {
+    let text = || format!("'-{flag}' was given {count} times; give -{flag}, -{flag}{flag} or -{flag}{flag}{flag}");
+    if count <= 3 { Ok(count) } else { Err(CliError::Usage(text())) }
+}
+
+fn limit(text: &str) -> Result<u64, &'static str> {
+    text.parse().ok().filter(|&limit| limit > 0).ok_or("give a number of messages, at least 1")
+}

@@ -1,0 +1,14 @@
+//! The subcommands, a file each with its `Args` and a `run`, and beside them what the larger ones print.
+
+pub mod account;
+pub mod generate;
+pub mod get_messages;
+pub mod list_peers;
+pub mod listing;
+pub mod node;
+pub mod plot;
+pub mod remove_node;
+pub mod send_message;
+pub mod start_network;
+pub mod status;
+pub mod stop_network;

@@ -1,0 +1,78 @@
+//! The picture of a network: as files in its folder, on the screen, in the terminal.
+
+use crate::cli::{Output, error::CliError};
+use crate::{launcher::Folder, topology::Graph, viz::Picture};
+use std::{
+    env, fs,
+    io::stdout,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+};
+
+/// Largest drawing in a terminal, and lines left for the text around it.
+const COLUMNS_MAX: usize = 100;
+const ROWS_MAX: usize = 40;
+const ROWS_LEFT: usize = 6;
+/// Where the size of the terminal cannot be told.
+const ROWS_UNTOLD: usize = 24;
+const COLUMNS_UNTOLD: usize = 80;
+
+/// A picture that was drawn.
+#[derive(Debug, Default)]
+pub struct Plot {
+    /// Where it lies.
+    pub files: Vec<PathBuf>,
+    /// As text, if somebody looks at a terminal.
+    pub drawing: Option<String>,
+}
+
+impl Plot {
+    /// Draws a graph into the folder of its network; shows it if stdout is a terminal.
+    pub fn draw(folder: &Folder, graph: &Graph, topology: &str, out: &Output) -> Result<Self, CliError> {
+        let picture = Picture::new(graph, folder.network().as_str(), topology);
+        let svg = folder.picture("svg");
+        write(&svg, picture.svg().as_bytes())?;
+        let mut files = vec![svg];
+        #[cfg(feature = "png")]
+        {
+            let png = folder.picture("png");
+            write(&png, &picture.png().map_err(|error| CliError::Failed(error.to_string()))?)?;
+            files.push(png);
+        }
+        let is_seen = out.is_terminal() && !out.is_json();
+        if let Some(file) = files.last().filter(|_| is_seen && has_display()) {
+            open(file);
+        }
+        let drawing = is_seen.then(|| {
+            let (columns, rows) = terminal_size();
+            picture.terminal(columns.min(COLUMNS_MAX), rows.saturating_sub(ROWS_LEFT).min(ROWS_MAX), out.has_colour())
+        });
+        Ok(Self { files, drawing: drawing.filter(|drawing| !drawing.is_empty()) })
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    fs::write(path, bytes).map_err(|error| CliError::Failed(format!("cannot write {}: {error}", path.display())))
+}
+
+fn has_display() -> bool {
+    ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+/// Has the desktop show a file. Where it has no opener, the file's place is printed all the same.
+fn open(file: &Path) {
+    let mut command = Command::new("xdg-open");
+    command.arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if let Ok(mut opener) = command.spawn() {
+        thread::spawn(move || opener.wait());
+    }
+}
+
+/// Columns and rows.
+fn terminal_size() -> (usize, usize) {
+    match rustix::termios::tcgetwinsize(stdout()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
+        _ => (COLUMNS_UNTOLD, ROWS_UNTOLD),
+    }
+}

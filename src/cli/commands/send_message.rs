@@ -1,0 +1,120 @@
+//! `gossip send-message`.
+
+use crate::{
+    cli::{Context, NodeArgument, Output, error::CliError, text::Shown},
+    client::{Client, Receipt},
+    core::{
+        message::{Payload, Relays},
+        stats::Refusal,
+    },
+};
+use serde::Serialize;
+use std::{
+    ffi::OsString,
+    fmt,
+    io::{self, Read},
+    os::unix::ffi::OsStringExt,
+    time::Duration,
+};
+
+/// How long to wait for the receipt unless told otherwise.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Up to this size a message is sent without asking for the node's limit first: it is the limit of every node that
+/// was not configured otherwise, and a node with a smaller one refuses by itself.
+const UNASKED_LEN: usize = 1 << 20;
+
+/// Hand a message to a node, which spreads it to all others
+///
+/// The node answers once it has the message; it is on its way then. The paths that the copies take are recorded for
+/// 'get-messages', unless --no-trace.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  # Send the message \"apple\" to node 4
+  gossip send-message 4 apple
+
+  # Send the message \"banana\" to node 8, where each node broadcasts the message
+  # 3× to its neighbors
+  gossip send-message 8 banana --relays=3
+
+  # Send a file, byte for byte
+  gossip send-message 4 - < picture.png
+
+  # Send a message that begins with a dash
+  gossip send-message 4 -- -apple")]
+pub struct Args {
+    /// Number or name of the node, or its address host:port
+    #[arg(value_name = "NODE")]
+    node: NodeArgument,
+    /// The message; '-' takes it from stdin, byte for byte
+    #[arg(value_name = "MESSAGE")]
+    message: OsString,
+    /// How often each node relays it to each neighbour, 1 to 16 [default: 1]
+    #[arg(short, long, value_name = "R", value_parser = relays)]
+    relays: Option<Relays>,
+    /// Record no paths: the least work for the network
+    #[arg(long, conflicts_with = "relays")]
+    no_trace: bool,
+}
+
+/// What is printed of a receipt.
+#[derive(Serialize)]
+struct Sent {
+    id: String,
+    node: String,
+    level: &'static str,
+    #[serde(skip)]
+    text: String,
+}
+
+/// Sends the message and prints the receipt.
+pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let mut client = context.connect(&args.node, TIMEOUT)?;
+    let payload = payload_of(args.message, &mut client)?;
+    let trace = (!args.no_trace).then(|| args.relays.unwrap_or(Relays::ONE));
+    let receipt = client.publish(Payload::from(&payload[..]), trace)?;
+    out.print(&Sent::from(receipt))
+}
+
+/// The bytes to send. From stdin never more are read than the node takes, and one.
+fn payload_of(message: OsString, client: &mut Client) -> Result<Vec<u8>, CliError> {
+    let from_stdin = message == "-";
+    if !from_stdin && message.len() <= UNASKED_LEN {
+        return Ok(message.into_vec());
+    }
+    let status = client.status()?;
+    let limit = status.payload_len_max;
+    let payload = if from_stdin { read_stdin(limit.saturating_add(1))? } else { message.into_vec() };
+    if payload.len() as u64 <= limit {
+        return Ok(payload);
+    }
+    let size = if from_stdin { format!("more than {limit}") } else { payload.len().to_string() };
+    let text = format!("a message of {size} bytes is over the limit of {}, {limit} bytes", Shown(&status.node));
+    Err(CliError::Refused { code: Refusal::TooLarge.name(), text: format!("{text}; send it in parts") })
+}
+
+fn read_stdin(len_max: u64) -> Result<Vec<u8>, CliError> {
+    let mut payload = Vec::new();
+    let read = io::stdin().lock().take(len_max).read_to_end(&mut payload);
+    read.map_err(|error| CliError::Failed(format!("cannot read the message from stdin: {error}")))?;
+    Ok(payload)
+}
+
+fn relays(text: &str) -> Result<Relays, String> {
+    let count: u64 = text.parse().map_err(|_| "relays must be a number from 1 to 16".to_owned())?;
+    Relays::try_from(count).map_err(|error| error.to_string())
+}
+
+impl From<Receipt> for Sent {
+    fn from(receipt: Receipt) -> Self {
+        let text = format!("Message sent to {}", Shown(&receipt.node));
+        Self { id: receipt.id.to_string(), node: receipt.node.to_string(), level: receipt.level.name(), text }
+    }
+}
+
+impl fmt::Display for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

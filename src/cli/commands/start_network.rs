@@ -1,0 +1,226 @@
+//! `gossip start-network`.
+
+use super::plot::Plot;
+use crate::{
+    cli::{Context, Output, bounds::Bounds, error::CliError, text},
+    clock,
+    launcher::{LaunchError, Manifest, Networks, Plan, Started, attend, start, stop},
+    topology::{Shape, generate, shape},
+};
+use serde::Serialize;
+use std::{fmt, path::PathBuf, sync::atomic::AtomicBool, time::Duration};
+
+/// How long all nodes may take together unless told otherwise.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// Most nodes whose peers are listed in the text; JSON and 'list-peers' have them in any case.
+const LISTED_MAX: usize = 32;
+
+/// Start a network of nodes on this machine
+///
+/// The nodes run in the background, node N on port base + N. The command returns once each of them answers and all
+/// links are up. Several networks run side by side with --network and --port-base.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  # Start the default random network, and plot its topology
+  gossip start-network --plot
+
+  # Start a random network where all nodes have 5 neighboring connections
+  gossip start-network random 5
+
+  # Start a circularly connected network with 32 nodes
+  gossip start-network circular --num-nodes=32
+
+  # Start a second network beside the first
+  gossip start-network powerlaw --network two --port-base 8000")]
+pub struct Args {
+    /// How nodes are linked: random (each with DEGREE others), circular (a ring) or powerlaw (few with many)
+    #[arg(value_name = "TOPOLOGY", default_value = "random")]
+    topology: String,
+    /// How many neighbours each node of a random network has [default: 3]
+    #[arg(value_name = "DEGREE")]
+    degree: Option<u32>,
+    /// How many nodes, 2 to 1024
+    #[arg(short, long, value_name = "N", default_value_t = 16)]
+    num_nodes: u32,
+    /// Draw the topology: as files in the network's state folder, and on a terminal
+    #[arg(short = 'P', long)]
+    plot: bool,
+    /// What random choices are drawn from; the same seed makes the same topology again [default: chosen anew]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Node N listens on this port plus N
+    #[arg(long, value_name = "P", default_value_t = 7000)]
+    port_base: u32,
+    /// Stay attached, and stop the network on Ctrl-C
+    #[arg(long)]
+    foreground: bool,
+    #[command(flatten)]
+    bounds: Bounds,
+}
+
+/// What is printed of a network that was started.
+#[derive(Serialize)]
+struct Report<'a> {
+    network: &'a str,
+    topology: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    degree: Option<u32>,
+    seed: u64,
+    instance: &'a str,
+    port_base: u32,
+    nodes: Vec<Node<'a>>,
+    plot: Vec<PathBuf>,
+    /// Drawn for the terminal, in place of the list of peers.
+    #[serde(skip)]
+    drawing: Option<String>,
+    #[serde(skip)]
+    has_hint: bool,
+}
+
+#[derive(Serialize)]
+struct Node<'a> {
+    node: &'a str,
+    endpoint: String,
+    pid: Option<u32>,
+    peers: Vec<&'a str>,
+}
+
+/// Starts the network; stays with it if that was asked for.
+pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let usage = |error: shape::ShapeError| CliError::Usage(error.to_string());
+    let shape = Shape::parse(&args.topology, args.degree).map_err(usage)?;
+    // 32 bits are seeds enough, and short enough to be typed.
+    let seed = args.seed.unwrap_or_else(|| clock::seed() >> 32);
+    let graph = generate(shape, args.num_nodes, seed).map_err(usage)?;
+    let networks = context.networks()?;
+    let executable = std::env::current_exe();
+    let plan = Plan {
+        network: context.network().clone(),
+        topology: words(shape),
+        seed,
+        graph,
+        port_base: args.port_base,
+        executable: executable.map_err(|error| CliError::Failed(format!("cannot find this program: {error}")))?,
+        node_arguments: args.bounds.arguments(),
+        timeout: context.timeout_or(TIMEOUT),
+    };
+    let interrupted = context.catch_interrupts()?;
+    let Started { manifest, children } = start(&networks, &plan, &interrupted)?;
+    let plot = if args.plot { draw(&networks, &plan, shape, out) } else { Ok(Plot::default()) };
+    let (plot, failure) = match plot {
+        Ok(plot) => (plot, None),
+        Err(error) => (Plot::default(), Some(error)),
+    };
+    let has_hint = out.is_terminal() && !args.foreground;
+    out.print(&Report::new(&manifest, shape, plot, has_hint))?;
+    out.flush()?;
+    if let Some(error) = failure {
+        return Err(CliError::Failed(format!("the network runs, but its picture is missing: {error}")));
+    }
+    if args.foreground { stay(&networks, &manifest, children, &interrupted, out) } else { Ok(()) }
+}
+
+fn draw(networks: &Networks, plan: &Plan, shape: Shape, out: &Output) -> Result<Plot, CliError> {
+    let Plan { network, graph, .. } = plan;
+    Plot::draw(&networks.folder(network), graph, &described(shape), out)
+}
+
+/// Waits for Ctrl-C and stops the network, or for its end by other hands.
+fn stay(
+    networks: &Networks,
+    manifest: &Manifest,
+    children: Vec<std::process::Child>,
+    interrupted: &AtomicBool,
+    out: &mut Output,
+) -> Result<(), CliError> {
+    let network = &manifest.network;
+    let has_ended = attend(children, interrupted)?;
+    let record = networks.folder(network).read_record()?;
+    // Another start may have taken the place of ours by now.
+    if record.is_some_and(|record| record.instance == manifest.instance) {
+        match stop(networks, network, TIMEOUT) {
+            Ok(_) if has_ended => {
+                let logs = networks.folder(network).nodes();
+                let text = format!("all nodes of network '{network}' have ended by themselves");
+                return Err(CliError::Failed(format!("{text}; see their logs in {}", logs.display())));
+            }
+            Ok(_) | Err(LaunchError::NoNetwork { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if out.is_json() { Ok(()) } else { out.line("Gossip network stopped") }
+}
+
+/// As a user types it.
+fn words(shape: Shape) -> String {
+    match shape {
+        Shape::Random { degree } => format!("random {degree}"),
+        Shape::Circular | Shape::Powerlaw => shape.to_string(),
+    }
+}
+
+/// As people read it.
+fn described(shape: Shape) -> String {
+    match shape {
+        Shape::Random { degree } => format!("random (degree {degree})"),
+        Shape::Circular | Shape::Powerlaw => shape.to_string(),
+    }
+}
+
+impl<'a> Report<'a> {
+    fn new(manifest: &'a Manifest, shape: Shape, plot: Plot, has_hint: bool) -> Self {
+        let node = |record: &'a crate::launcher::NodeRecord| Node {
+            node: record.node.as_str(),
+            endpoint: record.endpoint.to_string(),
+            pid: record.process.map(|process| process.pid),
+            peers: record.peers.iter().map(crate::core::id::NodeId::as_str).collect(),
+        };
+        let degree = if let Shape::Random { degree } = shape { Some(degree) } else { None };
+        Self {
+            network: manifest.network.as_str(),
+            topology: shape.to_string(),
+            degree,
+            seed: manifest.seed,
+            instance: manifest.instance.as_str(),
+            port_base: manifest.port_base,
+            nodes: manifest.nodes.iter().map(node).collect(),
+            plot: plot.files,
+            drawing: plot.drawing,
+            has_hint,
+        }
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { network, nodes, seed, port_base, .. } = self;
+        let topology = match self.degree {
+            Some(degree) => format!("random (degree {degree})"),
+            None => self.topology.clone(),
+        };
+        let (count, first, last) = (nodes.len(), port_base + 1, *port_base as usize + nodes.len());
+        write!(f, "Gossip network '{network}' started: {count} nodes, {topology}, seed {seed}, ")?;
+        write!(f, "on 127.0.0.1:{first}-{last}")?;
+        if let Some(drawing) = &self.drawing {
+            write!(f, "\n\n{}", drawing.trim_end_matches('\n'))?;
+        } else if count <= LISTED_MAX {
+            let row = |node: &Node<'_>| vec![format!("Gossip-Node-{}", node.node), node.peers.join(", ")];
+            let title = vec!["node".to_owned(), "peers".to_owned()];
+            let rows: Vec<_> = std::iter::once(title).chain(nodes.iter().map(row)).collect();
+            write!(f, "\n\n{}", text::columns("  ", &rows))?;
+        }
+        if !self.plot.is_empty() {
+            f.write_str("\n")?;
+        }
+        for file in &self.plot {
+            write!(f, "\nPicture: {}", file.display())?;
+        }
+        if self.has_hint {
+            let (some, other) = (nodes.first(), nodes.last());
+            let [some, other] = [some, other].map(|node| node.map_or("1", |node| node.node));
+            write!(f, "\n\nTry 'gossip send-message {some} apple', then 'gossip get-messages {other}'.")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+//! `gossip stop-network`.
+
+use crate::{
+    cli::{Context, Output, error::CliError},
+    launcher::{Ended, Stopped, StoppedNode, error::ranges, stop},
+};
+use serde::Serialize;
+use std::{fmt, time::Duration};
+
+/// How long another command may start or stop the same network before this one gives up.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The network whose name goes without saying.
+const DEFAULT: &str = "default";
+
+/// Stop all nodes of a network
+///
+/// Each node is asked to end, and one that does not answer is ended by signal. Processes are told by their number
+/// and the time at which they started, so that no other one is hit.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  # Stop the default network
+  gossip stop-network
+
+  # Stop another one
+  gossip stop-network --network two")]
+pub struct Args {}
+
+/// What is printed of a network that was stopped.
+#[derive(Serialize)]
+struct Report<'a> {
+    network: &'a str,
+    nodes: Vec<Node>,
+    #[serde(skip)]
+    stopped: &'a Stopped,
+}
+
+#[derive(Serialize)]
+struct Node {
+    node: String,
+    endpoint: String,
+    pid: Option<u32>,
+    ended: &'static str,
+}
+
+/// Stops the network and says how its nodes ended.
+pub fn run(_: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let stopped = stop(&context.networks()?, context.network(), context.timeout_or(TIMEOUT))?;
+    let node = |StoppedNode { node, endpoint, process, ended }: &'_ StoppedNode| Node {
+        node: node.to_string(),
+        endpoint: endpoint.to_string(),
+        pid: process.map(|process| process.pid),
+        ended: ended.name(),
+    };
+    let nodes = stopped.nodes.iter().map(node).collect();
+    out.print(&Report { network: stopped.network.as_str(), nodes, stopped: &stopped })
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.network {
+            DEFAULT => f.write_str("Gossip network stopped")?,
+            other => write!(f, "Gossip network '{other}' stopped")?,
+        }
+        for (ended, one, many) in [
+            (Ended::Gone, "was gone already", "were gone already"),
+            (Ended::Terminated, "did not answer and was ended by SIGTERM", "did not answer and were ended by SIGTERM"),
+            (Ended::Killed, "had to be killed", "had to be killed"),
+        ] {
+            let such: Vec<_> = self.stopped.nodes.iter().filter(|n| n.ended == ended).map(|n| &n.node).collect();
+            match such.len() {
+                0 => {}
+                1 => write!(f, "\nNode {} {one}", ranges(such))?,
+                _ => write!(f, "\nNodes {} {many}", ranges(such))?,
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,408 @@
+//! What can be typed and what is printed, without a network.
+
+use super::{
+    Cli, CliError, Output,
+    args::wants_json,
+    commands::{
+        account::{Account, Report},
+        listing::{Choice, Document, Header, Listing, Nothing, Parts, Stamp},
+    },
+    output::Form,
+};
+use crate::core::{
+    endpoint::Endpoint,
+    id::{Incarnation, MessageId, NodeId},
+    message::{Hop, Path, Payload},
+    request::{Cursor, Fetched, NodeStatus, Page, PeerInfo, Status},
+    time::Wall,
+};
+use chrono::FixedOffset;
+use clap::CommandFactory;
+use std::{
+    cell::RefCell,
+    env, fs,
+    io::{self, Write},
+    path::{Path as FilePath, PathBuf},
+    process::ExitCode,
+    rc::Rc,
+    time::Duration,
+};
+
+/// What a user types, split at spaces.
+fn read(line: &str) -> Result<Cli, CliError> {
+    Cli::read(line.split_whitespace().map(Into::into))
+}
+
+/// Collects what is printed.
+#[derive(Clone, Default)]
+struct Paper(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Paper {
+    fn output(&self, form: Form, is_terminal: bool) -> Output {
+        Output::to(Box::new(self.clone()), form, is_terminal)
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.borrow()).into_owned()
+    }
+}
+
+/// What `print` prints as text.
+fn printed(is_terminal: bool, print: impl FnOnce(&mut Output) -> Result<(), CliError>) -> String {
+    let paper = Paper::default();
+    let mut out = paper.output(Form::Text, is_terminal);
+    print(&mut out).unwrap();
+    out.flush().unwrap();
+    paper.text()
+}
+
+#[test]
+fn options_stand_anywhere() {
+    for (line, same) in [
+        ("gossip send-message 4 apple --relays 3", "gossip send-message --relays 3 4 apple"),
+        ("gossip send-message 4 apple --relays 3", "gossip send-message 4 -r3 apple"),
+        ("gossip send-message 4 apple --relays 3", "gossip send-message 4 apple --relays=3"),
+        ("gossip get-messages 8 --json", "gossip --json get-messages 8"),
+        ("gossip get-messages 8 --json", "gossip --json get-messages 8 --json"),
+        ("gossip get-messages 8 --network b --timeout .5", "gossip --timeout 0.5 get-messages --network=b 8"),
+        ("gossip get-messages 3 read -p --time", "gossip get-messages -p 3 -t read"),
+        ("gossip get-messages 3 all -pp -ttt", "gossip get-messages -p -t 3 -p -tt"),
+        ("gossip status --peers 3 4", "gossip status 3 4 --peers"),
+    ] {
+        let [one, other] = [line, same].map(|line| format!("{:?}", read(line).unwrap()));
+        assert_eq!(one, other, "{line} | {same}");
+    }
+}
+
+#[test]
+fn lines_that_are_right() {
+    for line in [
+        "gossip -V",
+        "gossip --version --verbose --json",
+        "gossip send-message 4 -",
+        "gossip send-message 4 -- -apple",
+        "gossip send-message Gossip-Node-4 apple",
+        "gossip send-message tcp://[::1]:7004 apple -r 16",
+        "gossip send-message db3.example.org:7004 apple --no-trace",
+        "gossip get-messages 8 unread -A --limit 5",
+        "gossip --network my-net_2.0 --timeout 3600 get-messages 8 -ppp -tt",
+        "gossip status",
+        "gossip gen here",
+        "gossip node --name 4 --bind 127.0.0.1:0 --peer 5@127.0.0.1:7005",
+    ] {
+        assert!(read(line).is_ok(), "{line}: {}", read(line).unwrap_err());
+    }
+}
+
+#[test]
+fn lines_that_can_never_work_are_refused_in_one_line() {
+    for (line, says) in [
+        ("gossip", "a command is missing; 'gossip --help' lists them"),
+        ("gossip --json", "a command is missing"),
+        ("gossip snd-message 4 a", "a similar subcommand exists: 'send-message'; see 'gossip --help'"),
+        ("gossip send-message", "were not provided: <NODE> <MESSAGE>; see 'gossip send-message --help'"),
+        ("gossip send-message 4 a b", "unexpected argument 'b' found"),
+        ("gossip send-message 4 -a", "to pass '-a' as a value, use '-- -a'"),
+        ("gossip send-message 4 a --relay 2", "a similar argument exists: '--relays'"),
+        ("gossip send-message 4 a -r 0", "relays must be 1 to 16, not 0"),
+        ("gossip send-message 4 a -r 17", "'17' for '--relays <R>': relays must be 1 to 16, not 17"),
+        ("gossip send-message 4 a -r many", "relays must be a number from 1 to 16"),
+        ("gossip send-message 4 a -r", "a value is required for '--relays <R>'"),
+        ("gossip send-message 4 a -r 2 -r 3", "cannot be used multiple times"),
+        ("gossip send-message 4 a -r 2 --no-trace", "cannot be used with '--no-trace'"),
+        ("gossip send-message a/b x", "must not contain '/'; a NODE is a number, a name, or host:port"),
+        ("gossip get-messages h:99999", "the port '99999' is not a number from 1 to 65535"),
+        ("gossip get-messages 4 new", "'new' for '[STATUS]' [possible values: all, unread, read]"),
+        ("gossip get-messages 4 -pppp", "'-p' was given 4 times; give -p, -pp or -ppp"),
+        ("gossip get-messages 4 -tttt", "'-t' was given 4 times"),
+        ("gossip get-messages 4 -p -A", "'-p...' cannot be used with '--all-paths'"),
+        ("gossip get-messages 4 --limit 0", "give a number of messages, at least 1"),
+        ("gossip --timeout 0 status", "give seconds from 0.001 to 3600"),
+        ("gossip --timeout 1e3 status", "give seconds from 0.001 to 3600"),
+        ("gossip --timeout inf status", "give seconds from 0.001 to 3600"),
+        ("gossip status --timeout 3600.1", "give seconds from 0.001 to 3600"),
+        ("gossip --network ../x status", "'../x' is no network name"),
+        ("gossip --verbose", "--version"),
+    ] {
+        let result = read(line).and_then(|cli| cli.run(&mut Paper::default().output(Form::Text, false)));
+        let error = result.expect_err(line);
+        assert_eq!((error.exit_status(), error.code()), (2, "usage"), "{line}: {error}");
+        assert!(error.line().contains(says), "{line}: {error}");
+        assert!(!error.line().contains('\n'), "{line}: {error}");
+    }
+}
+
+#[test]
+fn what_was_typed_cannot_break_an_error_line() {
+    let arguments = ["gossip", "send-message", "4", "x", "a\n\nUsage: b\tc"];
+    let line = Cli::read(arguments.map(Into::into)).unwrap_err().line();
+    let expected = "unexpected argument 'a Usage: b\\tc' found; see 'gossip send-message --help'";
+    assert_eq!(line, expected);
+}
+
+#[test]
+fn json_is_noticed_before_anything_is_parsed() {
+    let wants = |line: &str| wants_json(&line.split_whitespace().map(Into::into).collect::<Vec<_>>());
+    assert!(wants("gossip nonsense --json"));
+    assert!(!wants("gossip send-message 4 -- --json"));
+}
+
+#[test]
+fn each_error_has_its_exit_code_and_document() {
+    let text = || "why\nso".to_owned();
+    for (error, status, code) in [
+        (CliError::Usage(text()), 2, "usage"),
+        (CliError::Failed(text()), 1, "failed"),
+        (CliError::Refused { code: "too_large", text: text() }, 1, "too_large"),
+        (CliError::Unreachable(text()), 3, "unreachable"),
+        (CliError::TimedOut(text()), 3, "timeout"),
+        (CliError::Interrupted(text()), 130, "interrupted"),
+    ] {
+        assert_eq!(error.exit_status(), status);
+        let paper = Paper::default();
+        let exit = paper.output(Form::Json, false).finish(Err(error));
+        assert_eq!(format!("{exit:?}"), format!("{:?}", ExitCode::from(status)));
+        assert_eq!(paper.text(), format!("{{\"error\":{{\"code\":\"{code}\",\"message\":\"why\\\\nso\"}}}}\n"));
+    }
+}
+
+#[test]
+fn stdout_gets_one_document_and_in_text_none() {
+    let paper = Paper::default();
+    let mut out = paper.output(Form::Json, false);
+    out.document(&1).unwrap();
+    out.finish(Err(CliError::Unreachable("gone".into())));
+    assert_eq!(paper.text(), "1\n");
+    let paper = Paper::default();
+    paper.output(Form::Text, false).finish(Err(CliError::Failed("no".into())));
+    assert_eq!(paper.text(), "");
+}
+
+/// A pipe that nobody reads.
+struct Broken;
+
+impl Write for Broken {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_broken_pipe_is_no_error() {
+    for form in [Form::Text, Form::Json] {
+        let mut out = Output::to(Box::new(Broken), form, false);
+        // Larger than any buffer, so that it breaks while printing in the one case and at the end in the other.
+        let printed = if form == Form::Text { out.line("x".repeat(1 << 20)) } else { out.document(&1) };
+        assert_eq!(format!("{:?}", out.finish(printed)), format!("{:?}", ExitCode::SUCCESS));
+    }
+}
+
+/// 2026-11-22 22:11:04.000000005 UTC.
+const AT: Wall = Wall(1_795_385_464_000_000_005);
+
+fn path(nodes: &[u32]) -> Path {
+    let hop = |(place, &node)| Hop { node: NodeId::numbered(node), micros: place as u64 * 214 };
+    nodes.iter().enumerate().map(hop).collect()
+}
+
+fn fetched(sequence: u64, payload: &[u8], paths: &[&[u32]]) -> Fetched {
+    Fetched {
+        position: sequence,
+        id: MessageId { origin: NodeId::numbered(4), incarnation: Incarnation(17), sequence },
+        published_at: Wall(AT.0 - 700_000),
+        received_at: AT,
+        unread: true,
+        continued: false,
+        paths: paths.iter().map(|nodes| path(nodes)).collect(),
+        payload: Payload::from(payload),
+    }
+}
+
+fn listing(choice: Choice, stamp: Stamp, hop_times: bool) -> Listing<FixedOffset> {
+    let zone = FixedOffset::east_opt(5400).unwrap();
+    Listing { choice, stamp, hop_times, zone }
+}
+
+#[test]
+fn messages_look_like_this() {
+    let node = NodeId::numbered(8);
+    let apple = fetched(1, b"apple", &[&[4, 5, 6, 8], &[4, 13, 8], &[4, 2, 8]]);
+    for (choice, stamp, hop_times, expected) in [
+        (Choice::All, Stamp::None, false, "• apple\n  ↳ 4 ➜ 5 ➜ 6 ➜ 8\n  ↳ 4 ➜ 13 ➜ 8\n  ↳ 4 ➜ 2 ➜ 8\n"),
+        (Choice::Shortest, Stamp::Time, false, "• apple [23:41:04]\n  ↳ 4 ➜ 13 ➜ 8\n  ↳ 4 ➜ 2 ➜ 8\n"),
+        (Choice::Longest, Stamp::Date, false, "• apple [23:41:04 - 22/11/2026]\n  ↳ 4 ➜ 5 ➜ 6 ➜ 8\n"),
+        (
+            Choice::Extremes,
+            Stamp::Full,
+            true,
+            "• Nov 22, 2026 - 23:41:04 (UTC+0130): apple\n  ↳ 4 ➜ 13 (+0.21 ms) ➜ 8 (+0.43 ms)\n  \
+             ↳ 4 ➜ 2 (+0.21 ms) ➜ 8 (+0.43 ms)\n  ↳ 4 ➜ 5 (+0.21 ms) ➜ 6 (+0.43 ms) ➜ 8 (+0.64 ms)\n",
+        ),
+    ] {
+        let text = printed(false, |out| listing(choice, stamp, hop_times).print(&apple, out));
+        assert_eq!(text, expected);
+    }
+    for (choice, words) in [
+        (Choice::All, "all"),
+        (Choice::Shortest, "shortest"),
+        (Choice::Longest, "longest"),
+        (Choice::Extremes, "shortest and longest"),
+    ] {
+        let header = Header { node: Some(&node), status: Status::Read, choice }.to_string();
+        assert_eq!(header, format!("Fetched read messages from Gossip-Node-8; showing {words} path(s):\n"));
+    }
+    let nothing = Nothing { node: Some(&node), status: Status::Unread }.to_string();
+    assert_eq!(nothing, "Gossip-Node-8 has no unread messages");
+}
+
+#[test]
+fn equal_extremes_are_shown_once_and_untraced_messages_have_no_path() {
+    let paths = [path(&[1, 2]), path(&[1, 3])];
+    assert_eq!(Choice::Extremes.of(&paths).len(), 2);
+    let text =
+        printed(false, |out| listing(Choice::Shortest, Stamp::None, false).print(&fetched(1, b"plain", &[]), out));
+    assert_eq!(text, "• plain\n");
+}
+
+#[test]
+fn a_terminal_obeys_no_payload_and_a_pipe_gets_it_as_it_is() {
+    let payload = "a\n\t\x1b[2J\u{202e}ü\u{7f}".as_bytes();
+    let message = fetched(1, &[payload, b"\xff"].concat(), &[]);
+    let shown = |is_terminal| printed(is_terminal, |out| listing(Choice::All, Stamp::None, false).print(&message, out));
+    assert_eq!(shown(true), "• a\\n\\t\\u{1b}[2J\\u{202e}ü\\u{7f}\\xff\n");
+    assert_eq!(shown(false), "• a\n\t\x1b[2J\u{202e}ü\u{7f}\u{fffd}\n", "the paper shows a stray byte as U+FFFD");
+}
+
+#[test]
+fn messages_are_documents() {
+    let node = NodeId::numbered(8);
+    let messages = [fetched(1, b"apple", &[&[4, 2, 8], &[4, 8]]), fetched(2, b"\xff\x00", &[])];
+    let document = Document::new(Some(&node), Status::All, &messages, Choice::Shortest);
+    let times = r#""unread":true,"published_at":"2026-11-22T22:11:03.999300005Z","received_at":"2026-11-22T22:11:04.000000005Z""#;
+    let expected = format!(
+        r#"{{"node":"8","status":"all","messages":[{{"id":"4-17-1","origin":"4","text":"apple",{times},"paths":[["4","8"]],"path_times_us":[[0,214]]}},{{"id":"4-17-2","origin":"4","base64":"/wA=",{times},"paths":[],"path_times_us":[]}}]}}"#
+    );
+    assert_eq!(serde_json::to_string(&document).unwrap(), expected);
+}
+
+#[test]
+fn a_message_spread_over_pages_is_put_together() {
+    let page = |messages, paths| Page { messages, next: Some(Cursor { position: 2, paths }), through: 3 };
+    let mut parts = Parts::default();
+    let whole = parts.join(page(vec![fetched(1, b"a", &[]), fetched(2, b"b", &[&[1]])], 1));
+    assert_eq!((whole.len(), parts.is_open()), (1, true));
+    let more = Fetched { continued: true, ..fetched(2, b"", &[&[2], &[3]]) };
+    assert!(parts.join(page(vec![more.clone()], 3)).is_empty() && parts.is_open());
+    let whole = parts.join(page(vec![more, fetched(3, b"c", &[])], 0));
+    assert_eq!(
+        whole.iter().map(|message| (&*message.payload, message.paths.len())).collect::<Vec<_>>(),
+        [(&b"b"[..], 5), (b"c", 0)]
+    );
+    assert!(!parts.is_open() && parts.finish().is_none());
+}
+
+fn endpoint(port: u16) -> Endpoint {
+    Endpoint::from_ip([127, 0, 0, 1].into(), port)
+}
+
+fn state() -> NodeStatus {
+    let peer = |number, up| PeerInfo {
+        node: Some(NodeId::numbered(number)),
+        endpoint: endpoint(7005),
+        up,
+        round_trip: up.then_some(Duration::from_micros(180)),
+    };
+    let counters = |count| [("delivered".to_owned(), 2), ("sent".to_owned(), count)].into();
+    NodeStatus {
+        node: NodeId::numbered(4),
+        endpoint: endpoint(7004),
+        network: "default".parse().unwrap(),
+        instance: "a".parse().unwrap(),
+        incarnation: Incarnation(17),
+        version: "0.1.0".into(),
+        uptime: Duration::from_millis(1500),
+        peers: vec![peer(5, true), peer(6, false)],
+        payload_len_max: 1 << 20,
+        retained_messages: 2,
+        retained_bytes: 1536,
+        unread: 1,
+        counters: counters(9),
+        peer_counters: [("5".to_owned(), counters(4)), ("6".to_owned(), [].into())].into(),
+    }
+}
+
+#[test]
+fn nodes_tell_how_they_are() {
+    let report = |with_peers| {
+        let silent = Err(CliError::Unreachable("its process has ended".into()));
+        let accounts = [Account::new("4", &endpoint(7004), Ok(state())), Account::new("9", &endpoint(7009), silent)];
+        Report::new(&"default".parse().unwrap(), accounts.into(), with_peers)
+    };
+    let lines = "Gossip-Node-4 is up: 1/2 peers, 2 messages (1.5 KiB), 1 unread\n  delivered 2, sent 9\n";
+    let silent = "Gossip-Node-9 is unreachable: its process has ended";
+    assert_eq!(report(false).to_string(), format!("{lines}{silent}"));
+    assert_eq!(report(true).to_string(), format!("{lines}  Gossip-Node-5: delivered 2, sent 4\n{silent}"));
+    assert_eq!(report(false).silent(), ["9"]);
+    let json = serde_json::to_value(report(false)).unwrap();
+    let [up, down] = [&json["nodes"][0], &json["nodes"][1]];
+    assert_eq!((up["up"].as_bool(), up["peers"][0]["round_trip_us"].as_u64()), (Some(true), Some(180)));
+    assert_eq!((&up["counters"]["sent"], &up["uptime_ms"]), (&9.into(), &1500.into()));
+    assert_eq!((down["up"].as_bool(), down["error"]["code"].as_str()), (Some(false), Some("unreachable")));
+    assert!(up.get("error").is_none());
+}
+
+#[test]
+fn completions_and_man_pages_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["gossip".into(), "gen".into(), folder.path().into()];
+    Cli::read(arguments).unwrap().run(&mut Paper::default().output(Form::Text, false)).unwrap();
+    for file in ["completions/gossip.bash", "completions/_gossip", "completions/gossip.fish", "man/gossip.1"] {
+        let text = fs::read_to_string(folder.path().join(file)).unwrap();
+        assert!(text.replace('\\', "").contains("send-message"), "{file} does not know send-message");
+    }
+    assert!(folder.path().join("man/gossip-get-messages.1").exists());
+}
+
+/// Whether golden files are to be written anew instead of compared: `GOSSIP_UPDATE_GOLDEN=1 cargo test help_is`.
+fn updates_golden() -> bool {
+    env::var_os("GOSSIP_UPDATE_GOLDEN").is_some()
+}
+
+#[test]
+fn help_is_as_agreed() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/help");
+    let mut program = Cli::command().term_width(100);
+    program.build();
+    let commands = program.get_subcommands().filter(|command| command.get_name() != "help").cloned();
+    for mut command in std::iter::once(program.clone()).chain(commands) {
+        command = command.term_width(100);
+        let name = command.get_name().to_owned();
+        compare(&folder.join(format!("{name}.short.txt")), &command.render_help().to_string());
+        compare(&folder.join(format!("{name}.txt")), &command.render_long_help().to_string());
+    }
+}
+
+fn compare(golden: &FilePath, found: &str) {
+    // Clap leaves spaces on empty lines, which no editor would keep.
+    let found: String = found.lines().flat_map(|line| [line.trim_end(), "\n"]).collect();
+    if updates_golden() {
+        fs::create_dir_all(golden.parent().unwrap()).unwrap();
+        fs::write(golden, &found).unwrap();
+    }
+    let expected = fs::read_to_string(golden).unwrap_or_default();
+    assert_eq!(found, expected, "{} differs; write it anew with GOSSIP_UPDATE_GOLDEN=1", golden.display());
+}

@@ -1,0 +1,66 @@
+//! The values of headers as they are encoded, as the spec names them.
+
+use crate::core::{
+    endpoint::Endpoint,
+    id::{MessageId, NodeId},
+    message::{Hop, Path},
+    request::{Cursor, Fetched, PeerInfo, RequestId},
+};
+use serde::{Serialize, Serializer};
+
+/// `id` of the spec.
+pub(super) fn id_fields(id: &MessageId) -> (&str, u64, u64) {
+    (id.origin.as_str(), id.incarnation.0, id.sequence)
+}
+
+/// `cursor` of the spec.
+pub(super) fn cursor(cursor: Cursor) -> (u64, u64) {
+    (cursor.position, cursor.paths)
+}
+
+/// `request` of the spec.
+pub(super) struct RequestIdField<'a>(pub(super) &'a RequestId);
+
+impl Serialize for RequestIdField<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            RequestId::None => serializer.serialize_none(),
+            RequestId::Number(number) => serializer.serialize_u64(*number),
+            RequestId::Unique(bytes) => serializer.serialize_bytes(bytes),
+        }
+    }
+}
+
+/// Bytes as MessagePack `bin`, where serde would write an array of numbers.
+pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+/// A slice as an array of what `$field` makes of each element.
+macro_rules! array {
+    ($name:ident($element:ty), $item:ident => $field:expr) => {
+        pub(super) struct $name<'a>(pub(super) &'a [$element]);
+
+        impl Serialize for $name<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_seq(self.0.iter().map(|$item| $field))
+            }
+        }
+    };
+}
+
+array!(Hops(Hop), hop => (hop.node.as_str(), hop.micros));
+array!(Paths(Path), path => Hops(path));
+array!(Addresses((Option<NodeId>, Endpoint)), peer => (peer.0.as_ref().map(NodeId::as_str), peer.1.to_string()));
+array!(PeerList(PeerInfo), peer => {
+    let round_trip = peer.round_trip.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    (peer.node.as_ref().map(NodeId::as_str), peer.endpoint.to_string(), peer.up, round_trip)
+});
+array!(Entries(Fetched), entry => {
+    let Fetched { position, id, published_at, received_at, unread, continued, paths, payload } = entry;
+    (position, id_fields(id), published_at.0, received_at.0, unread, continued, Paths(paths), Bytes(payload))
+});

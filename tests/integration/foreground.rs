@@ -1,0 +1,63 @@
+//! `--foreground`: the command stays with its network until either ends.
+
+use crate::testnet::{Running, World, free_ports, wait_until};
+use gossip::launcher::process::Life;
+use rustix::process::Signal;
+
+fn attached(world: &World) -> Running {
+    let base = free_ports(3).to_string();
+    let start = world.spawn(&["start-network", "circular", "-n", "3", "--port-base", &base, "--foreground"]);
+    wait_until("the network is announced", || start.stdout().contains("started: 3 nodes, circular"));
+    start
+}
+
+#[test]
+fn ctrl_c_stops_the_network_and_is_no_error() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let world = World::new();
+        let start = attached(&world);
+        assert_eq!(world.json(&["list-peers", "1"])["peers"].as_array().unwrap().len(), 2);
+        start.signal(signal);
+        let outcome = start.wait().done();
+        assert!(outcome.stdout.ends_with("\nGossip network stopped\n"), "{outcome:?}");
+        world.assert_nothing_is_left();
+    }
+}
+
+#[test]
+fn a_stop_from_elsewhere_ends_it_well() {
+    let world = World::new();
+    let start = attached(&world);
+    world.run(&["stop-network"]).done();
+    start.wait().done();
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn nodes_that_end_by_themselves_are_an_error() {
+    let world = World::new();
+    let start = attached(&world);
+    for (_, process) in world.processes() {
+        process.hold().unwrap().unwrap().signal(Signal::KILL).unwrap();
+    }
+    start.wait().fails(1, "have ended by themselves");
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn a_zombie_counts_as_gone() {
+    let world = World::new();
+    let start = attached(&world);
+    // Halted, the parent reaps nobody.
+    start.signal(Signal::STOP);
+    let processes = world.processes();
+    let (_, dead) = processes.iter().find(|(name, _)| name == "2").unwrap();
+    dead.hold().unwrap().unwrap().signal(Signal::KILL).unwrap();
+    wait_until("the killed node is a zombie", || dead.life() == Life::Zombie);
+    let outcome = world.run(&["stop-network"]).done();
+    assert_eq!(outcome.stdout, "Gossip network stopped\nNode 2 was gone already\n");
+    assert!(processes.iter().all(|(_, process)| process.life() == Life::Zombie));
+    start.signal(Signal::CONT);
+    start.wait().done();
+    world.assert_nothing_is_left();
+}

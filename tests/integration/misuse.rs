@@ -1,0 +1,119 @@
+//! What can't be started is refused before anything starts, with one line that says what to do.
+
+use crate::testnet::{TestNet, World, free_ports};
+use std::net::TcpListener;
+
+#[test]
+fn what_can_never_work_is_a_usage_error() {
+    let world = World::new();
+    for (args, words) in [
+        (&["random", "3", "-n", "5"][..], "5 x 3 is odd"),
+        (&["random", "16"], "degree 16 is too large"),
+        (&["-n", "2"], "degree 3 is too large"),
+        (&["-n", "1"], "2 to 1024 nodes"),
+        (&["circular", "-n", "1025"], "2 to 1024 nodes"),
+        (&["random", "1", "-n", "4"], "fall apart into pairs"),
+        (&["random", "0"], "degree 0"),
+        (&["circular", "3"], "takes no degree"),
+        (&["powerlaw", "3"], "takes no degree"),
+        (&["star"], "no topology 'star'"),
+        (&["random", "three"], "'three'"),
+        (&["-n", "many"], "'many'"),
+        (&["--port-base", "65520"], "65535"),
+        (&["--port-base", "4294967295"], "65535"),
+        (&["--network", "a/b"], "no network name"),
+        (&["--network", ""], "network"),
+        (&["--seed", "x"], "'x'"),
+        (&["--timeout", "0"], "'0'"),
+        (&["random", "3", "4"], "'4'"),
+        (&["--forground"], "--foreground"),
+    ] {
+        let outcome = world.run(&[&["start-network"], args].concat()).fails(2, words);
+        assert_eq!(outcome.stdout, "");
+        let outcome = world.run(&[&["start-network", "--json"], args].concat()).fails(2, words);
+        let error = &outcome.json()["error"];
+        assert_eq!(error["code"], "usage");
+        assert!(error["message"].as_str().unwrap().contains(words), "{error}");
+    }
+    assert!(!world.networks().exists(), "a refused start left something");
+}
+
+#[test]
+fn a_taken_port_is_refused_before_anything_starts() {
+    let world = World::new();
+    let base = free_ports(4);
+    let _squatter = TcpListener::bind(("127.0.0.1", base + 3)).unwrap();
+    let args = ["start-network", "-n", "4", "--port-base", &base.to_string()];
+    let outcome = world.run(&args).fails(1, &format!("port {} is taken", base + 3));
+    assert_eq!(outcome.stdout, "");
+    assert_eq!(world.run(&[&args[..], &["--json"]].concat()).json()["error"]["code"], "refused");
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn a_network_that_runs_is_not_started_again() {
+    let net = TestNet::start("circular", 3);
+    let base = free_ports(3).to_string();
+    let again = ["start-network", "circular", "-n", "3", "--port-base", &base];
+    net.run(&again).fails(1, "network 'default' runs already (3 of 3 nodes)");
+    net.kill(1);
+    net.run(&again).fails(1, "network 'default' runs already (2 of 3 nodes)");
+
+    let same_ports = net.port_base().to_string();
+    let beside = ["start-network", "circular", "-n", "3", "--network", "b", "--port-base", &same_ports];
+    net.run(&beside).fails(1, "taken by network 'default'");
+    net.run(&["stop-network"]).done();
+    net.assert_nothing_is_left();
+}
+
+#[test]
+fn two_starts_at_once_make_one_network() {
+    let world = World::new();
+    let bases = [free_ports(8), free_ports(8)].map(|base| base.to_string());
+    let starts = bases.each_ref().map(|base| world.spawn(&["start-network", "-n", "8", "--port-base", base]));
+    let mut codes = starts.map(|start| start.wait().code);
+    codes.sort();
+    assert_eq!(codes, [Some(0), Some(1)]);
+    assert_eq!(world.processes().len(), 8);
+    world.run(&["stop-network"]).done();
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn too_few_descriptors_are_refused_before_anything_starts() {
+    let world = World::new();
+    let base = free_ports(64).to_string();
+    let mut command = std::process::Command::new("sh");
+    let line = format!("ulimit -n 100; exec \"$0\" start-network -n 64 --port-base {base}");
+    command.args(["-c", &line, env!("CARGO_BIN_EXE_gossip")]);
+    command.env("XDG_STATE_HOME", world.networks().parent().unwrap());
+    let outcome = crate::testnet::Running::spawn(&mut command).wait();
+    outcome.fails(1, "file descriptors and may open 100");
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn nodes_that_are_not_there_are_named() {
+    let world = World::new();
+    world.run(&["stop-network"]).fails(1, "network 'default' is not running");
+    world.run(&["list-peers", "1"]).fails(1, "network 'default' is not running");
+    world.run(&["remove-node", "1"]).fails(1, "network 'default' is not running");
+
+    let net = TestNet::start("circular", 3);
+    for command in ["list-peers", "remove-node"] {
+        net.run(&[command, "9"]).fails(1, "no node '9'; its nodes are 1-3");
+        net.run(&[command, "127.0.0.1:0"]).fails(2, "port");
+        net.run(&[command, "a b"]).fails(2, "a b");
+        net.run(&[command]).fails(2, "NODE");
+    }
+    net.kill(2);
+    for command in ["list-peers", "remove-node"] {
+        let outcome = net.run(&[command, "2", "--json"]).fails(3, "is the node running?");
+        assert_eq!(outcome.json()["error"]["code"], "unreachable");
+    }
+    net.signal(3, rustix::process::Signal::STOP);
+    for command in ["list-peers", "remove-node"] {
+        let outcome = net.run(&[command, "3", "--json", "--timeout", "0.3"]).fails(3, "within 0.3 s");
+        assert_eq!(outcome.json()["error"]["code"], "timeout");
+    }
+}

@@ -1,0 +1,46 @@
+//! A node leaves: its process ends, its neighbours and the record forget it.
+
+use crate::testnet::{TestNet, wait_until};
+use gossip::launcher::process::Life;
+
+fn peers(net: &TestNet, node: &str) -> Vec<String> {
+    let told = net.json(&["list-peers", node]);
+    told["peers"].as_array().unwrap().iter().map(|peer| peer["node"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_removed_node_is_gone_and_forgotten() {
+    let net = TestNet::start("circular", 5);
+    let outcome = net.run(&["remove-node", "3"]).done();
+    assert_eq!(outcome.stdout, "Gossip-Node-3 removed\n");
+    assert_ne!(net.process(3).life(), Life::Running);
+    for (node, left) in [("2", "1"), ("4", "5")] {
+        wait_until("the neighbours forget it", || peers(&net, node) == [left]);
+    }
+    let record = net.record("default").unwrap();
+    assert_eq!(record["nodes"].as_array().unwrap().len(), 4);
+    assert_eq!(record["nodes"][1]["peers"], serde_json::json!(["1"]));
+    net.run(&["remove-node", "3"]).fails(1, "no node '3'; its nodes are 1-2, 4-5");
+
+    let stopped = net.json(&["stop-network"]);
+    assert_eq!(stopped["nodes"].as_array().unwrap().len(), 4);
+    net.assert_nothing_is_left();
+}
+
+#[test]
+fn a_node_can_be_removed_by_its_address() {
+    let net = TestNet::start("circular", 3);
+    let removed = net.json(&["remove-node", &net.address(2)]);
+    assert_eq!(removed, serde_json::json!({"node": "2", "endpoint": format!("tcp://{}", net.address(2))}));
+    assert_ne!(net.process(2).life(), Life::Running);
+    assert_eq!(net.record("default").unwrap()["nodes"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_network_without_nodes_can_be_stopped() {
+    let net = TestNet::start("circular", 2);
+    net.run(&["remove-node", "1"]).done();
+    net.run(&["remove-node", "2"]).done();
+    assert_eq!(net.run(&["stop-network"]).done().stdout, "Gossip network stopped\n");
+    net.assert_nothing_is_left();
+}
