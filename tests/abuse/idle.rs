@@ -4,7 +4,7 @@ use crate::{
     node::{Node, command, until},
     zmtp,
 };
-use gossip::{core::event::Frame, transport::context::raise_descriptor_limit};
+use gossip::{core::request::Request, transport::context::raise_descriptor_limit};
 use std::process::Command;
 
 #[test]
@@ -50,19 +50,9 @@ fn out_of_descriptors_for_connections_a_node_goes_on() {
 fn out_of_descriptors_for_links_a_node_goes_on() {
     let node = with_descriptors(40);
     let mut client = node.client();
-    let mut crowd = Vec::new();
-    for index in 1..=30 {
-        let name = format!("n{index}");
-        let mut hello = crate::dealer::introduction(&name);
-        hello.endpoint = format!("127.0.9.{index}:1").parse().unwrap();
-        let mut header = Vec::new();
-        gossip::wire::encode::frame(&mut header, &Frame::Hello(hello));
-        let mut stream = zmtp::connect(&node, &name);
-        zmtp::send(&mut stream, &[b"", &header]);
-        std::io::Read::read_exact(&mut stream, &mut [0; 2]).unwrap();
-        drop(stream);
-        crowd.push(name);
-    }
+    let address = |index| (None, format!("127.0.9.{index}:1").parse().unwrap());
+    let crowd: Vec<_> = (1..=60).map(address).collect();
+    client.tell(&Request::Connect { peers: crowd.clone() }).unwrap();
     until("said", || node.log().contains("no link for now"));
     // Whoever was connected is served; there is no descriptor left for anybody else.
     client.publish(b"still here"[..].into(), None).unwrap();
