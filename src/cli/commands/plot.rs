@@ -33,13 +33,7 @@ impl Plot {
         let picture = Picture::new(graph, folder.network().as_str(), topology);
         let svg = folder.picture("svg");
         write(&svg, picture.svg().as_bytes())?;
-        let mut files = vec![svg];
-        #[cfg(feature = "png")]
-        {
-            let png = folder.picture("png");
-            write(&png, &picture.png().map_err(|error| CliError::Failed(error.to_string()))?)?;
-            files.push(png);
-        }
+        let files: Vec<_> = [Some(svg), draw_png(folder, &picture)?].into_iter().flatten().collect();
         let is_seen = out.is_terminal() && !out.is_json();
         if let Some(file) = files.last().filter(|_| is_seen && has_display()) {
             open(file);
@@ -50,6 +44,19 @@ impl Plot {
         });
         Ok(Self { files, drawing: drawing.filter(|drawing| !drawing.is_empty()) })
     }
+}
+
+#[cfg(feature = "png")]
+fn draw_png(folder: &Folder, picture: &Picture) -> Result<Option<PathBuf>, CliError> {
+    let png = folder.picture("png");
+    write(&png, &picture.png().map_err(|error| CliError::Failed(error.to_string()))?)?;
+    Ok(Some(png))
+}
+
+/// This build cannot rasterise.
+#[cfg(not(feature = "png"))]
+fn draw_png(_folder: &Folder, _picture: &Picture) -> Result<Option<PathBuf>, CliError> {
+    Ok(None)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
