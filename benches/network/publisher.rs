@@ -110,7 +110,7 @@ impl Publisher {
         let Self { fan, inbound, .. } = self;
         let before = inbound.waiting.len();
         let mut targets = BTreeSet::from([self.target]);
-        fan.collect(&mut targets, time, |_, parts| {
+        fan.collect(&mut targets, &Deadline::after(time), |_, parts| {
             inbound.take(parts);
             inbound.waiting.len() <= left || inbound.failure.is_some()
         })?;

@@ -5,11 +5,18 @@ use super::{
     error::ClientError,
 };
 use crate::{
+    clock::Deadline,
     core::{endpoint::Endpoint, request::Request},
-    transport::{Context, Fan},
+    transport::{Context, Fan, Part, RequestError, request::probe},
     wire::{Decoder, Response, encode},
 };
 use std::{collections::BTreeSet, time::Duration};
+
+/// How long to wait before looking after those that have not answered yet.
+const FIRST_LOOK: Duration = Duration::from_millis(150);
+/// How many of them are looked after, and how long that may take for each: where many are silent, they are busy.
+const LOOKED_AFTER_MAX: usize = 64;
+const PROBE: Duration = Duration::from_millis(100);
 
 /// Asks each target its question and waits for all replies, at most `timeout`. The results stand in the order of the
 /// targets; one that does not answer does not keep the others waiting. At most 2000 targets.
@@ -33,9 +40,36 @@ pub fn ask_all(
         |(endpoint, _): &(Endpoint, Request)| Err(ClientError::TimedOut { endpoint: endpoint.clone(), after: timeout });
     let mut results: Vec<_> = targets.iter().map(silent).collect();
     let mut waiting: BTreeSet<usize> = (0..targets.len()).collect();
-    fan.collect(&mut waiting, timeout, |target, parts| {
+    let deadline = Deadline::after(timeout);
+    let mut on_reply = |target: usize, parts: &[Part]| {
         results[target] = understand(&mut decoder, &targets[target].0, parts, &id);
         true
-    })?;
+    };
+    fan.collect(&mut waiting, &deadline.at_most(FIRST_LOOK), &mut on_reply)?;
+    let refused =
+        if waiting.len() > LOOKED_AFTER_MAX { Vec::new() } else { find_refused(targets, &waiting, &deadline) };
+    for (target, _) in &refused {
+        waiting.remove(target);
+    }
+    fan.collect(&mut waiting, &deadline, &mut on_reply)?;
+    for (target, error) in refused {
+        results[target] = Err(error);
+    }
     Ok(results)
+}
+
+/// Those where nothing listens: libzmq would try again and again and never say so.
+fn find_refused(
+    targets: &[(Endpoint, Request)],
+    silent: &BTreeSet<usize>,
+    deadline: &Deadline,
+) -> Vec<(usize, ClientError)> {
+    let probe = |&target: &usize| {
+        let endpoint = &targets[target].0;
+        match probe(endpoint, PROBE.min(deadline.remaining())) {
+            Err(error @ RequestError::Refused(_)) => Some((target, ClientError::from_request(endpoint, error))),
+            _ => None,
+        }
+    };
+    silent.iter().take_while(|_| !deadline.is_over()).filter_map(probe).collect()
 }

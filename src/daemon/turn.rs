@@ -14,7 +14,7 @@ use crate::{
     },
     store::Log,
     transport::{Links, Parts, Poller, Router, SharedFrame, address},
-    wire::{DecodeError, Decoder, Frames, Incoming, Rejected, encode},
+    wire::{DecodeError, Decoder, Frames, Incoming, Rejected, encode, types},
 };
 use std::{collections::VecDeque, os::fd::BorrowedFd, time::Duration};
 
@@ -263,7 +263,11 @@ fn interpret<T: AsRef<[u8]>>(decoder: &mut Decoder, parts: &[T]) -> Input {
         },
         // Never answered, or two nodes could go on for ever.
         (Ok(Incoming::Answer(_) | Incoming::Response(_)), _) => misplaced(Sender::Unknown),
-        (Err(Rejected { request, is_frame, error }), node) => {
+        (Err(Rejected { kind: Some(kind), error, .. }), _) if types::is_answer(kind) => {
+            undecodable(Sender::Unknown, &error)
+        }
+        (Err(Rejected { request, kind, error }), node) => {
+            let is_frame = kind.is_some_and(|kind| types::FRAMES.contains(&kind));
             undecodable(sender(frames.envelope, request, node, is_frame), &error)
         }
     }

@@ -4,10 +4,10 @@ use super::{
     context::Context,
     error::SocketError,
     raw::{Part, Parts, PollTable, Socket},
-    request::{Countdown, READABLE},
+    request::{READABLE, wait_slice},
 };
-use crate::core::endpoint::Endpoint;
-use std::{collections::BTreeSet, time::Duration};
+use crate::{clock::Deadline, core::endpoint::Endpoint};
+use std::collections::BTreeSet;
 
 /// Connections to many nodes, numbered from 0 in the order of [`connect`](Self::connect).
 pub struct Fan {
@@ -50,11 +50,10 @@ impl Fan {
     pub fn collect(
         &mut self,
         waiting: &mut BTreeSet<usize>,
-        time: Duration,
+        deadline: &Deadline,
         mut on_reply: impl FnMut(usize, &[Part]) -> bool,
     ) -> Result<(), SocketError> {
         let Self { targets, table, parts, .. } = self;
-        let mut left = Countdown(time);
         let mut polled = Vec::with_capacity(waiting.len());
         while !waiting.is_empty() {
             polled.clear();
@@ -64,7 +63,7 @@ impl Fan {
                 .enumerate()
                 .filter(|(target, _)| waiting.contains(target))
                 .map(|(_, socket)| (socket, READABLE));
-            let ready = left.wait(|slice| table.poll(None, sockets, Some(slice)))?;
+            let ready = wait_slice(deadline, |slice| table.poll(None, sockets, Some(slice)))?;
             // One wait looks at all sockets, so take from all that are ready before the next.
             for (index, &target) in polled.iter().enumerate().filter(|_| ready) {
                 while table.found(index).readable && waiting.contains(&target) {
@@ -79,7 +78,7 @@ impl Fan {
                     }
                 }
             }
-            if left.is_over() {
+            if deadline.is_over() {
                 break;
             }
         }

@@ -5,7 +5,7 @@ use super::{
     error::{RequestError, SocketError},
     raw::{Interest, Part, Parts, PollTable, Socket},
 };
-use crate::core::endpoint::Endpoint;
+use crate::{clock::Deadline, core::endpoint::Endpoint};
 use std::{
     io,
     net::{SocketAddr, TcpStream, ToSocketAddrs},
@@ -59,31 +59,29 @@ impl Requester {
     /// `patience.retry` has passed, unless nothing listens any more.
     pub fn request<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Result<&[Part], RequestError> {
         let Patience { connect, reply, retry } = self.patience;
-        let mut left = Countdown(reply);
+        let deadline = Deadline::after(reply);
         loop {
             send_copies(&mut self.socket, frames).map_err(SocketError::during("send a request"))?;
-            let mut round = Countdown(retry.min(left.0));
-            left.pass(round.0);
-            if self.await_reply(&mut round)? {
+            if self.await_reply(&deadline.at_most(retry))? {
                 return Ok(self.parts.frames());
             }
-            if left.is_over() {
+            if deadline.is_over() {
                 return Err(RequestError::TimedOut { endpoint: self.endpoint.clone(), waited: reply });
             }
-            probe(&self.endpoint, connect)?;
+            probe(&self.endpoint, connect.min(deadline.remaining()))?;
         }
     }
 
-    fn await_reply(&mut self, left: &mut Countdown) -> Result<bool, SocketError> {
+    fn await_reply(&mut self, deadline: &Deadline) -> Result<bool, SocketError> {
         let Self { socket, table, parts, .. } = self;
         loop {
             let sockets = std::iter::once((&mut *socket, READABLE));
-            let ready = left.wait(|slice| table.poll(None, sockets, Some(slice)))?;
+            let ready = wait_slice(deadline, |slice| table.poll(None, sockets, Some(slice)))?;
             // Ready without a message: it was a late reply to an earlier request.
             if ready && socket.recv(parts).map_err(SocketError::during("receive a reply"))? {
                 return Ok(true);
             }
-            if left.is_over() {
+            if deadline.is_over() {
                 return Ok(false);
             }
         }
@@ -93,29 +91,12 @@ impl Requester {
 /// What to wait for at a socket that only receives.
 pub(super) const READABLE: Interest = Interest { readable: true, writable: false };
 
-/// Time left to wait, counted by waiting.
-pub(super) struct Countdown(pub(super) Duration);
-
-impl Countdown {
-    pub(super) fn is_over(&self) -> bool {
-        self.0.is_zero()
-    }
-
-    /// Waits for at most one slice, and charges all of it if nothing was ready and one millisecond if something
-    /// was, so that neither signals nor a flood of late replies make the whole endless.
-    pub(super) fn wait(
-        &mut self,
-        poll: impl FnOnce(Duration) -> Result<bool, super::error::Errno>,
-    ) -> Result<bool, SocketError> {
-        let slice = self.0.min(SLICE);
-        let ready = poll(slice).map_err(SocketError::during("wait for a reply"))?;
-        self.pass(if ready { Duration::from_millis(1) } else { slice });
-        Ok(ready)
-    }
-
-    fn pass(&mut self, time: Duration) {
-        self.0 = self.0.saturating_sub(time);
-    }
+/// Waits until something is ready or the time is over, but at most one slice, and says whether something is.
+pub(super) fn wait_slice(
+    deadline: &Deadline,
+    poll: impl FnOnce(Duration) -> Result<bool, super::error::Errno>,
+) -> Result<bool, SocketError> {
+    poll(deadline.remaining().min(SLICE)).map_err(SocketError::during("wait for a reply"))
 }
 
 /// Finds out whether something listens: the first address of the endpoint that takes a TCP connection.

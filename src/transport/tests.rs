@@ -1,6 +1,7 @@
 //! Real sockets on the loopback interface. Nothing sleeps: tests wait at their sockets, for a bounded time.
 
 use super::*;
+use crate::clock::Deadline;
 use crate::core::{
     endpoint::Endpoint,
     event::{LinkId, ReturnAddress},
@@ -342,7 +343,7 @@ fn a_link_that_could_not_be_opened_is_opened_when_it_can_be() {
     assert!(links.connect(late, b.router.endpoint()).is_err(), "there is no second socket");
     assert_eq!(links.send(late, &[frame(b"x")]), Err(Unsent::NotConnected));
     links.disconnect(LINK, Duration::ZERO);
-    let deadline = crate::clock::Deadline::after(Duration::from_secs(10));
+    let deadline = Deadline::after(Duration::from_secs(10));
     while links.send(late, &[frame(b"x")]).is_err() {
         assert!(deadline.pause(Duration::from_millis(1)), "never opened");
     }
@@ -485,7 +486,7 @@ fn many_are_asked_at_once_and_the_dead_are_named() {
                 false
             }
         };
-        fan.collect(&mut waiting, Duration::from_secs(2), answered).unwrap();
+        fan.collect(&mut waiting, &Deadline::after(Duration::from_secs(2)), answered).unwrap();
         assert_eq!(premature, COUNT);
     });
     assert_eq!(waiting, BTreeSet::from([last]));

@@ -12,8 +12,8 @@ pub(super) struct Scope<'n> {
     pub(super) path_len_max: usize,
     /// The request id, once it was read.
     pub(super) request: RequestId,
-    /// Whether the type is one of [`types::FRAMES`](super::types::FRAMES).
-    pub(super) is_frame: bool,
+    /// The type, once it was read.
+    pub(super) kind: Option<u64>,
     /// What is wrong, where serde's own words would not say it.
     pub(super) fault: Option<DecodeError>,
 }

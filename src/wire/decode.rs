@@ -66,7 +66,7 @@ impl Decoder {
     pub fn decode<T: AsRef<[u8]>>(&mut self, header: &[u8], body: &[T]) -> Result<Incoming, Rejected> {
         let path_len_max = self.path_len_max;
         let mut scope =
-            Scope { names: &mut self.names, path_len_max, request: RequestId::None, is_frame: false, fault: None };
+            Scope { names: &mut self.names, path_len_max, request: RequestId::None, kind: None, fault: None };
         let mut deserializer = rmp_serde::Deserializer::from_read_ref(header);
         deserializer.set_max_depth(types::DEPTH_MAX);
         let decoded = deserializer.deserialize_seq(HeaderVisitor { scope: &mut scope, body });
@@ -75,7 +75,7 @@ impl Decoder {
             Ok(incoming) => Ok(incoming),
             Err(error) => Err(scope.fault.take().unwrap_or_else(|| DecodeError::Malformed(error.to_string()))),
         };
-        decoded.map_err(|error| Rejected { request: scope.request, is_frame: scope.is_frame, error })
+        decoded.map_err(|error| Rejected { request: scope.request, kind: scope.kind, error })
     }
 }
 
@@ -108,7 +108,7 @@ impl<'de, T: AsRef<[u8]>> Visitor<'de> for HeaderVisitor<'_, '_, '_, T> {
             return Err(fields.scope.fail(DecodeError::UnsupportedVersion { found: version }));
         }
         let kind = fields.required("type")?;
-        fields.scope.is_frame = types::FRAMES.contains(&kind);
+        fields.scope.kind = Some(kind);
         let incoming = decode_type(kind, &mut fields, self.body)?;
         while fields.seq.next_element::<IgnoredAny>()?.is_some() {}
         let expected = match &incoming {
@@ -131,8 +131,7 @@ fn decode_type<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         kind if types::FRAMES.contains(&kind) => decode_frame(kind, fields, body).map(Incoming::Frame),
         16..32 => decode_answer(kind, fields).map(Incoming::Answer),
         32..64 => {
-            let id: RequestId = fields.seeded("request id", RequestIdField)?;
-            fields.scope.request = id.clone();
+            let id = decode_request_id(kind, fields)?;
             decode_request(kind, fields, body).map(|request| Incoming::Request(id, request))
         }
         64..96 => {
@@ -142,6 +141,16 @@ fn decode_type<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         }
         found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
     }
+}
+
+/// The id of a request. A request of an unknown type is told so whether it has one or not.
+fn decode_request_id<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A>) -> Result<RequestId, A::Error> {
+    if types::REQUESTS.contains(&kind) {
+        fields.scope.request = fields.seeded("request id", RequestIdField)?;
+    } else if let Ok(id) = fields.seeded_or(RequestIdField, RequestId::None) {
+        fields.scope.request = id;
+    }
+    Ok(fields.scope.request.clone())
 }
 
 fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(

@@ -71,8 +71,8 @@ impl DecodeError {
 pub struct Rejected {
     /// The request that it may have been.
     pub request: RequestId,
-    /// Whether it has a type of what nodes say over their links, known or not: a node waits for the answer.
-    pub is_frame: bool,
+    /// Its type, if that could be read.
+    pub kind: Option<u64>,
     /// What is wrong.
     pub error: DecodeError,
 }

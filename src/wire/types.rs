@@ -1,12 +1,21 @@
 //! The numbers of the spec: mark, version, and the types of header. Spec section 4.
 
+use std::ops::{Range, RangeInclusive};
+
 /// First field of each header.
 pub const MARK: &str = "GS";
 /// Second field: the version of the protocol.
 pub const VERSION: u64 = 1;
 
 /// Types of what nodes say over their links.
-pub const FRAMES: std::ops::Range<u64> = 1..16;
+pub const FRAMES: Range<u64> = 1..16;
+/// Types of what a client asks, as far as they are known.
+pub const REQUESTS: RangeInclusive<u64> = PUBLISH..=STOP;
+
+/// Whether a header of this type answers something, and so must never be answered: answers and replies.
+pub const fn is_answer(kind: u64) -> bool {
+    matches!(kind, 16..32 | 64..96)
+}
 
 /// Deepest nesting of a header.
 pub const DEPTH_MAX: usize = 16;

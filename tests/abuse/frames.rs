@@ -11,7 +11,7 @@ use gossip::{
         request::{Request, RequestId},
         stats::Refusal,
     },
-    wire::{Incoming, encode},
+    wire::{Incoming, encode, types},
 };
 use proptest::{
     prelude::*,
@@ -82,15 +82,18 @@ fn every_beginning_of_every_header_is_refused() {
     let node = Node::start("a", &[]);
     let before = node.memory();
     let dealer = Dealer::client(&node);
-    let mut sent = 0;
+    let (mut sent, mut answered) = (0, 0);
     for case in cases(HEADERS) {
         let header = bytes(&case["header"]);
+        let is_answer = types::is_answer(case["fields"][2].as_u64().unwrap());
         for end in 0..header.len() {
             dealer.send(&header[..end], &bodies(&case));
             sent += 1;
+            // What can be told to be an answer or a reply is never answered: its type is the sixth byte.
+            answered += u64::from(!is_answer || end < 6);
         }
     }
-    for _ in 0..sent {
+    for _ in 0..answered {
         assert_ne!(dealer.error().1, Refusal::Busy);
     }
     assert_eq!(node.refused(), sent);
@@ -186,4 +189,27 @@ fn a_handshake_by_hand_is_served_too() {
     let mut reply = [0; 2];
     stream.read_exact(&mut reply).unwrap();
     assert_eq!(reply, [1, 0], "an empty frame, and more");
+}
+
+#[test]
+fn answers_and_replies_are_never_answered_however_broken() {
+    let node = Node::start("a", &[]);
+    let stranger = Dealer::client(&node);
+    // Whole or not, known or not: two programs that answer such frames would never end.
+    let headers: [&[u8]; 8] = [
+        b"\x93\xa2GS\x01\x13",
+        b"\x93\xa2GS\x01\x11",
+        b"\x93\xa2GS\x01\x14",
+        b"\x94\xa2GS\x01\x1f\xa1x",
+        b"\x93\xa2GS\x01\x1e",
+        b"\x93\xa2GS\x01\x5f",
+        b"\x94\xa2GS\x01\x40\x01",
+        b"\x93\xa2GS\x01\x4d",
+    ];
+    for header in headers {
+        stranger.send(header, &[] as &[&[u8]]);
+    }
+    stranger.request(7, &Request::Status);
+    assert_eq!(stranger.response().request, RequestId::Number(7), "the first that comes back is what was asked for");
+    assert_eq!(node.refused(), headers.len() as u64);
 }
