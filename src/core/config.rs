@@ -38,8 +38,8 @@ pub struct Limits {
     pub peers_max: usize,
     /// Most lives of origins whose ids are remembered. Default 65,536. Messages of more are refused.
     pub streams_max: usize,
-    /// Most intervals of ids remembered for one life of an origin. Default 4096 (64 KiB). A message that
-    /// would need more is refused.
+    /// Most intervals of ids remembered for one life of an origin. Default 4096 (64 KiB). Beyond it the oldest gap
+    /// is given up, and counted.
     pub intervals_max: usize,
     /// How many receipts are kept for a repeated request. Default 16,384. A retry later than that many
     /// further submissions publishes a second message.
@@ -53,7 +53,7 @@ pub struct Limits {
     /// How often a link that is up is probed. Default 5 s.
     pub ping_interval: Duration,
     /// How long a leaving node waits for its neighbours' farewells, and a waiting client for the links.
-    /// Default 1 s and 60 s.
+    /// Default 0.5 s, less than the second after which a client asks again, and 60 s.
     pub leave_timeout: Duration,
     /// See [`leave_timeout`](Self::leave_timeout).
     pub ready_timeout: Duration,
@@ -74,7 +74,7 @@ impl Default for Limits {
             waiting_max: 64,
             hello_interval: Duration::from_secs(1),
             ping_interval: Duration::from_secs(5),
-            leave_timeout: Duration::from_secs(1),
+            leave_timeout: Duration::from_millis(500),
             ready_timeout: Duration::from_secs(60),
         }
     }

@@ -240,7 +240,7 @@ pub enum Output {
     Append(LogSeq, Record),
     /// Open a link.
     Connect(LinkId, Endpoint),
-    /// Close a link when what was sent over it is gone.
+    /// Close a link. What waits in it is lost.
     Disconnect(LinkId),
     /// Send one frame over some links.
     Send(Vec<LinkId>, Frame),

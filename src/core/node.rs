@@ -6,17 +6,19 @@ use super::{
     event::{Answer, Event, Frame, Input, LinkId, LogSeq, Output, Record, ReturnAddress, Sender},
     id::{Incarnation, NodeId},
     inbox::{Copy, Evicted, Inbox},
-    message::{Hop, Message, Path, Payload, Relays, Trace, extend_path},
+    message::{Hop, Message, Path, Trace, extend_path},
     origin::Origin,
-    peers::{self, Peers},
+    peers::Peers,
     relay,
-    request::{Fetch, Level, NodeStatus, Reply, Request, RequestId, Status},
+    request::{Reply, RequestId},
     seen::{Seen, Sighting},
     stats::{Counter, Refusal, Stats},
     time::{Mono, Now},
     waiting::{Departure, Unsynced, Waiting},
 };
 use std::{collections::VecDeque, time::Duration};
+
+mod requests;
 
 /// How long an exiting node lets its last frames leave.
 const EXIT_LINGER: Duration = Duration::from_millis(500);
@@ -39,6 +41,8 @@ pub struct Node {
     unsynced: Unsynced,
     waiting: Waiting,
     departure: Option<Departure>,
+    /// Whether the node has said that it ends.
+    ended: bool,
     pressed: bool,
     outbox: VecDeque<Output>,
 }
@@ -61,6 +65,7 @@ impl Node {
             appended: LogSeq::default(),
             unsynced: Unsynced::default(),
             departure: None,
+            ended: false,
             pressed: false,
             outbox: VecDeque::new(),
         }
@@ -76,7 +81,7 @@ impl Node {
             Input::Answered { link, answer } => self.on_answer(now, link, answer),
             Input::Requested { client, id, request } => self.on_request(now, client, id, request),
             Input::Undecodable { sender, refusal, text } => self.on_undecodable(sender, refusal, text),
-            Input::Writable(link) => self.peers.on_writable(now.mono, link, &mut self.outbox),
+            Input::Writable(link) => self.on_writable(now, link),
             Input::Unsent { link, why } => {
                 self.peers.on_unsent(now.mono, link, why, &mut self.stats, &mut self.outbox);
             }
@@ -96,8 +101,9 @@ impl Node {
 
     /// When the node wants a [`Input::Tick`], if nothing else happens before.
     pub fn deadline(&self) -> Option<Mono> {
+        let peers = self.peers.deadline().filter(|_| !self.is_leaving());
         let departure = self.departure.as_ref().map(Departure::deadline);
-        [self.peers.deadline(), self.waiting.deadline(), departure].into_iter().flatten().min()
+        [peers, self.waiting.deadline(), departure].into_iter().flatten().min()
     }
 
     /// Its name.
@@ -107,6 +113,9 @@ impl Node {
 
     fn on_frame(&mut self, now: Now, from: NodeId, frame: Frame) {
         match frame {
+            Frame::Hello(_) if self.is_leaving() => {
+                self.refuse_node(&from, Refusal::Leaving, "this node is leaving its network".into());
+            }
             Frame::Hello(hello) => {
                 self.peers.on_hello(now.mono, &from, hello, &mut self.stats, &mut self.outbox);
             }
@@ -125,22 +134,35 @@ impl Node {
                 self.peers.on_welcome(now.mono, link, welcome, &mut self.stats, &mut self.outbox);
             }
             Answer::Pong(token) => self.peers.on_pong(now.mono, link, token, &mut self.stats, &mut self.outbox),
-            Answer::Farewell => self.on_farewell(now),
+            Answer::Farewell => self.on_farewell(now, link),
             Answer::Refuse { code, text } => {
                 self.stats.count(Counter::RefusedByPeer, self.peers.name_of(link));
-                if self.departure.is_some() {
-                    return self.on_farewell(now);
+                if self.is_leaving() {
+                    return self.on_farewell(now, link);
                 }
                 self.peers.on_refuse(now.mono, link, code, text, &mut self.outbox);
             }
         }
     }
 
+    /// A connection that is made while the node leaves tells one more neighbour.
+    fn on_writable(&mut self, now: Now, link: LinkId) {
+        if self.is_leaving() {
+            return self.outbox.push_back(Output::Send(vec![link], Frame::Leave));
+        }
+        self.peers.on_writable(now.mono, link, &mut self.outbox);
+    }
+
     fn on_message(&mut self, now: Now, from: &NodeId, message: Message) {
         if let Err((refusal, text)) = message.check(from, self.config.limits.payload_len_max) {
             return self.refuse_node(from, refusal, text);
         }
-        match self.seen.insert(&message.id) {
+        if self.origin.disowns(&message.id) {
+            return self.refuse_node(from, Refusal::BadRequest, format!("{} was never published here", message.id));
+        }
+        let sighting = self.seen.insert(&message.id);
+        self.stats.add(Counter::ClosedGaps, Some(from), self.seen.take_closed_gaps());
+        match sighting {
             Sighting::First => self.deliver(now, Some(from), message),
             Sighting::Again => self.on_copy(now, from, message),
             Sighting::Full => {
@@ -159,14 +181,12 @@ impl Node {
         let arrival = message.trace.as_ref().map(|trace| self.arrival(now, &message, trace));
         let evicted = self.inbox.file(&message, arrival.clone(), now.wall);
         self.count_evicted(evicted);
-        let Some(path) = arrival else {
-            let links = relay::flood(self.peers.neighbours(), from).collect();
-            return self.pass_on(links, message, None);
+        let links = match self.inbox.spread(&message.id, from, self.peers.neighbours()) {
+            Copy::Noted(links) => links,
+            // Not traced, or larger than the inbox: there is nothing to keep the shares of each neighbour in.
+            Copy::Surplus | Copy::Unknown => relay::flood(self.peers.neighbours(), from).collect(),
         };
-        match self.inbox.spread(&message.id, from, self.peers.neighbours()) {
-            Copy::Noted(links) => self.pass_on(links, message, Some(path)),
-            Copy::Surplus | Copy::Unknown => self.stats.count(Counter::Late, from),
-        }
+        self.pass_on(links, message, arrival);
     }
 
     /// Notes one more copy of a message and, if it is traced, passes it on by the relay rule.
@@ -190,7 +210,8 @@ impl Node {
         if path.as_ref().is_some_and(|path| path.len() > self.config.limits.path_len_max) {
             return self.stats.count(Counter::PathLimit, None);
         }
-        if links.is_empty() {
+        // The neighbours of a leaving node have been told to forget it.
+        if links.is_empty() || self.is_leaving() {
             return;
         }
         for &link in &links {
@@ -207,101 +228,21 @@ impl Node {
         extend_path(&trace.path, Hop { node: self.config.node.clone(), micros })
     }
 
-    fn on_request(&mut self, now: Now, client: ReturnAddress, id: RequestId, request: Request) {
-        self.stats.count(Counter::Requests, None);
-        let reply = match request {
-            Request::Publish { trace, payload } => return self.publish(now, client, id, trace, payload),
-            Request::Ready => return self.wait_for_links(now, client, id),
-            Request::Remove => return self.leave(now, client, id),
-            Request::Fetch(fetch) => self.fetch(&fetch),
-            Request::Mark { first, last } => {
-                self.mark(first, last);
-                Reply::Done
-            }
-            Request::Peers => Reply::Peers(self.peers.describe()),
-            Request::Status => Reply::Status(Box::new(self.status(now))),
-            Request::Connect { peers } => {
-                let declared = self.peers.declare(now.mono, peers, &mut self.stats, &mut self.outbox);
-                declared.map_or_else(|(refusal, text)| Reply::Refused { refusal, text }, |()| Reply::Done)
-            }
-            Request::Stop => {
-                self.outbox.push_back(Output::Reply(client, id, Reply::Done));
-                return self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
-            }
-        };
-        self.outbox.push_back(Output::Reply(client, id, reply));
+    /// Replies behind those that wait for the log, so that replies come in the order of their requests.
+    fn reply(&mut self, client: ReturnAddress, id: RequestId, reply: Reply) {
+        self.unsynced.push(self.appended, client, id, reply);
     }
 
-    fn publish(&mut self, now: Now, client: ReturnAddress, id: RequestId, relays: Option<Relays>, payload: Payload) {
-        if let Some(message) = self.origin.receipt(&id) {
-            self.stats.count(Counter::Repeated, None);
-            let reply = Reply::Receipt { id: message.clone(), level: Level::Memory };
-            return self.unsynced.push(self.appended, client, id, reply);
-        }
-        if let Err((refusal, text)) = self.admit(&payload) {
-            return self.refuse_client(client, id, refusal, text);
-        }
-        let message = self.origin.mint(now.wall, &id, relays, payload);
-        let receipt = Reply::Receipt { id: message.id.clone(), level: Level::Memory };
-        self.seen.insert(&message.id);
-        self.stats.count(Counter::Published, None);
-        self.deliver(now, None, message);
-        self.unsynced.push(self.appended, client, id, receipt);
+    /// Says a last word and ends.
+    fn end(&mut self, clients: impl IntoIterator<Item = (ReturnAddress, RequestId)>) {
+        self.ended = true;
+        let done = |(client, id)| Output::Reply(client, id, Reply::Done);
+        self.outbox.extend(clients.into_iter().map(done));
+        self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
     }
 
-    /// Whether a submission can be taken in now.
-    fn admit(&self, payload: &Payload) -> Result<(), (Refusal, String)> {
-        if self.departure.is_some() {
-            return Err((Refusal::Leaving, "the node is leaving its network: submit to another".into()));
-        }
-        if self.pressed {
-            return Err((Refusal::Busy, "the node's queues are filling up: try again in a moment".into()));
-        }
-        payload.check(self.config.limits.payload_len_max)
-    }
-
-    fn fetch(&mut self, fetch: &Fetch) -> Reply {
-        let page = self.inbox.fetch(fetch, self.config.limits.page_len_max);
-        if fetch.mark
-            && fetch.status != Status::Read
-            && let Some((first, last)) = page.span()
-        {
-            self.mark(first, last);
-        }
-        Reply::Page(page)
-    }
-
-    fn mark(&mut self, first: u64, last: u64) {
-        if self.inbox.mark(first, last) > 0 {
-            self.append(Record::Marked { first, last });
-        }
-    }
-
-    fn status(&self, now: Now) -> NodeStatus {
-        let me = self.peers.me();
-        let by_peer = self.stats.by_peer().iter();
-        NodeStatus {
-            node: me.node.clone(),
-            endpoint: me.endpoint.clone(),
-            network: me.network.clone(),
-            instance: me.instance.clone(),
-            incarnation: self.origin.incarnation(),
-            version: self.version.to_owned(),
-            uptime: now.mono.since(self.started),
-            peers: self.peers.describe(),
-            payload_len_max: self.config.limits.payload_len_max as u64,
-            retained_messages: self.inbox.len() as u64,
-            retained_bytes: self.inbox.bytes() as u64,
-            unread: self.inbox.unread(),
-            counters: self.stats.total().named(),
-            peer_counters: by_peer.map(|(node, tallies)| (node.to_string(), tallies.named())).collect(),
-        }
-    }
-
-    fn wait_for_links(&mut self, now: Now, client: ReturnAddress, id: RequestId) {
-        if let Err((client, id)) = self.waiting.push(now.mono, client, id) {
-            self.refuse_client(client, id, Refusal::Busy, "too many clients wait for the links already".into());
-        }
+    fn is_leaving(&self) -> bool {
+        self.departure.is_some() || self.ended
     }
 
     /// Tells those who wait for the links that they are up.
@@ -311,32 +252,16 @@ impl Node {
         }
     }
 
-    fn leave(&mut self, now: Now, client: ReturnAddress, id: RequestId) {
-        if self.departure.is_some() {
-            return self.refuse_client(client, id, Refusal::Leaving, "the node is leaving already".into());
-        }
-        let links: Vec<_> = self.peers.neighbours().map(|(_, link)| link).collect();
-        let deadline = now.mono + self.config.limits.leave_timeout;
-        self.departure = Some(Departure::new(client, id, links.len(), deadline));
-        self.outbox.push_back(Output::Notify(Event::Leaving));
-        if !links.is_empty() {
-            self.outbox.push_back(Output::Send(links, Frame::Leave));
-        }
-        self.finish_departure(now);
-    }
-
-    fn on_farewell(&mut self, now: Now) {
+    fn on_farewell(&mut self, now: Now, link: LinkId) {
         if let Some(departure) = &mut self.departure {
-            departure.count_farewell();
+            departure.on_farewell(link);
         }
         self.finish_departure(now);
     }
 
     fn finish_departure(&mut self, now: Now) {
         if let Some(departure) = self.departure.take_if(|departure| departure.is_over(now.mono)) {
-            let (client, id) = departure.into_client();
-            self.outbox.push_back(Output::Reply(client, id, Reply::Done));
-            self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
+            self.end(departure.into_clients());
         }
     }
 
@@ -358,8 +283,10 @@ impl Node {
     }
 
     fn on_tick(&mut self, now: Now) {
-        self.peers.on_tick(now.mono, &mut self.stats, &mut self.outbox);
         self.finish_departure(now);
+        if !self.is_leaving() {
+            self.peers.on_tick(now.mono, &mut self.stats, &mut self.outbox);
+        }
         while let Some((client, id)) = self.waiting.take_expired(now.mono) {
             let missing: Vec<_> = self.peers.waiting_for().map(ToString::to_string).collect();
             self.refuse_client(client, id, Refusal::NotReady, format!("no answer from {}", missing.join(", ")));
@@ -385,12 +312,12 @@ impl Node {
     }
 
     fn refuse_node(&mut self, node: &NodeId, refusal: Refusal, text: String) {
-        peers::refuse(node, refusal, text, &mut self.stats, &mut self.outbox);
+        self.peers.refuse(node, refusal, text, &mut self.stats, &mut self.outbox);
     }
 
     fn refuse_client(&mut self, client: ReturnAddress, id: RequestId, refusal: Refusal, text: String) {
         self.stats.refuse(refusal, None);
-        self.outbox.push_back(Output::Reply(client, id, Reply::Refused { refusal, text }));
+        self.reply(client, id, Reply::Refused { refusal, text });
     }
 }
 

@@ -32,6 +32,11 @@ impl Origin {
         self.incarnation
     }
 
+    /// Whether `id` claims to be of this life, and is none that it gave.
+    pub fn disowns(&self, id: &MessageId) -> bool {
+        id.origin == self.node && id.incarnation == self.incarnation && id.sequence >= self.next_sequence
+    }
+
     /// The message that a request was answered with before. Only unique request ids are remembered.
     pub fn receipt(&self, request: &RequestId) -> Option<&MessageId> {
         self.receipts.find(request)

@@ -4,7 +4,7 @@
 use super::{
     config::{Config, Limits},
     endpoint::Endpoint,
-    event::{Answer, Event, Frame, Introduction, LinkId, Output},
+    event::{Answer, Event, Introduction, LinkId, Output},
     id::{Incarnation, NodeId},
     request::PeerInfo,
     stats::{Counter, Refusal, Stats},
@@ -15,36 +15,9 @@ use std::{
     time::Duration,
 };
 
-/// One outgoing connection.
-#[derive(Debug)]
-struct Link {
-    endpoint: Endpoint,
-    /// The name at its far end: as declared, or as it introduced itself.
-    node: Option<NodeId>,
-    up: bool,
-    /// When to greet (link down) or to probe (link up) next.
-    next_probe: Mono,
-    /// The probe that waits for its answer.
-    pinged: Option<Mono>,
-    /// Since when there is reason to think that the connection has died unseen.
-    doubted: Option<Mono>,
-    /// Since when another node wants the name at its far end.
-    contested: Option<Mono>,
-    round_trip: Option<Duration>,
-}
+mod link;
 
-impl Link {
-    fn new(node: Option<NodeId>, endpoint: Endpoint, next_probe: Mono) -> Self {
-        let (pinged, doubted, contested, round_trip) = (None, None, None, None);
-        Self { endpoint, node, up: false, next_probe, pinged, doubted, contested, round_trip }
-    }
-
-    /// Asks the far end whether it is there.
-    fn ping(&mut self, id: LinkId, now: Mono) -> Output {
-        self.pinged = Some(now);
-        Output::Send(vec![id], Frame::Ping(now.0))
-    }
-}
+use link::{GREETINGS_MAX, Link};
 
 /// The peers of a node: links that it opened, and nodes that introduced themselves over theirs.
 ///
@@ -54,6 +27,8 @@ pub struct Peers {
     me: Introduction,
     links: BTreeMap<LinkId, Link>,
     introduced: BTreeMap<NodeId, Incarnation>,
+    /// Where another node has our name: not dialled again.
+    parted: Option<Endpoint>,
     next_link: u32,
     peers_max: usize,
     hello_interval: Duration,
@@ -76,7 +51,7 @@ impl Peers {
         };
         let &Limits { peers_max, hello_interval, ping_interval, .. } = &config.limits;
         let (links, introduced) = (BTreeMap::new(), BTreeMap::new());
-        Self { me, links, introduced, next_link: 0, peers_max, hello_interval, ping_interval }
+        Self { me, links, introduced, parted: None, next_link: 0, peers_max, hello_interval, ping_interval }
     }
 
     /// How this node introduces itself.
@@ -92,9 +67,9 @@ impl Peers {
 
     /// Counts, for each peer but `except` whose link is down, that what goes to the neighbours does not reach it this way.
     pub fn count_absent(&self, except: Option<&NodeId>, stats: &mut Stats) {
-        let down = self.links.values().filter(|link| !link.up && link.node.as_ref() != except);
-        for node in down.filter_map(|link| link.node.as_ref()) {
-            stats.count(Counter::NotConnected, Some(node));
+        for link in self.links.values().filter(|link| !link.up && (link.node.is_none() || link.node.as_ref() != except))
+        {
+            stats.count(Counter::NotConnected, link.node.as_ref());
         }
     }
 
@@ -103,9 +78,9 @@ impl Peers {
         self.introduced.contains_key(node)
     }
 
-    /// Addresses of the links that are not up.
+    /// Addresses of the links that are not up, and of the one where our name is another's.
     pub fn waiting_for(&self) -> impl Iterator<Item = &Endpoint> {
-        self.links.values().filter(|link| !link.up).map(|link| &link.endpoint)
+        self.links.values().filter(|link| !link.up).map(|link| &link.endpoint).chain(&self.parted)
     }
 
     /// The name at the far end of a link, as far as it is known.
@@ -134,7 +109,8 @@ impl Peers {
         stats: &mut Stats,
         outbox: &mut VecDeque<Output>,
     ) -> Result<(), (Refusal, String)> {
-        if !self.has_room_for(peers.len()) {
+        let new = peers.iter().filter(|(node, endpoint)| !self.knows(node.as_ref(), endpoint)).count();
+        if !self.has_room_for(new) {
             stats.refuse(Refusal::PeersFull, None);
             return Err((Refusal::PeersFull, format!("a node has at most {} peers", self.peers_max)));
         }
@@ -144,6 +120,12 @@ impl Peers {
         Ok(())
     }
 
+    /// Whether there is a link to that address or that name, or it is our own.
+    fn knows(&self, node: Option<&NodeId>, endpoint: &Endpoint) -> bool {
+        let is_me = *endpoint == self.me.endpoint || node == Some(&self.me.node);
+        is_me || self.links.values().any(|link| link.leads_to(endpoint) || node.is_some_and(|node| link.is_to(node)))
+    }
+
     /// Whether `count` further links fit.
     fn has_room_for(&self, count: usize) -> bool {
         self.links.len() + count <= self.peers_max
@@ -151,9 +133,7 @@ impl Peers {
 
     /// Opens a link to `endpoint`, unless there is one to that address or that name, or it is our own.
     fn connect(&mut self, now: Mono, node: Option<NodeId>, endpoint: Endpoint, outbox: &mut VecDeque<Output>) {
-        let is_known = |link: &Link| link.endpoint == endpoint || (node.is_some() && link.node == node);
-        let is_me = endpoint == self.me.endpoint || node.as_ref() == Some(&self.me.node);
-        if is_me || self.links.values().any(is_known) {
+        if self.knows(node.as_ref(), &endpoint) {
             return;
         }
         let id = LinkId(self.next_link);
@@ -163,11 +143,13 @@ impl Peers {
         self.links.insert(id, Link::new(node, endpoint, next_probe));
     }
 
-    /// A link can take frames: after its connection was made, or made anew. Whoever is there is greeted.
+    /// A link can take frames: after its connection was made, or made anew, or because its queue has room again. Whoever
+    /// is there is greeted, unless the link is up all the time.
     pub fn on_writable(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
-        if let Some(link) = self.links.get_mut(&id) {
+        if let Some(link) = self.links.get_mut(&id).filter(|link| !link.up) {
+            link.begin_anew();
             link.next_probe = now + self.hello_interval;
-            outbox.push_back(Output::Send(vec![id], Frame::Hello(self.me.clone())));
+            outbox.push_back(link.greet(id, &self.me));
         }
     }
 
@@ -181,25 +163,20 @@ impl Peers {
         outbox: &mut VecDeque<Output>,
     ) {
         if let Err((refusal, text)) = self.me.check(from, &hello) {
-            return refuse(from, refusal, text, stats, outbox);
+            return self.refuse(from, refusal, text, stats, outbox);
         }
         if self.contest(now, from, &hello.endpoint, outbox) {
             return;
         }
-        self.adopt_instance(&hello);
-        let moved = |link: &Link| link.node.as_ref() == Some(from) && link.endpoint != hello.endpoint;
-        let old: Vec<_> = self.links.iter().filter(|(_, link)| moved(link)).map(|(&id, _)| id).collect();
-        for id in old {
-            self.close(id, outbox);
-        }
-        let has_link = |link: &Link| link.node.as_ref() == Some(from) || link.endpoint == hello.endpoint;
-        let is_linked = self.links.values().any(has_link);
+        self.close_all(|link| link.is_to(from) && link.up && !link.leads_to(&hello.endpoint), outbox);
+        let is_linked = self.links.values().any(|link| link.is_to(from) || link.leads_to(&hello.endpoint));
         let has_room = self.has_room_for(usize::from(!is_linked))
             && (self.introduced.contains_key(from) || self.introduced.len() < self.peers_max);
         if !has_room {
             let text = format!("this node has its {} peers already", self.peers_max);
-            return refuse(from, Refusal::PeersFull, text, stats, outbox);
+            return self.refuse(from, Refusal::PeersFull, text, stats, outbox);
         }
+        self.adopt_instance(&hello);
         outbox.push_back(Output::Answer(from.clone(), Answer::Welcome(self.me.clone())));
         let former_life = self.introduced.insert(from.clone(), hello.incarnation);
         self.connect(now, Some(from.clone()), hello.endpoint, outbox);
@@ -213,7 +190,7 @@ impl Peers {
     /// Whether `from` is, as far as we know, a node elsewhere. It is asked: if it still answers, the newcomer is
     /// refused; if it does not before the newcomer says HELLO again, it has moved or is gone.
     fn contest(&mut self, now: Mono, from: &NodeId, endpoint: &Endpoint, outbox: &mut VecDeque<Output>) -> bool {
-        let is_rival = |link: &Link| link.up && link.node.as_ref() == Some(from) && link.endpoint != *endpoint;
+        let is_rival = |link: &Link| link.up && link.is_to(from) && !link.leads_to(endpoint);
         let Some((&id, link)) = self.links.iter_mut().find(|(_, link)| is_rival(link)) else { return false };
         match link.contested {
             Some(asked) => now.since(asked) < self.hello_interval,
@@ -228,10 +205,10 @@ impl Peers {
     /// A peer greets that has greeted before. Maybe it was connected anew; maybe another node took its name for a
     /// while, and with it, at the peer's ROUTER, our connection: it then looks alive and leads nowhere.
     fn doubt(&mut self, now: Mono, node: &NodeId, outbox: &mut VecDeque<Output>) {
-        let is_fine = |link: &Link| link.up && link.doubted.is_none() && link.node.as_ref() == Some(node);
+        let is_fine = |link: &Link| link.up && link.doubted.is_none() && link.is_to(node);
         for (&id, link) in self.links.iter_mut().filter(|(_, link)| is_fine(link)) {
             link.doubted = Some(now);
-            link.next_probe = now + 2 * self.hello_interval;
+            link.next_probe = now + self.ping_interval;
             outbox.push_back(link.ping(id, now));
         }
     }
@@ -242,6 +219,9 @@ impl Peers {
         // What goes over a link that is down already are greetings alone.
         if link.up || why != Counter::NotConnected {
             stats.count(why, link.node.as_ref());
+        }
+        if why == Counter::NotConnected {
+            link.begin_anew();
         }
         if why == Counter::NotConnected && std::mem::replace(&mut link.up, false) {
             link.next_probe = now + self.hello_interval;
@@ -270,17 +250,22 @@ impl Peers {
             }
             return;
         }
-        let is_double = |(&other, link): (&LinkId, &Link)| other != id && link.node.as_ref() == Some(&welcome.node);
-        if self.links.iter().any(is_double) {
-            return self.close(id, outbox);
-        }
         self.adopt_instance(&welcome);
-        let next_probe = now + self.ping_interval;
+        let is_double = self.links.iter().any(|(&other, link)| other != id && link.is_to(&welcome.node));
+        if is_double {
+            // Two connections under our one name: the far end has dropped one of them, and it may be either.
+            self.close_all(|link| link.is_to(&welcome.node), outbox);
+            self.close_all(|link| link.leads_to(&welcome.endpoint), outbox);
+            self.links.remove(&id);
+            outbox.push_back(Output::Disconnect(id));
+            return self.connect(now, Some(welcome.node), welcome.endpoint, outbox);
+        }
         if let Some(link) = self.links.get_mut(&id) {
-            let was_up = std::mem::replace(&mut link.up, true);
-            link.next_probe = next_probe;
+            link.begin_anew();
+            link.next_probe = now + self.ping_interval;
             link.node = Some(welcome.node.clone());
-            if !was_up {
+            link.advertised = Some(welcome.endpoint);
+            if !std::mem::replace(&mut link.up, true) {
                 let (node, endpoint) = (welcome.node, link.endpoint.clone());
                 outbox.push_back(Output::Notify(Event::LinkUp { node, endpoint }));
             }
@@ -290,16 +275,21 @@ impl Peers {
     /// Our greeting, or a frame after it, was refused. Whoever does not know us is greeted again.
     pub fn on_refuse(&mut self, now: Mono, id: LinkId, code: String, text: String, outbox: &mut VecDeque<Output>) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        link.up = false;
-        if code == Refusal::NotIntroduced.name() {
-            return self.on_writable(now, id, outbox);
+        let refusal = Refusal::named(&code);
+        link.greetings = 0;
+        if refusal.is_some_and(Refusal::denies_introduction) && std::mem::replace(&mut link.up, false) {
+            link.next_probe = now + self.hello_interval;
+            if refusal == Some(Refusal::NotIntroduced) {
+                return outbox.push_back(link.greet(id, &self.me));
+            }
         }
-        let is_taken = code == Refusal::NameTaken.name();
-        outbox.push_back(Output::Notify(Event::RefusedBy { endpoint: link.endpoint.clone(), code, text }));
-        if is_taken {
+        let endpoint = link.endpoint.clone();
+        if refusal == Some(Refusal::NameTaken) {
             // Each connection of ours under that name would cut off the node that has it.
             self.close(id, outbox);
+            self.parted = Some(endpoint.clone());
         }
+        outbox.push_back(Output::Notify(Event::RefusedBy { endpoint, code, text }));
     }
 
     /// A probe was answered.
@@ -311,9 +301,9 @@ impl Peers {
         let is_contested = link.contested.take().is_some_and(|asked| now.since(asked) < self.hello_interval);
         if let Some(node) = link.node.clone().filter(|_| is_contested) {
             let text = format!("the name '{node}' is taken by {}", link.endpoint);
-            refuse(&node, Refusal::NameTaken, text, stats, outbox);
+            refuse(&node, Refusal::NameTaken, text, true, stats, outbox);
             // The newcomer has cut off its connection to us. It finds that out when we greet.
-            outbox.push_back(Output::Send(vec![id], Frame::Hello(self.me.clone())));
+            outbox.push_back(link.greet(id, &self.me));
         }
     }
 
@@ -321,11 +311,7 @@ impl Peers {
     pub fn on_leave(&mut self, from: &NodeId, outbox: &mut VecDeque<Output>) {
         outbox.push_back(Output::Answer(from.clone(), Answer::Farewell));
         self.introduced.remove(from);
-        let links: Vec<_> =
-            self.links.iter().filter(|(_, link)| link.node.as_ref() == Some(from)).map(|(&id, _)| id).collect();
-        for id in links {
-            self.close(id, outbox);
-        }
+        self.close_all(|link| link.is_to(from), outbox);
         outbox.push_back(Output::Notify(Event::PeerLeft(from.clone())));
     }
 
@@ -333,19 +319,18 @@ impl Peers {
     /// time has come.
     pub fn on_tick(&mut self, now: Mono, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
         for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.next_probe <= now) {
-            if link.doubted.is_some_and(|since| now.since(since) >= 2 * self.hello_interval) {
+            let is_dead = link.doubted.is_some_and(|since| now.since(since) >= self.ping_interval);
+            if is_dead || link.greetings >= GREETINGS_MAX {
                 stats.count(Counter::Reopened, link.node.as_ref());
                 *link = Link::new(link.node.take(), link.endpoint.clone(), now + self.hello_interval);
                 outbox.extend([Output::Disconnect(id), Output::Connect(id, link.endpoint.clone())]);
-                continue;
-            }
-            let interval = if link.up { self.ping_interval } else { self.hello_interval };
-            link.next_probe = now + interval;
-            outbox.push_back(if link.up {
-                link.ping(id, now)
+            } else if link.up {
+                link.next_probe = now + self.ping_interval;
+                outbox.push_back(link.ping(id, now));
             } else {
-                Output::Send(vec![id], Frame::Hello(self.me.clone()))
-            });
+                link.next_probe = now + self.hello_interval;
+                outbox.push_back(link.greet(id, &self.me));
+            }
         }
     }
 
@@ -361,10 +346,30 @@ impl Peers {
     }
 
     fn greet_again(&mut self, now: Mono, node: &NodeId, outbox: &mut VecDeque<Output>) {
-        for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.node.as_ref() == Some(node)) {
+        for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.is_to(node)) {
             link.up = false;
+            link.begin_anew();
             link.next_probe = now + self.hello_interval;
-            outbox.push_back(Output::Send(vec![id], Frame::Hello(self.me.clone())));
+            outbox.push_back(link.greet(id, &self.me));
+        }
+    }
+
+    /// Refuses a node; strangers count in the total alone, so that they crowd nobody out of the table of peers.
+    pub fn refuse(
+        &self,
+        node: &NodeId,
+        refusal: Refusal,
+        text: String,
+        stats: &mut Stats,
+        outbox: &mut VecDeque<Output>,
+    ) {
+        refuse(node, refusal, text, self.is_introduced(node), stats, outbox);
+    }
+
+    fn close_all(&mut self, is_meant: impl Fn(&Link) -> bool, outbox: &mut VecDeque<Output>) {
+        let meant: Vec<_> = self.links.iter().filter(|(_, link)| is_meant(link)).map(|(&id, _)| id).collect();
+        for id in meant {
+            self.close(id, outbox);
         }
     }
 
@@ -375,8 +380,15 @@ impl Peers {
 }
 
 /// Refuses a node: on the wire, in the counters, and to whoever watches.
-pub fn refuse(node: &NodeId, refusal: Refusal, text: String, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
-    stats.refuse(refusal, Some(node));
+fn refuse(
+    node: &NodeId,
+    refusal: Refusal,
+    text: String,
+    is_known: bool,
+    stats: &mut Stats,
+    outbox: &mut VecDeque<Output>,
+) {
+    stats.refuse(refusal, Some(node).filter(|_| is_known));
     outbox.push_back(Output::Answer(node.clone(), Answer::Refuse { code: refusal.name().to_owned(), text }));
     outbox.push_back(Output::Notify(Event::Refused { node: node.clone(), refusal }));
 }

@@ -25,11 +25,12 @@ pub enum Sighting {
 pub struct Intervals(Vec<(u64, u64)>);
 
 impl Intervals {
-    /// Adds `number` unless that takes more than `intervals_max` intervals.
-    pub fn insert(&mut self, number: u64, intervals_max: usize) -> Sighting {
+    /// Adds `number`. If that makes more than `intervals_max` intervals (at least one), the lowest gap is closed: what
+    /// is missing in it counts as seen from then on. Says whether the number is new, and whether a gap was closed.
+    pub fn insert(&mut self, number: u64, intervals_max: usize) -> (Sighting, bool) {
         let next = self.0.partition_point(|&(first, _)| first <= number);
         let extends_left = match next.checked_sub(1).map(|left| self.0[left]) {
-            Some((_, last)) if number <= last => return Sighting::Again,
+            Some((_, last)) if number <= last => return (Sighting::Again, false),
             Some((_, last)) => number - last == 1,
             None => false,
         };
@@ -41,10 +42,14 @@ impl Intervals {
             }
             (true, false) => self.0[next - 1].1 = number,
             (false, true) => self.0[next].0 = number,
-            (false, false) if self.0.len() >= intervals_max => return Sighting::Full,
             (false, false) => self.0.insert(next, (number, number)),
         }
-        Sighting::First
+        let closes = self.0.len() > intervals_max.max(1);
+        if closes {
+            self.0[1].0 = self.0[0].0;
+            self.0.remove(0);
+        }
+        (Sighting::First, closes)
     }
 
     /// Whether `number` is in the set.
@@ -75,9 +80,11 @@ impl Intervals {
 /// be lives in all (16 bytes an interval).
 #[derive(Debug)]
 pub struct Seen {
+    own: (NodeId, Incarnation),
     origins: BTreeMap<NodeId, BTreeMap<Incarnation, Intervals>>,
     streams: usize,
     intervals: usize,
+    closed_gaps: u64,
     streams_max: usize,
     intervals_max: usize,
 }
@@ -85,35 +92,58 @@ pub struct Seen {
 impl Seen {
     /// An empty set with its bounds, and with room kept for a node's own life: whatever others send, what is
     /// published here is known here.
-    pub fn new((node, life): (NodeId, Incarnation), streams_max: usize, intervals_max: usize) -> Self {
-        let origins = BTreeMap::from([(node, BTreeMap::from([(life, Intervals::default())]))]);
-        Self { origins, streams: 1, intervals: 0, streams_max, intervals_max }
+    pub fn new(own: (NodeId, Incarnation), streams_max: usize, intervals_max: usize) -> Self {
+        let origins = BTreeMap::from([(own.0.clone(), BTreeMap::from([(own.1, Intervals::default())]))]);
+        Self { own, origins, streams: 1, intervals: 0, closed_gaps: 0, streams_max, intervals_max }
     }
 
-    /// Notes `id` and says whether it is new.
+    /// Notes `id` and says whether it is new. Where there is no room for one more interval, the lowest gap of that life
+    /// is closed; where there is none for one more life, the oldest of that origin is forgotten, if it has others.
     pub fn insert(&mut self, id: &MessageId) -> Sighting {
         if let Some(lives) = self.origins.get_mut(&id.origin)
             && let Some(intervals) = lives.get_mut(&id.incarnation)
         {
             let before = intervals.len();
-            let is_room = before == 0 || self.intervals < self.streams_max.saturating_mul(GAPS_A_STREAM);
-            let sighting = intervals.insert(id.sequence, if is_room { self.intervals_max } else { 0 });
+            let is_room = self.intervals < self.streams_max.saturating_mul(GAPS_A_STREAM);
+            let (sighting, closes) = intervals.insert(id.sequence, if is_room { self.intervals_max } else { before });
             self.intervals = self.intervals + intervals.len() - before;
+            self.closed_gaps += u64::from(closes);
             return sighting;
         }
-        if self.streams >= self.streams_max {
+        if self.streams < self.streams_max {
+            self.streams += 1;
+        } else if !self.forget_oldest_life(id) {
             return Sighting::Full;
         }
-        self.streams += 1;
         let mut intervals = Intervals::default();
-        let sighting = intervals.insert(id.sequence, self.intervals_max);
-        self.intervals += intervals.len();
+        intervals.insert(id.sequence, 1);
+        self.intervals += 1;
         self.origins.entry(id.origin.clone()).or_default().insert(id.incarnation, intervals);
-        sighting
+        Sighting::First
+    }
+
+    /// Makes room for a newer life of an origin by forgetting its oldest, but never this node's own.
+    fn forget_oldest_life(&mut self, newer: &MessageId) -> bool {
+        let Some(lives) = self.origins.get_mut(&newer.origin) else { return false };
+        let is_own = |life| self.own == (newer.origin.clone(), life);
+        match lives.first_key_value() {
+            Some((&oldest, _)) if oldest < newer.incarnation && !is_own(oldest) => {
+                let forgotten = lives.remove(&oldest);
+                self.intervals -= forgotten.map_or(0, |intervals| intervals.len());
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// How many gaps were closed for want of room since this was asked last.
+    pub fn take_closed_gaps(&mut self) -> u64 {
+        std::mem::take(&mut self.closed_gaps)
     }
 
     /// Whether `id` was noted.
-    pub fn contains(&self, id: &MessageId) -> bool {
+    #[cfg(test)]
+    fn contains(&self, id: &MessageId) -> bool {
         let intervals = self.origins.get(&id.origin).and_then(|lives| lives.get(&id.incarnation));
         intervals.is_some_and(|intervals| intervals.contains(id.sequence))
     }
@@ -148,26 +178,36 @@ mod tests {
     }
 
     #[test]
-    fn bounds_refuse_and_change_nothing() {
+    fn without_room_the_lowest_gap_is_closed_and_the_stream_goes_on() {
         let mut seen = Seen::new(own(), 2, 2);
-        assert_eq!(seen.insert(&id(1, 1, 1)), Sighting::First);
-        assert_eq!(seen.insert(&id(2, 1, 1)), Sighting::Full);
-        assert_eq!(seen.insert(&id(1, 1, 3)), Sighting::First);
-        assert_eq!(seen.insert(&id(1, 1, 5)), Sighting::Full);
-        assert_eq!(seen.insert(&id(1, 1, 2)), Sighting::First, "closing a gap needs no room");
-        assert_eq!(seen.insert(&id(1, 1, 5)), Sighting::First);
-        assert_eq!(seen.insert(&id(9, 9, 1)), Sighting::First, "room for its own");
-        assert_eq!(seen.streams(), 2);
+        for number in [1, 3, 5, 7] {
+            assert_eq!(seen.insert(&id(1, 1, number)), Sighting::First);
+        }
+        assert_eq!(seen.take_closed_gaps(), 2);
+        assert_eq!(seen.take_closed_gaps(), 0);
+        assert_eq!(seen.insert(&id(1, 1, 2)), Sighting::Again, "its gap was given up");
+        assert_eq!(seen.insert(&id(1, 1, 6)), Sighting::First, "the newest gaps are kept");
     }
 
     #[test]
-    fn gaps_are_bounded_in_all_and_those_that_close_need_no_room() {
+    fn a_new_life_takes_the_room_of_the_oldest_of_its_origin_and_of_nobody_else() {
+        let mut seen = Seen::new(own(), 2, 8);
+        assert_eq!(seen.insert(&id(1, 1, 1)), Sighting::First);
+        assert_eq!(seen.insert(&id(2, 1, 1)), Sighting::Full);
+        assert_eq!(seen.insert(&id(1, 2, 1)), Sighting::First);
+        assert!(seen.contains(&id(1, 2, 1)) && !seen.contains(&id(1, 1, 1)));
+        assert_eq!(seen.insert(&id(1, 1, 1)), Sighting::Full, "an older life takes nobody's room");
+        assert_eq!(seen.insert(&id(9, 10, 1)), Sighting::Full, "a node never forgets its own");
+        assert_eq!((seen.insert(&id(9, 9, 1)), seen.streams()), (Sighting::First, 2));
+    }
+
+    #[test]
+    fn intervals_are_bounded_in_all() {
         let mut seen = Seen::new(own(), 3, usize::MAX);
-        let odd = |number: u64| id(1, 1, 2 * number + 1);
-        let taken = (0..100).take_while(|&number| seen.insert(&odd(number)) == Sighting::First).count();
-        assert_eq!(taken, 3 * GAPS_A_STREAM);
-        assert_eq!(seen.insert(&id(1, 1, 2)), Sighting::First);
-        assert_eq!(seen.insert(&odd(60)), Sighting::First, "a closed gap makes room");
+        for number in 0..200 {
+            assert_eq!(seen.insert(&id(1, 1, 2 * number + 1)), Sighting::First);
+        }
+        assert_eq!(seen.take_closed_gaps(), 200 - 3 * GAPS_A_STREAM as u64);
         assert_eq!(seen.insert(&id(2, 1, 1)), Sighting::First, "the first of a life has its room");
         assert_eq!(seen.insert(&id(9, 9, 1)), Sighting::First, "and so has the first of its own");
     }
@@ -175,9 +215,9 @@ mod tests {
     #[test]
     fn the_largest_number_is_a_number() {
         let mut intervals = Intervals::default();
-        assert_eq!(intervals.insert(u64::MAX, 4), Sighting::First);
-        assert_eq!(intervals.insert(u64::MAX - 1, 4), Sighting::First);
-        assert_eq!(intervals.insert(u64::MAX, 4), Sighting::Again);
+        assert_eq!(intervals.insert(u64::MAX, 4).0, Sighting::First);
+        assert_eq!(intervals.insert(u64::MAX - 1, 4).0, Sighting::First);
+        assert_eq!(intervals.insert(u64::MAX, 4).0, Sighting::Again);
         assert_eq!(intervals.as_slice(), [(u64::MAX - 1, u64::MAX)]);
     }
 
@@ -187,7 +227,7 @@ mod tests {
             let (mut intervals, mut set) = (Intervals::default(), BTreeSet::new());
             for number in numbers {
                 let expected = if set.insert(number) { Sighting::First } else { Sighting::Again };
-                prop_assert_eq!(intervals.insert(number, usize::MAX), expected);
+                prop_assert_eq!(intervals.insert(number, usize::MAX), (expected, false));
                 for pair in intervals.as_slice().windows(2) {
                     prop_assert!(pair[0].1 + 1 < pair[1].0, "touching or unordered");
                 }

@@ -30,7 +30,7 @@ named! {
         Delivered = "delivered",
         /// Copies of messages that it had already.
         Duplicates = "duplicates",
-        /// Message frames handed to a link.
+        /// Message frames made for a link, also those that it then could not take.
         Sent = "sent",
         /// Traced copies beyond what the relay rule accepts from one neighbour.
         Surplus = "surplus",
@@ -48,7 +48,9 @@ named! {
         Evicted = "evicted",
         /// Of those, the ones that nobody had read.
         EvictedUnread = "evicted_unread",
-        /// Requests answered.
+        /// Gaps in the ids of an origin given up for want of room: what is missing in them is refused from then on.
+        ClosedGaps = "closed_gaps",
+        /// Requests received.
         Requests = "requests",
         /// Submissions recognised as a repeat of one that was answered.
         Repeated = "repeated",
@@ -94,6 +96,19 @@ named! {
         NotReady = "not_ready",
         /// The node is leaving its network.
         Leaving = "leaving",
+    }
+}
+
+impl Refusal {
+    /// The reason that a code names, if this program knows it.
+    pub fn named(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|refusal| refusal.name() == code)
+    }
+
+    /// Whether a node that was refused so is no peer, or no more. The others are about a single frame.
+    pub const fn denies_introduction(self) -> bool {
+        use Refusal::{BadIdentity, Leaving, NameTaken, NotIntroduced, OtherInstance, OtherNetwork, PeersFull};
+        matches!(self, OtherNetwork | OtherInstance | BadIdentity | NameTaken | NotIntroduced | PeersFull | Leaving)
     }
 }
 

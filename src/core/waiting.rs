@@ -1,13 +1,16 @@
 //! Clients whose reply must wait: for the log, for the links, or for the farewells of the neighbours.
 
 use super::{
-    event::{LogSeq, ReturnAddress},
+    event::{LinkId, LogSeq, ReturnAddress},
     request::{Reply, RequestId},
     time::Mono,
 };
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
-/// Replies that wait until the log is as safe as they say.
+/// Replies in the order of their requests, each until the log is as safe as it says.
 ///
 /// Bounds: a turn of the node syncs once, so at most the submissions of one turn wait.
 #[derive(Debug, Default)]
@@ -48,8 +51,14 @@ impl Waiting {
         Self { clients: Vec::new(), waiting_max, timeout }
     }
 
-    /// Lets a client wait, or gives it back if too many do.
+    /// Lets a client wait, or gives it back if too many do. One that asks again under a unique id waits once.
     pub fn push(&mut self, now: Mono, client: ReturnAddress, id: RequestId) -> Result<(), (ReturnAddress, RequestId)> {
+        if let RequestId::Unique(_) = id
+            && let Some(same) = self.clients.iter_mut().find(|(.., other)| *other == id)
+        {
+            same.1 = client;
+            return Ok(());
+        }
         if self.clients.len() >= self.waiting_max {
             return Err((client, id));
         }
@@ -83,26 +92,31 @@ impl Waiting {
 /// A leave under way.
 #[derive(Debug)]
 pub struct Departure {
-    client: ReturnAddress,
-    id: RequestId,
+    clients: Vec<(ReturnAddress, RequestId)>,
+    due: BTreeSet<LinkId>,
     deadline: Mono,
-    farewells_due: usize,
 }
 
 impl Departure {
-    /// Begins: `neighbours` were told, and `client` wants to know when it is done.
-    pub fn new(client: ReturnAddress, id: RequestId, neighbours: usize, deadline: Mono) -> Self {
-        Self { client, id, deadline, farewells_due: neighbours }
+    /// Begins: the neighbours at these links were told, and `client` wants to know when it is done.
+    pub fn new(client: ReturnAddress, id: RequestId, due: BTreeSet<LinkId>, deadline: Mono) -> Self {
+        Self { clients: vec![(client, id)], due, deadline }
     }
 
-    /// One more neighbour has forgotten us.
-    pub fn count_farewell(&mut self) {
-        self.farewells_due = self.farewells_due.saturating_sub(1);
+    /// One more client wants to know, as a rule the same that asks again; of more than a few, the latest.
+    pub fn join(&mut self, client: ReturnAddress, id: RequestId) {
+        self.clients.truncate(Self::CLIENTS_MAX - 1);
+        self.clients.push((client, id));
+    }
+
+    /// The neighbour at this link has forgotten us.
+    pub fn on_farewell(&mut self, link: LinkId) {
+        self.due.remove(&link);
     }
 
     /// Whether nobody is left to wait for, or no time.
     pub fn is_over(&self, now: Mono) -> bool {
-        self.farewells_due == 0 || self.deadline <= now
+        self.due.is_empty() || self.deadline <= now
     }
 
     /// When it ends at the latest.
@@ -111,7 +125,9 @@ impl Departure {
     }
 
     /// Who wants to know.
-    pub fn into_client(self) -> (ReturnAddress, RequestId) {
-        (self.client, self.id)
+    pub fn into_clients(self) -> Vec<(ReturnAddress, RequestId)> {
+        self.clients
     }
+
+    const CLIENTS_MAX: usize = 8;
 }

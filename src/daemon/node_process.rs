@@ -11,7 +11,7 @@ use crate::{
         node::Node,
         request::{Request, RequestId},
     },
-    store::{MemoryLog, incarnation},
+    store::{MemoryLog, incarnation::Life},
     transport::{Context, LinkLimits, Links, Poller, Router, RouterLimits, context::raise_descriptor_limit},
     wire::Decoder,
 };
@@ -29,7 +29,7 @@ pub struct NodeProcess {
     poller: Poller,
     signals: Signals,
     endpoint: Endpoint,
-    incarnation: Incarnation,
+    life: Life,
 }
 
 impl NodeProcess {
@@ -43,8 +43,7 @@ impl NodeProcess {
 
         let sockets = limits.peers_max.saturating_add(SOCKETS_BESIDE_LINKS);
         let context = Context::new(u16::try_from(sockets).unwrap_or(u16::MAX))?;
-        let frame_len_max = frame_len_max(limits.payload_len_max);
-        let router_limits = RouterLimits { frame_len_max, ..RouterLimits::default() };
+        let (router_limits, link_limits) = transport_limits(limits.payload_len_max);
         let router = Router::bind(&context, &Endpoint::from_ip(host, port), router_limits)?;
         let bound = router.endpoint().clone();
         let endpoint = match advertise {
@@ -55,15 +54,15 @@ impl NodeProcess {
 
         let clock = Clock::new();
         let now = clock.now();
-        let incarnation = incarnation::begin(&folder, &node, now.wall.0 / 1_000_000_000)?;
-        let links = Links::new(&context, node.clone(), LinkLimits { frame_len_max, ..LinkLimits::default() });
+        let life = Life::begin(&folder, &node, now.wall.0 / 1_000_000_000)?;
+        let links = Links::new(&context, node.clone(), link_limits);
         let decoder = Decoder::new(limits.path_len_max);
         let config = Config { node, endpoint: endpoint.clone(), network, instance, limits };
-        let core = Node::new(config, incarnation, version, now);
+        let core = Node::new(config, life.incarnation(), version, now);
         let mut turn = Turn::new(core, clock, router, links, decoder, Box::new(MemoryLog::default()));
         let nobody = ReturnAddress([].into());
         turn.request(nobody, RequestId::None, Request::Connect { peers })?;
-        Ok(Self { turn, poller: Poller::new(), signals, endpoint, incarnation })
+        Ok(Self { turn, poller: Poller::new(), signals, endpoint, life })
     }
 
     /// Where other nodes reach this one.
@@ -73,7 +72,7 @@ impl NodeProcess {
 
     /// Its life.
     pub fn incarnation(&self) -> Incarnation {
-        self.incarnation
+        self.life.incarnation()
     }
 
     /// Serves until a signal comes or a request ends it, then gives what was sent a bounded time to leave.
@@ -96,7 +95,17 @@ impl NodeProcess {
 }
 
 /// Frames up to twice the payload limit and 1 MiB are read and refused with a reply that says why; a longer one
-/// ends its connection before it is in memory. Spec section 10.
-fn frame_len_max(payload_len_max: usize) -> i64 {
-    i64::try_from(payload_len_max.saturating_mul(2).saturating_add(1 << 20)).unwrap_or(i64::MAX)
+/// ends its connection before it is in memory (spec section 10). Queues hold what they hold by default, or a few of the
+/// largest frames where these are larger.
+fn transport_limits(payload_len_max: usize) -> (RouterLimits, LinkLimits) {
+    let frame = payload_len_max.saturating_mul(2).saturating_add(1 << 20);
+    let frame_len_max = i64::try_from(frame).unwrap_or(i64::MAX);
+    let (router, link) = (RouterLimits::default(), LinkLimits::default());
+    let client_bytes_max = router.client_bytes_max.max(frame.saturating_mul(2));
+    let clients_bytes_max = router.clients_bytes_max.max(client_bytes_max.saturating_mul(4));
+    let bytes_max = link.bytes_max.max(frame.saturating_mul(2));
+    (
+        RouterLimits { frame_len_max, client_bytes_max, clients_bytes_max, ..router },
+        LinkLimits { frame_len_max, bytes_max, ..link },
+    )
 }

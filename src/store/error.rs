@@ -1,5 +1,6 @@
 //! What can go wrong with files.
 
+use crate::core::id::NodeId;
 use std::{io, path::PathBuf};
 
 /// A file could not be read or written, or holds what does not belong there. Nothing was changed.
@@ -15,8 +16,19 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// Another process runs that node.
+    #[error(
+        "node '{node}' runs already with the folder {}: stop it first, or give this one another --name or --state",
+        folder.display()
+    )]
+    InUse {
+        /// Which node.
+        node: NodeId,
+        /// Which folder.
+        folder: PathBuf,
+    },
     /// The file holds something else than a number.
-    #[error("{} holds {found:?} where a number was expected: restore it or remove it", path.display())]
+    #[error("{} holds {found:?} where a number to count on from was expected: restore it or remove it", path.display())]
     Corrupt {
         /// Which file.
         path: PathBuf,

@@ -9,22 +9,49 @@ use std::{
     path::Path,
 };
 
-/// Begins a new life of `node`: raises the number stored under `folder` above the last one and above `floor`, stores
-/// it for good, and returns it. `floor` (the time in seconds) covers the case that the folder was lost.
-pub fn begin(folder: &Path, node: &NodeId, floor: u64) -> Result<Incarnation, StoreError> {
-    fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
-    let path = folder.join(format!("{node}.incarnation"));
-    let last = match fs::read_to_string(&path) {
-        Ok(text) => {
-            let corrupt = || StoreError::Corrupt { path: path.clone(), found: text.chars().take(40).collect() };
-            text.trim().parse::<u64>().map_err(|_| corrupt())?
+/// A life of a node that has begun. While it lasts, nobody else can begin one of that name in that folder.
+#[derive(Debug)]
+pub struct Life {
+    incarnation: Incarnation,
+    _lock: File,
+}
+
+impl Life {
+    /// Begins a new life of `node`: raises the number stored under `folder` above the last one and above `floor`, and
+    /// stores it for good. `floor` (the time in seconds) covers the case that the folder was lost.
+    pub fn begin(folder: &Path, node: &NodeId, floor: u64) -> Result<Self, StoreError> {
+        fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
+        let lock = lock(&folder.join(format!("{node}.lock")), node)?;
+        let path = folder.join(format!("{node}.incarnation"));
+        let corrupt = |text: &str| StoreError::Corrupt { path: path.clone(), found: text.chars().take(40).collect() };
+        let next = match fs::read_to_string(&path) {
+            Ok(text) => {
+                let last = text.trim().parse::<u64>().map_err(|_| corrupt(&text))?;
+                last.checked_add(1).ok_or_else(|| corrupt(&text))?.max(floor)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => floor.max(1),
+            Err(error) => return Err(StoreError::io("read", path)(error)),
+        };
+        replace(folder, &path, &format!("{next}\n"))?;
+        Ok(Self { incarnation: Incarnation(next), _lock: lock })
+    }
+
+    /// Which life it is.
+    pub fn incarnation(&self) -> Incarnation {
+        self.incarnation
+    }
+}
+
+/// Locks a file for as long as it is open: the system lets go of it however the process ends.
+fn lock(path: &Path, node: &NodeId) -> Result<File, StoreError> {
+    let file = File::create(path).map_err(StoreError::io("create", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => {
+            Err(StoreError::InUse { node: node.clone(), folder: path.parent().unwrap_or(path).to_owned() })
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-        Err(error) => return Err(StoreError::io("read", path)(error)),
-    };
-    let next = last.saturating_add(1).max(floor);
-    replace(folder, &path, &format!("{next}\n"))?;
-    Ok(Incarnation(next))
+        Err(fs::TryLockError::Error(error)) => Err(StoreError::io("lock", path)(error)),
+    }
 }
 
 /// Replaces a file so that a crash leaves the old content or the new one.
@@ -45,8 +72,27 @@ mod tests {
     fn a_life_is_never_begun_twice() {
         let folder = tempfile::tempdir().unwrap();
         let node = NodeId::numbered(4);
-        let lives = [100, 100, 50, 200].map(|floor| begin(folder.path(), &node, floor).unwrap().0);
+        let begin = |floor| Life::begin(folder.path(), &node, floor).unwrap().incarnation().0;
+        let lives = [100, 100, 50, 200].map(begin);
         assert_eq!(lives, [100, 101, 102, 200], "a clock that stands still or goes back makes no life again");
+    }
+
+    #[test]
+    fn two_lives_of_one_name_never_overlap() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = NodeId::numbered(4);
+        let first = Life::begin(folder.path(), &node, 1).unwrap();
+        let error = Life::begin(folder.path(), &node, 1).unwrap_err();
+        assert!(matches!(error, StoreError::InUse { .. }), "{error}");
+        drop(first);
+        assert!(Life::begin(folder.path(), &node, 1).is_ok());
+    }
+
+    #[test]
+    fn the_last_number_is_no_number_to_go_on_from() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("4.incarnation"), u64::MAX.to_string()).unwrap();
+        assert!(matches!(Life::begin(folder.path(), &NodeId::numbered(4), 1), Err(StoreError::Corrupt { .. })));
     }
 
     #[test]
@@ -54,7 +100,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("4.incarnation");
         fs::write(&path, "what?").unwrap();
-        let error = begin(folder.path(), &NodeId::numbered(4), 1).unwrap_err();
+        let error = Life::begin(folder.path(), &NodeId::numbered(4), 1).unwrap_err();
         assert!(error.to_string().contains("4.incarnation"), "{error}");
         assert_eq!(fs::read_to_string(path).unwrap(), "what?");
     }

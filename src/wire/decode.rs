@@ -244,8 +244,8 @@ fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A
         types::ERROR => {
             let code = fields.text("code", types::CODE_LEN_MAX)?;
             let text = fields.text("text", types::TEXT_LEN_MAX)?;
-            let refusal = Refusal::ALL.iter().copied().find(|refusal| refusal.name() == code);
-            Ok(Reply::Refused { refusal: refusal.unwrap_or(Refusal::BadRequest), text })
+            let refusal = Refusal::named(&code).unwrap_or(Refusal::BadRequest);
+            Ok(Reply::Refused { refusal, text })
         }
         found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
     }

@@ -7,7 +7,8 @@ use crate::{
         endpoint::Endpoint,
         event::Introduction,
         id::{Instance, MessageId},
-        request::{Cursor, Page},
+        message::Relays,
+        request::{Cursor, Fetch, Level, Page, Request, Status},
         time::Wall,
     },
     topology::{Graph, Shape, generate},
@@ -102,7 +103,7 @@ impl Net {
         match output {
             Output::Append(seq, _) => self.log[index] = seq,
             Output::Connect(link, to) => {
-                let target = (0..self.nodes.len()).find(|&other| endpoint(other) == to).unwrap();
+                let target = (0..self.nodes.len()).find(|&other| endpoint(other).port() == to.port()).unwrap();
                 self.wires.insert((index, link), (target, VecDeque::new()));
                 inputs.push_back(Input::Writable(link));
             }
@@ -428,7 +429,7 @@ fn who_is_told_that_its_name_is_taken_lets_go() {
     let mut node = with_peer();
     let answer = Answer::Refuse { code: "name_taken".into(), text: "by another".into() };
     let told = outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer });
-    assert!(matches!(&told[..], [Output::Notify(Event::RefusedBy { .. }), Output::Disconnect(LinkId(0))]), "{told:?}");
+    assert!(matches!(&told[..], [Output::Disconnect(LinkId(0)), Output::Notify(Event::RefusedBy { .. })]), "{told:?}");
 }
 
 #[test]
@@ -441,7 +442,7 @@ fn a_link_that_is_silent_while_its_peer_greets_is_opened_anew() {
         if answers {
             outputs(&mut node, at(200), Input::Answered { link: LinkId(0), answer: Answer::Pong(token) });
         }
-        let told = outputs(&mut node, at(2100), Input::Tick);
+        let told = outputs(&mut node, at(5200), Input::Tick);
         let is_reopened = matches!(&told[..], [Output::Disconnect(LinkId(0)), Output::Connect(LinkId(0), _)]);
         assert_eq!(is_reopened, !answers, "{told:?}");
         assert_eq!(node.stats.total().get(Counter::Reopened), u64::from(!answers));
@@ -471,12 +472,16 @@ fn frames_before_hello_are_refused_and_a_restarted_neighbour_is_met_again() {
 fn a_leaving_node_is_forgotten_before_it_says_so() {
     let graph = generate(Shape::Random { degree: 3 }, 16, 2).unwrap();
     let mut net = Net::joined(&graph, 5, &Limits::default());
-    net.ask(4, Request::Remove);
-    assert!(net.exits.is_empty() && matches!(net.reply(4, Request::Remove), Reply::Refused { .. }));
     net.replies.clear();
+    net.ask(4, Request::Remove);
+    net.ask(4, Request::Remove);
+    assert!(net.exits.is_empty() && net.replies.is_empty(), "it waits for its neighbours");
     net.run();
     assert_eq!(net.exits, [4]);
-    assert!(matches!(net.replies[..], [(4, _, Reply::Done)]));
+    assert_eq!(net.replies.len(), 2, "who asks again is told, too");
+    assert!(net.replies.iter().all(|(node, _, reply)| (*node, reply) == (4, &Reply::Done)));
+    let late = Request::Publish { trace: None, payload: b"late"[..].into() };
+    assert!(matches!(net.reply(4, late), Reply::Refused { refusal: Refusal::Leaving, .. }), "nobody would hear it");
     for &peer in graph.neighbours(4) {
         assert!(net.nodes[peer].peers.neighbours().all(|(node, _)| *node != name(4)));
         assert!(!net.nodes[peer].peers.is_introduced(&name(4)));
@@ -496,6 +501,103 @@ fn a_link_without_connection_is_down_until_it_is_greeted_again() {
     net.input(0, Input::Writable(LinkId(0)));
     net.run();
     assert_eq!(net.nodes[0].peers.neighbours().count(), 1);
+}
+
+#[test]
+fn a_leaving_node_waits_for_each_neighbour_and_meets_nobody() {
+    let graph = generate(Shape::Random { degree: 3 }, 4, 2).unwrap();
+    let mut net = Net::joined(&graph, 5, &Limits::default());
+    net.replies.clear();
+    net.ask(0, Request::Remove);
+    for _ in 0..5 {
+        net.input(0, Input::Answered { link: LinkId(0), answer: Answer::Farewell });
+    }
+    assert!(net.exits.is_empty(), "one neighbour cannot speak for the others");
+    net.input(0, Input::Arrived { from: name(7), frame: Frame::Hello(hello(|hello| hello.node = name(7))) });
+    assert_eq!(net.refused(0, Refusal::Leaving), 1);
+    net.run();
+    assert_eq!(net.exits, [0]);
+}
+
+#[test]
+fn a_peer_that_was_dialled_by_another_spelling_is_the_same_peer() {
+    for seed in 0..20 {
+        let mut net = Net::of(2, seed, &Limits::default());
+        net.ask(1, Request::Connect { peers: vec![(None, "alias.example:7001".parse().unwrap())] });
+        net.run();
+        net.ask(1, Request::Connect { peers: vec![(None, "other.example:7001".parse().unwrap())] });
+        net.run();
+        for index in 0..2 {
+            assert_eq!(net.refused(index, Refusal::NameTaken), 0, "nobody took its name");
+            assert_eq!(net.nodes[index].peers.neighbours().count(), 1, "one link each way");
+        }
+        net.publish(0, None, b"there");
+        net.publish(1, None, b"and back");
+        net.run();
+        assert_eq!((net.inbox(0).messages.len(), net.inbox(1).messages.len()), (2, 2));
+    }
+}
+
+#[test]
+fn refusing_one_message_leaves_the_link_up() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    let answer = Answer::Refuse { code: "too_large".into(), text: "no".into() };
+    net.input(0, Input::Answered { link: LinkId(0), answer });
+    assert_eq!(net.nodes[0].peers.neighbours().count(), 1);
+}
+
+#[test]
+fn a_connection_that_answers_no_greeting_is_made_anew() {
+    let mut node = Node::new(config(0, Limits::default()), Incarnation(7), "test", Now::default());
+    let connect = Request::Connect { peers: vec![(None, endpoint(1))] };
+    let (client, id) = (ReturnAddress([1].into()), RequestId::None);
+    outputs(&mut node, Duration::ZERO, Input::Requested { client, id, request: connect });
+    outputs(&mut node, Duration::ZERO, Input::Writable(LinkId(0)));
+    let reopened = (1..10).find(|&second| {
+        let told = outputs(&mut node, Duration::from_secs(second), Input::Tick);
+        matches!(&told[..], [Output::Disconnect(LinkId(0)), Output::Connect(LinkId(0), _)])
+    });
+    assert_eq!(reopened, Some(5));
+}
+
+#[test]
+fn replies_come_in_the_order_of_their_requests() {
+    let mut net = Net::of(1, 0, &Limits { payload_len_max: 4, ..Limits::default() });
+    net.sync = false;
+    for (number, payload) in [(1, &b"a"[..]), (2, b"large"), (3, b"b")] {
+        let request = Request::Publish { trace: None, payload: payload.into() };
+        net.input(0, Input::Requested { client: ReturnAddress([1].into()), id: RequestId::Number(number), request });
+    }
+    net.ask(0, Request::Peers);
+    net.input(0, Input::Synced(LogSeq(2)));
+    let numbers: Vec<_> = net.replies.iter().map(|(_, id, _)| id.clone()).collect();
+    assert_eq!(numbers, [RequestId::Number(1), RequestId::Number(2), RequestId::Number(3), RequestId::None]);
+    assert!(matches!(net.replies[1].2, Reply::Refused { refusal: Refusal::TooLarge, .. }));
+    assert!(matches!(net.replies[2].2, Reply::Receipt { level: Level::Memory, .. }));
+}
+
+#[test]
+fn a_traced_message_larger_than_the_inbox_is_passed_on() {
+    let ring = generate(Shape::Circular, 4, 0).unwrap();
+    let mut net = Net::joined(&ring, 0, &Limits { retained_bytes_max: 100, ..Limits::default() });
+    net.publish(0, Some(1), &[7; 200]);
+    net.run();
+    let delivered: Vec<_> = (0..4).map(|index| net.count(index, Counter::Delivered)).collect();
+    assert_eq!(delivered, [1; 4]);
+}
+
+#[test]
+fn a_message_that_claims_to_be_ours_and_is_not_is_refused() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    let id = MessageId { origin: name(0), incarnation: Incarnation(7), sequence: 1 };
+    let message = Message { id, published_at: Wall(0), hops: 1, trace: None, payload: b"forged"[..].into() };
+    net.input(0, Input::Arrived { from: name(1), frame: Frame::Message(message) });
+    assert_eq!(net.refused(0, Refusal::BadRequest), 1);
+    net.publish(0, None, b"ours");
+    net.run();
+    assert_eq!(net.inbox(1).messages.len(), 1);
 }
 
 #[test]
@@ -570,7 +672,7 @@ fn a_path_that_does_not_lead_from_origin_to_sender_is_refused() {
 fn any_message() -> impl Strategy<Value = Frame> {
     let path = prop::collection::vec((0..4_usize, any::<u64>()), 0..6);
     let trace = prop::option::of((1..=16_u64, path));
-    (0..4_usize, 0..3_u64, any::<u64>(), trace, 0..64_usize).prop_map(|(origin, life, sequence, trace, len)| {
+    (0..4_usize, 0..3_u64, 0..7_u64, trace, 0..40_usize).prop_map(|(origin, life, sequence, trace, len)| {
         let hop = |(node, micros)| Hop { node: name(node), micros };
         let trace = trace.map(|(relays, path)| Trace {
             relays: Relays::try_from(relays).unwrap(),
@@ -602,6 +704,8 @@ fn any_input() -> impl Strategy<Value = Input> {
         Just(Answer::Farewell),
         any::<u64>().prop_map(Answer::Pong),
         Just(Answer::Refuse { code: "not_introduced".into(), text: String::new() }),
+        Just(Answer::Refuse { code: "name_taken".into(), text: String::new() }),
+        Just(Answer::Refuse { code: "too_large".into(), text: String::new() }),
         Just(Answer::Refuse { code: "future".into(), text: String::new() }),
     ];
     let request = prop_oneof![
@@ -625,7 +729,9 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => (link.clone(), answer).prop_map(|(link, answer)| Input::Answered { link, answer }),
         1 => request.prop_map(requested),
         1 => link.clone().prop_map(Input::Writable),
-        1 => link.prop_map(|link| Input::Unsent { link, why: Counter::QueueFull }),
+        1 => (link, any::<bool>()).prop_map(|(link, full)| {
+            Input::Unsent { link, why: if full { Counter::QueueFull } else { Counter::NotConnected } }
+        }),
         1 => any::<u64>().prop_map(|seq| Input::Synced(LogSeq(seq))),
         1 => Just(Input::Tick),
         1 => any::<bool>().prop_map(Input::Pressure),

@@ -1,0 +1,124 @@
+//! What clients ask of a node, and what it does about it. Spec: `docs/spec/gossip-bus.md`, *Requests*.
+
+use super::Node;
+use crate::core::{
+    event::{Event, Frame, Output, Record, ReturnAddress},
+    message::{Payload, Relays},
+    request::{Fetch, Level, NodeStatus, Reply, Request, RequestId, Status},
+    stats::{Counter, Refusal},
+    time::Now,
+    waiting::Departure,
+};
+
+impl Node {
+    pub(super) fn on_request(&mut self, now: Now, client: ReturnAddress, id: RequestId, request: Request) {
+        self.stats.count(Counter::Requests, None);
+        let reply = match request {
+            Request::Publish { trace, payload } => return self.publish(now, client, id, trace, payload),
+            Request::Ready => return self.wait_for_links(now, client, id),
+            Request::Remove => return self.leave(now, client, id),
+            Request::Fetch(fetch) => self.fetch(&fetch),
+            Request::Mark { first, last } => {
+                self.mark(first, last);
+                Reply::Done
+            }
+            Request::Peers => Reply::Peers(self.peers.describe()),
+            Request::Status => Reply::Status(Box::new(self.status(now))),
+            Request::Connect { peers } => {
+                let declared = self.peers.declare(now.mono, peers, &mut self.stats, &mut self.outbox);
+                declared.map_or_else(|(refusal, text)| Reply::Refused { refusal, text }, |()| Reply::Done)
+            }
+            Request::Stop => return self.end([(client, id)]),
+        };
+        self.reply(client, id, reply);
+    }
+
+    fn publish(&mut self, now: Now, client: ReturnAddress, id: RequestId, relays: Option<Relays>, payload: Payload) {
+        if let Some(message) = self.origin.receipt(&id) {
+            self.stats.count(Counter::Repeated, None);
+            let reply = Reply::Receipt { id: message.clone(), level: Level::Memory };
+            return self.reply(client, id, reply);
+        }
+        if let Err((refusal, text)) = self.admit(&payload) {
+            return self.refuse_client(client, id, refusal, text);
+        }
+        let message = self.origin.mint(now.wall, &id, relays, payload);
+        let receipt = Reply::Receipt { id: message.id.clone(), level: Level::Memory };
+        self.seen.insert(&message.id);
+        self.stats.count(Counter::Published, None);
+        self.deliver(now, None, message);
+        self.reply(client, id, receipt);
+    }
+
+    /// Whether a submission can be taken in now.
+    fn admit(&self, payload: &Payload) -> Result<(), (Refusal, String)> {
+        if self.is_leaving() {
+            return Err((Refusal::Leaving, "the node is leaving its network: submit to another".into()));
+        }
+        if self.pressed {
+            return Err((Refusal::Busy, "the node's queues are filling up: try again in a moment".into()));
+        }
+        payload.check(self.config.limits.payload_len_max)
+    }
+
+    fn fetch(&mut self, fetch: &Fetch) -> Reply {
+        let page = self.inbox.fetch(fetch, self.config.limits.page_len_max);
+        if fetch.mark
+            && fetch.status != Status::Read
+            && let Some((first, last)) = page.span()
+        {
+            self.mark(first, last);
+        }
+        Reply::Page(page)
+    }
+
+    fn mark(&mut self, first: u64, last: u64) {
+        if self.inbox.mark(first, last) > 0 {
+            self.append(Record::Marked { first, last });
+        }
+    }
+
+    fn status(&self, now: Now) -> NodeStatus {
+        let me = self.peers.me();
+        let by_peer = self.stats.by_peer().iter();
+        NodeStatus {
+            node: me.node.clone(),
+            endpoint: me.endpoint.clone(),
+            network: me.network.clone(),
+            instance: me.instance.clone(),
+            incarnation: self.origin.incarnation(),
+            version: self.version.to_owned(),
+            uptime: now.mono.since(self.started),
+            peers: self.peers.describe(),
+            payload_len_max: self.config.limits.payload_len_max as u64,
+            retained_messages: self.inbox.len() as u64,
+            retained_bytes: self.inbox.bytes() as u64,
+            unread: self.inbox.unread(),
+            counters: self.stats.total().named(),
+            peer_counters: by_peer.map(|(node, tallies)| (node.to_string(), tallies.named())).collect(),
+        }
+    }
+
+    fn wait_for_links(&mut self, now: Now, client: ReturnAddress, id: RequestId) {
+        if let Err((client, id)) = self.waiting.push(now.mono, client, id) {
+            self.refuse_client(client, id, Refusal::Busy, "too many clients wait for the links already".into());
+        }
+    }
+
+    fn leave(&mut self, now: Now, client: ReturnAddress, id: RequestId) {
+        if self.ended {
+            return self.reply(client, id, Reply::Done);
+        }
+        if let Some(departure) = &mut self.departure {
+            return departure.join(client, id);
+        }
+        let links: Vec<_> = self.peers.neighbours().map(|(_, link)| link).collect();
+        let deadline = now.mono + self.config.limits.leave_timeout;
+        self.departure = Some(Departure::new(client, id, links.iter().copied().collect(), deadline));
+        self.outbox.push_back(Output::Notify(Event::Leaving));
+        if !links.is_empty() {
+            self.outbox.push_back(Output::Send(links, Frame::Leave));
+        }
+        self.finish_departure(now);
+    }
+}
