@@ -168,7 +168,7 @@ impl Peers {
         if self.contest(now, from, &hello.endpoint, outbox) {
             return;
         }
-        self.close_all(|link| link.is_to(from) && link.up && !link.leads_to(&hello.endpoint), outbox);
+        self.close_all(|link| link.is_to(from) && !link.leads_to(&hello.endpoint), outbox);
         let is_linked = self.links.values().any(|link| link.is_to(from) || link.leads_to(&hello.endpoint));
         let has_room = self.has_room_for(usize::from(!is_linked))
             && (self.introduced.contains_key(from) || self.introduced.len() < self.peers_max);

@@ -2,11 +2,15 @@
 //! so no id is ever minted twice. Spec: `docs/spec/gossip-bus.md`, section 7.
 
 use super::error::StoreError;
-use crate::core::id::{Incarnation, NodeId};
+use crate::{
+    clock::Deadline,
+    core::id::{Incarnation, NodeId},
+};
 use std::{
     fs::{self, File},
     io::{self, Write},
     path::Path,
+    time::Duration,
 };
 
 /// A life of a node that has begun. While it lasts, nobody else can begin one of that name in that folder.
@@ -42,15 +46,23 @@ impl Life {
     }
 }
 
+/// How long a predecessor may take to end, and how often it is looked at.
+const PATIENCE: Duration = Duration::from_millis(500);
+const STEP: Duration = Duration::from_millis(10);
+
 /// Locks a file for as long as it is open: the system lets go of it however the process ends.
 fn lock(path: &Path, node: &NodeId) -> Result<File, StoreError> {
     let file = File::create(path).map_err(StoreError::io("create", path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => {
-            Err(StoreError::InUse { node: node.clone(), folder: path.parent().unwrap_or(path).to_owned() })
+    let deadline = Deadline::after(PATIENCE);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(fs::TryLockError::WouldBlock) if deadline.pause(STEP) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                return Err(StoreError::InUse { node: node.clone(), folder: path.parent().unwrap_or(path).to_owned() });
+            }
+            Err(fs::TryLockError::Error(error)) => return Err(StoreError::io("lock", path)(error)),
         }
-        Err(fs::TryLockError::Error(error)) => Err(StoreError::io("lock", path)(error)),
     }
 }
 
