@@ -341,7 +341,8 @@ fn state() -> NodeStatus {
         retained_bytes: 1536,
         unread: 1,
         counters: counters(9),
-        peer_counters: [("5".to_owned(), counters(4)), ("6".to_owned(), [].into())].into(),
+        peer_counters: [("12".to_owned(), counters(5)), ("5".to_owned(), counters(4)), ("6".to_owned(), [].into())]
+            .into(),
     }
 }
 
@@ -355,7 +356,10 @@ fn nodes_tell_how_they_are() {
     let lines = "Gossip-Node-4 is up: 1/2 peers, 2 messages (1.5 KiB), 1 unread\n  delivered 2, sent 9\n";
     let silent = "Gossip-Node-9 is unreachable: its process has ended";
     assert_eq!(report(false).to_string(), format!("{lines}{silent}"));
-    assert_eq!(report(true).to_string(), format!("{lines}  Gossip-Node-5: delivered 2, sent 4\n{silent}"));
+    assert_eq!(
+        report(true).to_string(),
+        format!("{lines}  Gossip-Node-5: delivered 2, sent 4\n  Gossip-Node-12: delivered 2, sent 5\n{silent}")
+    );
     assert_eq!(report(false).silent(), ["9"]);
     let json = serde_json::to_value(report(false)).unwrap();
     let [up, down] = [&json["nodes"][0], &json["nodes"][1]];

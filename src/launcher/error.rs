@@ -57,13 +57,13 @@ pub enum LaunchError {
         others: Vec<String>,
     },
     /// The network has no such node.
-    #[error("network '{network}' has no node '{node}'; its nodes are {known}")]
+    #[error("network '{network}' has no node '{node}'; {}", has(known, network))]
     NoNode {
         /// The network.
         network: NetworkName,
         /// The node asked for.
         node: NodeId,
-        /// The nodes that it has, in short.
+        /// The nodes that it has, in short; empty if none is left.
         known: String,
     },
     /// Some of its processes are alive.
@@ -248,6 +248,15 @@ fn remedy(others: &[String]) -> String {
     } else {
         format!("running: {} (choose with --network)", others.join(", "))
     }
+}
+
+fn has(known: &str, network: &NetworkName) -> String {
+    if known.is_empty() { no_node_left(network) } else { format!("its nodes are {known}") }
+}
+
+/// What there is to do about a network whose nodes were all removed.
+pub fn no_node_left(network: &NetworkName) -> String {
+    format!("no node of it is left; 'gossip stop-network --network {network}' ends it")
 }
 
 /// Numbers in short: `1-3, 7`. Names that are no numbers follow, as they are.

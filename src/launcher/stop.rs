@@ -19,8 +19,10 @@ use crate::{
 use rustix::process::Signal;
 use std::time::Duration;
 
-/// How long nodes may take to answer, and to end after each way of asking.
+/// How long nodes may take to answer, and to end after each way of asking, at most.
 const STEP: Duration = Duration::from_secs(2);
+/// How long killed processes may take to be gone, however little time is left: the system needs no more.
+const KILL_MIN: Duration = Duration::from_secs(1);
 
 /// How a node of a stopped network ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub enum Ended {
     Killed,
     /// It was gone before.
     Gone,
+    /// It never ran: its starter was cut off before.
+    Unborn,
 }
 
 impl Ended {
@@ -43,6 +47,7 @@ impl Ended {
             Self::Terminated => "terminated",
             Self::Killed => "killed",
             Self::Gone => "gone",
+            Self::Unborn => "not_started",
         }
     }
 }
@@ -75,17 +80,19 @@ struct Running {
     held: Held,
 }
 
-/// Stops a network. `timeout` bounds the wait for another command that starts or stops it; the nodes themselves
-/// have at most 2 s for each way of asking.
+/// Stops a network. `timeout` bounds the whole: the wait for another command that starts or stops it, and the three
+/// ways of asking. Each wait has at most 2 s, and half of the time that is left; SIGKILL is sent in any case.
 pub fn stop(networks: &Networks, network: &NetworkName, timeout: Duration) -> Result<Stopped, LaunchError> {
     let folder = networks.folder(network);
     if !folder.path().exists() {
         folder.require_record(networks)?;
     }
-    let _lock = folder.lock(&Deadline::after(timeout))?;
+    let deadline = Deadline::after(timeout);
+    let _lock = folder.lock(&deadline)?;
     let mut manifest = folder.require_record(networks)?;
     complete(&mut manifest);
-    let mut ended = vec![Ended::Gone; manifest.nodes.len()];
+    let before = |record: &NodeRecord| if record.process.is_some() { Ended::Gone } else { Ended::Unborn };
+    let mut ended: Vec<_> = manifest.nodes.iter().map(before).collect();
     let mut running = hold(&manifest)?;
     for (way, name) in
         [(None, Ended::Stopped), (Some(Signal::TERM), Ended::Terminated), (Some(Signal::KILL), Ended::Killed)]
@@ -96,15 +103,17 @@ pub fn stop(networks: &Networks, network: &NetworkName, timeout: Duration) -> Re
         for node in &running {
             ended[node.index] = name;
         }
-        match way {
-            None => ask(&manifest, &running)?,
-            Some(signal) => running.iter().try_for_each(|node| node.held.signal(signal))?,
-        }
-        if !wait_for_all(running.iter().map(|node| &node.held), &Deadline::after(STEP))? {
-            running = still_running(running)?;
-        } else {
-            running.clear();
-        }
+        let half = || STEP.min(deadline.remaining() / 2);
+        let asked: Vec<_> = match way {
+            None => ask(&manifest, &running, half())?,
+            Some(signal) => {
+                running.iter().try_for_each(|node| node.held.signal(signal))?;
+                running.iter().collect()
+            }
+        };
+        let wait = if name == Ended::Killed { deadline.remaining().clamp(KILL_MIN, STEP) } else { half() };
+        wait_for_all(asked.into_iter().map(|node| &node.held), &Deadline::after(wait))?;
+        running = still_running(running)?;
     }
     if !running.is_empty() {
         let nodes = nodes_are(running.iter().map(|node| &manifest.nodes[node.index].node));
@@ -143,12 +152,12 @@ fn hold(manifest: &Manifest) -> Result<Vec<Running>, LaunchError> {
     Ok(running)
 }
 
-/// Asks all over the wire. Who does not answer, or not well, is met again by signal.
-fn ask(manifest: &Manifest, running: &[Running]) -> Result<(), LaunchError> {
+/// Asks all over the wire, and returns who says that it will end. The others are met again by signal.
+fn ask<'a>(manifest: &Manifest, running: &'a [Running], wait: Duration) -> Result<Vec<&'a Running>, LaunchError> {
     let endpoint = |node: &Running| manifest.nodes[node.index].endpoint.clone();
     let targets: Vec<_> = running.iter().map(|node| (endpoint(node), Request::Stop)).collect();
-    ask_all(&targets, STEP)?;
-    Ok(())
+    let answers = ask_all(&targets, wait)?;
+    Ok(running.iter().zip(answers).filter_map(|(node, answer)| answer.is_ok().then_some(node)).collect())
 }
 
 fn still_running(running: Vec<Running>) -> Result<Vec<Running>, LaunchError> {

@@ -54,11 +54,15 @@ fn what_a_killed_starter_left_can_be_stopped() {
     let (start, _) = begin(&world, &[]);
     start.signal(Signal::KILL);
     assert_eq!(start.wait().code, None);
-    assert!(!world.processes().is_empty());
+    let started = world.processes().len();
+    assert!(started > 0);
     let base = free_ports(4).to_string();
     let again = ["start-network", "-n", "4", "--port-base", &base];
     world.run(&again).fails(1, "runs already");
-    world.run(&["stop-network"]).done();
+    let stopped = world.json(&["stop-network"]);
+    let ended: Vec<_> = stopped["nodes"].as_array().unwrap().iter().map(|node| node["ended"].clone()).collect();
+    let unborn = ended.iter().filter(|ended| **ended == "not_started").count();
+    assert_eq!((unborn, ended.contains(&"gone".into())), (48 - started, false), "{ended:?}");
     world.assert_nothing_is_left();
     world.run(&again).done();
     world.run(&["stop-network"]).done();

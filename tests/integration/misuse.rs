@@ -39,6 +39,15 @@ fn what_can_never_work_is_a_usage_error() {
 }
 
 #[test]
+fn a_node_that_nobody_could_dial_is_a_usage_error() {
+    let world = World::new();
+    for bind in ["0.0.0.0:0", "[::]:0"] {
+        let outcome = world.run(&["node", "--name", "a", "--bind", bind]).fails(2, "--advertise HOST:PORT");
+        assert_eq!(outcome.stdout, "");
+    }
+}
+
+#[test]
 fn a_taken_port_is_refused_before_anything_starts() {
     let world = World::new();
     let base = free_ports(4);

@@ -112,6 +112,18 @@ fn a_node_that_does_not_answer_is_ended_by_signal() {
 }
 
 #[test]
+fn the_time_to_stop_is_bounded_and_suffices_for_every_way_of_asking() {
+    let net = TestNet::start("circular", 3);
+    net.signal(2, Signal::STOP);
+    // Without a bound it takes at least 4 s: two for an answer, two for SIGTERM.
+    let deadline = gossip::clock::Deadline::after(std::time::Duration::from_millis(3500));
+    let outcome = net.run(&["stop-network", "--timeout", "0.5"]).done();
+    assert!(!deadline.is_over(), "--timeout was not heeded");
+    assert!(outcome.stdout.contains("Node 2 had to be killed"), "{outcome:?}");
+    net.assert_nothing_is_left();
+}
+
+#[test]
 fn a_pid_that_is_somebody_elses_by_now_is_not_touched() {
     let net = TestNet::start("circular", 3);
     net.kill(3);

@@ -1,7 +1,11 @@
 //! `gossip list-peers`.
 
 use crate::{
-    cli::{Context, NodeArgument, Output, error::CliError, text::Shown},
+    cli::{
+        Context, NodeArgument, Output,
+        error::CliError,
+        text::{Shown, natural},
+    },
     client::{ClientError, ask_all},
     clock::Deadline,
     core::{
@@ -17,6 +21,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// Most nodes that are asked at a time.
 const ASKED_MAX: usize = 1000;
+/// What nodes of one distance are given to answer at least, as far as there is time.
+const LEVEL_MIN: Duration = Duration::from_millis(50);
 
 /// List the peers of a node
 ///
@@ -78,22 +84,43 @@ struct Search {
 
 /// Asks the node, then its peers, and so on, and prints who they are.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
-    let deadline = Deadline::after(context.timeout_or(TIMEOUT));
+    let timeout = context.timeout_or(TIMEOUT);
+    let deadline = Deadline::after(timeout);
     let mut client = context.connect(&args.node, TIMEOUT)?;
     let (root, peers) = client.peers()?;
     let mut search = Search { root, found: BTreeMap::new() };
     search.note(None, peers, 1);
+    let mut way = Way::On;
     for distance in 2..=args.depth {
-        if !search.go_on(distance, &deadline)? {
+        way = search.go_on(distance, &deadline)?;
+        if way != Way::On {
             break;
         }
     }
-    out.print(&search.finish())
+    out.print(&search.finish())?;
+    let Way::Cut(distance) = way else { return Ok(()) };
+    Err(CliError::TimedOut(format!(
+        "time was over after {:.1} s, before all nodes {distance} hops away were found: the list is not complete; \
+         allow more time with --timeout, or look less far with --depth",
+        timeout.as_secs_f64()
+    )))
+}
+
+/// How a search goes on after the nodes of one distance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// To the next distance.
+    On,
+    /// Nowhere: there is nobody left to ask.
+    End,
+    /// Nowhere: time was over before all could be asked who are next to this distance.
+    Cut(u32),
 }
 
 impl Search {
-    /// Asks all nodes at `distance - 1` for their peers. Returns whether there were any.
-    fn go_on(&mut self, distance: u32, deadline: &Deadline) -> Result<bool, ClientError> {
+    /// Asks all nodes at `distance - 1` for their peers. They have half of the time that is left, so that one that
+    /// does not answer leaves enough for those farther away.
+    fn go_on(&mut self, distance: u32, deadline: &Deadline) -> Result<Way, ClientError> {
         let is_next = |peer: &Peer| peer.distance + 1 == distance && peer.up;
         let next: Vec<(Key, Endpoint)> = self
             .found
@@ -101,9 +128,13 @@ impl Search {
             .filter(|(_, peer)| is_next(peer))
             .map(|(key, peer)| (key.clone(), peer.endpoint.clone()))
             .collect();
+        let level = deadline.at_most((deadline.remaining() / 2).max(LEVEL_MIN));
         for part in next.chunks(ASKED_MAX) {
+            if level.is_over() {
+                return Ok(Way::Cut(distance));
+            }
             let questions: Vec<_> = part.iter().map(|(_, endpoint)| (endpoint.clone(), Request::Peers)).collect();
-            let answers = ask_all(&questions, deadline.remaining())?;
+            let answers = ask_all(&questions, level.remaining())?;
             for ((key, _), answer) in part.iter().zip(answers) {
                 let peers = answer.ok().and_then(|response| match response.reply {
                     Reply::Peers(peers) => Some((response.node, peers)),
@@ -117,7 +148,7 @@ impl Search {
                 }
             }
         }
-        Ok(!next.is_empty())
+        Ok(if next.is_empty() { Way::End } else { Way::On })
     }
 
     /// Notes what a node said of its peers; `via` is that node, unless it is the root.
@@ -155,10 +186,6 @@ impl Search {
 fn sort_key(peer: &Peer) -> (u32, bool, Option<(u64, &str)>, &Endpoint) {
     let name = peer.node.as_ref().map(NodeId::natural_key);
     (peer.distance, name.is_none(), name, &peer.endpoint)
-}
-
-fn natural(name: &str) -> (u64, &str) {
-    (name.parse().unwrap_or(u64::MAX), name)
 }
 
 fn as_text<S: Serializer>(node: &Option<NodeId>, to: S) -> Result<S::Ok, S::Error> {
@@ -244,6 +271,21 @@ Gossip-Node-5 has peers:
 * Gossip-Node-2 (127.0.0.1:7002, not connected) via 10
 * Gossip-Node-6 (127.0.0.1:7006) via 9";
         assert_eq!(searched().finish().to_string(), expected);
+    }
+
+    #[test]
+    fn without_time_nobody_is_asked_and_nobody_is_blamed() {
+        let mut search = searched();
+        assert_eq!(search.go_on(3, &Deadline::after(Duration::ZERO)).unwrap(), Way::Cut(3));
+        let report = search.finish();
+        assert!(report.peers.iter().all(|peer| peer.answered.is_none()));
+        assert!(!report.to_string().contains("no answer"), "{report}");
+    }
+
+    #[test]
+    fn a_search_ends_with_the_last_node_however_little_time_is_left() {
+        let mut search = Search { root: NodeId::numbered(5), found: BTreeMap::new() };
+        assert_eq!(search.go_on(2, &Deadline::after(Duration::ZERO)).unwrap(), Way::End);
     }
 
     #[test]
