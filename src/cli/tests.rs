@@ -407,7 +407,7 @@ fn completions_and_man_pages_are_written() {
     let bash = fs::read_to_string(folder.path().join("completions/gossip.bash")).unwrap();
     assert!(!bash.contains("gossip,gen)") && bash.contains("random circular powerlaw"), "{bash}");
     let page = fs::read_to_string(folder.path().join("man/gossip-send-message.1")).unwrap();
-    let parts = ["[OPTIONS] <NODE> <MESSAGE>", "GOSSIP_NETWORK", ".SH EXAMPLES", "3\\[u00D7] to its neighbors"];
+    let parts = ["[OPTIONS] <NODE> <MESSAGE>", "GOSSIP_NETWORK", ".SH EXAMPLES\n.nf\n", "3\\[u00D7] to its neighbors"];
     assert!(page.is_ascii() && parts.iter().all(|part| page.contains(part)) && !page.contains("EXTRA"), "{page}");
     assert!(!folder.path().join("man/gossip-gen.1").exists());
 }

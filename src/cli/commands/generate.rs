@@ -92,6 +92,10 @@ fn page(mut command: Command) -> io::Result<String> {
     end.text([roman("Name of the network, where --network is not given")]);
     if let Some(extra) = extra {
         end.control("SH", ["EXAMPLES"]);
+        if extra.starts_with("Examples:") {
+            // Command lines are not filled up.
+            end.control("nf", []);
+        }
         for line in extra.lines().filter(|line| *line != "Examples:") {
             end.text([roman(line)]);
         }
