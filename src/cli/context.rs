@@ -7,7 +7,7 @@ use super::{
 use crate::{
     client::Client,
     core::{endpoint::Endpoint, id::NetworkName},
-    launcher::{Networks, resolve},
+    launcher::{Networks, Target, resolve},
 };
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -61,12 +61,22 @@ impl Context {
         Ok(Networks::from_environment()?)
     }
 
-    /// Where a node listens: looked up in the record of the network, unless it is an address.
+    /// Where a node listens: looked up in the record of the network, unless it is an address. That of a node whose
+    /// process is known to have ended is nobody's.
     pub fn endpoint_of(&self, node: &NodeArgument) -> Result<Endpoint, CliError> {
-        match node {
-            NodeArgument::Address(endpoint) => Ok(endpoint.clone()),
-            NodeArgument::Name(name) => Ok(resolve::find(&self.networks()?, self.network(), name)?.endpoint),
+        let name = match node {
+            NodeArgument::Address(endpoint) => return Ok(endpoint.clone()),
+            NodeArgument::Name(name) => name,
+        };
+        let networks = self.networks()?;
+        let Target { node, endpoint, has_ended } = resolve::find(&networks, self.network(), name)?;
+        if has_ended {
+            let name = node.as_ref().unwrap_or(name);
+            let log = networks.folder(self.network()).log(name);
+            let text = format!("node {name} does not run: its process has ended; its log is {}", log.display());
+            return Err(CliError::Unreachable(text));
         }
+        Ok(endpoint)
     }
 
     /// A connection to a node; each wait of it takes `--timeout`, or else the command's `default`.

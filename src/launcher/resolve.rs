@@ -19,6 +19,8 @@ pub struct Target {
     pub node: Option<NodeId>,
     /// Where it listens.
     pub endpoint: Endpoint,
+    /// Whether its process, as far as it is recorded, is known to have ended.
+    pub has_ended: bool,
 }
 
 /// Finds the node that `text` means: `4`, `Gossip-Node-4`, `host:port` or `tcp://host:port`. A name is looked up in
@@ -26,7 +28,7 @@ pub struct Target {
 pub fn resolve(networks: &Networks, network: &NetworkName, text: &str) -> Result<Target, LaunchError> {
     if text.contains(':') {
         let wrong = |why: crate::core::endpoint::EndpointError| wrong(text, &why);
-        return Ok(Target { node: None, endpoint: text.parse().map_err(wrong)? });
+        return Ok(Target { node: None, endpoint: text.parse().map_err(wrong)?, has_ended: false });
     }
     let node = NodeId::new(text).map_err(|why| wrong(text, &why))?;
     find(networks, network, &node)
@@ -38,7 +40,10 @@ pub fn find(networks: &Networks, network: &NetworkName, node: &NodeId) -> Result
     let short = node.as_str().strip_prefix(SHOWN_PREFIX).and_then(|rest| NodeId::new(rest).ok());
     let record = manifest.node(node).or_else(|| manifest.node(short.as_ref()?));
     match record {
-        Some(record) => Ok(Target { node: Some(record.node.clone()), endpoint: record.endpoint.clone() }),
+        Some(record) => {
+            let has_ended = record.process.is_some() && !manifest.alive().any(|alive| alive.node == record.node);
+            Ok(Target { node: Some(record.node.clone()), endpoint: record.endpoint.clone(), has_ended })
+        }
         None => Err(LaunchError::NoNode {
             network: network.clone(),
             node: node.clone(),

@@ -77,6 +77,10 @@ pub fn start(networks: &Networks, plan: &Plan, interrupted: &AtomicBool) -> Resu
     let mut manifest = draft(plan)?;
     check_descriptors(&plan.graph)?;
     let folder = networks.folder(&plan.network);
+    if !folder.path().exists() {
+        // Checked before the folder is made, so that a refusal leaves none; and again once it is locked.
+        check_ports(networks, &manifest)?;
+    }
     folder.create()?;
     let _lock = folder.lock(&deadline)?;
     check_not_running(&folder)?;

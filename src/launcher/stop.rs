@@ -91,7 +91,9 @@ pub fn stop(networks: &Networks, network: &NetworkName, timeout: Duration) -> Re
     let _lock = folder.lock(&deadline)?;
     let mut manifest = folder.require_record(networks)?;
     complete(&mut manifest);
-    let before = |record: &NodeRecord| if record.process.is_some() { Ended::Gone } else { Ended::Unborn };
+    // A starter makes the log of a node before its process.
+    let was_begun = |record: &NodeRecord| record.process.is_some() || folder.log(&record.node).exists();
+    let before = |record: &NodeRecord| if was_begun(record) { Ended::Gone } else { Ended::Unborn };
     let mut ended: Vec<_> = manifest.nodes.iter().map(before).collect();
     let mut running = hold(&manifest)?;
     for (way, name) in

@@ -70,9 +70,9 @@ impl Report {
         Self { network: network.clone(), nodes, with_peers }
     }
 
-    /// Names of the nodes that did not answer.
-    pub fn silent(&self) -> Vec<&str> {
-        self.nodes.iter().filter(|account| !account.up).map(|account| &*account.node).collect()
+    /// Names of the nodes that did not answer, or their addresses.
+    pub fn silent(&self) -> Vec<NodeId> {
+        self.nodes.iter().filter(|account| !account.up).filter_map(|account| NodeId::new(&account.node).ok()).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use crate::{
     cli::{
         Context, NodeArgument, Output,
         error::CliError,
+        numbers::whole,
         text::{Shown, natural},
     },
     client::{ClientError, ask_all},
@@ -18,7 +19,7 @@ use serde::{Serialize, Serializer};
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 /// How long all nodes may take together unless told otherwise.
-const TIMEOUT: Duration = Duration::from_secs(2);
+pub const TIMEOUT: Duration = Duration::from_secs(2);
 /// Most nodes that are asked at a time.
 const ASKED_MAX: usize = 1000;
 /// What nodes of one distance are given to answer at least, as far as there is time.
@@ -41,7 +42,8 @@ pub struct Args {
     #[arg(value_name = "NODE")]
     node: NodeArgument,
     /// How many hops to look around
-    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = whole(1, u32::MAX))]
+    #[arg(allow_negative_numbers = true)]
     depth: u32,
 }
 
