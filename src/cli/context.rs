@@ -65,7 +65,7 @@ impl Context {
     pub fn endpoint_of(&self, node: &NodeArgument) -> Result<Endpoint, CliError> {
         match node {
             NodeArgument::Address(endpoint) => Ok(endpoint.clone()),
-            NodeArgument::Name(name) => Ok(resolve::find(&self.networks()?, self.network(), name)?.endpoint),
+            NodeArgument::Name(name) => Ok(resolve::find_running(&self.networks()?, self.network(), name)?.endpoint),
         }
     }
 

@@ -66,6 +66,14 @@ pub enum LaunchError {
         /// The nodes that it has, in short.
         known: String,
     },
+    /// Its process is known, and no more: its port may be somebody else's by now.
+    #[error("node {node} is not running: its process {pid} has ended; its log may say why")]
+    Ended {
+        /// The node.
+        node: NodeId,
+        /// Its process.
+        pid: u32,
+    },
     /// Some of its processes are alive.
     #[error(
         "network '{network}' runs already ({alive} of {nodes} nodes); stop it first, or choose another with --network"
@@ -215,6 +223,7 @@ impl LaunchError {
             | Self::Descriptors { .. }
             | Self::Busy { .. } => Kind::Refused,
             Self::Node { source, .. } | Self::Client(source) => client_kind(source),
+            Self::Ended { .. } => Kind::Unreachable,
             Self::Lingers { .. } | Self::NotReady { .. } => Kind::TimedOut,
             Self::Record { .. }
             | Self::File { .. }

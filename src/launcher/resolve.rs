@@ -3,6 +3,7 @@
 use super::{
     error::{LaunchError, ranges},
     folders::Networks,
+    process::Life,
 };
 use crate::core::{
     endpoint::Endpoint,
@@ -44,6 +45,20 @@ pub fn find(networks: &Networks, network: &NetworkName, node: &NodeId) -> Result
             node: node.clone(),
             known: ranges(manifest.nodes.iter().map(|record| &record.node)),
         }),
+    }
+}
+
+/// The same, if its process runs. Of one that has ended only the port is left, where somebody else may listen by now.
+pub fn find_running(networks: &Networks, network: &NetworkName, node: &NodeId) -> Result<Target, LaunchError> {
+    let target = find(networks, network, node)?;
+    let manifest = networks.folder(network).require_record(networks)?;
+    let record = target.node.as_ref().and_then(|name| manifest.node(name));
+    match record.and_then(|record| Some((record, record.process?))) {
+        Some((record, process)) if !manifest.is_of_this_boot() || process.life() != Life::Running => {
+            Err(LaunchError::Ended { node: record.node.clone(), pid: process.pid })
+        }
+        // Without a process its starter was cut off before it could note it; it may run all the same.
+        _ => Ok(target),
     }
 }
 

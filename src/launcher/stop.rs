@@ -12,7 +12,7 @@ use crate::{
     clock::Deadline,
     core::{
         endpoint::Endpoint,
-        id::{NetworkName, NodeId},
+        id::{Instance, NetworkName, NodeId},
         request::Request,
     },
 };
@@ -75,15 +75,23 @@ struct Running {
     held: Held,
 }
 
-/// Stops a network. `timeout` bounds the wait for another command that starts or stops it; the nodes themselves
+/// Stops a network; only that one start of it if `instance` is given. `timeout` bounds the wait for another command that starts or stops it; the nodes themselves
 /// have at most 2 s for each way of asking.
-pub fn stop(networks: &Networks, network: &NetworkName, timeout: Duration) -> Result<Stopped, LaunchError> {
+pub fn stop(
+    networks: &Networks,
+    network: &NetworkName,
+    instance: Option<&Instance>,
+    timeout: Duration,
+) -> Result<Stopped, LaunchError> {
     let folder = networks.folder(network);
     if !folder.path().exists() {
         folder.require_record(networks)?;
     }
     let _lock = folder.lock(&Deadline::after(timeout))?;
     let mut manifest = folder.require_record(networks)?;
+    if instance.is_some_and(|instance| manifest.instance != *instance) {
+        return Err(LaunchError::NoNetwork { network: network.clone(), others: Vec::new() });
+    }
     complete(&mut manifest);
     let mut ended = vec![Ended::Gone; manifest.nodes.len()];
     let mut running = hold(&manifest)?;
@@ -159,4 +167,24 @@ fn still_running(running: Vec<Running>) -> Result<Vec<Running>, LaunchError> {
         }
     }
     Ok(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::launcher::manifest::tests::sample;
+
+    #[test]
+    fn another_start_of_the_network_is_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let (networks, network) = (Networks::at(root.path()), "net".parse().unwrap());
+        let folder = networks.folder(&network);
+        folder.create().unwrap();
+        folder.write_record(&sample()).unwrap();
+        let stop = |instance: &str| stop(&networks, &network, Some(&instance.parse().unwrap()), STEP);
+        assert!(matches!(stop("0ther"), Err(LaunchError::NoNetwork { .. })));
+        assert!(folder.record().exists(), "the record of another start was removed");
+        assert_eq!(stop("5eed").unwrap().nodes.len(), 3);
+        assert!(!folder.record().exists());
+    }
 }

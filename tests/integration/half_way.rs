@@ -3,28 +3,43 @@
 
 use crate::testnet::{Running, World, free_ports, wait_until};
 use gossip::launcher::process::Process;
-use rustix::process::Signal;
+use rustix::{
+    fs::{CWD, FileType, Mode, mknodat},
+    process::Signal,
+};
+use std::fs;
 
-/// Begins a start of many nodes that cannot end well: some node of it is halted as soon as it is seen.
-fn begin(world: &World, args: &[&str]) -> (Running, Process) {
-    let base = free_ports(48).to_string();
-    let start = world.spawn(&[&["start-network", "-n", "48", "--port-base", &base], args].concat());
-    let mut halted = None;
-    wait_until("a node has started", || {
-        // The last one seen is the least likely to be ready.
-        halted = world.processes().last().map(|(_, process)| *process);
-        halted.is_some()
+/// The last node of a start that [`begin`] has begun, and the one that never listens.
+const STUCK: &str = "24";
+
+/// Begins a start that cannot come to its end: the last node waits for ever for somebody to write its incarnation.
+/// Returns when some node runs.
+fn begin(world: &World, args: &[&str]) -> Running {
+    let nodes = world.networks().join("default/nodes");
+    fs::create_dir_all(&nodes).unwrap();
+    let fifo = nodes.join(format!("{STUCK}.incarnation"));
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let base = free_ports(24).to_string();
+    let start = world.spawn(&[&["start-network", "-n", STUCK, "--port-base", &base], args].concat());
+    wait_until("a node has started", || !world.processes().is_empty());
+    start
+}
+
+/// The node that never listens, as soon as it runs.
+fn stuck(world: &World) -> Process {
+    let mut stuck = None;
+    wait_until("the last node has started", || {
+        stuck = world.processes().into_iter().find_map(|(name, process)| (name == STUCK).then_some(process));
+        stuck.is_some()
     });
-    let halted = halted.unwrap();
-    halted.hold().unwrap().unwrap().signal(Signal::STOP).unwrap();
-    (start, halted)
+    stuck.unwrap()
 }
 
 #[test]
 fn an_interrupted_start_leaves_nothing() {
     for signal in [Signal::INT, Signal::TERM] {
         let world = World::new();
-        let (start, _) = begin(&world, &[]);
+        let start = begin(&world, &[]);
         start.signal(signal);
         start.wait().fails(130, "interrupted");
         world.assert_nothing_is_left();
@@ -34,7 +49,7 @@ fn an_interrupted_start_leaves_nothing() {
 #[test]
 fn a_start_that_takes_too_long_leaves_nothing() {
     let world = World::new();
-    let (start, _) = begin(&world, &["--timeout", "2"]);
+    let start = begin(&world, &["--timeout", "2"]);
     start.wait().fails(3, "not ready after 2s");
     world.assert_nothing_is_left();
 }
@@ -42,8 +57,8 @@ fn a_start_that_takes_too_long_leaves_nothing() {
 #[test]
 fn a_node_that_dies_ends_the_start_and_is_named() {
     let world = World::new();
-    let (start, halted) = begin(&world, &[]);
-    halted.hold().unwrap().unwrap().signal(Signal::KILL).unwrap();
+    let start = begin(&world, &[]);
+    stuck(&world).hold().unwrap().unwrap().signal(Signal::KILL).unwrap();
     start.wait().fails(1, "did not start");
     world.assert_nothing_is_left();
 }
@@ -51,7 +66,8 @@ fn a_node_that_dies_ends_the_start_and_is_named() {
 #[test]
 fn what_a_killed_starter_left_can_be_stopped() {
     let world = World::new();
-    let (start, _) = begin(&world, &[]);
+    let start = begin(&world, &[]);
+    stuck(&world);
     start.signal(Signal::KILL);
     assert_eq!(start.wait().code, None);
     assert!(!world.processes().is_empty());

@@ -39,7 +39,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     let networks = context.networks()?;
     let target = match args.node {
         NodeArgument::Address(endpoint) => Target { node: None, endpoint },
-        NodeArgument::Name(name) => resolve::find(&networks, context.network(), &name)?,
+        NodeArgument::Name(name) => resolve::find_running(&networks, context.network(), &name)?,
     };
     let removed = remove(&networks, context.network(), &target, context.timeout_or(TIMEOUT))?;
     out.print(&Report { node: removed.node.to_string(), endpoint: removed.endpoint.to_string(), name: removed.node })

@@ -113,12 +113,16 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         Err(error) => (Plot::default(), Some(error)),
     };
     let has_hint = out.is_terminal() && !args.foreground;
-    out.print(&Report::new(&manifest, shape, plot, has_hint))?;
-    out.flush()?;
-    if let Some(error) = failure {
-        return Err(CliError::Failed(format!("the network runs, but its picture is missing: {error}")));
+    let told = out.print(&Report::new(&manifest, shape, plot, has_hint)).and_then(|()| out.flush());
+    if args.foreground {
+        if let Some(error) = failure {
+            out.note(format_args!("its picture is missing: {error}"));
+        }
+        return stay(&networks, &manifest, told.map(|()| children), &interrupted, out);
     }
-    if args.foreground { stay(&networks, &manifest, children, &interrupted, out) } else { Ok(()) }
+    told?;
+    let missing = |error| CliError::Failed(format!("the network runs, but its picture is missing: {error}"));
+    failure.map_or(Ok(()), |error| Err(missing(error)))
 }
 
 fn draw(networks: &Networks, plan: &Plan, shape: Shape, out: &Output) -> Result<Plot, CliError> {
@@ -126,27 +130,27 @@ fn draw(networks: &Networks, plan: &Plan, shape: Shape, out: &Output) -> Result<
     Plot::draw(&networks.folder(network), graph, &described(shape), out)
 }
 
-/// Waits for Ctrl-C and stops the network, or for its end by other hands.
+/// Waits for Ctrl-C and stops the network, or for its end by other hands. Without `children` to stay with, stops it
+/// at once: whoever wanted it attached does not look for it in the background.
 fn stay(
     networks: &Networks,
     manifest: &Manifest,
-    children: Vec<std::process::Child>,
+    children: Result<Vec<std::process::Child>, CliError>,
     interrupted: &AtomicBool,
     out: &mut Output,
 ) -> Result<(), CliError> {
     let network = &manifest.network;
-    let has_ended = attend(children, interrupted)?;
-    let record = networks.folder(network).read_record()?;
+    let has_ended = children.and_then(|children| Ok(attend(children, interrupted)?));
     // Another start may have taken the place of ours by now.
-    if record.is_some_and(|record| record.instance == manifest.instance) {
-        match stop(networks, network, TIMEOUT) {
-            Ok(_) if has_ended => {
-                let logs = networks.folder(network).nodes();
-                let text = format!("all nodes of network '{network}' have ended by themselves");
-                return Err(CliError::Failed(format!("{text}; see their logs in {}", logs.display())));
-            }
-            Ok(_) | Err(LaunchError::NoNetwork { .. }) => {}
-            Err(error) => return Err(error.into()),
+    let stopped = stop(networks, network, Some(&manifest.instance), TIMEOUT);
+    match (has_ended, stopped) {
+        (Err(error), Ok(_) | Err(LaunchError::NoNetwork { .. })) => return Err(error),
+        (_, Err(LaunchError::NoNetwork { .. })) | (Ok(false), Ok(_)) => {}
+        (_, Err(error)) => return Err(error.into()),
+        (Ok(true), Ok(_)) => {
+            let logs = networks.folder(network).nodes();
+            let text = format!("all nodes of network '{network}' have ended by themselves");
+            return Err(CliError::Failed(format!("{text}; see their logs in {}", logs.display())));
         }
     }
     if out.is_json() { Ok(()) } else { out.line("Gossip network stopped") }
