@@ -48,13 +48,14 @@ pub struct Cli {
 pub struct Globals {
     /// Name of the network
     #[arg(long, global = true, env = "GOSSIP_NETWORK", hide_env_values = true, value_name = "NAME")]
-    #[arg(default_value = "default")]
+    #[arg(default_value = "default", value_parser = network)]
     pub network: NetworkName,
     /// Print one JSON document instead of text, also for an error
     #[arg(long, global = true, overrides_with = "json")]
     pub json: bool,
-    /// Most seconds to wait, such as 0.5 [default: by command]
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    /// Most seconds to wait, such as 0.5 [default: 30 for start-network and stop-network, 2 for list-peers and
+    /// status, else 5]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
 }
 
@@ -156,6 +157,12 @@ impl fmt::Display for NodeArgument {
             Self::Address(endpoint) => f.pad(&endpoint.authority()),
         }
     }
+}
+
+/// Parses the name of a network. The error leaves out the text, which stands before it already.
+fn network(text: &str) -> Result<NetworkName, &'static str> {
+    text.parse()
+        .map_err(|_| "it is no network name; use 1 to 64 letters, digits, '.', '_' or '-', first a letter or digit")
 }
 
 /// Parses decimal seconds from 0.001 to 3600.

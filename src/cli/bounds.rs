@@ -1,7 +1,7 @@
 //! The bounds of a node that can be set from the command line: for one node, or for all of a network.
 
+use super::numbers::whole;
 use crate::core::config::Limits;
-use clap::value_parser;
 use std::ffi::OsString;
 
 /// Bytes that a bound may be set to at most: 1 GiB.
@@ -12,13 +12,16 @@ const BYTES_MAX: u64 = 1 << 30;
 #[command(next_help_heading = "Bounds of a node")]
 pub struct Bounds {
     /// Largest payload that is accepted, 1 to 1073741824
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20, value_parser = value_parser!(u64).range(1..=BYTES_MAX))]
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 20, value_parser = whole(1, BYTES_MAX))]
+    #[arg(allow_negative_numbers = true)]
     payload_max: u64,
     /// Messages kept for reading; the oldest go first
-    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = whole(1, u64::MAX))]
+    #[arg(allow_negative_numbers = true)]
     retain_messages: u64,
     /// Bytes kept for reading, with the paths of traced messages
-    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20, value_parser = value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20, value_parser = whole(1, u64::MAX))]
+    #[arg(allow_negative_numbers = true)]
     retain_bytes: u64,
 }
 

@@ -7,13 +7,14 @@ use super::{
 use crate::{
     client::Client,
     core::{endpoint::Endpoint, id::NetworkName},
-    launcher::{Networks, resolve},
+    launcher::{Networks, Target, resolve},
 };
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
     flag,
 };
 use std::{
+    fs,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -61,12 +62,22 @@ impl Context {
         Ok(Networks::from_environment()?)
     }
 
-    /// Where a node listens: looked up in the record of the network, unless it is an address.
+    /// Where a node listens: looked up in the record of the network, unless it is an address. That of a node whose
+    /// process is known to have ended is nobody's.
     pub fn endpoint_of(&self, node: &NodeArgument) -> Result<Endpoint, CliError> {
-        match node {
-            NodeArgument::Address(endpoint) => Ok(endpoint.clone()),
-            NodeArgument::Name(name) => Ok(resolve::find_running(&self.networks()?, self.network(), name)?.endpoint),
+        let name = match node {
+            NodeArgument::Address(endpoint) => return Ok(endpoint.clone()),
+            NodeArgument::Name(name) => name,
+        };
+        let networks = self.networks()?;
+        let Target { node, endpoint, has_ended } = resolve::find(&networks, self.network(), name)?;
+        if has_ended {
+            let name = node.as_ref().unwrap_or(name);
+            let log = networks.folder(self.network()).log(name);
+            let text = format!("node {name} does not run: its process has ended; its log is {}", log.display());
+            return Err(CliError::Unreachable(text));
         }
+        Ok(endpoint)
     }
 
     /// A connection to a node; each wait of it takes `--timeout`, or else the command's `default`.
@@ -74,16 +85,26 @@ impl Context {
         Ok(Client::connect(&self.endpoint_of(node)?, self.timeout_or(default))?)
     }
 
-    /// From now on SIGINT and SIGTERM set the flag that is returned and do nothing else: for commands that have
-    /// something to clean up.
+    /// From now on SIGINT, SIGTERM, SIGQUIT and SIGHUP set the flag that is returned and do nothing else: for commands
+    /// that have something to clean up. A SIGHUP that is ignored, as below `nohup`, stays so.
     pub fn catch_interrupts(&self) -> Result<Arc<AtomicBool>, CliError> {
         let interrupted = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            flag::register(signal, Arc::clone(&interrupted)).map_err(no_handler)?;
+        for signal in [SIGINT, SIGTERM, SIGQUIT, SIGHUP] {
+            if signal != SIGHUP || !is_ignored(signal) {
+                flag::register(signal, Arc::clone(&interrupted)).map_err(no_handler)?;
+            }
         }
         self.release_interrupts();
         Ok(interrupted)
     }
+}
+
+/// Whether this process was started with a signal ignored (proc(5): `SigIgn` in its status).
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
 }
 
 fn no_handler(error: std::io::Error) -> CliError {

@@ -159,7 +159,14 @@ impl CliError {
         let rendered = error.render();
         match error.kind() {
             ErrorKind::DisplayHelp => Self::Help { plain: rendered.to_string(), coloured: rendered.ansi().to_string() },
-            _ => Self::Usage(flatten(&rendered.to_string(), &command_among(arguments, names))),
+            _ => {
+                let text = rendered.to_string();
+                let is_typed = arguments.iter().any(|argument| argument.as_encoded_bytes().starts_with(b"--network"));
+                // Clap blames the option also for what the environment says.
+                let text =
+                    if is_typed { text } else { text.replace("'--network <NAME>'", "the variable GOSSIP_NETWORK") };
+                Self::Usage(flatten(&text, &command_among(arguments, names)))
+            }
         }
     }
 }

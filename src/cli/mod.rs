@@ -9,6 +9,7 @@ pub mod commands;
 pub mod context;
 pub mod error;
 mod log;
+pub mod numbers;
 pub mod output;
 pub mod text;
 pub mod version;

@@ -5,7 +5,9 @@ use super::{
     args::wants_json,
     commands::{
         account::{Account, Report},
+        get_messages, list_peers,
         listing::{Choice, Document, Header, Listing, Nothing, Parts, Stamp},
+        remove_node, send_message, start_network, status, stop_network,
     },
     output::Form,
 };
@@ -116,6 +118,7 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip send-message 4 a --relay 2", "a similar argument exists: '--relays'"),
         ("gossip send-message 4 a -r 0", "relays must be 1 to 16, not 0"),
         ("gossip send-message 4 a -r 17", "'17' for '--relays <R>': relays must be 1 to 16, not 17"),
+        ("gossip send-message 4 a -r -1", "relays must be 1 to 16, not -1"),
         ("gossip send-message 4 a -r many", "relays must be a number from 1 to 16"),
         ("gossip send-message 4 a -r", "a value is required for '--relays <R>'"),
         ("gossip send-message 4 a -r 2 -r 3", "cannot be used multiple times"),
@@ -126,12 +129,24 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip get-messages 4 -pppp", "'-p' was given 4 times; give -p, -pp or -ppp"),
         ("gossip get-messages 4 -tttt", "'-t' was given 4 times"),
         ("gossip get-messages 4 -p -A", "'-p...' cannot be used with '--all-paths'"),
-        ("gossip get-messages 4 --limit 0", "give a number of messages, at least 1"),
+        ("gossip get-messages 4 --limit 0", "out of range; give a number from 1 to 18446744073709551615"),
+        ("gossip get-messages 4 --limit 999999999999999999999", "out of range; give a number from 1 to"),
+        ("gossip get-messages 4 --limit few", "no whole number; give a number from 1 to"),
+        ("gossip list-peers 4 --depth 0", "out of range; give a number from 1 to 4294967295"),
+        ("gossip start-network -n -3", "'-3' for '--num-nodes <N>': it is out of range; give a number from 2 to 1024"),
+        ("gossip start-network -n 1.5", "no whole number; give a number from 2 to 1024"),
+        ("gossip start-network random -1", "'-1' for '[DEGREE]': it is out of range; give a number from 1 to 1023"),
+        ("gossip start-network --port-base -1", "out of range; give a number from 0 to 65533"),
+        ("gossip start-network --seed -1", "out of range; give a number from 0 to 18446744073709551615"),
+        ("gossip start-network --retain-bytes -1", "out of range; give a number from 1 to"),
+        ("gossip node --name a --bind 127.0.0.1:1 --payload-max 0", "out of range; give a number from 1 to 1073741824"),
+        ("gossip --timeout -1 status", "'-1' for '--timeout <SECONDS>': give seconds from 0.001 to 3600"),
+        ("gossip --timeout -0.5 status", "give seconds from 0.001 to 3600"),
         ("gossip --timeout 0 status", "give seconds from 0.001 to 3600"),
         ("gossip --timeout 1e3 status", "give seconds from 0.001 to 3600"),
         ("gossip --timeout inf status", "give seconds from 0.001 to 3600"),
         ("gossip status --timeout 3600.1", "give seconds from 0.001 to 3600"),
-        ("gossip --network ../x status", "'../x' is no network name"),
+        ("gossip --network ../x status", "'../x' for '--network <NAME>': it is no network name; use 1 to 64 letters"),
         ("gossip --verbose", "--version"),
     ] {
         let result = read(line).and_then(|cli| cli.run(&mut Paper::default().output(Form::Text, false)));
@@ -140,6 +155,17 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         assert!(error.line().contains(says), "{line}: {error}");
         assert!(!error.line().contains('\n'), "{line}: {error}");
     }
+}
+
+#[test]
+fn help_says_how_long_commands_wait() {
+    let seconds = [start_network::TIMEOUT, stop_network::TIMEOUT, list_peers::TIMEOUT, status::TIMEOUT]
+        .into_iter()
+        .chain([send_message::TIMEOUT, get_messages::TIMEOUT, remove_node::TIMEOUT])
+        .map(|timeout| timeout.as_secs());
+    assert_eq!(seconds.collect::<Vec<_>>(), [30, 30, 2, 2, 5, 5, 5]);
+    let help = Cli::command().term_width(200).render_long_help().to_string();
+    assert!(help.contains("[default: 30 for start-network and stop-network, 2 for list-peers and status, else 5]"));
 }
 
 #[test]
@@ -341,7 +367,8 @@ fn state() -> NodeStatus {
         retained_bytes: 1536,
         unread: 1,
         counters: counters(9),
-        peer_counters: [("5".to_owned(), counters(4)), ("6".to_owned(), [].into())].into(),
+        peer_counters: [("12".to_owned(), counters(5)), ("5".to_owned(), counters(4)), ("6".to_owned(), [].into())]
+            .into(),
     }
 }
 
@@ -355,8 +382,11 @@ fn nodes_tell_how_they_are() {
     let lines = "Gossip-Node-4 is up: 1/2 peers, 2 messages (1.5 KiB), 1 unread\n  delivered 2, sent 9\n";
     let silent = "Gossip-Node-9 is unreachable: its process has ended";
     assert_eq!(report(false).to_string(), format!("{lines}{silent}"));
-    assert_eq!(report(true).to_string(), format!("{lines}  Gossip-Node-5: delivered 2, sent 4\n{silent}"));
-    assert_eq!(report(false).silent(), ["9"]);
+    assert_eq!(
+        report(true).to_string(),
+        format!("{lines}  Gossip-Node-5: delivered 2, sent 4\n  Gossip-Node-12: delivered 2, sent 5\n{silent}")
+    );
+    assert_eq!(report(false).silent(), [NodeId::numbered(9)]);
     let json = serde_json::to_value(report(false)).unwrap();
     let [up, down] = [&json["nodes"][0], &json["nodes"][1]];
     assert_eq!((up["up"].as_bool(), up["peers"][0]["round_trip_us"].as_u64()), (Some(true), Some(180)));

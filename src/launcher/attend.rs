@@ -5,7 +5,7 @@ use super::{
     process::{Process, poll},
 };
 use std::{
-    process::Child,
+    process::{Child, ExitStatus},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -14,8 +14,13 @@ use std::{
 /// comes just before the wait begins does not.
 const GLANCE: Duration = Duration::from_millis(250);
 
-/// Waits until all children have ended (`true`) or `interrupted` is set (`false`). Those that end are reaped.
-pub fn attend(mut children: Vec<Child>, interrupted: &AtomicBool) -> Result<bool, LaunchError> {
+/// Waits until all children have ended (`true`) or `interrupted` is set (`false`). Those that end are reaped, and
+/// `on_end` is told their pid and how they ended.
+pub fn attend(
+    mut children: Vec<Child>,
+    interrupted: &AtomicBool,
+    mut on_end: impl FnMut(u32, ExitStatus),
+) -> Result<bool, LaunchError> {
     loop {
         let mut left = Vec::with_capacity(children.len());
         let mut holds = Vec::with_capacity(children.len());
@@ -27,7 +32,7 @@ pub fn attend(mut children: Vec<Child>, interrupted: &AtomicBool) -> Result<bool
                     holds.push(held);
                     left.push(child);
                 }
-                None => drop(child.wait().map_err(LaunchError::Watch)?),
+                None => on_end(child.id(), child.wait().map_err(LaunchError::Watch)?),
             }
         }
         if left.is_empty() {
@@ -55,7 +60,12 @@ mod tests {
         let pids = children.each_ref().map(Child::id);
         let inputs = children.each_mut().map(|child| child.stdin.take());
         drop(inputs);
-        assert!(attend(children.into(), &AtomicBool::new(false)).unwrap());
+        let mut ends = Vec::new();
+        assert!(attend(children.into(), &AtomicBool::new(false), |pid, end| ends.push((pid, end.code()))).unwrap());
+        ends.sort_unstable();
+        let mut expected = pids.map(|pid| (pid, Some(0)));
+        expected.sort_unstable();
+        assert_eq!(ends, expected);
         assert_eq!(pids.map(|pid| Process::of(pid).unwrap()), [None, None], "they were not reaped");
     }
 
@@ -64,7 +74,8 @@ mod tests {
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
         let (pid, input) = (child.id(), child.stdin.take());
         let process = Process::of(pid).unwrap().unwrap();
-        assert!(!attend(vec![child], &AtomicBool::new(true)).unwrap());
+        let nobody_ends = |pid, end| panic!("{pid} has ended: {end}");
+        assert!(!attend(vec![child], &AtomicBool::new(true), nobody_ends).unwrap());
         let held = process.hold().unwrap().expect("the child lives on");
         drop(input);
         let deadline = crate::clock::Deadline::after(Duration::from_secs(20));

@@ -4,7 +4,7 @@ use crate::{
     client::ClientError,
     core::id::{NetworkName, NodeId},
 };
-use std::{fmt, io, path::PathBuf, time::Duration};
+use std::{io, path::PathBuf, time::Duration};
 
 /// What an error means to whoever called: it decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,14 +37,6 @@ pub enum LaunchError {
         /// How many nodes.
         nodes: u32,
     },
-    /// Neither a name nor an address.
-    #[error("'{text}' is neither a node's number or name nor host:port: {why}")]
-    NodeArgument {
-        /// The argument.
-        text: String,
-        /// What is wrong with it.
-        why: String,
-    },
     /// The environment does not say where state may lie.
     #[error("neither XDG_STATE_HOME nor HOME names an absolute folder; set one of them")]
     NoHome,
@@ -57,22 +49,20 @@ pub enum LaunchError {
         others: Vec<String>,
     },
     /// The network has no such node.
-    #[error("network '{network}' has no node '{node}'; its nodes are {known}")]
+    #[error("network '{network}' has no node '{node}'; {}", has(known, network))]
     NoNode {
         /// The network.
         network: NetworkName,
         /// The node asked for.
         node: NodeId,
-        /// The nodes that it has, in short.
+        /// The nodes that it has, in short; empty if none is left.
         known: String,
     },
     /// Its process is known, and no more: its port may be somebody else's by now.
-    #[error("node {node} is not running: its process {pid} has ended; its log may say why")]
+    #[error("node {node} does not run: its process has ended")]
     Ended {
         /// The node.
         node: NodeId,
-        /// Its process.
-        pid: u32,
     },
     /// Some of its processes are alive.
     #[error(
@@ -213,7 +203,7 @@ impl LaunchError {
     /// What the error means to the caller.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::PortRange { .. } | Self::NodeArgument { .. } => Kind::Usage,
+            Self::PortRange { .. } => Kind::Usage,
             Self::NoHome
             | Self::NoNetwork { .. }
             | Self::NoNode { .. }
@@ -259,6 +249,15 @@ fn remedy(others: &[String]) -> String {
     }
 }
 
+fn has(known: &str, network: &NetworkName) -> String {
+    if known.is_empty() { no_node_left(network) } else { format!("its nodes are {known}") }
+}
+
+/// What there is to do about a network whose nodes were all removed.
+pub fn no_node_left(network: &NetworkName) -> String {
+    format!("no node of it is left; 'gossip stop-network --network {network}' ends it")
+}
+
 /// Numbers in short: `1-3, 7`. Names that are no numbers follow, as they are.
 pub fn ranges<'a>(nodes: impl IntoIterator<Item = &'a NodeId>) -> String {
     let mut nodes: Vec<_> = nodes.into_iter().collect();
@@ -283,20 +282,6 @@ pub(super) fn nodes_are<'a>(nodes: impl IntoIterator<Item = &'a NodeId>) -> Stri
     let nodes: Vec<_> = nodes.into_iter().collect();
     let (noun, verb) = if nodes.len() == 1 { ("node", "is") } else { ("nodes", "are") };
     format!("{noun} {} {verb}", ranges(nodes))
-}
-
-impl fmt::Display for Kind {
-    /// The code that programs see.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Usage => "usage",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::Unreachable => "unreachable",
-            Self::TimedOut => "timeout",
-            Self::Interrupted => "interrupted",
-        })
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::{
     folders::Networks,
     manifest::Manifest,
     process::{Held, wait_for_all},
-    resolve::{Target, find_running},
+    resolve::{Target, find},
 };
 use crate::{
     client::{Client, ClientError},
@@ -38,12 +38,16 @@ pub fn remove(
     let deadline = Deadline::after(timeout);
     let folder = networks.folder(network);
     // No record, no lock: there is nothing to keep in step.
-    let _lock = if folder.path().exists() { Some(folder.lock(&deadline)?) } else { None };
+    let _lock = if folder.path().exists() { Some(folder.lock(&deadline, None)?) } else { None };
     // Once more, now that nobody else starts or stops it.
-    let endpoint = match &target.node {
-        Some(name) => find_running(networks, network, name)?.endpoint,
-        None => target.endpoint.clone(),
+    let target = match &target.node {
+        Some(name) => find(networks, network, name)?,
+        None => target.clone(),
     };
+    if let Some(node) = target.node.filter(|_| target.has_ended) {
+        return Err(LaunchError::Ended { node });
+    }
+    let endpoint = target.endpoint;
     let mut manifest = folder.read_record()?.filter(Manifest::is_of_this_boot);
     let record = manifest.as_ref().and_then(|m| m.nodes.iter().find(|record| record.endpoint == endpoint));
     // Held before it is asked, so that its end cannot be missed.

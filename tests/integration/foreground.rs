@@ -16,8 +16,8 @@ fn attached(world: &World) -> Running {
 }
 
 #[test]
-fn ctrl_c_stops_the_network_and_is_no_error() {
-    for signal in [Signal::INT, Signal::TERM] {
+fn ctrl_c_or_a_closed_terminal_stops_the_network_and_is_no_error() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
         let world = World::new();
         let start = attached(&world);
         assert_eq!(world.json(&["list-peers", "1"])["peers"].as_array().unwrap().len(), 2);
@@ -44,8 +44,38 @@ fn nodes_that_end_by_themselves_are_an_error() {
     for (_, process) in world.processes() {
         process.hold().unwrap().unwrap().signal(Signal::KILL).unwrap();
     }
-    start.wait().fails(1, "have ended by themselves");
+    let outcome = start.wait();
+    let (notes, error) = outcome.stderr.trim_end().rsplit_once('\n').unwrap();
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(error.starts_with("error: ") && error.contains("have ended by themselves"), "{outcome:?}");
+    let mut notes: Vec<_> = notes.lines().map(|note| note.split_once(" (signal: 9").unwrap().0).collect();
+    notes.sort_unstable();
+    assert_eq!(notes, [1, 2, 3].map(|node| format!("note: node {node} has ended")));
     world.assert_nothing_is_left();
+}
+
+#[test]
+fn a_node_that_dies_meanwhile_is_told_at_once_and_at_the_end() {
+    let world = World::new();
+    let start = attached(&world);
+    let (_, process) = world.processes().into_iter().find(|(name, _)| name == "2").unwrap();
+    process.hold().unwrap().unwrap().signal(Signal::KILL).unwrap();
+    wait_until("the end is told", || start.stderr().starts_with("note: node 2 has ended (signal: 9"));
+    start.signal(Signal::INT);
+    let outcome = start.wait();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stdout.ends_with("\nGossip network stopped\nNode 2 was gone already\n"), "{outcome:?}");
+    assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:?}");
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn a_node_that_is_removed_meanwhile_is_nothing_to_speak_of() {
+    let world = World::new();
+    let start = attached(&world);
+    world.run(&["remove-node", "2"]).done();
+    start.signal(Signal::INT);
+    assert!(start.wait().done().stdout.ends_with("\nGossip network stopped\n"));
 }
 
 #[test]
@@ -62,7 +92,8 @@ fn a_zombie_counts_as_gone() {
     assert_eq!(outcome.stdout, "Gossip network stopped\nNode 2 was gone already\n");
     assert!(processes.iter().all(|(_, process)| process.life() == Life::Zombie));
     start.signal(Signal::CONT);
-    start.wait().done();
+    let outcome = start.wait();
+    assert!(outcome.code == Some(0) && outcome.stderr.starts_with("note: node 2 has ended"), "{outcome:?}");
     world.assert_nothing_is_left();
 }
 

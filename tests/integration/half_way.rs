@@ -67,14 +67,22 @@ fn a_node_that_dies_ends_the_start_and_is_named() {
 fn what_a_killed_starter_left_can_be_stopped() {
     let world = World::new();
     let start = begin(&world, &[]);
-    stuck(&world);
+    // Halted before it is killed: once it stands still no child of it is about to become a node.
+    start.signal(Signal::STOP);
+    let stat = format!("/proc/{}/stat", start.process().pid);
+    let stands = |stat: String| stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('T'));
+    wait_until("the starter stands still", || fs::read_to_string(&stat).is_ok_and(stands));
+    let started = world.processes().len();
     start.signal(Signal::KILL);
     assert_eq!(start.wait().code, None);
-    assert!(!world.processes().is_empty());
+    assert!(started > 0);
     let base = free_ports(4).to_string();
     let again = ["start-network", "-n", "4", "--port-base", &base];
     world.run(&again).fails(1, "runs already");
-    world.run(&["stop-network"]).done();
+    let stopped = world.json(&["stop-network"]);
+    let ended: Vec<_> = stopped["nodes"].as_array().unwrap().iter().map(|node| node["ended"].clone()).collect();
+    let unborn = ended.iter().filter(|ended| **ended == "not_started").count();
+    assert_eq!((unborn, ended.contains(&"gone".into())), (24 - started, false), "{ended:?}");
     world.assert_nothing_is_left();
     world.run(&again).done();
     world.run(&["stop-network"]).done();

@@ -46,6 +46,19 @@ fn a_dead_peer_is_listed_and_marked() {
 }
 
 #[test]
+fn one_halted_node_does_not_use_up_the_time_of_the_others() {
+    let net = TestNet::start("circular", 8);
+    net.signal(2, rustix::process::Signal::STOP);
+    let told = net.json(&["list-peers", "1", "--depth", "9", "--timeout", "4"]);
+    let peers = told["peers"].as_array().unwrap();
+    let silent: Vec<_> = peers.iter().filter(|peer| peer["answered"] == false).map(|peer| &peer["node"]).collect();
+    assert_eq!(silent, ["2"], "{told}");
+    // Node 3 is found the long way round.
+    let last = peers.last().unwrap();
+    assert_eq!((peers.len(), &last["node"], &last["distance"]), (7, &"3".into(), &6.into()), "{told}");
+}
+
+#[test]
 fn a_peer_that_does_not_answer_holds_nobody_up() {
     let net = TestNet::start("circular", 5);
     net.signal(2, rustix::process::Signal::STOP);

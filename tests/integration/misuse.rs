@@ -39,6 +39,26 @@ fn what_can_never_work_is_a_usage_error() {
 }
 
 #[test]
+fn a_wrong_name_is_blamed_on_whoever_says_it() {
+    let world = World::new();
+    let run = |args: &[&str], name: &str| {
+        crate::testnet::Running::spawn(world.command(args).env("GOSSIP_NETWORK", name)).wait()
+    };
+    let outcome = run(&["status"], "a b").fails(2, "invalid value 'a b' for the variable GOSSIP_NETWORK: it is no");
+    assert!(!outcome.stderr.contains("--network"), "{outcome:?}");
+    run(&["status", "--network", "c d"], "a").fails(2, "invalid value 'c d' for '--network <NAME>': it is no");
+}
+
+#[test]
+fn a_node_that_nobody_could_dial_is_a_usage_error() {
+    let world = World::new();
+    for bind in ["0.0.0.0:0", "[::]:0"] {
+        let outcome = world.run(&["node", "--name", "a", "--bind", bind]).fails(2, "--advertise HOST:PORT");
+        assert_eq!(outcome.stdout, "");
+    }
+}
+
+#[test]
 fn a_taken_port_is_refused_before_anything_starts() {
     let world = World::new();
     let base = free_ports(4);
@@ -47,6 +67,7 @@ fn a_taken_port_is_refused_before_anything_starts() {
     let outcome = world.run(&args).fails(1, &format!("port {} is taken", base + 3));
     assert_eq!(outcome.stdout, "");
     assert_eq!(world.run(&[&args[..], &["--json"]].concat()).json()["error"]["code"], "refused");
+    assert!(!world.networks().exists(), "a refused start left something");
     world.assert_nothing_is_left();
 }
 
@@ -108,12 +129,28 @@ fn nodes_that_are_not_there_are_named() {
     }
     net.kill(2);
     for command in ["list-peers", "remove-node"] {
-        let outcome = net.run(&[command, "2", "--json"]).fails(3, "is the node running?");
+        let outcome = net.run(&[command, "2", "--json"]).fails(3, "its process has ended");
         assert_eq!(outcome.json()["error"]["code"], "unreachable");
     }
+    net.run(&["remove-node", "2"]).fails(3, "its neighbours try to reach it until they end");
+    net.run(&["send-message", "2", "x"]).fails(3, "node 2 does not run: its process has ended; its log is /");
+    net.run(&["send-message", &net.address(2), "x"]).fails(3, "is the node running?");
     net.signal(3, rustix::process::Signal::STOP);
     for command in ["list-peers", "remove-node"] {
         let outcome = net.run(&[command, "3", "--json", "--timeout", "0.3"]).fails(3, "within 0.3 s");
         assert_eq!(outcome.json()["error"]["code"], "timeout");
     }
+}
+
+#[test]
+fn nodes_that_do_not_answer_are_told_in_short_with_the_place_of_their_logs() {
+    let net = TestNet::start("circular", 5);
+    [1, 2, 3, 5].iter().for_each(|&node| net.kill(node));
+    let answer = |args: &[&str]| net.run(args).stderr;
+    assert!(answer(&["status"]).starts_with("error: 4 of 5 nodes did not answer: 1-3, 5; the logs in /"));
+    assert!(answer(&["status", "2", "4"]).starts_with("error: 1 of 2 nodes did not answer: 2; the logs in /"));
+    // There is no log of what was not started here.
+    let address = net.address(1);
+    let expected = format!("error: 1 of 1 nodes did not answer: {address}\n");
+    assert_eq!(answer(&["status", &address, "--timeout", "0.5"]), expected);
 }

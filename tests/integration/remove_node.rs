@@ -43,6 +43,10 @@ fn a_network_without_nodes_can_be_stopped() {
     let net = TestNet::start("circular", 2);
     net.run(&["remove-node", "1"]).done();
     net.run(&["remove-node", "2"]).done();
+    let words = "no node of it is left; 'gossip stop-network --network default' ends it";
+    assert_eq!(net.run(&["status"]).done().stdout, format!("Network 'default': {words}\n"));
+    assert_eq!(net.json(&["status"])["nodes"], serde_json::json!([]));
+    net.run(&["send-message", "1", "x"]).fails(1, &format!("network 'default' has no node '1'; {words}"));
     assert_eq!(net.run(&["stop-network"]).done().stdout, "Gossip network stopped\n");
     net.assert_nothing_is_left();
 }
@@ -55,7 +59,7 @@ fn a_dead_nodes_port_is_not_dialled() {
     let heir = net.spawn(&["node", "--name", "2", "--bind", &net.address(2), "--network", "two", "--json"]);
     wait_until("the heir listens", || heir.stdout().contains("endpoint"));
     for command in [&["remove-node", "2"][..], &["send-message", "2", "apple"], &["list-peers", "2"]] {
-        net.run(command).fails(3, "node 2 is not running: its process");
+        net.run(command).fails(3, "its process has ended");
     }
     assert_eq!(heir.process().life(), Life::Running, "a node of another network was removed");
     assert_eq!(net.record("default").unwrap()["nodes"].as_array().unwrap().len(), 3);

@@ -1,9 +1,10 @@
 //! A network is started, seen, stopped; what is left of it, and what is not.
 
-use crate::testnet::{TestNet, World, free_ports, wait_until};
+use crate::testnet::{Running, TestNet, World, free_ports, wait_until};
 use gossip::launcher::process::Life;
 use rustix::process::Signal;
 use serde_json::Value;
+use std::process::Command;
 
 fn names(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect()
@@ -108,6 +109,28 @@ fn a_node_that_does_not_answer_is_ended_by_signal() {
     net.signal(2, Signal::STOP);
     let outcome = net.run(&["stop-network"]).done();
     assert_eq!(outcome.stdout, "Gossip network stopped\nNode 2 had to be killed\n");
+    net.assert_nothing_is_left();
+}
+
+#[test]
+fn the_time_to_stop_is_bounded_and_suffices_for_every_way_of_asking() {
+    let net = TestNet::start("circular", 3);
+    net.signal(2, Signal::STOP);
+    // Without a bound it takes at least 4 s: two for an answer, two for SIGTERM.
+    let deadline = gossip::clock::Deadline::after(std::time::Duration::from_millis(3500));
+    let outcome = net.run(&["stop-network", "--timeout", "0.5"]).done();
+    assert!(!deadline.is_over(), "--timeout was not heeded");
+    assert!(outcome.stdout.contains("Node 2 had to be killed"), "{outcome:?}");
+    net.assert_nothing_is_left();
+}
+
+#[test]
+fn few_descriptors_do_not_keep_a_network_running() {
+    let net = TestNet::start("circular", 24);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"ulimit -n 48; exec "$0" stop-network"#, env!("CARGO_BIN_EXE_gossip")]);
+    let outcome = Running::spawn(net.inside(&mut shell)).wait().done();
+    assert_eq!(outcome.stdout, "Gossip network stopped\n");
     net.assert_nothing_is_left();
 }
 

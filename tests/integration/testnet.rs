@@ -210,6 +210,11 @@ impl Running {
         contents(&self.stdout)
     }
 
+    /// What it has complained of so far.
+    pub(crate) fn stderr(&self) -> String {
+        contents(&self.stderr)
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn wait(mut self) -> Outcome {

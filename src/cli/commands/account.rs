@@ -3,21 +3,23 @@
 use crate::{
     cli::{
         error::{CliError, ErrorBody},
-        text::{self, Shown},
+        text::{self, Shown, natural},
     },
     core::{
         endpoint::Endpoint,
         id::{NetworkName, NodeId},
         request::{NodeStatus, PeerInfo},
     },
+    launcher::error::no_node_left,
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::{collections::BTreeMap, fmt};
 
 /// What several nodes say of themselves.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    network: String,
+    #[serde(serialize_with = "as_text")]
+    network: NetworkName,
     nodes: Vec<Account>,
     #[serde(skip)]
     with_peers: bool,
@@ -65,12 +67,12 @@ struct Peer {
 impl Report {
     /// Of nodes of `network`; `with_peers`: as text, too, it shows what was counted at each peer.
     pub fn new(network: &NetworkName, nodes: Vec<Account>, with_peers: bool) -> Self {
-        Self { network: network.to_string(), nodes, with_peers }
+        Self { network: network.clone(), nodes, with_peers }
     }
 
-    /// Names of the nodes that did not answer.
-    pub fn silent(&self) -> Vec<&str> {
-        self.nodes.iter().filter(|account| !account.up).map(|account| &*account.node).collect()
+    /// Names of the nodes that did not answer, or their addresses.
+    pub fn silent(&self) -> Vec<NodeId> {
+        self.nodes.iter().filter(|account| !account.up).filter_map(|account| NodeId::new(&account.node).ok()).collect()
     }
 }
 
@@ -120,6 +122,9 @@ impl From<PeerInfo> for Peer {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.nodes.is_empty() {
+            return write!(f, "Network '{}': {}", self.network, no_node_left(&self.network));
+        }
         for (place, account) in self.nodes.iter().enumerate() {
             f.write_str(if place > 0 { "\n" } else { "" })?;
             match (&account.details, &account.error) {
@@ -144,11 +149,17 @@ impl Details {
             write!(f, "\n  {}", Counts(&self.counters))?;
         }
         let peers = self.peer_counters.iter().filter(|(_, counters)| with_peers && !counters.is_empty());
+        let mut peers: Vec<_> = peers.collect();
+        peers.sort_by_key(|(peer, _)| natural(peer));
         for (peer, counters) in peers {
             write!(f, "\n  {}: {}", name(peer), Counts(counters))?;
         }
         Ok(())
     }
+}
+
+fn as_text<S: Serializer>(network: &NetworkName, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(network)
 }
 
 /// The node as people see it; an address as it is.

@@ -2,7 +2,7 @@
 
 use super::listing::{Choice, Document, Header, Listing, Nothing, Parts, Stamp};
 use crate::{
-    cli::{Context, NodeArgument, Output, error::CliError},
+    cli::{Context, NodeArgument, Output, error::CliError, numbers::whole},
     client::Pages,
     core::request::{Fetched, Status},
 };
@@ -10,7 +10,7 @@ use chrono::Local;
 use std::time::Duration;
 
 /// How long to wait for each page unless told otherwise.
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Show the messages that a node has received, and the paths they took
 ///
@@ -52,7 +52,7 @@ pub struct Args {
     #[arg(short, long, action = clap::ArgAction::Count)]
     time: u8,
     /// Show at most so many messages, the oldest first
-    #[arg(long, value_name = "N", value_parser = limit)]
+    #[arg(long, value_name = "N", value_parser = whole(1, u64::MAX), allow_negative_numbers = true)]
     limit: Option<u64>,
 }
 
@@ -140,8 +140,4 @@ fn print_text(
 fn at_most_three(flag: &str, count: u8) -> Result<u8, CliError> {
     let text = || format!("'-{flag}' was given {count} times; give -{flag}, -{flag}{flag} or -{flag}{flag}{flag}");
     if count <= 3 { Ok(count) } else { Err(CliError::Usage(text())) }
-}
-
-fn limit(text: &str) -> Result<u64, &'static str> {
-    text.parse().ok().filter(|&limit| limit > 0).ok_or("give a number of messages, at least 1")
 }

@@ -1,7 +1,12 @@
 //! `gossip list-peers`.
 
 use crate::{
-    cli::{Context, NodeArgument, Output, error::CliError, text::Shown},
+    cli::{
+        Context, NodeArgument, Output,
+        error::CliError,
+        numbers::whole,
+        text::{Shown, natural},
+    },
     client::{ClientError, ask_all},
     clock::Deadline,
     core::{
@@ -14,14 +19,17 @@ use serde::{Serialize, Serializer};
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 /// How long all nodes may take together unless told otherwise.
-const TIMEOUT: Duration = Duration::from_secs(2);
+pub const TIMEOUT: Duration = Duration::from_secs(2);
 /// Most nodes that are asked at a time.
 const ASKED_MAX: usize = 1000;
+/// What nodes of one distance are given to answer at least, as far as there is time.
+const LEVEL_MIN: Duration = Duration::from_millis(50);
 
 /// List the peers of a node
 ///
 /// Those that the node is linked to, or tries to be; with --depth also their peers, and so on, each once, by its
-/// distance over links that are up.
+/// distance over links that are up. A peer that the node has not met yet has an address and no name; with --json its
+/// field "node" is left out.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -35,7 +43,8 @@ pub struct Args {
     #[arg(value_name = "NODE")]
     node: NodeArgument,
     /// How many hops to look around
-    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = whole(1, u32::MAX))]
+    #[arg(allow_negative_numbers = true)]
     depth: u32,
 }
 
@@ -51,7 +60,8 @@ struct Report {
 /// A node in the neighbourhood.
 #[derive(Serialize)]
 struct Peer {
-    #[serde(serialize_with = "as_text")]
+    /// Absent if it has not been met yet.
+    #[serde(serialize_with = "as_text", skip_serializing_if = "Option::is_none")]
     node: Option<NodeId>,
     #[serde(serialize_with = "endpoint_as_text")]
     endpoint: Endpoint,
@@ -78,22 +88,43 @@ struct Search {
 
 /// Asks the node, then its peers, and so on, and prints who they are.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
-    let deadline = Deadline::after(context.timeout_or(TIMEOUT));
+    let timeout = context.timeout_or(TIMEOUT);
+    let deadline = Deadline::after(timeout);
     let mut client = context.connect(&args.node, TIMEOUT)?;
     let (root, peers) = client.peers()?;
     let mut search = Search { root, found: BTreeMap::new() };
     search.note(None, peers, 1);
+    let mut way = Way::On;
     for distance in 2..=args.depth {
-        if !search.go_on(distance, &deadline)? {
+        way = search.go_on(distance, &deadline)?;
+        if way != Way::On {
             break;
         }
     }
-    out.print(&search.finish())
+    out.print(&search.finish())?;
+    let Way::Cut(distance) = way else { return Ok(()) };
+    Err(CliError::TimedOut(format!(
+        "time was over after {:.1} s, before all nodes {distance} hops away were found: the list is not complete; \
+         allow more time with --timeout, or look less far with --depth",
+        timeout.as_secs_f64()
+    )))
+}
+
+/// How a search goes on after the nodes of one distance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// To the next distance.
+    On,
+    /// Nowhere: there is nobody left to ask.
+    End,
+    /// Nowhere: time was over before all could be asked who are next to this distance.
+    Cut(u32),
 }
 
 impl Search {
-    /// Asks all nodes at `distance - 1` for their peers. Returns whether there were any.
-    fn go_on(&mut self, distance: u32, deadline: &Deadline) -> Result<bool, ClientError> {
+    /// Asks all nodes at `distance - 1` for their peers. They have half of the time that is left, so that one that
+    /// does not answer leaves enough for those farther away.
+    fn go_on(&mut self, distance: u32, deadline: &Deadline) -> Result<Way, ClientError> {
         let is_next = |peer: &Peer| peer.distance + 1 == distance && peer.up;
         let next: Vec<(Key, Endpoint)> = self
             .found
@@ -101,9 +132,13 @@ impl Search {
             .filter(|(_, peer)| is_next(peer))
             .map(|(key, peer)| (key.clone(), peer.endpoint.clone()))
             .collect();
+        let level = deadline.at_most((deadline.remaining() / 2).max(LEVEL_MIN));
         for part in next.chunks(ASKED_MAX) {
+            if level.is_over() {
+                return Ok(Way::Cut(distance));
+            }
             let questions: Vec<_> = part.iter().map(|(_, endpoint)| (endpoint.clone(), Request::Peers)).collect();
-            let answers = ask_all(&questions, deadline.remaining())?;
+            let answers = ask_all(&questions, level.remaining())?;
             for ((key, _), answer) in part.iter().zip(answers) {
                 let peers = answer.ok().and_then(|response| match response.reply {
                     Reply::Peers(peers) => Some((response.node, peers)),
@@ -117,7 +152,7 @@ impl Search {
                 }
             }
         }
-        Ok(!next.is_empty())
+        Ok(if next.is_empty() { Way::End } else { Way::On })
     }
 
     /// Notes what a node said of its peers; `via` is that node, unless it is the root.
@@ -155,10 +190,6 @@ impl Search {
 fn sort_key(peer: &Peer) -> (u32, bool, Option<(u64, &str)>, &Endpoint) {
     let name = peer.node.as_ref().map(NodeId::natural_key);
     (peer.distance, name.is_none(), name, &peer.endpoint)
-}
-
-fn natural(name: &str) -> (u64, &str) {
-    (name.parse().unwrap_or(u64::MAX), name)
 }
 
 fn as_text<S: Serializer>(node: &Option<NodeId>, to: S) -> Result<S::Ok, S::Error> {
@@ -244,6 +275,30 @@ Gossip-Node-5 has peers:
 * Gossip-Node-2 (127.0.0.1:7002, not connected) via 10
 * Gossip-Node-6 (127.0.0.1:7006) via 9";
         assert_eq!(searched().finish().to_string(), expected);
+    }
+
+    #[test]
+    fn without_time_nobody_is_asked_and_nobody_is_blamed() {
+        let mut search = searched();
+        assert_eq!(search.go_on(3, &Deadline::after(Duration::ZERO)).unwrap(), Way::Cut(3));
+        let report = search.finish();
+        assert!(report.peers.iter().all(|peer| peer.answered.is_none()));
+        assert!(!report.to_string().contains("no answer"), "{report}");
+    }
+
+    #[test]
+    fn a_search_ends_with_the_last_node_however_little_time_is_left() {
+        let mut search = Search { root: NodeId::numbered(5), found: BTreeMap::new() };
+        assert_eq!(search.go_on(2, &Deadline::after(Duration::ZERO)).unwrap(), Way::End);
+    }
+
+    #[test]
+    fn a_peer_that_was_not_met_has_no_field_for_its_name() {
+        let mut search = Search { root: NodeId::numbered(5), found: BTreeMap::new() };
+        search.note(None, vec![PeerInfo { node: None, ..peer(6, false) }], 1);
+        let json = serde_json::to_value(search.finish()).unwrap();
+        let expected = serde_json::json!({"endpoint": "tcp://127.0.0.1:7006", "up": false, "distance": 1});
+        assert_eq!(json["peers"][0], expected);
     }
 
     #[test]

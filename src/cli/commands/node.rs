@@ -143,5 +143,9 @@ impl Args {
 }
 
 fn failed(error: DaemonError) -> CliError {
-    CliError::Failed(error.to_string())
+    match error {
+        // Whatever else is true, an address of all interfaces can be dialled by nobody.
+        DaemonError::Unspecified(_) => CliError::Usage(error.to_string()),
+        _ => CliError::Failed(error.to_string()),
+    }
 }

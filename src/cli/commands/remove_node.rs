@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::{fmt, time::Duration};
 
 /// How long the node may take to leave unless told otherwise.
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Stop a single node in the network
 ///
@@ -38,9 +38,15 @@ struct Report {
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let networks = context.networks()?;
     let target = match args.node {
-        NodeArgument::Address(endpoint) => Target { node: None, endpoint },
-        NodeArgument::Name(name) => resolve::find_running(&networks, context.network(), &name)?,
+        NodeArgument::Address(endpoint) => Target { node: None, endpoint, has_ended: false },
+        NodeArgument::Name(name) => resolve::find(&networks, context.network(), &name)?,
     };
+    if let Some(node) = target.node.as_ref().filter(|_| target.has_ended) {
+        return Err(CliError::Unreachable(format!(
+            "node {node} cannot be removed: its process has ended; its neighbours try to reach it until they end, and \
+             'stop-network' passes over it"
+        )));
+    }
     let removed = remove(&networks, context.network(), &target, context.timeout_or(TIMEOUT))?;
     out.print(&Report { node: removed.node.to_string(), endpoint: removed.endpoint.to_string(), name: removed.node })
 }

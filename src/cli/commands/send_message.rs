@@ -1,7 +1,7 @@
 //! `gossip send-message`.
 
 use crate::{
-    cli::{Context, NodeArgument, Output, error::CliError, text::Shown},
+    cli::{Context, NodeArgument, Output, error::CliError, numbers::is_whole, text::Shown},
     client::{Client, Receipt},
     core::{
         message::{Payload, Relays},
@@ -18,7 +18,7 @@ use std::{
 };
 
 /// How long to wait for the receipt unless told otherwise.
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Up to this size a message is sent without asking for the node's limit first: it is the limit of every node that
 /// was not configured otherwise, and a node with a smaller one refuses by itself.
@@ -47,11 +47,11 @@ pub struct Args {
     /// Number or name of the node, or its address host:port
     #[arg(value_name = "NODE")]
     node: NodeArgument,
-    /// The message; '-' takes it from stdin, byte for byte
+    /// The message, up to 1 MiB unless the node has another --payload-max; '-' takes it from stdin, byte for byte
     #[arg(value_name = "MESSAGE")]
     message: OsString,
     /// How often each node relays it to each neighbour, 1 to 16 [default: 1]
-    #[arg(short, long, value_name = "R", value_parser = relays)]
+    #[arg(short, long, value_name = "R", value_parser = relays, allow_negative_numbers = true)]
     relays: Option<Relays>,
     /// Record no paths: the least work for the network
     #[arg(long, conflicts_with = "relays")]
@@ -89,9 +89,10 @@ fn payload_of(message: OsString, client: &mut Client) -> Result<Vec<u8>, CliErro
     if payload.len() as u64 <= limit {
         return Ok(payload);
     }
-    let size = if from_stdin { format!("more than {limit}") } else { payload.len().to_string() };
-    let text = format!("a message of {size} bytes is over the limit of {}, {limit} bytes", Shown(&status.node));
-    Err(CliError::Refused { code: Refusal::TooLarge.name(), text: format!("{text}; send it in parts") })
+    // Of what comes from stdin no more was read than tells that it is too long.
+    let size = if from_stdin { "payload on stdin".to_owned() } else { format!("payload of {} bytes", payload.len()) };
+    let text = format!("node {} refused: {size} is over the limit of {limit}", status.node);
+    Err(CliError::Refused { code: Refusal::TooLarge.name(), text })
 }
 
 fn read_stdin(len_max: u64) -> Result<Vec<u8>, CliError> {
@@ -102,7 +103,11 @@ fn read_stdin(len_max: u64) -> Result<Vec<u8>, CliError> {
 }
 
 fn relays(text: &str) -> Result<Relays, String> {
-    let count: u64 = text.parse().map_err(|_| "relays must be a number from 1 to 16".to_owned())?;
+    let wrong = || match is_whole(text) {
+        true => format!("relays must be 1 to 16, not {text}"),
+        false => "relays must be a number from 1 to 16".to_owned(),
+    };
+    let count: u64 = text.parse().map_err(|_| wrong())?;
     Relays::try_from(count).map_err(|error| error.to_string())
 }
 

@@ -1,17 +1,28 @@
 //! `gossip start-network`.
 
-use super::plot::Plot;
+use super::{plot::Plot, stop_network};
 use crate::{
-    cli::{Context, Output, bounds::Bounds, error::CliError, text},
+    cli::{
+        Context, Output,
+        bounds::Bounds,
+        error::CliError,
+        numbers::{checked_later, whole},
+        text,
+    },
     clock,
-    launcher::{LaunchError, Manifest, Networks, Plan, Started, attend, start, stop},
-    topology::{Shape, generate, shape},
+    launcher::{LaunchError, Manifest, Networks, NodeRecord, Plan, Started, attend, start, stop},
+    topology::{
+        Shape, generate,
+        shape::{self, NODES_MAX, NODES_MIN},
+    },
 };
 use serde::Serialize;
-use std::{fmt, path::PathBuf, sync::atomic::AtomicBool, time::Duration};
+use std::{fmt, path::PathBuf, process::ExitStatus, sync::atomic::AtomicBool, time::Duration};
 
 /// How long all nodes may take together unless told otherwise.
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+/// Highest port base, that of the smallest network: ports end at 65535.
+const PORT_BASE_MAX: u32 = 65_535 - NODES_MIN;
 /// Most nodes whose peers are listed in the text; JSON and 'list-peers' have them in any case.
 const LISTED_MAX: usize = 32;
 
@@ -38,19 +49,21 @@ pub struct Args {
     #[arg(value_name = "TOPOLOGY", default_value = "random")]
     topology: String,
     /// How many neighbours each node of a random network has [default: 3]
-    #[arg(value_name = "DEGREE")]
+    #[arg(value_name = "DEGREE", value_parser = checked_later(1, NODES_MAX - 1), allow_negative_numbers = true)]
     degree: Option<u32>,
     /// How many nodes, 2 to 1024
-    #[arg(short, long, value_name = "N", default_value_t = 16)]
+    #[arg(short, long, value_name = "N", default_value_t = 16, value_parser = checked_later(NODES_MIN, NODES_MAX))]
+    #[arg(allow_negative_numbers = true)]
     num_nodes: u32,
     /// Draw the topology: as files in the network's state folder, and on a terminal
     #[arg(short = 'P', long)]
     plot: bool,
     /// What random choices are drawn from; the same seed makes the same topology again [default: chosen anew]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = whole(0, u64::MAX), allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Node N listens on this port plus N
-    #[arg(long, value_name = "P", default_value_t = 7000)]
+    #[arg(long, value_name = "P", default_value_t = 7000, value_parser = checked_later(0, PORT_BASE_MAX))]
+    #[arg(allow_negative_numbers = true)]
     port_base: u32,
     /// Stay attached, and stop the network on Ctrl-C
     #[arg(long)]
@@ -64,6 +77,9 @@ pub struct Args {
 struct Report<'a> {
     network: &'a str,
     topology: String,
+    /// The same for people.
+    #[serde(skip)]
+    described: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     degree: Option<u32>,
     seed: u64,
@@ -140,20 +156,31 @@ fn stay(
     out: &mut Output,
 ) -> Result<(), CliError> {
     let network = &manifest.network;
-    let has_ended = children.and_then(|children| Ok(attend(children, interrupted)?));
+    let folder = networks.folder(network);
+    // A node that was asked to end says so by its exit code, and is nothing to speak of.
+    let on_end = |pid, status: ExitStatus| {
+        let is_it = |record: &&NodeRecord| record.process.is_some_and(|process| process.pid == pid);
+        if let Some(record) = manifest.nodes.iter().find(is_it).filter(|_| !status.success()) {
+            let log = folder.log(&record.node);
+            out.note(format_args!("note: node {} has ended ({status}); its log is {}", record.node, log.display()));
+        }
+    };
+    let has_ended = children.and_then(|children| Ok(attend(children, interrupted, on_end)?));
+    let mut told = String::new();
     // Another start may have taken the place of ours by now.
     let stopped = stop(networks, network, Some(&manifest.instance), TIMEOUT);
     match (has_ended, stopped) {
         (Err(error), Ok(_) | Err(LaunchError::NoNetwork { .. })) => return Err(error),
-        (_, Err(LaunchError::NoNetwork { .. })) | (Ok(false), Ok(_)) => {}
+        (_, Err(LaunchError::NoNetwork { .. })) => {}
+        (Ok(false), Ok(stopped)) => told = stop_network::told(&stopped),
         (_, Err(error)) => return Err(error.into()),
         (Ok(true), Ok(_)) => {
-            let logs = networks.folder(network).nodes();
+            let logs = folder.nodes();
             let text = format!("all nodes of network '{network}' have ended by themselves");
             return Err(CliError::Failed(format!("{text}; see their logs in {}", logs.display())));
         }
     }
-    if out.is_json() { Ok(()) } else { out.line("Gossip network stopped") }
+    if out.is_json() { Ok(()) } else { out.line(format_args!("Gossip network stopped{told}")) }
 }
 
 /// As a user types it.
@@ -174,7 +201,7 @@ fn described(shape: Shape) -> String {
 
 impl<'a> Report<'a> {
     fn new(manifest: &'a Manifest, shape: Shape, plot: Plot, has_hint: bool) -> Self {
-        let node = |record: &'a crate::launcher::NodeRecord| Node {
+        let node = |record: &'a NodeRecord| Node {
             node: record.node.as_str(),
             endpoint: record.endpoint.to_string(),
             pid: record.process.map(|process| process.pid),
@@ -184,6 +211,7 @@ impl<'a> Report<'a> {
         Self {
             network: manifest.network.as_str(),
             topology: shape.to_string(),
+            described: described(shape),
             degree,
             seed: manifest.seed,
             instance: manifest.instance.as_str(),
@@ -198,13 +226,9 @@ impl<'a> Report<'a> {
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { network, nodes, seed, port_base, .. } = self;
-        let topology = match self.degree {
-            Some(degree) => format!("random (degree {degree})"),
-            None => self.topology.clone(),
-        };
+        let Self { network, nodes, described, seed, port_base, .. } = self;
         let (count, first, last) = (nodes.len(), port_base + 1, *port_base as usize + nodes.len());
-        write!(f, "Gossip network '{network}' started: {count} nodes, {topology}, seed {seed}, ")?;
+        write!(f, "Gossip network '{network}' started: {count} nodes, {described}, seed {seed}, ")?;
         write!(f, "on 127.0.0.1:{first}-{last}")?;
         if let Some(drawing) = &self.drawing {
             write!(f, "\n\n{}", drawing.trim_end_matches('\n'))?;

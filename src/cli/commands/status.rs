@@ -8,12 +8,12 @@ use crate::{
         endpoint::Endpoint,
         request::{NodeStatus, Reply, Request},
     },
-    launcher::{Manifest, NodeRecord, resolve},
+    launcher::{Manifest, NodeRecord, error::ranges, resolve},
 };
 use std::time::Duration;
 
 /// How long to wait for all nodes together unless told otherwise.
-const TIMEOUT: Duration = Duration::from_secs(2);
+pub const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Show what nodes hold and what they counted
 ///
@@ -46,6 +46,8 @@ struct Target {
     endpoint: Endpoint,
     /// Whether its process runs, as far as is known: one that ended needs no waiting for.
     is_alive: bool,
+    /// Whether it was started here, so that there is a log of it.
+    is_ours: bool,
 }
 
 /// Asks all at once and prints what they say; then complains of those that said nothing.
@@ -54,15 +56,15 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     let nodes = ask(&targets, context.timeout_or(TIMEOUT))?;
     let report = Report::new(context.network(), nodes, args.peers);
     out.print(&report)?;
-    match report.silent() {
-        silent if silent.is_empty() => Ok(()),
-        silent => Err(CliError::Unreachable(format!(
-            "{} of {} nodes did not answer: {}; their logs may say why",
-            silent.len(),
-            targets.len(),
-            silent.join(", ")
-        ))),
+    let silent = report.silent();
+    if silent.is_empty() {
+        return Ok(());
     }
+    let (count, all, names) = (silent.len(), targets.len(), ranges(&silent));
+    let has_log = targets.iter().any(|target| target.is_ours && silent.iter().any(|node| node.as_str() == target.name));
+    let logs = context.networks().ok().filter(|_| has_log).map(|networks| networks.folder(context.network()).nodes());
+    let hint = logs.map_or_else(String::new, |logs| format!("; the logs in {} may say why", logs.display()));
+    Err(CliError::Unreachable(format!("{count} of {all} nodes did not answer: {names}{hint}")))
 }
 
 fn all_nodes(context: &Context) -> Result<Vec<Target>, CliError> {
@@ -74,13 +76,12 @@ fn all_nodes(context: &Context) -> Result<Vec<Target>, CliError> {
 fn named_nodes(arguments: &[NodeArgument], context: &Context) -> Result<Vec<Target>, CliError> {
     let find = |argument: &NodeArgument| match argument {
         NodeArgument::Address(endpoint) => {
-            Ok(Target { name: argument.to_string(), endpoint: endpoint.clone(), is_alive: true })
+            Ok(Target { name: argument.to_string(), endpoint: endpoint.clone(), is_alive: true, is_ours: false })
         }
         NodeArgument::Name(name) => {
             let found = resolve::find(&context.networks()?, context.network(), name)?;
             let name = found.node.as_ref().unwrap_or(name);
-            let is_alive = record(context)?.alive().any(|node| node.node == *name);
-            Ok(Target { name: name.to_string(), endpoint: found.endpoint, is_alive })
+            Ok(Target { name: name.to_string(), endpoint: found.endpoint, is_alive: !found.has_ended, is_ours: true })
         }
     };
     arguments.iter().map(find).collect()
@@ -92,7 +93,8 @@ fn record(context: &Context) -> Result<Manifest, CliError> {
 }
 
 fn target(node: &NodeRecord, alive: &[&NodeRecord]) -> Target {
-    Target { name: node.node.to_string(), endpoint: node.endpoint.clone(), is_alive: alive.contains(&node) }
+    let is_alive = alive.contains(&node);
+    Target { name: node.node.to_string(), endpoint: node.endpoint.clone(), is_alive, is_ours: true }
 }
 
 fn ask(targets: &[Target], timeout: Duration) -> Result<Vec<Account>, CliError> {

@@ -7,8 +7,9 @@ use crate::{
 use serde::Serialize;
 use std::{fmt, time::Duration};
 
-/// How long another command may start or stop the same network before this one gives up.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long it may take, with the wait for another command that starts or stops the same network, unless told
+/// otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// The network whose name goes without saying.
 const DEFAULT: &str = "default";
 
@@ -62,18 +63,24 @@ impl fmt::Display for Report<'_> {
             DEFAULT => f.write_str("Gossip network stopped")?,
             other => write!(f, "Gossip network '{other}' stopped")?,
         }
-        for (ended, one, many) in [
-            (Ended::Gone, "was gone already", "were gone already"),
-            (Ended::Terminated, "did not answer and was ended by SIGTERM", "did not answer and were ended by SIGTERM"),
-            (Ended::Killed, "had to be killed", "had to be killed"),
-        ] {
-            let such: Vec<_> = self.stopped.nodes.iter().filter(|n| n.ended == ended).map(|n| &n.node).collect();
-            match such.len() {
-                0 => {}
-                1 => write!(f, "\nNode {} {one}", ranges(such))?,
-                _ => write!(f, "\nNodes {} {many}", ranges(such))?,
-            }
-        }
-        Ok(())
+        f.write_str(&told(self.stopped))
     }
+}
+
+/// A line for each way in which nodes ended that is not the usual one, each begun by a line end.
+pub fn told(stopped: &Stopped) -> String {
+    let mut lines = String::new();
+    for (ended, one, many) in [
+        (Ended::Unborn, "had not started", "had not started"),
+        (Ended::Gone, "was gone already", "were gone already"),
+        (Ended::Terminated, "did not answer and was ended by SIGTERM", "did not answer and were ended by SIGTERM"),
+        (Ended::Killed, "had to be killed", "had to be killed"),
+    ] {
+        let such: Vec<_> = stopped.nodes.iter().filter(|node| node.ended == ended).map(|node| &node.node).collect();
+        let (noun, verb) = if such.len() == 1 { ("Node", one) } else { ("Nodes", many) };
+        if !such.is_empty() {
+            lines.push_str(&format!("\n{noun} {} {verb}", ranges(such)));
+        }
+    }
+    lines
 }
