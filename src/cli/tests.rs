@@ -404,7 +404,12 @@ fn completions_and_man_pages_are_written() {
         let text = fs::read_to_string(folder.path().join(file)).unwrap();
         assert!(text.replace('\\', "").contains("send-message"), "{file} does not know send-message");
     }
-    assert!(folder.path().join("man/gossip-get-messages.1").exists());
+    let bash = fs::read_to_string(folder.path().join("completions/gossip.bash")).unwrap();
+    assert!(!bash.contains("gossip,gen)") && bash.contains("random circular powerlaw"), "{bash}");
+    let page = fs::read_to_string(folder.path().join("man/gossip-send-message.1")).unwrap();
+    let parts = ["[OPTIONS] <NODE> <MESSAGE>", "GOSSIP_NETWORK", ".SH EXAMPLES\n.nf\n", "3\\[u00D7] to its neighbors"];
+    assert!(page.is_ascii() && parts.iter().all(|part| page.contains(part)) && !page.contains("EXTRA"), "{page}");
+    assert!(!folder.path().join("man/gossip-gen.1").exists());
 }
 
 /// Whether golden files are to be written anew instead of compared: `GOSSIP_UPDATE_GOLDEN=1 cargo test help_is`.

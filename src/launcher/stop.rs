@@ -108,7 +108,9 @@ pub fn stop(
         return Err(LaunchError::NoNetwork { network: network.clone(), others: Vec::new() });
     }
     complete(&mut manifest);
-    let before = |record: &NodeRecord| if record.process.is_some() { Ended::Gone } else { Ended::Unborn };
+    // A starter makes the log of a node before its process.
+    let was_begun = |record: &NodeRecord| record.process.is_some() || folder.log(&record.node).exists();
+    let before = |record: &NodeRecord| if was_begun(record) { Ended::Gone } else { Ended::Unborn };
     let mut ended: Vec<_> = manifest.nodes.iter().map(before).collect();
     let mut survivors = Vec::new();
     for part in (0..manifest.nodes.len()).collect::<Vec<_>>().chunks(part_len()) {
