@@ -51,7 +51,7 @@ stop: build ## Stop the default network; another one with ARGS="--network NAME"
 	@$(BINARY) stop-network $(ARGS)
 
 test: interop-tools $(PYTHON) $(NODE) ## Run all tests, those with Python and Node.js too
-	GOSSIP_INTEROP=$(INTEROP) NODE_PATH=$(INTEROP)/node_modules $(CARGO) test --locked
+	GOSSIP_INTEROP='$(INTEROP)' NODE_PATH='$(INTEROP)/node_modules' $(CARGO) test --locked
 
 check: format lint docs tidy ## Check format, lints, docs, house rules, licences
 
@@ -124,13 +124,13 @@ interop-tools:
 	  { echo "Python's venv module is missing; on Debian: apt install python3-venv" >&2; exit 1; }
 
 $(PYTHON): tests/interop/requirements.txt | interop-tools
-	python3 -m venv --clear $(INTEROP)/venv
-	$(INTEROP)/venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	python3 -m venv --clear '$(INTEROP)/venv'
+	'$(INTEROP)/venv/bin/python' -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
 # No install scripts: the zeromq package brings its compiled module along.
 $(NODE): tests/interop/package.json tests/interop/package-lock.json | interop-tools
-	@mkdir -p $(INTEROP)
-	cp $^ $(INTEROP)/
-	cd $(INTEROP) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@mkdir -p '$(INTEROP)'
+	cp $^ '$(INTEROP)/'
+	cd '$(INTEROP)' && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

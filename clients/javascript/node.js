@@ -51,9 +51,17 @@ function onHello(envelope, from, [peer, address, itsNetwork, itsInstance, itsInc
   if (code) return router.send(REFUSE, [code, `this is ${name} of network ${network}`], { envelope })
   instance ||= itsInstance
   router.send(WELCOME, introduction(), { envelope })
-  if (peers.get(peer)?.address === address && peers.get(peer).itsIncarnation === itsIncarnation) return
+  const known = peers.get(peer)
+  if (known?.address === address && known.itsIncarnation === itsIncarnation) return
   peers.set(peer, { address, itsIncarnation }) // new, or started anew and knows us no more
   hello(address)
+  if (known) drop(known.address)
+}
+
+function drop(address) { // unless somebody else is there by now
+  if ([...peers.values()].some((peer) => peer.address === address)) return
+  links.get(address)?.socket.close()
+  links.delete(address)
 }
 
 function onMessage(from, payload, [id, published, hops, trace]) {
@@ -78,8 +86,7 @@ function onFrame(type, fields, envelope, payload) {
     router.send(FAREWELL, [], { envelope })
     const { address } = peers.get(from)
     peers.delete(from)
-    links.get(address).socket.close()
-    links.delete(address)
+    drop(address)
   }
 }
 

@@ -27,6 +27,10 @@ def hello(address):
         links[address].connect(address)
     introduce(links[address], HELLO)
 
+def drop(address):  # unless somebody else is there by now
+    if address in links and address not in [known for known, _ in peers.values()]:
+        links.pop(address).close(linger=0)
+
 def on_hello(envelope, sender, peer, address, its_network, its_instance, its_incarnation, *_):
     global instance
     code = ("other_network" if its_network != network
@@ -36,9 +40,11 @@ def on_hello(envelope, sender, peer, address, its_network, its_instance, its_inc
         return send(router, REFUSE, code, f"this is {name} of network {network}", envelope=envelope)
     instance = instance or its_instance  # a node that was told none takes the first that it meets
     introduce(router, WELCOME, envelope)
-    if peers.get(peer) != (address, its_incarnation):  # new, or started anew and knows us no more
+    known = peers.get(peer)
+    if known != (address, its_incarnation):  # new, or started anew and knows us no more
         hello(address)
         peers[peer] = (address, its_incarnation)
+        drop(known and known[0])
 
 def on_message(sender, payload, id, published_at, hops, trace=None, *_):
     if tuple(id) in seen:
@@ -63,7 +69,7 @@ def on_frame(envelope, body, kind, *fields):
         send(router, PONG, fields[0], envelope=envelope)
     elif kind == LEAVE:
         send(router, FAREWELL, envelope=envelope)
-        links.pop(peers.pop(sender)[0]).close(linger=0)
+        drop(peers.pop(sender)[0])
 
 for address in addresses:
     hello(address)

@@ -10,10 +10,11 @@ use crate::{
     launcher::{Networks, Target, resolve},
 };
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
     flag,
 };
 use std::{
+    fs,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -84,16 +85,26 @@ impl Context {
         Ok(Client::connect(&self.endpoint_of(node)?, self.timeout_or(default))?)
     }
 
-    /// From now on SIGINT and SIGTERM set the flag that is returned and do nothing else: for commands that have
-    /// something to clean up.
+    /// From now on SIGINT, SIGTERM, SIGQUIT and SIGHUP set the flag that is returned and do nothing else: for commands
+    /// that have something to clean up. A SIGHUP that is ignored, as below `nohup`, stays so.
     pub fn catch_interrupts(&self) -> Result<Arc<AtomicBool>, CliError> {
         let interrupted = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            flag::register(signal, Arc::clone(&interrupted)).map_err(no_handler)?;
+        for signal in [SIGINT, SIGTERM, SIGQUIT, SIGHUP] {
+            if signal != SIGHUP || !is_ignored(signal) {
+                flag::register(signal, Arc::clone(&interrupted)).map_err(no_handler)?;
+            }
         }
         self.release_interrupts();
         Ok(interrupted)
     }
+}
+
+/// Whether this process was started with a signal ignored (proc(5): `SigIgn` in its status).
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask >> (signal - 1) & 1 == 1
 }
 
 fn no_handler(error: std::io::Error) -> CliError {

@@ -4,7 +4,7 @@ use crate::{
     client::ClientError,
     core::id::{NetworkName, NodeId},
 };
-use std::{fmt, io, path::PathBuf, time::Duration};
+use std::{io, path::PathBuf, time::Duration};
 
 /// What an error means to whoever called: it decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,14 +37,6 @@ pub enum LaunchError {
         /// How many nodes.
         nodes: u32,
     },
-    /// Neither a name nor an address.
-    #[error("'{text}' is neither a node's number or name nor host:port: {why}")]
-    NodeArgument {
-        /// The argument.
-        text: String,
-        /// What is wrong with it.
-        why: String,
-    },
     /// The environment does not say where state may lie.
     #[error("neither XDG_STATE_HOME nor HOME names an absolute folder; set one of them")]
     NoHome,
@@ -65,6 +57,12 @@ pub enum LaunchError {
         node: NodeId,
         /// The nodes that it has, in short; empty if none is left.
         known: String,
+    },
+    /// Its process is known, and no more: its port may be somebody else's by now.
+    #[error("node {node} does not run: its process has ended")]
+    Ended {
+        /// The node.
+        node: NodeId,
     },
     /// Some of its processes are alive.
     #[error(
@@ -205,7 +203,7 @@ impl LaunchError {
     /// What the error means to the caller.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::PortRange { .. } | Self::NodeArgument { .. } => Kind::Usage,
+            Self::PortRange { .. } => Kind::Usage,
             Self::NoHome
             | Self::NoNetwork { .. }
             | Self::NoNode { .. }
@@ -215,6 +213,7 @@ impl LaunchError {
             | Self::Descriptors { .. }
             | Self::Busy { .. } => Kind::Refused,
             Self::Node { source, .. } | Self::Client(source) => client_kind(source),
+            Self::Ended { .. } => Kind::Unreachable,
             Self::Lingers { .. } | Self::NotReady { .. } => Kind::TimedOut,
             Self::Record { .. }
             | Self::File { .. }
@@ -283,20 +282,6 @@ pub(super) fn nodes_are<'a>(nodes: impl IntoIterator<Item = &'a NodeId>) -> Stri
     let nodes: Vec<_> = nodes.into_iter().collect();
     let (noun, verb) = if nodes.len() == 1 { ("node", "is") } else { ("nodes", "are") };
     format!("{noun} {} {verb}", ranges(nodes))
-}
-
-impl fmt::Display for Kind {
-    /// The code that programs see.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Usage => "usage",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::Unreachable => "unreachable",
-            Self::TimedOut => "timeout",
-            Self::Interrupted => "interrupted",
-        })
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::{
     fs::{File, TryLockError},
     io,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -103,8 +104,9 @@ impl Folder {
         builder.recursive(true).mode(0o700).create(&nodes).map_err(LaunchError::file("create", nodes))
     }
 
-    /// Takes the lock of a folder that exists, waiting for whoever has it until `deadline`.
-    pub fn lock(&self, deadline: &Deadline) -> Result<Lock, LaunchError> {
+    /// Takes the lock of a folder that exists, waiting for whoever has it until `deadline`, or until `interrupted` is
+    /// set.
+    pub fn lock(&self, deadline: &Deadline, interrupted: Option<&AtomicBool>) -> Result<Lock, LaunchError> {
         let path = self.path.join("lock");
         let waited = deadline.remaining();
         let file = File::options().create(true).append(true).open(&path);
@@ -113,6 +115,9 @@ impl Folder {
             match file.try_lock() {
                 Ok(()) => return Ok(Lock(file)),
                 Err(TryLockError::Error(source)) => return Err(LaunchError::file("lock", path)(source)),
+                Err(TryLockError::WouldBlock) if interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed)) => {
+                    return Err(LaunchError::Interrupted);
+                }
                 Err(TryLockError::WouldBlock) if deadline.pause(LOCK_STEP) => {}
                 Err(TryLockError::WouldBlock) => {
                     return Err(LaunchError::Busy { network: self.network.clone(), after: waited });
@@ -214,11 +219,14 @@ mod tests {
     fn one_command_at_a_time_has_the_lock() {
         let root = tempfile::tempdir().unwrap();
         let folder = folder(root.path());
-        let held = folder.lock(&Deadline::after(Duration::ZERO)).unwrap();
-        let busy = folder.lock(&Deadline::after(Duration::from_millis(30))).unwrap_err();
+        let held = folder.lock(&Deadline::after(Duration::ZERO), None).unwrap();
+        let busy = folder.lock(&Deadline::after(Duration::from_millis(30)), None).unwrap_err();
         assert!(matches!(busy, LaunchError::Busy { .. }), "{busy}");
+        let patient = Deadline::after(Duration::from_secs(60));
+        let interrupted = folder.lock(&patient, Some(&AtomicBool::new(true))).unwrap_err();
+        assert!(matches!(interrupted, LaunchError::Interrupted), "{interrupted}");
         drop(held);
-        let _held = folder.lock(&Deadline::after(Duration::ZERO)).unwrap();
+        let _held = folder.lock(&Deadline::after(Duration::ZERO), None).unwrap();
     }
 
     #[test]

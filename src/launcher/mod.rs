@@ -17,6 +17,6 @@ pub use error::{Kind, LaunchError};
 pub use folders::{Folder, Networks};
 pub use manifest::{Manifest, NodeRecord};
 pub use remove::{Removed, remove};
-pub use resolve::{Target, resolve};
+pub use resolve::Target;
 pub use start::{Plan, Started, start};
 pub use stop::{Ended, Stopped, StoppedNode, stop};

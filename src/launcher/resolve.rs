@@ -23,18 +23,7 @@ pub struct Target {
     pub has_ended: bool,
 }
 
-/// Finds the node that `text` means: `4`, `Gossip-Node-4`, `host:port` or `tcp://host:port`. A name is looked up in
-/// the record of `network`, an address needs none.
-pub fn resolve(networks: &Networks, network: &NetworkName, text: &str) -> Result<Target, LaunchError> {
-    if text.contains(':') {
-        let wrong = |why: crate::core::endpoint::EndpointError| wrong(text, &why);
-        return Ok(Target { node: None, endpoint: text.parse().map_err(wrong)?, has_ended: false });
-    }
-    let node = NodeId::new(text).map_err(|why| wrong(text, &why))?;
-    find(networks, network, &node)
-}
-
-/// Looks a node up in the record of `network`.
+/// Looks a node up in the record of `network`: `4`, or as people see it, `Gossip-Node-4`.
 pub fn find(networks: &Networks, network: &NetworkName, node: &NodeId) -> Result<Target, LaunchError> {
     let manifest = networks.folder(network).require_record(networks)?;
     let short = node.as_str().strip_prefix(SHOWN_PREFIX).and_then(|rest| NodeId::new(rest).ok());
@@ -52,43 +41,30 @@ pub fn find(networks: &Networks, network: &NetworkName, node: &NodeId) -> Result
     }
 }
 
-fn wrong(text: &str, why: &dyn std::fmt::Display) -> LaunchError {
-    LaunchError::NodeArgument { text: text.to_owned(), why: why.to_string() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::launcher::{error::Kind, manifest::tests::sample};
 
     #[test]
-    fn names_are_looked_up_and_addresses_are_not() {
+    fn names_are_looked_up_in_the_record() {
         let root = tempfile::tempdir().unwrap();
         let (networks, network) = (Networks::at(root.path()), "net".parse().unwrap());
-        let target = resolve(&networks, &network, "tcp://10.0.0.1:7004").unwrap();
-        assert_eq!((target.node, target.endpoint.authority().as_str()), (None, "10.0.0.1:7004"));
-        let error = resolve(&networks, &network, "2").unwrap_err();
+        let look_up = |network: &NetworkName, name: &str| find(&networks, network, &name.parse().unwrap());
+        let error = look_up(&network, "2").unwrap_err();
         assert_eq!((error.kind(), error.to_string().contains("network 'net' is not running")), (Kind::Refused, true));
 
         let folder = networks.folder(&network);
         folder.create().unwrap();
         folder.write_record(&sample()).unwrap();
         for text in ["2", "Gossip-Node-2"] {
-            let target = resolve(&networks, &network, text).unwrap();
-            assert_eq!((target.node.unwrap().as_str(), target.endpoint.port()), ("2", 7002));
+            let target = look_up(&network, text).unwrap();
+            assert_eq!((target.node.unwrap().as_str(), target.endpoint.port(), target.has_ended), ("2", 7002, true));
         }
-        let error = resolve(&networks, &network, "17").unwrap_err();
+        assert!(!look_up(&network, "3").unwrap().has_ended, "of this one no process is known");
+        let error = look_up(&network, "17").unwrap_err();
         assert_eq!(error.to_string(), "network 'net' has no node '17'; its nodes are 1-3");
-        let other = resolve(&networks, &"b".parse().unwrap(), "1").unwrap_err();
+        let other = look_up(&"b".parse().unwrap(), "1").unwrap_err();
         assert!(other.to_string().ends_with("running: net (choose with --network)"), "{other}");
-    }
-
-    #[test]
-    fn what_is_no_node_is_a_usage_error() {
-        let networks = Networks::at("/nonexistent");
-        for text in ["", "a b", "h:0", "h:99999", "ipc:///x", &"x".repeat(65)] {
-            let error = resolve(&networks, &"net".parse().unwrap(), text).unwrap_err();
-            assert_eq!(error.kind(), Kind::Usage, "{text:?}: {error}");
-        }
     }
 }

@@ -36,9 +36,10 @@ const LINK_DESCRIPTORS: u64 = 4;
 /// Descriptors that the launcher needs beside the nodes, and for each node: a pipe, then a client's socket.
 const LAUNCHER_DESCRIPTORS: u64 = 32;
 const CHILD_DESCRIPTORS: u64 = 3;
-/// How long to wait for the links before looking after the processes; doubled each time, so that the questions
-/// that wait in a node stay few.
+/// How long to wait for the links before looking after the processes, and whether the user wants to end it all.
+/// Doubled each time up to the last, so that the questions that wait in a node stay few.
 const FIRST_LOOK: Duration = Duration::from_millis(500);
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// A network to be started.
 #[derive(Debug, Clone)]
@@ -82,7 +83,7 @@ pub fn start(networks: &Networks, plan: &Plan, interrupted: &AtomicBool) -> Resu
         check_ports(networks, &manifest)?;
     }
     folder.create()?;
-    let _lock = folder.lock(&deadline)?;
+    let _lock = folder.lock(&deadline, Some(interrupted))?;
     check_not_running(&folder)?;
     check_ports(networks, &manifest)?;
     folder.clear()?;
@@ -166,7 +167,7 @@ fn ask_until_done(
         if deadline.is_over() {
             return Err(nursery.not_ready(silent.iter().map(|record| &record.node), patience));
         }
-        (waiting, look) = (silent, look * 2);
+        (waiting, look) = (silent, LAST_LOOK.min(look * 2));
     }
 }
 

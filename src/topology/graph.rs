@@ -89,12 +89,6 @@ impl Graph {
         &self.neighbours[index]
     }
 
-    /// The neighbours of a node by name, in ascending order of their index; `None` if there is no such node.
-    pub fn neighbours_of(&self, name: &NodeId) -> Option<impl Iterator<Item = &NodeId>> {
-        let index = self.index_of(name)?;
-        Some(self.neighbours[index].iter().map(|&neighbour| &self.nodes[neighbour]))
-    }
-
     /// How many neighbours a node has. Panics if there is no node `index`.
     pub fn degree(&self, index: usize) -> usize {
         self.neighbours[index].len()
@@ -158,15 +152,6 @@ mod tests {
         assert_eq!(graph.edges().collect::<Vec<_>>(), [(0, 1), (1, 2)]);
         assert_eq!((graph.edge_count(), graph.degree(1)), (2, 2));
         assert!(graph.has_edge(1, 2) && !graph.has_edge(0, 2));
-    }
-
-    #[test]
-    fn neighbours_are_found_by_name_too() {
-        let graph = Graph::new(named(12), [(11, 3), (0, 11)]).unwrap();
-        let names: Vec<_> = graph.neighbours_of(&NodeId::numbered(12)).unwrap().map(NodeId::as_str).collect();
-        assert_eq!(names, ["1", "4"]);
-        assert_eq!(graph.neighbours(11), [0, 3]);
-        assert!(graph.neighbours_of(&NodeId::numbered(13)).is_none());
     }
 
     #[test]

@@ -16,6 +16,8 @@ const ROUNDS: i32 = 30;
 const TRIES_MAX: usize = 24;
 /// Starts times nodes: large graphs get one start, as more would take long and show little.
 const TRIES_OF_NODE: usize = 768;
+/// Most links for which pictures are compared: in a denser one crossings tell nothing, and take long to count.
+const COMPARED_LINKS_MAX: usize = 2000;
 /// Rounds of pushing nodes off each other before the picture is blown up instead.
 const PUSHES: usize = 150;
 /// Rounds in which nodes are also pushed off links; those after it mend the overlaps that this made.
@@ -86,8 +88,15 @@ pub(super) fn spread(graph: &Graph, rooms: &[f64]) -> Vec<Point> {
     let edges: Vec<_> = graph.edges().collect();
     let mut rng = Pcg64Mcg::seed_from_u64(count as u64);
     // From another start comes another picture; of several the one with the fewest crossings is taken.
-    let tries = (0..(TRIES_OF_NODE / count.max(1)).clamp(1, TRIES_MAX)).map(|_| descend(&hops, count, &mut rng));
-    let mut points = tries.min_by_key(|points| crossings(points, &edges)).unwrap_or_default();
+    let tries = if edges.len() > COMPARED_LINKS_MAX { 1 } else { (TRIES_OF_NODE / count.max(1)).clamp(1, TRIES_MAX) };
+    let mut points = match tries {
+        // Counting crossings looks at each two links; with one picture there is nothing to choose.
+        1 => descend(&hops, count, &mut rng),
+        _ => {
+            let pictures = (0..tries).map(|_| descend(&hops, count, &mut rng));
+            pictures.min_by_key(|points| crossings(points, &edges)).unwrap_or_default()
+        }
+    };
     lay_down(&mut points);
     scale_to(&mut points, rooms);
     separate(&mut points, &edges, rooms);

@@ -81,7 +81,15 @@ impl Dealer {
 
     /// What comes back next.
     pub(crate) fn incoming(&self) -> Incoming {
-        let frames = self.socket.recv_multipart(0).expect("no answer");
+        Self::understood(self.socket.recv_multipart(0).expect("no answer"))
+    }
+
+    /// What has come back already, if anything has.
+    pub(crate) fn waiting(&self) -> Option<Incoming> {
+        self.socket.recv_multipart(zmq::DONTWAIT).ok().map(Self::understood)
+    }
+
+    fn understood(frames: Vec<Vec<u8>>) -> Incoming {
         let frames = Frames::split(&frames).unwrap();
         Decoder::new(usize::MAX).decode(frames.header, frames.body).unwrap()
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     dealer::Dealer,
-    node::{Node, PATIENCE, STEP, command, until},
+    node::{Guard, Node, PATIENCE, STEP, command, until},
     zmtp,
 };
 use gossip::{
@@ -17,7 +17,7 @@ use rustix::process::Signal;
 use std::{
     fs,
     os::unix::fs::symlink,
-    process::{Child, Output, Stdio},
+    process::{Output, Stdio},
 };
 
 const BOTH: [Signal; 2] = [Signal::TERM, Signal::INT];
@@ -85,16 +85,6 @@ fn signals_end_a_node_whose_client_does_not_read() {
     }
 }
 
-/// A child without any pipe to it, killed at the end.
-struct Orphan(Child);
-
-impl Drop for Orphan {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn a_node_outlives_whoever_read_its_streams() {
     let folder = tempfile::tempdir().unwrap();
@@ -102,11 +92,8 @@ fn a_node_outlives_whoever_read_its_streams() {
     for reads in [true, false] {
         let mut child = command("a");
         child.arg("--state").arg(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut orphan = Orphan(child.spawn().unwrap());
-        let mut line = String::new();
-        let mut stdout = std::io::BufReader::new(orphan.0.stdout.take().unwrap());
-        std::io::BufRead::read_line(&mut stdout, &mut line).unwrap();
-        drop(stdout);
+        let mut orphan = Guard(child.spawn().unwrap());
+        let line = orphan.line().expect("the ready line");
         let stderr = orphan.0.stderr.take().filter(|_| reads);
         let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
         let endpoint = ready["endpoint"].as_str().unwrap().parse().unwrap();

@@ -13,6 +13,8 @@ use std::{
     fs::{self, File},
     io::{BufRead, BufReader},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc,
+    thread,
     time::Duration,
 };
 use tempfile::TempDir;
@@ -25,8 +27,28 @@ pub(crate) const STEP: Duration = Duration::from_millis(5);
 /// A running node. Killed when dropped; its log is shown if the test fails.
 pub(crate) struct Node {
     pub(crate) endpoint: Endpoint,
-    child: Child,
+    child: Guard,
     folder: TempDir,
+}
+
+/// A process that is killed when dropped.
+pub(crate) struct Guard(pub(crate) Child);
+
+impl Guard {
+    /// Its first line on stdout; `None` if it says none in time. Its stdout is closed then.
+    pub(crate) fn line(&mut self) -> Option<String> {
+        let stdout = self.0.stdout.take().unwrap();
+        let (said, line) = mpsc::channel();
+        thread::spawn(move || said.send(BufReader::new(stdout).lines().next()));
+        line.recv_timeout(PATIENCE).ok()?.map(Result::unwrap)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// The command for a node named `name`, without its state folder.
@@ -62,13 +84,12 @@ impl Node {
         let folder = TempDir::new().unwrap();
         command.args(arguments).arg("--state").arg(folder.path()).stdout(Stdio::piped());
         command.stderr(File::create(folder.path().join("log")).unwrap());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut child = Guard(command.spawn().unwrap());
         let log = || fs::read_to_string(folder.path().join("log")).unwrap();
+        let line = child.line().unwrap_or_else(|| panic!("it says nothing\n{}", log()));
         let ready: serde_json::Value =
             serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}\n{}", log()));
-        let endpoint = ready["endpoint"].as_str().unwrap().parse().unwrap();
+        let endpoint = ready["endpoint"].as_str().unwrap_or_else(|| panic!("{line}\n{}", log())).parse().unwrap();
         Self { endpoint, child, folder }
     }
 
@@ -147,7 +168,7 @@ impl Node {
     }
 
     fn proc(&self, file: &str) -> std::path::PathBuf {
-        format!("/proc/{}/{file}", self.child.id()).into()
+        format!("/proc/{}/{file}", self.child.0.id()).into()
     }
 
     /// Memory in MiB that the process takes by itself.
@@ -162,7 +183,7 @@ impl Node {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(Pid::from_child(&self.child.0), signal).unwrap();
     }
 
     /// Sends a signal and waits for the end that a node promises within two seconds.
@@ -170,7 +191,7 @@ impl Node {
         self.signal(signal);
         let deadline = Deadline::after(Duration::from_secs(2));
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.child.0.try_wait().unwrap() {
                 return status;
             }
             assert!(deadline.pause(STEP), "still there after 2 s\n{}", self.log());
@@ -184,7 +205,5 @@ impl Drop for Node {
             let log = self.log();
             eprintln!("--- log of {}:\n{}", self.endpoint, log.lines().take(30).collect::<Vec<_>>().join("\n"));
         }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

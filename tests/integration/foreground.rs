@@ -3,6 +3,10 @@
 use crate::testnet::{Running, World, free_ports, wait_until};
 use gossip::launcher::process::Life;
 use rustix::process::Signal;
+use std::{
+    fs::File,
+    process::{Command, Stdio},
+};
 
 fn attached(world: &World) -> Running {
     let base = free_ports(3).to_string();
@@ -12,8 +16,8 @@ fn attached(world: &World) -> Running {
 }
 
 #[test]
-fn ctrl_c_stops_the_network_and_is_no_error() {
-    for signal in [Signal::INT, Signal::TERM] {
+fn ctrl_c_or_a_closed_terminal_stops_the_network_and_is_no_error() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
         let world = World::new();
         let start = attached(&world);
         assert_eq!(world.json(&["list-peers", "1"])["peers"].as_array().unwrap().len(), 2);
@@ -90,5 +94,41 @@ fn a_zombie_counts_as_gone() {
     start.signal(Signal::CONT);
     let outcome = start.wait();
     assert!(outcome.code == Some(0) && outcome.stderr.starts_with("note: node 2 has ended"), "{outcome:?}");
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn what_cannot_be_announced_is_stopped() {
+    let base = free_ports(3).to_string();
+    let args = ["start-network", "circular", "-n", "3", "--port-base", &base, "--foreground"];
+    let world = World::new();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let status = world.command(args).stdout(full).stderr(Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+    world.assert_nothing_is_left();
+
+    // Nobody reads: no error, as behind `| head`.
+    let mut start = world.command(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(start.stdout.take());
+    assert_eq!(start.wait().unwrap().code(), Some(0));
+    world.assert_nothing_is_left();
+}
+
+#[test]
+fn a_picture_that_fails_ends_nothing() {
+    let world = World::new();
+    let base = free_ports(2).to_string();
+    // Files of 2 KiB are enough for the record and the logs, not for a picture.
+    let script = r#"trap "" XFSZ; ulimit -f 4; exec "$0" "$@""#;
+    let gossip = env!("CARGO_BIN_EXE_gossip");
+    let args = ["start-network", "circular", "-n", "2", "--port-base", &base, "--foreground", "--plot"];
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, gossip]).args(args);
+    let start = Running::spawn(world.inside(&mut shell));
+    wait_until("the network is announced", || start.stdout().contains("started: 2 nodes, circular"));
+    assert_eq!(world.json(&["list-peers", "1"])["peers"].as_array().unwrap().len(), 1);
+    start.signal(Signal::INT);
+    let outcome = start.wait();
+    assert!(outcome.code == Some(0) && outcome.stderr.starts_with("its picture is missing: "), "{outcome:?}");
     world.assert_nothing_is_left();
 }

@@ -2,6 +2,8 @@
 
 use crate::testnet::{TestNet, wait_until};
 use gossip::launcher::process::Life;
+use rustix::process::Signal;
+use std::fs;
 
 fn peers(net: &TestNet, node: &str) -> Vec<String> {
     let told = net.json(&["list-peers", node]);
@@ -47,4 +49,32 @@ fn a_network_without_nodes_can_be_stopped() {
     net.run(&["send-message", "1", "x"]).fails(1, &format!("network 'default' has no node '1'; {words}"));
     assert_eq!(net.run(&["stop-network"]).done().stdout, "Gossip network stopped\n");
     net.assert_nothing_is_left();
+}
+
+#[test]
+fn a_dead_nodes_port_is_not_dialled() {
+    let net = TestNet::start("circular", 3);
+    net.kill(2);
+    // Another network takes the port of the dead node.
+    let heir = net.spawn(&["node", "--name", "2", "--bind", &net.address(2), "--network", "two", "--json"]);
+    wait_until("the heir listens", || heir.stdout().contains("endpoint"));
+    for command in [&["remove-node", "2"][..], &["send-message", "2", "apple"], &["list-peers", "2"]] {
+        net.run(command).fails(3, "its process has ended");
+    }
+    assert_eq!(heir.process().life(), Life::Running, "a node of another network was removed");
+    assert_eq!(net.record("default").unwrap()["nodes"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_node_that_ends_without_a_word_has_left() {
+    let net = TestNet::start("circular", 3);
+    net.signal(2, Signal::STOP);
+    let removal = net.spawn(&["remove-node", "2", "--timeout", "3"]);
+    let files = format!("/proc/{}/fd", removal.process().pid);
+    let is_hold =
+        |file: fs::DirEntry| fs::read_link(file.path()).is_ok_and(|name| name.to_string_lossy().contains("pidfd"));
+    wait_until("its process is watched", || fs::read_dir(&files).unwrap().flatten().any(is_hold));
+    net.kill(2);
+    assert_eq!(removal.wait().done().stdout, "Gossip-Node-2 removed\n");
+    assert_eq!(net.record("default").unwrap()["nodes"].as_array().unwrap().len(), 2);
 }

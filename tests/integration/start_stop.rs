@@ -1,9 +1,10 @@
 //! A network is started, seen, stopped; what is left of it, and what is not.
 
-use crate::testnet::{TestNet, World, free_ports, wait_until};
+use crate::testnet::{Running, TestNet, World, free_ports, wait_until};
 use gossip::launcher::process::Life;
 use rustix::process::Signal;
 use serde_json::Value;
+use std::process::Command;
 
 fn names(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect()
@@ -120,6 +121,16 @@ fn the_time_to_stop_is_bounded_and_suffices_for_every_way_of_asking() {
     let outcome = net.run(&["stop-network", "--timeout", "0.5"]).done();
     assert!(!deadline.is_over(), "--timeout was not heeded");
     assert!(outcome.stdout.contains("Node 2 had to be killed"), "{outcome:?}");
+    net.assert_nothing_is_left();
+}
+
+#[test]
+fn few_descriptors_do_not_keep_a_network_running() {
+    let net = TestNet::start("circular", 24);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"ulimit -n 48; exec "$0" stop-network"#, env!("CARGO_BIN_EXE_gossip")]);
+    let outcome = Running::spawn(net.inside(&mut shell)).wait().done();
+    assert_eq!(outcome.stdout, "Gossip network stopped\n");
     net.assert_nothing_is_left();
 }
 

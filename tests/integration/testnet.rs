@@ -89,7 +89,13 @@ impl World {
     /// The binary with arguments, in this world and no other: nothing of the caller's environment that it heeds.
     pub(crate) fn command(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gossip"));
-        command.args(args).env("XDG_STATE_HOME", self.state.path()).stdin(Stdio::null());
+        self.inside(command.args(args));
+        command
+    }
+
+    /// Puts a command that runs the binary into this world.
+    pub(crate) fn inside<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        command.env("XDG_STATE_HOME", self.state.path()).stdin(Stdio::null());
         for name in ["GOSSIP_NETWORK", "DISPLAY", "WAYLAND_DISPLAY", "NO_COLOR"] {
             command.env_remove(name);
         }
@@ -328,10 +334,12 @@ pub(crate) fn free_ports(count: u16) -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     const FIRST: u32 = 10_000;
     const SPAN: u32 = 21_000;
+    /// More than any network here has nodes. The same for all calls, or their places overlap.
+    const COUNT_MAX: u32 = 1024;
     let count = u32::from(count);
     for _ in 0..1000 {
         let place = NEXT.fetch_add(count + 1, Ordering::Relaxed) + std::process::id().wrapping_mul(997);
-        let base = FIRST + place % (SPAN - count);
+        let base = FIRST + place % (SPAN - COUNT_MAX);
         let is_free = |port: u32| TcpListener::bind(("127.0.0.1", u16::try_from(port).unwrap())).is_ok();
         if (base + 1..=base + count).all(is_free) {
             return u16::try_from(base).unwrap();

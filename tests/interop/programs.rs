@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsString,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{OnceLock, mpsc},
@@ -10,10 +11,12 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How long a story may take. Each wait in it has a shorter deadline of its own.
 const DEADLINE: Duration = Duration::from_secs(240);
+/// How long a killed one may take to be gone.
+const LAST_WORDS: Duration = Duration::from_secs(20);
 
 /// A program with its interpreter and the settings that it needs.
 pub(crate) struct Program {
@@ -69,15 +72,18 @@ impl Program {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{:?} does not start: {error}; see `make test`", self.command[0]));
         let pid = Pid::from_child(&child);
         let (done, ended) = mpsc::channel();
         thread::spawn(move || done.send(child.wait_with_output()));
-        let output = ended.recv_timeout(DEADLINE).unwrap_or_else(|_| {
-            kill_process(pid, Signal::KILL).expect("it runs still");
-            ended.recv().expect("a killed program ends")
+        let output = ended.recv_timeout(DEADLINE).or_else(|_| {
+            // With what it started, which holds its streams open.
+            let _ = kill_process_group(pid, Signal::KILL);
+            ended.recv_timeout(LAST_WORDS)
         });
+        let output = output.unwrap_or_else(|_| panic!("{first} is killed and its streams stay open"));
         let output = output.expect("its output can be read");
         let (printed, complaints) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{first}: {}\n{printed}{complaints}", output.status);

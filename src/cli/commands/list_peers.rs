@@ -28,7 +28,8 @@ const LEVEL_MIN: Duration = Duration::from_millis(50);
 /// List the peers of a node
 ///
 /// Those that the node is linked to, or tries to be; with --depth also their peers, and so on, each once, by its
-/// distance over links that are up.
+/// distance over links that are up. A peer that the node has not met yet has an address and no name; with --json its
+/// field "node" is left out.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -59,7 +60,8 @@ struct Report {
 /// A node in the neighbourhood.
 #[derive(Serialize)]
 struct Peer {
-    #[serde(serialize_with = "as_text")]
+    /// Absent if it has not been met yet.
+    #[serde(serialize_with = "as_text", skip_serializing_if = "Option::is_none")]
     node: Option<NodeId>,
     #[serde(serialize_with = "endpoint_as_text")]
     endpoint: Endpoint,
@@ -288,6 +290,15 @@ Gossip-Node-5 has peers:
     fn a_search_ends_with_the_last_node_however_little_time_is_left() {
         let mut search = Search { root: NodeId::numbered(5), found: BTreeMap::new() };
         assert_eq!(search.go_on(2, &Deadline::after(Duration::ZERO)).unwrap(), Way::End);
+    }
+
+    #[test]
+    fn a_peer_that_was_not_met_has_no_field_for_its_name() {
+        let mut search = Search { root: NodeId::numbered(5), found: BTreeMap::new() };
+        search.note(None, vec![PeerInfo { node: None, ..peer(6, false) }], 1);
+        let json = serde_json::to_value(search.finish()).unwrap();
+        let expected = serde_json::json!({"endpoint": "tcp://127.0.0.1:7006", "up": false, "distance": 1});
+        assert_eq!(json["peers"][0], expected);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 use serde::Serialize;
-use std::{fmt, path::PathBuf, sync::atomic::AtomicBool, time::Duration};
+use std::{fmt, path::PathBuf, process::ExitStatus, sync::atomic::AtomicBool, time::Duration};
 
 /// How long all nodes may take together unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
@@ -77,6 +77,9 @@ pub struct Args {
 struct Report<'a> {
     network: &'a str,
     topology: String,
+    /// The same for people.
+    #[serde(skip)]
+    described: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     degree: Option<u32>,
     seed: u64,
@@ -126,12 +129,16 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         Err(error) => (Plot::default(), Some(error)),
     };
     let has_hint = out.is_terminal() && !args.foreground;
-    out.print(&Report::new(&manifest, shape, plot, has_hint))?;
-    out.flush()?;
-    if let Some(error) = failure {
-        return Err(CliError::Failed(format!("the network runs, but its picture is missing: {error}")));
+    let told = out.print(&Report::new(&manifest, shape, plot, has_hint)).and_then(|()| out.flush());
+    if args.foreground {
+        if let Some(error) = failure {
+            out.note(format_args!("its picture is missing: {error}"));
+        }
+        return stay(&networks, &manifest, told.map(|()| children), &interrupted, out);
     }
-    if args.foreground { stay(&networks, &manifest, children, &interrupted, out) } else { Ok(()) }
+    told?;
+    let missing = |error| CliError::Failed(format!("the network runs, but its picture is missing: {error}"));
+    failure.map_or(Ok(()), |error| Err(missing(error)))
 }
 
 fn draw(networks: &Networks, plan: &Plan, shape: Shape, out: &Output) -> Result<Plot, CliError> {
@@ -139,37 +146,38 @@ fn draw(networks: &Networks, plan: &Plan, shape: Shape, out: &Output) -> Result<
     Plot::draw(&networks.folder(network), graph, &described(shape), out)
 }
 
-/// Waits for Ctrl-C and stops the network, or for its end by other hands.
+/// Waits for Ctrl-C and stops the network, or for its end by other hands. Without `children` to stay with, stops it
+/// at once: whoever wanted it attached does not look for it in the background.
 fn stay(
     networks: &Networks,
     manifest: &Manifest,
-    children: Vec<std::process::Child>,
+    children: Result<Vec<std::process::Child>, CliError>,
     interrupted: &AtomicBool,
     out: &mut Output,
 ) -> Result<(), CliError> {
     let network = &manifest.network;
     let folder = networks.folder(network);
     // A node that was asked to end says so by its exit code, and is nothing to speak of.
-    let has_ended = attend(children, interrupted, |pid, status| {
+    let on_end = |pid, status: ExitStatus| {
         let is_it = |record: &&NodeRecord| record.process.is_some_and(|process| process.pid == pid);
         if let Some(record) = manifest.nodes.iter().find(is_it).filter(|_| !status.success()) {
             let log = folder.log(&record.node);
             out.note(format_args!("note: node {} has ended ({status}); its log is {}", record.node, log.display()));
         }
-    })?;
-    let record = folder.read_record()?;
-    // Another start may have taken the place of ours by now.
+    };
+    let has_ended = children.and_then(|children| Ok(attend(children, interrupted, on_end)?));
     let mut told = String::new();
-    if record.is_some_and(|record| record.instance == manifest.instance) {
-        match stop(networks, network, TIMEOUT) {
-            Ok(_) if has_ended => {
-                let logs = folder.nodes();
-                let text = format!("all nodes of network '{network}' have ended by themselves");
-                return Err(CliError::Failed(format!("{text}; see their logs in {}", logs.display())));
-            }
-            Ok(stopped) => told = stop_network::told(&stopped),
-            Err(LaunchError::NoNetwork { .. }) => {}
-            Err(error) => return Err(error.into()),
+    // Another start may have taken the place of ours by now.
+    let stopped = stop(networks, network, Some(&manifest.instance), TIMEOUT);
+    match (has_ended, stopped) {
+        (Err(error), Ok(_) | Err(LaunchError::NoNetwork { .. })) => return Err(error),
+        (_, Err(LaunchError::NoNetwork { .. })) => {}
+        (Ok(false), Ok(stopped)) => told = stop_network::told(&stopped),
+        (_, Err(error)) => return Err(error.into()),
+        (Ok(true), Ok(_)) => {
+            let logs = folder.nodes();
+            let text = format!("all nodes of network '{network}' have ended by themselves");
+            return Err(CliError::Failed(format!("{text}; see their logs in {}", logs.display())));
         }
     }
     if out.is_json() { Ok(()) } else { out.line(format_args!("Gossip network stopped{told}")) }
@@ -203,6 +211,7 @@ impl<'a> Report<'a> {
         Self {
             network: manifest.network.as_str(),
             topology: shape.to_string(),
+            described: described(shape),
             degree,
             seed: manifest.seed,
             instance: manifest.instance.as_str(),
@@ -217,13 +226,9 @@ impl<'a> Report<'a> {
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { network, nodes, seed, port_base, .. } = self;
-        let topology = match self.degree {
-            Some(degree) => format!("random (degree {degree})"),
-            None => self.topology.clone(),
-        };
+        let Self { network, nodes, described, seed, port_base, .. } = self;
         let (count, first, last) = (nodes.len(), port_base + 1, *port_base as usize + nodes.len());
-        write!(f, "Gossip network '{network}' started: {count} nodes, {topology}, seed {seed}, ")?;
+        write!(f, "Gossip network '{network}' started: {count} nodes, {described}, seed {seed}, ")?;
         write!(f, "on 127.0.0.1:{first}-{last}")?;
         if let Some(drawing) = &self.drawing {
             write!(f, "\n\n{}", drawing.trim_end_matches('\n'))?;

@@ -46,7 +46,7 @@ struct Node {
 
 /// Stops the network and says how its nodes ended.
 pub fn run(_: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
-    let stopped = stop(&context.networks()?, context.network(), context.timeout_or(TIMEOUT))?;
+    let stopped = stop(&context.networks()?, context.network(), None, context.timeout_or(TIMEOUT))?;
     let node = |StoppedNode { node, endpoint, process, ended }: &'_ StoppedNode| Node {
         node: node.to_string(),
         endpoint: endpoint.to_string(),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::topology::{Shape, generate};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 fn plan(port_base: u32, nodes: u32) -> Plan {
     Plan {
@@ -16,11 +17,15 @@ fn plan(port_base: u32, nodes: u32) -> Plan {
     }
 }
 
-/// A port base with `count` free ports behind it.
-fn free_base(count: u16) -> u32 {
-    let is_free = |base: &u16| (1..=count).all(|n| TcpListener::bind((Ipv4Addr::LOCALHOST, base + n)).is_ok());
-    let first = 20_000 + u16::try_from(std::process::id() % 300).unwrap() * 40;
-    (first..60_000).step_by(64).find(is_free).unwrap().into()
+/// A port base with `count` free ports behind it, at most 15, below those that systems give to outgoing connections.
+/// Each call gives another one, as tests run side by side.
+fn free_base(count: u32) -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const STRIDE: u32 = 16;
+    let is_free = |port: u32| TcpListener::bind((Ipv4Addr::LOCALHOST, u16::try_from(port).unwrap())).is_ok();
+    let place = || NEXT.fetch_add(1, Ordering::Relaxed) + std::process::id().wrapping_mul(61);
+    let mut bases = (0..600).map(|_| 20_000 + place() % 600 * STRIDE);
+    bases.find(|base| (base + 1..=base + count).all(is_free)).expect("free ports in a row")
 }
 
 fn refusal(networks: &Networks, plan: &Plan) -> LaunchError {
