@@ -36,6 +36,10 @@ const LINK_DESCRIPTORS: u64 = 4;
 /// Descriptors that the launcher needs beside the nodes, and for each node: a pipe, then a client's socket.
 const LAUNCHER_DESCRIPTORS: u64 = 32;
 const CHILD_DESCRIPTORS: u64 = 3;
+/// How long a process that was just killed may hold its ports: its threads end one after the other.
+const LETTING_GO: Duration = Duration::from_millis(200);
+/// How often to look whether it still does.
+const GLANCE: Duration = Duration::from_millis(10);
 /// How long to wait for the links before looking after the processes, and whether the user wants to end it all.
 /// Doubled each time up to the last, so that the questions that wait in a node stay few.
 const FIRST_LOOK: Duration = Duration::from_millis(500);
@@ -244,6 +248,20 @@ fn check_not_running(folder: &Folder) -> Result<(), LaunchError> {
 
 /// Refuses if a port cannot be had now.
 fn check_ports(networks: &Networks, manifest: &Manifest) -> Result<(), LaunchError> {
+    let deadline = Deadline::after(LETTING_GO);
+    loop {
+        let taken = taken_ports(manifest)?;
+        if taken.is_empty() {
+            return Ok(());
+        }
+        let by = owner(networks, &taken);
+        if by.is_some() || !deadline.pause(GLANCE) {
+            return Err(LaunchError::PortsTaken { ports: ports_are(&taken), by });
+        }
+    }
+}
+
+fn taken_ports(manifest: &Manifest) -> Result<Vec<u16>, LaunchError> {
     let mut taken = Vec::new();
     for record in &manifest.nodes {
         let (host, port) = (IpAddr::from(Ipv4Addr::LOCALHOST), record.endpoint.port());
@@ -253,10 +271,7 @@ fn check_ports(networks: &Networks, manifest: &Manifest) -> Result<(), LaunchErr
             Err(source) => return Err(LaunchError::PortForbidden { host, port, source }),
         }
     }
-    if taken.is_empty() {
-        return Ok(());
-    }
-    Err(LaunchError::PortsTaken { ports: ports_are(&taken), by: owner(networks, &taken) })
+    Ok(taken)
 }
 
 /// The network of ours that listens on one of `ports`, if there is one.
