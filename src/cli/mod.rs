@@ -10,6 +10,7 @@ pub mod context;
 pub mod error;
 mod log;
 pub mod output;
+pub mod progress;
 pub mod text;
 pub mod version;
 

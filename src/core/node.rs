@@ -394,6 +394,9 @@ impl Node {
     }
 }
 
+mod gauge;
+pub use gauge::Gauge;
+
 #[cfg(test)]
 #[path = "node/tests.rs"]
 mod tests;
