@@ -1,9 +1,6 @@
 //! A bar on stderr that says how far a long piece of work has come: only where somebody looks at it.
 
-use crate::{
-    clock::Clock,
-    core::time::Mono,
-};
+use crate::{clock::Clock, core::time::Mono};
 use std::{
     io::{self, IsTerminal, Write},
     time::Duration,

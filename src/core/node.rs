@@ -159,14 +159,14 @@ impl Node {
         let arrival = message.trace.as_ref().map(|trace| self.arrival(now, &message, trace));
         let evicted = self.inbox.file(&message, arrival.clone(), now.wall);
         self.count_evicted(evicted);
-        let Some(path) = arrival else {
-            let links = relay::flood(self.peers.neighbours(), from).collect();
-            return self.pass_on(links, message, None);
-        };
-        match self.inbox.spread(&message.id, from, self.peers.neighbours()) {
-            Copy::Noted(links) => self.pass_on(links, message, Some(path)),
-            Copy::Surplus | Copy::Unknown => self.stats.count(Counter::Late, from),
+        if arrival.is_some() {
+            // By the relay rule a first copy goes where a flood takes it; how often it did is noted for the next.
+            self.inbox.spread(&message.id, from, self.peers.neighbours());
+            let evicted = self.inbox.trim();
+            self.count_evicted(evicted);
         }
+        let links = relay::flood(self.peers.neighbours(), from).collect();
+        self.pass_on(links, message, arrival);
     }
 
     /// Notes one more copy of a message and, if it is traced, passes it on by the relay rule.

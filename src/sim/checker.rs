@@ -202,7 +202,14 @@ impl Checker {
     }
 
     /// A copy goes from one node over `links` links.
-    pub(super) fn sent(&mut self, graph: &Graph, from: usize, message: &Message, links: usize, bytes: usize) -> Result<(), Wrong> {
+    pub(super) fn sent(
+        &mut self,
+        graph: &Graph,
+        from: usize,
+        message: &Message,
+        links: usize,
+        bytes: usize,
+    ) -> Result<(), Wrong> {
         if let Some(place) = self.find(&message.id) {
             self.told[place].frames += links as u64;
             self.told[place].bytes += (links * bytes) as u64;
@@ -249,7 +256,13 @@ impl Checker {
     }
 
     /// A node's own record of a traced message.
-    pub(super) fn recorded(&self, graph: &Graph, node: usize, id: &MessageId, paths: &[impl AsRef<[Hop]>]) -> Result<(), Wrong> {
+    pub(super) fn recorded(
+        &self,
+        graph: &Graph,
+        node: usize,
+        id: &MessageId,
+        paths: &[impl AsRef<[Hop]>],
+    ) -> Result<(), Wrong> {
         let is_origin = index_of(&id.origin) == Some(node);
         let most = graph.degree(node) * self.load.relays as usize + usize::from(is_origin);
         if paths.len() > most {

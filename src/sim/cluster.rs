@@ -44,20 +44,53 @@ pub type Tamper = Box<dyn FnMut(&NodeId, Output) -> Vec<Output> + Send>;
 /// What can happen.
 #[derive(Debug)]
 pub(super) enum Event {
-    Arrive { connection: u32, epoch: u32, way: Way, transit: Transit },
-    Dial { connection: u32, epoch: u32 },
-    Break { connection: u32, epoch: u32 },
-    Hangup { connection: u32 },
-    Writable { connection: u32, epoch: u32 },
-    Tick { host: u32, life: u32 },
+    Arrive {
+        connection: u32,
+        epoch: u32,
+        way: Way,
+        transit: Transit,
+    },
+    Dial {
+        connection: u32,
+        epoch: u32,
+    },
+    Break {
+        connection: u32,
+        epoch: u32,
+    },
+    Hangup {
+        connection: u32,
+    },
+    Writable {
+        connection: u32,
+        epoch: u32,
+    },
+    Tick {
+        host: u32,
+        life: u32,
+    },
     /// A slow node has time for the next thing that waits.
-    Work { host: u32, life: u32 },
-    Publish { number: u32 },
-    Fault { index: u32 },
-    Churn { down: u64 },
-    Rise { host: u32, life: u32 },
+    Work {
+        host: u32,
+        life: u32,
+    },
+    Publish {
+        number: u32,
+    },
+    Fault {
+        index: u32,
+    },
+    Churn {
+        down: u64,
+    },
+    Rise {
+        host: u32,
+        life: u32,
+    },
     /// A cut has lasted so long that connections across it break.
-    Sever { cut: u32 },
+    Sever {
+        cut: u32,
+    },
 }
 
 /// What waits for a node that is paused or slow.
@@ -146,8 +179,9 @@ pub(super) struct Cluster {
     pub(super) network: Network,
     pub(super) checker: Checker,
     pub(super) traffic: Traffic,
-    /// Of what has nothing to do with links: faults and senders.
+    /// Whom faults happen to, and who publishes: apart, so that a fault changes nothing else.
     pub(super) chance: Pcg64Mcg,
+    pub(super) lots: Pcg64Mcg,
     /// Message frames that will arrive.
     pub(super) under_way: u64,
     pub(super) cuts: u32,
@@ -181,6 +215,7 @@ impl Cluster {
             connections: Vec::new(),
             traffic: Traffic::default(),
             chance: Pcg64Mcg::seed_from_u64(seed ^ 0x6368_616e_6365_0000),
+            lots: Pcg64Mcg::seed_from_u64(seed ^ 0x6c6f_7473_0000_0000),
             under_way: 0,
             cuts: 0,
             tamper: None,

@@ -96,9 +96,7 @@ impl Connection {
         let (there, back) = (Pipe::default(), Pipe::default());
         let (is_up, is_closed, wants_writable) = (false, false, true);
         let (epoch, target_life, pause) = (0, 0, RECONNECT);
-        Self {
-            dialer, link, target, latency, is_up, is_closed, epoch, target_life, wants_writable, pause, there, back,
-        }
+        Self { dialer, link, target, latency, is_up, is_closed, epoch, target_life, wants_writable, pause, there, back }
     }
 
     pub(super) fn pipe(&mut self, way: Way) -> &mut Pipe {

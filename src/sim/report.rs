@@ -188,7 +188,10 @@ mod tests {
         all.merge(&three);
         all.merge(&Mean::default());
         assert_eq!((all.mean(), all.most(), all.least), (Some(4.0), Some(10.0), 1.0), "not the average of averages");
-        assert_eq!(serde_json::to_string(&Mean::default()).unwrap(), r#"{"mean":null,"min":null,"max":null,"count":0}"#);
+        assert_eq!(
+            serde_json::to_string(&Mean::default()).unwrap(),
+            r#"{"mean":null,"min":null,"max":null,"count":0}"#
+        );
     }
 
     #[test]

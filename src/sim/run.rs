@@ -60,7 +60,7 @@ impl Simulation {
         let graph = generate_within(scenario.shape()?, scenario.nodes, NODES_MAX, seed)?;
         let all = if scenario.load.senders == Senders::All { scenario.nodes } else { 1 };
         let mut cluster = Cluster::new(scenario.clone(), graph, seed);
-        let sender = cluster.chance.random_range(0..scenario.nodes) as usize;
+        let sender = cluster.lots.random_range(0..scenario.nodes) as usize;
         Ok(Self {
             cluster,
             phase: Phase::New,
@@ -209,7 +209,7 @@ impl Simulation {
                 let live: Vec<_> = (0..cluster.hosts.len()).filter(|&host| cluster.lives(host)).collect();
                 match live.len() {
                     0 => 0,
-                    count => live[cluster.chance.random_range(0..count as u32) as usize],
+                    count => live[cluster.lots.random_range(0..count as u32) as usize],
                 }
             }
         };

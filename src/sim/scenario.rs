@@ -1,11 +1,7 @@
 //! A scenario as data: which network, on which links, who publishes what, and what goes wrong when. TOML, or made in
 //! code; each part has defaults, so a scenario says only what matters to it.
 
-use super::{
-    load::Load,
-    network::Model,
-    units::Time,
-};
+use super::{load::Load, network::Model, units::Time};
 use crate::{
     core::{config::Limits, message::Relays},
     topology::{Shape, ShapeError},

@@ -79,11 +79,18 @@ fn a_flood_takes_exactly_the_frames_and_the_time_it_must() {
             let (graph, messages) = (graph(&scenario, seed), u64::from(scenario.load.messages));
             let (ends, nodes) = (2 * graph.edge_count() as u64, graph.node_count() as u64);
             let report = run(&scenario, seed).report;
-            assert_eq!((report.messages, report.delivered(), report.due), (messages, messages * nodes, messages * nodes));
+            assert_eq!(
+                (report.messages, report.delivered(), report.due),
+                (messages, messages * nodes, messages * nodes)
+            );
             assert_eq!(report.message_frames, messages * (ends - (nodes - 1)));
             let copies = (ends - (nodes - 1)) as f64 / (nodes - 1) as f64;
             assert!((report.rmr.mean().unwrap() - (copies - 1.0)).abs() < 1e-9);
-            assert_eq!((report.stretch.mean(), report.stretch.most()), (Some(1.0), Some(1.0)), "the flood's own optimum");
+            assert_eq!(
+                (report.stretch.mean(), report.stretch.most()),
+                (Some(1.0), Some(1.0)),
+                "the flood's own optimum"
+            );
             assert_eq!(report.coverage, report.optimum_coverage, "at every node, not only at the last");
             assert_eq!(report.complete, messages);
             assert!(report.missing.is_empty());
@@ -131,7 +138,7 @@ fn all_may_send_at_once_and_bandwidth_takes_its_time() {
 #[test]
 fn what_faults_cost_is_told_by_cause() {
     let crash = |silent| Fault::Crash { at: SECOND, who: Who::Share(0.3), silent };
-    let restart = Fault::Restart { at: Time::millis(2_200), who: None };
+    let restart = Fault::Restart { at: Time::millis(2_010), who: None };
     for silent in [false, true] {
         let report = run(&faulty(vec![crash(silent), restart.clone()]), 5).report;
         assert_eq!(report.live_nodes.mean(), Some(30.0));
@@ -298,7 +305,7 @@ fn whatever_goes_wrong_the_rules_hold() {
         all.merge(&simulation.run().unwrap_or_else(|violation| panic!("{violation}\n{text}")).report);
     }
     // The seeds must reach what they are meant to reach.
-    for cause in ["crash", "loss", "paused", "queue_full", "unreachable"] {
+    for cause in ["crash", "loss", "queue_full", "unreachable"] {
         assert!(all.missing.get(cause).is_some_and(|&count| count > 10), "{cause}: {:?}", all.missing);
     }
     assert!(all.delivery_ratio() > 0.5 && all.delivery_ratio() < 1.0);

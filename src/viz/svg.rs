@@ -22,8 +22,10 @@ const LEGEND_LINE: f64 = 24.0;
 /// Type of the caption and the legend, in pixels.
 pub(super) const SMALL: f64 = 13.0;
 
-pub(super) const PLAIN: Style = Style { size: SMALL, colour: SOFT, anchor: Anchor::Start, bold: false, halo: None, turn: 0.0 };
-pub(super) const HEADING: Style = Style { size: 22.0, colour: INK, anchor: Anchor::Start, bold: true, halo: None, turn: 0.0 };
+pub(super) const PLAIN: Style =
+    Style { size: SMALL, colour: SOFT, anchor: Anchor::Start, bold: false, halo: None, turn: 0.0 };
+pub(super) const HEADING: Style =
+    Style { size: 22.0, colour: INK, anchor: Anchor::Start, bold: true, halo: None, turn: 0.0 };
 
 /// Width and height in pixels, where the graph lies in it, and how the legend is broken into rows.
 struct Frame {

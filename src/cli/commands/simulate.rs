@@ -237,7 +237,12 @@ fn run_all(args: &Args, scenario: Option<&Scenario>) -> Result<Vec<Outcome>, Cli
     })
 }
 
-fn run_one(args: &Args, scenario: Option<&Scenario>, seed: u64, news: &mpsc::Sender<News>) -> Result<Outcome, CliError> {
+fn run_one(
+    args: &Args,
+    scenario: Option<&Scenario>,
+    seed: u64,
+    news: &mpsc::Sender<News>,
+) -> Result<Outcome, CliError> {
     let scenario = scenario.map_or_else(|| chaos::scenario(seed), Clone::clone);
     let mut simulation = Simulation::new(&scenario, seed).map_err(usage)?;
     let failed = |violation| CliError::Failed(format!("{violation}; replay it with '{}'", args.replay(seed)));

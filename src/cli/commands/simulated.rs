@@ -2,7 +2,7 @@
 
 use crate::{
     cli::text,
-    sim::{Coverage, Mean, Report, Scenario, network::Draw, scenario::Who, scenario::Fault},
+    sim::{Coverage, Mean, Report, Scenario, network::Draw, scenario::Fault, scenario::Who},
     viz::{Chart, Curve},
 };
 use serde::{Serialize, Serializer, ser::SerializeStruct};
@@ -37,10 +37,8 @@ impl Run {
             let points = coverage.curve().into_iter().map(|(nanos, share)| (nanos as f64 / 1e6, share));
             Curve { name: name.into(), points: points.collect() }
         };
-        let curves = vec![
-            curve("as simulated", &self.report.coverage),
-            curve("flood optimum", &self.report.optimum_coverage),
-        ];
+        let curves =
+            vec![curve("as simulated", &self.report.coverage), curve("flood optimum", &self.report.optimum_coverage)];
         Drawn(Chart::new("Nodes reached over time", &self.subject(), curves))
     }
 
@@ -80,7 +78,8 @@ impl Run {
         let report = &self.report;
         let mut rows = vec![("delivered", self.delivered())];
         if !report.missing.is_empty() {
-            let causes: Vec<_> = report.missing.iter().map(|(cause, n)| format!("{} {n}", cause.replace('_', " "))).collect();
+            let causes: Vec<_> =
+                report.missing.iter().map(|(cause, n)| format!("{} {n}", cause.replace('_', " "))).collect();
             rows.push(("missing", causes.join(", ")));
         }
         if report.refused > 0 {
