@@ -22,7 +22,7 @@ pub struct Progress {
 
 impl Progress {
     /// Shows nothing at first, and nothing at all where stderr is no terminal.
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         let clock = Clock::new();
         let next = clock.now().mono + PATIENCE;
         Self { is_seen: io::stderr().is_terminal(), next, is_drawn: false, clock }

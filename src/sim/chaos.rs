@@ -2,9 +2,8 @@
 //! break by thinking.
 
 use super::{
-    load::{Load, Senders},
     network::{Draw, Model},
-    scenario::{Fault, Retention, Scenario, Who},
+    scenario::{Fault, Load, Retention, Scenario, Senders, Who},
     units::{Span, Time},
 };
 use rand::{RngExt, SeedableRng};

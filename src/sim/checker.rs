@@ -3,7 +3,7 @@
 //!
 //! The rules that know how messages spread are those of a flood: `Checker::relayed` and `Checker::frames_due`.
 
-use super::{links::Transit, load::Load};
+use super::{links::Transit, scenario::Load};
 use crate::{
     core::{
         id::{MessageId, NodeId},

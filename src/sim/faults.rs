@@ -2,7 +2,8 @@
 
 use super::{
     checker::Violation,
-    cluster::{Cluster, Event},
+    cluster::Cluster,
+    host::Event,
     links::Way,
     scenario::{Fault, Who},
 };

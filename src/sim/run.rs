@@ -3,11 +3,11 @@
 
 use super::{
     checker::{Survivor, Violation, Wrong},
-    cluster::{Cluster, Event, Tamper, Work},
-    load::{Load, Senders},
+    cluster::{Cluster, Tamper},
+    host::{Event, Work},
     optimum::quickest,
     report::Report,
-    scenario::{Fault, NODES_MAX, Retention, Scenario, ScenarioError},
+    scenario::{Fault, Load, NODES_MAX, Retention, Scenario, ScenarioError, Senders},
 };
 use crate::{
     core::{

@@ -1,7 +1,7 @@
 //! A scenario as data: which network, on which links, who publishes what, and what goes wrong when. TOML, or made in
 //! code; each part has defaults, so a scenario says only what matters to it.
 
-use super::{load::Load, network::Model, units::Time};
+use super::{network::Model, units::Time};
 use crate::{
     core::{config::Limits, message::Relays},
     topology::{Shape, ShapeError},
@@ -36,6 +36,36 @@ pub struct Scenario {
     /// What goes wrong; times count from the moment when all links are up.
     #[serde(rename = "fault", skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
+}
+
+/// The messages of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Load {
+    /// How many; with all nodes as senders, how many each. Default 20.
+    pub messages: u32,
+    /// Bytes of each payload. Default 100.
+    pub size: usize,
+    /// Who hands them in. Default random nodes.
+    pub senders: Senders,
+    /// From one message to the next; with all nodes as senders, from one round to the next. Default 100 ms.
+    pub interval: Time,
+    /// Whether paths are recorded.
+    pub trace: bool,
+    /// Copies of a traced message that a node passes to each neighbour, 1 to 16.
+    pub relays: u64,
+}
+
+/// Who hands in messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Senders {
+    /// One node, drawn by the seed; if it is not there, nobody.
+    One,
+    /// For each message one of the nodes that are there.
+    Random,
+    /// All nodes, each at the same moment.
+    All,
 }
 
 /// What a node keeps for reading; smaller than in a process, so that many fit into one.
@@ -151,6 +181,23 @@ impl Default for Retention {
     }
 }
 
+impl Default for Load {
+    fn default() -> Self {
+        let (messages, size, relays) = (20, 100, 1);
+        Self { messages, size, senders: Senders::Random, interval: Time::millis(100), trace: false, relays }
+    }
+}
+
+impl fmt::Display for Senders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::One => "one node",
+            Self::Random => "random nodes",
+            Self::All => "all nodes at once",
+        })
+    }
+}
+
 impl Scenario {
     /// Reads a scenario file. What it says is checked by [`check`](Self::check).
     pub fn from_toml(text: &str) -> Result<Self, ScenarioError> {
@@ -258,7 +305,6 @@ impl Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::load::Senders;
 
     #[test]
     fn a_file_says_what_matters_to_it() {

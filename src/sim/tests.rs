@@ -2,11 +2,10 @@
 
 use super::{
     chaos,
-    load::{Load, Senders},
     network::{Draw, Model},
     optimum::quickest,
     run::Outcome,
-    scenario::{Fault, Retention, Scenario, Who},
+    scenario::{Fault, Load, Retention, Scenario, Senders, Who},
     units::Time,
     *,
 };

@@ -3,7 +3,8 @@
 
 use super::{
     checker::{Cause, Violation, index_of},
-    cluster::{Cluster, Event, Work, host_at},
+    cluster::Cluster,
+    host::{Event, Work, host_at},
     links::{Connection, Transit, Unsent, Way, answer_len, frame_len},
 };
 use crate::core::{

@@ -58,8 +58,8 @@ impl Chart {
         body.push_str(&glyphs.text(&self.caption, left(69.0), &PLAIN));
         body.push('\n');
         self.write_grid(&mut body, &mut glyphs);
-        for (curve, colour) in self.curves.iter().zip(COLOURS).rev() {
-            self.write_curve(&mut body, curve, colour);
+        for (index, curve) in self.curves.iter().enumerate().rev() {
+            self.write_curve(&mut body, curve, index);
         }
         self.write_legend(&mut body, &mut glyphs);
         let names: Vec<_> = self.curves.iter().map(|curve| &*curve.name).collect();
@@ -105,8 +105,10 @@ impl Chart {
         out.push('\n');
     }
 
-    /// A staircase: a share holds from one point to the next.
-    fn write_curve(&self, out: &mut String, curve: &Curve, colour: Rgb) {
+    /// A staircase: a share holds from one point to the next. Those behind are wider, to be seen where curves meet.
+    fn write_curve(&self, out: &mut String, curve: &Curve, index: usize) {
+        let (colour, width) = (COLOURS[index], if index == 0 { 2.5 } else { 8.0 });
+        let opacity = if index == 0 { 1.0 } else { 0.45 };
         let mut path = String::new();
         for (index, &(time, share)) in curve.points.iter().enumerate() {
             let (x, y) = (self.x(time), y(share));
@@ -114,7 +116,7 @@ impl Chart {
         }
         let _ = writeln!(
             out,
-            r#"<path class="curve" d="{path}" fill="none" stroke="{}" stroke-width="2.5" stroke-linejoin="round"/>"#,
+            r#"<path class="curve" d="{path}" fill="none" stroke="{}" stroke-width="{width}" stroke-opacity="{opacity}" stroke-linejoin="round"/>"#,
             colour.hex()
         );
     }

@@ -1,16 +1,12 @@
 //! `gossip simulate`.
 
-use super::{
-    plot,
-    simulated::{Drawn, Run},
-};
+use super::{plot, simulated::Run};
 use crate::{
     cli::{Context, Output, error::CliError, progress::Progress},
     clock::Clock,
     sim::{
         Outcome, Report, Scenario, ScenarioError, Simulation, chaos,
-        load::Senders,
-        scenario::{Fault, Who},
+        scenario::{Fault, Senders, Who},
         units::{Span, Time},
     },
 };
@@ -119,8 +115,7 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
     let trace_hash = outcomes.iter().fold(0, |hash: u64, outcome| hash.rotate_left(1) ^ outcome.trace_hash);
     let mut run = Run { scenario, seed: args.seed, report, trace_hash, wall, plot: Vec::new() };
     if args.plot {
-        let Drawn(chart) = run.chart();
-        run.plot = plot::draw_chart(&context.networks()?.folder(context.network()), &chart, out)?;
+        run.plot = plot::draw_chart(&context.networks()?.folder(context.network()), &run.chart(), out)?;
     }
     out.print(&run)
 }
@@ -253,7 +248,7 @@ fn run_one(
 }
 
 fn collect(seeds: u64, news: &mpsc::Receiver<News>) -> Result<Vec<Outcome>, CliError> {
-    let mut progress = Progress::new();
+    let mut progress = Progress::start();
     let mut outcomes = BTreeMap::new();
     for news in news {
         let within = match news {
@@ -268,4 +263,43 @@ fn collect(seeds: u64, news: &mpsc::Receiver<News>) -> Result<Vec<Outcome>, CliE
         progress.show((done + within) / seeds as f64, &text);
     }
     outcomes.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn read(line: &str) -> Args {
+        Line::parse_from(line.split(' ').skip(1)).args
+    }
+
+    #[test]
+    fn the_command_that_replays_a_seed_says_all_that_matters() {
+        let long = "gossip simulate random 5 -n 64 --messages 3 --size 9 --senders all --interval 5ms --latency 1ms-2ms \
+                    --loss 0.01 --relays 2 --crash 0.1";
+        for line in [long, "gossip simulate --chaos", "gossip simulate circular --loss 0.2"] {
+            assert_eq!(read(&format!("{line} --seed 7 --seeds 100 --plot")).replay(41), format!("{line} --seed 41"));
+        }
+        assert_eq!(read("gossip simulate --scenario a.toml").replay(1), "gossip simulate --scenario 'a.toml' --seed 1");
+    }
+
+    #[test]
+    fn options_change_what_a_file_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("s.toml");
+        fs::write(&file, "nodes = 32\n[load]\nmessages = 7\n[network]\nloss = 0.1").unwrap();
+        let scenario = read(&format!("gossip simulate --scenario {} -n 8 -r 2", file.display())).scenario().unwrap();
+        assert_eq!((scenario.nodes, scenario.load.messages, scenario.network.loss), (8, 7, 0.1));
+        assert!(scenario.load.trace && scenario.load.relays == 2);
+        fs::write(&file, "nodes = 32\nmeteor = 1").unwrap();
+        let error = read(&format!("gossip simulate --scenario {}", file.display())).scenario().unwrap_err();
+        assert!(error.to_string().ends_with("s.toml, line 2: unknown field `meteor`, expected one of `topology`, `degree`, `nodes`, `settle`, `network`, `load`, `limits`, `fault`"), "{error}");
+    }
 }

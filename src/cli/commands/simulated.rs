@@ -27,19 +27,16 @@ pub struct Run {
     pub plot: Vec<PathBuf>,
 }
 
-/// A chart that was drawn.
-pub struct Drawn(pub Chart);
-
 impl Run {
     /// Deliveries over time beside the flood optimum.
-    pub fn chart(&self) -> Drawn {
+    pub fn chart(&self) -> Chart {
         let curve = |name: &str, coverage: &Coverage| {
             let points = coverage.curve().into_iter().map(|(nanos, share)| (nanos as f64 / 1e6, share));
             Curve { name: name.into(), points: points.collect() }
         };
         let curves =
             vec![curve("as simulated", &self.report.coverage), curve("flood optimum", &self.report.optimum_coverage)];
-        Drawn(Chart::new("Nodes reached over time", &self.subject(), curves))
+        Chart::new("Nodes reached over time", &self.subject(), curves)
     }
 
     /// `random (degree 5) · 1000 nodes · latency 10ms-50ms · 20 messages of 100 B from random nodes`
@@ -89,13 +86,13 @@ impl Run {
             rows.push(("last delivery", ms(&report.last_delivery_ms)));
             let stretch = report.stretch.mean().map_or_else(String::new, |mean| format!(" → {mean:.3} × that"));
             rows.push(("flood optimum", format!("{}{stretch}", ms(&report.optimum_ms))));
-            rows.push(("last hop", spread(&report.last_hop, "")));
-            rows.push(("redundancy", format!("{} (RMR)", spread(&report.rmr, ""))));
+            rows.push(("last hop", spread(&report.last_hop)));
+            rows.push(("redundancy", format!("{} (RMR)", spread(&report.rmr))));
         }
         let bytes = text::bytes(report.message_bytes);
         let control = report.control_frames;
         rows.push(("frames", format!("{} of messages ({bytes}), {control} others", report.message_frames)));
-        rows.push(("duplicates", format!("{} a node", spread(&report.duplicates, ""))));
+        rows.push(("duplicates", format!("{} a node", spread(&report.duplicates))));
         let memory = |value: Option<f64>| text::bytes(value.unwrap_or_default() as u64);
         let (mean, most) = (memory(report.memory.mean()), memory(report.memory.most()));
         rows.push(("memory", format!("{mean} a node for messages, at most {most}")));
@@ -178,11 +175,12 @@ impl Serialize for Run {
 
 /// `mean 171.2 ms, at most 184.9 ms`
 fn ms(mean: &Mean) -> String {
-    spread_with(mean, |value| millis(value))
+    spread_with(mean, millis)
 }
 
-fn spread(mean: &Mean, unit: &str) -> String {
-    spread_with(mean, |value| format!("{}{unit}", round(value)))
+/// `mean 6.85, at most 8`
+fn spread(mean: &Mean) -> String {
+    spread_with(mean, round)
 }
 
 fn spread_with(mean: &Mean, show: impl Fn(f64) -> String) -> String {
