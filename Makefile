@@ -13,6 +13,8 @@ TARGET  := $(or $(CARGO_TARGET_DIR),target)
 BINARY  := $(TARGET)/release/gossip
 PREFIX  ?= /usr/local
 ARGS    ?=
+SEEDS   ?= 2000
+SEED    ?= 1
 CARGO   ?= cargo
 
 # Packages of other languages for the interop tests: a Python environment and npm modules, pinned by
@@ -24,7 +26,7 @@ NODE    := $(INTEROP)/node_modules/.installed
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help build start stop test check format lint docs tidy bench install clean interop-tools
+.PHONY: help build start stop test check format lint docs tidy sim bench install clean interop-tools
 
 # $(call need,command,what to do): stop with one line that says what to do.
 need = @command -v $(1) >/dev/null 2>&1 || { echo "'$(1)' is missing; $(2)" >&2; exit 1; }
@@ -54,6 +56,9 @@ test: interop-tools $(PYTHON) $(NODE) ## Run all tests, those with Python and No
 	GOSSIP_INTEROP='$(INTEROP)' NODE_PATH='$(INTEROP)/node_modules' $(CARGO) test --locked
 
 check: format lint docs tidy ## Check format, lints, docs, house rules, licences
+
+sim: build ## Simulate 2000 networks in which anything goes wrong; SEEDS=..., SEED=...
+	$(BINARY) simulate --chaos --seed $(SEED) --seeds $(SEEDS)
 
 bench: ## Measure and print the numbers
 	$(need_rust)

@@ -1,7 +1,7 @@
 //! The only file that reads a clock, sleeps or draws on the system's randomness.
 //!
 //! Clippy bans those calls everywhere else (`clippy.toml`), and `tests/tidy` keeps the rooms that must be
-//! replayable (core, wire, topology) from importing this one: they are handed a [`Now`] and a seed.
+//! replayable (core, wire, topology, sim) from importing this one: they are handed a [`Now`] and a seed.
 #![allow(clippy::disallowed_methods, reason = "this is the one place where they belong")]
 
 use std::{

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod core;
 pub mod daemon;
 pub mod launcher;
+pub mod sim;
 pub mod store;
 pub mod topology;
 pub mod transport;

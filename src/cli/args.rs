@@ -3,7 +3,8 @@
 use super::{
     Context, Output,
     commands::{
-        generate, get_messages, list_peers, node, remove_node, send_message, start_network, status, stop_network,
+        generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network, status,
+        stop_network,
     },
     error::CliError,
     version::Version,
@@ -71,6 +72,7 @@ pub enum Command {
     RemoveNode(remove_node::Args),
     Status(status::Args),
     Node(node::Args),
+    Simulate(simulate::Args),
     #[command(name = "gen", hide = true)]
     Generate(generate::Args),
 }
@@ -112,6 +114,7 @@ impl Command {
             Self::RemoveNode(args) => remove_node::run(args, context, out),
             Self::Status(args) => status::run(args, context, out),
             Self::Node(args) => node::run(args, context, out),
+            Self::Simulate(args) => simulate::run(&args, context, out),
             Self::Generate(args) => generate::run(&args, out),
         }
     }

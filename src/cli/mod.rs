@@ -11,6 +11,7 @@ pub mod error;
 mod log;
 pub mod numbers;
 pub mod output;
+pub mod progress;
 pub mod text;
 pub mod version;
 

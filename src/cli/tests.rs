@@ -101,6 +101,8 @@ fn lines_that_are_right() {
         "gossip status",
         "gossip gen here",
         "gossip node --name 4 --bind 127.0.0.1:0 --peer 5@127.0.0.1:7005",
+        "gossip simulate random 5 -n 1000 --seeds 4 --latency 10-50ms --loss 0.01 --senders all --crash .1 --plot",
+        "gossip simulate --chaos --seed 41",
     ] {
         assert!(read(line).is_ok(), "{line}: {}", read(line).unwrap_err());
     }
@@ -148,6 +150,12 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip status --timeout 3600.1", "give seconds from 0.001 to 3600"),
         ("gossip --network ../x status", "'../x' for '--network <NAME>': it is no network name; use 1 to 64 letters"),
         ("gossip --verbose", "--version"),
+        ("gossip simulate star", "there is no topology 'star'; choose random, circular or powerlaw"),
+        ("gossip simulate circular -n 40000", "40000 nodes make no network; choose from 2 to 32768 nodes"),
+        ("gossip simulate --loss 1", "loss must be a share from 0 to 0.9, not 1"),
+        ("gossip simulate --latency fast", "'fast' is no time; write it like 250us, 10ms, 1.5s or 2min"),
+        ("gossip simulate --chaos --loss 0.1", "cannot be used with"),
+        ("gossip simulate -r 17", "relays must be 1 to 16, not 17"),
     ] {
         let result = read(line).and_then(|cli| cli.run(&mut Paper::default().output(Form::Text, false)));
         let error = result.expect_err(line);
@@ -410,6 +418,36 @@ fn completions_and_man_pages_are_written() {
     let parts = ["[OPTIONS] <NODE> <MESSAGE>", "GOSSIP_NETWORK", ".SH EXAMPLES\n.nf\n", "3\\[u00D7] to its neighbors"];
     assert!(page.is_ascii() && parts.iter().all(|part| page.contains(part)) && !page.contains("EXTRA"), "{page}");
     assert!(!folder.path().join("man/gossip-gen.1").exists());
+}
+
+#[test]
+fn a_simulation_is_told_as_text_and_as_json() {
+    let run = |line: &str, form| {
+        let paper = Paper::default();
+        let mut out = paper.output(form, false);
+        read(line).unwrap().run(&mut out).unwrap();
+        out.flush().unwrap();
+        paper.text()
+    };
+    let line = "gossip simulate circular -n 8 --latency 10ms --messages 3 --seed 5";
+    let text = run(line, Form::Text);
+    for says in [
+        "Simulated circular · 8 nodes · latency 10ms · 3 messages of 100 B from random nodes · seed 5\n",
+        "24 of 24: all 3 messages everywhere, nothing twice\n",
+        "  last delivery  mean 40.0 ms, at most 40.0 ms\n",
+        "  flood optimum  mean 40.0 ms, at most 40.0 ms → 1.000 × that\n",
+        "  last hop       mean 4, at most 4\n",
+        "  redundancy     mean 0.286, at most 0.286 (RMR)\n",
+        "  frames         27 of messages",
+    ] {
+        assert!(text.contains(says), "{says}\n{text}");
+    }
+    let [json, again] = [(); 2].map(|()| run(&format!("{line} --json"), Form::Json));
+    let [json, again] = [json, again].map(|json| serde_json::from_str::<serde_json::Value>(&json).unwrap());
+    assert_eq!((&json["delivery_ratio"], &json["report"]["message_frames"]), (&1.0.into(), &27.into()));
+    assert_eq!(json["trace_hash"], again["trace_hash"]);
+    let several = run("gossip simulate --chaos --seeds 5 --seed 3", Form::Text);
+    assert!(several.starts_with("Simulated drawn by each seed: network, load and faults · seeds 3-7\n"), "{several}");
 }
 
 /// Whether golden files are to be written anew instead of compared: `GOSSIP_UPDATE_GOLDEN=1 cargo test help_is`.

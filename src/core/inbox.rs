@@ -121,11 +121,11 @@ impl Inbox {
         self.bytes += entry.cost();
         self.unread += 1;
         self.entries.push_back(entry);
-        self.evict()
+        self.trim()
     }
 
     /// Applies the relay rule to a copy of a traced message from `from` (`None`: it was submitted here) and gives
-    /// the links that it goes on by.
+    /// the links that it goes on by. What it notes takes bytes: [`trim`](Self::trim) or note a path afterwards.
     pub fn spread<'a>(
         &mut self,
         id: &MessageId,
@@ -150,7 +150,7 @@ impl Inbox {
             traced.paths.push(arrival);
             self.bytes += cost;
         }
-        self.evict()
+        self.trim()
     }
 
     /// Marks the messages at `first..=last` as read and says how many were unread.
@@ -235,7 +235,8 @@ impl Inbox {
         self.entries[(position - self.first) as usize].traced.as_deref_mut()
     }
 
-    fn evict(&mut self) -> Evicted {
+    /// Drops the oldest messages until the bounds are kept.
+    pub fn trim(&mut self) -> Evicted {
         let mut evicted = Evicted::default();
         while self.entries.len() > self.messages_max || self.bytes > self.bytes_max {
             let Some(entry) = self.entries.pop_front() else { break };

@@ -181,11 +181,13 @@ impl Node {
         let arrival = message.trace.as_ref().map(|trace| self.arrival(now, &message, trace));
         let evicted = self.inbox.file(&message, arrival.clone(), now.wall);
         self.count_evicted(evicted);
-        let links = match self.inbox.spread(&message.id, from, self.peers.neighbours()) {
-            Copy::Noted(links) => links,
-            // Not traced, or larger than the inbox: there is nothing to keep the shares of each neighbour in.
-            Copy::Surplus | Copy::Unknown => relay::flood(self.peers.neighbours(), from).collect(),
-        };
+        if arrival.is_some() {
+            // By the relay rule a first copy goes where a flood takes it; how often it did is noted for the next.
+            self.inbox.spread(&message.id, from, self.peers.neighbours());
+            let evicted = self.inbox.trim();
+            self.count_evicted(evicted);
+        }
+        let links = relay::flood(self.peers.neighbours(), from).collect();
         self.pass_on(links, message, arrival);
     }
 
@@ -320,6 +322,9 @@ impl Node {
         self.reply(client, id, Reply::Refused { refusal, text });
     }
 }
+
+mod gauge;
+pub use gauge::Gauge;
 
 #[cfg(test)]
 #[path = "node/tests.rs"]

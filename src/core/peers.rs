@@ -73,6 +73,16 @@ impl Peers {
         }
     }
 
+    /// How many links there are, up or not.
+    pub fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Whether there is no link.
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
     /// Whether `node` has said HELLO.
     pub fn is_introduced(&self, node: &NodeId) -> bool {
         self.introduced.contains_key(node)

@@ -96,6 +96,11 @@ impl Folder {
         self.path.join("topology").with_extension(extension)
     }
 
+    /// The chart of a simulation with this extension.
+    pub fn chart(&self, extension: &str) -> PathBuf {
+        self.path.join("simulation").with_extension(extension)
+    }
+
     /// Makes the folder, if need be, for this user alone.
     pub fn create(&self) -> Result<(), LaunchError> {
         use std::os::unix::fs::DirBuilderExt;

@@ -5,7 +5,7 @@ use rand_pcg::Pcg64Mcg;
 
 use super::{
     graph::Graph,
-    shape::{Shape, ShapeError},
+    shape::{NODES_MAX, Shape, ShapeError},
 };
 use crate::core::id::NodeId;
 
@@ -18,11 +18,16 @@ const POWERLAW_TRIANGLE: f64 = 0.5;
 /// Random Graphs*, ALENEX 2003).
 const SWITCHES_PER_EDGE: usize = 10;
 
-/// A connected graph of nodes `1` to `nodes`.
+/// A connected graph of nodes `1` to `nodes`, as many as one machine runs.
 ///
 /// Costs a few hundred milliseconds at most for 1024 nodes and any degree.
 pub fn generate(shape: Shape, nodes: u32, seed: u64) -> Result<Graph, ShapeError> {
-    shape.check(nodes)?;
+    generate_within(shape, nodes, NODES_MAX, seed)
+}
+
+/// The same for networks that exist on paper only: up to `nodes_max` nodes, which take `nodes²/8` bytes for a moment.
+pub fn generate_within(shape: Shape, nodes: u32, nodes_max: u32, seed: u64) -> Result<Graph, ShapeError> {
+    shape.check_within(nodes, nodes_max)?;
     let count = nodes as usize;
     let mut rng = Pcg64Mcg::seed_from_u64(seed);
     let links = match shape {
@@ -38,21 +43,25 @@ pub fn generate(shape: Shape, nodes: u32, seed: u64) -> Result<Graph, ShapeError
 struct Links {
     nodes: usize,
     edges: Vec<(usize, usize)>,
-    linked: Vec<bool>,
+    /// A bit for each ordered pair.
+    linked: Vec<u64>,
 }
 
 impl Links {
     fn new(nodes: usize) -> Self {
-        Self { nodes, edges: Vec::new(), linked: vec![false; nodes * nodes] }
+        Self { nodes, edges: Vec::new(), linked: vec![0; (nodes * nodes).div_ceil(64)] }
     }
 
     fn has(&self, a: usize, b: usize) -> bool {
-        self.linked[a * self.nodes + b]
+        let bit = a * self.nodes + b;
+        self.linked[bit / 64] >> (bit % 64) & 1 == 1
     }
 
     fn mark(&mut self, (a, b): (usize, usize), linked: bool) {
-        self.linked[a * self.nodes + b] = linked;
-        self.linked[b * self.nodes + a] = linked;
+        for bit in [a * self.nodes + b, b * self.nodes + a] {
+            let mask = 1 << (bit % 64);
+            self.linked[bit / 64] = if linked { self.linked[bit / 64] | mask } else { self.linked[bit / 64] & !mask };
+        }
     }
 
     /// Links two nodes; nothing happens if they are one or are linked already.

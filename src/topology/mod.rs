@@ -7,7 +7,7 @@ pub mod graph;
 pub mod metrics;
 pub mod shape;
 
-pub use generate::generate;
+pub use generate::{generate, generate_within};
 pub use graph::{Graph, GraphError};
 pub use metrics::Metrics;
 pub use shape::{Shape, ShapeError};

@@ -37,11 +37,13 @@ pub enum ShapeError {
         /// The degree given.
         degree: u32,
     },
-    /// Fewer nodes than [`NODES_MIN`] or more than [`NODES_MAX`].
-    #[error("{nodes} nodes make no network; choose from {NODES_MIN} to {NODES_MAX} nodes")]
+    /// Fewer nodes than [`NODES_MIN`] or more than there may be.
+    #[error("{nodes} nodes make no network; choose from {NODES_MIN} to {most} nodes")]
     Nodes {
         /// How many were asked for.
         nodes: u32,
+        /// How many there may be.
+        most: u32,
     },
     /// Nobody would have a neighbour.
     #[error("with degree 0 no node has a neighbour; choose a degree from {} to {}", if *nodes == 2 { 1 } else { 2 }, nodes - 1)]
@@ -98,10 +100,15 @@ impl Shape {
         }
     }
 
-    /// Whether a network of `nodes` nodes can have this shape.
+    /// Whether a network of `nodes` nodes on one machine can have this shape.
     pub fn check(self, nodes: u32) -> Result<(), ShapeError> {
-        if !(NODES_MIN..=NODES_MAX).contains(&nodes) {
-            return Err(ShapeError::Nodes { nodes });
+        self.check_within(nodes, NODES_MAX)
+    }
+
+    /// Whether a network of `nodes` nodes, at most `most`, can have this shape.
+    pub fn check_within(self, nodes: u32, most: u32) -> Result<(), ShapeError> {
+        if !(NODES_MIN..=most).contains(&nodes) {
+            return Err(ShapeError::Nodes { nodes, most });
         }
         let Self::Random { degree } = self else { return Ok(()) };
         match degree {

@@ -1,5 +1,7 @@
-//! Pictures of a network: [`Picture`] places the nodes once and shows them as SVG, PNG or text.
+//! Pictures of a network: [`Picture`] places the nodes once and shows them as SVG, PNG or text; [`Chart`] draws how a
+//! message reaches them over time.
 
+mod chart;
 mod glyphs;
 mod layout;
 mod legend;
@@ -13,6 +15,7 @@ mod xml;
 #[cfg(test)]
 mod tests;
 
+pub use chart::{Chart, Curve};
 pub use picture::Picture;
 #[cfg(feature = "png")]
 pub use png::PngError;

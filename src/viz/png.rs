@@ -1,11 +1,11 @@
-//! The picture as PNG: the SVG, rasterised.
+//! Pictures as PNG: the SVG, rasterised.
 
 use resvg::{
     tiny_skia::{Pixmap, Transform},
     usvg::{Options, Tree},
 };
 
-use super::picture::Picture;
+use super::{chart::Chart, picture::Picture};
 
 /// Pixels across that are sharp on any screen; pictures are enlarged up to this, at most twofold.
 const WIDTH_GOOD: f32 = 2400.0;
@@ -34,13 +34,24 @@ pub enum PngError {
 impl Picture {
     /// The picture as a PNG file's bytes, up to 2400 pixels wide, up to 4096 for large graphs.
     pub fn png(&self) -> Result<Vec<u8>, PngError> {
-        let tree = Tree::from_str(&self.svg(), &Options::default())?;
-        let size = tree.size();
-        let side = size.width().max(size.height());
-        let scale = (WIDTH_GOOD / size.width()).clamp(1.0, 2.0).min(SIDE_MAX / side);
-        let (width, height) = ((size.width() * scale).round() as u32, (size.height() * scale).round() as u32);
-        let mut pixels = Pixmap::new(width, height).ok_or(PngError::Size { width, height })?;
-        resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
-        pixels.encode_png().map_err(|error| PngError::Write(error.to_string()))
+        rasterise(&self.svg())
     }
+}
+
+impl Chart {
+    /// The chart as a PNG file's bytes, twice as wide in pixels as the SVG.
+    pub fn png(&self) -> Result<Vec<u8>, PngError> {
+        rasterise(&self.svg())
+    }
+}
+
+fn rasterise(svg: &str) -> Result<Vec<u8>, PngError> {
+    let tree = Tree::from_str(svg, &Options::default())?;
+    let size = tree.size();
+    let side = size.width().max(size.height());
+    let scale = (WIDTH_GOOD / size.width()).clamp(1.0, 2.0).min(SIDE_MAX / side);
+    let (width, height) = ((size.width() * scale).round() as u32, (size.height() * scale).round() as u32);
+    let mut pixels = Pixmap::new(width, height).ok_or(PngError::Size { width, height })?;
+    resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
+    pixels.encode_png().map_err(|error| PngError::Write(error.to_string()))
 }

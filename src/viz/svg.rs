@@ -10,20 +10,22 @@ use super::{
     xml::escape,
 };
 
-const GROUND: Rgb = Rgb(0xfa, 0xfb, 0xfc);
-const LINE: Rgb = Rgb(0x64, 0x74, 0x8b);
-const SOFT: Rgb = Rgb(0x47, 0x55, 0x69);
+pub(super) const GROUND: Rgb = Rgb(0xfa, 0xfb, 0xfc);
+pub(super) const LINE: Rgb = Rgb(0x64, 0x74, 0x8b);
+pub(super) const SOFT: Rgb = Rgb(0x47, 0x55, 0x69);
 /// Pixels round the graph.
-const MARGIN: f64 = 36.0;
+pub(super) const MARGIN: f64 = 36.0;
 /// Pixels above the graph, for heading and caption.
-const HEAD: f64 = 92.0;
+pub(super) const HEAD: f64 = 92.0;
 /// Pixels a line of the legend.
 const LEGEND_LINE: f64 = 24.0;
 /// Type of the caption and the legend, in pixels.
-const SMALL: f64 = 13.0;
+pub(super) const SMALL: f64 = 13.0;
 
-const PLAIN: Style = Style { size: SMALL, colour: SOFT, anchor: Anchor::Start, bold: false, halo: None, turn: 0.0 };
-const HEADING: Style = Style { size: 22.0, colour: INK, anchor: Anchor::Start, bold: true, halo: None, turn: 0.0 };
+pub(super) const PLAIN: Style =
+    Style { size: SMALL, colour: SOFT, anchor: Anchor::Start, bold: false, halo: None, turn: 0.0 };
+pub(super) const HEADING: Style =
+    Style { size: 22.0, colour: INK, anchor: Anchor::Start, bold: true, halo: None, turn: 0.0 };
 
 /// Width and height in pixels, where the graph lies in it, and how the legend is broken into rows.
 struct Frame {
@@ -53,21 +55,10 @@ impl Picture {
         format!("{}{}{body}</svg>\n", self.head(&frame), glyphs.definitions())
     }
 
-    /// Opening tag, what a screen reader says, and the ground.
     fn head(&self, frame: &Frame) -> String {
-        let (width, height) = (frame.width, frame.height);
         let legend: Vec<_> = self.classes.iter().map(|class| class.caption()).collect();
-        format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-             <svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
-             viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-labelledby=\"title description\">\n\
-             <title id=\"title\">{}</title>\n<desc id=\"description\">{}; {}</desc>\n\
-             <rect width=\"100%\" height=\"100%\" fill=\"{}\"/>\n",
-            escape(&self.heading),
-            escape(&self.caption),
-            escape(&legend.join(", ")),
-            GROUND.hex()
-        )
+        let description = format!("{}; {}", self.caption, legend.join(", "));
+        head(frame.width, frame.height, &self.heading, &description)
     }
 
     fn frame(&self, glyphs: &Glyphs) -> Frame {
@@ -144,6 +135,20 @@ impl Picture {
             out.push('\n');
         }
     }
+}
+
+/// Opening tag of a picture of these pixels, what a screen reader says, and the ground.
+pub(super) fn head(width: f64, height: f64, title: &str, description: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
+         viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-labelledby=\"title description\">\n\
+         <title id=\"title\">{}</title>\n<desc id=\"description\">{}</desc>\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"{}\"/>\n",
+        escape(title),
+        escape(description),
+        GROUND.hex()
+    )
 }
 
 fn label_style(node: &Node, colour: Rgb) -> Style {

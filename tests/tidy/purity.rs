@@ -1,4 +1,4 @@
-//! Rule: what must replay by seed (core, wire, topology) has no clock, thread, socket, file, process or random
+//! Rule: what must replay by seed (core, wire, topology, sim) has no clock, thread, socket, file, process or random
 //! source of its own, and never iterates a hash map, whose order differs from run to run.
 
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::source::{Named, Source, Token};
 
 /// The rooms that the rule holds for.
-const PURE: &[&str] = &["core", "wire", "topology"];
+const PURE: &[&str] = &["core", "wire", "topology", "sim"];
 
 /// Paths that are banned with all that is below them; a last segment that ends in `*` bans by its beginning.
 const BANNED: &[&str] = &[

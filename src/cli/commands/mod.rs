@@ -9,6 +9,8 @@ pub mod node;
 pub mod plot;
 pub mod remove_node;
 pub mod send_message;
+pub mod simulate;
+pub mod simulated;
 pub mod start_network;
 pub mod status;
 pub mod stop_network;

@@ -1,7 +1,11 @@
 //! The picture of a network: as files in its folder, on the screen, in the terminal.
 
 use crate::cli::{Output, error::CliError};
-use crate::{launcher::Folder, topology::Graph, viz::Picture};
+use crate::{
+    launcher::Folder,
+    topology::Graph,
+    viz::{Chart, Picture},
+};
 use std::{
     env, fs,
     io::stdout,
@@ -46,6 +50,18 @@ impl Plot {
     }
 }
 
+/// Draws a chart into a folder, which is made if need be; shows it if stdout is a terminal. Says where it lies.
+pub fn draw_chart(folder: &Folder, chart: &Chart, out: &Output) -> Result<Vec<PathBuf>, CliError> {
+    folder.create()?;
+    let svg = folder.chart("svg");
+    write(&svg, chart.svg().as_bytes())?;
+    let files: Vec<_> = [Some(svg), chart_png(folder, chart)?].into_iter().flatten().collect();
+    if let Some(file) = files.last().filter(|_| out.is_terminal() && !out.is_json() && has_display()) {
+        open(file);
+    }
+    Ok(files)
+}
+
 #[cfg(feature = "png")]
 fn draw_png(folder: &Folder, picture: &Picture) -> Result<Option<PathBuf>, CliError> {
     let png = folder.picture("png");
@@ -53,9 +69,21 @@ fn draw_png(folder: &Folder, picture: &Picture) -> Result<Option<PathBuf>, CliEr
     Ok(Some(png))
 }
 
+#[cfg(feature = "png")]
+fn chart_png(folder: &Folder, chart: &Chart) -> Result<Option<PathBuf>, CliError> {
+    let png = folder.chart("png");
+    write(&png, &chart.png().map_err(|error| CliError::Failed(error.to_string()))?)?;
+    Ok(Some(png))
+}
+
 /// This build cannot rasterise.
 #[cfg(not(feature = "png"))]
 fn draw_png(_folder: &Folder, _picture: &Picture) -> Result<Option<PathBuf>, CliError> {
+    Ok(None)
+}
+
+#[cfg(not(feature = "png"))]
+fn chart_png(_folder: &Folder, _chart: &Chart) -> Result<Option<PathBuf>, CliError> {
     Ok(None)
 }
 

@@ -1,0 +1,305 @@
+//! `gossip simulate`.
+
+use super::{plot, simulated::Run};
+use crate::{
+    cli::{Context, Output, error::CliError, progress::Progress},
+    clock::Clock,
+    sim::{
+        Outcome, Report, Scenario, ScenarioError, Simulation, chaos,
+        scenario::{Fault, Senders, Who},
+        units::{Span, Time},
+    },
+};
+use clap::ValueEnum;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    sync::{
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        mpsc,
+    },
+    thread,
+};
+
+/// Events of a run between two looks at how far it is.
+const SLICE: u64 = 50_000;
+
+/// Run the protocol on paper: many nodes, virtual time, faults, exact numbers
+///
+/// The nodes are those of the program, in one process; their links delay, lose and break as the scenario says. Every
+/// step is checked against the promises of the protocol. The same seed gives the same run, bit for bit. Options change
+/// what a scenario file says.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  # A thousand nodes with five neighbours each
+  gossip simulate random 5 -n 1000
+
+  # A third of the nodes crash, frames get lost; averages over 20 seeds
+  gossip simulate random 5 -n 100 --crash 0.3 --loss 0.01 --seeds 20
+
+  # What a file says, as a chart
+  gossip simulate --scenario partition.toml --plot
+
+  # Anything that can go wrong, drawn anew by each of 2000 seeds
+  gossip simulate --chaos --seeds 2000")]
+pub struct Args {
+    /// How nodes are linked: random (each with DEGREE others), circular (a ring) or powerlaw (few with many)
+    #[arg(value_name = "TOPOLOGY", conflicts_with = "chaos")]
+    topology: Option<String>,
+    /// How many neighbours each node of a random network has [default: 3]
+    #[arg(value_name = "DEGREE")]
+    degree: Option<u32>,
+    /// How many nodes, 2 to 32768 [default: 16]
+    #[arg(short, long, value_name = "N", conflicts_with = "chaos")]
+    num_nodes: Option<u32>,
+    /// What random choices are drawn from
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Run it with so many seeds, from --seed on
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: u64,
+    /// Read the scenario from a TOML file
+    #[arg(long, value_name = "FILE", conflicts_with = "chaos")]
+    scenario: Option<PathBuf>,
+    /// Draw network, load and faults from the seed, too
+    #[arg(long)]
+    chaos: bool,
+    /// Messages to publish; with all nodes as senders, by each [default: 20]
+    #[arg(long, value_name = "M", conflicts_with = "chaos")]
+    messages: Option<u32>,
+    /// Bytes of each message [default: 100]
+    #[arg(long, value_name = "BYTES", conflicts_with = "chaos")]
+    size: Option<usize>,
+    /// Who publishes: one node, random ones, or all at once [default: random]
+    #[arg(long, value_name = "WHO", conflicts_with = "chaos")]
+    senders: Option<Sending>,
+    /// Time from one message to the next, such as 5ms [default: 100ms]
+    #[arg(long, value_name = "TIME", conflicts_with = "chaos")]
+    interval: Option<Time>,
+    /// Time that a frame takes, such as 20ms or, drawn for each link, 10-50ms [default: 10-50ms]
+    #[arg(long, value_name = "TIME", conflicts_with = "chaos")]
+    latency: Option<Span>,
+    /// Share of frames that get lost, 0 to 0.9 [default: 0]
+    #[arg(long, value_name = "P", conflicts_with = "chaos")]
+    loss: Option<f64>,
+    /// Record paths, and relay each message up to R times to each neighbour, 1 to 16
+    #[arg(short, long, value_name = "R", conflicts_with = "chaos")]
+    relays: Option<u64>,
+    /// Share of the nodes that crash before the first message, 0 to 1 [default: 0]
+    #[arg(long, value_name = "P", conflicts_with = "chaos")]
+    crash: Option<f64>,
+    /// Draw a chart of deliveries over time, as files in the network's state folder
+    #[arg(short = 'P', long)]
+    plot: bool,
+}
+
+/// [`Senders`] as typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Sending {
+    One,
+    Random,
+    All,
+}
+
+/// Runs all seeds and prints what came of them.
+pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let scenario = if args.chaos { None } else { Some(args.scenario()?) };
+    let clock = Clock::new();
+    let began = clock.now().mono;
+    let outcomes = run_all(args, scenario.as_ref())?;
+    let wall = clock.now().mono.since(began);
+    let mut report = Report::default();
+    outcomes.iter().for_each(|outcome| report.merge(&outcome.report));
+    let trace_hash = outcomes.iter().fold(0, |hash: u64, outcome| hash.rotate_left(1) ^ outcome.trace_hash);
+    let mut run = Run { scenario, seed: args.seed, report, trace_hash, wall, plot: Vec::new() };
+    if args.plot {
+        run.plot = plot::draw_chart(&context.networks()?.folder(context.network()), &run.chart(), out)?;
+    }
+    out.print(&run)
+}
+
+impl Args {
+    /// The file's scenario or the usual one, changed by the options.
+    fn scenario(&self) -> Result<Scenario, CliError> {
+        let mut scenario = match &self.scenario {
+            None => Scenario::default(),
+            Some(path) => {
+                let name = path.display();
+                let text = fs::read_to_string(path);
+                let text = text.map_err(|error| CliError::Failed(format!("cannot read {name}: {error}")))?;
+                Scenario::from_toml(&text).map_err(|error| CliError::Usage(format!("{name}, {error}")))?
+            }
+        };
+        if let Some(topology) = &self.topology {
+            // A degree belongs to the topology that it stands beside.
+            (scenario.topology, scenario.degree) = (topology.clone(), self.degree);
+        }
+        let Scenario { nodes, network, load, faults, .. } = &mut scenario;
+        set(nodes, self.num_nodes);
+        set(&mut load.messages, self.messages);
+        set(&mut load.size, self.size);
+        set(&mut load.interval, self.interval);
+        set(&mut load.senders, self.senders.map(Senders::from));
+        set(&mut network.latency, self.latency);
+        set(&mut network.loss, self.loss);
+        set(&mut load.relays, self.relays);
+        load.trace |= self.relays.is_some();
+        let crash = |share| Fault::Crash { at: Time::default(), who: Who::Share(share), silent: false };
+        faults.extend(self.crash.map(crash));
+        scenario.check().map_err(usage)?;
+        Ok(scenario)
+    }
+
+    /// The command that runs one seed of this again.
+    fn replay(&self, seed: u64) -> String {
+        let mut words = vec!["gossip simulate".to_owned()];
+        words.extend(self.topology.clone());
+        words.extend(self.degree.map(|degree| degree.to_string()));
+        let mut option = |name: &str, value: Option<String>| words.extend(value.map(|value| format!("{name} {value}")));
+        option("-n", self.num_nodes.map(|n| n.to_string()));
+        option("--scenario", self.scenario.as_ref().map(|path| format!("'{}'", path.display())));
+        option("--messages", self.messages.map(|n| n.to_string()));
+        option("--size", self.size.map(|n| n.to_string()));
+        option("--senders", self.senders.map(|who| format!("{who:?}").to_lowercase()));
+        option("--interval", self.interval.map(|time| time.to_string()));
+        option("--latency", self.latency.map(|span| span.to_string()));
+        option("--loss", self.loss.map(|share| share.to_string()));
+        option("--relays", self.relays.map(|n| n.to_string()));
+        option("--crash", self.crash.map(|share| share.to_string()));
+        if self.chaos {
+            words.push("--chaos".into());
+        }
+        words.push(format!("--seed {seed}"));
+        words.join(" ")
+    }
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+fn usage(error: ScenarioError) -> CliError {
+    CliError::Usage(error.to_string())
+}
+
+impl From<Sending> for Senders {
+    fn from(sending: Sending) -> Self {
+        match sending {
+            Sending::One => Self::One,
+            Sending::Random => Self::Random,
+            Sending::All => Self::All,
+        }
+    }
+}
+
+/// How far the workers are.
+enum News {
+    /// A run has come so far.
+    Progress(f64),
+    /// The run of a seed is over.
+    Done(u64, Box<Result<Outcome, CliError>>),
+}
+
+/// Runs all seeds, as many at a time as there are cores. Outcomes stand in the order of their seeds, so that sums do not
+/// depend on who was quicker. Ends with the first violation.
+fn run_all(args: &Args, scenario: Option<&Scenario>) -> Result<Vec<Outcome>, CliError> {
+    let (first, last) = (args.seed, args.seed.saturating_add(args.seeds - 1));
+    let workers = thread::available_parallelism().map_or(1, |cores| cores.get() as u64).min(args.seeds);
+    let (next, stop) = (AtomicU64::new(first), AtomicBool::new(false));
+    let (sender, receiver) = mpsc::channel();
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            let (sender, next, stop) = (sender.clone(), &next, &stop);
+            scope.spawn(move || {
+                while !stop.load(Relaxed) {
+                    let seed = next.fetch_add(1, Relaxed);
+                    if seed > last || seed < first {
+                        break;
+                    }
+                    let outcome = run_one(args, scenario, seed, &sender);
+                    stop.fetch_or(outcome.is_err(), Relaxed);
+                    // Nobody listens any more when something went wrong elsewhere.
+                    let _ = sender.send(News::Done(seed, Box::new(outcome)));
+                }
+            });
+        }
+        drop(sender);
+        collect(args.seeds, &receiver)
+    })
+}
+
+fn run_one(
+    args: &Args,
+    scenario: Option<&Scenario>,
+    seed: u64,
+    news: &mpsc::Sender<News>,
+) -> Result<Outcome, CliError> {
+    let scenario = scenario.map_or_else(|| chaos::scenario(seed), Clone::clone);
+    let mut simulation = Simulation::new(&scenario, seed).map_err(usage)?;
+    let failed = |violation| CliError::Failed(format!("{violation}; replay it with '{}'", args.replay(seed)));
+    while !simulation.advance(SLICE).map_err(failed)? {
+        let _ = news.send(News::Progress(simulation.progress()));
+    }
+    simulation.finish().map_err(failed)
+}
+
+fn collect(seeds: u64, news: &mpsc::Receiver<News>) -> Result<Vec<Outcome>, CliError> {
+    let mut progress = Progress::start();
+    let mut outcomes = BTreeMap::new();
+    for news in news {
+        let within = match news {
+            News::Progress(share) => share,
+            News::Done(seed, outcome) => {
+                outcomes.insert(seed, *outcome);
+                0.0
+            }
+        };
+        let done = outcomes.len() as f64;
+        let text = if seeds > 1 { format!("{done} of {seeds} seeds") } else { "of all messages published".into() };
+        progress.show((done + within) / seeds as f64, &text);
+    }
+    outcomes.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn read(line: &str) -> Args {
+        Line::parse_from(line.split(' ').skip(1)).args
+    }
+
+    #[test]
+    fn the_command_that_replays_a_seed_says_all_that_matters() {
+        let long = "gossip simulate random 5 -n 64 --messages 3 --size 9 --senders all --interval 5ms --latency 1ms-2ms \
+                    --loss 0.01 --relays 2 --crash 0.1";
+        for line in [long, "gossip simulate --chaos", "gossip simulate circular --loss 0.2"] {
+            assert_eq!(read(&format!("{line} --seed 7 --seeds 100 --plot")).replay(41), format!("{line} --seed 41"));
+        }
+        assert_eq!(read("gossip simulate --scenario a.toml").replay(1), "gossip simulate --scenario 'a.toml' --seed 1");
+    }
+
+    #[test]
+    fn options_change_what_a_file_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("s.toml");
+        fs::write(&file, "nodes = 32\n[load]\nmessages = 7\n[network]\nloss = 0.1").unwrap();
+        let scenario = read(&format!("gossip simulate --scenario {} -n 8 -r 2", file.display())).scenario().unwrap();
+        assert_eq!((scenario.nodes, scenario.load.messages, scenario.network.loss), (8, 7, 0.1));
+        assert!(scenario.load.trace && scenario.load.relays == 2);
+        fs::write(&file, "nodes = 32\nmeteor = 1").unwrap();
+        let error = read(&format!("gossip simulate --scenario {}", file.display())).scenario().unwrap_err();
+        assert!(error.to_string().ends_with("s.toml, line 2: unknown field `meteor`, expected one of `topology`, `degree`, `nodes`, `settle`, `network`, `load`, `limits`, `fault`"), "{error}");
+    }
+}

@@ -1,0 +1,118 @@
+//! Scenarios drawn by a seed: any topology, load and mix of faults. What a thousand of them do not break is hard to
+//! break by thinking.
+
+use super::{
+    network::{Draw, Model},
+    scenario::{Fault, Load, Retention, Scenario, Senders, Who},
+    units::{Span, Time},
+};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+use std::time::Duration;
+
+/// Most nodes of a drawn scenario.
+const NODES_MAX: u32 = 64;
+/// Within this time messages are published and faults happen.
+const SPAN_MS: u64 = 4_000;
+
+/// A scenario that follows from `seed` alone: 2 to 64 nodes, every topology, losses up to 5 %, crashes silent and not,
+/// restarts, partitions, one-way cuts, pauses, slow nodes, leaves, churn and clocks that jump.
+pub fn scenario(seed: u64) -> Scenario {
+    let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0x6368_616f_7300_0000);
+    let nodes = random.random_range(2..=NODES_MAX);
+    let (topology, degree) = match random.random_range(0..3) {
+        0 => ("circular", None),
+        1 => ("powerlaw", None),
+        _ => ("random", Some(degree(nodes, &mut random))),
+    };
+    let mut scenario = Scenario {
+        topology: topology.into(),
+        degree,
+        nodes,
+        settle: Time::default(),
+        network: network(&mut random),
+        load: load(&mut random),
+        limits: Retention::default(),
+        faults: Vec::new(),
+    };
+    if random.random_bool(0.2) {
+        scenario.limits = Retention { messages: random.random_range(1..8), bytes: random.random_range(200..20_000) };
+    }
+    for _ in 0..random.random_range(0..5) {
+        add_faults(&mut scenario.faults, &mut random);
+    }
+    // In the end everything is mended, half of the time: what is missing then was lost for good.
+    if random.random_bool(0.5) {
+        let at = Time::millis(SPAN_MS);
+        let mended = [Fault::Heal { at }, Fault::Resume { at, who: None }, Fault::Restart { at, who: None }];
+        scenario.faults.extend(mended);
+    }
+    scenario
+}
+
+/// A degree that a random network of so many nodes can have.
+fn degree(nodes: u32, random: &mut Pcg64Mcg) -> u32 {
+    let wanted = random.random_range(2..=6).min(nodes - 1);
+    if nodes * wanted % 2 == 1 { wanted - 1 } else { wanted }.max(if nodes == 2 { 1 } else { 2 })
+}
+
+fn network(random: &mut Pcg64Mcg) -> Model {
+    let least = random.random_range(0..40);
+    let span = Span { least: Time::millis(least), most: Time::millis(least + random.random_range(0..40)) };
+    let is_lossy = random.random_bool(0.3);
+    Model {
+        latency: span,
+        draw: if random.random_bool(0.5) { Draw::Link } else { Draw::Frame },
+        loss: if is_lossy { f64::from(random.random_range(1..=50_u32)) / 1_000.0 } else { 0.0 },
+        order: random.random_bool(0.8),
+        bandwidth: random.random_bool(0.2).then(|| random.random_range(10_000..1_000_000)),
+        queue: if random.random_bool(0.2) { random.random_range(500..5_000) } else { 64 << 20 },
+        break_after: Time::millis(random.random_range(100..3_000)),
+    }
+}
+
+fn load(random: &mut Pcg64Mcg) -> Load {
+    let senders = [Senders::One, Senders::Random, Senders::Random, Senders::All][random.random_range(0..4)];
+    let messages = if senders == Senders::All { 1 } else { random.random_range(1..=12) };
+    Load {
+        messages,
+        size: random.random_range(0..600),
+        senders,
+        interval: Time(Duration::from_millis(SPAN_MS) / messages),
+        trace: random.random_bool(0.3),
+        relays: random.random_range(1..=3),
+    }
+}
+
+/// Something that goes wrong, and maybe what mends it.
+fn add_faults(faults: &mut Vec<Fault>, random: &mut Pcg64Mcg) {
+    let at = moment(0, random);
+    let mended = moment(at.nanos() / 1_000_000, random);
+    let who = Who::Share(f64::from(random.random_range(2..=50_u32)) / 100.0);
+    match random.random_range(0..9) {
+        0 | 1 => {
+            faults.push(Fault::Crash { at, who, silent: random.random_bool(0.5) });
+            faults.push(Fault::Restart { at: mended, who: Some(Who::Share(0.7)) });
+        }
+        2 => faults.extend([Fault::Partition { at, who }, Fault::Heal { at: mended }]),
+        3 => faults.extend([Fault::Cut { at, from: who, to: Who::Share(0.3) }, Fault::Heal { at: mended }]),
+        4 => faults.extend([Fault::Pause { at, who }, Fault::Resume { at: mended, who: None }]),
+        5 => faults.push(Fault::Slow { at, who, frame: Time::millis(random.random_range(0..30)) }),
+        6 => faults.push(Fault::Leave { at, who: Who::Share(0.1) }),
+        7 => {
+            let year = 365 * 86_400;
+            faults.push(Fault::Clock { at, who, seconds: random.random_range(-year..=year) });
+        }
+        _ => faults.push(Fault::Churn {
+            at,
+            until: mended,
+            every: Time::millis(random.random_range(100..1_000)),
+            down: Time::millis(random.random_range(10..1_500)),
+        }),
+    }
+}
+
+/// A time from `earliest` on, in milliseconds.
+fn moment(earliest: u64, random: &mut Pcg64Mcg) -> Time {
+    Time::millis(random.random_range(earliest..=SPAN_MS))
+}

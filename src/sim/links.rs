@@ -1,0 +1,193 @@
+//! Connections as sockets see them: opened by one node, used by both, up or not, with a bound on what may be under way.
+//!
+//! The simulator moves core types, not bytes, so the length of a frame is reckoned as the specification encodes it, to
+//! within a few bytes.
+
+use super::network::Network;
+use crate::core::{
+    event::{Answer, Frame, Input, LinkId},
+    id::MessageId,
+    time::Mono,
+};
+use std::{collections::VecDeque, time::Duration};
+
+/// First pause between two attempts to connect, and the longest; each is twice the one before.
+const RECONNECT: Duration = Duration::from_millis(10);
+const RECONNECT_MAX: Duration = Duration::from_secs(1);
+
+/// Mark, version, type, id, time and hops of a message; the empty frame and ZeroMQ's own marks.
+const MESSAGE: usize = 48;
+/// A hop of a path: name, time.
+const HOP: usize = 8;
+/// A greeting: two names, address, instance, incarnation, capabilities.
+const INTRODUCTION: usize = 96;
+/// Anything else.
+const SMALL: usize = 24;
+
+/// What crosses a connection: a frame on the way there, an answer on the way back.
+#[derive(Debug)]
+pub(super) struct Transit {
+    pub(super) input: Input,
+    pub(super) bytes: usize,
+}
+
+impl Transit {
+    /// The message that it carries, if it does.
+    pub(super) fn message(&self) -> Option<&MessageId> {
+        match &self.input {
+            Input::Arrived { frame: Frame::Message(message), .. } => Some(&message.id),
+            _ => None,
+        }
+    }
+}
+
+/// Which way something crosses a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// From the node that opened it.
+    There,
+    /// To that node.
+    Back,
+}
+
+/// One direction of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Pipe {
+    /// When the last frame will have been put on the link.
+    free_at: Mono,
+    /// When the last frame arrives.
+    last: Mono,
+    /// Sent and not yet taken by the far end.
+    pub(super) bytes: usize,
+    /// Stopped by a cut, to arrive when it ends.
+    pub(super) held: VecDeque<Transit>,
+}
+
+/// Why something could not be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsent {
+    Full,
+    NotConnected,
+}
+
+/// A connection: one DEALER of one node at the ROUTER of another.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) dialer: usize,
+    pub(super) link: LinkId,
+    pub(super) target: usize,
+    pub(super) latency: u64,
+    pub(super) is_up: bool,
+    /// The dialer has closed it, or is gone: what is under way there still arrives, nothing comes back.
+    pub(super) is_closed: bool,
+    /// Raised whenever it breaks: what was under way before is lost.
+    pub(super) epoch: u32,
+    /// The life of the target that it leads to.
+    pub(super) target_life: u32,
+    /// The dialer wants to hear when frames can be sent.
+    pub(super) wants_writable: bool,
+    pause: Duration,
+    pub(super) there: Pipe,
+    pub(super) back: Pipe,
+}
+
+impl Connection {
+    pub(super) fn new(dialer: usize, link: LinkId, target: usize, latency: u64) -> Self {
+        let (there, back) = (Pipe::default(), Pipe::default());
+        let (is_up, is_closed, wants_writable) = (false, false, true);
+        let (epoch, target_life, pause) = (0, 0, RECONNECT);
+        Self { dialer, link, target, latency, is_up, is_closed, epoch, target_life, wants_writable, pause, there, back }
+    }
+
+    pub(super) fn pipe(&mut self, way: Way) -> &mut Pipe {
+        match way {
+            Way::There => &mut self.there,
+            Way::Back => &mut self.back,
+        }
+    }
+
+    /// Who sends and who receives on one way.
+    pub(super) fn ends(&self, way: Way) -> (usize, usize) {
+        match way {
+            Way::There => (self.dialer, self.target),
+            Way::Back => (self.target, self.dialer),
+        }
+    }
+
+    /// How long connecting takes: two round trips, TCP's and ZeroMQ's.
+    pub(super) fn dialling(&self) -> Duration {
+        Duration::from_nanos(4 * self.latency)
+    }
+
+    /// How long to wait before the next attempt.
+    pub(super) fn next_pause(&mut self) -> Duration {
+        let pause = self.pause;
+        self.pause = (2 * pause).min(RECONNECT_MAX);
+        pause
+    }
+
+    /// The connection is made.
+    pub(super) fn establish(&mut self, target_life: u32) {
+        (self.is_up, self.target_life, self.pause) = (true, target_life, RECONNECT);
+        (self.there, self.back) = (Pipe::default(), Pipe::default());
+    }
+
+    /// The connection is gone; gives what a cut had held back.
+    pub(super) fn shut(&mut self) -> impl Iterator<Item = (Way, Transit)> {
+        self.is_up = false;
+        self.epoch += 1;
+        let [there, back] = [&mut self.there, &mut self.back].map(|pipe| std::mem::take(&mut pipe.held));
+        there.into_iter().map(|t| (Way::There, t)).chain(back.into_iter().map(|t| (Way::Back, t)))
+    }
+
+    /// Puts a frame on its way and says when it arrives.
+    pub(super) fn admit(&mut self, now: Mono, way: Way, bytes: usize, network: &mut Network) -> Result<Mono, Unsent> {
+        if !self.is_up || (way == Way::Back && self.is_closed) {
+            return Err(Unsent::NotConnected);
+        }
+        let latency = network.draw(self.latency);
+        let (model, pipe) = (&network.model, self.pipe(way));
+        // A frame larger than the bound goes alone, or it could never go.
+        if pipe.bytes > 0 && pipe.bytes + bytes > model.queue {
+            return Err(Unsent::Full);
+        }
+        pipe.bytes += bytes;
+        pipe.free_at = Mono(pipe.free_at.max(now).0.saturating_add(model.transmission(bytes)));
+        let arrival = Mono(pipe.free_at.0.saturating_add(latency));
+        pipe.last = if model.order { pipe.last.max(arrival) } else { arrival };
+        Ok(pipe.last)
+    }
+
+    /// A frame that was held back goes on; says when it arrives.
+    pub(super) fn release(&mut self, now: Mono, way: Way) -> Mono {
+        let latency = self.latency;
+        let pipe = self.pipe(way);
+        pipe.last = pipe.last.max(Mono(now.0 + latency));
+        pipe.last
+    }
+}
+
+/// Bytes of a frame on a link.
+pub(super) fn frame_len(frame: &Frame) -> usize {
+    match frame {
+        Frame::Hello(_) => INTRODUCTION,
+        Frame::Message(message) => {
+            MESSAGE + message.payload.len() + message.trace.as_ref().map_or(0, |trace| HOP * trace.path.len())
+        }
+        Frame::Leave | Frame::Ping(_) => SMALL,
+    }
+}
+
+/// Bytes of an answer on a link.
+pub(super) fn answer_len(answer: &Answer) -> usize {
+    match answer {
+        Answer::Welcome(_) => INTRODUCTION,
+        Answer::Refuse { text, .. } => SMALL + text.len(),
+        Answer::Farewell | Answer::Pong(_) => SMALL,
+    }
+}
+
+/// Bytes of an untraced message of this payload on a link.
+pub(super) fn message_len(payload: usize) -> usize {
+    MESSAGE + payload
+}

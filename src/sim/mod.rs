@@ -1,0 +1,30 @@
+//! Many nodes in virtual time: the very core that a process runs, on links that delay, lose and break as a scenario
+//! says, checked at every step and replayed by its seed.
+//!
+//! [`Scenario`] says what happens, [`Simulation`] lets it happen, [`Report`] says what came of it.
+
+pub mod chaos;
+pub mod checker;
+mod cluster;
+pub mod coverage;
+mod faults;
+mod host;
+mod links;
+pub mod network;
+pub mod optimum;
+mod queue;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod units;
+mod wires;
+
+#[cfg(test)]
+mod tests;
+
+pub use checker::{Violation, Wrong};
+pub use cluster::Tamper;
+pub use coverage::Coverage;
+pub use report::{Mean, Report};
+pub use run::{Outcome, Simulation};
+pub use scenario::{Scenario, ScenarioError};

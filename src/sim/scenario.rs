@@ -1,0 +1,365 @@
+//! A scenario as data: which network, on which links, who publishes what, and what goes wrong when. TOML, or made in
+//! code; each part has defaults, so a scenario says only what matters to it.
+
+use super::{network::Model, units::Time};
+use crate::{
+    core::{config::Limits, message::Relays},
+    topology::{Shape, ShapeError},
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Most nodes of a simulated network: about 2 KiB each, and 128 MiB for a moment while their graph is drawn.
+pub const NODES_MAX: u32 = 32_768;
+/// Most messages of one run; in a network of that many nodes memory will not last for as many.
+const MESSAGES_MAX: u32 = 1_000_000;
+
+/// All that a run depends on, but for the seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scenario {
+    /// `random`, `circular` or `powerlaw`.
+    pub topology: String,
+    /// Neighbours of each node of a random network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub degree: Option<u32>,
+    /// How many nodes, 2 to 32,768.
+    pub nodes: u32,
+    /// How long the run goes on after the last message has come to rest.
+    pub settle: Time,
+    /// What links are like.
+    pub network: Model,
+    /// Who publishes what, and when.
+    pub load: Load,
+    /// What nodes may keep.
+    pub limits: Retention,
+    /// What goes wrong; times count from the moment when all links are up.
+    #[serde(rename = "fault", skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
+}
+
+/// The messages of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Load {
+    /// How many; with all nodes as senders, how many each. Default 20.
+    pub messages: u32,
+    /// Bytes of each payload. Default 100.
+    pub size: usize,
+    /// Who hands them in. Default random nodes.
+    pub senders: Senders,
+    /// From one message to the next; with all nodes as senders, from one round to the next. Default 100 ms.
+    pub interval: Time,
+    /// Whether paths are recorded.
+    pub trace: bool,
+    /// Copies of a traced message that a node passes to each neighbour, 1 to 16.
+    pub relays: u64,
+}
+
+/// Who hands in messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Senders {
+    /// One node, drawn by the seed; if it is not there, nobody.
+    One,
+    /// For each message one of the nodes that are there.
+    Random,
+    /// All nodes, each at the same moment.
+    All,
+}
+
+/// What a node keeps for reading; smaller than in a process, so that many fit into one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// Messages; default 100,000.
+    pub messages: usize,
+    /// Bytes; default 64 MiB.
+    pub bytes: usize,
+}
+
+/// Which nodes a fault is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Who {
+    /// These, by number.
+    Nodes(Vec<u32>),
+    /// This share of those it can happen to, drawn when it happens: 0 to 1, rounded to whole nodes.
+    Share(f64),
+}
+
+/// Something that goes wrong, or is mended, at a time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+#[expect(missing_docs, reason = "`at` is always the time, `who` always the nodes")]
+pub enum Fault {
+    /// Processes end. `silent`: so do their hosts, and nobody is told that the connections are gone.
+    Crash {
+        at: Time,
+        who: Who,
+        #[serde(default)]
+        silent: bool,
+    },
+    /// Crashed nodes start again, with a new incarnation and an empty memory; without `who` all of them.
+    Restart {
+        at: Time,
+        #[serde(default)]
+        who: Option<Who>,
+    },
+    /// These nodes reach only each other, and the others only theirs.
+    Partition { at: Time, who: Who },
+    /// What `from` sends does not reach `to`; what comes back does.
+    Cut { at: Time, from: Who, to: Who },
+    /// All partitions and cuts end.
+    Heal { at: Time },
+    /// Processes stand still; what is sent to them waits.
+    Pause { at: Time, who: Who },
+    /// Paused nodes go on; without `who` all of them.
+    Resume {
+        at: Time,
+        #[serde(default)]
+        who: Option<Who>,
+    },
+    /// Each frame takes these nodes that long; 0 makes them as fast as before.
+    Slow { at: Time, who: Who, frame: Time },
+    /// Nodes are removed for good, and say so.
+    Leave { at: Time, who: Who },
+    /// Wall clocks jump by this many seconds.
+    Clock { at: Time, who: Who, seconds: i64 },
+    /// From `at` to `until`, every `every`, one live node crashes and starts again after `down`.
+    Churn { at: Time, until: Time, every: Time, down: Time },
+}
+
+/// Why there is no such scenario.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ScenarioError {
+    /// Not TOML, an unknown word, or a value of the wrong kind.
+    #[error("{0}")]
+    Syntax(String),
+    /// No such network.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// A number out of its range.
+    #[error("{what} must be {range}, not {found}")]
+    Range {
+        /// Which number.
+        what: &'static str,
+        /// From where to where.
+        range: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// A fault names a node that is not there.
+    #[error("a fault names node {node}; the nodes are 1 to {nodes}")]
+    Node {
+        /// The number found.
+        node: u32,
+        /// How many there are.
+        nodes: u32,
+    },
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self {
+            topology: "random".into(),
+            degree: None,
+            nodes: 16,
+            settle: Time::default(),
+            network: Model::default(),
+            load: Load::default(),
+            limits: Retention::default(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self { messages: limits.retained_messages_max, bytes: limits.retained_bytes_max }
+    }
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        let (messages, size, relays) = (20, 100, 1);
+        Self { messages, size, senders: Senders::Random, interval: Time::millis(100), trace: false, relays }
+    }
+}
+
+impl fmt::Display for Senders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::One => "one node",
+            Self::Random => "random nodes",
+            Self::All => "all nodes at once",
+        })
+    }
+}
+
+impl Scenario {
+    /// Reads a scenario file. What it says is checked by [`check`](Self::check).
+    pub fn from_toml(text: &str) -> Result<Self, ScenarioError> {
+        toml::from_str(text).map_err(|error| ScenarioError::Syntax(describe(&error, text)))
+    }
+
+    /// The shape of its network.
+    pub fn shape(&self) -> Result<Shape, ScenarioError> {
+        Ok(Shape::parse(&self.topology, self.degree)?)
+    }
+
+    /// Whether it can be run: every number is in its range, every node there.
+    pub fn check(&self) -> Result<(), ScenarioError> {
+        self.shape()?.check_within(self.nodes, NODES_MAX)?;
+        let Self { network, load, limits, .. } = self;
+        within("loss", "a share from 0 to 0.9", network.loss, (0.0..=0.9).contains(&network.loss))?;
+        within("bandwidth", "at least 1 byte a second", 0, network.bandwidth != Some(0))?;
+        within("queue", "at least 1 byte", network.queue, network.queue > 0)?;
+        within("messages", "1 to 1000000", load.messages, (1..=MESSAGES_MAX).contains(&load.messages))?;
+        let size_max = Limits::default().payload_len_max;
+        within("size", "at most 1048576 bytes", load.size, load.size <= size_max)?;
+        within("relays", "1 to 16", load.relays, Relays::try_from(load.relays).is_ok())?;
+        within("limits", "at least 1", 0, limits.messages > 0 && limits.bytes > 0)?;
+        self.faults.iter().try_for_each(|fault| self.check_fault(fault))
+    }
+
+    fn check_fault(&self, fault: &Fault) -> Result<(), ScenarioError> {
+        for who in fault.who() {
+            match who {
+                Who::Share(share) => within("a share of nodes", "0 to 1", share, (0.0..=1.0).contains(share))?,
+                Who::Nodes(nodes) => {
+                    if let Some(&node) = nodes.iter().find(|node| !(1..=self.nodes).contains(node)) {
+                        return Err(ScenarioError::Node { node, nodes: self.nodes });
+                    }
+                }
+            }
+        }
+        match fault {
+            Fault::Churn { every, .. } => within("every", "at least 1ms", every, *every >= Time::millis(1)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The bounds of each node.
+    pub(super) fn node_limits(&self) -> Limits {
+        Limits {
+            retained_messages_max: self.limits.messages,
+            retained_bytes_max: self.limits.bytes,
+            ..Limits::default()
+        }
+    }
+
+    /// Whether nothing is meant to go wrong: every message must then reach every node by the exact number of frames.
+    pub(super) fn is_faultless(&self) -> bool {
+        let harmless = |fault: &Fault| matches!(fault, Fault::Clock { .. } | Fault::Heal { .. } | Fault::Resume { .. });
+        self.network.loss == 0.0 && self.faults.iter().all(harmless)
+    }
+}
+
+fn within(what: &'static str, range: &'static str, found: impl fmt::Display, holds: bool) -> Result<(), ScenarioError> {
+    if holds { Ok(()) } else { Err(ScenarioError::Range { what, range, found: found.to_string() }) }
+}
+
+/// What TOML says, with the line it says it of, on one line.
+fn describe(error: &toml::de::Error, text: &str) -> String {
+    let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+    let message = error.message().lines().collect::<Vec<_>>().join(" ");
+    line.map_or_else(|| message.clone(), |line| format!("line {line}: {message}"))
+}
+
+impl Fault {
+    /// When it begins.
+    pub fn at(&self) -> Time {
+        match *self {
+            Self::Crash { at, .. }
+            | Self::Restart { at, .. }
+            | Self::Partition { at, .. }
+            | Self::Cut { at, .. }
+            | Self::Heal { at }
+            | Self::Pause { at, .. }
+            | Self::Resume { at, .. }
+            | Self::Slow { at, .. }
+            | Self::Leave { at, .. }
+            | Self::Clock { at, .. }
+            | Self::Churn { at, .. } => at,
+        }
+    }
+
+    /// All nodes that it names.
+    fn who(&self) -> Vec<&Who> {
+        match self {
+            Self::Crash { who, .. }
+            | Self::Partition { who, .. }
+            | Self::Pause { who, .. }
+            | Self::Slow { who, .. }
+            | Self::Leave { who, .. }
+            | Self::Clock { who, .. } => vec![who],
+            Self::Restart { who, .. } | Self::Resume { who, .. } => who.iter().collect(),
+            Self::Cut { from, to, .. } => vec![from, to],
+            Self::Heal { .. } | Self::Churn { .. } => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_says_what_matters_to_it() {
+        let text = "
+            topology = 'powerlaw'
+            nodes = 64
+            [network]
+            latency = '10-50ms'
+            loss = 0.02
+            [load]
+            messages = 60
+            senders = 'all'
+            trace = true
+            [[fault]]
+            kind = 'crash'
+            at = '1s'
+            who = 0.1
+            silent = true
+            [[fault]]
+            kind = 'restart'
+            at = '2s'
+            [[fault]]
+            kind = 'partition'
+            at = '3s'
+            who = [1, 2, 3]
+        ";
+        let scenario = Scenario::from_toml(text).unwrap();
+        scenario.check().unwrap();
+        assert_eq!((scenario.load.senders, scenario.load.size), (Senders::All, 100));
+        assert_eq!(scenario.faults[0], Fault::Crash { at: Time::millis(1000), who: Who::Share(0.1), silent: true });
+        assert_eq!(scenario.faults[1], Fault::Restart { at: Time::millis(2000), who: None });
+        let written = toml::to_string(&scenario).unwrap();
+        assert_eq!(Scenario::from_toml(&written), Ok(scenario), "{written}");
+    }
+
+    #[test]
+    fn errors_name_the_line_and_the_way_out() {
+        for (text, says) in [
+            ("nodes = 3\ntopolgy = 'x'", "line 2: unknown field `topolgy`"),
+            ("[network]\nlatency = '5 parsecs'", "line 2: '5 parsecs' is no time; write it like 250us"),
+            ("[[fault]]\nkind = 'meteor'\nat = '1s'", "unknown variant `meteor`"),
+        ] {
+            let error = Scenario::from_toml(text).unwrap_err().to_string();
+            assert!(error.contains(says) && !error.contains('\n'), "{error}");
+        }
+        for (text, says) in [
+            ("nodes = 1", "1 nodes make no network; choose from 2 to 32768 nodes"),
+            ("topology = 'star'", "there is no topology 'star'"),
+            ("[network]\nloss = 1.0", "loss must be a share from 0 to 0.9, not 1"),
+            ("[load]\nrelays = 17", "relays must be 1 to 16, not 17"),
+            ("[[fault]]\nkind = 'crash'\nat = '0ms'\nwho = [17]", "a fault names node 17; the nodes are 1 to 16"),
+            ("[[fault]]\nkind = 'pause'\nat = '0ms'\nwho = 2.0", "a share of nodes must be 0 to 1, not 2"),
+        ] {
+            let error = Scenario::from_toml(text).unwrap().check().unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The simulator against numbers that are known exactly, and against nodes that are broken on purpose.
+
+use super::{
+    chaos,
+    network::{Draw, Model},
+    optimum::quickest,
+    run::Outcome,
+    scenario::{Fault, Load, Retention, Scenario, Senders, Who},
+    units::Time,
+    *,
+};
+use crate::{
+    core::{
+        event::{Frame, LogSeq, Output, Record},
+        id::NodeId,
+        message::{Hop, Message, Trace},
+    },
+    topology::{Graph, generate_within},
+};
+
+fn scenario(topology: &str, degree: Option<u32>, nodes: u32) -> Scenario {
+    let load = Load { messages: 5, ..Load::default() };
+    Scenario { topology: topology.into(), degree, nodes, load, ..Scenario::default() }
+}
+
+fn traced(scenario: Scenario, relays: u64) -> Scenario {
+    Scenario { load: Load { trace: true, relays, ..scenario.load }, ..scenario }
+}
+
+fn networks() -> Vec<Scenario> {
+    let all = [("circular", None, 2), ("circular", None, 17), ("random", Some(3), 16), ("random", Some(5), 100)];
+    let all = all.into_iter().chain([("powerlaw", None, 5), ("powerlaw", None, 60)]);
+    all.map(|(topology, degree, nodes)| scenario(topology, degree, nodes)).collect()
+}
+
+fn graph(scenario: &Scenario, seed: u64) -> Graph {
+    generate_within(scenario.shape().unwrap(), scenario.nodes, scenario.nodes, seed).unwrap()
+}
+
+fn run(scenario: &Scenario, seed: u64) -> Outcome {
+    Simulation::new(scenario, seed).unwrap().run().unwrap_or_else(|violation| panic!("{violation}"))
+}
+
+fn faulty(faults: Vec<Fault>) -> Scenario {
+    let load = Load { messages: 10, interval: Time::millis(500), ..Load::default() };
+    Scenario { faults, load, ..scenario("random", Some(4), 30) }
+}
+
+const SECOND: Time = Time::millis(1_000);
+
+#[test]
+fn the_same_seed_gives_the_same_run_and_another_seed_another() {
+    let lossy = |draw| Model { loss: 0.02, draw, ..Model::default() };
+    for network in [Model::default(), lossy(Draw::Link), lossy(Draw::Frame)] {
+        for scenario in networks() {
+            let scenario = Scenario { network: network.clone(), ..scenario };
+            let [one, again, other] = [1, 1, 2].map(|seed| run(&scenario, seed));
+            assert_eq!(one, again);
+            assert_ne!(one.trace_hash, other.trace_hash);
+        }
+    }
+}
+
+#[test]
+fn clocks_that_jump_change_nothing() {
+    let year = 365 * 86_400;
+    let jump = |at, seconds| Fault::Clock { at: Time::millis(at), who: Who::Share(0.5), seconds };
+    let still = traced(scenario("random", Some(3), 16), 2);
+    let jumping = Scenario { faults: vec![jump(0, year), jump(150, -2 * year)], ..still.clone() };
+    let [still, jumping] = [still, jumping].map(|scenario| run(&scenario, 3).report);
+    assert_eq!((jumping.coverage, jumping.message_frames), (still.coverage, still.message_frames));
+}
+
+#[test]
+fn a_flood_takes_exactly_the_frames_and_the_time_it_must() {
+    for seed in 1..=3 {
+        for scenario in networks() {
+            let (graph, messages) = (graph(&scenario, seed), u64::from(scenario.load.messages));
+            let (ends, nodes) = (2 * graph.edge_count() as u64, graph.node_count() as u64);
+            let report = run(&scenario, seed).report;
+            assert_eq!(
+                (report.messages, report.delivered(), report.due),
+                (messages, messages * nodes, messages * nodes)
+            );
+            assert_eq!(report.message_frames, messages * (ends - (nodes - 1)));
+            let copies = (ends - (nodes - 1)) as f64 / (nodes - 1) as f64;
+            assert!((report.rmr.mean().unwrap() - (copies - 1.0)).abs() < 1e-9);
+            assert_eq!(
+                (report.stretch.mean(), report.stretch.most()),
+                (Some(1.0), Some(1.0)),
+                "the flood's own optimum"
+            );
+            assert_eq!(report.coverage, report.optimum_coverage, "at every node, not only at the last");
+            assert_eq!(report.complete, messages);
+            assert!(report.missing.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_traced_message_takes_two_frames_a_link_and_relay() {
+    for relays in 1..=3 {
+        // Without the ring of two: its nodes are leaves.
+        for scenario in networks().into_iter().skip(1) {
+            let scenario = traced(scenario, relays);
+            let ends = 2 * graph(&scenario, 4).edge_count() as u64;
+            let report = run(&scenario, 4).report;
+            assert_eq!(report.message_frames, u64::from(scenario.load.messages) * ends * relays);
+            assert_eq!(report.delivered(), report.due);
+        }
+    }
+}
+
+#[test]
+fn the_optimum_is_the_way_that_takes_least() {
+    let ring = scenario("circular", None, 4);
+    let (graph, model) = (graph(&ring, 1), &ring.network);
+    let latency = |a, b| model.latency(1, a, b);
+    let there = (latency(0, 1) + latency(1, 2)).min(latency(0, 3) + latency(3, 2));
+    assert_eq!(quickest(&graph, model, 1, 0, 100)[2], Some(there));
+}
+
+#[test]
+fn all_may_send_at_once_and_bandwidth_takes_its_time() {
+    let load = Load { messages: 2, senders: Senders::All, ..Load::default() };
+    let crowded = |bandwidth| Scenario {
+        load: load.clone(),
+        network: Model { bandwidth, ..Model::default() },
+        ..scenario("random", Some(5), 20)
+    };
+    let [free, narrow] = [None, Some(50_000)].map(|bandwidth| run(&crowded(bandwidth), 1).report);
+    assert_eq!((free.messages, free.delivered(), free.stretch.most()), (40, 800, Some(1.0)));
+    assert_eq!(narrow.delivered(), 800);
+    assert!(narrow.stretch.mean() > Some(1.0), "messages queue behind each other");
+}
+
+#[test]
+fn what_faults_cost_is_told_by_cause() {
+    let crash = |silent| Fault::Crash { at: SECOND, who: Who::Share(0.3), silent };
+    let restart = Fault::Restart { at: Time::millis(2_010), who: None };
+    for silent in [false, true] {
+        let report = run(&faulty(vec![crash(silent), restart.clone()]), 5).report;
+        assert_eq!(report.live_nodes.mean(), Some(30.0));
+        assert_eq!(report.missing.keys().next(), Some(&"crash"), "what the restarted ones have forgotten");
+        // Where the others can still reach each other, nothing that was due is missing.
+        assert!(report.delivery_ratio() > 0.95, "{report:?}");
+    }
+    let half = Who::Nodes((1..=15).collect());
+    let split = Fault::Partition { at: SECOND, who: half };
+    let apart = run(&faulty(vec![split.clone()]), 5).report;
+    assert!(apart.missing["unreachable"] > 0 && apart.delivery_ratio() < 0.8);
+    let healed = run(&faulty(vec![split, Fault::Heal { at: Time::millis(3_000) }]), 5).report;
+    assert_eq!(healed.delivery_ratio(), 1.0, "what a short cut holds back arrives when it ends");
+    assert!(healed.stretch.most() > Some(5.0));
+    let paused = run(&faulty(vec![Fault::Pause { at: SECOND, who: Who::Nodes(vec![7]) }]), 5).report;
+    assert!(paused.missing["paused"] > 0);
+    let lossy = Scenario { network: Model { loss: 0.3, ..Model::default() }, ..faulty(vec![]) };
+    assert!(run(&lossy, 5).report.missing["loss"] > 0);
+}
+
+#[test]
+fn a_removed_node_is_missed_by_nobody() {
+    let leave = Fault::Leave { at: SECOND, who: Who::Nodes(vec![3, 9]) };
+    let report = run(&faulty(vec![leave]), 1).report;
+    assert_eq!((report.live_nodes.mean(), report.delivery_ratio()), (Some(28.0), 1.0));
+}
+
+#[test]
+fn a_one_way_cut_and_a_slow_node_delay_and_lose_nothing() {
+    let cut = Fault::Cut { at: SECOND, from: Who::Share(0.2), to: Who::Share(0.5) };
+    let slow = Fault::Slow { at: Time::millis(0), who: Who::Nodes(vec![1, 2, 3]), frame: Time::millis(20) };
+    let report = run(&faulty(vec![cut, slow, Fault::Heal { at: Time::millis(3_000) }]), 2).report;
+    assert_eq!(report.delivery_ratio(), 1.0);
+    assert!(report.stretch.mean() > Some(1.0));
+}
+
+#[test]
+fn a_long_cut_breaks_connections_and_they_are_made_again() {
+    let split = Fault::Partition { at: SECOND, who: Who::Share(0.4) };
+    let faults = vec![split, Fault::Heal { at: Time::millis(3_000) }];
+    let network = Model { break_after: Time::millis(500), ..Model::default() };
+    let load = Load { messages: 20, interval: Time::millis(500), ..Load::default() };
+    let report = run(&Scenario { network, load, ..faulty(faults) }, 1).report;
+    assert!(report.missing["unreachable"] > 0, "what was under way is lost");
+    assert!(report.complete >= 10, "before and after, all is well: {report:?}");
+}
+
+/// What a node that is broken in this way makes of its outputs.
+fn broken(mut change: impl FnMut(&NodeId, Output) -> Vec<Output> + Send + 'static) -> Violation {
+    let mut simulation = Simulation::new(&traced(scenario("random", Some(3), 16), 2), 1).unwrap();
+    let seventh = NodeId::numbered(7);
+    let only = move |node: &NodeId, output| if *node == seventh { change(node, output) } else { vec![output] };
+    simulation.tamper(Box::new(only));
+    let violation = simulation.run().unwrap_err();
+    assert_eq!((violation.seed, violation.node.as_str()), (1, "7"), "{violation}");
+    violation
+}
+
+#[test]
+fn a_node_that_delivers_twice_is_caught() {
+    let violation = broken(|_, output| match output {
+        Output::Append(seq, record) => vec![Output::Append(seq, record.clone()), Output::Append(seq, record)],
+        other => vec![other],
+    });
+    assert!(matches!(violation.wrong, Wrong::Twice { .. }), "{violation}");
+    assert!(violation.to_string().starts_with("seed 1, 0."), "{violation}");
+}
+
+#[test]
+fn a_node_that_drops_a_relay_is_caught() {
+    let violation = broken(|_, output| match output {
+        Output::Send(mut links, Frame::Message(message)) => {
+            links.pop();
+            vec![Output::Send(links, Frame::Message(message))]
+        }
+        other => vec![other],
+    });
+    assert!(matches!(violation.wrong, Wrong::NotRelayed { .. }), "{violation}");
+}
+
+#[test]
+fn a_node_that_lies_about_the_path_is_caught() {
+    let lie = |path: &[Hop]| path.iter().rev().cloned().collect::<Vec<_>>();
+    let violation = broken(move |_, output| match output {
+        Output::Send(links, Frame::Message(message)) => {
+            let trace = message.trace.map(|trace| Trace { path: lie(&trace.path).into(), ..trace });
+            vec![Output::Send(links, Frame::Message(Message { trace, ..message }))]
+        }
+        other => vec![other],
+    });
+    assert!(matches!(violation.wrong, Wrong::Path { .. }), "{violation}");
+}
+
+#[test]
+fn a_node_that_alters_or_invents_messages_is_caught() {
+    let altered = broken(|_, output| match output {
+        Output::Append(seq, Record::Received { message, at }) => {
+            let message = Message { payload: b"other"[..].into(), ..message };
+            // The first is the node's own, by which it is known: only what comes later can differ from it.
+            vec![Output::Append(seq, Record::Received { message, at })]
+        }
+        other => vec![other],
+    });
+    assert!(matches!(altered.wrong, Wrong::Altered { .. }), "{altered}");
+    let invented = broken(|_, output| match output {
+        Output::Append(LogSeq(seq), Record::Received { mut message, at }) => {
+            message.id.sequence += 1_000;
+            vec![Output::Append(LogSeq(seq), Record::Received { message, at })]
+        }
+        other => vec![other],
+    });
+    assert!(matches!(invented.wrong, Wrong::Unpublished { .. }), "{invented}");
+}
+
+#[test]
+fn a_node_that_stays_silent_once_too_often_is_caught_by_the_count() {
+    // Only copies beyond the first are held back: nothing is missing anywhere.
+    let mut seen = std::collections::BTreeSet::new();
+    let violation = {
+        let mut simulation = Simulation::new(&traced(scenario("random", Some(3), 16), 2), 1).unwrap();
+        simulation.tamper(Box::new(move |node, output| match output {
+            Output::Send(_, Frame::Message(message)) if !seen.insert((node.clone(), message.id.clone())) => vec![],
+            other => vec![other],
+        }));
+        simulation.run().unwrap_err()
+    };
+    assert!(matches!(violation.wrong, Wrong::Frames { .. }), "{violation}");
+}
+
+#[test]
+fn small_inboxes_keep_their_bounds() {
+    let limits = Retention { messages: 3, bytes: 4_000 };
+    let scenario = traced(Scenario { limits, ..scenario("random", Some(5), 12) }, 3);
+    let report = run(&scenario, 1).report;
+    assert!(report.memory.most() <= Some(4_000.0));
+    assert_eq!(report.delivered(), report.due, "what was delivered counts, though it was dropped later");
+}
+
+#[test]
+fn averages_over_seeds_are_those_over_all_messages() {
+    let mut all = Report::default();
+    let (mut sum, mut count) = (0.0, 0.0);
+    for seed in 1..=4 {
+        let messages = seed as u32;
+        let load = Load { messages, ..Load::default() };
+        let report = run(&Scenario { load, ..scenario("random", Some(3), 16) }, seed).report;
+        sum += report.last_delivery_ms.mean().unwrap() * f64::from(messages);
+        count += f64::from(messages);
+        all.merge(&report);
+    }
+    assert!((all.last_delivery_ms.mean().unwrap() - sum / count).abs() < 1e-9);
+    assert_eq!((all.runs, all.messages, all.delivered()), (4, 10, 160));
+}
+
+/// Anything that can go wrong, drawn by each seed. `gossip simulate --chaos` runs as many more as one likes.
+#[test]
+fn whatever_goes_wrong_the_rules_hold() {
+    let mut all = Report::default();
+    for seed in 0..300 {
+        let scenario = chaos::scenario(seed);
+        let text = toml::to_string(&scenario).unwrap();
+        assert_eq!(Scenario::from_toml(&text).as_ref(), Ok(&scenario), "a drawn scenario can be written and read");
+        let simulation = Simulation::new(&scenario, seed).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        all.merge(&simulation.run().unwrap_or_else(|violation| panic!("{violation}\n{text}")).report);
+    }
+    // The seeds must reach what they are meant to reach.
+    for cause in ["crash", "loss", "queue_full", "unreachable"] {
+        assert!(all.missing.get(cause).is_some_and(|&count| count > 10), "{cause}: {:?}", all.missing);
+    }
+    assert!(all.delivery_ratio() > 0.5 && all.delivery_ratio() < 1.0);
+}

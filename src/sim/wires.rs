@@ -1,0 +1,286 @@
+//! How a cluster moves frames: what sockets and the system do between two nodes, with the bounds, pauses and errors
+//! that `transport` has.
+
+use super::{
+    checker::{Cause, Violation, index_of},
+    cluster::Cluster,
+    host::{Event, Work, host_at},
+    links::{Connection, Transit, Unsent, Way, answer_len, frame_len},
+};
+use crate::core::{
+    endpoint::Endpoint,
+    event::{Answer, Frame, Input, LinkId},
+    id::NodeId,
+    stats::Counter,
+};
+use std::time::Duration;
+
+/// What became of a frame that was to be sent.
+pub(super) struct Sent {
+    /// The node that a message was meant for.
+    pub(super) target: Option<usize>,
+    /// Why it was not sent.
+    pub(super) unsent: Option<Counter>,
+}
+
+impl Cluster {
+    /// A node opens a link: it keeps trying to connect.
+    pub(super) fn connect(&mut self, host: usize, link: LinkId, endpoint: &Endpoint) {
+        let Some(target) = host_at(endpoint).filter(|&target| target < self.hosts.len()) else { return };
+        let number = self.connections.len() as u32;
+        let connection = Connection::new(host, link, target, self.network.latency(host, target));
+        let at = self.now + connection.dialling();
+        self.connections.push(connection);
+        let links = &mut self.hosts[host].links;
+        let index = link.0 as usize;
+        links.resize(links.len().max(index + 1), None);
+        links[index] = Some(number);
+        self.queue.push(at, Event::Dial { connection: number, epoch: 0 });
+    }
+
+    /// A node closes a link: what is under way still arrives.
+    pub(super) fn disconnect(&mut self, host: usize, link: LinkId) {
+        if let Some(number) = self.hosts[host].links.get_mut(link.0 as usize).and_then(Option::take) {
+            self.close(number);
+        }
+    }
+
+    /// Closes a connection from the side that opened it; the other side hears of it later.
+    pub(super) fn close(&mut self, number: u32) {
+        let connection = &mut self.connections[number as usize];
+        connection.is_closed = true;
+        if connection.is_up {
+            let at = connection.release(self.now, Way::There);
+            self.queue.push(at, Event::Hangup { connection: number });
+        }
+    }
+
+    /// Sends a frame over a link.
+    pub(super) fn send(&mut self, host: usize, link: LinkId, frame: &Frame) -> Sent {
+        let Some(number) = self.hosts[host].links.get(link.0 as usize).copied().flatten() else {
+            return Sent { target: None, unsent: Some(Counter::NotConnected) };
+        };
+        let is_message = matches!(frame, Frame::Message(_));
+        let target = is_message.then_some(self.connections[number as usize].target);
+        let from = self.graph.nodes()[host].clone();
+        let transit = Transit { input: Input::Arrived { from, frame: frame.clone() }, bytes: frame_len(frame) };
+        let unsent = self.transmit(number, Way::There, transit).err();
+        self.connections[number as usize].wants_writable |= unsent.is_some();
+        let why = |unsent| if unsent == Unsent::Full { Counter::QueueFull } else { Counter::NotConnected };
+        Sent { target, unsent: unsent.map(why) }
+    }
+
+    /// Sends an answer over the connection of the node that it is for; says whether there is one that takes it.
+    pub(super) fn answer(&mut self, host: usize, to: &NodeId, answer: Answer) -> bool {
+        let Some(&number) = index_of(to).and_then(|to| self.hosts[host].inbound.get(&to)) else { return false };
+        let (bytes, link) = (answer_len(&answer), self.connections[number as usize].link);
+        self.transmit(number, Way::Back, Transit { input: Input::Answered { link, answer }, bytes }).is_ok()
+    }
+
+    fn transmit(&mut self, number: u32, way: Way, transit: Transit) -> Result<(), Unsent> {
+        let connection = &mut self.connections[number as usize];
+        let (epoch, (from, to)) = (connection.epoch, connection.ends(way));
+        match connection.admit(self.now, way, transit.bytes, &mut self.network) {
+            Ok(_) if self.network.loses() => {
+                connection.pipe(way).bytes -= transit.bytes;
+                self.checker.lost(&transit, from, to, Cause::Loss);
+                Ok(())
+            }
+            Ok(at) => {
+                self.under_way += u64::from(transit.message().is_some());
+                self.queue.push(at, Event::Arrive { connection: number, epoch, way, transit });
+                Ok(())
+            }
+            Err(why) => {
+                let cause = if why == Unsent::Full { Cause::QueueFull } else { Cause::Unreachable };
+                self.checker.lost(&transit, from, to, cause);
+                Err(why)
+            }
+        }
+    }
+
+    pub(super) fn on_arrive(&mut self, number: u32, epoch: u32, way: Way, transit: Transit) -> Result<(), Violation> {
+        self.under_way -= u64::from(transit.message().is_some());
+        let connection = &mut self.connections[number as usize];
+        let (from, to) = connection.ends(way);
+        if connection.epoch != epoch {
+            self.checker.lost(&transit, from, to, Cause::Unreachable);
+            return Ok(());
+        }
+        if self.network.is_cut(from, to) || !connection.pipe(way).held.is_empty() {
+            if self.network.model.is_stream() {
+                connection.pipe(way).held.push_back(transit);
+            } else {
+                connection.pipe(way).bytes -= transit.bytes;
+                self.checker.lost(&transit, from, to, Cause::Unreachable);
+            }
+            return Ok(());
+        }
+        let is_lost = match way {
+            Way::There => self.hosts[to].node.is_none() || self.hosts[to].life != connection.target_life,
+            Way::Back => connection.is_closed,
+        };
+        if !is_lost {
+            return self.hand_over(to, Work::Arrival { connection: number, epoch, way, transit });
+        }
+        self.checker.lost(&transit, from, to, Cause::Crash);
+        if way == Way::There && self.hosts[to].node.is_some() {
+            // The system of a host that came back knows of no such connection, and says so.
+            let at = self.now + Duration::from_nanos(connection.latency);
+            self.queue.push(at, Event::Break { connection: number, epoch });
+        }
+        Ok(())
+    }
+
+    /// Gives a node something to do, now or when it has time for it.
+    pub(super) fn hand_over(&mut self, host: usize, work: Work) -> Result<(), Violation> {
+        let place = &mut self.hosts[host];
+        if place.is_paused || place.busy_until > self.now || !place.waiting.is_empty() {
+            place.waiting.push_back(work);
+            self.schedule_work(host);
+            return Ok(());
+        }
+        self.take(host, work)
+    }
+
+    pub(super) fn schedule_work(&mut self, host: usize) {
+        let place = &mut self.hosts[host];
+        if !place.is_paused && !place.has_work_scheduled && !place.waiting.is_empty() {
+            place.has_work_scheduled = true;
+            let (at, life) = (place.busy_until.max(self.now), place.life);
+            self.under_way += 1;
+            self.queue.push(at, Event::Work { host: host as u32, life });
+        }
+    }
+
+    pub(super) fn on_work(&mut self, host: usize, life: u32) -> Result<(), Violation> {
+        self.under_way -= 1;
+        let place = &mut self.hosts[host];
+        if place.life != life {
+            return Ok(());
+        }
+        place.has_work_scheduled = false;
+        if place.is_paused {
+            return Ok(());
+        }
+        if let Some(work) = place.waiting.pop_front() {
+            self.take(host, work)?;
+        }
+        self.schedule_work(host);
+        Ok(())
+    }
+
+    fn take(&mut self, host: usize, work: Work) -> Result<(), Violation> {
+        let place = &mut self.hosts[host];
+        place.busy_until = self.now + Duration::from_nanos(place.service);
+        match work {
+            Work::Input(input) => self.turn(host, input),
+            Work::Publish(number) => self.publish_at(host, number),
+            Work::Arrival { connection: number, epoch, way, transit } => {
+                let connection = &mut self.connections[number as usize];
+                if connection.epoch == epoch {
+                    connection.pipe(way).bytes -= transit.bytes;
+                    let has_room = connection.there.bytes <= self.network.model.queue / 2;
+                    if way == Way::There && connection.wants_writable && connection.is_up && has_room {
+                        self.queue.push(self.now, Event::Writable { connection: number, epoch });
+                    }
+                }
+                self.turn(host, transit.input)
+            }
+        }
+    }
+
+    pub(super) fn on_dial(&mut self, number: u32, epoch: u32) -> Result<(), Violation> {
+        let connection = &mut self.connections[number as usize];
+        let (dialer, target) = (connection.dialer, connection.target);
+        if connection.epoch != epoch || connection.is_closed || connection.is_up {
+            return Ok(());
+        }
+        let place = &self.hosts[target];
+        let is_there = place.node.is_some() && !place.is_paused;
+        if !is_there || self.network.is_cut(dialer, target) || self.network.is_cut(target, dialer) {
+            let at = self.now + (connection.next_pause() + connection.dialling());
+            self.queue.push(at, Event::Dial { connection: number, epoch });
+            return Ok(());
+        }
+        connection.establish(place.life);
+        // As ROUTER's handover has it: a name belongs to whoever connected under it last.
+        self.hosts[target].inbound.insert(dialer, number);
+        self.on_writable(number, epoch)
+    }
+
+    pub(super) fn on_writable(&mut self, number: u32, epoch: u32) -> Result<(), Violation> {
+        let connection = &mut self.connections[number as usize];
+        let is_meant = connection.epoch == epoch && connection.is_up && !connection.is_closed;
+        if !is_meant || !std::mem::replace(&mut connection.wants_writable, false) {
+            return Ok(());
+        }
+        let (dialer, link) = (connection.dialer, connection.link);
+        self.hand_over(dialer, Work::Input(Input::Writable(link)))
+    }
+
+    /// A connection breaks, and all that is under way with it; the node that opened it connects again.
+    pub(super) fn on_break(&mut self, number: u32, epoch: u32) {
+        let connection = &mut self.connections[number as usize];
+        if connection.epoch != epoch || !connection.is_up {
+            return;
+        }
+        let (dialer, target) = connection.ends(Way::There);
+        for (way, transit) in connection.shut().collect::<Vec<_>>() {
+            let (from, to) = self.connections[number as usize].ends(way);
+            self.checker.lost(&transit, from, to, Cause::Unreachable);
+        }
+        self.forget_inbound(dialer, target, number);
+        let connection = &mut self.connections[number as usize];
+        if !connection.is_closed {
+            let at = self.now + (connection.next_pause() + connection.dialling());
+            let epoch = connection.epoch;
+            self.queue.push(at, Event::Dial { connection: number, epoch });
+        }
+    }
+
+    /// The far end hears that a connection was closed.
+    pub(super) fn on_hangup(&mut self, number: u32) {
+        let (dialer, target) = self.connections[number as usize].ends(Way::There);
+        self.forget_inbound(dialer, target, number);
+    }
+
+    fn forget_inbound(&mut self, dialer: usize, target: usize, number: u32) {
+        let inbound = &mut self.hosts[target].inbound;
+        if inbound.get(&dialer) == Some(&number) {
+            inbound.remove(&dialer);
+        }
+    }
+
+    /// Lets go on what a cut has held back.
+    pub(super) fn release_held(&mut self) {
+        for number in 0..self.connections.len() {
+            for way in [Way::There, Way::Back] {
+                let connection = &mut self.connections[number];
+                for transit in std::mem::take(&mut connection.pipe(way).held) {
+                    let (at, epoch) = (connection.release(self.now, way), connection.epoch);
+                    self.under_way += u64::from(transit.message().is_some());
+                    self.queue.push(at, Event::Arrive { connection: number as u32, epoch, way, transit });
+                }
+            }
+        }
+    }
+
+    /// Excuses what will never arrive, because it waits behind a cut or for a node that stands still.
+    pub(super) fn excuse_stranded(&mut self) {
+        for connection in &mut self.connections {
+            let (from, to) = connection.ends(Way::There);
+            for transit in &connection.there.held {
+                self.checker.lost(transit, from, to, Cause::Unreachable);
+            }
+        }
+        for (host, place) in self.hosts.iter().enumerate() {
+            for work in &place.waiting {
+                if let Work::Arrival { connection, way: Way::There, transit, .. } = work {
+                    let from = self.connections[*connection as usize].dialer;
+                    self.checker.lost(transit, from, host, Cause::Paused);
+                }
+            }
+        }
+    }
+}
