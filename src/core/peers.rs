@@ -100,15 +100,7 @@ impl Peers {
 
     /// What the node tells about its peers, in the order in which it met them.
     pub fn describe(&self) -> Vec<PeerInfo> {
-        let links = self.links.values();
-        links
-            .map(|link| PeerInfo {
-                node: link.node.clone(),
-                endpoint: link.endpoint.clone(),
-                up: link.up,
-                round_trip: link.round_trip,
-            })
-            .collect()
+        self.links.values().map(Link::describe).collect()
     }
 
     /// Opens links to all of `peers`, or to none if they are too many.

@@ -4,6 +4,7 @@ use crate::core::{
     endpoint::Endpoint,
     event::{Frame, Introduction, LinkId, Output},
     id::NodeId,
+    request::PeerInfo,
     time::Mono,
 };
 use std::time::Duration;
@@ -49,6 +50,12 @@ impl Link {
 
     pub(super) fn is_to(&self, node: &NodeId) -> bool {
         self.node.as_ref() == Some(node)
+    }
+
+    /// What the node tells about it.
+    pub(super) fn describe(&self) -> PeerInfo {
+        let Self { node, endpoint, up, round_trip, .. } = self;
+        PeerInfo { node: node.clone(), endpoint: endpoint.clone(), up: *up, round_trip: *round_trip }
     }
 
     /// Forgets what was asked and suspected over a connection that is another one by now.
