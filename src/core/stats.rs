@@ -159,6 +159,10 @@ impl Stats {
 
     /// Counts `times`.
     pub fn add(&mut self, counter: Counter, peer: Option<&NodeId>, times: u64) {
+        // Most messages close no gap and evict nothing: they need not look for the peer's line.
+        if times == 0 {
+            return;
+        }
         self.total.counters[counter as usize] += times;
         if let Some(tallies) = peer.and_then(|peer| self.peer_mut(peer)) {
             tallies.counters[counter as usize] += times;
