@@ -13,11 +13,6 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Sorts names of nodes by number, and those that are none behind them.
-pub fn natural(name: &str) -> (u64, &str) {
-    (name.parse().unwrap_or(u64::MAX), name)
-}
-
 /// RFC 3339 in UTC with nanoseconds: `2026-11-22T22:11:04.000000001Z`.
 pub fn rfc3339(at: Wall) -> String {
     utc(at).to_rfc3339_opts(SecondsFormat::Nanos, true)

@@ -52,8 +52,13 @@ impl NodeId {
 
     /// Sorts numbers by value and before words, so that node 10 comes after node 9.
     pub fn natural_key(&self) -> (u64, &str) {
-        (self.0.parse().unwrap_or(u64::MAX), &self.0)
+        natural_key(&self.0)
     }
+}
+
+/// [`NodeId::natural_key`] of a name that is at hand as text.
+pub fn natural_key(name: &str) -> (u64, &str) {
+    (name.parse().unwrap_or(u64::MAX), name)
 }
 
 impl FromStr for NodeId {

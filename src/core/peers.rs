@@ -256,10 +256,8 @@ impl Peers {
         let is_double = self.links.iter().any(|(&other, link)| other != id && link.is_to(&welcome.node));
         if is_double {
             // Two connections under our one name: the far end has dropped one of them, and it may be either.
-            self.close_all(|link| link.is_to(&welcome.node), outbox);
-            self.close_all(|link| link.leads_to(&welcome.endpoint), outbox);
-            self.links.remove(&id);
-            outbox.push_back(Output::Disconnect(id));
+            self.close(id, outbox);
+            self.close_all(|link| link.is_to(&welcome.node) || link.leads_to(&welcome.endpoint), outbox);
             return self.connect(now, Some(welcome.node), welcome.endpoint, outbox);
         }
         if let Some(link) = self.links.get_mut(&id) {

@@ -3,11 +3,11 @@
 use crate::{
     cli::{
         error::{CliError, ErrorBody},
-        text::{self, Shown, natural},
+        text::{self, Shown},
     },
     core::{
         endpoint::Endpoint,
-        id::{NetworkName, NodeId},
+        id::{NetworkName, NodeId, natural_key},
         request::{NodeStatus, PeerInfo},
     },
     launcher::error::no_node_left,
@@ -150,7 +150,7 @@ impl Details {
         }
         let peers = self.peer_counters.iter().filter(|(_, counters)| with_peers && !counters.is_empty());
         let mut peers: Vec<_> = peers.collect();
-        peers.sort_by_key(|(peer, _)| natural(peer));
+        peers.sort_by_key(|(peer, _)| natural_key(peer));
         for (peer, counters) in peers {
             write!(f, "\n  {}: {}", name(peer), Counts(counters))?;
         }

@@ -1,17 +1,12 @@
 //! `gossip list-peers`.
 
 use crate::{
-    cli::{
-        Context, NodeArgument, Output,
-        error::CliError,
-        numbers::whole,
-        text::{Shown, natural},
-    },
+    cli::{Context, NodeArgument, Output, error::CliError, numbers::whole, text::Shown},
     client::{ClientError, ask_all},
     clock::Deadline,
     core::{
         endpoint::Endpoint,
-        id::NodeId,
+        id::{NodeId, natural_key},
         request::{PeerInfo, Reply, Request},
     },
 };
@@ -179,7 +174,7 @@ impl Search {
     fn finish(self) -> Report {
         let mut peers: Vec<_> = self.found.into_values().collect();
         for peer in &mut peers {
-            peer.via.sort_by(|a, b| natural(a).cmp(&natural(b)));
+            peer.via.sort_by(|a, b| natural_key(a).cmp(&natural_key(b)));
         }
         peers.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
         Report { node: self.root.to_string(), peers, root: self.root }
