@@ -17,8 +17,110 @@ pub struct Config {
     pub network: NetworkName,
     /// Which start of that network.
     pub instance: Instance,
+    /// How it behaves.
+    pub protocol: Protocol,
     /// Bounds and waits.
     pub limits: Limits,
+}
+
+/// How a node behaves: what may differ from one network to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Protocol {
+    /// How messages spread.
+    pub dissemination: Dissemination,
+    /// Whether neighbours that are gone are replaced.
+    pub heal: bool,
+    /// Neighbours that a node seeks when none are declared. Default 5 (HyParView's active view). Fewer: the overlay falls
+    /// apart earlier when nodes die. More: more announcements and probes.
+    pub degree: usize,
+    /// How soon things are noticed.
+    pub timing: Timing,
+}
+
+impl Default for Protocol {
+    fn default() -> Self {
+        Self { dissemination: Dissemination::Tree, heal: true, degree: 5, timing: Timing::LAN }
+    }
+}
+
+/// How untraced messages spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dissemination {
+    /// Along one tree for each origin (Plumtree, SRDS 2007), with announcements over the other links.
+    #[default]
+    Tree,
+    /// Over every link: for study.
+    Flood,
+}
+
+/// Waits that depend on how far apart nodes are. Presets: [`LOCAL`](Self::LOCAL), [`LAN`](Self::LAN), [`WAN`](Self::WAN).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// How long a link may be silent before it is probed, and how often it is probed then. Too short: probes cost more
+    /// than messages. Too long: a hung peer is noticed late.
+    pub ping_interval: Duration,
+    /// Probes in a row that must stay unanswered before a peer is suspected.
+    pub pings_missed_max: u32,
+    /// How long a suspected peer has to show that it lives before it is taken for dead; up to eight times as long if
+    /// this node is itself late (Lifeguard).
+    pub suspicion: Duration,
+    /// How often a link that is not up is greeted again.
+    pub hello_interval: Duration,
+    /// How long announcements wait for more of them. Too short: frames. Too long: repair begins later.
+    pub announce_delay: Duration,
+    /// Bounds of the time between the first announcement of a message and asking for it; between them it follows what is
+    /// measured. Too short: payloads are sent twice. Too long: what was lost comes late.
+    pub pull_delay: (Duration, Duration),
+    /// How often neighbours are told what this node has seen, if that has changed.
+    pub digest_interval: Duration,
+    /// How long what nobody keeps any more is sought before it is given up.
+    pub lost_after: Duration,
+    /// How often the root gives a sign of life.
+    pub beat_interval: Duration,
+    /// How often a sample of the view is exchanged.
+    pub shuffle_interval: Duration,
+    /// First and longest wait between two attempts to reach a member that is not a neighbour; doubled in between.
+    pub redial: (Duration, Duration),
+}
+
+impl Timing {
+    /// All nodes on one machine.
+    pub const LOCAL: Self = Self {
+        ping_interval: Duration::from_secs(1),
+        pings_missed_max: 2,
+        suspicion: Duration::from_secs(1),
+        hello_interval: Duration::from_millis(500),
+        announce_delay: Duration::from_millis(5),
+        pull_delay: (Duration::from_millis(100), Duration::from_secs(2)),
+        digest_interval: Duration::from_millis(500),
+        lost_after: Duration::from_secs(2),
+        beat_interval: Duration::from_secs(1),
+        shuffle_interval: Duration::from_secs(10),
+        redial: (Duration::from_millis(250), Duration::from_secs(8)),
+    };
+    /// Hosts in one place: round trips of up to some ten milliseconds.
+    pub const LAN: Self = Self {
+        pings_missed_max: 3,
+        suspicion: Duration::from_secs(2),
+        hello_interval: Duration::from_secs(1),
+        digest_interval: Duration::from_secs(1),
+        lost_after: Duration::from_secs(5),
+        redial: (Duration::from_millis(500), Duration::from_secs(15)),
+        ..Self::LOCAL
+    };
+    /// Hosts on several continents.
+    pub const WAN: Self = Self {
+        ping_interval: Duration::from_secs(3),
+        suspicion: Duration::from_secs(6),
+        hello_interval: Duration::from_secs(2),
+        announce_delay: Duration::from_millis(20),
+        pull_delay: (Duration::from_millis(200), Duration::from_secs(5)),
+        digest_interval: Duration::from_secs(3),
+        lost_after: Duration::from_secs(15),
+        beat_interval: Duration::from_secs(3),
+        redial: (Duration::from_secs(1), Duration::from_secs(60)),
+        ..Self::LAN
+    };
 }
 
 /// Bounds and waits of a node.
@@ -48,10 +150,22 @@ pub struct Limits {
     pub page_len_max: usize,
     /// Most clients that may wait for the links at one time. Default 64.
     pub waiting_max: usize,
-    /// How often a link that is not up is greeted again. Default 1 s.
-    pub hello_interval: Duration,
-    /// How often a link that is up is probed. Default 5 s.
-    pub ping_interval: Duration,
+    /// Largest payload of a traced message that rides on every frame, so that each copy can be read by itself.
+    /// Default 256 bytes. Larger payloads cross each link of the tree once.
+    pub small_payload_max: usize,
+    /// Most trees, one for each origin. Default 4096. The one that was not used longest is forgotten; its origin's next
+    /// message is spread as a new one's.
+    pub trees_max: usize,
+    /// Most lives of one origin whose ids are remembered. Default 64. What is missing of older ones is given up.
+    pub lives_max: usize,
+    /// Most streams of which something is known to be missing at one time. Default 4096.
+    pub wants_max: usize,
+    /// Most messages that one neighbour is asked for at one time. Default 512.
+    pub pull_max: u64,
+    /// Most members in the view beside the neighbours. Default 128.
+    pub view_max: usize,
+    /// Most gaps that are kept to be shown. Default 1024. More are counted.
+    pub gaps_max: usize,
     /// How long a leaving node waits for its neighbours' farewells, and a waiting client for the links.
     /// Default 0.5 s, less than the second after which a client asks again, and 60 s.
     pub leave_timeout: Duration,
@@ -72,8 +186,13 @@ impl Default for Limits {
             receipts_max: 16_384,
             page_len_max: 1 << 20,
             waiting_max: 64,
-            hello_interval: Duration::from_secs(1),
-            ping_interval: Duration::from_secs(5),
+            small_payload_max: 256,
+            trees_max: 4096,
+            lives_max: 64,
+            wants_max: 4096,
+            pull_max: 512,
+            view_max: 128,
+            gaps_max: 1024,
             leave_timeout: Duration::from_millis(500),
             ready_timeout: Duration::from_secs(60),
         }

@@ -97,6 +97,35 @@ pub struct MessageId {
     pub sequence: u64,
 }
 
+/// One life of one origin: the messages that share it are told apart by their sequence numbers alone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId {
+    /// The node that the messages were submitted to.
+    pub origin: NodeId,
+    /// That node's life.
+    pub incarnation: Incarnation,
+}
+
+impl MessageId {
+    /// The stream that it belongs to.
+    pub fn stream(&self) -> StreamId {
+        StreamId { origin: self.origin.clone(), incarnation: self.incarnation }
+    }
+}
+
+impl StreamId {
+    /// The message of this stream with that number.
+    pub fn message(&self, sequence: u64) -> MessageId {
+        MessageId { origin: self.origin.clone(), incarnation: self.incarnation, sequence }
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.origin, self.incarnation.0)
+    }
+}
+
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}-{}", self.origin, self.incarnation.0, self.sequence)

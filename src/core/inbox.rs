@@ -5,8 +5,8 @@ use super::{
     event::LinkId,
     id::{MessageId, NodeId},
     message::{Hop, Message, Path, Payload, Relays},
-    relay::Shares,
     request::{Cursor, Fetch, Fetched, Page, Status},
+    spread::shares::Shares,
     time::Wall,
 };
 use std::collections::{BTreeMap, VecDeque};

@@ -116,6 +116,8 @@ pub struct Message {
     pub hops: u32,
     /// Present if paths are recorded.
     pub trace: Option<Trace>,
+    /// The origin whose tree a node follows that has none for this one yet (spec, section 7.3).
+    pub tree: Option<NodeId>,
     /// The bytes that were submitted.
     pub payload: Payload,
 }

@@ -8,10 +8,10 @@ use super::{
     inbox::{Copy, Evicted, Inbox},
     message::{Hop, Message, Path, Trace, extend_path},
     origin::Origin,
-    peers::Peers,
-    relay,
+    overlay::peers::Peers,
     request::{Reply, RequestId},
     seen::{Seen, Sighting},
+    spread::shares,
     stats::{Counter, Refusal, Stats},
     time::{Mono, Now},
     waiting::{Departure, Unsynced, Waiting},
@@ -85,6 +85,7 @@ impl Node {
             Input::Unsent { link, why } => {
                 self.peers.on_unsent(now.mono, link, why, &mut self.stats, &mut self.outbox);
             }
+            Input::Disconnected(_) => todo!(),
             Input::Unreplied => self.stats.count(Counter::RepliesDropped, None),
             Input::Pressure(pressed) => self.pressed = pressed,
             Input::Synced(upto) => self.unsynced.advance(upto),
@@ -113,10 +114,10 @@ impl Node {
 
     fn on_frame(&mut self, now: Now, from: NodeId, frame: Frame) {
         match frame {
-            Frame::Hello(_) if self.is_leaving() => {
+            Frame::Hello(..) if self.is_leaving() => {
                 self.refuse_node(&from, Refusal::Leaving, "this node is leaving its network".into());
             }
-            Frame::Hello(hello) => {
+            Frame::Hello(hello, _) => {
                 self.peers.on_hello(now.mono, &from, hello, &mut self.stats, &mut self.outbox);
             }
             _ if !self.peers.is_introduced(&from) => {
@@ -124,17 +125,19 @@ impl Node {
             }
             Frame::Message(message) => self.on_message(now, &from, message),
             Frame::Leave => self.peers.on_leave(&from, &mut self.outbox),
-            Frame::Ping(token) => self.outbox.push_back(Output::Answer(from, Answer::Pong(token))),
+            Frame::Ping { token, .. } => self.outbox.push_back(Output::Answer(from, Answer::Pong(token))),
+            _ => todo!("the frames of trees, repair and overlay"),
         }
     }
 
     fn on_answer(&mut self, now: Now, link: LinkId, answer: Answer) {
         match answer {
-            Answer::Welcome(welcome) => {
+            Answer::Welcome(welcome, _) => {
                 self.peers.on_welcome(now.mono, link, welcome, &mut self.stats, &mut self.outbox);
             }
             Answer::Pong(token) => self.peers.on_pong(now.mono, link, token, &mut self.stats, &mut self.outbox),
             Answer::Farewell => self.on_farewell(now, link),
+            Answer::Lost(_) => todo!(),
             Answer::Refuse { code, text } => {
                 self.stats.count(Counter::RefusedByPeer, self.peers.name_of(link));
                 if self.is_leaving() {
@@ -187,7 +190,7 @@ impl Node {
             let evicted = self.inbox.trim();
             self.count_evicted(evicted);
         }
-        let links = relay::flood(self.peers.neighbours(), from).collect();
+        let links = shares::flood(self.peers.neighbours(), from).collect();
         self.pass_on(links, message, arrival);
     }
 

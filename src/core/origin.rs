@@ -49,7 +49,7 @@ impl Origin {
         let id = MessageId { origin: self.node.clone(), incarnation: self.incarnation, sequence };
         self.receipts.keep(request, &id);
         let trace = relays.map(|relays| Trace { relays, path: [].into() });
-        Message { id, published_at: at, hops: 0, trace, payload }
+        Message { id, published_at: at, hops: 0, trace, tree: None, payload }
     }
 }
 

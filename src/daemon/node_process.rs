@@ -4,7 +4,7 @@ use super::{error::DaemonError, settings::Settings, signals::Signals, turn::Turn
 use crate::{
     clock::Clock,
     core::{
-        config::Config,
+        config::{Config, Protocol},
         endpoint::Endpoint,
         event::ReturnAddress,
         id::Incarnation,
@@ -57,7 +57,8 @@ impl NodeProcess {
         let life = Life::begin(&folder, &node, now.wall.0 / 1_000_000_000)?;
         let links = Links::new(&context, node.clone(), link_limits);
         let decoder = Decoder::new(limits.path_len_max);
-        let config = Config { node, endpoint: endpoint.clone(), network, instance, limits };
+        let config =
+            Config { node, endpoint: endpoint.clone(), network, instance, protocol: Protocol::default(), limits };
         let core = Node::new(config, life.incarnation(), version, now);
         let mut turn = Turn::new(core, clock, router, links, decoder, Box::new(MemoryLog::default()));
         let nobody = ReturnAddress([].into());

@@ -193,6 +193,7 @@ impl Turn {
     fn perform(&mut self, output: Output) -> Result<(), DaemonError> {
         match output {
             Output::Append(seq, record) => self.log.append(seq, &record)?,
+            Output::Renew(_) => todo!(),
             Output::Connect(link, endpoint) => {
                 if let Err(error) = self.links.connect(link, &endpoint) {
                     self.reporter.no_link(self.clock.now().mono, &endpoint, &error);

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     core::{
-        config::{Config, Limits},
+        config::{Config, Limits, Protocol},
         event::{Answer, Frame, Input, LogSeq, Output, Record, ReturnAddress},
         id::{Incarnation, MessageId, NodeId},
         node::Node,
@@ -124,6 +124,7 @@ impl Cluster {
             endpoint: endpoint(host),
             network: "simulated".parse().expect("a name of letters"),
             instance: "one".parse().expect("a word of letters"),
+            protocol: Protocol::default(),
             limits: self.limits.clone(),
         };
         let incarnation = Incarnation(INCARNATION + u64::from(life));
@@ -270,6 +271,7 @@ impl Cluster {
     /// Does what a node asks for.
     fn perform(&mut self, host: usize, output: Output) -> Result<(), Violation> {
         match output {
+            Output::Renew(_) => todo!(),
             Output::Append(seq, record) => return self.append(host, seq, &record),
             Output::Connect(link, endpoint) => self.connect(host, link, &endpoint),
             Output::Disconnect(link) => self.disconnect(host, link),

@@ -170,20 +170,20 @@ impl Connection {
 /// Bytes of a frame on a link.
 pub(super) fn frame_len(frame: &Frame) -> usize {
     match frame {
-        Frame::Hello(_) => INTRODUCTION,
+        Frame::Hello(..) => INTRODUCTION,
         Frame::Message(message) => {
             MESSAGE + message.payload.len() + message.trace.as_ref().map_or(0, |trace| HOP * trace.path.len())
         }
-        Frame::Leave | Frame::Ping(_) => SMALL,
+        _ => SMALL,
     }
 }
 
 /// Bytes of an answer on a link.
 pub(super) fn answer_len(answer: &Answer) -> usize {
     match answer {
-        Answer::Welcome(_) => INTRODUCTION,
+        Answer::Welcome(..) => INTRODUCTION,
         Answer::Refuse { text, .. } => SMALL + text.len(),
-        Answer::Farewell | Answer::Pong(_) => SMALL,
+        Answer::Farewell | Answer::Pong(_) | Answer::Lost(_) => SMALL,
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     types,
 };
 use crate::core::{
-    event::{Answer, Frame},
+    event::{Answer, Frame, Wish},
     id::NodeId,
     message::{Message, Payload, Relays},
     request::{Cursor, Fetch, Level, Page, Reply, Request, RequestId, Status},
@@ -159,24 +159,24 @@ fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
     body: &[T],
 ) -> Result<Frame, A::Error> {
     match kind {
-        types::HELLO => fields.introduction().map(Frame::Hello),
+        types::HELLO => fields.introduction().map(|hello| Frame::Hello(hello, Wish::Declared)),
         types::MESSAGE => {
             let id = fields.seeded("id", One::<Id>::NEW)?;
             let published_at = Wall(fields.required("published_at")?);
             let hops: u64 = fields.required("hops")?;
             let trace = fields.seeded_or(Nullable(One::<TraceFields>::NEW), None)?;
             let hops = u32::try_from(hops).unwrap_or(u32::MAX);
-            Ok(Frame::Message(Message { id, published_at, hops, trace, payload: payload(body) }))
+            Ok(Frame::Message(Message { id, published_at, hops, trace, tree: None, payload: payload(body) }))
         }
         types::LEAVE => Ok(Frame::Leave),
-        types::PING => fields.required("token").map(Frame::Ping),
+        types::PING => fields.required("token").map(|token| Frame::Ping { token, digest: None }),
         found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
     }
 }
 
 fn decode_answer<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A>) -> Result<Answer, A::Error> {
     match kind {
-        types::WELCOME => fields.introduction().map(Answer::Welcome),
+        types::WELCOME => fields.introduction().map(|welcome| Answer::Welcome(welcome, None)),
         types::FAREWELL => Ok(Answer::Farewell),
         types::PONG => fields.required("token").map(Answer::Pong),
         types::REFUSE => {

@@ -16,15 +16,16 @@ use serde::Serialize;
 /// Encodes what a node says over a link, behind what is in `header`; a message's payload is a frame of its own.
 pub fn frame<'a>(header: &mut Vec<u8>, frame: &'a Frame) -> Option<&'a Payload> {
     match frame {
-        Frame::Hello(hello) => introduction(header, types::HELLO, hello),
+        Frame::Hello(hello, _) => introduction(header, types::HELLO, hello),
         Frame::Message(message) => {
-            let Message { id, published_at, hops, trace, payload } = message;
+            let Message { id, published_at, hops, trace, payload, .. } = message;
             let trace = trace.as_ref().map(|Trace { relays, path }| (relays.get(), Hops(path)));
             put(header, &(MARK, VERSION, types::MESSAGE, id_fields(id), published_at.0, hops, trace));
             return Some(payload);
         }
         Frame::Leave => put(header, &(MARK, VERSION, types::LEAVE)),
-        Frame::Ping(token) => put(header, &(MARK, VERSION, types::PING, token)),
+        Frame::Ping { token, .. } => put(header, &(MARK, VERSION, types::PING, token)),
+        _ => todo!(),
     }
     None
 }
@@ -32,7 +33,8 @@ pub fn frame<'a>(header: &mut Vec<u8>, frame: &'a Frame) -> Option<&'a Payload> 
 /// Encodes what goes back to a node over its own link.
 pub fn answer(header: &mut Vec<u8>, answer: &Answer) {
     match answer {
-        Answer::Welcome(welcome) => introduction(header, types::WELCOME, welcome),
+        Answer::Welcome(welcome, _) => introduction(header, types::WELCOME, welcome),
+        Answer::Lost(_) => todo!(),
         Answer::Farewell => put(header, &(MARK, VERSION, types::FAREWELL)),
         Answer::Pong(token) => put(header, &(MARK, VERSION, types::PONG, token)),
         Answer::Refuse { code, text } => {

@@ -4,7 +4,7 @@ use crate::node::{Node, PATIENCE};
 use gossip::{
     core::{
         endpoint::Endpoint,
-        event::{Answer, Frame, Introduction},
+        event::{Answer, Frame, Introduction, Wish},
         id::{Incarnation, MessageId, NodeId},
         message::Message,
         request::{Reply, Request, RequestId},
@@ -128,14 +128,14 @@ impl Dealer {
     /// Says HELLO and waits to be welcomed.
     pub(crate) fn meets(self) -> Self {
         let name = self.socket.get_identity().unwrap();
-        self.frame(&Frame::Hello(introduction(std::str::from_utf8(&name).unwrap())));
-        assert!(matches!(self.answer(), Answer::Welcome(_)));
+        self.frame(&Frame::Hello(introduction(std::str::from_utf8(&name).unwrap()), Wish::Declared));
+        assert!(matches!(self.answer(), Answer::Welcome(..)));
         self
     }
 
     /// Waits until all that was sent has been seen: what came before a PING is handled before its PONG is sent.
     pub(crate) fn settled(&self) {
-        self.frame(&Frame::Ping(u64::MAX));
+        self.frame(&Frame::Ping { token: u64::MAX, digest: None });
         while self.answer() != Answer::Pong(u64::MAX) {}
     }
 }
@@ -155,5 +155,5 @@ pub(crate) fn introduction(name: &str) -> Introduction {
 /// A small message.
 pub(crate) fn message(origin: &str, incarnation: u64, sequence: u64) -> Message {
     let id = MessageId { origin: NodeId::new(origin).unwrap(), incarnation: Incarnation(incarnation), sequence };
-    Message { id, published_at: Wall(1), hops: 1, trace: None, payload: b"x"[..].into() }
+    Message { id, published_at: Wall(1), hops: 1, trace: None, tree: None, payload: b"x"[..].into() }
 }

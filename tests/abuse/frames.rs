@@ -143,7 +143,7 @@ fn answers_and_replies_are_never_answered() {
             sent += 1;
         }
     }
-    dealer.frame(&Frame::Ping(1));
+    dealer.frame(&Frame::Ping { token: 1, digest: None });
     assert_eq!(dealer.refused(), "not_introduced", "the first answer is the one to PING");
     assert_eq!(node.counter("refused_envelope"), sent);
     assert!(sent >= 10);

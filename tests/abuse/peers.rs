@@ -7,7 +7,7 @@ use crate::{
 };
 use gossip::{
     core::{
-        event::{Answer, Frame, Introduction},
+        event::{Answer, Frame, Introduction, Wish},
         id::{Incarnation, NodeId},
         message::{Hop, Message, Relays, Trace},
     },
@@ -30,16 +30,16 @@ fn strangers_are_refused_with_the_reason() {
         let dealer = Dealer::named(&node, name);
         let mut hello = introduction(name);
         change(&mut hello);
-        dealer.frame(&Frame::Hello(hello));
+        dealer.frame(&Frame::Hello(hello, Wish::Declared));
         assert_eq!(dealer.refused(), code);
-        for frame in [Frame::Message(message(name, 1, 1)), Frame::Ping(1), Frame::Leave] {
+        for frame in [Frame::Message(message(name, 1, 1)), Frame::Ping { token: 1, digest: None }, Frame::Leave] {
             dealer.frame(&frame);
             assert_eq!(dealer.refused(), "not_introduced");
         }
         assert_eq!(node.counter(&format!("refused_{code}")), 1);
     }
     let nameless = Dealer::client(&node);
-    nameless.frame(&Frame::Hello(introduction("z")));
+    nameless.frame(&Frame::Hello(introduction("z"), Wish::Declared));
     assert_eq!(nameless.error().1.name(), "bad_identity");
     assert_eq!(node.client().peers().unwrap().1.len(), 0);
     node.serves();
@@ -131,7 +131,7 @@ fn ever_new_peers_are_bounded() {
         let mut hello = introduction(&name);
         hello.endpoint = format!("127.1.{}.{}:1", index / 200, index % 200 + 1).parse().unwrap();
         let mut header = Vec::new();
-        encode::frame(&mut header, &Frame::Hello(hello));
+        encode::frame(&mut header, &Frame::Hello(hello, Wish::Declared));
         let mut stream = zmtp::connect(&node, &name);
         zmtp::send(&mut stream, &[b"", &header]);
         stream.read_exact(&mut [0; 2]).unwrap();
@@ -155,20 +155,20 @@ fn storms_of_small_frames_pass() {
         // Each moves the node to another address: a link is closed and another one opened.
         let endpoint = format!("127.0.0.1:{}", 1 + number % 9).parse().unwrap();
         let incarnation = Incarnation(number);
-        dealer.frame(&Frame::Hello(Introduction { endpoint, incarnation, ..introduction("z") }));
+        dealer.frame(&Frame::Hello(Introduction { endpoint, incarnation, ..introduction("z") }, Wish::Declared));
         dealer.frame(&Frame::Leave);
     }
-    let hello = || dealer.frame(&Frame::Hello(introduction("z")));
+    let hello = || dealer.frame(&Frame::Hello(introduction("z"), Wish::Declared));
     (0..STORM).for_each(|_| hello());
-    (0..STORM).for_each(|number| dealer.frame(&Frame::Ping(number)));
+    (0..STORM).for_each(|number| dealer.frame(&Frame::Ping { token: number, digest: None }));
     (0..STORM).for_each(|_| dealer.frame(&Frame::Leave));
     hello();
-    dealer.frame(&Frame::Ping(u64::MAX));
+    dealer.frame(&Frame::Ping { token: u64::MAX, digest: None });
     node.serves();
     let mut welcomes = 0;
     loop {
         match dealer.answer() {
-            Answer::Welcome(_) => welcomes += 1,
+            Answer::Welcome(..) => welcomes += 1,
             Answer::Pong(u64::MAX) => break,
             _ => {}
         }

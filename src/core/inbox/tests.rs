@@ -13,7 +13,7 @@ fn id(sequence: u64) -> MessageId {
 
 fn message(sequence: u64, payload: &[u8], traced: bool) -> Message {
     let trace = traced.then(|| Trace { relays: Relays::MAX, path: [].into() });
-    Message { id: id(sequence), published_at: Wall(0), hops: 0, trace, payload: payload.into() }
+    Message { id: id(sequence), published_at: Wall(0), hops: 0, trace, tree: None, payload: payload.into() }
 }
 
 fn path(hops: usize) -> Path {

@@ -3,9 +3,9 @@
 use super::*;
 use crate::{
     core::{
-        config::Limits,
+        config::{Limits, Protocol},
         endpoint::Endpoint,
-        event::Introduction,
+        event::{Introduction, Wish},
         id::{Instance, MessageId},
         message::Relays,
         request::{Cursor, Fetch, Level, Page, Request, Status},
@@ -48,6 +48,7 @@ fn config(index: usize, limits: Limits) -> Config {
         endpoint: endpoint(index),
         network: "test".parse().unwrap(),
         instance: "one".parse().unwrap(),
+        protocol: Protocol::default(),
         limits,
     }
 }
@@ -102,6 +103,7 @@ impl Net {
     fn perform(&mut self, index: usize, output: Output, inputs: &mut VecDeque<Input>) {
         match output {
             Output::Append(seq, _) => self.log[index] = seq,
+            Output::Renew(_) => {}
             Output::Connect(link, to) => {
                 let target = (0..self.nodes.len()).find(|&other| endpoint(other).port() == to.port()).unwrap();
                 self.wires.insert((index, link), (target, VecDeque::new()));
@@ -362,7 +364,7 @@ fn strangers_are_refused_and_counted() {
     for (refusal, change) in cases {
         let mut net = Net::of(2, 0, &Limits::default());
         let from = if refusal == Refusal::NameTaken { name(0) } else { name(1) };
-        net.input(0, Input::Arrived { from, frame: Frame::Hello(hello(change)) });
+        net.input(0, Input::Arrived { from, frame: Frame::Hello(hello(change), Wish::Declared) });
         assert_eq!(net.refused(0, refusal), 1, "{refusal:?}");
         assert!(!net.nodes[0].peers.is_introduced(&name(1)));
         assert_eq!(net.wires.len(), 0, "no link to a stranger");
@@ -382,15 +384,15 @@ fn arrived(frame: Frame) -> Input {
 /// A node whose link 0 to node 2 at its usual address is up.
 fn with_peer() -> Node {
     let mut node = Node::new(config(0, Limits::default()), Incarnation(7), "test", Now::default());
-    outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(hello(|_| {}))));
-    let welcome = Answer::Welcome(hello(|_| {}));
+    outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(hello(|_| {}), Wish::Declared)));
+    let welcome = Answer::Welcome(hello(|_| {}), None);
     outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer: welcome });
     assert_eq!(node.peers.neighbours().count(), 1);
     node
 }
 
 fn ping_in(outputs: &[Output]) -> u64 {
-    let [Output::Send(links, Frame::Ping(token))] = outputs else { panic!("no ping but {outputs:?}") };
+    let [Output::Send(links, Frame::Ping { token, .. })] = outputs else { panic!("no ping but {outputs:?}") };
     assert_eq!(links[..], [LinkId(0)]);
     *token
 }
@@ -398,7 +400,7 @@ fn ping_in(outputs: &[Output]) -> u64 {
 #[test]
 fn a_name_stays_with_the_node_that_answers_to_it() {
     let mut node = with_peer();
-    let impostor = || arrived(Frame::Hello(hello(|hello| hello.endpoint = endpoint(5))));
+    let impostor = || arrived(Frame::Hello(hello(|hello| hello.endpoint = endpoint(5)), Wish::Declared));
     let at = Duration::from_millis;
     let token = ping_in(&outputs(&mut node, at(100), impostor()));
     assert_eq!(outputs(&mut node, at(110), impostor()), [], "who asks again at once waits, too");
@@ -407,7 +409,7 @@ fn a_name_stays_with_the_node_that_answers_to_it() {
     assert!(
         matches!(&told[0], Output::Answer(to, Answer::Refuse { code, .. }) if *to == name(1) && code == "name_taken")
     );
-    assert!(matches!(&told[2..], [Output::Send(_, Frame::Hello(_))]), "the first one is told: {told:?}");
+    assert!(matches!(&told[2..], [Output::Send(_, Frame::Hello(..))]), "the first one is told: {told:?}");
     assert_eq!(node.stats.total().refused(Refusal::NameTaken), 1);
     assert_eq!(node.peers.describe()[0].endpoint, endpoint(1));
 }
@@ -415,11 +417,15 @@ fn a_name_stays_with_the_node_that_answers_to_it() {
 #[test]
 fn a_node_that_moved_gets_its_name_when_its_former_address_is_silent() {
     let mut node = with_peer();
-    let moved =
-        || arrived(Frame::Hello(hello(|hello| (hello.endpoint, hello.incarnation) = (endpoint(5), Incarnation(2)))));
+    let moved = || {
+        arrived(Frame::Hello(
+            hello(|hello| (hello.endpoint, hello.incarnation) = (endpoint(5), Incarnation(2))),
+            Wish::Declared,
+        ))
+    };
     ping_in(&outputs(&mut node, Duration::from_millis(100), moved()));
     let told = outputs(&mut node, Duration::from_millis(1100), moved());
-    assert!(told.iter().any(|output| matches!(output, Output::Answer(_, Answer::Welcome(_)))), "{told:?}");
+    assert!(told.iter().any(|output| matches!(output, Output::Answer(_, Answer::Welcome(..)))), "{told:?}");
     let peers = node.peers.describe();
     assert_eq!((peers.len(), &peers[0].endpoint), (1, &endpoint(5)));
 }
@@ -437,7 +443,7 @@ fn a_link_that_is_silent_while_its_peer_greets_is_opened_anew() {
     for answers in [true, false] {
         let mut node = with_peer();
         let at = Duration::from_millis;
-        let told = outputs(&mut node, at(100), arrived(Frame::Hello(hello(|_| {}))));
+        let told = outputs(&mut node, at(100), arrived(Frame::Hello(hello(|_| {}), Wish::Declared)));
         let token = ping_in(&told[1..]);
         if answers {
             outputs(&mut node, at(200), Input::Answered { link: LinkId(0), answer: Answer::Pong(token) });
@@ -513,7 +519,10 @@ fn a_leaving_node_waits_for_each_neighbour_and_meets_nobody() {
         net.input(0, Input::Answered { link: LinkId(0), answer: Answer::Farewell });
     }
     assert!(net.exits.is_empty(), "one neighbour cannot speak for the others");
-    net.input(0, Input::Arrived { from: name(7), frame: Frame::Hello(hello(|hello| hello.node = name(7))) });
+    net.input(
+        0,
+        Input::Arrived { from: name(7), frame: Frame::Hello(hello(|hello| hello.node = name(7)), Wish::Declared) },
+    );
     assert_eq!(net.refused(0, Refusal::Leaving), 1);
     net.run();
     assert_eq!(net.exits, [0]);
@@ -592,7 +601,8 @@ fn a_message_that_claims_to_be_ours_and_is_not_is_refused() {
     let pair = generate(Shape::Circular, 2, 0).unwrap();
     let mut net = Net::joined(&pair, 0, &Limits::default());
     let id = MessageId { origin: name(0), incarnation: Incarnation(7), sequence: 1 };
-    let message = Message { id, published_at: Wall(0), hops: 1, trace: None, payload: b"forged"[..].into() };
+    let message =
+        Message { id, published_at: Wall(0), hops: 1, trace: None, tree: None, payload: b"forged"[..].into() };
     net.input(0, Input::Arrived { from: name(1), frame: Frame::Message(message) });
     assert_eq!(net.refused(0, Refusal::BadRequest), 1);
     net.publish(0, None, b"ours");
@@ -638,7 +648,7 @@ fn a_node_without_instance_takes_the_one_it_meets_and_keeps_it() {
     assert_eq!(net.nodes[2].peers.me().instance.as_str(), "one");
     assert_eq!(net.nodes[2].peers.neighbours().count(), 1);
     let other = hello(|hello| hello.instance = "two".parse().unwrap());
-    net.input(2, Input::Arrived { from: name(1), frame: Frame::Hello(other) });
+    net.input(2, Input::Arrived { from: name(1), frame: Frame::Hello(other, Wish::Declared) });
     assert_eq!(net.refused(2, Refusal::OtherInstance), 1);
 }
 
@@ -646,7 +656,7 @@ fn a_node_without_instance_takes_the_one_it_meets_and_keeps_it() {
 fn probes_measure_the_round_trip() {
     let pair = generate(Shape::Circular, 2, 0).unwrap();
     let mut net = Net::joined(&pair, 0, &Limits::default());
-    net.clock += Limits::default().ping_interval.as_nanos() as u64;
+    net.clock += Protocol::default().timing.ping_interval.as_nanos() as u64;
     net.input(0, Input::Tick);
     net.run();
     let Reply::Peers(peers) = net.reply(0, Request::Peers) else { panic!("no peers") };
@@ -662,7 +672,7 @@ fn a_path_that_does_not_lead_from_origin_to_sender_is_refused() {
     for path in [vec![], vec![hop(1)], vec![hop(5), hop(3)]] {
         let trace = Some(Trace { relays: Relays::ONE, path: path.into() });
         let payload = b"x"[..].into();
-        let message = Message { id: id.clone(), published_at: Wall(0), hops: 1, trace, payload };
+        let message = Message { id: id.clone(), published_at: Wall(0), hops: 1, trace, tree: None, payload };
         net.input(0, Input::Arrived { from: name(1), frame: Frame::Message(message) });
     }
     assert_eq!(net.refused(0, Refusal::BadRequest), 3);
@@ -680,7 +690,7 @@ fn any_message() -> impl Strategy<Value = Frame> {
         });
         let id = MessageId { origin: name(origin), incarnation: Incarnation(life), sequence };
         let payload = vec![0; len].as_slice().into();
-        Frame::Message(Message { id, published_at: Wall(sequence), hops: u32::MAX, trace, payload })
+        Frame::Message(Message { id, published_at: Wall(sequence), hops: u32::MAX, trace, tree: None, payload })
     })
 }
 
@@ -694,13 +704,13 @@ fn any_input() -> impl Strategy<Value = Input> {
         })
     });
     let frame = prop_oneof![
-        1 => introduction.clone().prop_map(Frame::Hello),
+        1 => introduction.clone().prop_map(|hello| Frame::Hello(hello, Wish::Declared)),
         4 => any_message(),
         1 => Just(Frame::Leave),
-        1 => any::<u64>().prop_map(Frame::Ping),
+        1 => any::<u64>().prop_map(|token| Frame::Ping { token, digest: None }),
     ];
     let answer = prop_oneof![
-        introduction.prop_map(Answer::Welcome),
+        introduction.prop_map(|welcome| Answer::Welcome(welcome, None)),
         Just(Answer::Farewell),
         any::<u64>().prop_map(Answer::Pong),
         Just(Answer::Refuse { code: "not_introduced".into(), text: String::new() }),

@@ -1,8 +1,8 @@
 //! The peer table and how nodes meet: each opens a link of its own to the other and greets over it; a link is up
 //! once the greeting was answered. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
 
-use super::{
-    config::{Config, Limits},
+use crate::core::{
+    config::{Config, Timing},
     endpoint::Endpoint,
     event::{Answer, Event, Introduction, LinkId, Output},
     id::{Incarnation, NodeId},
@@ -15,9 +15,7 @@ use std::{
     time::Duration,
 };
 
-mod link;
-
-use link::{GREETINGS_MAX, Link};
+use super::link::{GREETINGS_MAX, Link};
 
 /// The peers of a node: links that it opened, and nodes that introduced themselves over theirs.
 ///
@@ -49,7 +47,8 @@ impl Peers {
             incarnation,
             capabilities: CAPABILITIES.iter().map(|&word| word.to_owned()).collect(),
         };
-        let &Limits { peers_max, hello_interval, ping_interval, .. } = &config.limits;
+        let (peers_max, Timing { hello_interval, ping_interval, .. }) =
+            (config.limits.peers_max, config.protocol.timing);
         let (links, introduced) = (BTreeMap::new(), BTreeMap::new());
         Self { me, links, introduced, parted: None, next_link: 0, peers_max, hello_interval, ping_interval }
     }
@@ -179,7 +178,7 @@ impl Peers {
             return self.refuse(from, Refusal::PeersFull, text, stats, outbox);
         }
         self.adopt_instance(&hello);
-        outbox.push_back(Output::Answer(from.clone(), Answer::Welcome(self.me.clone())));
+        outbox.push_back(Output::Answer(from.clone(), Answer::Welcome(self.me.clone(), None)));
         let former_life = self.introduced.insert(from.clone(), hello.incarnation);
         self.connect(now, Some(from.clone()), hello.endpoint, outbox);
         match former_life {

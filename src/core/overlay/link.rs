@@ -2,7 +2,7 @@
 
 use crate::core::{
     endpoint::Endpoint,
-    event::{Frame, Introduction, LinkId, Output},
+    event::{Frame, Introduction, LinkId, Output, Wish},
     id::NodeId,
     request::PeerInfo,
     time::Mono,
@@ -66,11 +66,11 @@ impl Link {
     /// Asks the far end whether it is there.
     pub(super) fn ping(&mut self, id: LinkId, now: Mono) -> Output {
         self.pinged = Some(now);
-        Output::Send(vec![id], Frame::Ping(now.0))
+        Output::Send(vec![id], Frame::Ping { token: now.0, digest: None })
     }
 
     pub(super) fn greet(&mut self, id: LinkId, me: &Introduction) -> Output {
         self.greetings += 1;
-        Output::Send(vec![id], Frame::Hello(me.clone()))
+        Output::Send(vec![id], Frame::Hello(me.clone(), Wish::Declared))
     }
 }

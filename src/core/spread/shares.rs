@@ -2,7 +2,7 @@
 //! each accepted copy, at most R from one neighbour, goes on to every peer but the one it came from, at most R
 //! times to each; the origin sends each peer one copy. On a graph without leaves that makes 2E·R frames.
 
-use super::{event::LinkId, id::NodeId, message::Relays};
+use crate::core::{event::LinkId, id::NodeId, message::Relays};
 
 /// Links of an untraced message: all but the one to its sender, in ascending order of links.
 ///

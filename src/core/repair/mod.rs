@@ -1,0 +1,1 @@
+//! How messages that were missed are found and fetched.

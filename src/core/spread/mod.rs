@@ -1,0 +1,3 @@
+//! How messages spread: to whom a copy goes on, with its payload or without.
+
+pub mod shares;
