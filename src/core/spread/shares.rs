@@ -1,24 +1,23 @@
-//! The forwarding rule: to whom a copy goes on. This step floods; the rule of traced messages is the seed's:
-//! each accepted copy, at most R from one neighbour, goes on to every peer but the one it came from, at most R
-//! times to each; the origin sends each peer one copy. On a graph without leaves that makes 2E·R frames.
+//! The relay rule of traced messages, the seed's: each accepted copy, at most R from one neighbour, goes on to every peer
+//! but the one it came from, at most R times to each; the origin sends each peer one copy. On a graph without leaves that
+//! makes 2E·R frames. Spec: section 7.2.
 
 use crate::core::{event::LinkId, id::NodeId, message::Relays};
-
-/// Links of an untraced message: all but the one to its sender, in ascending order of links.
-///
-/// The order is fixed because equal states must give equal outputs.
-pub fn flood<'a>(
-    neighbours: impl Iterator<Item = (&'a NodeId, LinkId)>,
-    from: Option<&NodeId>,
-) -> impl Iterator<Item = LinkId> {
-    neighbours.filter(move |&(node, _)| Some(node) != from).map(|(_, link)| link)
-}
 
 /// What one traced message has taken from and given to each neighbour so far.
 ///
 /// Bounds: one entry a neighbour, counts up to [`Relays::MAX`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shares(Vec<Share>);
+
+/// A copy that goes over a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Given {
+    /// The link.
+    pub link: LinkId,
+    /// Whether its peer may not have the payload yet: it is the first copy either way.
+    pub may_lack: bool,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Share {
@@ -45,9 +44,9 @@ impl Shares {
         neighbours: impl Iterator<Item = (&'a NodeId, LinkId)>,
         from: Option<&NodeId>,
         relays: Relays,
-    ) -> Vec<LinkId> {
+    ) -> Vec<Given> {
         let others = neighbours.filter(|&(node, _)| Some(node) != from);
-        others.filter(|(node, _)| self.give(node, relays)).map(|(_, link)| link).collect()
+        others.filter_map(|(node, link)| self.give(node, link, relays)).collect()
     }
 
     /// How many neighbours have an entry.
@@ -60,11 +59,13 @@ impl Shares {
         self.0.is_empty()
     }
 
-    fn give(&mut self, node: &NodeId, relays: Relays) -> bool {
+    fn give(&mut self, node: &NodeId, link: LinkId, relays: Relays) -> Option<Given> {
         let share = self.share(node);
-        let given = share.sent < relays.get();
-        share.sent += u8::from(given);
-        given
+        if share.sent >= relays.get() {
+            return None;
+        }
+        share.sent += 1;
+        Some(Given { link, may_lack: share.sent == 1 && share.accepted == 0 })
     }
 
     fn share(&mut self, node: &NodeId) -> &mut Share {
@@ -87,10 +88,9 @@ mod tests {
     #[test]
     fn a_copy_never_returns_where_it_came_from() {
         let nodes = [1, 2, 3].map(NodeId::numbered);
-        let links: Vec<_> = flood(neighbours(&nodes), Some(&nodes[1])).collect();
-        assert_eq!(links, [LinkId(0), LinkId(2)]);
         let mut shares = Shares::default();
-        assert_eq!(shares.spread(neighbours(&nodes), Some(&nodes[0]), Relays::ONE), [LinkId(1), LinkId(2)]);
+        let given = shares.spread(neighbours(&nodes), Some(&nodes[0]), Relays::ONE);
+        assert_eq!(given.iter().map(|given| given.link).collect::<Vec<_>>(), [LinkId(1), LinkId(2)]);
     }
 
     #[test]

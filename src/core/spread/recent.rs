@@ -1,0 +1,213 @@
+//! What came lately: from whom first and when, so that duplicates and announcements can be judged; and what must still
+//! be announced to the neighbours that were not sent it. Announcements wait a moment for each other and become ranges, so
+//! their number follows time and not messages.
+
+use crate::core::{
+    event::{Announcement, StreamRanges},
+    id::{MessageId, StreamId},
+    seen::Intervals,
+    slots::{Slot, Slots},
+    time::Mono,
+};
+use std::time::Duration;
+
+/// Messages of which is remembered how they came: a power of two.
+const REMEMBERED: usize = 1024;
+/// Messages that may wait to be announced; that many are announced at once.
+const WAITING_MAX: usize = 1024;
+
+/// How a message came here first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct First {
+    id: MessageId,
+    /// When.
+    pub at: Mono,
+    /// From whom; `None`: it was submitted here.
+    pub from: Option<Slot>,
+    /// Whether it had been asked for.
+    pub was_pulled: bool,
+}
+
+/// The messages that came last.
+///
+/// Bounds: the first copies of at most 1024 messages, in places by their number: a stream's last messages do not push each
+/// other out. At most 1024 wait to be announced.
+#[derive(Debug)]
+pub struct Recent {
+    firsts: Vec<Option<First>>,
+    waiting: Vec<Unannounced>,
+    due: Option<Mono>,
+    delay: Duration,
+}
+
+#[derive(Debug)]
+struct Unannounced {
+    id: MessageId,
+    at: Mono,
+    /// Who has it, as far as that is known, or will be told otherwise.
+    told: Slots,
+}
+
+impl Recent {
+    /// Nothing yet; announcements wait for `delay`.
+    pub fn new(delay: Duration) -> Self {
+        Self { firsts: Vec::new(), waiting: Vec::new(), due: None, delay }
+    }
+
+    /// A message came for the first time, from `from` or from a client. `told` are those who need no announcement.
+    pub fn note(&mut self, now: Mono, id: &MessageId, from: Option<Slot>, was_pulled: bool, told: Slots) {
+        if self.firsts.is_empty() {
+            self.firsts.resize(REMEMBERED, None);
+        }
+        self.firsts[place(id)] = Some(First { id: id.clone(), at: now, from, was_pulled });
+        self.waiting.push(Unannounced { id: id.clone(), at: now, told });
+        self.due = if self.waiting.len() >= WAITING_MAX { Some(now) } else { self.due.or(Some(now + self.delay)) };
+    }
+
+    /// How a message came first, if that is still known.
+    pub fn first(&self, id: &MessageId) -> Option<&First> {
+        self.firsts.get(place(id))?.as_ref().filter(|first| first.id == *id)
+    }
+
+    /// A neighbour has announced these: it need not be told of them.
+    pub fn known_to(&mut self, slot: Slot, held: &StreamRanges) {
+        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.id.incarnation == held.stream.incarnation) {
+            let sequence = waiting.id.sequence;
+            let is_held = held.ranges.iter().any(|&(first, last)| (first..=last).contains(&sequence));
+            if is_held && waiting.id.origin == held.stream.origin {
+                waiting.told.insert(slot);
+            }
+        }
+    }
+
+    /// When announcements are due.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.due
+    }
+
+    /// If it is time: what to announce to whom of `links`, equal announcements together. Then nothing waits.
+    pub fn announce(&mut self, now: Mono, links: &Slots) -> Vec<(Vec<Announcement>, Vec<Slot>)> {
+        if self.due.is_none_or(|due| due > now) {
+            return Vec::new();
+        }
+        self.due = None;
+        let mut frames: Vec<(Vec<Announcement>, Vec<Slot>)> = Vec::new();
+        for slot in links.iter() {
+            let announcements = announcements(now, self.waiting.iter().filter(|waiting| !waiting.told.contains(slot)));
+            if announcements.is_empty() {
+                continue;
+            }
+            match frames.iter_mut().find(|(same, _)| *same == announcements) {
+                Some((_, slots)) => slots.push(slot),
+                None => frames.push((announcements, vec![slot])),
+            }
+        }
+        self.waiting.clear();
+        frames
+    }
+
+    /// A slot is another peer's from now on.
+    pub fn forget(&mut self, slot: Slot) {
+        for waiting in &mut self.waiting {
+            waiting.told.remove(slot);
+        }
+        for first in self.firsts.iter_mut().flatten().filter(|first| first.from == Some(slot)) {
+            first.from = None;
+        }
+    }
+}
+
+/// Numbers of one stream are neighbours; streams begin anywhere.
+fn place(id: &MessageId) -> usize {
+    let name =
+        id.origin.as_str().bytes().fold(0_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let start = (name ^ id.incarnation.0).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    (start.wrapping_add(id.sequence) % REMEMBERED as u64) as usize
+}
+
+/// The messages by stream, as ranges, each with the age of its last.
+fn announcements<'a>(now: Mono, messages: impl Iterator<Item = &'a Unannounced>) -> Vec<Announcement> {
+    let mut streams: Vec<(StreamId, Intervals, u64, Mono)> = Vec::new();
+    for Unannounced { id, at, .. } in messages {
+        let is_same = |stream: &StreamId| stream.incarnation == id.incarnation && stream.origin == id.origin;
+        let index = streams.iter().rposition(|(stream, ..)| is_same(stream)).unwrap_or_else(|| {
+            streams.push((id.stream(), Intervals::default(), 0, *at));
+            streams.len() - 1
+        });
+        let (_, intervals, last, last_at) = &mut streams[index];
+        intervals.insert(id.sequence, usize::MAX);
+        if id.sequence > *last {
+            (*last, *last_at) = (id.sequence, *at);
+        }
+    }
+    let announcement = |(stream, intervals, _, at): (StreamId, Intervals, u64, Mono)| Announcement {
+        held: StreamRanges { stream, ranges: intervals.as_slice().to_vec() },
+        age: now.since(at),
+    };
+    streams.into_iter().map(announcement).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::id::{Incarnation, NodeId};
+
+    const DELAY: Duration = Duration::from_millis(5);
+
+    fn id(origin: u32, sequence: u64) -> MessageId {
+        MessageId { origin: NodeId::numbered(origin), incarnation: Incarnation(1), sequence }
+    }
+
+    fn slots(numbers: &[u16]) -> Slots {
+        numbers.iter().map(|&number| Slot(number)).collect()
+    }
+
+    fn at(millis: u64) -> Mono {
+        Mono(millis * 1_000_000)
+    }
+
+    #[test]
+    fn announcements_wait_for_each_other_and_become_ranges() {
+        let mut recent = Recent::new(DELAY);
+        for sequence in [1, 2, 3, 7] {
+            recent.note(at(sequence), &id(4, sequence), Some(Slot(0)), false, slots(&[0]));
+        }
+        recent.note(at(7), &id(5, 1), None, false, slots(&[0, 2]));
+        assert_eq!(recent.deadline(), Some(at(6)), "the first of them does not wait longer");
+        assert!(recent.announce(at(5), &slots(&[0, 1, 2])).is_empty());
+        let frames = recent.announce(at(8), &slots(&[0, 1, 2, 3]));
+        let told: Vec<_> = frames.iter().map(|(_, slots)| slots.clone()).collect();
+        assert_eq!(told, [vec![Slot(1), Slot(3)], vec![Slot(2)]]);
+        let (first, _) = &frames[0];
+        assert_eq!((&first[0].held.ranges, first[0].age), (&vec![(1, 3), (7, 7)], Duration::from_millis(1)));
+        assert_eq!(first[1].held.stream, id(5, 1).stream());
+        assert_eq!((recent.deadline(), recent.announce(at(9), &slots(&[1])).len()), (None, 0));
+    }
+
+    #[test]
+    fn whoever_has_announced_is_not_told() {
+        let mut recent = Recent::new(DELAY);
+        for sequence in 1..=3 {
+            recent.note(at(0), &id(4, sequence), None, false, Slots::default());
+        }
+        recent.known_to(Slot(1), &StreamRanges { stream: id(4, 1).stream(), ranges: vec![(1, 1), (3, 9)] });
+        recent.known_to(Slot(1), &StreamRanges { stream: id(5, 1).stream(), ranges: vec![(2, 2)] });
+        let frames = recent.announce(at(5), &slots(&[1]));
+        assert_eq!(frames[0].0[0].held.ranges, [(2, 2)]);
+    }
+
+    #[test]
+    fn a_full_queue_is_announced_at_once_and_the_first_copies_are_known_for_a_while() {
+        let mut recent = Recent::new(DELAY);
+        for sequence in 1..=1024 {
+            recent.note(at(1), &id(4, sequence), Some(Slot(2)), sequence == 9, Slots::default());
+        }
+        assert_eq!(recent.deadline(), Some(at(1)));
+        let first = recent.first(&id(4, 9)).unwrap();
+        assert_eq!((first.at, first.from, first.was_pulled), (at(1), Some(Slot(2)), true));
+        recent.note(at(2), &id(4, 1033), None, false, Slots::default());
+        assert_eq!(recent.first(&id(4, 9)), None, "a later one has its place");
+        recent.forget(Slot(2));
+        assert_eq!(recent.first(&id(4, 10)).unwrap().from, None);
+    }
+}

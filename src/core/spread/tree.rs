@@ -1,0 +1,302 @@
+//! One spanning tree for each origin (Plumtree: Leitão, Pereira, Rodrigues, *Epidemic Broadcast Trees*, SRDS 2007; a tree
+//! for each origin as Riak has it): payloads are pushed along it, announcements go over the other links.
+//!
+//! A link is *eager* for an origin on both its sides or on neither: so the edges of a tree have no direction, and the
+//! tree of one origin serves another that has none yet. Spec: section 7.3.
+
+use crate::core::{
+    id::NodeId,
+    slots::{Slot, Slots},
+    time::Mono,
+};
+use std::{collections::BTreeMap, time::Duration};
+
+/// In how many messages in a row a neighbour must have been quicker before it becomes the parent.
+const CHALLENGES: u8 = 3;
+/// Messages of a tree before what it has measured counts.
+const YOUNG: u32 = 3;
+/// Before that: round trips to wait for the payload of what was announced.
+const PATIENCE: u32 = 7;
+
+/// The trees of a node by origin.
+///
+/// Bounds: `trees_max` trees, each of a few words and two bits a neighbour.
+#[derive(Debug)]
+pub struct Trees {
+    by_origin: BTreeMap<NodeId, Tree>,
+    trees_max: usize,
+    pull_delay: (Duration, Duration),
+    uses: u64,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Tree {
+    /// Links over which payloads are pushed, both ways.
+    eager: Slots,
+    /// Who pushes to us.
+    parent: Option<Slot>,
+    /// A neighbour that had some messages in a row before the parent brought them, and how many.
+    challenger: Option<(Slot, u8)>,
+    messages: u32,
+    /// When a link was last grafted or pruned.
+    changed: Mono,
+    /// How long payloads come after their first announcement, at most; forgets slowly.
+    late: Duration,
+    used: u64,
+}
+
+/// How a payload got here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// It was submitted to this node.
+    Here,
+    /// A neighbour pushed it.
+    Pushed(Slot),
+    /// A neighbour sent it because it was asked for.
+    Pulled(Slot),
+}
+
+/// Another parent: graft the one, prune the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Swap {
+    /// The new parent.
+    pub graft: Slot,
+    /// The old one, if there was one.
+    pub prune: Option<Slot>,
+}
+
+impl Trees {
+    /// No trees yet; `pull_delay` bounds the time to wait for a payload that was announced.
+    pub fn new(trees_max: usize, pull_delay: (Duration, Duration)) -> Self {
+        Self { by_origin: BTreeMap::new(), trees_max, pull_delay, uses: 0 }
+    }
+
+    /// A message of `origin` is here for the first time. Gives the links to push it to. `model` is the tree that the
+    /// message names, `links` all links that are up and know trees.
+    ///
+    /// A push from one that is not the parent is a race that the parent, too, will finish: it is not pushed back to it. What
+    /// had to be asked for is.
+    pub fn spread(
+        &mut self,
+        now: Mono,
+        origin: &NodeId,
+        source: Source,
+        model: Option<&NodeId>,
+        links: &Slots,
+    ) -> Slots {
+        let tree = self.tree(now, origin, model, links);
+        tree.messages = tree.messages.saturating_add(1);
+        let mut targets = tree.eager.clone();
+        match source {
+            Source::Here => {}
+            Source::Pushed(from) => {
+                tree.eager.insert(from);
+                if tree.parent.is_none_or(|parent| parent != from && tree.challenge(from)) {
+                    tree.parent = Some(from);
+                }
+                targets.remove(from);
+                if let Some(parent) = tree.parent {
+                    targets.remove(parent);
+                }
+            }
+            Source::Pulled(from) => _ = targets.remove(from),
+        }
+        targets
+    }
+
+    /// A second copy of a message of `origin` was pushed by `from`; the first one came from `first`, if that is known.
+    /// Gives the link to prune: of two that push, the one that is not the parent.
+    pub fn duplicate(&mut self, now: Mono, origin: &NodeId, from: Slot, first: Option<Slot>) -> Option<Slot> {
+        let again_after = self.pull_delay.0;
+        let tree = self.by_origin.get_mut(origin)?;
+        let pruned = if tree.parent == Some(from) { first.filter(|&first| first != from)? } else { from };
+        // What is under way when a link is pruned must not prune it again and again; a prune that was lost must.
+        let is_meant = tree.prune(now, pruned) || now.since(tree.changed) >= again_after;
+        if is_meant {
+            tree.changed = now;
+        }
+        is_meant.then_some(pruned)
+    }
+
+    /// `by` has announced a message of `origin` that is here; it had it `lead` before the payload would have come from it,
+    /// or was not quicker (`None`).
+    pub fn announced(
+        &mut self,
+        now: Mono,
+        origin: &NodeId,
+        by: Slot,
+        lead: Option<Duration>,
+        least: Duration,
+    ) -> Option<Swap> {
+        let tree = self.by_origin.get_mut(origin)?;
+        if tree.parent == Some(by) || tree.eager.contains(by) {
+            return None;
+        }
+        if lead.is_none_or(|lead| lead <= least) {
+            tree.challenger.take_if(|(challenger, _)| *challenger == by);
+            return None;
+        }
+        if !tree.challenge(by) {
+            return None;
+        }
+        let prune = tree.parent.replace(by);
+        tree.graft(now, by);
+        if let Some(old) = prune {
+            tree.prune(now, old);
+        }
+        Some(Swap { graft: by, prune })
+    }
+
+    /// Whether messages of `origin` cannot be expected from anybody: nobody pushes them, nor those of another origin whose
+    /// tree they could come by.
+    pub fn is_orphan(&self, origin: &NodeId) -> bool {
+        match self.by_origin.get(origin) {
+            Some(tree) => tree.parent.is_none(),
+            None => self.by_origin.is_empty(),
+        }
+    }
+
+    /// Makes `slot` the parent: it is to be told so (GRAFT), and the old one, too (PRUNE).
+    pub fn adopt(&mut self, now: Mono, origin: &NodeId, slot: Slot, links: &Slots) -> Swap {
+        let tree = self.tree(now, origin, None, links);
+        let prune = tree.parent.replace(slot).filter(|&old| old != slot);
+        tree.graft(now, slot);
+        if let Some(old) = prune {
+            tree.prune(now, old);
+        }
+        Swap { graft: slot, prune }
+    }
+
+    /// A payload was pushed here, or came too late after it had been asked for, `late` after its first announcement.
+    pub fn learn(&mut self, origin: &NodeId, late: Duration) {
+        if let Some(tree) = self.by_origin.get_mut(origin) {
+            tree.late = late.max(tree.late - tree.late / 8);
+        }
+    }
+
+    /// How long to wait for a payload of `origin` that was announced over a link of this round trip.
+    pub fn pull_delay(&self, origin: &NodeId, round_trip: Duration) -> Duration {
+        let (least, most) = self.pull_delay;
+        let tree = self.by_origin.get(origin).filter(|tree| tree.messages >= YOUNG);
+        let wait = tree.map_or(round_trip * PATIENCE, |tree| (tree.late * 3 / 2).max(round_trip * 2));
+        wait.clamp(least, most)
+    }
+
+    /// A neighbour wants messages of `origin` pushed.
+    pub fn on_graft(&mut self, now: Mono, origin: &NodeId, by: Slot, links: &Slots) {
+        let tree = self.tree(now, origin, None, links);
+        tree.graft(now, by);
+        // Whoever asks us has nobody else: it cannot be the one that we get them from.
+        tree.parent.take_if(|parent| *parent == by);
+    }
+
+    /// A neighbour wants no messages of `origin` pushed.
+    pub fn on_prune(&mut self, now: Mono, origin: &NodeId, by: Slot) {
+        if let Some(tree) = self.by_origin.get_mut(origin) {
+            tree.prune(now, by);
+            tree.parent.take_if(|parent| *parent == by);
+        }
+    }
+
+    /// A link is down, or its slot is another's from now on.
+    pub fn forget(&mut self, slot: Slot) {
+        for tree in self.by_origin.values_mut() {
+            tree.eager.remove(slot);
+            tree.parent.take_if(|parent| *parent == slot);
+            tree.challenger.take_if(|(challenger, _)| *challenger == slot);
+        }
+    }
+
+    /// The tree that a message of `origin`, submitted here, names: as long as others may have none for it.
+    pub fn model_for(&self, now: Mono, origin: &NodeId) -> Option<&NodeId> {
+        let is_young = self.by_origin.get(origin).is_none_or(|tree| tree.messages < YOUNG);
+        if is_young { self.model(now, origin) } else { None }
+    }
+
+    /// How many trees there are.
+    pub fn len(&self) -> usize {
+        self.by_origin.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_origin.is_empty()
+    }
+
+    /// The links that are eager for `origin`, if it has a tree.
+    pub fn eager(&self, origin: &NodeId) -> Option<&Slots> {
+        self.by_origin.get(origin).map(|tree| &tree.eager)
+    }
+
+    fn tree(&mut self, now: Mono, origin: &NodeId, model: Option<&NodeId>, links: &Slots) -> &mut Tree {
+        self.uses += 1;
+        if !self.by_origin.contains_key(origin) {
+            if self.by_origin.len() >= self.trees_max {
+                self.forget_oldest();
+            }
+            let model = model.filter(|&model| self.by_origin.contains_key(model)).or_else(|| self.model(now, origin));
+            let model = model.and_then(|model| self.by_origin.get(model));
+            let eager = model.map_or_else(|| links.clone(), |model| model.eager.clone());
+            let tree = Tree { eager, changed: now, ..Tree::default() };
+            self.by_origin.insert(origin.clone(), tree);
+        }
+        let tree = self.by_origin.get_mut(origin).expect("it was inserted if it was missing");
+        tree.used = self.uses;
+        tree
+    }
+
+    /// A linear search, but only when there are more origins than trees.
+    fn forget_oldest(&mut self) {
+        let oldest = self.by_origin.iter().min_by_key(|(_, tree)| tree.used).map(|(origin, _)| origin.clone());
+        if let Some(origin) = oldest {
+            self.by_origin.remove(&origin);
+        }
+    }
+
+    /// The tree that was used last of those that bring messages and have not changed for a while: one to copy.
+    /// A linear search, but only when an origin is new.
+    fn model(&self, now: Mono, origin: &NodeId) -> Option<&NodeId> {
+        let settled_for = 2 * self.pull_delay.0;
+        let is_settled = |tree: &Tree| tree.messages > 0 && now.since(tree.changed) >= settled_for;
+        let settled = self.by_origin.iter().filter(|&(other, tree)| other != origin && is_settled(tree));
+        settled.max_by_key(|(_, tree)| tree.used).map(|(other, _)| other)
+    }
+}
+
+impl Tree {
+    fn graft(&mut self, now: Mono, slot: Slot) -> bool {
+        let is_new = self.eager.insert(slot);
+        if is_new {
+            self.changed = now;
+        }
+        self.challenger.take_if(|(challenger, _)| *challenger == slot);
+        is_new
+    }
+
+    fn prune(&mut self, now: Mono, slot: Slot) -> bool {
+        let was_eager = self.eager.remove(slot);
+        if was_eager {
+            self.changed = now;
+        }
+        was_eager
+    }
+
+    /// Counts a message that `slot` had first; says whether it has been quicker often enough.
+    fn challenge(&mut self, slot: Slot) -> bool {
+        let count = match &mut self.challenger {
+            Some((challenger, count)) if *challenger == slot => {
+                *count += 1;
+                *count
+            }
+            Some(_) => return false,
+            None => {
+                self.challenger = Some((slot, 1));
+                1
+            }
+        };
+        if count >= CHALLENGES {
+            self.challenger = None;
+        }
+        count >= CHALLENGES
+    }
+}
