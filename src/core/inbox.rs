@@ -140,7 +140,7 @@ impl Inbox {
         let links = traced.shares.spread(neighbours, from, traced.relays);
         let added = traced.shares.len() - before;
         self.bytes += added * Shares::COST;
-        Copy::Noted(links)
+        Copy::Noted(links.into_iter().map(|given| given.link).collect())
     }
 
     /// Notes the path of one more copy of a traced message.

@@ -11,7 +11,7 @@ use super::{
     overlay::peers::Peers,
     request::{Reply, RequestId},
     seen::{Seen, Sighting},
-    spread::shares,
+
     stats::{Counter, Refusal, Stats},
     time::{Mono, Now},
     waiting::{Departure, Unsynced, Waiting},
@@ -190,7 +190,7 @@ impl Node {
             let evicted = self.inbox.trim();
             self.count_evicted(evicted);
         }
-        let links = shares::flood(self.peers.neighbours(), from).collect();
+        let links = self.peers.neighbours().filter(|&(node, _)| Some(node) != from).map(|(_, link)| link).collect();
         self.pass_on(links, message, arrival);
     }
 

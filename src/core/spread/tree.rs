@@ -300,3 +300,7 @@ impl Tree {
         count >= CHALLENGES
     }
 }
+
+#[cfg(test)]
+#[path = "tree/tests.rs"]
+mod tests;
