@@ -318,6 +318,15 @@ pub enum Record {
         /// When.
         at: Wall,
     },
+    /// Messages that are missing are given up, and count as seen.
+    GivenUp {
+        /// Whose.
+        stream: StreamId,
+        /// The first of them.
+        first: u64,
+        /// The last of them.
+        last: u64,
+    },
     /// Messages were read.
     Marked {
         /// First inbox position.
@@ -367,6 +376,24 @@ pub enum Event {
         /// The oldest message still kept.
         oldest: MessageId,
     },
+    /// Messages are gone for good: no neighbour keeps them any more.
+    Gap {
+        /// Whose.
+        stream: StreamId,
+        /// The first of them.
+        first: u64,
+        /// The last of them.
+        last: u64,
+    },
+    /// A neighbour is sought in the place of one that is gone.
+    Seeking {
+        /// Whom.
+        node: NodeId,
+        /// Who is gone, if it is for one.
+        because: Option<NodeId>,
+    },
+    /// An earlier life of this node had the number of this one, which has another from now on.
+    Renewed(Incarnation),
     /// Leaving: the neighbours are told.
     Leaving,
 }

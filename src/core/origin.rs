@@ -2,6 +2,7 @@
 //! for a while, so that a client that repeats a submission whose reply was lost publishes it once.
 
 use super::{
+    event::LifeSeen,
     id::{Incarnation, MessageId, NodeId},
     message::{Message, Payload, Relays, Trace},
     request::RequestId,
@@ -35,6 +36,16 @@ impl Origin {
     /// Whether `id` claims to be of this life, and is none that it gave.
     pub fn disowns(&self, id: &MessageId) -> bool {
         id.origin == self.node && id.incarnation == self.incarnation && id.sequence >= self.next_sequence
+    }
+
+    /// A new life begins: numbers count from 1 again. Receipts stay good.
+    pub fn renew(&mut self, incarnation: Incarnation) {
+        (self.incarnation, self.next_sequence) = (incarnation, 1);
+    }
+
+    /// The latest that this node has published.
+    pub fn latest(&self) -> LifeSeen {
+        LifeSeen { incarnation: self.incarnation, sequence: self.next_sequence - 1 }
     }
 
     /// The message that a request was answered with before. Only unique request ids are remembered.

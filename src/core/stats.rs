@@ -32,9 +32,29 @@ named! {
         Duplicates = "duplicates",
         /// Message frames made for a link, also those that it then could not take.
         Sent = "sent",
+        /// Announcements sent: frames, each of which may name many messages.
+        Announced = "announced",
+        /// Neighbours told to push an origin's messages no more.
+        Pruned = "pruned",
+        /// Neighbours asked to push an origin's messages.
+        Grafted = "grafted",
+        /// Questions for messages that were missed.
+        Pulls = "pulls",
+        /// Messages sent because they were asked for.
+        Resent = "resent",
+        /// Messages given up because no neighbour keeps them any more.
+        GivenUp = "given_up",
+        /// Digests sent: frames that tell what this node has seen.
+        Digests = "digests",
+        /// Offers of missed messages that there was no room to note; a later digest repeats them.
+        OffersDropped = "offers_dropped",
+        /// Neighbours sought in the place of those that are gone.
+        Sought = "sought",
+        /// Lives taken up because an earlier one had the same number.
+        Renewed = "renewed",
         /// Traced copies beyond what the relay rule accepts from one neighbour.
         Surplus = "surplus",
-        /// Traced copies that came after their message had left the inbox.
+        /// Traced copies that came after their message had left the inbox, or too long before its payload.
         Late = "late",
         /// Copies not passed on because their path reached `path_len_max`.
         PathLimit = "path_limit",
