@@ -7,14 +7,18 @@ pub const NODE_ID_LEN_MAX: usize = 64;
 
 /// A node's name: 1 to 64 bytes of UTF-8, no control characters, no white space, no `/`.
 ///
-/// Cheap to clone: copies share one allocation. Cheap to compare: names are in the order of their bytes, and nearly all
-/// of them differ in their first eight or have no more, which are at hand as a number.
+/// Cheap to clone: copies share their text. Cheap to compare: names are in the order of their bytes, and nearly all of them
+/// differ in their first eight or have no more, which are at hand as a number. 16 bytes, as every hop of a path has one.
 #[derive(Clone)]
 pub struct NodeId {
     /// The first eight bytes, the first one the most significant, with zeros behind a shorter name. No name holds a zero.
     key: u64,
-    text: Arc<str>,
+    text: Arc<Text>,
 }
+
+/// The text of a name. Boxed, so that a pointer to it takes 8 bytes.
+#[derive(Debug)]
+struct Text(Box<str>);
 
 /// Why a text is no node name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,22 +60,27 @@ impl NodeId {
         for (to, from) in first.iter_mut().zip(text.bytes()) {
             *to = from;
         }
-        Self { key: u64::from_be_bytes(first), text: text.into() }
+        Self { key: u64::from_be_bytes(first), text: Arc::new(Text(text.into())) }
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.text.0
     }
 
     /// Sorts numbers by value and before words, so that node 10 comes after node 9.
     pub fn natural_key(&self) -> (u64, &str) {
-        natural_key(&self.text)
+        natural_key(self.as_str())
     }
 
-    /// What is not in the key. A key that ends in zero holds the whole name, so names with that key are equal.
+    /// Whether the key says all: it ends in zero if it holds the whole name.
+    fn is_short(&self) -> bool {
+        self.key & 0xff == 0
+    }
+
+    /// What is not in the key.
     fn rest(&self) -> &[u8] {
-        self.text.as_bytes().get(8..).unwrap_or_default()
+        self.as_str().as_bytes().get(8..).unwrap_or_default()
     }
 }
 
@@ -82,7 +91,8 @@ pub fn natural_key(name: &str) -> (u64, &str) {
 
 impl PartialEq for NodeId {
     fn eq(&self, other: &Self) -> bool {
-        self.key == other.key && (self.key & 0xff == 0 || self.rest() == other.rest())
+        self.key == other.key
+            && (self.is_short() || Arc::ptr_eq(&self.text, &other.text) || self.rest() == other.rest())
     }
 }
 
@@ -91,7 +101,7 @@ impl Eq for NodeId {}
 impl Ord for NodeId {
     fn cmp(&self, other: &Self) -> Ordering {
         match self.key.cmp(&other.key) {
-            Ordering::Equal if self.key & 0xff != 0 => self.rest().cmp(other.rest()),
+            Ordering::Equal if !self.is_short() => self.rest().cmp(other.rest()),
             ordering => ordering,
         }
     }
@@ -105,7 +115,7 @@ impl PartialOrd for NodeId {
 
 impl hash::Hash for NodeId {
     fn hash<H: hash::Hasher>(&self, state: &mut H) {
-        self.text.hash(state);
+        self.as_str().hash(state);
     }
 }
 
@@ -119,13 +129,13 @@ impl FromStr for NodeId {
 
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.text)
+        f.pad(self.as_str())
     }
 }
 
 impl fmt::Debug for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.text, f)
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
@@ -259,9 +269,15 @@ mod tests {
             let [left, right] = [&a, &b].map(|text| NodeId::new(text).unwrap());
             prop_assert_eq!(left.cmp(&right), a.cmp(&b));
             prop_assert_eq!(left == right, a == b);
+            prop_assert_eq!(left.clone(), left.clone());
             let hash = BuildHasherDefault::<DefaultHasher>::new();
             prop_assert_eq!(hash.hash_one(&left), hash.hash_one(&a));
         }
+    }
+
+    #[test]
+    fn a_name_takes_16_bytes() {
+        assert_eq!(size_of::<NodeId>(), 16);
     }
 
     #[test]
