@@ -1,15 +1,24 @@
 //! Who is who: node names, incarnations, message ids. Spec: `docs/spec/gossip-bus.md`, *Identifiers*.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{cmp::Ordering, fmt, hash, str::FromStr, sync::Arc};
 
 /// Longest node name in bytes.
 pub const NODE_ID_LEN_MAX: usize = 64;
 
 /// A node's name: 1 to 64 bytes of UTF-8, no control characters, no white space, no `/`.
 ///
-/// Cheap to clone: copies share one allocation.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(Arc<str>);
+/// Cheap to clone: copies share their text. Cheap to compare: names are in the order of their bytes, and nearly all of them
+/// differ in their first eight or have no more, which are at hand as a number. 16 bytes, as every hop of a path has one.
+#[derive(Clone)]
+pub struct NodeId {
+    /// The first eight bytes, the first one the most significant, with zeros behind a shorter name. No name holds a zero.
+    key: u64,
+    text: Arc<Text>,
+}
+
+/// The text of a name. Boxed, so that a pointer to it takes 8 bytes.
+#[derive(Debug)]
+struct Text(Box<str>);
 
 /// Why a text is no node name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,29 +45,78 @@ impl NodeId {
         }
         match text.chars().find(|&c| c.is_control() || c.is_whitespace() || c == '/') {
             Some(character) => Err(NodeIdError::Character { character }),
-            None => Ok(Self(text.into())),
+            None => Ok(Self::checked(text)),
         }
     }
 
     /// The name of the `number`th node of a network: its decimal number.
     pub fn numbered(number: u32) -> Self {
-        Self(number.to_string().into())
+        Self::checked(&number.to_string())
+    }
+
+    /// A text that is known to be a name.
+    fn checked(text: &str) -> Self {
+        let mut first = [0; 8];
+        for (to, from) in first.iter_mut().zip(text.bytes()) {
+            *to = from;
+        }
+        Self { key: u64::from_be_bytes(first), text: Arc::new(Text(text.into())) }
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text.0
     }
 
     /// Sorts numbers by value and before words, so that node 10 comes after node 9.
     pub fn natural_key(&self) -> (u64, &str) {
-        natural_key(&self.0)
+        natural_key(self.as_str())
+    }
+
+    /// Whether the key says all: it ends in zero if it holds the whole name.
+    fn is_short(&self) -> bool {
+        self.key & 0xff == 0
+    }
+
+    /// What is not in the key.
+    fn rest(&self) -> &[u8] {
+        self.as_str().as_bytes().get(8..).unwrap_or_default()
     }
 }
 
 /// [`NodeId::natural_key`] of a name that is at hand as text.
 pub fn natural_key(name: &str) -> (u64, &str) {
     (name.parse().unwrap_or(u64::MAX), name)
+}
+
+impl PartialEq for NodeId {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+            && (self.is_short() || Arc::ptr_eq(&self.text, &other.text) || self.rest() == other.rest())
+    }
+}
+
+impl Eq for NodeId {}
+
+impl Ord for NodeId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match self.key.cmp(&other.key) {
+            Ordering::Equal if !self.is_short() => self.rest().cmp(other.rest()),
+            ordering => ordering,
+        }
+    }
+}
+
+impl PartialOrd for NodeId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl hash::Hash for NodeId {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
 }
 
 impl FromStr for NodeId {
@@ -71,13 +129,13 @@ impl FromStr for NodeId {
 
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(self.as_str())
     }
 }
 
 impl fmt::Debug for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
+        fmt::Debug::fmt(self.as_str(), f)
     }
 }
 
@@ -201,6 +259,37 @@ impl FromStr for Instance {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
+    proptest! {
+        /// Few letters, so that many names share their first eight bytes or are equal.
+        #[test]
+        fn names_compare_as_their_texts(a in "[aü~]{1,12}", b in "[aü~]{1,12}") {
+            let [left, right] = [&a, &b].map(|text| NodeId::new(text).unwrap());
+            prop_assert_eq!(left.cmp(&right), a.cmp(&b));
+            prop_assert_eq!(left == right, a == b);
+            prop_assert_eq!(left.clone(), left.clone());
+            let hash = BuildHasherDefault::<DefaultHasher>::new();
+            prop_assert_eq!(hash.hash_one(&left), hash.hash_one(&a));
+        }
+    }
+
+    #[test]
+    fn a_name_takes_16_bytes() {
+        assert_eq!(size_of::<NodeId>(), 16);
+    }
+
+    #[test]
+    fn a_name_comes_before_those_that_it_begins() {
+        let texts = ["1234567", "12345678", "123456789", "1234567a", "2"];
+        let names = texts.map(|text| NodeId::new(text).unwrap());
+        for (i, left) in names.iter().enumerate() {
+            for (j, right) in names.iter().enumerate() {
+                assert_eq!((left.cmp(right), left == right), (i.cmp(&j), i == j), "{left} and {right}");
+            }
+        }
+    }
 
     #[test]
     fn names_have_bounds() {

@@ -4,7 +4,7 @@
 use super::{
     config::Config,
     event::{Answer, Event, Frame, Input, LinkId, LogSeq, Output, Record, ReturnAddress, Sender},
-    id::{Incarnation, NodeId},
+    id::{Incarnation, NodeId, StreamId},
     inbox::{Copy, Evicted, Inbox},
     message::{Hop, Message, Path, Trace, extend_path},
     origin::Origin,
@@ -54,7 +54,7 @@ impl Node {
         let limits = &config.limits;
         Self {
             peers: Peers::new(&config, incarnation),
-            seen: Seen::new((config.node.clone(), incarnation), limits.streams_max, limits.intervals_max),
+            seen: Seen::new(StreamId { origin: config.node.clone(), incarnation }, limits),
             inbox: Inbox::new(limits.retained_messages_max, limits.retained_bytes_max),
             stats: Stats::new(limits.peers_max),
             origin: Origin::new(config.node.clone(), incarnation, limits.receipts_max),

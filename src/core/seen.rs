@@ -1,9 +1,20 @@
 //! Which messages this node has had: exact, for ever, and small. Ids count without gaps in each life of an
-//! origin, so a prefix and a few intervals say it all: memory follows origins and gaps, not messages.
+//! origin, so a prefix and a few intervals say it all: memory follows origins and gaps, not messages. What is kept is at the
+//! same time the version vector by which neighbours find what one of them lacks.
 //! (Caches that forget by time deliver a late copy twice.)
 
-use super::id::{Incarnation, MessageId, NodeId};
-use std::collections::BTreeMap;
+use super::{
+    config::Limits,
+    event::{LifeSeen, StreamRanges},
+    id::{Incarnation, MessageId, NodeId, StreamId},
+};
+use std::{collections::BTreeMap, ops::Bound};
+
+mod digest;
+mod intervals;
+
+use digest::{Digest, hash_stream};
+use intervals::Intervals;
 
 /// Intervals that are remembered for each life on average, at most: all lives with many gaps at one time is no loss
 /// but an attack.
@@ -14,227 +25,352 @@ const GAPS_A_STREAM: usize = 16;
 pub enum Sighting {
     /// Never seen before, and now remembered.
     First,
-    /// Seen before.
+    /// Seen before, or given up.
     Again,
     /// Never seen, but there is no room to remember it: nothing changed, and the message must be refused.
     Full,
 }
 
-/// A set of sequence numbers from 1 as disjoint closed intervals, ascending, never touching.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Intervals(Vec<(u64, u64)>);
-
-impl Intervals {
-    /// Adds `number`. If that makes more than `intervals_max` intervals (at least one), the lowest gap is closed: what
-    /// is missing in it counts as seen from then on. Says whether the number is new, and whether a gap was closed.
-    pub fn insert(&mut self, number: u64, intervals_max: usize) -> (Sighting, bool) {
-        let next = self.0.partition_point(|&(first, _)| first <= number);
-        let extends_left = match next.checked_sub(1).map(|left| self.0[left]) {
-            Some((_, last)) if number <= last => return (Sighting::Again, false),
-            Some((_, last)) => number - last == 1,
-            None => false,
-        };
-        let extends_right = self.0.get(next).is_some_and(|&(first, _)| first - number == 1);
-        match (extends_left, extends_right) {
-            (true, true) => {
-                self.0[next - 1].1 = self.0[next].1;
-                self.0.remove(next);
-            }
-            (true, false) => self.0[next - 1].1 = number,
-            (false, true) => self.0[next].0 = number,
-            (false, false) => self.0.insert(next, (number, number)),
-        }
-        let closes = self.0.len() > intervals_max.max(1);
-        if closes {
-            self.0[1].0 = self.0[0].0;
-            self.0.remove(0);
-        }
-        (Sighting::First, closes)
-    }
-
-    /// Whether `number` is in the set.
-    pub fn contains(&self, number: u64) -> bool {
-        let next = self.0.partition_point(|&(first, _)| first <= number);
-        next.checked_sub(1).is_some_and(|left| number <= self.0[left].1)
-    }
-
-    /// How many intervals it takes.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether no number is in the set.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The intervals, ascending, both ends included.
-    pub fn as_slice(&self) -> &[(u64, u64)] {
-        &self.0
-    }
-}
-
 /// The ids that a node has seen, exact.
 ///
-/// Bounds: `streams_max` lives of origins, `intervals_max` intervals in each and sixteen times as many as there may
-/// be lives in all (16 bytes an interval).
+/// Bounds: [`Limits::streams_max`] lives of origins, [`Limits::lives_max`] lives of one origin,
+/// [`Limits::intervals_max`] intervals in each life, and sixteen times as many as there may be lives in all (16 bytes an
+/// interval, the first of each life and its record 32 together, besides the index). A life is forgotten only for a newer one
+/// of its origin. Then every message of that life and of older ones counts as seen, so that none is delivered twice.
 #[derive(Debug)]
 pub struct Seen {
-    own: (NodeId, Incarnation),
-    origins: BTreeMap<NodeId, BTreeMap<Incarnation, Intervals>>,
-    streams: usize,
+    own: StreamId,
+    /// Where each stream is kept.
+    index: BTreeMap<StreamId, usize>,
+    streams: Vec<Stream>,
+    /// Places of streams that were forgotten.
+    vacant: Vec<usize>,
+    /// The newest life of each origin that was forgotten. Older ones are not taken in any more, but for this node's own.
+    forgotten: BTreeMap<NodeId, Incarnation>,
+    /// The stream used last: most messages come in runs.
+    recent: Option<Recent>,
     intervals: usize,
     closed_gaps: u64,
+    version: u64,
+    digest: u64,
     streams_max: usize,
+    lives_max: usize,
     intervals_max: usize,
+}
+
+/// What is kept of one life of an origin.
+#[derive(Debug, Default)]
+struct Stream {
+    seen: Intervals,
+    /// The version of the whole that its last change made.
+    version: u64,
+}
+
+/// A stream that was found.
+#[derive(Debug, Clone)]
+struct Recent {
+    stream: StreamId,
+    place: usize,
+    hash: u64,
 }
 
 impl Seen {
     /// An empty set with its bounds, and with room kept for a node's own life: whatever others send, what is
     /// published here is known here.
-    pub fn new(own: (NodeId, Incarnation), streams_max: usize, intervals_max: usize) -> Self {
-        let origins = BTreeMap::from([(own.0.clone(), BTreeMap::from([(own.1, Intervals::default())]))]);
-        Self { own, origins, streams: 1, intervals: 0, closed_gaps: 0, streams_max, intervals_max }
+    pub fn new(own: StreamId, limits: &Limits) -> Self {
+        let mut seen = Self {
+            own: own.clone(),
+            index: BTreeMap::new(),
+            streams: Vec::new(),
+            vacant: Vec::new(),
+            forgotten: BTreeMap::new(),
+            recent: None,
+            intervals: 0,
+            closed_gaps: 0,
+            version: 0,
+            digest: 0,
+            streams_max: limits.streams_max.max(1),
+            lives_max: limits.lives_max.max(1),
+            intervals_max: limits.intervals_max.max(1),
+        };
+        seen.open(own);
+        seen
     }
 
     /// Notes `id` and says whether it is new. Where there is no room for one more interval, the lowest gap of that life
     /// is closed; where there is none for one more life, the oldest of that origin is forgotten, if it has others.
     pub fn insert(&mut self, id: &MessageId) -> Sighting {
-        if let Some(lives) = self.origins.get_mut(&id.origin)
-            && let Some(intervals) = lives.get_mut(&id.incarnation)
-        {
-            let before = intervals.len();
-            let is_room = self.intervals < self.streams_max.saturating_mul(GAPS_A_STREAM);
-            let (sighting, closes) = intervals.insert(id.sequence, if is_room { self.intervals_max } else { before });
-            self.intervals = self.intervals + intervals.len() - before;
-            self.closed_gaps += u64::from(closes);
+        if id.sequence == 0 {
+            return Sighting::Again;
+        }
+        if let Err(sighting) = self.turn_to(&id.origin, id.incarnation) {
             return sighting;
         }
-        if self.streams < self.streams_max {
-            self.streams += 1;
-        } else if !self.forget_oldest_life(id) {
-            return Sighting::Full;
-        }
-        let mut intervals = Intervals::default();
-        intervals.insert(id.sequence, 1);
-        self.intervals += 1;
-        self.origins.entry(id.origin.clone()).or_default().insert(id.incarnation, intervals);
-        Sighting::First
+        if self.add(id.sequence, id.sequence) > 0 { Sighting::First } else { Sighting::Again }
     }
 
-    /// Makes room for a newer life of an origin by forgetting its oldest, but never this node's own.
-    fn forget_oldest_life(&mut self, newer: &MessageId) -> bool {
-        let Some(lives) = self.origins.get_mut(&newer.origin) else { return false };
-        let is_own = |life| self.own == (newer.origin.clone(), life);
-        match lives.first_key_value() {
-            Some((&oldest, _)) if oldest < newer.incarnation && !is_own(oldest) => {
-                let forgotten = lives.remove(&oldest);
-                self.intervals -= forgotten.map_or(0, |intervals| intervals.len());
-                true
+    /// Whether `id` was noted or given up.
+    pub fn contains(&self, id: &MessageId) -> bool {
+        match self.find(&id.origin, id.incarnation) {
+            Some(stream) => stream.seen.contains(id.sequence),
+            None => self.is_forgotten(&id.origin, id.incarnation),
+        }
+    }
+
+    /// What was not seen of the `ranges` that somebody has of a stream, in their order, at most `ranges_max`. Nothing, if it
+    /// could not be noted either; nothing of this node's own life, for what is published here is seen here.
+    pub fn missing(&self, stream: &StreamId, ranges: &[(u64, u64)], ranges_max: usize) -> Vec<(u64, u64)> {
+        let mut missing = Vec::new();
+        if *stream == self.own {
+            return missing;
+        }
+        let nothing = Intervals::default();
+        let intervals = match self.find(&stream.origin, stream.incarnation) {
+            Some(known) => &known.seen,
+            None => match self.room_for(stream) {
+                Ok(Room::Free | Room::Of(_)) => &nothing,
+                Ok(Room::Gone) | Err(_) => return missing,
+            },
+        };
+        for (first, last) in numbers(ranges) {
+            if missing.len() >= ranges_max {
+                break;
             }
-            _ => false,
+            intervals.missing(first, last, &mut missing, ranges_max);
         }
+        missing
     }
 
-    /// How many gaps were closed for want of room since this was asked last.
+    /// Gives up what was not seen of the `ranges` of a stream: it counts as seen from now on. Says how many numbers that
+    /// were; 0 where there is no room to note them. Nothing is given up of this node's own life.
+    pub fn close(&mut self, stream: &StreamId, ranges: &[(u64, u64)]) -> u64 {
+        if *stream == self.own
+            || numbers(ranges).next().is_none()
+            || self.turn_to(&stream.origin, stream.incarnation).is_err()
+        {
+            return 0;
+        }
+        numbers(ranges).map(|(first, last)| self.add(first, last)).fold(0, u64::saturating_add)
+    }
+
+    /// Grows with every change; 0: nothing was seen yet.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// What was seen of the streams that have changed since `version` (0: of all), in their order, from behind the stream
+    /// `after`: as much as one frame of `streams_max` streams and `ranges_max` intervals holds. Of a stream that has more
+    /// intervals than that, the lowest ones. Empty: there is no more.
+    pub fn changed_since(
+        &self,
+        version: u64,
+        after: Option<&StreamId>,
+        streams_max: usize,
+        ranges_max: usize,
+    ) -> Vec<StreamRanges> {
+        let mut changed: Vec<StreamRanges> = Vec::new();
+        if version >= self.version {
+            return changed;
+        }
+        let mut room = ranges_max;
+        let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
+        for (stream, &place) in self.index.range::<StreamId, _>((behind, Bound::Unbounded)) {
+            let Stream { seen, version: last_change } = &self.streams[place];
+            if *last_change <= version || seen.is_empty() {
+                continue;
+            }
+            let is_too_much = seen.len() > room && !changed.is_empty();
+            if changed.len() >= streams_max || room == 0 || is_too_much {
+                break;
+            }
+            let ranges: Vec<_> = seen.iter().take(room).collect();
+            room -= ranges.len();
+            changed.push(StreamRanges { stream: stream.clone(), ranges });
+        }
+        changed
+    }
+
+    /// A hash of all that was seen: equal for equal sets, whatever the order in which they came about, on every platform.
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// The newest life known of a node, and the highest number of it. Of a life that was forgotten all numbers are seen.
+    pub fn latest_life(&self, origin: &NodeId) -> Option<LifeSeen> {
+        let kept = self.lives(origin).next_back();
+        let kept = kept.map(|(life, place)| LifeSeen {
+            incarnation: life.incarnation,
+            sequence: self.streams[place].seen.highest(),
+        });
+        let forgotten = self.forgotten.get(origin);
+        kept.max(forgotten.map(|&incarnation| LifeSeen { incarnation, sequence: u64::MAX }))
+    }
+
+    /// Begins another life of this node, newer than its [`latest_life`](Self::latest_life). The one that ends becomes one as
+    /// all others; where there is no room, the oldest is forgotten.
+    pub fn renew(&mut self, own: StreamId) {
+        let ended = std::mem::replace(&mut self.own, own.clone());
+        if self.is_forgotten(&ended.origin, ended.incarnation) && ended != own {
+            self.forget(&ended);
+        }
+        if self.index.contains_key(&own) {
+            return;
+        }
+        while self.lives(&own.origin).count() >= self.lives_max || self.index.len() >= self.streams_max {
+            let Some(oldest) = self.oldest_life(&own.origin) else { break };
+            self.forget(&oldest);
+        }
+        self.open(own);
+    }
+
+    /// How many gaps were closed for want of room since this was asked last. They were the lowest of their life, or in a life
+    /// that was forgotten. A life that was not taken in because there were too many newer ones counts as one.
     pub fn take_closed_gaps(&mut self) -> u64 {
         std::mem::take(&mut self.closed_gaps)
     }
 
-    /// Whether `id` was noted.
-    #[cfg(test)]
-    fn contains(&self, id: &MessageId) -> bool {
-        let intervals = self.origins.get(&id.origin).and_then(|lives| lives.get(&id.incarnation));
-        intervals.is_some_and(|intervals| intervals.contains(id.sequence))
-    }
-
     /// How many lives of origins are remembered, the node's own included.
     pub fn streams(&self) -> usize {
-        self.streams
+        self.index.len()
     }
+
+    fn find(&self, origin: &NodeId, incarnation: Incarnation) -> Option<&Stream> {
+        let place = match self.recent_if(origin, incarnation) {
+            Some(recent) => recent.place,
+            None => *self.index.get(&StreamId { origin: origin.clone(), incarnation })?,
+        };
+        self.streams.get(place)
+    }
+
+    fn recent_if(&self, origin: &NodeId, incarnation: Incarnation) -> Option<&Recent> {
+        let is_same = |recent: &&Recent| recent.stream.incarnation == incarnation && recent.stream.origin == *origin;
+        self.recent.as_ref().filter(is_same)
+    }
+
+    /// Makes a stream the recent one, and room for it if it is new; or says what becomes of its messages.
+    fn turn_to(&mut self, origin: &NodeId, incarnation: Incarnation) -> Result<(), Sighting> {
+        if self.recent_if(origin, incarnation).is_some() {
+            return Ok(());
+        }
+        let stream = StreamId { origin: origin.clone(), incarnation };
+        if let Some(&place) = self.index.get(&stream) {
+            self.recent = Some(Recent { hash: hash_stream(&stream), stream, place });
+            return Ok(());
+        }
+        match self.room_for(&stream) {
+            Ok(Room::Free) => {}
+            Ok(Room::Of(oldest)) => self.forget(&oldest),
+            Ok(Room::Gone) => {
+                self.forget_up_to(&stream);
+                self.closed_gaps += 1;
+                return Err(Sighting::Again);
+            }
+            Err(sighting) => return Err(sighting),
+        }
+        self.open(stream);
+        Ok(())
+    }
+
+    /// Where a stream that is not known finds its place, or what becomes of its messages.
+    fn room_for(&self, stream: &StreamId) -> Result<Room, Sighting> {
+        if self.is_forgotten(&stream.origin, stream.incarnation) {
+            return Err(Sighting::Again);
+        }
+        let oldest = || self.oldest_life(&stream.origin).filter(|oldest| oldest < stream);
+        if self.lives(&stream.origin).count() >= self.lives_max {
+            return Ok(oldest().map_or(Room::Gone, Room::Of));
+        }
+        if self.index.len() < self.streams_max {
+            return Ok(Room::Free);
+        }
+        oldest().map(Room::Of).ok_or(Sighting::Full)
+    }
+
+    /// Begins to keep a stream that is not known, as the recent one.
+    fn open(&mut self, stream: StreamId) {
+        let place = self.vacant.pop().unwrap_or(self.streams.len());
+        match self.streams.get_mut(place) {
+            Some(vacant) => *vacant = Stream::default(),
+            None => self.streams.push(Stream::default()),
+        }
+        self.index.insert(stream.clone(), place);
+        self.recent = Some(Recent { hash: hash_stream(&stream), stream, place });
+    }
+
+    /// Notes the numbers from `first` to `last` of the recent stream; says how many of them are new.
+    fn add(&mut self, first: u64, last: u64) -> u64 {
+        let Some(&Recent { place, hash, .. }) = self.recent.as_ref() else { return 0 };
+        let Stream { seen, version } = &mut self.streams[place];
+        let before = seen.len();
+        let is_room = self.intervals < self.streams_max.saturating_mul(GAPS_A_STREAM);
+        let intervals_max = if is_room { self.intervals_max } else { before.max(1) };
+        let mut digest = Digest { stream: hash, sum: &mut self.digest };
+        let new = seen.insert(first, last, &mut digest);
+        if new == 0 {
+            return 0;
+        }
+        if seen.len() > intervals_max {
+            seen.close_lowest_gap(&mut digest);
+            self.closed_gaps += 1;
+        }
+        self.intervals = self.intervals + seen.len() - before;
+        self.version += 1;
+        *version = self.version;
+        new
+    }
+
+    /// Forgets a stream, and takes no other as old as it in any more.
+    fn forget(&mut self, stream: &StreamId) {
+        self.forget_up_to(stream);
+        let Some(place) = self.index.remove(stream) else { return };
+        let Stream { seen, .. } = std::mem::take(&mut self.streams[place]);
+        let mut digest = Digest { stream: hash_stream(stream), sum: &mut self.digest };
+        seen.iter().for_each(|interval| digest.remove(interval));
+        self.intervals -= seen.len();
+        self.closed_gaps += seen.gaps() as u64;
+        self.version += 1;
+        self.vacant.push(place);
+        self.recent = None;
+    }
+
+    fn forget_up_to(&mut self, stream: &StreamId) {
+        let newest = self.forgotten.entry(stream.origin.clone()).or_insert(stream.incarnation);
+        *newest = stream.incarnation.max(*newest);
+    }
+
+    /// Whether a life that is not known was forgotten.
+    fn is_forgotten(&self, origin: &NodeId, incarnation: Incarnation) -> bool {
+        self.forgotten.get(origin).is_some_and(|&newest| incarnation <= newest)
+    }
+
+    /// The lives known of an origin and their places, from the oldest to the newest.
+    fn lives(&self, origin: &NodeId) -> impl DoubleEndedIterator<Item = (&StreamId, usize)> {
+        let [oldest, newest] =
+            [0, u64::MAX].map(|life| StreamId { origin: origin.clone(), incarnation: Incarnation(life) });
+        self.index.range(oldest..=newest).map(|(stream, &place)| (stream, place))
+    }
+
+    /// The oldest life of an origin that is known and may be forgotten.
+    fn oldest_life(&self, origin: &NodeId) -> Option<StreamId> {
+        self.lives(origin).map(|(stream, _)| stream).find(|&stream| *stream != self.own).cloned()
+    }
+}
+
+/// Where a stream that is not known finds its place.
+#[derive(Debug)]
+enum Room {
+    /// There is room.
+    Free,
+    /// That of this older life.
+    Of(StreamId),
+    /// Nowhere: its origin has as many newer lives as it may have.
+    Gone,
+}
+
+/// The ranges that hold anything, without the number 0.
+fn numbers(ranges: &[(u64, u64)]) -> impl Iterator<Item = (u64, u64)> {
+    ranges.iter().map(|&(first, last)| (first.max(1), last)).filter(|(first, last)| first <= last)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::BTreeSet;
-
-    fn id(origin: u32, incarnation: u64, sequence: u64) -> MessageId {
-        MessageId { origin: NodeId::numbered(origin), incarnation: Incarnation(incarnation), sequence }
-    }
-
-    fn own() -> (NodeId, Incarnation) {
-        (NodeId::numbered(9), Incarnation(9))
-    }
-
-    #[test]
-    fn lives_of_one_origin_are_told_apart() {
-        let mut seen = Seen::new(own(), 8, 8);
-        assert_eq!(seen.insert(&id(1, 7, 1)), Sighting::First);
-        assert_eq!(seen.insert(&id(1, 8, 1)), Sighting::First);
-        assert_eq!(seen.insert(&id(1, 7, 1)), Sighting::Again);
-        assert!(seen.contains(&id(1, 8, 1)) && !seen.contains(&id(2, 8, 1)));
-    }
-
-    #[test]
-    fn without_room_the_lowest_gap_is_closed_and_the_stream_goes_on() {
-        let mut seen = Seen::new(own(), 2, 2);
-        for number in [1, 3, 5, 7] {
-            assert_eq!(seen.insert(&id(1, 1, number)), Sighting::First);
-        }
-        assert_eq!(seen.take_closed_gaps(), 2);
-        assert_eq!(seen.take_closed_gaps(), 0);
-        assert_eq!(seen.insert(&id(1, 1, 2)), Sighting::Again, "its gap was given up");
-        assert_eq!(seen.insert(&id(1, 1, 6)), Sighting::First, "the newest gaps are kept");
-    }
-
-    #[test]
-    fn a_new_life_takes_the_room_of_the_oldest_of_its_origin_and_of_nobody_else() {
-        let mut seen = Seen::new(own(), 2, 8);
-        assert_eq!(seen.insert(&id(1, 1, 1)), Sighting::First);
-        assert_eq!(seen.insert(&id(2, 1, 1)), Sighting::Full);
-        assert_eq!(seen.insert(&id(1, 2, 1)), Sighting::First);
-        assert!(seen.contains(&id(1, 2, 1)) && !seen.contains(&id(1, 1, 1)));
-        assert_eq!(seen.insert(&id(1, 1, 1)), Sighting::Full, "an older life takes nobody's room");
-        assert_eq!(seen.insert(&id(9, 10, 1)), Sighting::Full, "a node never forgets its own");
-        assert_eq!((seen.insert(&id(9, 9, 1)), seen.streams()), (Sighting::First, 2));
-    }
-
-    #[test]
-    fn intervals_are_bounded_in_all() {
-        let mut seen = Seen::new(own(), 3, usize::MAX);
-        for number in 0..200 {
-            assert_eq!(seen.insert(&id(1, 1, 2 * number + 1)), Sighting::First);
-        }
-        assert_eq!(seen.take_closed_gaps(), 200 - 3 * GAPS_A_STREAM as u64);
-        assert_eq!(seen.insert(&id(2, 1, 1)), Sighting::First, "the first of a life has its room");
-        assert_eq!(seen.insert(&id(9, 9, 1)), Sighting::First, "and so has the first of its own");
-    }
-
-    #[test]
-    fn the_largest_number_is_a_number() {
-        let mut intervals = Intervals::default();
-        assert_eq!(intervals.insert(u64::MAX, 4).0, Sighting::First);
-        assert_eq!(intervals.insert(u64::MAX - 1, 4).0, Sighting::First);
-        assert_eq!(intervals.insert(u64::MAX, 4).0, Sighting::Again);
-        assert_eq!(intervals.as_slice(), [(u64::MAX - 1, u64::MAX)]);
-    }
-
-    proptest! {
-        #[test]
-        fn intervals_are_a_set(numbers in prop::collection::vec(1u64..60, 0..200)) {
-            let (mut intervals, mut set) = (Intervals::default(), BTreeSet::new());
-            for number in numbers {
-                let expected = if set.insert(number) { Sighting::First } else { Sighting::Again };
-                prop_assert_eq!(intervals.insert(number, usize::MAX), (expected, false));
-                for pair in intervals.as_slice().windows(2) {
-                    prop_assert!(pair[0].1 + 1 < pair[1].0, "touching or unordered");
-                }
-            }
-            for number in 0..70 {
-                prop_assert_eq!(intervals.contains(number), set.contains(&number));
-            }
-        }
-    }
-}
+mod tests;

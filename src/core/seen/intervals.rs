@@ -1,0 +1,170 @@
+//! A set of sequence numbers as intervals: one, nearly always, and then it takes no memory but its own.
+
+use super::digest::Digest;
+use std::iter;
+
+/// First and last number of an interval.
+type Interval = (u64, u64);
+
+/// Room for so many further intervals is kept whether it is used or not.
+const SPARE_MAX: usize = 8;
+
+/// Numbers from 1 as disjoint closed intervals, ascending, never touching.
+#[derive(Debug, Default)]
+pub(super) struct Intervals {
+    /// The lowest; begins with 0 in an empty set.
+    lowest: Interval,
+    /// The others. Boxed, because there are hardly ever any.
+    #[expect(clippy::box_collection, reason = "8 bytes instead of 24 in each stream")]
+    others: Option<Box<Vec<Interval>>>,
+}
+
+impl Intervals {
+    /// How many intervals there are.
+    pub(super) fn len(&self) -> usize {
+        usize::from(!self.is_empty()) + self.others().len()
+    }
+
+    /// Whether no number is in the set.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lowest.0 == 0
+    }
+
+    /// How many gaps there are below the highest number.
+    pub(super) fn gaps(&self) -> usize {
+        self.others().len() + usize::from(self.lowest.0 > 1)
+    }
+
+    /// The highest number; 0 if there is none.
+    pub(super) fn highest(&self) -> u64 {
+        self.others().last().unwrap_or(&self.lowest).1
+    }
+
+    /// The intervals, ascending.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Interval> {
+        let lowest = iter::once(self.lowest).filter(|_| !self.is_empty());
+        lowest.chain(self.others().iter().copied())
+    }
+
+    /// Whether `number` is in the set.
+    pub(super) fn contains(&self, number: u64) -> bool {
+        let (from, to) = self.touching(number, number).unwrap_or_default();
+        self.iter().take(to).skip(from).any(|(first, last)| first <= number && number <= last)
+    }
+
+    /// Adds the numbers from `first`, at least 1, to `last`; says how many of them are new.
+    pub(super) fn insert(&mut self, first: u64, last: u64, digest: &mut Digest<'_>) -> u64 {
+        debug_assert!(1 <= first && first <= last, "{first} to {last} is no interval");
+        let Some((from, to)) = self.touching(first, last) else {
+            self.lowest = (first, last);
+            digest.add(self.lowest);
+            return last - first + 1;
+        };
+        if from == to {
+            digest.add((first, last));
+            self.put(from, (first, last));
+            return last - first + 1;
+        }
+        let merged = (first.min(self.at(from).0), last.max(self.at(to - 1).1));
+        let known: u64 = (from..to).map(|index| self.at(index)).map(|(first, last)| last - first + 1).sum();
+        let new = merged.1 - merged.0 + 1 - known;
+        if new > 0 {
+            self.replace(from, to, merged, digest);
+        }
+        new
+    }
+
+    /// Adds what is missing between the two lowest intervals, if there are two.
+    pub(super) fn close_lowest_gap(&mut self, digest: &mut Digest<'_>) {
+        if let Some(&(_, last)) = self.others().first() {
+            self.replace(0, 2, (self.lowest.0, last), digest);
+        }
+    }
+
+    /// Adds to `missing`, as long as that is shorter than `ranges_max`, what is not in the set of the numbers from `first`
+    /// to `last`.
+    pub(super) fn missing(&self, first: u64, last: u64, missing: &mut Vec<Interval>, ranges_max: usize) {
+        let mut next = first;
+        let (from, to) = self.touching(first, last).unwrap_or_default();
+        for (begin, end) in self.iter().take(to).skip(from).take_while(|&(begin, _)| begin <= last) {
+            if missing.len() >= ranges_max {
+                return;
+            }
+            if next < begin {
+                missing.push((next, begin - 1));
+            }
+            if end >= last {
+                return;
+            }
+            next = next.max(end + 1);
+        }
+        if missing.len() < ranges_max {
+            missing.push((next, last));
+        }
+    }
+
+    /// The places of the intervals that share a number with `first` to `last` or touch it, from the first to behind the
+    /// last; nothing if the set is empty.
+    fn touching(&self, first: u64, last: u64) -> Option<(usize, usize)> {
+        if self.is_empty() {
+            return None;
+        }
+        let from = self.count(|&(_, end)| end < first.saturating_sub(1));
+        let to = self.count(|&(begin, _)| begin <= last.saturating_add(1));
+        Some((from, to))
+    }
+
+    /// How many intervals `is_below` something that lies between two of them.
+    fn count(&self, is_below: impl Fn(&Interval) -> bool) -> usize {
+        if is_below(&self.lowest) { 1 + self.others().partition_point(is_below) } else { 0 }
+    }
+
+    fn at(&self, index: usize) -> Interval {
+        index.checked_sub(1).map_or(self.lowest, |index| self.others()[index])
+    }
+
+    /// Puts an interval that touches no other where it belongs.
+    fn put(&mut self, index: usize, interval: Interval) {
+        let others = self.others.get_or_insert_default();
+        match index.checked_sub(1) {
+            Some(index) => others.insert(index, interval),
+            None => others.insert(0, std::mem::replace(&mut self.lowest, interval)),
+        }
+    }
+
+    /// Puts one interval in the place of those from `from` to before `to`, of which there is at least one.
+    fn replace(&mut self, from: usize, to: usize, merged: Interval, digest: &mut Digest<'_>) {
+        for index in from..to {
+            digest.remove(self.at(index));
+        }
+        digest.add(merged);
+        match (from.checked_sub(1), &mut self.others) {
+            (Some(index), Some(others)) => others[index] = merged,
+            _ => self.lowest = merged,
+        }
+        if to - from > 1 {
+            self.remove(from, to - 1);
+        }
+    }
+
+    /// Takes the other intervals from `from` to before `to` out, and gives back room that stays unused.
+    fn remove(&mut self, from: usize, to: usize) {
+        let Some(others) = &mut self.others else { return };
+        others.drain(from..to);
+        if others.is_empty() {
+            self.others = None;
+        } else if others.capacity() > SPARE_MAX.max(4 * others.len()) {
+            others.shrink_to(2 * others.len());
+        }
+    }
+
+    /// For how many intervals there is room beside the first.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.others.as_ref().map_or(0, |others| others.capacity())
+    }
+
+    fn others(&self) -> &[Interval] {
+        self.others.as_deref().map_or(&[], Vec::as_slice)
+    }
+}
