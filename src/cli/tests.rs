@@ -335,7 +335,7 @@ fn messages_are_documents() {
 
 #[test]
 fn a_message_spread_over_pages_is_put_together() {
-    let page = |messages, paths| Page { messages, next: Some(Cursor { position: 2, paths }), through: 3 };
+    let page = |messages, paths| Page { messages, next: Some(Cursor { position: 2, paths }), through: 3, gaps: vec![] };
     let mut parts = Parts::default();
     let whole = parts.join(page(vec![fetched(1, b"a", &[]), fetched(2, b"b", &[&[1]])], 1));
     assert_eq!((whole.len(), parts.is_open()), (1, true));

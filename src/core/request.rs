@@ -3,7 +3,7 @@
 
 use super::{
     endpoint::Endpoint,
-    id::{Incarnation, Instance, MessageId, NetworkName, NodeId},
+    id::{Incarnation, Instance, MessageId, NetworkName, NodeId, StreamId},
     message::{Path, Payload, Relays},
     stats::Refusal,
     time::Wall,
@@ -148,6 +148,17 @@ pub struct Fetched {
     pub payload: Payload,
 }
 
+/// Messages of one stream that this node has given up: nobody that it asked keeps them any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The stream.
+    pub stream: StreamId,
+    /// The first sequence number that is missing.
+    pub first: u64,
+    /// The last one.
+    pub last: u64,
+}
+
 /// A part of the inbox, in the order of arrival.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
@@ -157,6 +168,8 @@ pub struct Page {
     pub next: Option<Cursor>,
     /// The last position that this fetch covers.
     pub through: u64,
+    /// What this node has given up; told on the page that begins at position 0 alone.
+    pub gaps: Vec<Gap>,
 }
 
 impl Page {

@@ -10,6 +10,8 @@ use std::{fmt, marker::PhantomData};
 pub(super) struct Scope<'n> {
     pub(super) names: &'n mut Names,
     pub(super) path_len_max: usize,
+    /// How many more ranges the frame may have.
+    pub(super) ranges_left: usize,
     /// The request id, once it was read.
     pub(super) request: RequestId,
     /// The type, once it was read.
@@ -70,6 +72,17 @@ impl<'de, A: SeqAccess<'de>> Fields<'_, '_, A> {
     /// A node name or nil.
     pub(super) fn node_or_nil(&mut self, name: &'static str) -> Result<Option<NodeId>, A::Error> {
         let text: Option<&str> = self.required(name)?;
+        self.named(name, text)
+    }
+
+    /// A node name or nil; nil if it is missing at the end.
+    pub(super) fn optional_node(&mut self, name: &'static str) -> Result<Option<NodeId>, A::Error> {
+        let text: Option<&str> = self.optional(None)?;
+        self.named(name, text)
+    }
+
+    /// The node that `text` names, if there is a text.
+    pub(super) fn named(&mut self, name: &'static str, text: Option<&str>) -> Result<Option<NodeId>, A::Error> {
         let node = text.map(|text| self.scope.names.intern(text)).transpose();
         self.value(name, node)
     }

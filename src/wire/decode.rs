@@ -4,21 +4,23 @@
 use super::{
     array::{Fields, List, Nullable, One, Scope},
     error::{DecodeError, Rejected},
-    fields::{AddressFields, CursorFields, EntryFields, Id, PeerFields, RequestIdField, TraceFields},
+    fields::{AddressFields, CursorFields, EntryFields, Id, PeerFields, RequestIdField},
     names::Names,
     state::StateMap,
+    streams::GapFields,
     types,
 };
 use crate::core::{
-    event::{Answer, Frame, Wish},
+    event::{Answer, Frame},
     id::NodeId,
-    message::{Message, Payload, Relays},
+    message::{Payload, Relays},
     request::{Cursor, Fetch, Level, Page, Reply, Request, RequestId, Status},
     stats::Refusal,
-    time::Wall,
 };
 use serde::de::{Deserialize, Deserializer as _, IgnoredAny, SeqAccess, Visitor};
 use std::fmt;
+
+mod frames;
 
 /// Any header that this program knows, with its payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,9 +66,14 @@ impl Decoder {
 
     /// Decodes a header and the payload frames behind it. Bounds: time and memory follow the length of the frames.
     pub fn decode<T: AsRef<[u8]>>(&mut self, header: &[u8], body: &[T]) -> Result<Incoming, Rejected> {
-        let path_len_max = self.path_len_max;
-        let mut scope =
-            Scope { names: &mut self.names, path_len_max, request: RequestId::None, kind: None, fault: None };
+        let mut scope = Scope {
+            names: &mut self.names,
+            path_len_max: self.path_len_max,
+            ranges_left: types::RANGES_MAX,
+            request: RequestId::None,
+            kind: None,
+            fault: None,
+        };
         let mut deserializer = rmp_serde::Deserializer::from_read_ref(header);
         deserializer.set_max_depth(types::DEPTH_MAX);
         let decoded = deserializer.deserialize_seq(HeaderVisitor { scope: &mut scope, body });
@@ -128,8 +135,8 @@ fn decode_type<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
     body: &[T],
 ) -> Result<Incoming, A::Error> {
     match kind {
-        kind if types::FRAMES.contains(&kind) => decode_frame(kind, fields, body).map(Incoming::Frame),
-        16..32 => decode_answer(kind, fields).map(Incoming::Answer),
+        kind if types::FRAMES.contains(&kind) => frames::decode_frame(kind, fields, body).map(Incoming::Frame),
+        16..32 => frames::decode_answer(kind, fields).map(Incoming::Answer),
         32..64 => {
             let id = decode_request_id(kind, fields)?;
             decode_request(kind, fields, body).map(|request| Incoming::Request(id, request))
@@ -151,41 +158,6 @@ fn decode_request_id<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, 
         fields.scope.request = id;
     }
     Ok(fields.scope.request.clone())
-}
-
-fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
-    kind: u64,
-    fields: &mut Fields<'_, '_, A>,
-    body: &[T],
-) -> Result<Frame, A::Error> {
-    match kind {
-        types::HELLO => fields.introduction().map(|hello| Frame::Hello(hello, Wish::Declared)),
-        types::MESSAGE => {
-            let id = fields.seeded("id", One::<Id>::NEW)?;
-            let published_at = Wall(fields.required("published_at")?);
-            let hops: u64 = fields.required("hops")?;
-            let trace = fields.seeded_or(Nullable(One::<TraceFields>::NEW), None)?;
-            let hops = u32::try_from(hops).unwrap_or(u32::MAX);
-            Ok(Frame::Message(Message { id, published_at, hops, trace, tree: None, payload: payload(body) }))
-        }
-        types::LEAVE => Ok(Frame::Leave),
-        types::PING => fields.required("token").map(|token| Frame::Ping { token, digest: None }),
-        found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
-    }
-}
-
-fn decode_answer<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A>) -> Result<Answer, A::Error> {
-    match kind {
-        types::WELCOME => fields.introduction().map(|welcome| Answer::Welcome(welcome, None)),
-        types::FAREWELL => Ok(Answer::Farewell),
-        types::PONG => fields.required("token").map(Answer::Pong),
-        types::REFUSE => {
-            let code = fields.text("code", types::CODE_LEN_MAX)?;
-            let text = fields.text("text", types::TEXT_LEN_MAX)?;
-            Ok(Answer::Refuse { code, text })
-        }
-        found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
-    }
 }
 
 fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
@@ -236,7 +208,8 @@ fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A
             let messages = fields.seeded("messages", List::<EntryFields>::up_to(usize::MAX))?;
             let next = fields.seeded("next", Nullable(One::<CursorFields>::NEW))?;
             let through = fields.required("through")?;
-            Ok(Reply::Page(Page { messages, next, through }))
+            let gaps = fields.seeded_or(List::<GapFields>::up_to(usize::MAX), Vec::new())?;
+            Ok(Reply::Page(Page { messages, next, through, gaps }))
         }
         types::PEER_LIST => fields.seeded("peers", List::<PeerFields>::up_to(usize::MAX)).map(Reply::Peers),
         types::STATE => fields.seeded("state", StateMap).map(|status| Reply::Status(Box::new(status))),
@@ -256,6 +229,9 @@ fn payload<T: AsRef<[u8]>>(body: &[T]) -> Payload {
     Payload::from(body.first().map_or(&[][..], AsRef::as_ref))
 }
 
+#[cfg(test)]
+#[path = "decode/round_trip.rs"]
+mod round_trip;
 #[cfg(test)]
 #[path = "decode/tests.rs"]
 mod tests;

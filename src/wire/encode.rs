@@ -3,12 +3,15 @@
 use super::{
     state::State,
     types::{self, MARK, VERSION},
-    values::{Addresses, Entries, Hops, PeerList, RequestIdField, cursor, id_fields},
+    values::{
+        Addresses, Announcements, Entries, Gaps, Members, NodeNames, PeerList, RequestIdField, Streams, cursor,
+        id_fields, trace_fields,
+    },
 };
 use crate::core::{
-    event::{Answer, Frame, Introduction},
+    event::{Answer, Beacon, Frame, Introduction, PathCopy, Walk},
     id::NodeId,
-    message::{Message, Payload, Trace},
+    message::{Message, Payload},
     request::{Fetch, Reply, Request, RequestId},
 };
 use serde::Serialize;
@@ -16,16 +19,32 @@ use serde::Serialize;
 /// Encodes what a node says over a link, behind what is in `header`; a message's payload is a frame of its own.
 pub fn frame<'a>(header: &mut Vec<u8>, frame: &'a Frame) -> Option<&'a Payload> {
     match frame {
-        Frame::Hello(hello, _) => introduction(header, types::HELLO, hello),
+        Frame::Hello(hello, wish) => introduction(header, types::HELLO, hello, types::wish(*wish)),
         Frame::Message(message) => {
-            let Message { id, published_at, hops, trace, payload, .. } = message;
-            let trace = trace.as_ref().map(|Trace { relays, path }| (relays.get(), Hops(path)));
-            put(header, &(MARK, VERSION, types::MESSAGE, id_fields(id), published_at.0, hops, trace));
+            let Message { id, published_at, hops, trace, tree, payload } = message;
+            let (trace, tree) = (trace.as_ref().map(trace_fields), tree.as_ref().map(NodeId::as_str));
+            put(header, &(MARK, VERSION, types::MESSAGE, id_fields(id), published_at.0, hops, trace, tree));
             return Some(payload);
         }
         Frame::Leave => put(header, &(MARK, VERSION, types::LEAVE)),
-        Frame::Ping { token, .. } => put(header, &(MARK, VERSION, types::PING, token)),
-        _ => todo!(),
+        Frame::Ping { token, digest } => put(header, &(MARK, VERSION, types::PING, token, digest)),
+        Frame::Have(held) => put(header, &(MARK, VERSION, types::IHAVE, Announcements(held))),
+        Frame::Path(PathCopy { id, published_at, hops, trace }) => {
+            put(header, &(MARK, VERSION, types::PATH, id_fields(id), published_at.0, hops, trace_fields(trace)));
+        }
+        Frame::Prune(origin) => put(header, &(MARK, VERSION, types::PRUNE, origin.as_str())),
+        Frame::Graft(origin) => put(header, &(MARK, VERSION, types::GRAFT, origin.as_str())),
+        Frame::Digest(streams) => put(header, &(MARK, VERSION, types::DIGEST, Streams(streams))),
+        Frame::Pull(streams) => put(header, &(MARK, VERSION, types::PULL, Streams(streams))),
+        Frame::Neighbours(members) => put(header, &(MARK, VERSION, types::NEIGHBOURS, Members(members))),
+        Frame::Part(reason) => put(header, &(MARK, VERSION, types::PART, types::parting(*reason))),
+        Frame::Beacon(Beacon { root, incarnation, beat, hops }) => {
+            put(header, &(MARK, VERSION, types::BEACON, root.as_str(), incarnation.0, beat, hops));
+        }
+        Frame::Walk(Walk { kind, steps, path, members }) => {
+            let (kind, path, members) = (types::walk_kind(*kind), NodeNames(path), Members(members));
+            put(header, &(MARK, VERSION, types::WALK, kind, steps, path, members));
+        }
     }
     None
 }
@@ -33,10 +52,13 @@ pub fn frame<'a>(header: &mut Vec<u8>, frame: &'a Frame) -> Option<&'a Payload> 
 /// Encodes what goes back to a node over its own link.
 pub fn answer(header: &mut Vec<u8>, answer: &Answer) {
     match answer {
-        Answer::Welcome(welcome, _) => introduction(header, types::WELCOME, welcome),
-        Answer::Lost(_) => todo!(),
+        Answer::Welcome(welcome, seen) => {
+            let seen = seen.map(|seen| (seen.incarnation.0, seen.sequence));
+            introduction(header, types::WELCOME, welcome, seen);
+        }
         Answer::Farewell => put(header, &(MARK, VERSION, types::FAREWELL)),
         Answer::Pong(token) => put(header, &(MARK, VERSION, types::PONG, token)),
+        Answer::Lost(streams) => put(header, &(MARK, VERSION, types::LOST, Streams(streams))),
         Answer::Refuse { code, text } => {
             let (code, text) = (cut(code, types::CODE_LEN_MAX), cut(text, types::TEXT_LEN_MAX));
             put(header, &(MARK, VERSION, types::REFUSE, code, text));
@@ -75,8 +97,8 @@ pub fn reply(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &Reply)
             put(header, &(MARK, VERSION, types::RECEIPT, id, node, id_fields(message), level.name()));
         }
         Reply::Page(page) => {
-            let (messages, next) = (Entries(&page.messages), page.next.map(cursor));
-            put(header, &(MARK, VERSION, types::PAGE, id, node, messages, next, page.through));
+            let (messages, next, gaps) = (Entries(&page.messages), page.next.map(cursor), Gaps(&page.gaps));
+            put(header, &(MARK, VERSION, types::PAGE, id, node, messages, next, page.through, gaps));
         }
         Reply::Peers(peers) => put(header, &(MARK, VERSION, types::PEER_LIST, id, node, PeerList(peers))),
         Reply::Status(status) => put(header, &(MARK, VERSION, types::STATE, id, node, State(status))),
@@ -93,11 +115,12 @@ fn put(header: &mut Vec<u8>, fields: &impl Serialize) {
     debug_assert!(written.is_ok(), "a Vec takes all, and no field here can fail: {written:?}");
 }
 
-fn introduction(header: &mut Vec<u8>, kind: u64, who: &Introduction) {
+/// HELLO or WELCOME, with the field that only one of them has.
+fn introduction(header: &mut Vec<u8>, kind: u64, who: &Introduction, own: impl Serialize) {
     let Introduction { node, endpoint, network, instance, incarnation, capabilities } = who;
     let (node, endpoint) = (node.as_str(), endpoint.to_string());
     let (network, instance) = (network.as_str(), instance.as_str());
-    put(header, &(MARK, VERSION, kind, node, endpoint, network, instance, incarnation.0, capabilities));
+    put(header, &(MARK, VERSION, kind, node, endpoint, network, instance, incarnation.0, capabilities, own));
 }
 
 /// The longest beginning of `text` with at most `len_max` bytes.

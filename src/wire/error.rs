@@ -42,6 +42,14 @@ pub enum DecodeError {
         /// The limit.
         max: usize,
     },
+    /// A list over its limit.
+    #[error("more than {max} {what}")]
+    TooMany {
+        /// What is listed.
+        what: &'static str,
+        /// The limit.
+        max: usize,
+    },
     /// A value out of its range.
     #[error("{field}: {problem}")]
     Value {
@@ -60,7 +68,7 @@ impl DecodeError {
             Self::UnsupportedVersion { .. } => Refusal::UnsupportedVersion,
             Self::UnknownType { .. } => Refusal::UnknownType,
             Self::Envelope { .. } | Self::Body { .. } => Refusal::Envelope,
-            Self::PathTooLong { .. } => Refusal::TooLarge,
+            Self::PathTooLong { .. } | Self::TooMany { .. } => Refusal::TooLarge,
             Self::Value { .. } => Refusal::BadRequest,
         }
     }

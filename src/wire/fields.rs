@@ -7,7 +7,7 @@ use super::{
 };
 use crate::core::{
     endpoint::Endpoint,
-    event::Introduction,
+    event::{Introduction, Member},
     id::{Incarnation, MessageId, NodeId},
     message::{Hop, Path, Payload, Relays, Trace},
     request::{Cursor, Fetched, PeerInfo, RequestId, UNIQUE_LEN},
@@ -85,7 +85,7 @@ impl Record for HopFields {
     }
 }
 
-/// Makes a [`Record`] an element of lists.
+/// Makes a [`Record`] an element of lists; what stands behind it, the error of a list that is too long.
 macro_rules! element {
     ($record:ty $(, $too_many:expr)?) => {
         impl Element for $record {
@@ -108,6 +108,8 @@ element!(HopFields, |max| DecodeError::PathTooLong { max });
 element!(AddressFields);
 element!(PeerFields);
 element!(EntryFields);
+element!(MemberFields, |max| DecodeError::TooMany { what: "members", max });
+pub(super) use element;
 
 /// One path of a fetched message.
 struct Arrival;
@@ -141,6 +143,33 @@ impl Record for AddressFields {
 
     fn read<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Self::Value, A::Error> {
         Ok((fields.node_or_nil("node")?, fields.parsed("endpoint")?))
+    }
+}
+
+/// `member` of the spec.
+pub(super) struct MemberFields;
+
+impl Record for MemberFields {
+    type Value = Member;
+
+    fn read<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Member, A::Error> {
+        Ok(Member { node: fields.node("node")?, endpoint: fields.parsed("endpoint")? })
+    }
+}
+
+/// One name of a walk's path.
+pub(super) struct WalkHop;
+
+impl Element for WalkHop {
+    type Value = NodeId;
+
+    fn next<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Option<NodeId>, A::Error> {
+        let text: Option<&str> = fields.seq.next_element()?;
+        fields.named("path", text)
+    }
+
+    fn too_many(max: usize) -> DecodeError {
+        DecodeError::PathTooLong { max }
     }
 }
 

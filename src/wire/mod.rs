@@ -8,6 +8,7 @@ mod fields;
 pub mod frames;
 mod names;
 mod state;
+mod streams;
 pub mod types;
 mod values;
 

@@ -1,5 +1,6 @@
 //! The numbers of the spec: mark, version, and the types of header. Spec section 4.
 
+use crate::core::event::{Parting, WalkKind, Wish};
 use std::ops::{Range, RangeInclusive};
 
 /// First field of each header.
@@ -25,6 +26,16 @@ pub const CAPABILITIES_MAX: usize = 32;
 pub const CAPABILITY_LEN_MAX: usize = 64;
 /// Most peers in one CONNECT.
 pub const CONNECT_MAX: usize = 1024;
+/// Most streams or announcements in one frame.
+pub const STREAMS_MAX: usize = 4096;
+/// Most ranges in one frame, those of all its streams together.
+pub const RANGES_MAX: usize = 16_384;
+/// Most members in one frame.
+pub const MEMBERS_MAX: usize = 256;
+/// Most names in the path of a walk.
+pub const WALK_PATH_LEN_MAX: usize = 16;
+/// Most steps of a walk.
+pub const STEPS_MAX: u8 = 16;
 /// Longest code of a refusal in bytes.
 pub const CODE_LEN_MAX: usize = 64;
 /// Longest text of a refusal in bytes.
@@ -43,12 +54,34 @@ types! {
     LEAVE = 3,
     /// Are you there?
     PING = 4,
+    /// I have these messages.
+    IHAVE = 5,
+    /// A copy of a traced message without its payload.
+    PATH = 6,
+    /// Do not send me this origin's messages unasked.
+    PRUNE = 7,
+    /// Send me this origin's messages unasked.
+    GRAFT = 8,
+    /// I have seen these messages.
+    DIGEST = 9,
+    /// Send me these messages.
+    PULL = 10,
+    /// My neighbours.
+    NEIGHBOURS = 11,
+    /// We are neighbours no more.
+    PART = 12,
+    /// The root lives.
+    BEACON = 13,
+    /// Members on a random walk.
+    WALK = 14,
     /// Answer to HELLO.
     WELCOME = 17,
     /// Answer to LEAVE.
     FAREWELL = 19,
     /// Answer to PING.
     PONG = 20,
+    /// Answer to PULL: I keep these no more.
+    LOST = 26,
     /// Not accepted.
     REFUSE = 31,
     /// Spread a message.
@@ -81,4 +114,59 @@ types! {
     DONE = 94,
     /// Not done.
     ERROR = 95,
+}
+
+/// The number of a wish.
+pub const fn wish(wish: Wish) -> u64 {
+    match wish {
+        Wish::Declared => 0,
+        Wish::Join => 1,
+        Wish::Neighbour => 2,
+        Wish::Needed => 3,
+    }
+}
+
+/// The wish with a number; one that is not known counts as the plainest.
+pub const fn wish_of(number: u64) -> Wish {
+    match number {
+        1 => Wish::Join,
+        2 => Wish::Neighbour,
+        3 => Wish::Needed,
+        _ => Wish::Declared,
+    }
+}
+
+/// The number of a reason to part.
+pub const fn parting(reason: Parting) -> u64 {
+    match reason {
+        Parting::Unlinked => 0,
+        Parting::Stopping => 1,
+    }
+}
+
+/// The reason with a number; one that is not known counts as the plainest.
+pub const fn parting_of(number: u64) -> Parting {
+    match number {
+        1 => Parting::Stopping,
+        _ => Parting::Unlinked,
+    }
+}
+
+/// The number of a kind of walk.
+pub const fn walk_kind(kind: WalkKind) -> u64 {
+    match kind {
+        WalkKind::Join => 0,
+        WalkKind::Shuffle => 1,
+        WalkKind::Reply => 2,
+    }
+}
+
+/// The kind of walk with a number, if there is one.
+pub const fn walk_kind_of(number: u64) -> Option<WalkKind> {
+    match number {
+        0 => Some(WalkKind::Join),
+        1 => Some(WalkKind::Shuffle),
+        2 => Some(WalkKind::Reply),
+        _ => None,
+    }
 }

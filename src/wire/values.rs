@@ -2,11 +2,13 @@
 
 use crate::core::{
     endpoint::Endpoint,
+    event::{Announcement, Member, StreamRanges},
     id::{MessageId, NodeId},
-    message::{Hop, Path},
-    request::{Cursor, Fetched, PeerInfo, RequestId},
+    message::{Hop, Path, Trace},
+    request::{Cursor, Fetched, Gap, PeerInfo, RequestId},
 };
 use serde::{Serialize, Serializer};
+use std::time::Duration;
 
 /// `id` of the spec.
 pub(super) fn id_fields(id: &MessageId) -> (&str, u64, u64) {
@@ -16,6 +18,16 @@ pub(super) fn id_fields(id: &MessageId) -> (&str, u64, u64) {
 /// `cursor` of the spec.
 pub(super) fn cursor(cursor: Cursor) -> (u64, u64) {
     (cursor.position, cursor.paths)
+}
+
+/// `trace` of the spec.
+pub(super) fn trace_fields(trace: &Trace) -> (u8, Hops<'_>) {
+    (trace.relays.get(), Hops(&trace.path))
+}
+
+/// A length of time as the spec counts them.
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// `request` of the spec.
@@ -57,10 +69,17 @@ array!(Hops(Hop), hop => (hop.node.as_str(), hop.micros));
 array!(Paths(Path), path => Hops(path));
 array!(Addresses((Option<NodeId>, Endpoint)), peer => (peer.0.as_ref().map(NodeId::as_str), peer.1.to_string()));
 array!(PeerList(PeerInfo), peer => {
-    let round_trip = peer.round_trip.map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
-    (peer.node.as_ref().map(NodeId::as_str), peer.endpoint.to_string(), peer.up, round_trip)
+    (peer.node.as_ref().map(NodeId::as_str), peer.endpoint.to_string(), peer.up, peer.round_trip.map(micros))
 });
 array!(Entries(Fetched), entry => {
     let Fetched { position, id, published_at, received_at, unread, continued, paths, payload } = entry;
     (position, id_fields(id), published_at.0, received_at.0, unread, continued, Paths(paths), Bytes(payload))
 });
+array!(NodeNames(NodeId), node => node.as_str());
+array!(Members(Member), member => (member.node.as_str(), member.endpoint.to_string()));
+array!(Streams(StreamRanges), held => (held.stream.origin.as_str(), held.stream.incarnation.0, &held.ranges));
+array!(Announcements(Announcement), announcement => {
+    let StreamRanges { stream, ranges } = &announcement.held;
+    (stream.origin.as_str(), stream.incarnation.0, ranges, micros(announcement.age))
+});
+array!(Gaps(Gap), gap => (gap.stream.origin.as_str(), gap.stream.incarnation.0, gap.first, gap.last));

@@ -223,7 +223,9 @@ async fn errors(endpoint: &str) -> Result<()> {
 async fn strangers(endpoint: &str) -> Result<()> {
     let hello = |name: &str, network: &str| {
         let here = "tcp://127.0.0.1:1";
-        header(HELLO, &[name.into(), here.into(), network.into(), "".into(), 1.into(), array!["unheard-of"], 1.into()])
+        let words = array!["unheard-of"];
+        let fields = [name.into(), here.into(), network.into(), "".into(), 1.into(), words, 0.into(), "new".into()];
+        header(HELLO, &fields)
     };
     for (routing_id, name, network, code) in [
         ("s", "s", "other", "other_network"),

@@ -1,0 +1,294 @@
+//! Whatever a node can say is understood as it was meant, and whatever a stranger adds to it changes nothing.
+
+use super::*;
+use crate::{
+    core::{
+        endpoint::Endpoint,
+        event::{
+            Announcement, Answer, Beacon, Frame, Introduction, LifeSeen, Member, Parting, PathCopy, StreamRanges, Walk,
+            WalkKind, Wish,
+        },
+        id::{Incarnation, MessageId, StreamId},
+        message::{Hop, Message, Path, Trace},
+        request::{Fetched, Gap},
+        time::Wall,
+    },
+    wire::encode,
+};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use std::time::Duration;
+
+fn any_node() -> impl Strategy<Value = NodeId> {
+    "[a-z0-9äß._-]{1,20}".prop_map(|name| NodeId::new(&name).unwrap())
+}
+
+fn any_incarnation() -> impl Strategy<Value = Incarnation> {
+    any::<u64>().prop_map(Incarnation)
+}
+
+fn any_endpoint() -> impl Strategy<Value = Endpoint> {
+    ("(127\\.0\\.0\\.1|example\\.org|\\[::1\\])", 1u16..)
+        .prop_map(|(host, port)| format!("tcp://{host}:{port}").parse().unwrap())
+}
+
+fn any_member() -> impl Strategy<Value = Member> {
+    (any_node(), any_endpoint()).prop_map(|(node, endpoint)| Member { node, endpoint })
+}
+
+fn any_stream() -> impl Strategy<Value = StreamId> {
+    (any_node(), any_incarnation()).prop_map(|(origin, incarnation)| StreamId { origin, incarnation })
+}
+
+/// Ranges in their one form: gaps and lengths, from small to as large as numbers are.
+fn any_ranges() -> impl Strategy<Value = Vec<(u64, u64)>> {
+    let step = prop_oneof![0u64..300, Just(u64::from(u32::MAX)), Just(u64::MAX / 3), Just(u64::MAX)];
+    vec((step.clone(), step), 0..6).prop_map(|steps| {
+        let (mut ranges, mut lowest) = (Vec::new(), Some(1u64));
+        for (gap, len) in steps {
+            let Some(first) = lowest.and_then(|lowest| lowest.checked_add(gap)) else { break };
+            let last = first.saturating_add(len);
+            ranges.push((first, last));
+            lowest = last.checked_add(2);
+        }
+        ranges
+    })
+}
+
+fn any_streams() -> impl Strategy<Value = Vec<StreamRanges>> {
+    vec((any_stream(), any_ranges()).prop_map(|(stream, ranges)| StreamRanges { stream, ranges }), 0..6)
+}
+
+fn any_announcements() -> impl Strategy<Value = Vec<Announcement>> {
+    let announcement = (any_stream(), any_ranges(), any::<u64>()).prop_map(|(stream, ranges, micros)| Announcement {
+        held: StreamRanges { stream, ranges },
+        age: Duration::from_micros(micros),
+    });
+    vec(announcement, 0..6)
+}
+
+fn any_id() -> impl Strategy<Value = MessageId> {
+    (any_stream(), any::<u64>()).prop_map(|(stream, sequence)| stream.message(sequence))
+}
+
+fn any_path() -> impl Strategy<Value = Path> {
+    vec((any_node(), any::<u64>()).prop_map(|(node, micros)| Hop { node, micros }), 0..6).prop_map(Path::from)
+}
+
+fn any_trace() -> impl Strategy<Value = Trace> {
+    let relays = (1u64..=16).prop_map(|relays| Relays::try_from(relays).unwrap());
+    (relays, any_path()).prop_map(|(relays, path)| Trace { relays, path })
+}
+
+fn any_payload() -> impl Strategy<Value = Payload> {
+    vec(any::<u8>(), 0..40).prop_map(|bytes| Payload::from(&bytes[..]))
+}
+
+fn any_introduction() -> impl Strategy<Value = Introduction> {
+    let words = vec("[a-z]{1,12}", 0..5);
+    (any_node(), any_endpoint(), "[a-z0-9]{1,9}", "[a-z0-9]{0,9}", any_incarnation(), words).prop_map(
+        |(node, endpoint, network, instance, incarnation, capabilities)| {
+            let (network, instance) = (network.parse().unwrap(), instance.parse().unwrap());
+            Introduction { node, endpoint, network, instance, incarnation, capabilities }
+        },
+    )
+}
+
+fn any_message() -> impl Strategy<Value = Message> {
+    (any_id(), any::<u64>(), any::<u32>(), option::of(any_trace()), option::of(any_node()), any_payload()).prop_map(
+        |(id, published_at, hops, trace, tree, payload)| {
+            let published_at = Wall(published_at);
+            Message { id, published_at, hops, trace, tree, payload }
+        },
+    )
+}
+
+fn any_path_copy() -> impl Strategy<Value = PathCopy> {
+    (any_id(), any::<u64>(), any::<u32>(), any_trace()).prop_map(|(id, published_at, hops, trace)| PathCopy {
+        id,
+        published_at: Wall(published_at),
+        hops,
+        trace,
+    })
+}
+
+fn any_walk() -> impl Strategy<Value = Walk> {
+    let kind = select(vec![WalkKind::Join, WalkKind::Shuffle, WalkKind::Reply]);
+    let path = vec(any_node(), 0..=types::WALK_PATH_LEN_MAX);
+    (kind, 0..=types::STEPS_MAX, path, vec(any_member(), 0..9)).prop_map(|(kind, steps, path, members)| Walk {
+        kind,
+        steps,
+        path,
+        members,
+    })
+}
+
+fn any_beacon() -> impl Strategy<Value = Beacon> {
+    (any_node(), any_incarnation(), any::<u64>(), any::<u32>()).prop_map(|(root, incarnation, beat, hops)| Beacon {
+        root,
+        incarnation,
+        beat,
+        hops,
+    })
+}
+
+fn any_frame() -> impl Strategy<Value = Frame> {
+    let wish = select(vec![Wish::Declared, Wish::Join, Wish::Neighbour, Wish::Needed]);
+    prop_oneof![
+        (any_introduction(), wish).prop_map(|(hello, wish)| Frame::Hello(hello, wish)),
+        any_message().prop_map(Frame::Message),
+        Just(Frame::Leave),
+        (any::<u64>(), any::<Option<u64>>()).prop_map(|(token, digest)| Frame::Ping { token, digest }),
+        any_announcements().prop_map(Frame::Have),
+        any_path_copy().prop_map(Frame::Path),
+        any_node().prop_map(Frame::Prune),
+        any_node().prop_map(Frame::Graft),
+        any_streams().prop_map(Frame::Digest),
+        any_streams().prop_map(Frame::Pull),
+        vec(any_member(), 0..6).prop_map(Frame::Neighbours),
+        select(vec![Parting::Unlinked, Parting::Stopping]).prop_map(Frame::Part),
+        any_beacon().prop_map(Frame::Beacon),
+        any_walk().prop_map(Frame::Walk),
+    ]
+}
+
+fn any_answer() -> impl Strategy<Value = Answer> {
+    let seen = (any_incarnation(), any::<u64>()).prop_map(|(incarnation, sequence)| LifeSeen { incarnation, sequence });
+    prop_oneof![
+        (any_introduction(), option::of(seen)).prop_map(|(welcome, seen)| Answer::Welcome(welcome, seen)),
+        Just(Answer::Farewell),
+        any::<u64>().prop_map(Answer::Pong),
+        any_streams().prop_map(Answer::Lost),
+        ("[a-z_]{1,20}", ".{0,40}").prop_map(|(code, text)| Answer::Refuse { code, text }),
+    ]
+}
+
+fn any_fetched() -> impl Strategy<Value = Fetched> {
+    let times = (any::<u64>(), any::<u64>());
+    (any::<u64>(), any_id(), times, any::<(bool, bool)>(), vec(any_path(), 0..3), any_payload()).prop_map(
+        |(position, id, (published_at, received_at), (unread, continued), paths, payload)| Fetched {
+            position,
+            id,
+            published_at: Wall(published_at),
+            received_at: Wall(received_at),
+            unread,
+            continued,
+            paths,
+            payload,
+        },
+    )
+}
+
+fn any_page() -> impl Strategy<Value = Page> {
+    let next = option::of(any::<(u64, u64)>().prop_map(|(position, paths)| Cursor { position, paths }));
+    let gap = (any_stream(), any::<u64>(), any::<u64>()).prop_map(|(stream, first, last)| Gap { stream, first, last });
+    (vec(any_fetched(), 0..4), next, any::<u64>(), vec(gap, 0..4)).prop_map(|(messages, next, through, gaps)| Page {
+        messages,
+        next,
+        through,
+        gaps,
+    })
+}
+
+/// The header with one more field behind its last.
+fn with_a_field_more(header: &[u8]) -> Vec<u8> {
+    let (&first, rest) = header.split_first().unwrap();
+    assert!((0x90..0x9f).contains(&first), "headers are short arrays");
+    [first + 1].iter().chain(rest).chain(b"\x81\xa3new\x01").copied().collect()
+}
+
+/// Decodes as sent, and as a node of the future may send it.
+fn decode_both(header: &[u8], body: &[Vec<u8>]) -> [Result<Incoming, Rejected>; 2] {
+    let mut decoder = Decoder::new(4096);
+    [decoder.decode(header, body), decoder.decode(&with_a_field_more(header), body)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn every_frame_survives_a_round_trip(frame in any_frame()) {
+        let mut header = Vec::new();
+        let body: Vec<Vec<u8>> = encode::frame(&mut header, &frame).into_iter().map(|p| p.to_vec()).collect();
+        for decoded in decode_both(&header, &body) {
+            prop_assert_eq!(decoded, Ok(Incoming::Frame(frame.clone())));
+        }
+    }
+
+    #[test]
+    fn every_answer_survives_a_round_trip(answer in any_answer()) {
+        let mut header = Vec::new();
+        encode::answer(&mut header, &answer);
+        for decoded in decode_both(&header, &[]) {
+            prop_assert_eq!(decoded, Ok(Incoming::Answer(answer.clone())));
+        }
+    }
+
+    #[test]
+    fn every_page_survives_a_round_trip(page in any_page(), node in any_node()) {
+        let (mut header, request) = (Vec::new(), RequestId::Number(7));
+        let response = Response { request, node, reply: Reply::Page(page) };
+        encode::reply(&mut header, &response.node, &response.request, &response.reply);
+        for decoded in decode_both(&header, &[]) {
+            prop_assert_eq!(decoded, Ok(Incoming::Response(response.clone())));
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_frame_is_malformed(frame in any_frame(), end in any::<prop::sample::Index>()) {
+        let mut header = Vec::new();
+        let body: Vec<Vec<u8>> = encode::frame(&mut header, &frame).into_iter().map(|p| p.to_vec()).collect();
+        let decoded = Decoder::new(4096).decode(&header[..end.index(header.len())], &body);
+        prop_assert!(decoded.is_err(), "a part was taken for the whole: {:?}", decoded);
+    }
+}
+
+/// Streams of one range each but the first, which has the rest.
+fn streams(count: usize, ranges: u64) -> Vec<StreamRanges> {
+    let stream = StreamId { origin: NodeId::numbered(4), incarnation: Incarnation(17) };
+    let held = |ranges: u64| StreamRanges {
+        stream: stream.clone(),
+        ranges: (0..ranges).map(|number| (2 * number + 1, 2 * number + 1)).collect(),
+    };
+    let rest = ranges - (count as u64 - 1);
+    std::iter::once(rest).chain(std::iter::repeat_n(1, count - 1)).map(held).collect()
+}
+
+#[test]
+fn frames_hold_as_much_as_the_limits_say() {
+    let held = |stream| Announcement { held: stream, age: Duration::ZERO };
+    let members = |count| {
+        let member = Member { node: NodeId::numbered(4), endpoint: "tcp://127.0.0.1:7004".parse().unwrap() };
+        vec![member; count]
+    };
+    let walk = |path, members| {
+        Frame::Walk(Walk { kind: WalkKind::Shuffle, steps: 0, path: vec![NodeId::numbered(4); path], members })
+    };
+    let (count, ranges) = (types::STREAMS_MAX, types::RANGES_MAX as u64);
+    let within = [
+        Frame::Digest(streams(count, ranges)),
+        Frame::Pull(streams(1, ranges)),
+        Frame::Have(streams(count, ranges).into_iter().map(held).collect()),
+        Frame::Neighbours(members(types::MEMBERS_MAX)),
+        walk(types::WALK_PATH_LEN_MAX, members(types::MEMBERS_MAX)),
+    ];
+    let beyond = [
+        Frame::Digest(streams(count + 1, ranges)),
+        Frame::Pull(streams(1, ranges + 1)),
+        Frame::Have(streams(count, ranges + 1).into_iter().map(held).collect()),
+        Frame::Neighbours(members(types::MEMBERS_MAX + 1)),
+        walk(types::WALK_PATH_LEN_MAX + 1, Vec::new()),
+        walk(0, members(types::MEMBERS_MAX + 1)),
+    ];
+    let decode = |frame: &Frame| {
+        let mut header = Vec::new();
+        encode::frame(&mut header, frame);
+        Decoder::new(4096).decode::<Vec<u8>>(&header, &[])
+    };
+    for frame in within {
+        assert!(decode(&frame) == Ok(Incoming::Frame(frame)), "what is within the limits was refused");
+    }
+    for frame in beyond {
+        let rejected = decode(&frame).expect_err("a limit does not hold");
+        assert_eq!(rejected.error.refusal(), Refusal::TooLarge, "{}", rejected.error);
+    }
+}

@@ -1,0 +1,156 @@
+//! Streams with their ranges, as announcements, digests, pulls and pages carry them.
+
+use super::{
+    array::{Element, Fields, List, One, Record},
+    error::DecodeError,
+    fields::element,
+    types,
+};
+use crate::core::{
+    event::{Announcement, LifeSeen, StreamRanges},
+    id::{Incarnation, StreamId},
+    request::Gap,
+};
+use serde::de::SeqAccess;
+use std::time::Duration;
+
+impl<'de, A: SeqAccess<'de>> Fields<'_, '_, A> {
+    /// The two fields that name a stream.
+    fn stream(&mut self) -> Result<StreamId, A::Error> {
+        Ok(StreamId { origin: self.node("origin")?, incarnation: Incarnation(self.required("incarnation")?) })
+    }
+
+    /// A stream and its ranges. They are counted against what one frame may hold.
+    fn stream_ranges(&mut self) -> Result<StreamRanges, A::Error> {
+        let stream = self.stream()?;
+        let ranges = self.seeded("ranges", List::<RangeFields>::up_to(self.scope.ranges_left))?;
+        self.scope.ranges_left -= ranges.len();
+        let problem = "must count from 1, ascend, and neither overlap nor touch";
+        let ranges = self.value("ranges", if is_ascending(&ranges) { Ok(ranges) } else { Err(problem) })?;
+        Ok(StreamRanges { stream, ranges })
+    }
+
+    /// The streams of a frame.
+    pub(super) fn streams(&mut self) -> Result<Vec<StreamRanges>, A::Error> {
+        self.seeded("streams", List::<StreamFields>::up_to(types::STREAMS_MAX))
+    }
+}
+
+/// Whether these are intervals of sequence numbers in their one normal form.
+fn is_ascending(ranges: &[(u64, u64)]) -> bool {
+    // The lowest number that the next one may begin with; behind the highest number there is none.
+    let mut lowest = Some(1);
+    ranges.iter().all(|&(first, last)| {
+        let fits = first <= last && lowest.is_some_and(|lowest| first >= lowest);
+        lowest = last.checked_add(2);
+        fits
+    })
+}
+
+/// `range` of the spec.
+struct RangeFields;
+
+impl Record for RangeFields {
+    type Value = (u64, u64);
+
+    fn read<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<(u64, u64), A::Error> {
+        Ok((fields.required("first")?, fields.required("last")?))
+    }
+}
+
+/// `stream` of the spec.
+struct StreamFields;
+
+impl Record for StreamFields {
+    type Value = StreamRanges;
+
+    fn read<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<StreamRanges, A::Error> {
+        fields.stream_ranges()
+    }
+}
+
+/// `announcement` of the spec.
+pub(super) struct AnnouncementFields;
+
+impl Record for AnnouncementFields {
+    type Value = Announcement;
+
+    fn read<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Announcement, A::Error> {
+        let held = fields.stream_ranges()?;
+        Ok(Announcement { held, age: Duration::from_micros(fields.required("age")?) })
+    }
+}
+
+/// `gap` of the spec.
+pub(super) struct GapFields;
+
+impl Record for GapFields {
+    type Value = Gap;
+
+    fn read<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Gap, A::Error> {
+        Ok(Gap { stream: fields.stream()?, first: fields.required("first")?, last: fields.required("last")? })
+    }
+}
+
+/// `seen` of the spec, where it is not nil.
+pub(super) struct SeenFields;
+
+impl Record for SeenFields {
+    type Value = LifeSeen;
+
+    fn read<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<LifeSeen, A::Error> {
+        let incarnation = Incarnation(fields.required("incarnation")?);
+        Ok(LifeSeen { incarnation, sequence: fields.required("sequence")? })
+    }
+}
+
+element!(RangeFields, |_| DecodeError::TooMany { what: "ranges in a frame", max: types::RANGES_MAX });
+element!(StreamFields, |max| DecodeError::TooMany { what: "streams", max });
+element!(AnnouncementFields, |max| DecodeError::TooMany { what: "announcements", max });
+element!(GapFields);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn a_set_of_numbers_has_one_form(numbers in prop::collection::btree_set(1u64..30, 0..20)) {
+            let mut ranges: Vec<(u64, u64)> = Vec::new();
+            for &number in &numbers {
+                match ranges.last_mut() {
+                    Some((_, last)) if *last + 1 == number => *last = number,
+                    _ => ranges.push((number, number)),
+                }
+            }
+            prop_assert!(is_ascending(&ranges));
+            for (at, &(first, last)) in ranges.iter().enumerate() {
+                let with = |parts: &[(u64, u64)]| [&ranges[..at], parts, &ranges[at + 1..]].concat();
+                prop_assert!(!is_ascending(&with(&[(first, last), (first, last)])), "a range must not stand twice");
+                if first < last {
+                    prop_assert!(!is_ascending(&with(&[(first, first), (first + 1, last)])), "split ranges touch");
+                    prop_assert!(!is_ascending(&with(&[(last, first)])), "a range must not go backwards");
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_accepted_is_a_set(ranges in prop::collection::vec((0u64..12, 0u64..12), 0..4)) {
+            let numbers: Vec<u64> = ranges.iter().flat_map(|&(first, last)| first..=last).collect();
+            let set: BTreeSet<u64> = numbers.iter().copied().collect();
+            let is_set = numbers.iter().eq(&set) && !set.contains(&0) && ranges.iter().all(|(first, last)| first <= last);
+            let touches = ranges.windows(2).any(|pair| pair[0].1 + 1 == pair[1].0);
+            prop_assert_eq!(is_ascending(&ranges), is_set && !touches);
+        }
+    }
+
+    #[test]
+    fn nothing_comes_behind_the_highest_number() {
+        assert!(is_ascending(&[(1, u64::MAX)]) && is_ascending(&[(1, 1), (u64::MAX, u64::MAX)]));
+        assert!(
+            !is_ascending(&[(u64::MAX, u64::MAX), (1, 1)]) && !is_ascending(&[(5, u64::MAX), (u64::MAX, u64::MAX)])
+        );
+    }
+}
