@@ -168,7 +168,7 @@ impl Inbox {
     /// One page of at most `len_max` bytes (encoded), or of one message that is larger. Marks nothing.
     pub fn fetch(&self, fetch: &Fetch, len_max: usize) -> Page {
         let through = fetch.through.unwrap_or(u64::MAX).min(self.next_position() - 1);
-        let mut page = Page { messages: Vec::new(), next: None, through };
+        let mut page = Page { messages: Vec::new(), next: None, through, gaps: Vec::new() };
         let mut room = len_max;
         for position in self.clamp(fetch.from.position, through) {
             let entry = &self.entries[(position - self.first) as usize];

@@ -3,7 +3,7 @@
 
 use super::{
     endpoint::Endpoint,
-    id::{Incarnation, Instance, MessageId, NetworkName, NodeId},
+    id::{Incarnation, Instance, MessageId, NetworkName, NodeId, StreamId},
     message::{Path, Payload, Relays},
     stats::Refusal,
     time::Wall,
@@ -157,6 +157,19 @@ pub struct Page {
     pub next: Option<Cursor>,
     /// The last position that this fetch covers.
     pub through: u64,
+    /// What this node has given up; only on the page that begins at position 0.
+    pub gaps: Vec<Gap>,
+}
+
+/// Messages of one stream that a node will never have: nobody that it reaches keeps them any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The stream.
+    pub stream: StreamId,
+    /// The first sequence number that is missing.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
 }
 
 impl Page {

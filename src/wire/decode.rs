@@ -236,7 +236,7 @@ fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A
             let messages = fields.seeded("messages", List::<EntryFields>::up_to(usize::MAX))?;
             let next = fields.seeded("next", Nullable(One::<CursorFields>::NEW))?;
             let through = fields.required("through")?;
-            Ok(Reply::Page(Page { messages, next, through }))
+            Ok(Reply::Page(Page { messages, next, through, gaps: Vec::new() }))
         }
         types::PEER_LIST => fields.seeded("peers", List::<PeerFields>::up_to(usize::MAX)).map(Reply::Peers),
         types::STATE => fields.seeded("state", StateMap).map(|status| Reply::Status(Box::new(status))),
