@@ -4,6 +4,7 @@
 //! through [`Output`], and holds neither protocol nor printing rules.
 
 pub mod args;
+pub mod behaviour;
 pub mod bounds;
 pub mod commands;
 pub mod context;

@@ -6,16 +6,16 @@ use super::{
     commands::{
         account::{Account, Report},
         get_messages, list_peers,
-        listing::{Choice, Document, Header, Listing, Nothing, Parts, Stamp},
+        listing::{Choice, Document, Header, Listing, Missing, Nothing, Parts, Stamp},
         remove_node, send_message, start_network, status, stop_network,
     },
     output::Form,
 };
 use crate::core::{
     endpoint::Endpoint,
-    id::{Incarnation, MessageId, NodeId},
+    id::{Incarnation, MessageId, NodeId, StreamId},
     message::{Hop, Path, Payload},
-    request::{Cursor, Fetched, NodeStatus, Page, PeerInfo, Status},
+    request::{Cursor, Fetched, Gap, NodeStatus, Page, PeerInfo, Status},
     time::Wall,
 };
 use chrono::FixedOffset;
@@ -325,12 +325,31 @@ fn a_terminal_obeys_no_payload_and_a_pipe_gets_it_as_it_is() {
 fn messages_are_documents() {
     let node = NodeId::numbered(8);
     let messages = [fetched(1, b"apple", &[&[4, 2, 8], &[4, 8]]), fetched(2, b"\xff\x00", &[])];
-    let document = Document::new(Some(&node), Status::All, &messages, Choice::Shortest);
+    let gaps = [gap(4, 12, 40)];
+    let document = Document::new(Some(&node), Status::All, &messages, &gaps, Choice::Shortest);
     let times = r#""unread":true,"published_at":"2026-11-22T22:11:03.999300005Z","received_at":"2026-11-22T22:11:04.000000005Z""#;
     let expected = format!(
-        r#"{{"node":"8","status":"all","messages":[{{"id":"4-17-1","origin":"4","text":"apple",{times},"paths":[["4","8"]],"path_times_us":[[0,214]]}},{{"id":"4-17-2","origin":"4","base64":"/wA=",{times},"paths":[],"path_times_us":[]}}]}}"#
+        r#"{{"node":"8","status":"all","messages":[{{"id":"4-17-1","origin":"4","text":"apple",{times},"paths":[["4","8"]],"path_times_us":[[0,214]]}},{{"id":"4-17-2","origin":"4","base64":"/wA=",{times},"paths":[],"path_times_us":[]}}],"gaps":[{{"origin":"4","incarnation":17,"from":12,"to":40}}]}}"#
     );
     assert_eq!(serde_json::to_string(&document).unwrap(), expected);
+    let none = Document::new(Some(&node), Status::All, &[], &[], Choice::All);
+    assert_eq!(serde_json::to_string(&none).unwrap(), r#"{"node":"8","status":"all","messages":[],"gaps":[]}"#);
+}
+
+fn gap(origin: u32, first: u64, last: u64) -> Gap {
+    Gap { stream: StreamId { origin: NodeId::numbered(origin), incarnation: Incarnation(17) }, first, last }
+}
+
+#[test]
+fn what_is_gone_for_good_is_said_in_words() {
+    let said = [gap(4, 12, 40), gap(9, 3, 3)].map(|gap| Missing(&gap).to_string());
+    assert_eq!(
+        said,
+        [
+            "Gone for good: messages 12 to 40 of node 4 (nobody keeps them any more)",
+            "Gone for good: message 3 of node 9 (nobody keeps it any more)"
+        ]
+    );
 }
 
 #[test]

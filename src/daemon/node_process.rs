@@ -4,7 +4,7 @@ use super::{error::DaemonError, settings::Settings, signals::Signals, turn::Turn
 use crate::{
     clock::Clock,
     core::{
-        config::{Config, Protocol},
+        config::Config,
         endpoint::Endpoint,
         event::ReturnAddress,
         id::Incarnation,
@@ -29,7 +29,6 @@ pub struct NodeProcess {
     poller: Poller,
     signals: Signals,
     endpoint: Endpoint,
-    life: Life,
 }
 
 impl NodeProcess {
@@ -39,7 +38,8 @@ impl NodeProcess {
         let system = |action| move |source| DaemonError::System { action, source };
         raise_descriptor_limit().map_err(system("raise the limit of descriptors"))?;
         let signals = Signals::listen().map_err(system("listen to signals"))?;
-        let Settings { node, host, port, advertise, network, instance, peers, folder, limits, version } = settings;
+        let Settings { node, host, port, advertise, network, instance, peers, folder, protocol, limits, version } =
+            settings;
 
         let sockets = limits.peers_max.saturating_add(SOCKETS_BESIDE_LINKS);
         let context = Context::new(u16::try_from(sockets).unwrap_or(u16::MAX))?;
@@ -57,13 +57,12 @@ impl NodeProcess {
         let life = Life::begin(&folder, &node, now.wall.0 / 1_000_000_000)?;
         let links = Links::new(&context, node.clone(), link_limits);
         let decoder = Decoder::new(limits.path_len_max);
-        let config =
-            Config { node, endpoint: endpoint.clone(), network, instance, protocol: Protocol::default(), limits };
+        let config = Config { node, endpoint: endpoint.clone(), network, instance, protocol, limits };
         let core = Node::new(config, life.incarnation(), version, now);
-        let mut turn = Turn::new(core, clock, router, links, decoder, Box::new(MemoryLog::default()));
+        let mut turn = Turn::new(core, clock, router, links, decoder, Box::new(MemoryLog::default()), life);
         let nobody = ReturnAddress([].into());
         turn.request(nobody, RequestId::None, Request::Connect { peers })?;
-        Ok(Self { turn, poller: Poller::new(), signals, endpoint, life })
+        Ok(Self { turn, poller: Poller::new(), signals, endpoint })
     }
 
     /// Where other nodes reach this one.
@@ -73,7 +72,7 @@ impl NodeProcess {
 
     /// Its life.
     pub fn incarnation(&self) -> Incarnation {
-        self.life.incarnation()
+        self.turn.incarnation()
     }
 
     /// Serves until a signal comes or a request ends it, then gives what was sent a bounded time to leave.

@@ -1,7 +1,7 @@
 //! What a node is told when it starts.
 
 use crate::core::{
-    config::Limits,
+    config::{Limits, Protocol},
     endpoint::Endpoint,
     id::{Instance, NetworkName, NodeId},
 };
@@ -26,6 +26,8 @@ pub struct Settings {
     pub peers: Vec<(Option<NodeId>, Endpoint)>,
     /// The folder for its incarnation.
     pub folder: PathBuf,
+    /// How it behaves.
+    pub protocol: Protocol,
     /// Bounds and waits.
     pub limits: Limits,
     /// What it says of the program.

@@ -6,13 +6,13 @@ use crate::{
     clock::Clock,
     core::{
         event::{Frame, Input, LinkId, LogSeq, Output, ReturnAddress, Sender},
-        id::NodeId,
+        id::{Incarnation, NodeId},
         node::Node,
         request::{Request, RequestId},
         stats::Refusal,
         time::Mono,
     },
-    store::Log,
+    store::{Log, incarnation::Life},
     transport::{Links, Parts, Poller, Router, SharedFrame, address},
     wire::{DecodeError, Decoder, Frames, Incoming, Rejected, encode, types},
 };
@@ -34,6 +34,7 @@ pub(super) struct Turn {
     links: Links,
     decoder: Decoder,
     log: Box<dyn Log>,
+    life: Life,
     synced: LogSeq,
     pressure: bool,
     exit: Option<Duration>,
@@ -54,6 +55,7 @@ impl Turn {
         links: Links,
         decoder: Decoder,
         log: Box<dyn Log>,
+        life: Life,
     ) -> Self {
         Self {
             node,
@@ -62,6 +64,7 @@ impl Turn {
             links,
             decoder,
             log,
+            life,
             synced: LogSeq::default(),
             pressure: false,
             exit: None,
@@ -71,6 +74,11 @@ impl Turn {
             readable: Vec::new(),
             reporter: Reporter::default(),
         }
+    }
+
+    /// The node's life.
+    pub(super) fn incarnation(&self) -> Incarnation {
+        self.life.incarnation()
     }
 
     /// How long what was sent may take to leave, once the node was asked to end.
@@ -99,6 +107,8 @@ impl Turn {
         let timeout = self.node.deadline().map(|deadline| deadline.since(self.clock.now().mono));
         let ready = poller.poll(&mut self.router, &mut self.links, Some(signal), timeout)?;
         let (router, signalled) = (ready.router, ready.signal);
+        // What is lost comes first: a connection may be lost and another one up since the last wait.
+        self.after.extend(ready.disconnected.iter().copied().map(Input::Disconnected));
         self.after.extend(ready.writable.iter().copied().map(Input::Writable));
         self.readable.clear();
         self.readable.extend_from_slice(&ready.readable);
@@ -193,7 +203,7 @@ impl Turn {
     fn perform(&mut self, output: Output) -> Result<(), DaemonError> {
         match output {
             Output::Append(seq, record) => self.log.append(seq, &record)?,
-            Output::Renew(_) => todo!(),
+            Output::Renew(incarnation) => self.life.renew(incarnation)?,
             Output::Connect(link, endpoint) => {
                 if let Err(error) = self.links.connect(link, &endpoint) {
                     self.reporter.no_link(self.clock.now().mono, &endpoint, &error);

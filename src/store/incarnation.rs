@@ -9,7 +9,7 @@ use crate::{
 use std::{
     fs::{self, File},
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -17,6 +17,8 @@ use std::{
 #[derive(Debug)]
 pub struct Life {
     incarnation: Incarnation,
+    folder: PathBuf,
+    path: PathBuf,
     _lock: File,
 }
 
@@ -37,7 +39,17 @@ impl Life {
             Err(error) => return Err(StoreError::io("read", path)(error)),
         };
         replace(folder, &path, &format!("{next}\n"))?;
-        Ok(Self { incarnation: Incarnation(next), _lock: lock })
+        Ok(Self { incarnation: Incarnation(next), folder: folder.to_owned(), path, _lock: lock })
+    }
+
+    /// Goes on as this life, and stores it for good. One that is not above the present one changes nothing: lives are
+    /// never taken back. After an error the present one goes on, and nothing may be said under the new one.
+    pub fn renew(&mut self, incarnation: Incarnation) -> Result<(), StoreError> {
+        if incarnation > self.incarnation {
+            replace(&self.folder, &self.path, &format!("{}\n", incarnation.0))?;
+            self.incarnation = incarnation;
+        }
+        Ok(())
     }
 
     /// Which life it is.
@@ -87,6 +99,32 @@ mod tests {
         let begin = |floor| Life::begin(folder.path(), &node, floor).unwrap().incarnation().0;
         let lives = [100, 100, 50, 200].map(begin);
         assert_eq!(lives, [100, 101, 102, 200], "a clock that stands still or goes back makes no life again");
+    }
+
+    #[test]
+    fn a_renewed_life_is_stored_and_never_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = NodeId::numbered(4);
+        let mut life = Life::begin(folder.path(), &node, 100).unwrap();
+        for (asked, kept) in [(250, 250), (250, 250), (7, 250), (251, 251)] {
+            life.renew(Incarnation(asked)).unwrap();
+            assert_eq!(life.incarnation(), Incarnation(kept));
+            assert_eq!(fs::read_to_string(folder.path().join("4.incarnation")).unwrap(), format!("{kept}\n"));
+        }
+        drop(life);
+        assert_eq!(Life::begin(folder.path(), &node, 200).unwrap().incarnation(), Incarnation(252));
+    }
+
+    #[test]
+    fn a_life_that_cannot_be_stored_is_not_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut life = Life::begin(folder.path(), &NodeId::numbered(4), 100).unwrap();
+        // A folder where the new content would be written.
+        fs::create_dir(folder.path().join("4.incarnation.new")).unwrap();
+        let error = life.renew(Incarnation(101)).unwrap_err();
+        assert!(error.to_string().contains("4.incarnation.new"), "{error}");
+        assert_eq!(life.incarnation(), Incarnation(100));
+        assert_eq!(fs::read_to_string(folder.path().join("4.incarnation")).unwrap(), "100\n");
     }
 
     #[test]

@@ -9,7 +9,8 @@ use super::{
     context::Context,
     error::{SocketError, Unsent},
     frame::{SharedFrame, send_message},
-    raw::{Interest, Parts, Socket},
+    poller::Ready,
+    raw::{Parts, Socket},
     router::{keep_alive, millis},
 };
 use crate::{
@@ -64,6 +65,10 @@ impl Default for LinkLimits {
 struct Link {
     socket: Socket,
     budget: Arc<Budget>,
+    /// Whether its connection was up when the socket was last looked at or used.
+    is_up: bool,
+    /// Whether the node has still to hear that a connection is gone.
+    is_lost: bool,
     /// Whether the node waits to hear that frames can be sent.
     wants_writable: bool,
     /// Messages that were handed over.
@@ -74,6 +79,28 @@ struct Link {
 }
 
 impl Link {
+    /// Looks whether its connection is up: a socket that queues nothing for an absent peer, and has no mark, is writable
+    /// if and only if it has one.
+    fn look(&mut self) -> Result<(), SocketError> {
+        let is_up = self.socket.look().map_err(SocketError::during("look at a link"))?.writable;
+        if self.is_up && !is_up {
+            self.lose();
+        }
+        self.is_up = is_up;
+        Ok(())
+    }
+
+    fn lose(&mut self) {
+        self.is_up = false;
+        self.is_lost = true;
+        self.wants_writable = true;
+    }
+
+    /// Whether the node is to be told that it takes frames.
+    fn has_room(&self) -> bool {
+        self.wants_writable && self.is_up && !self.budget.is_above(2)
+    }
+
     /// Whether it fills up although it moves: more than one `fraction`th is taken.
     fn is_pressed(&mut self, fraction: usize, now: Mono) -> bool {
         let gone = self.sent.wrapping_sub(self.budget.pending_messages());
@@ -120,7 +147,8 @@ impl Links {
         socket.connect(&endpoint.to_string()).map_err(SocketError::during("connect a link"))?;
         let budget = Budget::new(self.limits.bytes_max, self.limits.messages_max);
         let moved = self.clock.now().mono;
-        self.links.insert(link, Link { socket, budget, wants_writable: true, sent: 0, gone: 0, moved });
+        let (is_up, is_lost, wants_writable) = (false, false, true);
+        self.links.insert(link, Link { socket, budget, is_up, is_lost, wants_writable, sent: 0, gone: 0, moved });
         Ok(())
     }
 
@@ -144,20 +172,23 @@ impl Links {
     /// the link is reported writable once when it takes frames again.
     pub fn send(&mut self, link: LinkId, body: &[SharedFrame]) -> Result<(), Unsent> {
         let Some((last, head)) = body.split_last() else { return Ok(()) };
-        let Some(Link { socket, budget, wants_writable, sent: count, .. }) = self.links.get_mut(&link) else {
+        let Some(link) = self.links.get_mut(&link) else {
             self.open_late(link);
             return Err(Unsent::NotConnected);
         };
         let bytes = cost(body.iter().map(|frame| frame.0.len()).chain([0]));
-        let sent = match budget.take(bytes) {
-            None => Err(Unsent::QueueFull),
-            Some(share) => {
-                send_message(socket, std::iter::once(&[][..]), head, last, share).map_err(|_| Unsent::NotConnected)
-            }
+        let Some(share) = link.budget.take(bytes) else {
+            link.wants_writable = true;
+            return Err(Unsent::QueueFull);
         };
-        *wants_writable |= sent.is_err();
-        *count = count.wrapping_add(usize::from(sent.is_ok()));
-        sent
+        if send_message(&mut link.socket, std::iter::once(&[][..]), head, last, share).is_err() {
+            if link.is_up {
+                link.lose();
+            }
+            return Err(Unsent::NotConnected);
+        }
+        link.sent = link.sent.wrapping_add(1);
+        Ok(())
     }
 
     /// Opens a link that could not be opened before.
@@ -203,24 +234,42 @@ impl Links {
         (self.pressure || self.links.values().any(waits)).then_some(RECHECK)
     }
 
-    /// The sockets, in order of their ids, and what to wait for at each.
-    pub(super) fn watched(&mut self) -> impl Iterator<Item = (&mut Socket, Interest)> {
-        self.links.values_mut().map(|link| {
-            let writable = link.wants_writable && !link.budget.is_above(2);
-            (&mut link.socket, Interest { readable: true, writable })
-        })
-    }
-
-    /// The ids in the same order.
-    pub(super) fn ids(&self) -> impl Iterator<Item = LinkId> {
-        self.links.keys().copied()
-    }
-
-    /// Notes that a link was reported writable.
-    pub(super) fn told_writable(&mut self, link: LinkId) {
-        if let Some(link) = self.links.get_mut(&link) {
-            link.wants_writable = false;
+    /// Looks at the links that were used since they were looked at, and says whether there is something to tell.
+    pub(super) fn refresh(&mut self) -> Result<bool, SocketError> {
+        let mut has_news = false;
+        for link in self.links.values_mut() {
+            if link.socket.is_stale() {
+                link.look()?;
+            }
+            has_news |= link.is_lost || link.socket.found().readable || link.has_room();
         }
+        Ok(has_news)
+    }
+
+    /// The sockets, in order of their ids.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = &Socket> {
+        self.links.values().map(|link| &link.socket)
+    }
+
+    /// Looks at the links that have news, by their places in this order, and tells of all of them. Returns how many links
+    /// there are.
+    pub(super) fn tell(&mut self, ready: &mut Ready, has_news: impl Fn(usize) -> bool) -> Result<usize, SocketError> {
+        for (index, (&id, link)) in self.links.iter_mut().enumerate() {
+            if has_news(index) {
+                link.look()?;
+            }
+            if std::mem::take(&mut link.is_lost) {
+                ready.disconnected.push(id);
+            }
+            if link.socket.found().readable {
+                ready.readable.push(id);
+            }
+            if link.has_room() {
+                link.wants_writable = false;
+                ready.writable.push(id);
+            }
+        }
+        Ok(self.links.len())
     }
 
     fn configure(&self, socket: &Socket, endpoint: &Endpoint) -> zmq::Result<()> {

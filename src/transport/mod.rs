@@ -14,6 +14,7 @@ pub mod poller;
 mod raw;
 pub mod request;
 pub mod router;
+mod wait;
 
 #[cfg(test)]
 mod tests;

@@ -1,21 +1,26 @@
 //! The one place where a node waits.
+//!
+//! A socket of libzmq tells by a descriptor that it has news, and only then what they are: the news must be taken before
+//! the descriptor is waited at again. So all sockets that were used since the last wait are looked at first, and after it
+//! those whose descriptors woke us. That the connection of a link is gone is among the news.
 
-use super::{
-    error::SocketError,
-    links::Links,
-    raw::{Interest, PollTable},
-    router::Router,
-};
+use super::{error::SocketError, links::Links, router::Router, wait::WaitTable};
 use crate::core::event::LinkId;
-use std::{os::fd::BorrowedFd, time::Duration};
+use std::{
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
 
-/// What a wait found. Nothing at all after a time that is over, a signal, or a look at a queue that was full.
+/// What a wait found. Nothing at all after a time that is over, a signal, news that need no doing, or a look at a queue
+/// that was full.
 #[derive(Debug, Default)]
 pub struct Ready {
     /// The router has a message.
     pub router: bool,
     /// The descriptor can be read.
     pub signal: bool,
+    /// Links whose connection is gone; each told once. In ascending order. One of them may be writable again already.
+    pub disconnected: Vec<LinkId>,
     /// Links over which something came back, in ascending order.
     pub readable: Vec<LinkId>,
     /// Links that take frames for the first time, or again; each told once. In ascending order.
@@ -25,8 +30,7 @@ pub struct Ready {
 /// Waits for all sockets of a node at once. Its buffers are kept: a wait allocates nothing.
 #[derive(Default)]
 pub struct Poller {
-    table: PollTable,
-    ids: Vec<LinkId>,
+    table: WaitTable,
     ready: Ready,
 }
 
@@ -36,8 +40,8 @@ impl Poller {
         Self::default()
     }
 
-    /// Waits until something is ready, but not longer than `timeout` (rounded up to ms; `None`: for ever), and
-    /// less while [`Links::pressure`] or a full queue may change unseen.
+    /// Waits until something is ready, but not longer than `timeout` (`None`: for ever), and less while
+    /// [`Links::pressure`] or a full queue may change unseen.
     pub fn poll(
         &mut self,
         router: &mut Router,
@@ -45,34 +49,27 @@ impl Poller {
         signal: Option<BorrowedFd<'_>>,
         timeout: Option<Duration>,
     ) -> Result<&Ready, SocketError> {
-        let Self { table, ids, ready } = self;
-        ready.router = false;
-        ready.signal = false;
-        ready.readable.clear();
-        ready.writable.clear();
-        ids.clear();
-        ids.extend(links.ids());
+        let Self { table, ready } = self;
+        if router.socket.is_stale() {
+            router.socket.look().map_err(SocketError::during("look at the router"))?;
+        }
+        let has_news = links.refresh()? || router.socket.found().readable;
         let timeout = match links.recheck_within() {
+            _ if has_news => Some(Duration::ZERO),
             Some(recheck) => Some(timeout.map_or(recheck, |timeout| timeout.min(recheck))),
             None => timeout,
         };
-        let router = (&mut router.socket, Interest { readable: true, writable: false });
-        let sockets = std::iter::once(router).chain(links.watched());
-        if !table.poll(signal, sockets, timeout).map_err(SocketError::during("wait"))? {
-            return Ok(ready);
+        let sockets = std::iter::once(&router.socket).chain(links.sockets()).map(AsFd::as_fd);
+        table.wait(sockets.chain(signal), timeout).map_err(SocketError::during("wait"))?;
+        if table.woke(0) {
+            router.socket.look().map_err(SocketError::during("look at the router"))?;
         }
-        ready.router = table.found(0).readable;
-        for (index, &link) in ids.iter().enumerate() {
-            let found = table.found(index + 1);
-            if found.readable {
-                ready.readable.push(link);
-            }
-            if found.writable {
-                ready.writable.push(link);
-                links.told_writable(link);
-            }
-        }
-        ready.signal = signal.is_some() && table.found(ids.len() + 1).readable;
+        ready.router = router.socket.found().readable;
+        ready.disconnected.clear();
+        ready.readable.clear();
+        ready.writable.clear();
+        let count = links.tell(ready, |index| table.woke(index + 1))?;
+        ready.signal = signal.is_some() && table.woke(count + 1);
         Ok(ready)
     }
 }

@@ -1,13 +1,13 @@
 //! The calls to libzmq that the `zmq` crate lacks or wraps badly, and so the only unsafe code of the house:
 //! a context whose socket limit can be raised, error numbers that do not panic, frames sent without a copy,
-//! and a table for `zmq_poll` that is kept between calls.
+//! descriptors to wait at, and a table for `zmq_poll` that is kept between calls.
 #![allow(unsafe_code)]
 
 use super::budget::Share;
 use std::{
     ffi::{CStr, CString, c_int, c_long, c_short, c_void},
     fmt,
-    os::fd::{AsRawFd, BorrowedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
     ptr::{self, NonNull},
     sync::Arc,
     time::Duration,
@@ -94,9 +94,16 @@ impl Drop for RawContext {
 }
 
 /// A socket, with the context it needs. Use from one thread at a time.
+///
+/// It can be waited at with any poll of the system: its descriptor is readable while libzmq has news of it, which
+/// [`look`](Self::look) takes. Sending and receiving may take them, too, so a socket that was used is
+/// [stale](Self::is_stale), and must be looked at before its descriptor is waited at.
 pub(super) struct Socket {
     // Declared first: closed before the context can end.
     inner: zmq::Socket,
+    fd: RawFd,
+    found: Interest,
+    is_stale: bool,
     _context: Arc<RawContext>,
 }
 
@@ -107,7 +114,31 @@ impl Socket {
         let socket = NonNull::new(socket).ok_or_else(last_errno)?;
         // SAFETY: a socket just made, whose pointer nobody else has; `inner` owns and closes it from now on.
         let inner = unsafe { zmq::Socket::from_raw(socket.as_ptr()) };
-        Ok(Self { inner, _context: Arc::clone(context) })
+        let fd = inner.get_fd()?;
+        Ok(Self { inner, fd, found: Interest::default(), is_stale: true, _context: Arc::clone(context) })
+    }
+
+    /// Takes the news, and returns what can be done now. It stays so until the socket is used or has news.
+    pub(super) fn look(&mut self) -> Result<Interest, Errno> {
+        let events = loop {
+            match self.inner.get_events() {
+                Err(zmq::Error::EINTR) => {}
+                outcome => break outcome?,
+            }
+        };
+        self.is_stale = false;
+        self.found = Interest { readable: events.contains(zmq::POLLIN), writable: events.contains(zmq::POLLOUT) };
+        Ok(self.found)
+    }
+
+    /// What [`look`](Self::look) found last.
+    pub(super) fn found(&self) -> Interest {
+        self.found
+    }
+
+    /// Whether the socket was used since it was looked at, or never was.
+    pub(super) fn is_stale(&self) -> bool {
+        self.is_stale
     }
 
     /// For the typed options of the `zmq` crate. Their error numbers are all ones that it knows.
@@ -129,6 +160,7 @@ impl Socket {
 
     /// Sends a frame by copying its bytes, without waiting.
     pub(super) fn send_copy(&mut self, bytes: &[u8], more: bool) -> Result<(), Errno> {
+        self.is_stale = true;
         let (socket, flags) = (self.inner.as_mut_ptr(), send_flags(more));
         // SAFETY: an open socket, and bytes that outlive the call, which copies them.
         retried(|| unsafe { zmq_sys::zmq_send(socket, bytes.as_ptr().cast(), bytes.len(), flags) }).map(drop)
@@ -137,6 +169,7 @@ impl Socket {
     /// Sends a frame without copying, and without waiting. libzmq holds the bytes and the share until the
     /// frame has left or was dropped; on an error both are let go at once.
     pub(super) fn send_shared(&mut self, bytes: &Arc<[u8]>, share: Option<Share>, more: bool) -> Result<(), Errno> {
+        self.is_stale = true;
         let (data, len) = (bytes.as_ptr().cast_mut().cast(), bytes.len());
         let ticket = Box::into_raw(Box::new(Ticket { _bytes: Arc::clone(bytes), _share: share }));
         let mut message = zmq_msg_t::default();
@@ -159,6 +192,7 @@ impl Socket {
     /// Takes the next message, if there is one; never waits.
     pub(super) fn recv(&mut self, parts: &mut Parts) -> Result<bool, Errno> {
         parts.clear();
+        self.is_stale = true;
         let socket = self.inner.as_mut_ptr();
         let mut surplus = false;
         loop {
@@ -184,6 +218,13 @@ impl Socket {
             parts.keep_first();
         }
         Ok(true)
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: libzmq keeps the descriptor of a socket open until the socket is closed, which `self` owns.
+        unsafe { BorrowedFd::borrow_raw(self.fd) }
     }
 }
 
@@ -285,8 +326,8 @@ impl Parts {
     }
 }
 
-/// What to wait for at a socket.
-#[derive(Debug, Clone, Copy)]
+/// What to wait for at a socket, or what can be done there.
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Interest {
     pub(super) readable: bool,
     pub(super) writable: bool,

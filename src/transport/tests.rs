@@ -10,9 +10,10 @@ use crate::core::{
 };
 use std::{
     collections::BTreeSet,
-    io::Write,
+    io::{BufRead, BufReader, Write},
     net::{Ipv4Addr, TcpListener},
     os::{fd::AsFd, unix::net::UnixStream},
+    process::{Command, Stdio},
     sync::Arc,
     thread,
     time::Duration,
@@ -55,7 +56,8 @@ impl TestNode {
             if done(&mut self.router, &mut self.links, ready) {
                 return;
             }
-            if !ready.router && ready.readable.is_empty() && ready.writable.is_empty() {
+            if !ready.router && [&ready.disconnected, &ready.readable, &ready.writable].iter().all(|ids| ids.is_empty())
+            {
                 idle += 1;
                 assert!(idle < 1000, "never {what}");
             }
@@ -74,6 +76,16 @@ impl TestNode {
     fn connect(&mut self, link: LinkId, endpoint: &Endpoint) {
         self.links.connect(link, endpoint).unwrap();
         self.until("writable", |_, _, ready| ready.writable == [link]);
+    }
+
+    /// Polls until this link and no other is told to have lost its connection: within a second.
+    fn until_lost(&mut self, link: LinkId) {
+        let deadline = Deadline::after(Duration::from_secs(1));
+        self.until("lost", |_, _, ready| {
+            assert!(!deadline.is_over(), "noticed too late");
+            assert!(ready.disconnected.iter().all(|&lost| lost == link));
+            !ready.disconnected.is_empty()
+        });
     }
 
     /// The next message at the router.
@@ -331,6 +343,83 @@ fn a_link_is_writable_only_while_its_peer_is_there() {
     }
     a.links.disconnect(LINK, Duration::ZERO);
     assert_eq!(a.links.send(LINK, &[frame(b"x")]), Err(Unsent::NotConnected));
+}
+
+#[test]
+fn a_lost_connection_is_told_once_without_anything_to_send() {
+    let mut a = node(1);
+    let mut b = node(2);
+    let (endpoint, other) = (b.router.endpoint().clone(), LinkId(LINK.0 + 1));
+    let absent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    a.links.connect(other, &any_port().with_port(absent.local_addr().unwrap().port())).unwrap();
+    a.connect(LINK, &endpoint);
+    for _ in 0..3 {
+        a.never("told of a connection that stands", |_, _, ready| !ready.disconnected.is_empty());
+        drop(b);
+        a.until_lost(LINK);
+        a.never("told twice, or writable without a peer", |_, _, ready| {
+            !ready.disconnected.is_empty() || !ready.writable.is_empty()
+        });
+        b = node_with(2, &endpoint, RouterLimits::default(), LinkLimits::default());
+        a.until("writable again", |_, _, ready| ready.writable == [LINK]);
+    }
+    // What the node finds out itself, it is told nevertheless, and what it did itself, it is not.
+    a.connect(LinkId(0), &endpoint);
+    a.links.disconnect(LinkId(0), Duration::ZERO);
+    drop(b);
+    while a.links.send(LINK, &[frame(b"late")]).is_ok() {}
+    a.until_lost(LINK);
+}
+
+#[test]
+fn a_link_that_is_used_all_the_time_is_told_of_its_loss_too() {
+    let (mut a, mut b) = (node(1), node(2));
+    let endpoint = b.router.endpoint().clone();
+    a.connect(LINK, &endpoint);
+    for _ in 0..10 {
+        drop(b);
+        // Either call may take the news from libzmq, so that its descriptor wakes nobody.
+        let mut parts = Parts::new();
+        a.until("lost", |_, links, ready| {
+            let is_told = ready.disconnected == [LINK];
+            let _ = links.send(LINK, &[frame(b"news?")]);
+            is_told || links.recv(LINK, &mut parts).unwrap()
+        });
+        b = node_with(2, &endpoint, RouterLimits::default(), LinkLimits::default());
+        a.until("writable again", |_, _, ready| ready.writable == [LINK]);
+    }
+}
+
+/// Set for the process that [`far_end`] is.
+const FAR_END: &str = "GOSSIP_TEST_FAR_END";
+
+#[test]
+fn a_killed_process_is_missed_at_once() {
+    let mut process = Command::new(std::env::current_exe().unwrap())
+        .args(["transport::tests::far_end", "--exact", "--ignored", "--nocapture"])
+        .env(FAR_END, "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let address = lines.find_map(|line| Some(line.split_once("tcp://")?.1.to_owned())).unwrap();
+    let mut a = node(1);
+    a.connect(LINK, &address.parse().unwrap());
+    process.kill().unwrap();
+    a.until_lost(LINK);
+    process.wait().unwrap();
+}
+
+#[test]
+#[ignore = "a process of the test before"]
+fn far_end() {
+    if std::env::var_os(FAR_END).is_some() {
+        let far = node(2);
+        println!("listens on {}", far.router.endpoint());
+        // Ends with its parent, if it is not killed before.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    }
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! `gossip get-messages`.
 
-use super::listing::{Choice, Document, Header, Listing, Nothing, Parts, Stamp};
+use super::listing::{Choice, Document, Header, Listing, Missing, Nothing, Parts, Stamp};
 use crate::{
     cli::{Context, NodeArgument, Output, error::CliError, numbers::whole},
     client::Pages,
-    core::request::{Fetched, Status},
+    core::request::{Fetched, Gap, Status},
 };
 use chrono::Local;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// A message is unread until this command has shown it; asking for 'read' messages marks nothing. A node hears of a
 /// message once from each neighbour (R times with 'send-message --relays R'), and each of these copies has a path.
-/// A message sent with --no-trace has none.
+/// A message sent with --no-trace has none. Messages that the node missed, and that no node has kept, are listed last.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -96,11 +96,13 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
 fn print_document(mut pages: Pages<'_>, status: Status, choice: Choice, out: &mut Output) -> Result<(), CliError> {
     let mut parts = Parts::default();
     let mut messages: Vec<Fetched> = Vec::new();
-    while let Some(page) = pages.next_page()? {
+    let mut gaps: Vec<Gap> = Vec::new();
+    while let Some(mut page) = pages.next_page()? {
+        gaps.append(&mut page.gaps);
         messages.extend(parts.join(page));
     }
     messages.extend(parts.finish());
-    out.document(&Document::new(pages.node(), status, &messages, choice))?;
+    out.document(&Document::new(pages.node(), status, &messages, &gaps, choice))?;
     out.flush()?;
     Ok(pages.mark_shown()?)
 }
@@ -114,7 +116,9 @@ fn print_text(
 ) -> Result<(), CliError> {
     let mut parts = Parts::default();
     let mut is_empty = true;
-    while let Some(page) = pages.next_page()? {
+    let mut gaps: Vec<Gap> = Vec::new();
+    while let Some(mut page) = pages.next_page()? {
+        gaps.append(&mut page.gaps);
         let whole = parts.join(page);
         if !parts.is_open() && whole.is_empty() && is_empty {
             continue;
@@ -129,9 +133,10 @@ fn print_text(
         }
     }
     if is_empty {
-        return out.line(Nothing { node: pages.node(), status });
+        out.line(Nothing { node: pages.node(), status })?;
     }
     parts.finish().iter().try_for_each(|message| listing.print(message, out))?;
+    gaps.iter().try_for_each(|gap| out.line(Missing(gap)))?;
     out.flush()?;
     Ok(pages.mark_shown()?)
 }

@@ -9,7 +9,7 @@ use crate::{
     core::{
         id::NodeId,
         message::{Hop, Path},
-        request::{Fetched, Page, Status},
+        request::{Fetched, Gap, Page, Status},
         time::Wall,
     },
 };
@@ -214,12 +214,37 @@ impl Display for Nothing<'_> {
     }
 }
 
+/// The line for messages that will never come.
+pub struct Missing<'a>(pub &'a Gap);
+
+impl Display for Missing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Gap { stream, first, last } = self.0;
+        let origin = text::escape(stream.origin.as_str());
+        if first == last {
+            write!(f, "Gone for good: message {first} of node {origin} (nobody keeps it any more)")
+        } else {
+            write!(f, "Gone for good: messages {first} to {last} of node {origin} (nobody keeps them any more)")
+        }
+    }
+}
+
 /// Messages as JSON.
 #[derive(Debug, Serialize)]
 pub struct Document<'a> {
     node: &'a str,
     status: &'static str,
     messages: Vec<Entry<'a>>,
+    gaps: Vec<GapEntry<'a>>,
+}
+
+/// Messages that will never come, by the sequence numbers in their ids.
+#[derive(Debug, Serialize)]
+struct GapEntry<'a> {
+    origin: &'a str,
+    incarnation: u64,
+    from: u64,
+    to: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -244,10 +269,23 @@ enum Body<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// Of the messages of `node`, with the paths that `choice` selects.
-    pub fn new(node: Option<&'a NodeId>, status: Status, messages: &'a [Fetched], choice: Choice) -> Self {
+    /// Of the messages of `node`, with the paths that `choice` selects, and of those that it has given up.
+    pub fn new(
+        node: Option<&'a NodeId>,
+        status: Status,
+        messages: &'a [Fetched],
+        gaps: &'a [Gap],
+        choice: Choice,
+    ) -> Self {
         let messages = messages.iter().map(|message| Entry::new(message, choice)).collect();
-        Self { node: node.map_or("", NodeId::as_str), status: status.name(), messages }
+        let gap = |gap: &'a Gap| GapEntry {
+            origin: gap.stream.origin.as_str(),
+            incarnation: gap.stream.incarnation.0,
+            from: gap.first,
+            to: gap.last,
+        };
+        let gaps = gaps.iter().map(gap).collect();
+        Self { node: node.map_or("", NodeId::as_str), status: status.name(), messages, gaps }
     }
 }
 

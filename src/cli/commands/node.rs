@@ -1,7 +1,7 @@
 //! `gossip node`: one node in the foreground. What `start-network` starts, and what a person can start by hand.
 
 use crate::{
-    cli::{Context, Output, bounds::Bounds, error::CliError, log},
+    cli::{Context, Output, behaviour::Behaviour, bounds::Bounds, error::CliError, log},
     core::{
         endpoint::Endpoint,
         id::{Incarnation, Instance, NetworkName, NodeId},
@@ -40,6 +40,8 @@ pub struct Args {
     /// Folder for what must survive a restart [default: the network's state folder]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    #[command(flatten)]
+    behaviour: Behaviour,
     #[command(flatten)]
     bounds: Bounds,
 }
@@ -136,6 +138,7 @@ impl Args {
             instance: self.instance,
             peers: self.peers.into_iter().map(|peer| (peer.node, peer.endpoint)).collect(),
             folder,
+            protocol: self.behaviour.protocol(),
             limits: self.bounds.limits(),
             version: env!("CARGO_PKG_VERSION"),
         })

@@ -4,6 +4,7 @@ use super::{plot::Plot, stop_network};
 use crate::{
     cli::{
         Context, Output,
+        behaviour::Behaviour,
         bounds::Bounds,
         error::CliError,
         numbers::{checked_later, whole},
@@ -31,6 +32,7 @@ const LISTED_MAX: usize = 32;
 /// The nodes run in the background, node N on port base + N. The command returns once each of them answers and all
 /// links are up. Several networks run side by side with --network and --port-base.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("timing", |timing| timing.default_value("local")))]
 #[command(after_long_help = "\
 Examples:
   # Start the default random network, and plot its topology
@@ -68,6 +70,8 @@ pub struct Args {
     /// Stay attached, and stop the network on Ctrl-C
     #[arg(long)]
     foreground: bool,
+    #[command(flatten)]
+    behaviour: Behaviour,
     #[command(flatten)]
     bounds: Bounds,
 }
@@ -118,7 +122,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         graph,
         port_base: args.port_base,
         executable: executable.map_err(|error| CliError::Failed(format!("cannot find this program: {error}")))?,
-        node_arguments: args.bounds.arguments(),
+        node_arguments: [args.behaviour.arguments(), args.bounds.arguments()].concat(),
         timeout: context.timeout_or(TIMEOUT),
     };
     let interrupted = context.catch_interrupts()?;

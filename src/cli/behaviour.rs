@@ -1,0 +1,115 @@
+//! How a node behaves, as it can be set from the command line: for one node, or for all of a network.
+
+use crate::core::config::{Dissemination, Protocol, Timing};
+use clap::ValueEnum;
+use std::ffi::OsString;
+
+/// How a node behaves. The timing that is meant without the option differs: `start-network` changes it to `local`.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Behaviour of a node")]
+pub struct Behaviour {
+    /// How messages without a trace spread
+    #[arg(long, value_name = "HOW", default_value = "tree")]
+    dissemination: How,
+    /// Do not replace neighbours that are gone
+    #[arg(long)]
+    no_heal: bool,
+    /// How far apart the nodes are: how soon a silent neighbour is missed and a lost message is asked for
+    #[arg(long, value_name = "PRESET", default_value = "lan")]
+    timing: Preset,
+}
+
+/// [`Dissemination`] as it is typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum How {
+    /// Along one tree for each origin
+    Tree,
+    /// Over every link, for study
+    Flood,
+}
+
+/// [`Timing`] as it is typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Preset {
+    /// On one machine
+    Local,
+    /// On hosts in one place
+    Lan,
+    /// On hosts far from each other
+    Wan,
+}
+
+impl Behaviour {
+    /// As the core takes it.
+    pub fn protocol(&self) -> Protocol {
+        Protocol {
+            dissemination: match self.dissemination {
+                How::Tree => Dissemination::Tree,
+                How::Flood => Dissemination::Flood,
+            },
+            heal: !self.no_heal,
+            timing: match self.timing {
+                Preset::Local => Timing::LOCAL,
+                Preset::Lan => Timing::LAN,
+                Preset::Wan => Timing::WAN,
+            },
+            ..Protocol::default()
+        }
+    }
+
+    /// As `gossip node` takes it.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut arguments = vec!["--dissemination".into(), word(&self.dissemination)];
+        arguments.extend(["--timing".into(), word(&self.timing)]);
+        arguments.extend(self.no_heal.then(|| "--no-heal".into()));
+        arguments
+    }
+}
+
+/// A value as it is typed; none is left out of those that can be.
+fn word(value: &impl ValueEnum) -> OsString {
+    value.to_possible_value().map_or_else(OsString::new, |word| word.get_name().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::{CommandFactory, Parser};
+
+    #[derive(Parser)]
+    struct Typed {
+        #[command(flatten)]
+        behaviour: Behaviour,
+    }
+
+    fn typed<T: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = T>) -> Behaviour {
+        let arguments = arguments.into_iter().map(Into::into);
+        Typed::try_parse_from(std::iter::once(OsString::from("gossip")).chain(arguments)).unwrap().behaviour
+    }
+
+    #[test]
+    fn a_node_is_told_what_was_typed() {
+        let tree = Protocol { timing: Timing::LAN, ..Protocol::default() };
+        let flood = Protocol { dissemination: Dissemination::Flood, heal: false, timing: Timing::WAN, ..tree };
+        for (line, protocol) in [
+            ("", tree),
+            ("--timing local", Protocol { timing: Timing::LOCAL, ..tree }),
+            ("--no-heal", Protocol { heal: false, ..tree }),
+            ("--dissemination flood --no-heal --timing wan", flood),
+        ] {
+            let behaviour = typed(line.split_whitespace());
+            assert_eq!(behaviour.protocol(), protocol, "{line}");
+            assert_eq!(typed(behaviour.arguments()).protocol(), protocol, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_network_on_one_machine_is_timed_as_such_and_a_node_by_itself_is_not() {
+        for (command, timing) in [("start-network", "local"), ("node", "lan")] {
+            let cli = Cli::command();
+            let argument = cli.find_subcommand(command).unwrap().get_arguments().find(|a| a.get_id() == "timing");
+            assert_eq!(argument.unwrap().get_default_values(), [timing], "{command}");
+        }
+    }
+}
