@@ -5,7 +5,7 @@
 use crate::core::{
     event::{Announcement, StreamRanges},
     id::{MessageId, StreamId},
-    seen::Intervals,
+    repair::ranges::Ranges,
     slots::{Slot, Slots},
     time::Mono,
 };
