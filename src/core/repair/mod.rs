@@ -1,1 +1,8 @@
 //! How messages that were missed are found and fetched.
+
+pub mod digests;
+pub mod gaps;
+mod question;
+pub mod ranges;
+mod want;
+pub mod wants;

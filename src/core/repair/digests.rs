@@ -1,0 +1,163 @@
+//! What each neighbour was told of all that this node has seen, and what it is told next (anti-entropy with version
+//! vectors). What changed is told a little later, all of it when a link comes up and when hashes differ in a quiet moment:
+//! so a digest that was lost is made up for.
+
+use super::ranges::{RANGES_MAX, STREAMS_MAX};
+use crate::core::{event::StreamRanges, id::StreamId, slots::Slot, time::Mono};
+use std::{collections::BTreeMap, time::Duration};
+
+/// Shortest time between two full digests to one neighbour because of hashes.
+const FULL_INTERVAL: Duration = Duration::from_secs(5);
+/// Most frames to one neighbour at one time, and the pause before the next of them: so that other frames get between.
+const FRAMES_MAX: usize = 4;
+/// See [`FRAMES_MAX`].
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// All that a node has seen, as far as digests need it.
+pub trait Vector {
+    /// Raised by every change.
+    fn version(&self) -> u64;
+
+    /// The streams that changed after `version` (0: all streams), ascending, those after `after` only: at most
+    /// `streams_max`, with at most `ranges_max` ranges in all. Nothing means that there are no more.
+    fn changed_since(
+        &self,
+        version: u64,
+        after: Option<&StreamId>,
+        streams_max: usize,
+        ranges_max: usize,
+    ) -> Vec<StreamRanges>;
+}
+
+/// A DIGEST to be sent: over which links, and what it says.
+pub type Due = (Vec<Slot>, Vec<StreamRanges>);
+
+/// What each neighbour was told. A few dozen bytes a neighbour.
+#[derive(Debug)]
+pub struct Digests {
+    links: BTreeMap<Slot, Told>,
+    interval: Duration,
+    /// When the next digests of what changed are due.
+    changes_due: Option<Mono>,
+    changed: Option<Mono>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    /// All changes up to this one were told.
+    version: u64,
+    wants_full: bool,
+    /// When a full digest was sent because of hashes.
+    full: Option<Mono>,
+    telling: Option<Telling>,
+    /// When the next frames may be sent.
+    next: Mono,
+}
+
+/// Frames under way to one neighbour.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Telling {
+    /// The streams that changed after this one,
+    since: u64,
+    /// from here on;
+    after: Option<StreamId>,
+    /// then all changes up to this one are told.
+    upto: u64,
+}
+
+impl Digests {
+    /// No neighbours. What changed is told `interval` later.
+    pub fn new(interval: Duration) -> Self {
+        Self { links: BTreeMap::new(), interval, changes_due: None, changed: None }
+    }
+
+    /// A link came up: the neighbour is told everything.
+    pub fn rose(&mut self, now: Mono, slot: Slot) {
+        self.links.insert(slot, Told { wants_full: true, next: now, ..Told::default() });
+    }
+
+    /// A link is gone.
+    pub fn forget(&mut self, slot: Slot) {
+        self.links.remove(&slot);
+    }
+
+    /// What this node has seen has changed.
+    pub fn changed(&mut self, now: Mono) {
+        self.changed = Some(now);
+        if self.changes_due.is_none() {
+            self.changes_due = Some(now + self.interval);
+        }
+    }
+
+    /// A neighbour told the hash of all that it has seen; `ours` is that of this node. If they differ although nothing
+    /// has changed here for a while, it is told everything, at most once in five seconds.
+    pub fn on_ping_digest(&mut self, now: Mono, slot: Slot, theirs: u64, ours: u64) {
+        let is_quiet = self.changed.is_none_or(|at| at + self.interval <= now);
+        let Some(told) = self.links.get_mut(&slot) else { return };
+        let is_soon = told.full.is_some_and(|at| now < at + FULL_INTERVAL);
+        if theirs == ours || !is_quiet || is_soon || told.wants_full || told.telling.is_some() {
+            return;
+        }
+        told.full = Some(now);
+        told.wants_full = true;
+        told.next = told.next.max(now);
+    }
+
+    /// The digests that are due. Neighbours who are told the same get the same frame.
+    pub fn on_tick(&mut self, now: Mono, seen: &impl Vector) -> Vec<Due> {
+        let tells_changes = self.changes_due.is_some_and(|at| at <= now);
+        if tells_changes {
+            self.changes_due = None;
+        }
+        let version = seen.version();
+        let mut groups: BTreeMap<Telling, Vec<Slot>> = BTreeMap::new();
+        for (&slot, told) in &mut self.links {
+            if told.telling.is_none() {
+                let since = if told.wants_full { 0 } else { told.version };
+                let is_due = if told.wants_full { told.next <= now } else { tells_changes && told.version < version };
+                told.telling = is_due.then_some(Telling { since, after: None, upto: version });
+                told.wants_full &= !is_due;
+            }
+            if told.next <= now
+                && let Some(telling) = &told.telling
+            {
+                groups.entry(telling.clone()).or_default().push(slot);
+            }
+        }
+        let mut dues = Vec::new();
+        for (telling, slots) in groups {
+            let rest = tell(telling.clone(), &slots, seen, &mut dues);
+            for slot in slots {
+                let Some(told) = self.links.get_mut(&slot) else { continue };
+                told.next = now + PAUSE;
+                if rest.is_none() {
+                    told.version = told.version.max(telling.upto);
+                }
+                told.telling.clone_from(&rest);
+            }
+        }
+        // A neighbour that was still being told the last changes is told the next ones when they are due again.
+        let is_behind = |told: &Told| told.telling.is_some() && told.version < version;
+        if tells_changes && self.links.values().any(is_behind) {
+            self.changes_due = Some(now + self.interval);
+        }
+        dues
+    }
+
+    /// When [`on_tick`](Self::on_tick) has something to do.
+    pub fn deadline(&self) -> Option<Mono> {
+        let telling = self.links.values().filter(|told| told.wants_full || told.telling.is_some());
+        let changes = self.changes_due.filter(|_| !self.links.is_empty());
+        telling.map(|told| told.next).chain(changes).min()
+    }
+}
+
+/// The next frames of a digest for these neighbours, and what is left of it.
+fn tell(mut telling: Telling, slots: &[Slot], seen: &impl Vector, dues: &mut Vec<Due>) -> Option<Telling> {
+    for _ in 0..FRAMES_MAX {
+        let streams = seen.changed_since(telling.since, telling.after.as_ref(), STREAMS_MAX, RANGES_MAX);
+        telling.after = Some(streams.last()?.stream.clone());
+        dues.push((slots.to_vec(), streams));
+    }
+    Some(telling)
+}

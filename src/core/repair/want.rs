@@ -1,0 +1,384 @@
+//! One stream of which something is missing: since when, who offers it, and who was asked.
+
+use super::{
+    question::{Account, Question},
+    ranges::Ranges,
+    wants::How,
+};
+use crate::core::{slots::Slot, time::Mono};
+use std::time::Duration;
+
+/// Most intervals kept of one stream, and of what one source offers of it. Beyond it the highest are dropped: the next
+/// digest brings them again.
+pub(super) const INTERVALS_MAX: usize = 256;
+/// Most sources asked at one time for messages of one stream.
+const SOURCES_ASKED_MAX: usize = 2;
+/// Longest wait before a source that did not answer is asked again.
+const RETRY_MAX: Duration = Duration::from_secs(2);
+
+/// Missing messages that share a fate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    /// When it was offered first.
+    pub(super) since: Mono,
+    /// When it is asked for.
+    pub(super) due: Mono,
+    pub(super) how: How,
+    /// Since when nobody offers it, because all who did have lost it.
+    pub(super) bare: Option<Mono>,
+}
+
+/// Who has something that is missing here.
+#[derive(Debug)]
+struct Source {
+    slot: Slot,
+    /// At least what is still missing of what it has.
+    offers: Ranges,
+    /// What it has seen and keeps no more.
+    lost: Ranges,
+    /// Questions in a row that brought nothing.
+    tries: u32,
+    not_before: Mono,
+}
+
+/// What is missing of one stream.
+#[derive(Debug, Default)]
+pub(super) struct Want {
+    /// Ascending and disjoint; each message is offered by a source, or bare.
+    parts: Vec<Part>,
+    sources: Vec<Source>,
+    questions: Vec<Question>,
+    /// Its place in the queue of those that could be asked for now.
+    pub(super) ticket: Option<u64>,
+    /// When it is looked at next, at the latest.
+    pub(super) at: Option<Mono>,
+}
+
+/// What an offer changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Offered {
+    pub(super) is_new_source: bool,
+    /// What was wanted before is to be asked for at once.
+    pub(super) is_urgent: bool,
+    /// There was no room for all of it.
+    pub(super) is_cut: bool,
+}
+
+impl Want {
+    /// Notes that `by` has `missing`; what was not wanted before is asked for when it is `due`.
+    pub(super) fn offer(&mut self, now: Mono, by: Slot, missing: &[(u64, u64)], how: How, due: Mono) -> Offered {
+        let mut offer = Ranges::from(missing);
+        let known = self.sources.iter().position(|source| source.slot == by);
+        if let Some(index) = known {
+            offer.subtract(self.sources[index].lost.as_slice());
+        }
+        let mut offered = Offered::default();
+        if offer.is_empty() {
+            return offered;
+        }
+        let index = known.unwrap_or_else(|| {
+            offered.is_new_source = true;
+            let (offers, lost) = (Ranges::default(), Ranges::default());
+            self.sources.push(Source { slot: by, offers, lost, tries: 0, not_before: Mono::default() });
+            self.sources.len() - 1
+        });
+        let source = &mut self.sources[index];
+        source.offers.extend(offer.as_slice());
+        offered.is_cut = source.offers.truncate(INTERVALS_MAX);
+        let mut fresh = source.offers.intersection(offer.as_slice());
+        self.revise(fresh.clone().as_slice(), |part| {
+            if part.bare.take().is_some() || (how == How::Orphan && part.due > now) {
+                (part.due, part.how) = (now, how);
+                offered.is_urgent = true;
+            }
+            true
+        });
+        for part in &self.parts {
+            fresh.remove(part.first, part.last);
+        }
+        let parts = fresh.as_slice().iter();
+        self.parts.extend(parts.map(|&(first, last)| Part { first, last, since: now, due, how, bare: None }));
+        self.parts.sort_unstable_by_key(|part| part.first);
+        if offered.is_cut {
+            self.reconcile(None);
+        }
+        offered.is_cut |= self.compact();
+        offered
+    }
+
+    /// Takes a message that came out of what is missing.
+    pub(super) fn take(&mut self, sequence: u64) -> Option<Part> {
+        let index = self.parts.partition_point(|part| part.last < sequence);
+        let part = self.parts.get_mut(index).filter(|part| part.first <= sequence)?;
+        let whole = *part;
+        match (whole.first == sequence, whole.last == sequence) {
+            (true, true) => {
+                self.parts.remove(index);
+            }
+            (true, false) => part.first += 1,
+            (false, true) => part.last -= 1,
+            (false, false) => {
+                part.last = sequence - 1;
+                self.parts.insert(index + 1, Part { first: sequence + 1, ..whole });
+                self.compact();
+            }
+        }
+        Some(whole)
+    }
+
+    /// Takes a message that came out of the question for it: who was asked, the number of the question, and how much
+    /// of it is left.
+    pub(super) fn answer(&mut self, now: Mono, sequence: u64) -> Option<(Slot, u64, u64)> {
+        let index = self.questions.iter().position(|question| question.open.contains(sequence))?;
+        let question = &mut self.questions[index];
+        question.open.remove(sequence, sequence);
+        question.heard = now;
+        let (to, number, left) = (question.to, question.number, question.open.count());
+        if left == 0 {
+            self.questions.swap_remove(index);
+        }
+        if let Some(source) = self.sources.iter_mut().find(|source| source.slot == to) {
+            (source.tries, source.not_before) = (0, Mono::default());
+        }
+        Some((to, number, left))
+    }
+
+    /// `by` keeps `ranges` no more: the number of the question, and how much of it that answers.
+    pub(super) fn lose(&mut self, now: Mono, by: Slot, ranges: &[(u64, u64)]) -> Option<(u64, u64)> {
+        let source = self.sources.iter_mut().find(|source| source.slot == by)?;
+        let lost = source.offers.intersection(Ranges::from(ranges).as_slice());
+        source.offers.subtract(lost.as_slice());
+        source.lost.extend(lost.as_slice());
+        source.lost.truncate(INTERVALS_MAX);
+        (source.tries, source.not_before) = (0, Mono::default());
+        let asked = self.questions.iter_mut().find(|question| question.to == by).map(|question| {
+            let before = question.open.count();
+            question.open.subtract(ranges);
+            question.heard = now;
+            (question.number, before - question.open.count())
+        });
+        self.questions.retain(|question| !question.open.is_empty());
+        self.reconcile(Some(now));
+        asked
+    }
+
+    /// A peer is gone: what only it offered is not known to exist any more.
+    pub(super) fn forget(&mut self, slot: Slot) {
+        self.sources.retain(|source| source.slot != slot);
+        self.questions.retain(|question| question.to != slot);
+        self.reconcile(None);
+    }
+
+    /// Whether a peer offers something of it, or was asked.
+    pub(super) fn knows(&self, slot: Slot) -> bool {
+        self.sources.iter().any(|source| source.slot == slot) || self.questions.iter().any(|q| q.to == slot)
+    }
+
+    /// What was not asked for and comes after `sequence` is on its way: it is not overdue before `due`.
+    pub(super) fn put_off(&mut self, sequence: u64, due: Mono) {
+        for part in &mut self.parts {
+            if part.first > sequence && part.bare.is_none() && matches!(part.how, How::Announced | How::Digest) {
+                part.due = part.due.max(due);
+            }
+        }
+    }
+
+    /// Ends the questions that brought nothing for too long, or those to `refuser`: to whom, and how many messages
+    /// they left open. Their sources come last in the next round.
+    pub(super) fn void(
+        &mut self,
+        now: Mono,
+        refuser: Option<Slot>,
+        account: impl Fn(Slot) -> Account,
+    ) -> Vec<(Slot, u64)> {
+        let is_void = |q: &mut Question| refuser.map_or_else(|| q.void_at(&account(q.to)) <= now, |slot| q.to == slot);
+        let mut ended = Vec::new();
+        for question in self.questions.extract_if(.., is_void) {
+            if let Some(source) = self.sources.iter_mut().find(|source| source.slot == question.to) {
+                source.tries = source.tries.saturating_add(1);
+                let doubled = source.tries.checked_sub(2).map(|power| 1_u32 << power.min(16));
+                let wait = doubled.map_or(Duration::ZERO, |times| question.patience.saturating_mul(times));
+                source.not_before = now + wait.min(RETRY_MAX);
+            }
+            ended.push((question.to, question.open.count()));
+        }
+        ended
+    }
+
+    /// Takes what nobody has offered since `before`.
+    pub(super) fn give_up(&mut self, before: impl Fn(Mono) -> bool) -> Vec<(u64, u64)> {
+        let given_up = self.parts.extract_if(.., |part| part.bare.is_some_and(&before));
+        Ranges::from(&given_up.map(|part| (part.first, part.last)).collect::<Vec<_>>()[..]).into_vec()
+    }
+
+    /// Who is to be asked for what now, if anybody has room for it: the lowest numbers first, of the source that
+    /// answers best. What several offer is asked of them in turns of half a window.
+    pub(super) fn choose(&self, now: Mono, window: u64, open: impl Fn(Slot) -> u64) -> Option<(Slot, Ranges)> {
+        let due = self.due(now);
+        let mut useful: Vec<(&Source, Ranges)> = self.useful(now, &due).collect();
+        useful.sort_by_key(|(source, _)| (source.tries, open(source.slot)));
+        let (is_shared, half) = (useful.len() > 1, window / 2);
+        useful.into_iter().find_map(|(source, mut ranges)| {
+            let question = self.questions.iter().find(|question| question.to == source.slot);
+            if question.is_none() && self.questions.len() >= SOURCES_ASKED_MAX {
+                return None;
+            }
+            let room = window.saturating_sub(open(source.slot));
+            let mut quota = room;
+            if is_shared {
+                let (asked, block) = (question.map_or(0, |question| question.open.count()), half.max(1));
+                quota = if asked > block / 2 { 0 } else { room.min(block - asked) };
+            }
+            // Many small questions would cost more than one a little later.
+            let needed = ranges.count().min(half).max(1);
+            (quota > 0 && room >= needed).then(|| {
+                ranges.keep_first(quota);
+                (source.slot, ranges)
+            })
+        })
+    }
+
+    /// Notes that `ranges` were asked of `to`.
+    pub(super) fn ask(&mut self, now: Mono, to: Slot, ranges: &Ranges, number: u64, patience: Duration) {
+        let index = self.questions.iter().position(|question| question.to == to).unwrap_or_else(|| {
+            self.questions.push(Question { to, open: Ranges::default(), number, heard: now, patience });
+            self.questions.len() - 1
+        });
+        let question = &mut self.questions[index];
+        question.open.extend(ranges.as_slice());
+        (question.number, question.heard, question.patience) = (number, now, patience);
+    }
+
+    /// Whether something could be asked for now if there is room.
+    pub(super) fn is_due(&self, now: Mono) -> bool {
+        let due = self.due(now);
+        self.useful(now, &due).next().is_some()
+    }
+
+    /// Whether any of `ranges` is wanted because it was announced.
+    pub(super) fn was_announced(&self, ranges: &Ranges) -> bool {
+        let mut announced = self.parts.iter().filter(|part| part.how == How::Announced);
+        announced.any(|part| !ranges.intersection(&[(part.first, part.last)]).is_empty())
+    }
+
+    /// When something of it must be done that nothing else brings about.
+    pub(super) fn deadline(&self, now: Mono, lost_after: Duration, account: impl Fn(Slot) -> Account) -> Option<Mono> {
+        let dues = self.parts.iter().filter(|part| part.bare.is_none()).map(|part| part.due);
+        let sources = self.sources.iter().map(|source| source.not_before);
+        let bare = self.parts.iter().filter_map(|part| part.bare).map(|since| since + lost_after);
+        let questions = self.questions.iter().map(|question| question.void_at(&account(question.to)));
+        dues.chain(sources).filter(|&at| at > now).chain(bare).chain(questions).min()
+    }
+
+    /// Whether nothing is missing any more.
+    pub(super) fn is_done(&self) -> bool {
+        self.parts.is_empty() && self.questions.is_empty()
+    }
+
+    /// The questions that are open.
+    pub(super) fn questions(&self) -> &[Question] {
+        &self.questions
+    }
+
+    /// Bytes of memory, without the allocator's share.
+    pub(super) fn bytes(&self) -> usize {
+        let ranges = |ranges: &Ranges| size_of_val(ranges.as_slice());
+        let sources = self.sources.iter().map(|s| size_of::<Source>() + ranges(&s.offers) + ranges(&s.lost));
+        let questions = self.questions.iter().map(|q| size_of::<Question>() + ranges(&q.open));
+        size_of::<Self>() + size_of_val(&self.parts[..]) + sources.chain(questions).sum::<usize>()
+    }
+
+    /// The parts, and the intervals of each source.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> impl Iterator<Item = usize> {
+        let sources = self.sources.iter().flat_map(|s| [s.offers.as_slice().len(), s.lost.as_slice().len()]);
+        std::iter::once(self.parts.len()).chain(sources)
+    }
+
+    /// The messages that are missing, and whether somebody offers them.
+    #[cfg(test)]
+    pub(super) fn missing(&self) -> impl Iterator<Item = (u64, bool)> {
+        self.parts.iter().flat_map(|part| (part.first..=part.last).map(|number| (number, part.bare.is_none())))
+    }
+
+    /// What is due and was not asked for.
+    fn due(&self, now: Mono) -> Ranges {
+        let mut due = Ranges::default();
+        for part in self.parts.iter().filter(|part| part.bare.is_none() && part.due <= now) {
+            due.insert(part.first, part.last);
+        }
+        for question in &self.questions {
+            due.subtract(question.open.as_slice());
+        }
+        due
+    }
+
+    /// The sources that may be asked now, each with what it has of `due`.
+    fn useful(&self, now: Mono, due: &Ranges) -> impl Iterator<Item = (&Source, Ranges)> {
+        let ready = self.sources.iter().filter(move |source| source.not_before <= now);
+        ready.map(|source| (source, source.offers.intersection(due.as_slice()))).filter(|(_, ranges)| !ranges.is_empty())
+    }
+
+    /// What no source offers is bare since `lost`, or forgotten.
+    fn reconcile(&mut self, lost: Option<Mono>) {
+        let mut orphaned = Ranges::default();
+        for part in self.parts.iter().filter(|part| part.bare.is_none()) {
+            orphaned.insert(part.first, part.last);
+        }
+        for source in &self.sources {
+            orphaned.subtract(source.offers.as_slice());
+        }
+        self.revise(orphaned.as_slice(), |part| {
+            part.bare = lost;
+            lost.is_some()
+        });
+    }
+
+    /// Changes the parts that are within `ranges`, cutting them where these end; drops those that `change` denies.
+    fn revise(&mut self, ranges: &[(u64, u64)], mut change: impl FnMut(&mut Part) -> bool) {
+        if ranges.is_empty() {
+            return;
+        }
+        for part in std::mem::take(&mut self.parts) {
+            let mut outside = Ranges::from(&[(part.first, part.last)][..]);
+            let inside = outside.intersection(ranges);
+            outside.subtract(inside.as_slice());
+            let kept = outside.as_slice().iter().map(|&(first, last)| Part { first, last, ..part });
+            self.parts.extend(kept);
+            for &(first, last) in inside.as_slice() {
+                let mut piece = Part { first, last, ..part };
+                if change(&mut piece) {
+                    self.parts.push(piece);
+                }
+            }
+        }
+        self.parts.sort_unstable_by_key(|part| part.first);
+        self.compact();
+    }
+
+    /// Joins parts that differ in nothing, and if they are too many those that differ in time. Drops the highest if
+    /// that is not enough, and says so.
+    fn compact(&mut self) -> bool {
+        let touch = |a: &Part, b: &Part| a.last + 1 == b.first && (a.how, a.bare) == (b.how, b.bare);
+        self.parts.dedup_by(|b, a| {
+            let joins = touch(a, b) && (a.since, a.due) == (b.since, b.due);
+            a.last = if joins { b.last } else { a.last };
+            joins
+        });
+        if self.parts.len() <= INTERVALS_MAX {
+            return false;
+        }
+        self.parts.dedup_by(|b, a| {
+            let joins = touch(a, b);
+            if joins {
+                (a.last, a.since, a.due) = (b.last, a.since.min(b.since), a.due.min(b.due));
+            }
+            joins
+        });
+        let is_cut = self.parts.len() > INTERVALS_MAX;
+        self.parts.truncate(INTERVALS_MAX);
+        is_cut
+    }
+}

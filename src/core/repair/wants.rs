@@ -1,0 +1,406 @@
+//! What is known to exist and is missing here: who offers it, and when to ask whom.
+//!
+//! Plumtree's two timers (SRDS 2007), but a miss is pulled without a change of the tree: the caller grafts only at a
+//! repetition. T1 is the `wait` that the caller gives with each offer. T2 is two round trips and 50 ms without any sign
+//! of what was asked. Lowest numbers first, so that what comes leaves no gaps (Scuttlebutt's order).
+
+use super::{
+    gaps::Gap,
+    question::Account,
+    ranges::{Ranges, STREAMS_MAX},
+    want::Want,
+};
+use crate::core::{
+    event::StreamRanges,
+    id::{MessageId, StreamId},
+    slots::Slot,
+    time::Mono,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// What T2 is beside two round trips.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// An ask for the same stream within this time is a repetition.
+const REPEAT_WITHIN: Duration = Duration::from_secs(10);
+
+/// How it became known that something is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// An announcement. It is probably on its way: asked for when `wait` has passed.
+    Announced,
+    /// A digest of the changed streams, or one because hashes differ: asked for when `wait` has passed.
+    Digest,
+    /// The digest right after a link came up: asked for at once.
+    Backlog,
+    /// An announcement to a node without a parent for that origin: asked for at once.
+    Orphan,
+}
+
+/// What a message that arrived was waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Arrival {
+    /// Who was asked for it and has not answered before, and how it was known to be missing.
+    pub asked: Option<(Slot, How)>,
+    /// When it was first announced, if it was.
+    pub first_announced: Option<Mono>,
+}
+
+/// A PULL to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// To whom.
+    pub to: Slot,
+    /// For what. Within the limits of a frame.
+    pub streams: Vec<StreamRanges>,
+    /// Announced messages of each of these streams were asked for already within the last ten seconds.
+    pub is_repeat: bool,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dues {
+    /// What is to be asked for.
+    pub asks: Vec<Ask>,
+    /// What is given up: all who offered it have lost it, and nobody else has offered it for `lost_after`.
+    pub gaps: Vec<Gap>,
+}
+
+/// All that is missing.
+///
+/// Bounds: `wants_max` streams; 256 intervals of each and of what each source offers of it; `pull_max` messages asked of
+/// one peer, of a stream two peers, of a message one peer at a time.
+#[derive(Debug)]
+pub struct Wants {
+    wants: BTreeMap<StreamId, Want>,
+    /// When to look at which stream; at most one entry each.
+    timers: BTreeSet<(Mono, StreamId)>,
+    /// Streams of which more could be asked for as soon as a peer has room, by their tickets.
+    queue: BTreeMap<u64, StreamId>,
+    tickets: u64,
+    /// Set when there may be room for what is in the queue.
+    wake: Option<Mono>,
+    accounts: BTreeMap<Slot, Account>,
+    /// Counts the asks.
+    questions: u64,
+    /// When announced messages of a stream were asked for last.
+    misses: BTreeMap<StreamId, Mono>,
+    misses_pruned: Mono,
+    dropped: u64,
+    wants_max: usize,
+    pull_max: u64,
+    lost_after: Duration,
+}
+
+impl Wants {
+    /// Nothing is missing. `pull_max` is at most the number of streams that a frame may name.
+    pub fn new(wants_max: usize, pull_max: u64, lost_after: Duration) -> Self {
+        Self {
+            wants: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            queue: BTreeMap::new(),
+            tickets: 0,
+            wake: None,
+            accounts: BTreeMap::new(),
+            questions: 0,
+            misses: BTreeMap::new(),
+            misses_pruned: Mono::default(),
+            dropped: 0,
+            wants_max,
+            pull_max: pull_max.clamp(1, STREAMS_MAX as u64),
+            lost_after,
+        }
+    }
+
+    /// `by` has `missing` (intervals, none of them seen here). `wait` is how long to wait for it before asking,
+    /// where `how` says so.
+    pub fn offered(
+        &mut self,
+        now: Mono,
+        stream: &StreamId,
+        by: Slot,
+        missing: &[(u64, u64)],
+        how: How,
+        wait: Duration,
+    ) {
+        if missing.is_empty() {
+            return;
+        }
+        let due = match how {
+            How::Announced | How::Digest => now + wait,
+            How::Backlog | How::Orphan => now,
+        };
+        if !self.wants.contains_key(stream) {
+            if self.wants.len() >= self.wants_max {
+                self.dropped += 1;
+                return;
+            }
+            self.wants.insert(stream.clone(), Want::default());
+        }
+        let Some(want) = self.wants.get_mut(stream) else { return };
+        let offered = want.offer(now, by, missing, how, due);
+        self.dropped += u64::from(offered.is_cut);
+        if want.is_done() {
+            return self.close(stream);
+        }
+        if want.ticket.is_some() && offered.is_new_source {
+            self.wake.get_or_insert(now);
+        }
+        self.look_at(stream, if offered.is_urgent { now } else { due });
+    }
+
+    /// A message is here, by whichever way. Costs nothing as long as nothing is missing, and one look-up as long as
+    /// nothing is of its stream.
+    pub fn arrived(&mut self, now: Mono, id: &MessageId) -> Arrival {
+        if self.wants.is_empty() {
+            return Arrival::default();
+        }
+        let stream = id.stream();
+        let Some(want) = self.wants.get_mut(&stream) else { return Arrival::default() };
+        let part = want.take(id.sequence);
+        let answer = want.answer(now, id.sequence);
+        let how = part.map_or(How::Digest, |part| part.how);
+        let is_queued = want.ticket.is_some();
+        if want.is_done() {
+            self.close(&stream);
+        }
+        if let Some((from, number, left)) = answer {
+            let half = self.pull_max / 2;
+            let account = self.accounts.entry(from).or_default();
+            account.open -= 1;
+            (account.heard, account.number) = (now, number);
+            // The queue is tried again when half a window is free, not for each message.
+            let has_room = [half, 0].contains(&account.open) || is_queued && [half / 2, 0].contains(&left);
+            if has_room && !self.queue.is_empty() {
+                self.wake.get_or_insert(now);
+            }
+        }
+        let is_announced = matches!(how, How::Announced | How::Orphan);
+        let first_announced = part.filter(|_| is_announced).map(|part| part.since);
+        Arrival { asked: answer.map(|(from, ..)| (from, how)), first_announced }
+    }
+
+    /// A message of `stream` came unasked. If from its parent, what is beyond it follows on the same link, in order:
+    /// it is not asked for before `wait` has passed.
+    pub fn pushed(&mut self, now: Mono, stream: &StreamId, sequence: u64, by_parent: bool, wait: Duration) {
+        if by_parent && let Some(want) = self.wants.get_mut(stream) {
+            // The timer stays: it may go off too early, which is cheaper than to move it for each message.
+            want.put_off(sequence, now + wait);
+        }
+    }
+
+    /// `by` has had `ranges` and keeps them no more.
+    pub fn lost(&mut self, now: Mono, stream: &StreamId, by: Slot, ranges: &[(u64, u64)]) {
+        let Some(want) = self.wants.get_mut(stream) else { return };
+        if let Some((number, count)) = want.lose(now, by, ranges) {
+            let account = self.accounts.entry(by).or_default();
+            account.open -= count;
+            (account.heard, account.number) = (now, number);
+        }
+        self.refresh(now, stream);
+    }
+
+    /// The link to `slot` is gone, or another peer has the slot now: what it offered and was asked is void.
+    pub fn forget(&mut self, now: Mono, slot: Slot) {
+        self.accounts.remove(&slot);
+        for stream in self.known_by(slot) {
+            if let Some(want) = self.wants.get_mut(&stream) {
+                want.forget(slot);
+            }
+            self.refresh(now, &stream);
+        }
+    }
+
+    /// `slot` refuses what it was asked: others are asked at once, it later.
+    pub fn refused(&mut self, now: Mono, slot: Slot) {
+        for stream in self.known_by(slot) {
+            self.void(now, &stream, Some(slot));
+            self.refresh(now, &stream);
+        }
+    }
+
+    /// Nothing of this stream is wanted any more.
+    pub fn forget_stream(&mut self, stream: &StreamId) {
+        self.close(stream);
+    }
+
+    /// What is due: to be asked for, with T2 from each peer's round trip, or to be given up.
+    pub fn on_tick(&mut self, now: Mono, round_trip: impl Fn(Slot) -> Duration) -> Dues {
+        let mut dues = Dues::default();
+        let is_due = self.timers.first().is_some_and(|&(at, _)| at <= now);
+        let mut has_room = self.wake.take().is_some();
+        if !has_room && !is_due {
+            return dues;
+        }
+        let (fresh, lost_after) = (self.tickets + 1, self.lost_after);
+        while self.timers.first().is_some_and(|&(at, _)| at <= now)
+            && let Some((_, stream)) = self.timers.pop_first()
+        {
+            has_room |= self.void(now, &stream, None);
+            let Some(want) = self.wants.get_mut(&stream) else { continue };
+            let given_up = want.give_up(|since| since + lost_after <= now).into_iter();
+            dues.gaps.extend(given_up.map(|(first, last)| Gap { stream: stream.clone(), first, last }));
+            if let Some(ticket) = want.ticket.take() {
+                self.queue.remove(&ticket);
+            }
+            want.at = None;
+            self.refresh(now, &stream);
+        }
+        // What waits for room need not be looked at again as long as there is none.
+        dues.asks = self.ask(now, if has_room { 0 } else { fresh }, round_trip);
+        self.wake = None;
+        dues
+    }
+
+    /// When [`on_tick`](Self::on_tick) has something to do.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.timers.first().map(|&(at, _)| at).into_iter().chain(self.wake).min()
+    }
+
+    /// Streams of which something is missing.
+    pub fn len(&self) -> usize {
+        self.wants.len()
+    }
+
+    /// Whether nothing is missing.
+    pub fn is_empty(&self) -> bool {
+        self.wants.is_empty()
+    }
+
+    /// Bytes of memory, without the allocator's share. Costs a look at each stream of which something is missing.
+    pub fn bytes(&self) -> usize {
+        const STREAM: usize = size_of::<StreamId>();
+        let entries = self.timers.len() + self.queue.len() + self.misses.len();
+        let wants = self.wants.values().map(|want| STREAM + want.bytes()).sum::<usize>();
+        wants + entries * (STREAM + size_of::<Mono>()) + self.accounts.len() * size_of::<(Slot, Account)>()
+    }
+
+    /// How many offers were not or not wholly kept for want of room, since this was asked last.
+    pub fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
+    }
+
+    fn known_by(&self, slot: Slot) -> Vec<StreamId> {
+        self.wants.iter().filter(|(_, want)| want.knows(slot)).map(|(stream, _)| stream.clone()).collect()
+    }
+
+    /// Ends the questions of a stream that brought nothing, or those to `refuser`. Says whether there were any.
+    fn void(&mut self, now: Mono, stream: &StreamId, refuser: Option<Slot>) -> bool {
+        let Some(want) = self.wants.get_mut(stream) else { return false };
+        let accounts = &self.accounts;
+        let ended = want.void(now, refuser, |slot| accounts.get(&slot).copied().unwrap_or_default());
+        for &(slot, count) in &ended {
+            self.accounts.entry(slot).or_default().open -= count;
+        }
+        !ended.is_empty()
+    }
+
+    /// Asks for what is queued with tickets from `first` on, as far as there is room.
+    fn ask(&mut self, now: Mono, first: u64, round_trip: impl Fn(Slot) -> Duration) -> Vec<Ask> {
+        let mut asks: BTreeMap<(Slot, bool), Vec<StreamRanges>> = BTreeMap::new();
+        let queued: Vec<u64> = self.queue.range(first..).map(|(&ticket, _)| ticket).collect();
+        for ticket in queued {
+            let Some(stream) = self.queue.remove(&ticket) else { continue };
+            let Some(want) = self.wants.get_mut(&stream) else { continue };
+            want.ticket = None;
+            let mut is_repeat = None;
+            loop {
+                let accounts = &self.accounts;
+                let open = |slot| accounts.get(&slot).map_or(0, |account: &Account| account.open);
+                let Some((to, ranges)) = want.choose(now, self.pull_max, open) else { break };
+                self.questions += 1;
+                let patience = round_trip(to) * 2 + PATIENCE;
+                want.ask(now, to, &ranges, self.questions, patience);
+                self.accounts.entry(to).or_default().open += ranges.count();
+                let mut note = || note(&mut self.misses, &stream, now, self.wants_max);
+                let is_repeat = want.was_announced(&ranges) && *is_repeat.get_or_insert_with(&mut note);
+                add(asks.entry((to, is_repeat)).or_default(), &stream, ranges);
+            }
+            self.refresh(now, &stream);
+        }
+        if now.since(self.misses_pruned) >= Duration::from_secs(1) {
+            self.misses_pruned = now;
+            self.misses.retain(|_, at| now.since(*at) < REPEAT_WITHIN);
+        }
+        asks.into_iter().map(|((to, is_repeat), streams)| Ask { to, streams, is_repeat }).collect()
+    }
+
+    /// Has a stream looked at by `at`, or earlier.
+    fn look_at(&mut self, stream: &StreamId, at: Mono) {
+        let Some(want) = self.wants.get_mut(stream) else { return };
+        if want.at.is_none_or(|planned| at < planned) {
+            if let Some(planned) = want.at.replace(at) {
+                self.timers.remove(&(planned, stream.clone()));
+            }
+            self.timers.insert((at, stream.clone()));
+        }
+    }
+
+    /// After a change: forgets the stream if nothing is missing of it, queues it if something could be asked for,
+    /// and sets its timer.
+    fn refresh(&mut self, now: Mono, stream: &StreamId) {
+        let Some(want) = self.wants.get_mut(stream) else { return };
+        if let Some(planned) = want.at.take() {
+            self.timers.remove(&(planned, stream.clone()));
+        }
+        if want.is_done() {
+            return self.close(stream);
+        }
+        if want.ticket.is_none() && want.is_due(now) {
+            self.tickets += 1;
+            want.ticket = Some(self.tickets);
+            self.queue.insert(self.tickets, stream.clone());
+        }
+        if want.ticket.is_some() {
+            self.wake.get_or_insert(now);
+        }
+        let accounts = &self.accounts;
+        let account = |slot| accounts.get(&slot).copied().unwrap_or_default();
+        if let Some(at) = want.deadline(now, self.lost_after, account) {
+            self.look_at(stream, at);
+        }
+    }
+
+    /// Forgets a stream, with all that was asked of it.
+    fn close(&mut self, stream: &StreamId) {
+        let Some(want) = self.wants.remove(stream) else { return };
+        if let Some(at) = want.at {
+            self.timers.remove(&(at, stream.clone()));
+        }
+        if let Some(ticket) = want.ticket {
+            self.queue.remove(&ticket);
+        }
+        for question in want.questions() {
+            self.accounts.entry(question.to).or_default().open -= question.open.count();
+        }
+    }
+}
+
+/// Notes that announced messages of a stream are asked for, and says whether they were within the last ten seconds.
+fn note(misses: &mut BTreeMap<StreamId, Mono>, stream: &StreamId, now: Mono, misses_max: usize) -> bool {
+    if let Some(at) = misses.get_mut(stream) {
+        return now.since(std::mem::replace(at, now)) < REPEAT_WITHIN;
+    }
+    if misses.len() < misses_max {
+        misses.insert(stream.clone(), now);
+    }
+    false
+}
+
+/// Adds what is asked for of a stream to what one peer is asked for: each stream once.
+fn add(streams: &mut Vec<StreamRanges>, stream: &StreamId, ranges: Ranges) {
+    match streams.last_mut().filter(|last| last.stream == *stream) {
+        Some(last) => {
+            let mut all = Ranges::from(&last.ranges[..]);
+            all.extend(ranges.as_slice());
+            last.ranges = all.into_vec();
+        }
+        None => streams.push(StreamRanges { stream: stream.clone(), ranges: ranges.into_vec() }),
+    }
+}
+
+#[cfg(test)]
+#[path = "wants/tests.rs"]
+mod tests;
