@@ -129,10 +129,16 @@ impl Message {
         if self.id.sequence == 0 {
             return Err((Refusal::BadRequest, "sequence numbers begin at 1".into()));
         }
-        let Some(trace) = &self.trace else { return Ok(()) };
-        let ends = trace.path.first().zip(trace.path.last()).map(|(first, last)| (&first.node, &last.node));
-        if ends != Some((&self.id.origin, from)) {
-            return Err((Refusal::BadRequest, format!("the path must lead from {} to {from}", self.id.origin)));
+        self.trace.as_ref().map_or(Ok(()), |trace| trace.check(&self.id, from))
+    }
+}
+
+impl Trace {
+    /// Whether a peer `from` may have sent it with a copy of this message; if not, why it is refused.
+    pub fn check(&self, id: &MessageId, from: &NodeId) -> Result<(), (Refusal, String)> {
+        let ends = self.path.first().zip(self.path.last()).map(|(first, last)| (&first.node, &last.node));
+        if ends != Some((&id.origin, from)) {
+            return Err((Refusal::BadRequest, format!("the path must lead from {} to {from}", id.origin)));
         }
         Ok(())
     }

@@ -3,22 +3,30 @@
 
 use super::{
     config::Config,
-    event::{Answer, Event, Frame, Input, LinkId, LogSeq, Output, Record, ReturnAddress, Sender},
+    event::{Event, Input, LinkId, LogSeq, Output, Record, ReturnAddress, Sender},
     id::{Incarnation, NodeId, StreamId},
-    inbox::{Copy, Evicted, Inbox},
-    message::{Hop, Message, Path, Trace, extend_path},
+    inbox::{Evicted, Inbox},
     origin::Origin,
-    overlay::{meeting::Greeting, peers::Peers},
+    overlay::peers::Peers,
+    repair::{digests::Digests, gaps::{Gap, Gaps}, wants::Wants},
     request::{Reply, RequestId},
-    seen::{Seen, Sighting},
+    slots::Slot,
+    spread::{held::Held, recent::Recent, tree::Trees},
+    seen::Seen,
 
     stats::{Counter, Refusal, Stats},
     time::{Mono, Now},
     waiting::{Departure, Unsynced, Waiting},
 };
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
+mod links;
+mod repairing;
 mod requests;
+mod spreading;
 
 /// How long an exiting node lets its last frames leave.
 const EXIT_LINGER: Duration = Duration::from_millis(500);
@@ -35,6 +43,14 @@ pub struct Node {
     peers: Peers,
     seen: Seen,
     inbox: Inbox,
+    trees: Trees,
+    recent: Recent,
+    held: Held,
+    wants: Wants,
+    digests: Digests,
+    gaps: Gaps,
+    /// When links came up, for as long as what they tell is what was missed before.
+    fresh: BTreeMap<Slot, Mono>,
     stats: Stats,
     origin: Origin,
     appended: LogSeq,
@@ -51,11 +67,18 @@ impl Node {
     /// A node at the beginning of the life `incarnation`, which must be stored for good and never have been
     /// used by this name. `version` is what it says of the program in its status.
     pub fn new(config: Config, incarnation: Incarnation, version: &'static str, now: Now) -> Self {
-        let limits = &config.limits;
+        let (limits, timing) = (&config.limits, &config.protocol.timing);
         Self {
             peers: Peers::new(&config, incarnation),
             seen: Seen::new(StreamId { origin: config.node.clone(), incarnation }, limits),
             inbox: Inbox::new(limits.retained_messages_max, limits.retained_bytes_max),
+            trees: Trees::new(limits.trees_max, timing.pull_delay),
+            recent: Recent::new(timing.announce_delay),
+            held: Held::default(),
+            wants: Wants::new(limits.wants_max, limits.pull_max, timing.lost_after),
+            digests: Digests::new(timing.digest_interval),
+            gaps: Gaps::new(limits.gaps_max),
+            fresh: BTreeMap::new(),
             stats: Stats::new(limits.peers_max),
             origin: Origin::new(config.node.clone(), incarnation, limits.receipts_max),
             waiting: Waiting::new(limits.waiting_max, limits.ready_timeout),
@@ -91,7 +114,7 @@ impl Node {
             Input::Synced(upto) => self.unsynced.advance(upto),
             Input::Tick => self.on_tick(now),
         }
-        self.note_changes();
+        self.note_changes(now);
         self.answer_waiting();
         self.answer_synced();
     }
@@ -104,140 +127,39 @@ impl Node {
     /// When the node wants a [`Input::Tick`], if nothing else happens before.
     pub fn deadline(&self) -> Option<Mono> {
         let peers = self.peers.deadline().filter(|_| !self.is_leaving());
+        let repair = [self.wants.deadline(), self.digests.deadline(), self.recent.deadline()];
         let departure = self.departure.as_ref().map(Departure::deadline);
-        [peers, self.waiting.deadline(), departure].into_iter().flatten().min()
+        repair.into_iter().chain([peers, self.waiting.deadline(), departure]).flatten().min()
+    }
+
+    /// The node that its log tells of, at the beginning of another life.
+    pub fn recover(
+        config: Config,
+        incarnation: Incarnation,
+        version: &'static str,
+        now: Now,
+        records: impl IntoIterator<Item = Record>,
+    ) -> Self {
+        let mut node = Self::new(config, incarnation, version, now);
+        for record in records {
+            match record {
+                Record::Received { message, at } => {
+                    node.seen.insert(&message.id);
+                    node.inbox.file(&message, at);
+                }
+                Record::GivenUp { stream, first, last } => {
+                    node.seen.close(&stream, &[(first, last)]);
+                    node.gaps.add(Gap { stream, first, last });
+                }
+                Record::Marked { first, last } => drop(node.inbox.mark(first, last)),
+            }
+        }
+        node
     }
 
     /// Its name.
     pub fn name(&self) -> &NodeId {
         &self.config.node
-    }
-
-    fn on_frame(&mut self, now: Now, from: NodeId, frame: Frame) {
-        if !matches!(frame, Frame::Hello(..)) && self.peers.is_introduced(&from) {
-            self.peers.heard(now.mono, &from, &mut self.outbox);
-        }
-        match frame {
-            Frame::Hello(..) if self.is_leaving() => {
-                self.refuse_node(&from, Refusal::Leaving, "this node is leaving its network".into());
-            }
-            Frame::Hello(hello, wish) => {
-                let greeting = Greeting { hello, wish, vacancy: true, seen: None };
-                self.peers.on_hello(now.mono, &from, greeting, &mut self.stats, &mut self.outbox);
-            }
-            _ if !self.peers.is_introduced(&from) => {
-                self.refuse_node(&from, Refusal::NotIntroduced, "say HELLO first".into());
-            }
-            Frame::Message(message) => self.on_message(now, &from, message),
-            Frame::Leave => self.peers.on_leave(&from, &mut self.outbox),
-            Frame::Part(parting) => self.peers.on_part(now.mono, &from, parting, &mut self.outbox),
-            Frame::Ping { token, .. } => self.outbox.push_back(Output::Answer(from, Answer::Pong(token))),
-            _ => todo!("the frames of trees, repair and overlay"),
-        }
-    }
-
-    fn on_answer(&mut self, now: Now, link: LinkId, answer: Answer) {
-        self.peers.heard_on(now.mono, link, &mut self.outbox);
-        match answer {
-            Answer::Welcome(welcome, seen) => {
-                self.peers.on_welcome(now.mono, link, welcome, seen, &mut self.stats, &mut self.outbox);
-            }
-            Answer::Pong(token) => self.peers.on_pong(now.mono, link, token, &mut self.stats, &mut self.outbox),
-            Answer::Farewell => self.on_farewell(now, link),
-            Answer::Lost(_) => todo!(),
-            Answer::Refuse { code, text } => {
-                self.stats.count(Counter::RefusedByPeer, self.peers.name_of(link));
-                if self.is_leaving() {
-                    return self.on_farewell(now, link);
-                }
-                self.peers.on_refuse(now.mono, link, code, text, &mut self.outbox);
-            }
-        }
-    }
-
-    /// A connection that is made while the node leaves tells one more neighbour.
-    fn on_writable(&mut self, now: Now, link: LinkId) {
-        if self.is_leaving() {
-            return self.outbox.push_back(Output::Send(vec![link], Frame::Leave));
-        }
-        self.peers.on_writable(now.mono, link, &mut self.outbox);
-    }
-
-    fn on_message(&mut self, now: Now, from: &NodeId, message: Message) {
-        if let Err((refusal, text)) = message.check(from, self.config.limits.payload_len_max) {
-            return self.refuse_node(from, refusal, text);
-        }
-        if self.origin.disowns(&message.id) {
-            return self.refuse_node(from, Refusal::BadRequest, format!("{} was never published here", message.id));
-        }
-        let sighting = self.seen.insert(&message.id);
-        self.stats.add(Counter::ClosedGaps, Some(from), self.seen.take_closed_gaps());
-        match sighting {
-            Sighting::First => self.deliver(now, Some(from), message),
-            Sighting::Again => self.on_copy(now, from, message),
-            Sighting::Full => {
-                let text = format!("no room to remember {}", message.id);
-                self.refuse_node(from, Refusal::OriginsFull, text);
-            }
-        }
-    }
-
-    /// Files and passes on a message that is new here: from a peer, or (`None`) submitted to this node.
-    fn deliver(&mut self, now: Now, from: Option<&NodeId>, message: Message) {
-        self.stats.count(Counter::Delivered, from);
-        self.peers.count_absent(from, &mut self.stats);
-        let record = Record::Received { message: message.clone(), at: now.wall };
-        self.append(record);
-        let arrival = message.trace.as_ref().map(|trace| self.arrival(now, &message, trace));
-        let evicted = self.inbox.file(&message, arrival.clone(), now.wall);
-        self.count_evicted(evicted);
-        if arrival.is_some() {
-            // By the relay rule a first copy goes where a flood takes it; how often it did is noted for the next.
-            self.inbox.spread(&message.id, from, self.peers.neighbours());
-            let evicted = self.inbox.trim();
-            self.count_evicted(evicted);
-        }
-        let links = self.peers.neighbours().filter(|&(node, _)| Some(node) != from).map(|(_, link)| link).collect();
-        self.pass_on(links, message, arrival);
-    }
-
-    /// Notes one more copy of a message and, if it is traced, passes it on by the relay rule.
-    fn on_copy(&mut self, now: Now, from: &NodeId, message: Message) {
-        let Some(trace) = &message.trace else { return self.stats.count(Counter::Duplicates, Some(from)) };
-        let path = self.arrival(now, &message, trace);
-        match self.inbox.spread(&message.id, Some(from), self.peers.neighbours()) {
-            Copy::Noted(links) => {
-                self.stats.count(Counter::Duplicates, Some(from));
-                let evicted = self.inbox.note_path(&message.id, path.clone());
-                self.count_evicted(evicted);
-                self.pass_on(links, message, Some(path));
-            }
-            Copy::Surplus => self.stats.count(Counter::Surplus, Some(from)),
-            Copy::Unknown => self.stats.count(Counter::Late, Some(from)),
-        }
-    }
-
-    /// Sends a message over `links`, with the path of its arrival here if it is traced.
-    fn pass_on(&mut self, links: Vec<LinkId>, message: Message, path: Option<Path>) {
-        if path.as_ref().is_some_and(|path| path.len() > self.config.limits.path_len_max) {
-            return self.stats.count(Counter::PathLimit, None);
-        }
-        // The neighbours of a leaving node have been told to forget it.
-        if links.is_empty() || self.is_leaving() {
-            return;
-        }
-        for &link in &links {
-            self.stats.count(Counter::Sent, self.peers.name_of(link));
-        }
-        let trace = message.trace.zip(path).map(|(trace, path)| Trace { path, ..trace });
-        let message = Message { hops: message.hops.saturating_add(1), trace, ..message };
-        self.outbox.push_back(Output::Send(links, Frame::Message(message)));
-    }
-
-    /// The path by which a copy came, this node included.
-    fn arrival(&self, now: Now, message: &Message, trace: &Trace) -> Path {
-        let micros = now.wall.micros_since(message.published_at);
-        extend_path(&trace.path, Hop { node: self.config.node.clone(), micros })
     }
 
     /// Replies behind those that wait for the log, so that replies come in the order of their requests.
@@ -255,15 +177,6 @@ impl Node {
 
     fn is_leaving(&self) -> bool {
         self.departure.is_some() || self.ended
-    }
-
-    /// Tells the parts of the node which neighbours have come and gone.
-    fn note_changes(&mut self) {
-        for slots in [self.peers.take_freed(), self.peers.take_fallen(), self.peers.take_risen()] {
-            drop(slots);
-        }
-        drop(self.peers.take_judgements());
-        drop(self.peers.take_failures());
     }
 
     /// Tells those who wait for the links that they are up.
@@ -306,8 +219,10 @@ impl Node {
     fn on_tick(&mut self, now: Now) {
         self.finish_departure(now);
         if !self.is_leaving() {
-            self.peers.on_tick(now.mono, None, &mut self.stats, &mut self.outbox);
+            let digest = self.seen.digest();
+            self.peers.on_tick(now.mono, Some(digest), &mut self.stats, &mut self.outbox);
         }
+        self.repair(now);
         while let Some((client, id)) = self.waiting.take_expired(now.mono) {
             let missing: Vec<_> = self.peers.waiting_for().map(ToString::to_string).collect();
             self.refuse_client(client, id, Refusal::NotReady, format!("no answer from {}", missing.join(", ")));

@@ -1,9 +1,9 @@
 //! What clients ask of a node, and what it does about it. Spec: `docs/spec/gossip-bus.md`, *Requests*.
 
-use super::Node;
+use super::{Node, spreading::Way};
 use crate::core::{
     event::{Event, Frame, Output, Record, ReturnAddress},
-    message::{Payload, Relays},
+    message::{Message, Payload, Relays},
     request::{Fetch, Level, NodeStatus, Reply, Request, RequestId, Status},
     stats::{Counter, Refusal},
     time::Now,
@@ -44,9 +44,11 @@ impl Node {
         }
         let message = self.origin.mint(now.wall, &id, relays, payload);
         let receipt = Reply::Receipt { id: message.id.clone(), level: Level::Memory };
+        let model = self.trees.model_for(now.mono, &self.config.node).cloned();
+        let message = Message { tree: model, ..message };
         self.seen.insert(&message.id);
         self.stats.count(Counter::Published, None);
-        self.deliver(now, None, message);
+        self.deliver(now, Way::default(), message);
         self.reply(client, id, receipt);
     }
 
@@ -62,7 +64,10 @@ impl Node {
     }
 
     fn fetch(&mut self, fetch: &Fetch) -> Reply {
-        let page = self.inbox.fetch(fetch, self.config.limits.page_len_max);
+        let mut page = self.inbox.fetch(fetch, self.config.limits.page_len_max);
+        if fetch.from.position == 0 {
+            page.gaps = self.gaps.iter().collect();
+        }
         if fetch.mark
             && fetch.status != Status::Read
             && let Some((first, last)) = page.span()

@@ -173,6 +173,11 @@ impl Peers {
         Some(self.links.get(&self.roll.link_to(node)?)?.slot)
     }
 
+    /// The slot of a link.
+    pub fn slot_of_link(&self, link: LinkId) -> Option<Slot> {
+        Some(self.links.get(&link)?.slot)
+    }
+
     /// The link that has a slot.
     pub fn link_of(&self, slot: Slot) -> Option<LinkId> {
         self.roll.link_of(slot)

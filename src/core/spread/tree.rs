@@ -74,8 +74,7 @@ impl Trees {
     /// A message of `origin` is here for the first time. Gives the links to push it to. `model` is the tree that the
     /// message names, `links` all links that are up and know trees.
     ///
-    /// A push from one that is not the parent is a race that the parent, too, will finish: it is not pushed back to it. What
-    /// had to be asked for is.
+    /// Never to the parent: it has the message, or will hear of it.
     pub fn spread(
         &mut self,
         now: Mono,
@@ -95,11 +94,11 @@ impl Trees {
                     tree.parent = Some(from);
                 }
                 targets.remove(from);
-                if let Some(parent) = tree.parent {
-                    targets.remove(parent);
-                }
             }
             Source::Pulled(from) => _ = targets.remove(from),
+        }
+        if let Some(parent) = tree.parent {
+            targets.remove(parent);
         }
         targets
     }
@@ -154,6 +153,11 @@ impl Trees {
             Some(tree) => tree.parent.is_none(),
             None => self.by_origin.is_empty(),
         }
+    }
+
+    /// Whether messages of `origin` are pushed by this neighbour.
+    pub fn is_parent(&self, origin: &NodeId, slot: Slot) -> bool {
+        self.by_origin.get(origin).is_some_and(|tree| tree.parent == Some(slot))
     }
 
     /// Makes `slot` the parent: it is to be told so (GRAFT), and the old one, too (PRUNE).

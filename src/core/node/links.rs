@@ -1,0 +1,152 @@
+//! What neighbours say, and what becomes of them: each frame finds the part of the node that it is for, and each part hears
+//! which neighbours have come and gone. Spec: sections 5 and 6.
+
+use super::Node;
+use crate::core::{
+    event::{Answer, Event, Frame, LifeSeen, LinkId, Output},
+    id::{Incarnation, NodeId, StreamId},
+    overlay::{capability::Capability, meeting::Greeting},
+    slots::Slot,
+    stats::{Counter, Refusal},
+    time::{Mono, Now},
+};
+
+/// No life is taken up beyond this one: a neighbour that claims to have seen it is wrong.
+const INCARNATION_MAX: u64 = 1 << 62;
+
+impl Node {
+    /// Another node says something over its link to us.
+    pub(super) fn on_frame(&mut self, now: Now, from: NodeId, frame: Frame) {
+        if !matches!(frame, Frame::Hello(..)) && self.peers.is_introduced(&from) {
+            self.peers.heard(now.mono, &from, &mut self.outbox);
+        }
+        match frame {
+            Frame::Hello(..) if self.is_leaving() => {
+                self.refuse_node(&from, Refusal::Leaving, "this node is leaving its network".into());
+            }
+            Frame::Hello(hello, wish) => {
+                let seen = self.seen.latest_life(&from);
+                let greeting = Greeting { hello, wish, vacancy: true, seen };
+                self.peers.on_hello(now.mono, &from, greeting, &mut self.stats, &mut self.outbox);
+            }
+            _ if !self.peers.is_introduced(&from) => {
+                self.refuse_node(&from, Refusal::NotIntroduced, "say HELLO first".into());
+            }
+            Frame::Message(message) => self.on_message(now, from, message),
+            Frame::Path(copy) => self.on_path(now, from, copy),
+            Frame::Leave => self.peers.on_leave(&from, &mut self.outbox),
+            Frame::Part(parting) => self.peers.on_part(now.mono, &from, parting, &mut self.outbox),
+            Frame::Ping { token, digest } => self.on_ping(now, from, token, digest),
+            frame => {
+                // What is told over a link that goes one way alone cannot be answered.
+                if let Some(slot) = self.peers.slot_of(&from) {
+                    self.on_word(now, from, slot, frame);
+                }
+            }
+        }
+    }
+
+    /// A frame of a neighbour that we have a link to.
+    fn on_word(&mut self, now: Now, from: NodeId, slot: Slot, frame: Frame) {
+        match frame {
+            Frame::Have(announcements) => self.on_have(now, slot, announcements),
+            Frame::Prune(origin) => self.trees.on_prune(now.mono, &origin, slot),
+            Frame::Graft(origin) => {
+                let links = self.peers.slots_with(Capability::Tree);
+                self.trees.on_graft(now.mono, &origin, slot, links);
+            }
+            Frame::Digest(streams) => self.on_digest(now, slot, streams),
+            Frame::Pull(streams) => self.on_pull(&from, slot, &streams),
+            _ => {}
+        }
+    }
+
+    fn on_ping(&mut self, now: Now, from: NodeId, token: u64, digest: Option<u64>) {
+        if let (Some(theirs), Some(slot)) = (digest, self.peers.slot_of(&from)) {
+            self.digests.on_ping_digest(now.mono, slot, theirs, self.seen.digest());
+        }
+        self.outbox.push_back(Output::Answer(from, Answer::Pong(token)));
+    }
+
+    /// Something comes back over a link of ours.
+    pub(super) fn on_answer(&mut self, now: Now, link: LinkId, answer: Answer) {
+        self.peers.heard_on(now.mono, link, &mut self.outbox);
+        match answer {
+            Answer::Welcome(welcome, seen) => {
+                let seen = self.peers.on_welcome(now.mono, link, welcome, seen, &mut self.stats, &mut self.outbox);
+                if let Some(seen) = seen {
+                    self.learn_life(now, seen);
+                }
+            }
+            Answer::Pong(token) => self.peers.on_pong(now.mono, link, token, &mut self.stats, &mut self.outbox),
+            Answer::Farewell => self.on_farewell(now, link),
+            Answer::Lost(streams) => {
+                if let Some(slot) = self.peers.slot_of_link(link) {
+                    self.on_lost(now, slot, streams);
+                }
+            }
+            Answer::Refuse { code, text } => {
+                self.stats.count(Counter::RefusedByPeer, self.peers.name_of(link));
+                if self.is_leaving() {
+                    return self.on_farewell(now, link);
+                }
+                self.peers.on_refuse(now.mono, link, code, text, &mut self.outbox);
+            }
+        }
+    }
+
+    /// A connection that is made while the node leaves tells one more neighbour.
+    pub(super) fn on_writable(&mut self, now: Now, link: LinkId) {
+        if self.is_leaving() {
+            return self.outbox.push_back(Output::Send(vec![link], Frame::Leave));
+        }
+        self.peers.on_writable(now.mono, link, &mut self.outbox);
+    }
+
+    /// Tells the parts of the node which neighbours have come and gone.
+    pub(super) fn note_changes(&mut self, now: Now) {
+        for slot in self.peers.take_freed().iter() {
+            self.recent.forget(slot);
+            self.forget(now.mono, slot);
+        }
+        for slot in self.peers.take_fallen().iter() {
+            self.forget(now.mono, slot);
+        }
+        for slot in self.peers.take_risen().iter() {
+            if self.peers.slots_with(Capability::Repair).contains(slot) {
+                self.digests.rose(now.mono, slot);
+                self.fresh.insert(slot, now.mono);
+            }
+        }
+        drop(self.peers.take_judgements());
+        drop(self.peers.take_failures());
+    }
+
+    fn forget(&mut self, now: Mono, slot: Slot) {
+        self.trees.forget(slot);
+        self.wants.forget(now, slot);
+        self.digests.forget(slot);
+        self.fresh.remove(&slot);
+    }
+
+    /// Whether a link came up so lately that what its peer tells is what was missed before.
+    pub(super) fn is_fresh(&self, now: Mono, slot: Slot) -> bool {
+        self.fresh.get(&slot).is_some_and(|&rose| now.since(rose) < self.config.protocol.timing.digest_interval)
+    }
+
+    /// A neighbour has seen this of our lives. If it is more than there was of this one, an earlier life had its number, and
+    /// was forgotten: this one takes a number that none had. Says whether it does.
+    pub(super) fn learn_life(&mut self, now: Now, seen: LifeSeen) -> bool {
+        if seen <= self.origin.latest() || seen.incarnation.0 >= INCARNATION_MAX || self.is_leaving() {
+            return false;
+        }
+        let incarnation = Incarnation(seen.incarnation.0 + 1);
+        self.stats.count(Counter::Renewed, None);
+        self.outbox.push_back(Output::Renew(incarnation));
+        self.outbox.push_back(Output::Notify(Event::Renewed(incarnation)));
+        self.origin.renew(incarnation);
+        self.seen.renew(StreamId { origin: self.config.node.clone(), incarnation });
+        self.peers.renew(now.mono, incarnation, &mut self.outbox);
+        true
+    }
+}

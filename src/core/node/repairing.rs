@@ -1,0 +1,188 @@
+//! What a node misses: how it hears of it, whom it asks, what it gives up; and what it sends when it is asked itself.
+//! Spec: section 8.
+
+use super::Node;
+use crate::core::{
+    overlay::capability::Capability,
+    repair::ranges::Ranges,
+    event::{Announcement, Answer, Event, Frame, LifeSeen, Output, Record, StreamRanges},
+    id::{MessageId, NodeId, StreamId},
+    repair::{gaps::Gap, wants::{Ask, How}},
+    slots::Slot,
+    spread::tree::Swap,
+    stats::Counter,
+    time::{Mono, Now},
+};
+use std::time::Duration;
+
+/// Least advantage by which a neighbour is quicker than the parent.
+const LEAD_MIN: Duration = Duration::from_millis(1);
+/// The same as a part of the round trip: links are not exact.
+const LEAD_PART: u32 = 32;
+/// Intervals of one stream that are looked at in one frame.
+const RANGES_MAX: usize = 256;
+/// Bytes that one question is answered with at most: the rest is asked for again.
+const RESEND_BYTES_MAX: usize = 4 << 20;
+
+impl Node {
+    /// A neighbour announces messages.
+    pub(super) fn on_have(&mut self, now: Now, slot: Slot, announcements: Vec<Announcement>) {
+        for Announcement { held, age } in announcements {
+            if self.is_foreign_life(now, &held) {
+                continue;
+            }
+            self.recent.known_to(slot, &held);
+            let missing = self.seen.missing(&held.stream, &held.ranges, RANGES_MAX);
+            if !missing.is_empty() {
+                self.miss(now, slot, &held.stream, &missing, How::Announced);
+            } else if let Some(&(_, last)) = held.ranges.last() {
+                self.compare(now.mono, slot, &held.stream.message(last), age);
+            }
+        }
+    }
+
+    /// A neighbour that announces could have brought a message that is here: was it quicker than who did?
+    fn compare(&mut self, now: Mono, slot: Slot, id: &MessageId, age: Duration) {
+        let Some(first) = self.recent.first(id) else { return };
+        let would_have = Mono(now.0.saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)));
+        let lead = Some(first.at.since(would_have)).filter(|lead| !lead.is_zero());
+        let least = LEAD_MIN.max(self.peers.round_trip(slot) / LEAD_PART);
+        if let Some(swap) = self.trees.announced(now, &id.origin, slot, lead, least) {
+            self.swap(&id.origin, swap);
+        }
+    }
+
+    /// A neighbour tells what it has seen.
+    pub(super) fn on_digest(&mut self, now: Now, slot: Slot, streams: Vec<StreamRanges>) {
+        let how = if self.is_fresh(now.mono, slot) { How::Backlog } else { How::Digest };
+        for held in streams {
+            if self.is_foreign_life(now, &held) {
+                continue;
+            }
+            let missing = self.seen.missing(&held.stream, &held.ranges, RANGES_MAX);
+            self.miss(now, slot, &held.stream, &missing, how);
+        }
+    }
+
+    /// Messages are missing that a neighbour has: they will be asked for, unless they come before.
+    pub(super) fn miss(&mut self, now: Now, slot: Slot, stream: &StreamId, missing: &[(u64, u64)], how: How) {
+        if missing.is_empty() {
+            return;
+        }
+        let is_own = stream.origin == self.config.node;
+        let is_orphan = how == How::Announced && !is_own && self.trees.is_orphan(&stream.origin);
+        let how = if is_orphan { How::Orphan } else { how };
+        if is_orphan {
+            let swap = self.trees.adopt(now.mono, &stream.origin, slot, self.peers.slots_with(Capability::Tree));
+            self.swap(&stream.origin, swap);
+        }
+        let wait = self.trees.pull_delay(&stream.origin, self.peers.round_trip(slot));
+        self.wants.offered(now.mono, stream, slot, missing, how, wait);
+    }
+
+    /// A message was pushed: links keep their order, so what its parent has after it is on its way.
+    pub(super) fn expect_more(&mut self, now: Now, slot: Option<Slot>, id: &MessageId) {
+        if self.wants.is_empty() {
+            return;
+        }
+        let Some(slot) = slot else { return };
+        let wait = self.trees.pull_delay(&id.origin, self.peers.round_trip(slot));
+        let by_parent = self.trees.is_parent(&id.origin, slot);
+        self.wants.pushed(now.mono, &id.stream(), id.sequence, by_parent, wait);
+    }
+
+    /// A neighbour asks for messages.
+    pub(super) fn on_pull(&mut self, from: &NodeId, slot: Slot, streams: &[StreamRanges]) {
+        let Some(link) = self.peers.link_of(slot) else { return };
+        let mut messages = usize::try_from(self.config.limits.pull_max).unwrap_or(usize::MAX);
+        let mut bytes = RESEND_BYTES_MAX;
+        let mut lost = Vec::new();
+        for StreamRanges { stream, ranges } in streams {
+            let mut seen = Ranges::from(&ranges[..]);
+            seen.subtract(&self.seen.missing(stream, ranges, usize::MAX));
+            let resent = self.inbox.resend(stream, ranges, seen.as_slice(), messages, bytes);
+            for message in resent.messages {
+                messages -= 1;
+                bytes = bytes.saturating_sub(message.payload.len());
+                self.stats.count(Counter::Resent, Some(from));
+                self.send_message(vec![link], message);
+            }
+            if !resent.lost.is_empty() {
+                lost.push(StreamRanges { stream: stream.clone(), ranges: resent.lost });
+            }
+        }
+        if !lost.is_empty() {
+            self.outbox.push_back(Output::Answer(from.clone(), Answer::Lost(lost)));
+        }
+    }
+
+    /// A neighbour that was asked keeps these no more.
+    pub(super) fn on_lost(&mut self, now: Now, slot: Slot, streams: Vec<StreamRanges>) {
+        for StreamRanges { stream, ranges } in streams {
+            self.wants.lost(now.mono, &stream, slot, &ranges);
+        }
+    }
+
+    /// Asks for what is due, gives up what nobody has, tells what has changed, announces what has waited.
+    pub(super) fn repair(&mut self, now: Now) {
+        let dues = self.wants.on_tick(now.mono, |slot| self.peers.round_trip(slot));
+        self.stats.add(Counter::OffersDropped, None, self.wants.take_dropped());
+        for ask in dues.asks {
+            self.ask(now, ask);
+        }
+        for gap in dues.gaps {
+            self.give_up(now, gap);
+        }
+        for (slots, streams) in self.digests.on_tick(now.mono, &self.seen) {
+            self.tell(&slots, Counter::Digests, Frame::Digest(streams));
+        }
+        for (announcements, slots) in self.recent.announce(now.mono, self.peers.slots_with(Capability::Tree)) {
+            self.tell(&slots, Counter::Announced, Frame::Have(announcements));
+        }
+    }
+
+    /// Sends a frame to some neighbours and counts it for each.
+    fn tell(&mut self, slots: &[Slot], counter: Counter, frame: Frame) {
+        let links: Vec<_> = slots.iter().filter_map(|&slot| self.peers.link_of(slot)).collect();
+        links.iter().for_each(|&link| self.stats.count(counter, self.peers.name_of(link)));
+        self.send(links, frame);
+    }
+
+    /// Nobody keeps these messages any more: they count as seen from now on.
+    fn give_up(&mut self, now: Now, gap: Gap) {
+        let Gap { stream, first, last } = gap.clone();
+        let closed = self.seen.close(&stream, &[(first, last)]);
+        self.digests.changed(now.mono);
+        self.stats.add(Counter::GivenUp, None, closed);
+        self.append(Record::GivenUp { stream: stream.clone(), first, last });
+        self.outbox.push_back(Output::Notify(Event::Gap { stream, first, last }));
+        self.gaps.add(gap);
+    }
+
+    fn ask(&mut self, now: Now, Ask { to, streams, is_repeat }: Ask) {
+        if is_repeat {
+            for StreamRanges { stream, .. } in streams.iter().filter(|held| held.stream.origin != self.config.node) {
+                let swap = self.trees.adopt(now.mono, &stream.origin, to, self.peers.slots_with(Capability::Tree));
+                self.swap(&stream.origin, swap);
+            }
+        }
+        self.stats.count(Counter::Pulls, self.peers.name_of_slot(to));
+        self.send_to(to, Frame::Pull(streams));
+    }
+
+    fn swap(&mut self, origin: &NodeId, swap: Swap) {
+        self.graft(swap.graft, origin);
+        if let Some(old) = swap.prune {
+            self.prune(old, origin);
+        }
+    }
+
+    /// Whether a neighbour knows messages of this node's present life that it never published: then an earlier life had the
+    /// same number, and this one takes another.
+    fn is_foreign_life(&mut self, now: Now, held: &StreamRanges) -> bool {
+        let is_own = held.stream.origin == self.config.node && held.stream.incarnation == self.origin.incarnation();
+        let Some(&(_, last)) = held.ranges.last().filter(|_| is_own) else { return false };
+        let incarnation = held.stream.incarnation;
+        self.learn_life(now, LifeSeen { incarnation, sequence: last })
+    }
+}

@@ -1,0 +1,281 @@
+//! Messages through a node: a first copy is delivered and goes on, a further one says something about the links it came by.
+//! Spec: section 7.
+
+use super::Node;
+use crate::core::{
+    overlay::capability::Capability,
+    config::Dissemination,
+    event::{Frame, LinkId, Output, PathCopy, Record},
+    id::NodeId,
+    inbox::Copy,
+    message::{Hop, Message, Path, Payload, Trace, extend_path},
+    repair::wants::How,
+    seen::Sighting,
+    slots::{Slot, Slots},
+    spread::{shares::Given, tree::Source},
+    stats::{Counter, Refusal},
+    time::{Now, Wall},
+};
+use std::time::Duration;
+
+/// By which way a first copy came; by default it was submitted here.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Way {
+    /// The neighbour that sent it.
+    from: Option<NodeId>,
+    /// Its slot, if there is a link to it.
+    slot: Option<Slot>,
+    /// Why it had been asked for, if that neighbour was asked for it.
+    asked: Option<How>,
+}
+
+impl Way {
+    /// Whether it was missed for so long that the neighbours have it, or will ask for it like this node.
+    fn is_backlog(&self) -> bool {
+        matches!(self.asked, Some(How::Digest | How::Backlog))
+    }
+}
+
+impl Node {
+    /// A message comes, with its payload.
+    pub(super) fn on_message(&mut self, now: Now, from: NodeId, message: Message) {
+        if let Err((refusal, text)) = message.check(&from, self.config.limits.payload_len_max) {
+            return self.refuse_node(&from, refusal, text);
+        }
+        if self.origin.disowns(&message.id) {
+            return self.refuse_node(&from, Refusal::BadRequest, format!("{} was never published here", message.id));
+        }
+        let sighting = self.seen.insert(&message.id);
+        self.stats.add(Counter::ClosedGaps, Some(&from), self.seen.take_closed_gaps());
+        match sighting {
+            Sighting::First => {
+                let way = self.way(now, from, &message);
+                self.deliver(now, way, message);
+            }
+            Sighting::Again => self.on_copy(now, &from, message),
+            Sighting::Full => {
+                let text = format!("no room to remember {}", message.id);
+                self.refuse_node(&from, Refusal::OriginsFull, text);
+            }
+        }
+    }
+
+    /// A copy of a traced message comes without its payload.
+    pub(super) fn on_path(&mut self, now: Now, from: NodeId, copy: PathCopy) {
+        if let Err((refusal, text)) = copy.trace.check(&copy.id, &from) {
+            return self.refuse_node(&from, refusal, text);
+        }
+        if self.origin.disowns(&copy.id) {
+            return self.refuse_node(&from, Refusal::BadRequest, format!("{} was never published here", copy.id));
+        }
+        let copy = self.arrived(now, copy);
+        if self.seen.contains(&copy.id) {
+            return self.relay_again(&from, copy);
+        }
+        let (stream, sequence) = (copy.id.stream(), copy.id.sequence);
+        let slot = self.peers.slot_of(&from);
+        let dropped = self.held.keep(from, copy);
+        self.stats.add(Counter::Late, None, dropped);
+        if let Some(slot) = slot {
+            self.miss(now, slot, &stream, &[(sequence, sequence)], How::Announced);
+        }
+    }
+
+    /// What is known of the way by which a first copy came.
+    fn way(&mut self, now: Now, from: NodeId, message: &Message) -> Way {
+        let arrival = self.wants.arrived(now.mono, &message.id);
+        let slot = self.peers.slot_of(&from);
+        let asked = arrival.asked.and_then(|(of, how)| (Some(of) == slot).then_some(how));
+        if asked.is_none() {
+            let late = arrival.first_announced.map_or(Duration::ZERO, |first| now.mono.since(first));
+            self.trees.learn(&message.id.origin, late);
+            self.expect_more(now, slot, &message.id);
+        }
+        Way { from: Some(from), slot, asked }
+    }
+
+    /// Files and passes on a message that is new here.
+    pub(super) fn deliver(&mut self, now: Now, way: Way, message: Message) {
+        self.stats.count(Counter::Delivered, way.from.as_ref());
+        self.append(Record::Received { message: message.clone(), at: now.wall });
+        let evicted = self.inbox.file(&message, now.wall);
+        self.count_evicted(evicted);
+        match &message.trace {
+            Some(trace) => self.spread_traced(now, &way, &message, trace),
+            None => self.spread(now, &way, message),
+        }
+    }
+
+    /// Pushes an untraced message along its tree; to the other neighbours it will be announced.
+    fn spread(&mut self, now: Now, way: &Way, message: Message) {
+        let mut told = self.targets(now, way, &message);
+        let links = told.iter().filter_map(|slot| self.peers.link_of(slot)).collect();
+        told.extend(way.slot);
+        self.recent.note(now.mono, &message.id, way.slot, way.asked.is_some(), told);
+        self.send_message(links, message);
+    }
+
+    /// The slots that a first copy is to be pushed to.
+    fn targets(&mut self, now: Now, way: &Way, message: &Message) -> Slots {
+        let is_flood = self.config.protocol.dissemination == Dissemination::Flood;
+        // Whoever knows no trees is sent everything.
+        let trees = self.peers.slots_with(Capability::Tree);
+        let mut targets: Slots = self.peers.up_slots().iter().filter(|&slot| is_flood || !trees.contains(slot)).collect();
+        if !is_flood && !way.is_backlog() {
+            let source = match (way.slot, way.asked) {
+                (None, _) => Source::Here,
+                (Some(from), None) => Source::Pushed(from),
+                (Some(from), Some(_)) => Source::Pulled(from),
+            };
+            let (origin, model) = (&message.id.origin, message.tree.as_ref());
+            targets.extend(self.trees.spread(now.mono, origin, source, model, trees).iter());
+        }
+        if let Some(from) = way.slot {
+            targets.remove(from);
+        }
+        targets
+    }
+
+    /// Passes a traced message on by the relay rule: first the copies that were here before their payload, then this one.
+    fn spread_traced(&mut self, now: Now, way: &Way, message: &Message, trace: &Trace) {
+        let &Message { ref id, published_at, hops, ref payload, .. } = message;
+        // A small payload rides on every frame: trees have nothing to say.
+        let eager = if self.is_small(payload) { Slots::default() } else { self.targets(now, way, message) };
+        let copy = self.arrived(now, PathCopy { id: id.clone(), published_at, hops, trace: trace.clone() });
+        let held = self.held.take(id).into_iter().map(|(from, copy)| (Some(from), copy));
+        let mut told: Slots = way.slot.into_iter().collect();
+        for (from, copy) in held.chain([(way.from.clone(), copy)]) {
+            let Some(given) = self.note_copy(from.as_ref(), &copy) else { continue };
+            if !way.is_backlog() {
+                told.extend(given.iter().filter_map(|given| self.peers.slot_of_link(given.link)));
+                self.relay(&given, &copy, payload, &eager);
+            }
+        }
+        self.recent.note(now.mono, id, way.slot, way.asked.is_some(), told);
+    }
+
+    /// One more copy comes of a message that is here.
+    fn on_copy(&mut self, now: Now, from: &NodeId, message: Message) {
+        if message.trace.is_none() || !self.is_small(&message.payload) {
+            self.judge_duplicate(now, from, &message);
+        }
+        let Message { id, published_at, hops, trace, .. } = message;
+        match trace {
+            Some(trace) => {
+                let copy = self.arrived(now, PathCopy { id, published_at, hops, trace });
+                self.relay_again(from, copy);
+            }
+            None => self.stats.count(Counter::Duplicates, Some(from)),
+        }
+    }
+
+    /// Two neighbours push the same: one of them is to stop.
+    fn judge_duplicate(&mut self, now: Now, from: &NodeId, message: &Message) {
+        let slot = self.peers.slot_of(from).filter(|&slot| self.peers.slots_with(Capability::Tree).contains(slot));
+        let Some(slot) = slot.filter(|_| self.config.protocol.dissemination == Dissemination::Tree) else { return };
+        let origin = &message.id.origin;
+        let first = self.recent.first(&message.id);
+        let pusher = first.filter(|first| !first.was_pulled).and_then(|first| first.from);
+        if let Some(first) = first.filter(|first| first.was_pulled) {
+            // It was asked for too soon.
+            let asked_after = self.trees.pull_delay(origin, self.peers.round_trip(slot));
+            let late = asked_after + now.mono.since(first.at);
+            self.trees.learn(origin, late);
+        }
+        if let Some(pruned) = self.trees.duplicate(now.mono, origin, slot, pusher) {
+            self.prune(pruned, origin);
+        }
+    }
+
+    /// Relays a further copy of a traced message, if the relay rule accepts it.
+    fn relay_again(&mut self, from: &NodeId, copy: PathCopy) {
+        if let Some(given) = self.note_copy(Some(from), &copy) {
+            self.stats.count(Counter::Duplicates, Some(from));
+            let eager = self.trees.eager(&copy.id.origin).cloned().unwrap_or_default();
+            if let Some(payload) = self.inbox.payload(&copy.id) {
+                self.relay(&given, &copy, &payload, &eager);
+            }
+        }
+    }
+
+    /// Notes the path of a copy and says over which links it goes on; `None` if it is not accepted.
+    fn note_copy(&mut self, from: Option<&NodeId>, copy: &PathCopy) -> Option<Vec<Given>> {
+        match self.inbox.spread(&copy.id, from, self.peers.neighbours()) {
+            Copy::Noted(given) => {
+                let evicted = self.inbox.note_path(&copy.id, copy.trace.path.clone());
+                self.count_evicted(evicted);
+                return Some(given);
+            }
+            Copy::Surplus => self.stats.count(Counter::Surplus, from),
+            Copy::Unknown => self.stats.count(Counter::Late, from),
+        }
+        None
+    }
+
+    /// Sends a copy on: whole where the payload is small, may be missing on the tree, or where trees are not known; elsewhere
+    /// its path alone.
+    fn relay(&mut self, given: &[Given], copy: &PathCopy, payload: &Payload, eager: &Slots) {
+        if copy.trace.path.len() > self.config.limits.path_len_max {
+            return self.stats.count(Counter::PathLimit, None);
+        }
+        let is_whole = |given: &&Given| {
+            let slot = self.peers.slot_of_link(given.link);
+            let is_on_tree = |slot| given.may_lack && eager.contains(slot);
+            self.is_small(payload) || slot.is_none_or(|slot| is_on_tree(slot) || !self.peers.slots_with(Capability::Tree).contains(slot))
+        };
+        let (whole, rest): (Vec<_>, Vec<_>) = given.iter().partition(is_whole);
+        let PathCopy { id, published_at, hops, trace } = copy.clone();
+        let (payload, tree) = (payload.clone(), None);
+        let message = Message { id, published_at, hops, trace: Some(trace), tree, payload };
+        self.send_message(whole.iter().map(|given| given.link).collect(), message);
+        let copy = PathCopy { hops: copy.hops.saturating_add(1), ..copy.clone() };
+        self.send(rest.iter().map(|given| given.link).collect(), Frame::Path(copy));
+    }
+
+    /// Sends a message on, one hop further.
+    fn send_message(&mut self, links: Vec<LinkId>, message: Message) {
+        if !self.is_leaving() {
+            links.iter().for_each(|&link| self.stats.count(Counter::Sent, self.peers.name_of(link)));
+        }
+        self.send(links, Frame::Message(Message { hops: message.hops.saturating_add(1), ..message }));
+    }
+
+    /// Sends a frame. The neighbours of a leaving node have been told to forget it.
+    pub(super) fn send(&mut self, links: Vec<LinkId>, frame: Frame) {
+        if !links.is_empty() && !self.is_leaving() {
+            self.outbox.push_back(Output::Send(links, frame));
+        }
+    }
+
+    /// Sends a frame to one neighbour.
+    pub(super) fn send_to(&mut self, slot: Slot, frame: Frame) {
+        self.send(self.peers.link_of(slot).into_iter().collect(), frame);
+    }
+
+    /// Tells a neighbour to push no more messages of `origin`.
+    pub(super) fn prune(&mut self, slot: Slot, origin: &NodeId) {
+        self.stats.count(Counter::Pruned, self.peers.name_of_slot(slot));
+        self.send_to(slot, Frame::Prune(origin.clone()));
+    }
+
+    /// Tells a neighbour to push messages of `origin`.
+    pub(super) fn graft(&mut self, slot: Slot, origin: &NodeId) {
+        self.stats.count(Counter::Grafted, self.peers.name_of_slot(slot));
+        self.send_to(slot, Frame::Graft(origin.clone()));
+    }
+
+    fn is_small(&self, payload: &Payload) -> bool {
+        payload.len() <= self.config.limits.small_payload_max || self.config.protocol.dissemination == Dissemination::Flood
+    }
+
+    /// A copy with the path by which it came, this node included.
+    fn arrived(&self, now: Now, copy: PathCopy) -> PathCopy {
+        let path = self.arrival(now.wall, copy.published_at, &copy.trace);
+        PathCopy { trace: Trace { path, ..copy.trace }, ..copy }
+    }
+
+    fn arrival(&self, now: Wall, published_at: Wall, trace: &Trace) -> Path {
+        let micros = now.micros_since(published_at);
+        extend_path(&trace.path, Hop { node: self.config.node.clone(), micros })
+    }
+}
