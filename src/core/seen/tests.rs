@@ -100,6 +100,16 @@ fn a_node_keeps_its_own_life_whatever_others_say_of_newer_ones() {
 }
 
 #[test]
+fn nothing_is_noted_for_a_life_that_was_used_last_and_is_forgotten() {
+    let mut seen = Seen::new(stream(9, 9), &limits(100, 2, 8));
+    for (life, number) in [(10, 1), (11, 1), (9, 1)] {
+        assert_eq!(seen.insert(&id(9, life, number)), Sighting::First);
+    }
+    seen.renew(stream(9, 11));
+    assert_eq!((seen.insert(&id(9, 9, 2)), seen.streams()), (Sighting::Again, 1));
+}
+
+#[test]
 fn a_new_life_of_the_node_itself_always_has_room() {
     let mut seen = seen(2, 8);
     seen.insert(&id(9, 9, 1));
