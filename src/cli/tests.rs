@@ -101,6 +101,8 @@ fn lines_that_are_right() {
         "gossip status",
         "gossip gen here",
         "gossip node --name 4 --bind 127.0.0.1:0 --peer 5@127.0.0.1:7005",
+        "gossip node --name 4 --bind 127.0.0.1:0 --timing wan --no-heal --dissemination flood",
+        "gossip start-network circular --no-heal -n 4 --timing lan",
         "gossip simulate random 5 -n 1000 --seeds 4 --latency 10-50ms --loss 0.01 --senders all --crash .1 --plot",
         "gossip simulate --chaos --seed 41",
     ] {

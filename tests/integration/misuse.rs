@@ -25,6 +25,9 @@ fn what_can_never_work_is_a_usage_error() {
         (&["--network", ""], "network"),
         (&["--seed", "x"], "'x'"),
         (&["--timeout", "0"], "'0'"),
+        (&["--timing", "slow"], "[possible values: local, lan, wan]"),
+        (&["--dissemination", "rumour"], "[possible values: tree, flood]"),
+        (&["--no-heal=yes"], "unexpected value 'yes' for '--no-heal'"),
         (&["random", "3", "4"], "'4'"),
         (&["--forground"], "--foreground"),
     ] {

@@ -42,6 +42,18 @@ fn the_same_seed_makes_the_same_network() {
 }
 
 #[test]
+fn nodes_behave_as_their_network_was_told_to() {
+    for (options, expected) in [
+        ("", "--dissemination tree --timing local"),
+        ("--dissemination flood --no-heal --timing wan", "--dissemination flood --timing wan --no-heal"),
+    ] {
+        let net = TestNet::start(&format!("circular {options}"), 3);
+        let arguments = std::fs::read_to_string(format!("/proc/{}/cmdline", net.process(3).pid)).unwrap();
+        assert!(arguments.replace('\0', " ").contains(&format!("{expected} --payload-max")), "{arguments:?}");
+    }
+}
+
+#[test]
 fn the_headline_says_what_runs_where() {
     let world = World::new();
     let base = free_ports(16);
