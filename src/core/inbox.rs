@@ -9,7 +9,7 @@ use super::{
     message::{Hop, Message, Path, Payload, Relays, Trace},
     repair::ranges::Ranges,
     request::{Cursor, Fetch, Fetched, Page, Status},
-    spread::shares::Shares,
+    spread::shares::{Given, Shares},
     time::Wall,
 };
 use held::{Held, StreamNo};
@@ -21,8 +21,8 @@ const ENTRY_LEN: usize = 192;
 /// What became of a traced copy.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Copy {
-    /// Noted; it goes on over these links.
-    Noted(Vec<LinkId>),
+    /// Noted; it goes on so.
+    Noted(Vec<Given>),
     /// Its sender has sent as many as the relay rule accepts.
     Surplus,
     /// Its message is not kept any more, or was not traced.
@@ -127,11 +127,11 @@ impl Inbox {
         Self { entries: VecDeque::new(), first: 1, held: Held::default(), bytes: 0, unread: 0, messages_max, bytes_max }
     }
 
-    /// Files a message that was never seen before. `arrival` is its path to this node, if it is traced.
-    pub fn file(&mut self, message: &Message, arrival: Option<Path>, received_at: Wall) -> Evicted {
-        let traced = message.trace.as_ref().map(|trace| {
-            let paths = arrival.into_iter().collect();
-            Box::new(Traced { relays: trace.relays, shares: Shares::default(), paths })
+    /// Files a message that was never seen before.
+    pub fn file(&mut self, message: &Message, received_at: Wall) -> Evicted {
+        let traced = message.trace.as_ref();
+        let traced = traced.map(|trace| {
+            Box::new(Traced { relays: trace.relays, shares: Shares::default(), paths: Vec::new() })
         });
         let streams = self.held.streams();
         let entry = Entry {
@@ -163,10 +163,10 @@ impl Inbox {
         if from.is_some_and(|from| !traced.shares.accept(from, traced.relays)) {
             return Copy::Surplus;
         }
-        let links = traced.shares.spread(neighbours, from, traced.relays);
+        let given = traced.shares.spread(neighbours, from, traced.relays);
         let added = traced.shares.len() - before;
         self.bytes += added * Shares::COST;
-        Copy::Noted(links.into_iter().map(|given| given.link).collect())
+        Copy::Noted(given)
     }
 
     /// Notes the path of one more copy of a traced message.
@@ -177,6 +177,11 @@ impl Inbox {
             self.bytes += cost;
         }
         self.trim()
+    }
+
+    /// The payload of a message that is kept.
+    pub fn payload(&self, id: &MessageId) -> Option<Payload> {
+        self.index(id).map(|index| self.entries[index].payload.clone())
     }
 
     /// Marks the messages at `first..=last` as read and says how many were unread.
@@ -301,9 +306,14 @@ impl Inbox {
         first.max(self.first).min(end)..end
     }
 
-    fn traced_mut(&mut self, id: &MessageId) -> Option<&mut Traced> {
+    fn index(&self, id: &MessageId) -> Option<usize> {
         let position = self.held.position(&id.stream(), id.sequence)?;
-        self.entries[(position - self.first) as usize].traced.as_deref_mut()
+        usize::try_from(position - self.first).ok()
+    }
+
+    fn traced_mut(&mut self, id: &MessageId) -> Option<&mut Traced> {
+        let index = self.index(id)?;
+        self.entries[index].traced.as_deref_mut()
     }
 
     /// Drops the oldest messages until the bounds are kept.

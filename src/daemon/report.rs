@@ -51,6 +51,14 @@ impl Reporter {
             }
             Event::RefusedBy { endpoint, code, text } => tracing::warn!(%endpoint, code, text, "refused by a node"),
             Event::InboxFull { oldest } => tracing::warn!(%oldest, "inbox is full: the oldest messages are dropped"),
+            Event::Gap { stream, first, last } => {
+                tracing::warn!(%stream, first, last, "messages are gone for good: no neighbour keeps them any more");
+            }
+            Event::Seeking { node, because: Some(gone) } => tracing::info!(peer = %node, %gone, "seeks a neighbour"),
+            Event::Seeking { node, because: None } => tracing::info!(peer = %node, "seeks a neighbour"),
+            Event::Renewed(life) => {
+                tracing::warn!(incarnation = life.0, "an earlier life had the number of this one: takes another");
+            }
             Event::Leaving => tracing::info!("leaves the network"),
         }
     }

@@ -75,7 +75,7 @@ impl Node {
             Answer::Welcome(welcome, seen) => {
                 let seen = self.peers.on_welcome(now.mono, link, welcome, seen, &mut self.stats, &mut self.outbox);
                 if let Some(seen) = seen {
-                    self.learn_life(now, seen);
+                    self.learn_life(seen);
                 }
             }
             Answer::Pong(token) => self.peers.on_pong(now.mono, link, token, &mut self.stats, &mut self.outbox),
@@ -136,7 +136,7 @@ impl Node {
 
     /// A neighbour has seen this of our lives. If it is more than there was of this one, an earlier life had its number, and
     /// was forgotten: this one takes a number that none had. Says whether it does.
-    pub(super) fn learn_life(&mut self, now: Now, seen: LifeSeen) -> bool {
+    pub(super) fn learn_life(&mut self, seen: LifeSeen) -> bool {
         if seen <= self.origin.latest() || seen.incarnation.0 >= INCARNATION_MAX || self.is_leaving() {
             return false;
         }
@@ -146,7 +146,7 @@ impl Node {
         self.outbox.push_back(Output::Notify(Event::Renewed(incarnation)));
         self.origin.renew(incarnation);
         self.seen.renew(StreamId { origin: self.config.node.clone(), incarnation });
-        self.peers.renew(now.mono, incarnation, &mut self.outbox);
+        self.peers.renew(incarnation, &mut self.outbox);
         true
     }
 }

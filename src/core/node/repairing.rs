@@ -7,7 +7,8 @@ use crate::core::{
     repair::ranges::Ranges,
     event::{Announcement, Answer, Event, Frame, LifeSeen, Output, Record, StreamRanges},
     id::{MessageId, NodeId, StreamId},
-    repair::{gaps::Gap, wants::{Ask, How}},
+    repair::wants::{Ask, How},
+    request::Gap,
     slots::Slot,
     spread::tree::Swap,
     stats::Counter,
@@ -28,7 +29,7 @@ impl Node {
     /// A neighbour announces messages.
     pub(super) fn on_have(&mut self, now: Now, slot: Slot, announcements: Vec<Announcement>) {
         for Announcement { held, age } in announcements {
-            if self.is_foreign_life(now, &held) {
+            if self.is_foreign_life(&held) {
                 continue;
             }
             self.recent.known_to(slot, &held);
@@ -56,7 +57,7 @@ impl Node {
     pub(super) fn on_digest(&mut self, now: Now, slot: Slot, streams: Vec<StreamRanges>) {
         let how = if self.is_fresh(now.mono, slot) { How::Backlog } else { How::Digest };
         for held in streams {
-            if self.is_foreign_life(now, &held) {
+            if self.is_foreign_life(&held) {
                 continue;
             }
             let missing = self.seen.missing(&held.stream, &held.ranges, RANGES_MAX);
@@ -161,7 +162,8 @@ impl Node {
 
     fn ask(&mut self, now: Now, Ask { to, streams, is_repeat }: Ask) {
         if is_repeat {
-            for StreamRanges { stream, .. } in streams.iter().filter(|held| held.stream.origin != self.config.node) {
+            let own = self.config.node.clone();
+            for StreamRanges { stream, .. } in streams.iter().filter(|asked| asked.stream.origin != own) {
                 let swap = self.trees.adopt(now.mono, &stream.origin, to, self.peers.slots_with(Capability::Tree));
                 self.swap(&stream.origin, swap);
             }
@@ -179,10 +181,10 @@ impl Node {
 
     /// Whether a neighbour knows messages of this node's present life that it never published: then an earlier life had the
     /// same number, and this one takes another.
-    fn is_foreign_life(&mut self, now: Now, held: &StreamRanges) -> bool {
+    fn is_foreign_life(&mut self, held: &StreamRanges) -> bool {
         let is_own = held.stream.origin == self.config.node && held.stream.incarnation == self.origin.incarnation();
         let Some(&(_, last)) = held.ranges.last().filter(|_| is_own) else { return false };
         let incarnation = held.stream.incarnation;
-        self.learn_life(now, LifeSeen { incarnation, sequence: last })
+        self.learn_life(LifeSeen { incarnation, sequence: last })
     }
 }

@@ -223,7 +223,7 @@ impl Node {
             let is_on_tree = |slot| given.may_lack && eager.contains(slot);
             self.is_small(payload) || slot.is_none_or(|slot| is_on_tree(slot) || !self.peers.slots_with(Capability::Tree).contains(slot))
         };
-        let (whole, rest): (Vec<_>, Vec<_>) = given.iter().partition(is_whole);
+        let (whole, rest): (Vec<&Given>, Vec<&Given>) = given.iter().partition(is_whole);
         let PathCopy { id, published_at, hops, trace } = copy.clone();
         let (payload, tree) = (payload.clone(), None);
         let message = Message { id, published_at, hops, trace: Some(trace), tree, payload };
@@ -233,7 +233,7 @@ impl Node {
     }
 
     /// Sends a message on, one hop further.
-    fn send_message(&mut self, links: Vec<LinkId>, message: Message) {
+    pub(super) fn send_message(&mut self, links: Vec<LinkId>, message: Message) {
         if !self.is_leaving() {
             links.iter().for_each(|&link| self.stats.count(Counter::Sent, self.peers.name_of(link)));
         }

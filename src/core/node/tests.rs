@@ -5,9 +5,9 @@ use crate::{
     core::{
         config::{Limits, Protocol},
         endpoint::Endpoint,
-        event::{Introduction, Wish},
+        event::{Answer, Frame, Introduction, Wish},
         id::{Instance, MessageId},
-        message::Relays,
+        message::{Hop, Message, Relays, Trace},
         request::{Cursor, Fetch, Level, Page, Request, Status},
         time::Wall,
     },

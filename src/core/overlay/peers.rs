@@ -326,6 +326,14 @@ impl Peers {
         }
     }
 
+    /// This node takes up another life: the neighbours are told.
+    pub fn renew(&mut self, incarnation: Incarnation, outbox: &mut VecDeque<Output>) {
+        self.me.incarnation = incarnation;
+        for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.up) {
+            outbox.push_back(link.greet(id, &self.me));
+        }
+    }
+
     /// The link to that address or that name.
     pub(super) fn find(&self, node: Option<&NodeId>, endpoint: &Endpoint) -> Option<LinkId> {
         let named = node.and_then(|node| self.roll.link_to(node));

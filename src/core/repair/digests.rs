@@ -3,7 +3,7 @@
 //! so a digest that was lost is made up for.
 
 use super::ranges::{RANGES_MAX, STREAMS_MAX};
-use crate::core::{event::StreamRanges, id::StreamId, slots::Slot, time::Mono};
+use crate::core::{event::StreamRanges, id::StreamId, seen::Seen, slots::Slot, time::Mono};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Shortest time between two full digests to one neighbour because of hashes.
@@ -27,6 +27,22 @@ pub trait Vector {
         streams_max: usize,
         ranges_max: usize,
     ) -> Vec<StreamRanges>;
+}
+
+impl Vector for Seen {
+    fn version(&self) -> u64 {
+        self.version()
+    }
+
+    fn changed_since(
+        &self,
+        version: u64,
+        after: Option<&StreamId>,
+        streams_max: usize,
+        ranges_max: usize,
+    ) -> Vec<StreamRanges> {
+        self.changed_since(version, after, streams_max, ranges_max)
+    }
 }
 
 /// A DIGEST to be sent: over which links, and what it says.

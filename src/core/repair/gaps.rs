@@ -1,26 +1,8 @@
 //! What was given up because nobody keeps it any more, to be shown.
 
 use super::ranges::Ranges;
-use crate::core::id::StreamId;
+use crate::core::{id::StreamId, request::Gap};
 use std::collections::BTreeMap;
-
-/// Messages of one stream that were given up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gap {
-    /// The stream.
-    pub stream: StreamId,
-    /// First of them.
-    pub first: u64,
-    /// Last of them.
-    pub last: u64,
-}
-
-impl Gap {
-    /// How many messages that are.
-    pub fn count(&self) -> u64 {
-        self.last - self.first + 1
-    }
-}
 
 /// The gaps of a node, merged, at most `gaps_max`; of those beyond, the messages are counted only.
 #[derive(Debug)]
@@ -40,13 +22,13 @@ impl Gaps {
 
     /// Adds a gap: messages that were not given up before.
     pub fn add(&mut self, gap: Gap) {
-        self.messages = self.messages.saturating_add(gap.count());
+        self.messages = self.messages.saturating_add(gap.last - gap.first + 1);
         let known = self.streams.get(&gap.stream);
         let extends = known.is_some_and(|ranges| {
             ranges.contains(gap.first.saturating_sub(1)) || ranges.contains(gap.last.saturating_add(1))
         });
         if self.len >= self.gaps_max && !extends {
-            self.unlisted = self.unlisted.saturating_add(gap.count());
+            self.unlisted = self.unlisted.saturating_add(gap.last - gap.first + 1);
             return;
         }
         let ranges = self.streams.entry(gap.stream).or_default();
@@ -118,7 +100,7 @@ mod tests {
                 }
                 prop_assert!(gaps.len() <= gaps_max);
                 prop_assert_eq!(gaps.iter().count(), gaps.len());
-                let listed: u64 = gaps.iter().map(|gap| gap.count()).sum();
+                let listed: u64 = gaps.iter().map(|gap| gap.last - gap.first + 1).sum();
                 prop_assert_eq!(listed + gaps.unlisted(), given_up.len() as u64);
                 prop_assert_eq!(gaps.messages(), given_up.len() as u64);
             }

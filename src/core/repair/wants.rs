@@ -5,7 +5,6 @@
 //! of what was asked. Lowest numbers first, so that what comes leaves no gaps (Scuttlebutt's order).
 
 use super::{
-    gaps::Gap,
     question::Account,
     ranges::{Ranges, STREAMS_MAX},
     want::Want,
@@ -13,6 +12,7 @@ use super::{
 use crate::core::{
     event::StreamRanges,
     id::{MessageId, StreamId},
+    request::Gap,
     slots::Slot,
     time::Mono,
 };

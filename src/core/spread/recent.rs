@@ -127,21 +127,21 @@ fn place(id: &MessageId) -> usize {
 
 /// The messages by stream, as ranges, each with the age of its last.
 fn announcements<'a>(now: Mono, messages: impl Iterator<Item = &'a Unannounced>) -> Vec<Announcement> {
-    let mut streams: Vec<(StreamId, Intervals, u64, Mono)> = Vec::new();
+    let mut streams: Vec<(StreamId, Ranges, u64, Mono)> = Vec::new();
     for Unannounced { id, at, .. } in messages {
         let is_same = |stream: &StreamId| stream.incarnation == id.incarnation && stream.origin == id.origin;
         let index = streams.iter().rposition(|(stream, ..)| is_same(stream)).unwrap_or_else(|| {
-            streams.push((id.stream(), Intervals::default(), 0, *at));
+            streams.push((id.stream(), Ranges::default(), 0, *at));
             streams.len() - 1
         });
-        let (_, intervals, last, last_at) = &mut streams[index];
-        intervals.insert(id.sequence, usize::MAX);
+        let (_, ranges, last, last_at) = &mut streams[index];
+        ranges.insert(id.sequence, id.sequence);
         if id.sequence > *last {
             (*last, *last_at) = (id.sequence, *at);
         }
     }
-    let announcement = |(stream, intervals, _, at): (StreamId, Intervals, u64, Mono)| Announcement {
-        held: StreamRanges { stream, ranges: intervals.as_slice().to_vec() },
+    let announcement = |(stream, ranges, _, at): (StreamId, Ranges, u64, Mono)| Announcement {
+        held: StreamRanges { stream, ranges: ranges.into_vec() },
         age: now.since(at),
     };
     streams.into_iter().map(announcement).collect()
