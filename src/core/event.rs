@@ -344,6 +344,19 @@ pub enum Event {
         /// Where.
         endpoint: Endpoint,
     },
+    /// A peer is silent, and so are its answers.
+    PeerSuspected(NodeId),
+    /// A peer was silent, or its connection lost, for so long that it is taken for dead.
+    PeerDown(NodeId),
+    /// A peer that was suspected says something.
+    PeerBack(NodeId),
+    /// A peer is a neighbour no more.
+    PeerParted {
+        /// Which.
+        node: NodeId,
+        /// Why.
+        parting: Parting,
+    },
     /// A peer left and is forgotten.
     PeerLeft(NodeId),
     /// A node was refused.

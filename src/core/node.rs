@@ -8,7 +8,7 @@ use super::{
     inbox::{Copy, Evicted, Inbox},
     message::{Hop, Message, Path, Trace, extend_path},
     origin::Origin,
-    overlay::peers::Peers,
+    overlay::{meeting::Greeting, peers::Peers},
     request::{Reply, RequestId},
     seen::{Seen, Sighting},
     spread::shares,
@@ -85,12 +85,13 @@ impl Node {
             Input::Unsent { link, why } => {
                 self.peers.on_unsent(now.mono, link, why, &mut self.stats, &mut self.outbox);
             }
-            Input::Disconnected(_) => todo!(),
+            Input::Disconnected(link) => self.peers.on_disconnected(now.mono, link, &mut self.outbox),
             Input::Unreplied => self.stats.count(Counter::RepliesDropped, None),
             Input::Pressure(pressed) => self.pressed = pressed,
             Input::Synced(upto) => self.unsynced.advance(upto),
             Input::Tick => self.on_tick(now),
         }
+        self.note_changes();
         self.answer_waiting();
         self.answer_synced();
     }
@@ -113,27 +114,33 @@ impl Node {
     }
 
     fn on_frame(&mut self, now: Now, from: NodeId, frame: Frame) {
+        if !matches!(frame, Frame::Hello(..)) && self.peers.is_introduced(&from) {
+            self.peers.heard(now.mono, &from, &mut self.outbox);
+        }
         match frame {
             Frame::Hello(..) if self.is_leaving() => {
                 self.refuse_node(&from, Refusal::Leaving, "this node is leaving its network".into());
             }
-            Frame::Hello(hello, _) => {
-                self.peers.on_hello(now.mono, &from, hello, &mut self.stats, &mut self.outbox);
+            Frame::Hello(hello, wish) => {
+                let greeting = Greeting { hello, wish, vacancy: true, seen: None };
+                self.peers.on_hello(now.mono, &from, greeting, &mut self.stats, &mut self.outbox);
             }
             _ if !self.peers.is_introduced(&from) => {
                 self.refuse_node(&from, Refusal::NotIntroduced, "say HELLO first".into());
             }
             Frame::Message(message) => self.on_message(now, &from, message),
             Frame::Leave => self.peers.on_leave(&from, &mut self.outbox),
+            Frame::Part(parting) => self.peers.on_part(now.mono, &from, parting, &mut self.outbox),
             Frame::Ping { token, .. } => self.outbox.push_back(Output::Answer(from, Answer::Pong(token))),
             _ => todo!("the frames of trees, repair and overlay"),
         }
     }
 
     fn on_answer(&mut self, now: Now, link: LinkId, answer: Answer) {
+        self.peers.heard_on(now.mono, link, &mut self.outbox);
         match answer {
-            Answer::Welcome(welcome, _) => {
-                self.peers.on_welcome(now.mono, link, welcome, &mut self.stats, &mut self.outbox);
+            Answer::Welcome(welcome, seen) => {
+                self.peers.on_welcome(now.mono, link, welcome, seen, &mut self.stats, &mut self.outbox);
             }
             Answer::Pong(token) => self.peers.on_pong(now.mono, link, token, &mut self.stats, &mut self.outbox),
             Answer::Farewell => self.on_farewell(now, link),
@@ -250,6 +257,15 @@ impl Node {
         self.departure.is_some() || self.ended
     }
 
+    /// Tells the parts of the node which neighbours have come and gone.
+    fn note_changes(&mut self) {
+        for slots in [self.peers.take_freed(), self.peers.take_fallen(), self.peers.take_risen()] {
+            drop(slots);
+        }
+        drop(self.peers.take_judgements());
+        drop(self.peers.take_failures());
+    }
+
     /// Tells those who wait for the links that they are up.
     fn answer_waiting(&mut self) {
         if !self.waiting.is_empty() && self.peers.waiting_for().next().is_none() {
@@ -290,7 +306,7 @@ impl Node {
     fn on_tick(&mut self, now: Now) {
         self.finish_departure(now);
         if !self.is_leaving() {
-            self.peers.on_tick(now.mono, &mut self.stats, &mut self.outbox);
+            self.peers.on_tick(now.mono, None, &mut self.stats, &mut self.outbox);
         }
         while let Some((client, id)) = self.waiting.take_expired(now.mono) {
             let missing: Vec<_> = self.peers.waiting_for().map(ToString::to_string).collect();

@@ -175,7 +175,7 @@ pub struct PeerInfo {
     pub endpoint: Endpoint,
     /// Whether the link to it is up.
     pub up: bool,
-    /// Its last round trip, once measured.
+    /// Its round trip, smoothed, once measured.
     pub round_trip: Option<Duration>,
 }
 

@@ -88,6 +88,8 @@ named! {
         NotIntroduced = "not_introduced",
         /// No room for one more peer.
         PeersFull = "peers_full",
+        /// No room for a neighbour that this node does not need.
+        NoVacancy = "no_vacancy",
         /// No room to remember one more origin, or one more gap of it.
         OriginsFull = "origins_full",
         /// Queues are filling up: try again.
@@ -107,8 +109,13 @@ impl Refusal {
 
     /// Whether a node that was refused so is no peer, or no more. The others are about a single frame.
     pub const fn denies_introduction(self) -> bool {
-        use Refusal::{BadIdentity, Leaving, NameTaken, NotIntroduced, OtherInstance, OtherNetwork, PeersFull};
-        matches!(self, OtherNetwork | OtherInstance | BadIdentity | NameTaken | NotIntroduced | PeersFull | Leaving)
+        use Refusal::{
+            BadIdentity, Leaving, NameTaken, NoVacancy, NotIntroduced, OtherInstance, OtherNetwork, PeersFull,
+        };
+        matches!(
+            self,
+            OtherNetwork | OtherInstance | BadIdentity | NameTaken | NotIntroduced | PeersFull | NoVacancy | Leaving
+        )
     }
 }
 

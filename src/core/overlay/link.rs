@@ -1,10 +1,17 @@
-//! One link as the core knows it: whose it is, and what was asked and suspected over its connection.
+//! One link as the core knows it: whose it is, why it is there, and what was asked and suspected over its connection.
 
+use super::{
+    capability::Capabilities,
+    detector::{Liveness, Verdict},
+    roll::Roll,
+};
 use crate::core::{
+    config::Timing,
     endpoint::Endpoint,
     event::{Frame, Introduction, LinkId, Output, Wish},
     id::NodeId,
     request::PeerInfo,
+    slots::Slot,
     time::Mono,
 };
 use std::time::Duration;
@@ -13,18 +20,66 @@ use std::time::Duration;
 /// another connection.
 pub(super) const GREETINGS_MAX: u32 = 5;
 
+/// How many greetings a link that nobody declared has to come up.
+const TRIES: u32 = 3;
+
+/// Why a link is there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// Somebody declared it, here or at its far end: it is kept until one of the two leaves.
+    #[default]
+    Declared,
+    /// One of the two joined the network by it.
+    Joined,
+    /// It replaces another, or fills up what neighbours a node should have.
+    Healing {
+        /// The neighbour that was gone, if there was one and this node sought the link.
+        because: Option<NodeId>,
+    },
+}
+
+/// Why a link is there, and what its greetings say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Bond {
+    pub(super) kind: Kind,
+    pub(super) wish: Wish,
+}
+
+impl Bond {
+    /// Of the link back to a node that greets with this wish. Its own greetings ask for no more than to be accepted by a
+    /// node that has a link already.
+    pub(super) fn answering(wish: Wish) -> Self {
+        let kind = match wish {
+            Wish::Declared => return Self::default(),
+            Wish::Join => Kind::Joined,
+            Wish::Neighbour | Wish::Needed => Kind::Healing { because: None },
+        };
+        Self { kind, wish: Wish::Neighbour }
+    }
+
+    pub(super) fn is_declared(&self) -> bool {
+        self.kind == Kind::Declared
+    }
+}
+
 /// One outgoing connection.
 #[derive(Debug)]
 pub(super) struct Link {
+    pub(super) slot: Slot,
+    pub(super) bond: Bond,
     /// Where it was dialled.
     pub(super) endpoint: Endpoint,
     /// Where its far end says that it can be dialled: another spelling of the same, as a rule.
     pub(super) advertised: Option<Endpoint>,
     /// The name at its far end: as declared, or as it introduced itself.
     pub(super) node: Option<NodeId>,
+    /// What its far end can do.
+    pub(super) words: Capabilities,
     pub(super) up: bool,
-    /// When to greet (link down) or to probe (link up) next.
-    pub(super) next_probe: Mono,
+    /// When to greet next, unless it is up.
+    pub(super) next_greeting: Mono,
+    /// When it is closed if it is not up by then; a declared link never is.
+    pub(super) expires: Option<Mono>,
     /// Greetings since the last answer.
     pub(super) greetings: u32,
     /// The probe that waits for its answer.
@@ -33,14 +88,39 @@ pub(super) struct Link {
     pub(super) doubted: Option<Mono>,
     /// Since when another node wants the name at its far end.
     pub(super) contested: Option<Mono>,
+    /// Smoothed.
     pub(super) round_trip: Option<Duration>,
+    /// Whether the far end lives, once it was met.
+    pub(super) life: Option<Liveness>,
 }
 
 impl Link {
-    pub(super) fn new(node: Option<NodeId>, endpoint: Endpoint, next_probe: Mono) -> Self {
-        let (pinged, doubted, contested, round_trip) = (None, None, None, None);
-        let (advertised, up, greetings) = (None, false, 0);
-        Self { endpoint, advertised, node, up, next_probe, greetings, pinged, doubted, contested, round_trip }
+    pub(super) fn new(
+        slot: Slot,
+        bond: Bond,
+        node: Option<NodeId>,
+        endpoint: Endpoint,
+        now: Mono,
+        timing: &Timing,
+    ) -> Self {
+        let expires = (!bond.is_declared()).then(|| now + timing.hello_interval * TRIES);
+        Self {
+            slot,
+            bond,
+            endpoint,
+            advertised: None,
+            node,
+            words: Capabilities::default(),
+            up: false,
+            next_greeting: now + timing.hello_interval,
+            expires,
+            greetings: 0,
+            pinged: None,
+            doubted: None,
+            contested: None,
+            round_trip: None,
+            life: None,
+        }
     }
 
     /// Whether its far end is at `endpoint`, as dialled or as advertised.
@@ -52,10 +132,19 @@ impl Link {
         self.node.as_ref() == Some(node)
     }
 
+    pub(super) fn verdict(&self) -> Option<Verdict> {
+        self.life.as_ref().map(Liveness::verdict)
+    }
+
     /// What the node tells about it.
     pub(super) fn describe(&self) -> PeerInfo {
         let Self { node, endpoint, up, round_trip, .. } = self;
         PeerInfo { node: node.clone(), endpoint: endpoint.clone(), up: *up, round_trip: *round_trip }
+    }
+
+    /// Somebody declared it.
+    pub(super) fn declare(&mut self) {
+        (self.bond, self.expires) = (Bond::default(), None);
     }
 
     /// Forgets what was asked and suspected over a connection that is another one by now.
@@ -63,14 +152,47 @@ impl Link {
         (self.pinged, self.doubted, self.contested, self.greetings) = (None, None, None, 0);
     }
 
+    /// It is not up, or no more: it is greeted from now on. Says whether it was up.
+    pub(super) fn fall(&mut self, now: Mono, timing: &Timing, roll: &mut Roll) -> bool {
+        let was_up = std::mem::replace(&mut self.up, false);
+        if was_up {
+            roll.fall(self.slot);
+            self.next_greeting = now + timing.hello_interval;
+            // The detector closes it as a rule. It does not if the far end is heard over its own link all the time.
+            let wait = timing.hello_interval * TRIES + timing.suspicion * 8;
+            self.expires = (!self.bond.is_declared()).then(|| now + wait);
+        }
+        was_up
+    }
+
+    /// It is up. Says whether it was not.
+    pub(super) fn rise(&mut self, roll: &mut Roll) -> bool {
+        roll.rise(self.slot, self.words);
+        self.expires = None;
+        !std::mem::replace(&mut self.up, true)
+    }
+
     /// Asks the far end whether it is there.
-    pub(super) fn ping(&mut self, id: LinkId, now: Mono) -> Output {
+    pub(super) fn ping(&mut self, id: LinkId, now: Mono, digest: Option<u64>) -> Output {
         self.pinged = Some(now);
-        Output::Send(vec![id], Frame::Ping { token: now.0, digest: None })
+        Output::Send(vec![id], Frame::Ping { token: now.0, digest })
+    }
+
+    /// Notes one more round trip, as TCP does (RFC 6298).
+    pub(super) fn measure(&mut self, sample: Duration) {
+        self.round_trip = Some(self.round_trip.map_or(sample, |smoothed| (smoothed * 7 + sample) / 8));
     }
 
     pub(super) fn greet(&mut self, id: LinkId, me: &Introduction) -> Output {
         self.greetings += 1;
-        Output::Send(vec![id], Frame::Hello(me.clone(), Wish::Declared))
+        Output::Send(vec![id], Frame::Hello(me.clone(), self.bond.wish))
+    }
+
+    /// When something is due.
+    pub(super) fn deadline(&self, timing: &Timing) -> Option<Mono> {
+        let greeting = (!self.up).then_some(self.next_greeting);
+        let reopening = self.doubted.map(|since| since + timing.ping_interval);
+        let life = self.life.as_ref().and_then(Liveness::deadline);
+        [greeting, self.expires, reopening, life].into_iter().flatten().min()
     }
 }

@@ -1,13 +1,19 @@
-//! The peer table and how nodes meet: each opens a link of its own to the other and greets over it; a link is up
-//! once the greeting was answered. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
+//! The peer table: which links a node has, how they are opened and closed, and what has become of them since somebody
+//! asked. How nodes meet is in [`meeting`](super::meeting), who lives in [`detector`](super::detector).
 
+use super::{
+    capability::Capability,
+    detector::{Health, Verdict},
+    link::{Bond, Kind, Link},
+    roll::Roll,
+};
 use crate::core::{
     config::{Config, Timing},
     endpoint::Endpoint,
-    event::{Answer, Event, Introduction, LinkId, Output},
+    event::{Answer, Event, Frame, Introduction, LinkId, Member, Output, Parting, Wish},
     id::{Incarnation, NodeId},
-    request::PeerInfo,
-    stats::{Counter, Refusal, Stats},
+    slots::Slots,
+    stats::{Refusal, Stats},
     time::Mono,
 };
 use std::{
@@ -15,94 +21,108 @@ use std::{
     time::Duration,
 };
 
-use super::link::{GREETINGS_MAX, Link};
+/// How long a closing link lets its last frame leave.
+const PART_LINGER: Duration = Duration::from_millis(100);
 
 /// The peers of a node: links that it opened, and nodes that introduced themselves over theirs.
 ///
-/// Bounds: `peers_max` links and as many introductions.
+/// Bounds: `peers_max` links, as many that are closing, and as many introductions. What it reports grows with the links
+/// alone; it is to be taken after each input.
 #[derive(Debug)]
 pub struct Peers {
-    me: Introduction,
-    links: BTreeMap<LinkId, Link>,
-    introduced: BTreeMap<NodeId, Incarnation>,
+    pub(super) me: Introduction,
+    pub(super) links: BTreeMap<LinkId, Link>,
+    pub(super) roll: Roll,
+    pub(super) introduced: BTreeMap<NodeId, Incarnation>,
     /// Where another node has our name: not dialled again.
-    parted: Option<Endpoint>,
+    pub(super) parted: Option<Endpoint>,
+    /// Links that are not used any more, and when they are closed.
+    closing: VecDeque<(Mono, LinkId)>,
     next_link: u32,
-    peers_max: usize,
-    hello_interval: Duration,
-    ping_interval: Duration,
+    pub(super) peers_max: usize,
+    pub(super) timing: Timing,
+    pub(super) health: Health,
+    pub(super) judgements: Vec<Judgement>,
+    failures: Vec<(NodeId, Failure)>,
 }
 
-/// What this program can do beyond what every node must: it follows the relay rule of traced messages.
-const CAPABILITIES: &[&str] = &["trace"];
+/// A verdict that is another one than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// About whom.
+    pub node: NodeId,
+    /// What its link is there for. One that is not declared was closed if its peer is down.
+    pub kind: Kind,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+/// Why a link that this node sought, or that nobody declared, did not come up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The far end refused, for this reason.
+    Refused(Refusal),
+    /// No answer in time.
+    Silent,
+    /// Another node lives there.
+    Stranger,
+}
 
 impl Peers {
     /// No peers yet.
     pub fn new(config: &Config, incarnation: Incarnation) -> Self {
+        let words = Capability::own(config.protocol.dissemination);
         let me = Introduction {
             node: config.node.clone(),
             endpoint: config.endpoint.clone(),
             network: config.network.clone(),
             instance: config.instance.clone(),
             incarnation,
-            capabilities: CAPABILITIES.iter().map(|&word| word.to_owned()).collect(),
+            capabilities: words.map(|word| word.word().to_owned()).collect(),
         };
-        let (peers_max, Timing { hello_interval, ping_interval, .. }) =
-            (config.limits.peers_max, config.protocol.timing);
-        let (links, introduced) = (BTreeMap::new(), BTreeMap::new());
-        Self { me, links, introduced, parted: None, next_link: 0, peers_max, hello_interval, ping_interval }
-    }
-
-    /// How this node introduces itself.
-    pub fn me(&self) -> &Introduction {
-        &self.me
-    }
-
-    /// Neighbours whose link is up, by ascending link: where messages go.
-    pub fn neighbours(&self) -> impl Iterator<Item = (&NodeId, LinkId)> {
-        let up = self.links.iter().filter(|(_, link)| link.up);
-        up.filter_map(|(&id, link)| link.node.as_ref().map(|node| (node, id)))
-    }
-
-    /// Counts, for each peer but `except` whose link is down, that what goes to the neighbours does not reach it this way.
-    pub fn count_absent(&self, except: Option<&NodeId>, stats: &mut Stats) {
-        for link in self.links.values().filter(|link| !link.up && (link.node.is_none() || link.node.as_ref() != except))
-        {
-            stats.count(Counter::NotConnected, link.node.as_ref());
+        Self {
+            me,
+            links: BTreeMap::new(),
+            roll: Roll::default(),
+            introduced: BTreeMap::new(),
+            parted: None,
+            closing: VecDeque::new(),
+            next_link: 0,
+            peers_max: config.limits.peers_max.min(usize::from(u16::MAX)),
+            timing: config.protocol.timing,
+            health: Health::default(),
+            judgements: Vec::new(),
+            failures: Vec::new(),
         }
     }
 
-    /// How many links there are, up or not.
-    pub fn len(&self) -> usize {
-        self.links.len()
+    /// Slots whose links were closed since they were taken last: whatever is kept of them is void, also where a new link
+    /// has one of them by now. Take these first, then the fallen, then the risen.
+    pub fn take_freed(&mut self) -> Slots {
+        self.roll.take_freed()
     }
 
-    /// Whether there is no link.
-    pub fn is_empty(&self) -> bool {
-        self.links.is_empty()
+    /// Slots of links that were up when they were taken last, and have not been since for all the time.
+    pub fn take_fallen(&mut self) -> Slots {
+        self.roll.take_fallen()
     }
 
-    /// Whether `node` has said HELLO.
-    pub fn is_introduced(&self, node: &NodeId) -> bool {
-        self.introduced.contains_key(node)
+    /// Slots of links that came up since they were taken last.
+    pub fn take_risen(&mut self) -> Slots {
+        self.roll.take_risen()
     }
 
-    /// Addresses of the links that are not up, and of the one where our name is another's.
-    pub fn waiting_for(&self) -> impl Iterator<Item = &Endpoint> {
-        self.links.values().filter(|link| !link.up).map(|link| &link.endpoint).chain(&self.parted)
+    /// Verdicts that have changed since, in order.
+    pub fn take_judgements(&mut self) -> Vec<Judgement> {
+        std::mem::take(&mut self.judgements)
     }
 
-    /// The name at the far end of a link, as far as it is known.
-    pub fn name_of(&self, link: LinkId) -> Option<&NodeId> {
-        self.links.get(&link)?.node.as_ref()
+    /// Links that were closed because they did not come up, by the name that they were meant for.
+    pub fn take_failures(&mut self) -> Vec<(NodeId, Failure)> {
+        std::mem::take(&mut self.failures)
     }
 
-    /// What the node tells about its peers, in the order in which it met them.
-    pub fn describe(&self) -> Vec<PeerInfo> {
-        self.links.values().map(Link::describe).collect()
-    }
-
-    /// Opens links to all of `peers`, or to none if they are too many.
+    /// Opens links to all of `peers`, or to none if they are too many; all of them are declared from now on.
     pub fn declare(
         &mut self,
         now: Mono,
@@ -116,241 +136,148 @@ impl Peers {
             return Err((Refusal::PeersFull, format!("a node has at most {} peers", self.peers_max)));
         }
         for (node, endpoint) in peers {
-            self.connect(now, node, endpoint, outbox);
+            match self.find(node.as_ref(), &endpoint) {
+                None => drop(self.connect(now, Bond::default(), node, endpoint, outbox)),
+                Some(id) => self.declare_link(id, outbox),
+            }
         }
         Ok(())
+    }
+
+    /// Makes a link a declared one, and says so at its far end.
+    fn declare_link(&mut self, id: LinkId, outbox: &mut VecDeque<Output>) {
+        if let Some(link) = self.links.get_mut(&id).filter(|link| !link.bond.is_declared()) {
+            link.declare();
+            outbox.push_back(link.greet(id, &self.me));
+        }
+    }
+
+    /// From now on the link to `node` counts as declared, as it does at its far end.
+    pub fn adopt(&mut self, node: &NodeId) {
+        if let Some(link) = self.roll.link_to(node).and_then(|id| self.links.get_mut(&id)) {
+            link.declare();
+        }
+    }
+
+    /// Opens a link that nobody declared. Says whether it did: not if there is one, or no room for one. It is closed if it
+    /// does not come up, or its peer is down.
+    pub fn seek(&mut self, now: Mono, member: &Member, wish: Wish, kind: Kind, outbox: &mut VecDeque<Output>) -> bool {
+        let Member { node, endpoint } = member.clone();
+        self.has_room_for(1) && self.connect(now, Bond { kind, wish }, Some(node), endpoint, outbox)
+    }
+
+    /// Tells a neighbour that it is one no more, and closes the link to it.
+    pub fn part(&mut self, now: Mono, node: &NodeId, parting: Parting, outbox: &mut VecDeque<Output>) {
+        self.introduced.remove(node);
+        let Some(id) = self.roll.link_to(node) else { return };
+        let Some(link) = self.remove(id) else { return };
+        let frame = match parting {
+            _ if link.words.has(Capability::Overlay) => Some(Frame::Part(parting)),
+            // It would think that the link is to be kept.
+            Parting::Unlinked => Some(Frame::Leave),
+            Parting::Stopping => None,
+        };
+        if let Some(frame) = frame.filter(|_| link.up && self.closing.len() < self.peers_max) {
+            outbox.push_back(Output::Send(vec![id], frame));
+            self.closing.push_back((now + PART_LINGER, id));
+        } else {
+            outbox.push_back(Output::Disconnect(id));
+        }
+    }
+
+    /// The link to that address or that name.
+    pub(super) fn find(&self, node: Option<&NodeId>, endpoint: &Endpoint) -> Option<LinkId> {
+        let named = node.and_then(|node| self.roll.link_to(node));
+        named.or_else(|| self.links.iter().find(|(_, link)| link.leads_to(endpoint)).map(|(&id, _)| id))
     }
 
     /// Whether there is a link to that address or that name, or it is our own.
     fn knows(&self, node: Option<&NodeId>, endpoint: &Endpoint) -> bool {
         let is_me = *endpoint == self.me.endpoint || node == Some(&self.me.node);
-        is_me || self.links.values().any(|link| link.leads_to(endpoint) || node.is_some_and(|node| link.is_to(node)))
+        is_me || self.find(node, endpoint).is_some()
     }
 
     /// Whether `count` further links fit.
-    fn has_room_for(&self, count: usize) -> bool {
+    pub(super) fn has_room_for(&self, count: usize) -> bool {
         self.links.len() + count <= self.peers_max
     }
 
-    /// Opens a link to `endpoint`, unless there is one to that address or that name, or it is our own.
-    fn connect(&mut self, now: Mono, node: Option<NodeId>, endpoint: Endpoint, outbox: &mut VecDeque<Output>) {
+    /// Opens a link, unless there is one to that address or that name, or it is our own.
+    pub(super) fn connect(
+        &mut self,
+        now: Mono,
+        bond: Bond,
+        node: Option<NodeId>,
+        endpoint: Endpoint,
+        outbox: &mut VecDeque<Output>,
+    ) -> bool {
         if self.knows(node.as_ref(), &endpoint) {
-            return;
+            return false;
         }
         let id = LinkId(self.next_link);
         self.next_link += 1;
         outbox.push_back(Output::Connect(id, endpoint.clone()));
-        let next_probe = now + self.hello_interval;
-        self.links.insert(id, Link::new(node, endpoint, next_probe));
+        let slot = self.roll.enter(id);
+        if let Some(node) = &node {
+            self.roll.name(node.clone(), id);
+        }
+        self.links.insert(id, Link::new(slot, bond, node, endpoint, now, &self.timing));
+        true
     }
 
-    /// A link can take frames: after its connection was made, or made anew, or because its queue has room again. Whoever
-    /// is there is greeted, unless the link is up all the time.
-    pub fn on_writable(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
-        if let Some(link) = self.links.get_mut(&id).filter(|link| !link.up) {
-            link.begin_anew();
-            link.next_probe = now + self.hello_interval;
-            outbox.push_back(link.greet(id, &self.me));
+    /// Takes a link out of the table; its connection is still there.
+    fn remove(&mut self, id: LinkId) -> Option<Link> {
+        let link = self.links.remove(&id)?;
+        if let Some(node) = &link.node {
+            self.roll.unname(node, id);
+        }
+        self.roll.leave(link.slot);
+        Some(link)
+    }
+
+    pub(super) fn close(&mut self, id: LinkId, outbox: &mut VecDeque<Output>) {
+        if self.remove(id).is_some() {
+            outbox.push_back(Output::Disconnect(id));
         }
     }
 
-    /// A node greets us: check it, answer, and make sure that we have a link to it.
-    pub fn on_hello(
+    /// Closes a link that nobody declared. Its peer is a stranger from now on: if it does not know yet, it is told so at
+    /// its next frame.
+    pub(super) fn give_up(&mut self, id: LinkId, why: Option<Failure>, outbox: &mut VecDeque<Output>) {
+        if let Some(node) = self.links.get(&id).and_then(|link| link.node.clone()) {
+            self.introduced.remove(&node);
+            self.failures.extend(why.map(|why| (node, why)));
+        }
+        self.close(id, outbox);
+    }
+
+    /// Closes links. If one of them was declared, or else by some other reason, says why they were there.
+    pub(super) fn close_all(
         &mut self,
-        now: Mono,
-        from: &NodeId,
-        hello: Introduction,
-        stats: &mut Stats,
+        is_meant: impl Fn(&Link) -> bool,
         outbox: &mut VecDeque<Output>,
-    ) {
-        if let Err((refusal, text)) = self.me.check(from, &hello) {
-            return self.refuse(from, refusal, text, stats, outbox);
-        }
-        if self.contest(now, from, &hello.endpoint, outbox) {
-            return;
-        }
-        self.close_all(|link| link.is_to(from) && !link.leads_to(&hello.endpoint), outbox);
-        let is_linked = self.links.values().any(|link| link.is_to(from) || link.leads_to(&hello.endpoint));
-        let has_room = self.has_room_for(usize::from(!is_linked))
-            && (self.introduced.contains_key(from) || self.introduced.len() < self.peers_max);
-        if !has_room {
-            let text = format!("this node has its {} peers already", self.peers_max);
-            return self.refuse(from, Refusal::PeersFull, text, stats, outbox);
-        }
-        self.adopt_instance(&hello);
-        outbox.push_back(Output::Answer(from.clone(), Answer::Welcome(self.me.clone(), None)));
-        let former_life = self.introduced.insert(from.clone(), hello.incarnation);
-        self.connect(now, Some(from.clone()), hello.endpoint, outbox);
-        match former_life {
-            Some(life) if life != hello.incarnation => self.greet_again(now, from, outbox),
-            Some(_) => self.doubt(now, from, outbox),
-            None => {}
-        }
-    }
-
-    /// Whether `from` is, as far as we know, a node elsewhere. It is asked: if it still answers, the newcomer is
-    /// refused; if it does not before the newcomer says HELLO again, it has moved or is gone.
-    fn contest(&mut self, now: Mono, from: &NodeId, endpoint: &Endpoint, outbox: &mut VecDeque<Output>) -> bool {
-        let is_rival = |link: &Link| link.up && link.is_to(from) && !link.leads_to(endpoint);
-        let Some((&id, link)) = self.links.iter_mut().find(|(_, link)| is_rival(link)) else { return false };
-        match link.contested {
-            Some(asked) => now.since(asked) < self.hello_interval,
-            None => {
-                link.contested = Some(now);
-                outbox.push_back(link.ping(id, now));
-                true
-            }
-        }
-    }
-
-    /// A peer greets that has greeted before. Maybe it was connected anew; maybe another node took its name for a
-    /// while, and with it, at the peer's ROUTER, our connection: it then looks alive and leads nowhere.
-    fn doubt(&mut self, now: Mono, node: &NodeId, outbox: &mut VecDeque<Output>) {
-        let is_fine = |link: &Link| link.up && link.doubted.is_none() && link.is_to(node);
-        for (&id, link) in self.links.iter_mut().filter(|(_, link)| is_fine(link)) {
-            link.doubted = Some(now);
-            link.next_probe = now + self.ping_interval;
-            outbox.push_back(link.ping(id, now));
-        }
-    }
-
-    /// A frame could not be handed to a link. One without a connection is down: it is greeted again when it has one.
-    pub fn on_unsent(&mut self, now: Mono, id: LinkId, why: Counter, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        // What goes over a link that is down already are greetings alone.
-        if link.up || why != Counter::NotConnected {
-            stats.count(why, link.node.as_ref());
-        }
-        if why == Counter::NotConnected {
-            link.begin_anew();
-        }
-        if why == Counter::NotConnected && std::mem::replace(&mut link.up, false) {
-            link.next_probe = now + self.hello_interval;
-            let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
-            outbox.push_back(Output::Notify(Event::LinkDown { node, endpoint }));
-        }
-    }
-
-    /// Our greeting was answered: the link is up.
-    pub fn on_welcome(
-        &mut self,
-        now: Mono,
-        id: LinkId,
-        welcome: Introduction,
-        stats: &mut Stats,
-        outbox: &mut VecDeque<Output>,
-    ) {
-        if !self.links.contains_key(&id) {
-            return;
-        }
-        if let Err((refusal, _)) = self.me.check(&welcome.node, &welcome) {
-            stats.refuse(refusal, Some(&welcome.node));
-            outbox.push_back(Output::Notify(Event::Refused { node: welcome.node.clone(), refusal }));
-            if refusal == Refusal::NameTaken {
-                self.close(id, outbox);
-            }
-            return;
-        }
-        self.adopt_instance(&welcome);
-        let is_double = self.links.iter().any(|(&other, link)| other != id && link.is_to(&welcome.node));
-        if is_double {
-            // Two connections under our one name: the far end has dropped one of them, and it may be either.
+    ) -> Option<Bond> {
+        let meant: Vec<_> = self.links.iter().filter(|(_, link)| is_meant(link)).map(|(&id, _)| id).collect();
+        let mut bond: Option<Bond> = None;
+        for id in meant {
+            let other = self.links.get(&id).map(|link| link.bond.clone());
+            bond = bond.filter(Bond::is_declared).or(other);
             self.close(id, outbox);
-            self.close_all(|link| link.is_to(&welcome.node) || link.leads_to(&welcome.endpoint), outbox);
-            return self.connect(now, Some(welcome.node), welcome.endpoint, outbox);
         }
-        if let Some(link) = self.links.get_mut(&id) {
-            link.begin_anew();
-            link.next_probe = now + self.ping_interval;
-            link.node = Some(welcome.node.clone());
-            link.advertised = Some(welcome.endpoint);
-            if !std::mem::replace(&mut link.up, true) {
-                let (node, endpoint) = (welcome.node, link.endpoint.clone());
-                outbox.push_back(Output::Notify(Event::LinkUp { node, endpoint }));
-            }
+        bond
+    }
+
+    /// Closes the links whose last frames have had their time.
+    pub(super) fn close_parted(&mut self, now: Mono, outbox: &mut VecDeque<Output>) {
+        while let Some((_, id)) = self.closing.pop_front_if(|(at, _)| *at <= now) {
+            outbox.push_back(Output::Disconnect(id));
         }
     }
 
-    /// Our greeting, or a frame after it, was refused. Whoever does not know us is greeted again.
-    pub fn on_refuse(&mut self, now: Mono, id: LinkId, code: String, text: String, outbox: &mut VecDeque<Output>) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let refusal = Refusal::named(&code);
-        link.greetings = 0;
-        if refusal.is_some_and(Refusal::denies_introduction) && std::mem::replace(&mut link.up, false) {
-            link.next_probe = now + self.hello_interval;
-            if refusal == Some(Refusal::NotIntroduced) {
-                return outbox.push_back(link.greet(id, &self.me));
-            }
-        }
-        let endpoint = link.endpoint.clone();
-        if refusal == Some(Refusal::NameTaken) {
-            // Each connection of ours under that name would cut off the node that has it.
-            self.close(id, outbox);
-            self.parted = Some(endpoint.clone());
-        }
-        outbox.push_back(Output::Notify(Event::RefusedBy { endpoint, code, text }));
-    }
-
-    /// A probe was answered.
-    pub fn on_pong(&mut self, now: Mono, id: LinkId, token: u64, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let Some(sent) = link.pinged.filter(|sent| sent.0 == token) else { return };
-        (link.pinged, link.doubted) = (None, None);
-        link.round_trip = Some(now.since(sent));
-        let is_contested = link.contested.take().is_some_and(|asked| now.since(asked) < self.hello_interval);
-        if let Some(node) = link.node.clone().filter(|_| is_contested) {
-            let text = format!("the name '{node}' is taken by {}", link.endpoint);
-            refuse(&node, Refusal::NameTaken, text, true, stats, outbox);
-            // The newcomer has cut off its connection to us. It finds that out when we greet.
-            outbox.push_back(link.greet(id, &self.me));
-        }
-    }
-
-    /// A peer leaves: it is forgotten.
-    pub fn on_leave(&mut self, from: &NodeId, outbox: &mut VecDeque<Output>) {
-        outbox.push_back(Output::Answer(from.clone(), Answer::Farewell));
-        self.introduced.remove(from);
-        self.close_all(|link| link.is_to(from), outbox);
-        outbox.push_back(Output::Notify(Event::PeerLeft(from.clone())));
-    }
-
-    /// Greets where a link is not up, probes where it is, opens anew where it was doubted for too long; each when its
-    /// time has come.
-    pub fn on_tick(&mut self, now: Mono, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
-        for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.next_probe <= now) {
-            let is_dead = link.doubted.is_some_and(|since| now.since(since) >= self.ping_interval);
-            if is_dead || link.greetings >= GREETINGS_MAX {
-                stats.count(Counter::Reopened, link.node.as_ref());
-                *link = Link::new(link.node.take(), link.endpoint.clone(), now + self.hello_interval);
-                outbox.extend([Output::Disconnect(id), Output::Connect(id, link.endpoint.clone())]);
-            } else if link.up {
-                link.next_probe = now + self.ping_interval;
-                outbox.push_back(link.ping(id, now));
-            } else {
-                link.next_probe = now + self.hello_interval;
-                outbox.push_back(link.greet(id, &self.me));
-            }
-        }
-    }
-
-    /// When the next greeting or probe is due.
+    /// When something is due: a greeting, a probe, a verdict, an end.
     pub fn deadline(&self) -> Option<Mono> {
-        self.links.values().map(|link| link.next_probe).min()
-    }
-
-    fn adopt_instance(&mut self, them: &Introduction) {
-        if self.me.instance.as_str().is_empty() {
-            self.me.instance = them.instance.clone();
-        }
-    }
-
-    fn greet_again(&mut self, now: Mono, node: &NodeId, outbox: &mut VecDeque<Output>) {
-        for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.is_to(node)) {
-            link.up = false;
-            link.begin_anew();
-            link.next_probe = now + self.hello_interval;
-            outbox.push_back(link.greet(id, &self.me));
-        }
+        let links = self.links.values().filter_map(|link| link.deadline(&self.timing)).min();
+        links.into_iter().chain(self.closing.front().map(|&(at, _)| at)).min()
     }
 
     /// Refuses a node; strangers count in the total alone, so that they crowd nobody out of the table of peers.
@@ -364,22 +291,10 @@ impl Peers {
     ) {
         refuse(node, refusal, text, self.is_introduced(node), stats, outbox);
     }
-
-    fn close_all(&mut self, is_meant: impl Fn(&Link) -> bool, outbox: &mut VecDeque<Output>) {
-        let meant: Vec<_> = self.links.iter().filter(|(_, link)| is_meant(link)).map(|(&id, _)| id).collect();
-        for id in meant {
-            self.close(id, outbox);
-        }
-    }
-
-    fn close(&mut self, id: LinkId, outbox: &mut VecDeque<Output>) {
-        self.links.remove(&id);
-        outbox.push_back(Output::Disconnect(id));
-    }
 }
 
 /// Refuses a node: on the wire, in the counters, and to whoever watches.
-fn refuse(
+pub(super) fn refuse(
     node: &NodeId,
     refusal: Refusal,
     text: String,
@@ -391,3 +306,7 @@ fn refuse(
     outbox.push_back(Output::Answer(node.clone(), Answer::Refuse { code: refusal.name().to_owned(), text }));
     outbox.push_back(Output::Notify(Event::Refused { node: node.clone(), refusal }));
 }
+
+#[cfg(test)]
+#[path = "peers/tests.rs"]
+mod tests;

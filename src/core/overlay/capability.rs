@@ -1,0 +1,55 @@
+//! What a node can do beyond what every node must, as it says in HELLO and WELCOME. Frames of a group are sent to peers
+//! with its word alone. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
+
+use crate::core::config::Dissemination;
+
+/// A group of frames, or a rule, that a node follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Capability {
+    /// The relay rule of traced messages.
+    Trace,
+    /// Announcements and trees. A peer without it gets every message whole.
+    Tree,
+    /// Digests, and messages on request.
+    Repair,
+    /// Neighbours, walks, beacons, wishes.
+    Overlay,
+}
+
+impl Capability {
+    /// All that this program knows.
+    pub const ALL: [Self; 4] = [Self::Trace, Self::Tree, Self::Repair, Self::Overlay];
+
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Tree => "tree",
+            Self::Repair => "repair",
+            Self::Overlay => "overlay",
+        }
+    }
+
+    /// What this node says it can: all, but one that floods follows no tree.
+    pub fn own(dissemination: Dissemination) -> impl Iterator<Item = Self> {
+        let floods = dissemination == Dissemination::Flood;
+        Self::ALL.into_iter().filter(move |&word| word != Self::Tree || !floods)
+    }
+}
+
+/// The capabilities of one peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Capabilities(u8);
+
+impl Capabilities {
+    /// Those that these words name; unknown ones are ignored.
+    pub fn read(words: &[String]) -> Self {
+        let known = Capability::ALL.into_iter().filter(|known| words.iter().any(|word| word == known.word()));
+        Self(known.fold(0, |bits, known| bits | 1 << known as u8))
+    }
+
+    /// Whether this is one of them.
+    pub fn has(self, capability: Capability) -> bool {
+        self.0 & (1 << capability as u8) != 0
+    }
+}

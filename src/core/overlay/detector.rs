@@ -1,0 +1,178 @@
+//! Which neighbours live: silence, probes, suspicion, and how far a node may trust its own sense of time. Each node judges
+//! its neighbours alone, by what they say over either link. SWIM (DSN 2002) with Lifeguard's local health (2017).
+
+use crate::core::{config::Timing, time::Mono};
+use std::time::Duration;
+
+/// How late a node may be before it doubts itself; it is never more than the interval of probes.
+const LATE: Duration = Duration::from_millis(250);
+
+/// What a node thinks of a neighbour that it has met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It was heard not long ago.
+    Up,
+    /// It is silent, or the connection to it is lost: it has a while to show that it lives.
+    Suspect,
+    /// It did not.
+    Down,
+}
+
+/// How sure a node is of itself: 0 if its timers run on time, up to 7 if they do not. Its suspicions last so many times
+/// longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Health(u32);
+
+impl Health {
+    /// The worst score.
+    pub const WORST: u32 = 7;
+
+    /// The score.
+    pub fn score(self) -> u32 {
+        self.0
+    }
+
+    /// A timer that was due at `due` runs at `now`. Says whether that is so late that the silence of others proves
+    /// nothing: it may be this node that did not listen.
+    pub fn on_timer(&mut self, now: Mono, due: Mono, timing: &Timing) -> bool {
+        let is_late = now.since(due) > LATE.min(timing.ping_interval);
+        self.0 = (self.0 + u32::from(is_late)).min(Self::WORST);
+        is_late
+    }
+
+    /// A probe came back: this node sends, listens and is heard.
+    pub fn on_pong(&mut self) {
+        self.0 = self.0.saturating_sub(1);
+    }
+
+    /// How long a suspicion lasts.
+    fn patience(self, timing: &Timing) -> Duration {
+        timing.suspicion * (1 + self.0)
+    }
+}
+
+/// What is due when a neighbour has been silent for long enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Ask whether it is there.
+    Probe,
+    /// It is suspected from now on; ask once more.
+    Suspect,
+    /// It is down from now on.
+    Down,
+}
+
+/// What is known of the life of one neighbour.
+///
+/// Silent for `ping_interval`, it is probed at that interval. The last of `pings_missed_max` probes has half an interval
+/// for its answer; then the neighbour is suspected, probed twice as often, and after the suspicion it is down. A single
+/// sign of life ends all that but the verdict *down*, which ends when the two have met again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Liveness {
+    verdict: Verdict,
+    /// Probes since it was heard.
+    probes: u32,
+    /// Since when it is suspected.
+    since: Mono,
+    /// When something is due; nothing is when it is down.
+    next: Mono,
+}
+
+impl Liveness {
+    /// Of a neighbour that is heard for the first time.
+    pub fn new(now: Mono, timing: &Timing) -> Self {
+        Self { verdict: Verdict::Up, probes: 0, since: now, next: now + timing.ping_interval }
+    }
+
+    /// The present verdict.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// When [`step`](Self::step) has something to do next.
+    pub fn deadline(&self) -> Option<Mono> {
+        (self.verdict != Verdict::Down).then_some(self.next)
+    }
+
+    /// The neighbour says something. Says whether that ends a suspicion: it does if there is a connection to it
+    /// (`is_linked`); otherwise the suspicion begins anew.
+    pub fn heard(&mut self, now: Mono, is_linked: bool, timing: &Timing) -> bool {
+        match self.verdict {
+            Verdict::Down => false,
+            Verdict::Suspect if !is_linked => {
+                self.since = now;
+                false
+            }
+            before => {
+                *self = Self::new(now, timing);
+                before == Verdict::Suspect
+            }
+        }
+    }
+
+    /// The two have met, again as a rule. Says whether the verdict was another before.
+    pub fn met(&mut self, now: Mono, timing: &Timing) -> bool {
+        std::mem::replace(self, Self::new(now, timing)).verdict != Verdict::Up
+    }
+
+    /// The connection is lost: it is suspected at once. Says whether that is news.
+    pub fn lost(&mut self, now: Mono, timing: &Timing) -> bool {
+        let is_news = self.verdict == Verdict::Up;
+        if is_news {
+            self.suspect(now, timing);
+        }
+        is_news
+    }
+
+    /// It has said that it stops: down, without suspicion.
+    pub fn stop(&mut self) {
+        self.verdict = Verdict::Down;
+    }
+
+    /// Its silence so far proves nothing.
+    pub fn forgive(&mut self, now: Mono, timing: &Timing) {
+        match self.verdict {
+            Verdict::Up => *self = Self::new(now, timing),
+            Verdict::Suspect => self.suspect(now, timing),
+            Verdict::Down => {}
+        }
+    }
+
+    /// What is due, if anything is.
+    pub fn step(&mut self, now: Mono, health: Health, timing: &Timing) -> Option<Step> {
+        if self.deadline().is_none_or(|due| now < due) {
+            return None;
+        }
+        let half = timing.ping_interval / 2;
+        match self.verdict {
+            Verdict::Up if self.probes < timing.pings_missed_max => {
+                self.probes += 1;
+                let is_last = self.probes == timing.pings_missed_max;
+                self.next = now + if is_last { half } else { timing.ping_interval };
+                Some(Step::Probe)
+            }
+            Verdict::Up => {
+                self.suspect(now, timing);
+                Some(Step::Suspect)
+            }
+            _ => {
+                let end = self.since + health.patience(timing);
+                if now >= end {
+                    self.verdict = Verdict::Down;
+                    return Some(Step::Down);
+                }
+                self.next = end.min(now + half);
+                Some(Step::Probe)
+            }
+        }
+    }
+
+    fn suspect(&mut self, now: Mono, timing: &Timing) {
+        let next = now + timing.suspicion.min(timing.ping_interval / 2);
+        (self.verdict, self.since, self.next) = (Verdict::Suspect, now, next);
+    }
+}
+
+#[cfg(test)]
+#[path = "detector/tests.rs"]
+mod tests;

@@ -1,0 +1,303 @@
+//! How nodes meet and part: each opens a link of its own to the other and greets over it; a link is up once the greeting
+//! was answered. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
+
+use super::{
+    capability::{Capabilities, Capability},
+    detector::{Liveness, Verdict},
+    link::{Bond, Link},
+    peers::{Failure, Peers, refuse},
+};
+use crate::core::{
+    endpoint::Endpoint,
+    event::{Answer, Event, Introduction, LifeSeen, LinkId, Output, Parting, Wish},
+    id::NodeId,
+    stats::{Counter, Refusal, Stats},
+    time::Mono,
+};
+use std::collections::VecDeque;
+
+/// A HELLO, and what the node has for whoever said it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Greeting {
+    /// Who it says it is.
+    pub hello: Introduction,
+    /// Why it greets.
+    pub wish: Wish,
+    /// Whether this node takes a neighbour that it does not need.
+    pub vacancy: bool,
+    /// What this node has seen of its lives.
+    pub seen: Option<LifeSeen>,
+}
+
+impl Peers {
+    /// A link can take frames: after its connection was made, or made anew, or because its queue has room again. Whoever
+    /// is there is greeted, unless the link is up all the time.
+    pub fn on_writable(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
+        if let Some(link) = self.links.get_mut(&id).filter(|link| !link.up) {
+            link.begin_anew();
+            link.next_greeting = now + self.timing.hello_interval;
+            outbox.push_back(link.greet(id, &self.me));
+        }
+    }
+
+    /// A node greets us: check it, answer, and make sure that we have a link to it.
+    pub fn on_hello(
+        &mut self,
+        now: Mono,
+        from: &NodeId,
+        greeting: Greeting,
+        stats: &mut Stats,
+        outbox: &mut VecDeque<Output>,
+    ) {
+        let Greeting { hello, wish, vacancy, seen } = greeting;
+        if let Err((refusal, text)) = self.me.check(from, &hello) {
+            return self.refuse(from, refusal, text, stats, outbox);
+        }
+        if self.contest(now, from, &hello.endpoint, outbox) {
+            return;
+        }
+        let former = self.close_all(|link| link.is_to(from) && !link.leads_to(&hello.endpoint), outbox);
+        let linked = self.find(Some(from), &hello.endpoint);
+        if wish == Wish::Neighbour && !vacancy && linked.is_none() && former.is_none() {
+            self.introduced.remove(from);
+            let text = "this node has neighbours enough".to_owned();
+            return self.refuse(from, Refusal::NoVacancy, text, stats, outbox);
+        }
+        let has_room = self.has_room_for(usize::from(linked.is_none()))
+            && (self.introduced.contains_key(from) || self.introduced.len() < self.peers_max);
+        if !has_room {
+            let text = format!("this node has its {} peers already", self.peers_max);
+            return self.refuse(from, Refusal::PeersFull, text, stats, outbox);
+        }
+        self.adopt_instance(&hello);
+        outbox.push_back(Output::Answer(from.clone(), Answer::Welcome(self.me.clone(), seen)));
+        let former_life = self.introduced.insert(from.clone(), hello.incarnation);
+        let words = Capabilities::read(&hello.capabilities);
+        let bond = former.filter(|_| wish != Wish::Declared).unwrap_or_else(|| Bond::answering(wish));
+        if !self.connect(now, bond, Some(from.clone()), hello.endpoint, outbox) {
+            self.meet_again(from, wish, words);
+        }
+        self.heard(now, from, outbox);
+        match former_life {
+            Some(life) if life != hello.incarnation => self.greet_again(now, from, outbox),
+            Some(_) => self.doubt(now, from, outbox),
+            None => {}
+        }
+    }
+
+    /// Notes what a node says to which there is a link already. One that knows no wishes declares nothing by its greeting.
+    fn meet_again(&mut self, from: &NodeId, wish: Wish, words: Capabilities) {
+        let Some(link) = self.roll.link_to(from).and_then(|id| self.links.get_mut(&id)) else { return };
+        link.words = words;
+        if link.up {
+            self.roll.rise(link.slot, words);
+        }
+        if wish == Wish::Declared && words.has(Capability::Overlay) {
+            link.declare();
+        }
+    }
+
+    /// Whether `from` is, as far as we know, a node elsewhere. It is asked: if it still answers, the newcomer is
+    /// refused; if it does not before the newcomer says HELLO again, it has moved or is gone.
+    fn contest(&mut self, now: Mono, from: &NodeId, endpoint: &Endpoint, outbox: &mut VecDeque<Output>) -> bool {
+        let is_rival = |link: &Link| link.up && link.is_to(from) && !link.leads_to(endpoint);
+        let Some((&id, link)) = self.links.iter_mut().find(|(_, link)| is_rival(link)) else { return false };
+        match link.contested {
+            Some(asked) => now.since(asked) < self.timing.hello_interval,
+            None => {
+                link.contested = Some(now);
+                outbox.push_back(link.ping(id, now, None));
+                true
+            }
+        }
+    }
+
+    /// A peer greets that has greeted before. Maybe it was connected anew; maybe another node took its name for a
+    /// while, and with it, at the peer's ROUTER, our connection: it then looks alive and leads nowhere.
+    fn doubt(&mut self, now: Mono, node: &NodeId, outbox: &mut VecDeque<Output>) {
+        let is_fine = |link: &Link| link.up && link.doubted.is_none() && link.is_to(node);
+        for (&id, link) in self.links.iter_mut().filter(|(_, link)| is_fine(link)) {
+            link.doubted = Some(now);
+            outbox.push_back(link.ping(id, now, None));
+        }
+    }
+
+    /// A frame could not be handed to a link. One without a connection is down: it is greeted again when it has one.
+    pub fn on_unsent(&mut self, now: Mono, id: LinkId, why: Counter, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+        let Some(link) = self.links.get(&id) else { return };
+        // What goes over a link that is down already are greetings alone.
+        if link.up || why != Counter::NotConnected {
+            stats.count(why, link.node.as_ref());
+        }
+        if why == Counter::NotConnected {
+            self.on_disconnected(now, id, outbox);
+        }
+    }
+
+    /// The connection of a link is gone: the link is down, and its peer suspected.
+    pub fn on_disconnected(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.begin_anew();
+        if link.fall(now, &self.timing, &mut self.roll) {
+            let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
+            outbox.push_back(Output::Notify(Event::LinkDown { node, endpoint }));
+        }
+        if link.life.as_mut().is_some_and(|life| life.lost(now, &self.timing)) {
+            self.judge(id, Verdict::Suspect);
+        }
+    }
+
+    /// Our greeting was answered: the link is up. Gives back what the far end has seen of our lives, if it may be believed.
+    pub fn on_welcome(
+        &mut self,
+        now: Mono,
+        id: LinkId,
+        welcome: Introduction,
+        seen: Option<LifeSeen>,
+        stats: &mut Stats,
+        outbox: &mut VecDeque<Output>,
+    ) -> Option<LifeSeen> {
+        if !self.links.contains_key(&id) {
+            return None;
+        }
+        if let Err((refusal, _)) = self.me.check(&welcome.node, &welcome) {
+            stats.refuse(refusal, Some(&welcome.node));
+            outbox.push_back(Output::Notify(Event::Refused { node: welcome.node.clone(), refusal }));
+            if refusal == Refusal::NameTaken {
+                self.close(id, outbox);
+            }
+            return None;
+        }
+        self.adopt_instance(&welcome);
+        let is_double = self.links.iter().any(|(&other, link)| other != id && link.is_to(&welcome.node));
+        if is_double {
+            // Two connections under our one name: the far end has dropped one of them, and it may be either.
+            let is_meant = |link: &Link| link.is_to(&welcome.node) || link.leads_to(&welcome.endpoint);
+            let slot = self.links.get(&id).map(|link| link.slot);
+            let bond = self.close_all(|link| Some(link.slot) == slot || is_meant(link), outbox).unwrap_or_default();
+            self.connect(now, bond, Some(welcome.node), welcome.endpoint, outbox);
+            return seen;
+        }
+        if !self.is_whom_it_was(id, &welcome.node, outbox) {
+            return None;
+        }
+        self.come_up(now, id, welcome, outbox);
+        seen
+    }
+
+    /// Whether a link leads to the node that it is meant for. A declared one is meant for whoever lives there.
+    fn is_whom_it_was(&mut self, id: LinkId, node: &NodeId, outbox: &mut VecDeque<Output>) -> bool {
+        let Some(link) = self.links.get_mut(&id) else { return false };
+        let Some(former) = link.node.clone().filter(|former| former != node) else { return true };
+        if !link.bond.is_declared() {
+            self.give_up(id, Some(Failure::Stranger), outbox);
+            return false;
+        }
+        // What others keep of the slot is about another node.
+        self.roll.unname(&former, id);
+        self.roll.leave(link.slot);
+        link.slot = self.roll.enter(id);
+        (link.up, link.life, link.round_trip) = (false, None, None);
+        true
+    }
+
+    fn come_up(&mut self, now: Mono, id: LinkId, welcome: Introduction, outbox: &mut VecDeque<Output>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.begin_anew();
+        link.words = Capabilities::read(&welcome.capabilities);
+        link.node = Some(welcome.node.clone());
+        link.advertised = Some(welcome.endpoint);
+        self.roll.name(welcome.node.clone(), id);
+        if link.rise(&mut self.roll) {
+            let endpoint = link.endpoint.clone();
+            outbox.push_back(Output::Notify(Event::LinkUp { node: welcome.node, endpoint }));
+        }
+        match &mut link.life {
+            None => link.life = Some(Liveness::new(now, &self.timing)),
+            Some(life) => {
+                if life.met(now, &self.timing) {
+                    self.judge(id, Verdict::Up);
+                }
+            }
+        }
+    }
+
+    /// Our greeting, or a frame after it, was refused. Whoever does not know us is greeted again.
+    pub fn on_refuse(&mut self, now: Mono, id: LinkId, code: String, text: String, outbox: &mut VecDeque<Output>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let refusal = Refusal::named(&code);
+        let denial = refusal.filter(|refusal| refusal.denies_introduction());
+        link.greetings = 0;
+        if denial.is_some() && link.fall(now, &self.timing, &mut self.roll) && denial == Some(Refusal::NotIntroduced) {
+            return outbox.push_back(link.greet(id, &self.me));
+        }
+        let (endpoint, is_declared) = (link.endpoint.clone(), link.bond.is_declared());
+        if denial == Some(Refusal::NameTaken) {
+            // Each connection of ours under that name would cut off the node that has it.
+            self.close(id, outbox);
+            self.parted = Some(endpoint.clone());
+        } else if let Some(refusal) = denial.filter(|&refusal| refusal != Refusal::NotIntroduced && !is_declared) {
+            self.give_up(id, Some(Failure::Refused(refusal)), outbox);
+        }
+        outbox.push_back(Output::Notify(Event::RefusedBy { endpoint, code, text }));
+    }
+
+    /// A probe was answered.
+    pub fn on_pong(&mut self, now: Mono, id: LinkId, token: u64, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(sent) = link.pinged.filter(|sent| sent.0 == token) else { return };
+        (link.pinged, link.doubted) = (None, None);
+        link.measure(now.since(sent));
+        self.health.on_pong();
+        let is_contested = link.contested.take().is_some_and(|asked| now.since(asked) < self.timing.hello_interval);
+        if let Some(node) = link.node.clone().filter(|_| is_contested) {
+            let text = format!("the name '{node}' is taken by {}", link.endpoint);
+            refuse(&node, Refusal::NameTaken, text, true, stats, outbox);
+            // The newcomer has cut off its connection to us. It finds that out when we greet.
+            outbox.push_back(link.greet(id, &self.me));
+        }
+    }
+
+    /// A peer leaves: it is forgotten.
+    pub fn on_leave(&mut self, from: &NodeId, outbox: &mut VecDeque<Output>) {
+        outbox.push_back(Output::Answer(from.clone(), Answer::Farewell));
+        self.introduced.remove(from);
+        self.close_all(|link| link.is_to(from), outbox);
+        outbox.push_back(Output::Notify(Event::PeerLeft(from.clone())));
+    }
+
+    /// A peer is a neighbour no more. A link that somebody declared is kept: its far end is told so, or, if it stops, is
+    /// greeted until it is back.
+    pub fn on_part(&mut self, now: Mono, from: &NodeId, parting: Parting, outbox: &mut VecDeque<Output>) {
+        self.introduced.remove(from);
+        outbox.push_back(Output::Notify(Event::PeerParted { node: from.clone(), parting }));
+        let Some(id) = self.roll.link_to(from) else { return };
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if !link.bond.is_declared() {
+            return self.close(id, outbox);
+        }
+        match parting {
+            Parting::Unlinked => outbox.push_back(link.greet(id, &self.me)),
+            Parting::Stopping => {
+                link.begin_anew();
+                link.fall(now, &self.timing, &mut self.roll);
+                link.life.iter_mut().for_each(Liveness::stop);
+            }
+        }
+    }
+
+    fn adopt_instance(&mut self, them: &Introduction) {
+        if self.me.instance.as_str().is_empty() {
+            self.me.instance = them.instance.clone();
+        }
+    }
+
+    fn greet_again(&mut self, now: Mono, node: &NodeId, outbox: &mut VecDeque<Output>) {
+        for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.is_to(node)) {
+            link.fall(now, &self.timing, &mut self.roll);
+            link.begin_anew();
+            link.next_greeting = now + self.timing.hello_interval;
+            outbox.push_back(link.greet(id, &self.me));
+        }
+    }
+}
