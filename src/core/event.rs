@@ -337,7 +337,7 @@ pub enum Event {
         /// Where.
         endpoint: Endpoint,
     },
-    /// A link is down: it has no connection.
+    /// A link is down: it has no connection, or its far end closed its own.
     LinkDown {
         /// To whom, if that was known.
         node: Option<NodeId>,
@@ -350,13 +350,6 @@ pub enum Event {
     PeerDown(NodeId),
     /// A peer that was suspected says something.
     PeerBack(NodeId),
-    /// A peer is a neighbour no more.
-    PeerParted {
-        /// Which.
-        node: NodeId,
-        /// Why.
-        parting: Parting,
-    },
     /// A peer left and is forgotten.
     PeerLeft(NodeId),
     /// A node was refused.
