@@ -359,13 +359,6 @@ pub enum Event {
     PeerDown(NodeId),
     /// A peer that was suspected says something.
     PeerBack(NodeId),
-    /// A peer is a neighbour no more.
-    PeerParted {
-        /// Which.
-        node: NodeId,
-        /// Why.
-        parting: Parting,
-    },
     /// A peer left and is forgotten.
     PeerLeft(NodeId),
     /// A node was refused.

@@ -127,12 +127,11 @@ impl Inbox {
         Self { entries: VecDeque::new(), first: 1, held: Held::default(), bytes: 0, unread: 0, messages_max, bytes_max }
     }
 
-    /// Files a message that was never seen before.
-    pub fn file(&mut self, message: &Message, received_at: Wall) -> Evicted {
+    /// Files a message that was never seen before. [`trim`](Self::trim) afterwards: a traced one is needed until it is passed on.
+    pub fn file(&mut self, message: &Message, received_at: Wall) {
         let traced = message.trace.as_ref();
-        let traced = traced.map(|trace| {
-            Box::new(Traced { relays: trace.relays, shares: Shares::default(), paths: Vec::new() })
-        });
+        let traced =
+            traced.map(|trace| Box::new(Traced { relays: trace.relays, shares: Shares::default(), paths: Vec::new() }));
         let streams = self.held.streams();
         let entry = Entry {
             sequence: message.id.sequence,
@@ -147,7 +146,6 @@ impl Inbox {
         self.bytes += entry.cost() + (self.held.streams() - streams) * Held::STREAM_COST;
         self.unread += 1;
         self.entries.push_back(entry);
-        self.trim()
     }
 
     /// Applies the relay rule to a copy of a traced message from `from` (`None`: it was submitted here) and gives
@@ -169,14 +167,13 @@ impl Inbox {
         Copy::Noted(given)
     }
 
-    /// Notes the path of one more copy of a traced message.
-    pub fn note_path(&mut self, id: &MessageId, arrival: Path) -> Evicted {
+    /// Notes the path of one more copy of a traced message; [`trim`](Self::trim) afterwards.
+    pub fn note_path(&mut self, id: &MessageId, arrival: Path) {
         let cost = path_cost(&arrival);
         if let Some(traced) = self.traced_mut(id) {
             traced.paths.push(arrival);
             self.bytes += cost;
         }
-        self.trim()
     }
 
     /// The payload of a message that is kept.

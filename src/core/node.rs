@@ -5,15 +5,14 @@ use super::{
     config::Config,
     event::{Event, Input, LinkId, LogSeq, Output, Record, ReturnAddress, Sender},
     id::{Incarnation, NodeId, StreamId},
-    inbox::{Evicted, Inbox},
+    inbox::Inbox,
     origin::Origin,
     overlay::peers::Peers,
     repair::{digests::Digests, gaps::Gaps, wants::Wants},
     request::{Gap, Reply, RequestId},
+    seen::Seen,
     slots::Slot,
     spread::{held::Held, recent::Recent, tree::Trees},
-    seen::Seen,
-
     stats::{Counter, Refusal, Stats},
     time::{Mono, Now},
     waiting::{Departure, Unsynced, Waiting},
@@ -146,6 +145,7 @@ impl Node {
                 Record::Received { message, at } => {
                     node.seen.insert(&message.id);
                     node.inbox.file(&message, at);
+                    node.inbox.trim();
                 }
                 Record::GivenUp { stream, first, last } => {
                     node.seen.close(&stream, &[(first, last)]);
@@ -234,7 +234,9 @@ impl Node {
         self.outbox.push_back(Output::Append(self.appended, record));
     }
 
-    fn count_evicted(&mut self, evicted: Evicted) {
+    /// Drops what the inbox has no room for, and counts it.
+    fn trim_inbox(&mut self) {
+        let evicted = self.inbox.trim();
         if evicted.messages == 0 {
             return;
         }

@@ -1,13 +1,7 @@
 //! What an operator would act on, as lines of the log: a bounded number of them, whatever is thrown at the node.
 
 use crate::{
-    core::{
-        endpoint::Endpoint,
-        event::{Event, Parting},
-        id::NodeId,
-        stats::Refusal,
-        time::Mono,
-    },
+    core::{endpoint::Endpoint, event::Event, id::NodeId, stats::Refusal, time::Mono},
     transport::SocketError,
 };
 use std::time::Duration;
@@ -40,10 +34,6 @@ impl Reporter {
             Event::PeerSuspected(node) => tracing::warn!(peer = %node, "peer is silent"),
             Event::PeerDown(node) => tracing::warn!(peer = %node, "peer is taken for dead"),
             Event::PeerBack(node) => tracing::info!(peer = %node, "peer is back"),
-            Event::PeerParted { node, parting: Parting::Unlinked } => {
-                tracing::info!(peer = %node, "peer is a neighbour no more");
-            }
-            Event::PeerParted { node, parting: Parting::Stopping } => tracing::info!(peer = %node, "peer stops"),
             Event::PeerLeft(node) => tracing::info!(peer = %node, "peer left and is forgotten"),
             Event::Refused { node, refusal } => tracing::warn!(peer = %node, why = refusal.name(), "refused a node"),
             Event::RefusedBy { endpoint, code, text } if code == Refusal::NameTaken.name() => {

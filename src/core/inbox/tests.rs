@@ -41,11 +41,21 @@ fn pages(inbox: &Inbox, status: Status, len_max: usize) -> Vec<Page> {
     }
 }
 
+fn file(inbox: &mut Inbox, message: &Message, at: Wall) -> Evicted {
+    inbox.file(message, at);
+    inbox.trim()
+}
+
+fn note_path(inbox: &mut Inbox, id: &MessageId, arrival: Path) -> Evicted {
+    inbox.note_path(id, arrival);
+    inbox.trim()
+}
+
 #[test]
 fn marking_changes_what_is_unread_and_read() {
     let mut inbox = Inbox::new(10, 1 << 20);
     for n in 1..=4 {
-        inbox.file(&message(n, b"m", false), Wall(n));
+        file(&mut inbox, &message(n, b"m", false), Wall(n));
     }
     assert_eq!(inbox.mark(2, 3), 2);
     assert_eq!(inbox.mark(0, 2), 1);
@@ -62,10 +72,10 @@ fn marking_changes_what_is_unread_and_read() {
 fn a_snapshot_ends_where_it_began_to_be_read() {
     let mut inbox = Inbox::new(10, 1 << 20);
     for n in 1..=2 {
-        inbox.file(&message(n, b"m", false), Wall(n));
+        file(&mut inbox, &message(n, b"m", false), Wall(n));
     }
     let first = inbox.fetch(&Fetch { limit: 1, ..fetch(Status::All) }, usize::MAX);
-    inbox.file(&message(3, b"late", false), Wall(3));
+    file(&mut inbox, &message(3, b"late", false), Wall(3));
     let from = first.next.unwrap();
     let rest = inbox.fetch(&Fetch { from, through: Some(first.through), ..fetch(Status::All) }, usize::MAX);
     assert_eq!(rest.messages.iter().map(|m| m.position).collect::<Vec<_>>(), [2]);
@@ -76,7 +86,7 @@ fn a_snapshot_ends_where_it_began_to_be_read() {
 fn a_payload_larger_than_a_page_comes_alone() {
     let mut inbox = Inbox::new(10, 1 << 20);
     for (n, len) in [(1, 10), (2, 5000), (3, 10)] {
-        inbox.file(&message(n, &vec![7; len], false), Wall(n));
+        file(&mut inbox, &message(n, &vec![7; len], false), Wall(n));
     }
     let pages = pages(&inbox, Status::All, 1000);
     assert_eq!(pages.iter().map(|page| page.messages.len()).collect::<Vec<_>>(), [1, 1, 1]);
@@ -85,10 +95,10 @@ fn a_payload_larger_than_a_page_comes_alone() {
 #[test]
 fn many_paths_spread_over_pages_and_none_is_lost() {
     let mut inbox = Inbox::new(10, 1 << 20);
-    inbox.file(&message(1, b"payload", true), Wall(1));
-    inbox.note_path(&id(1), path(1));
+    file(&mut inbox, &message(1, b"payload", true), Wall(1));
+    note_path(&mut inbox, &id(1), path(1));
     for hops in 2..=50 {
-        inbox.note_path(&id(1), path(hops));
+        note_path(&mut inbox, &id(1), path(hops));
     }
     let pages = pages(&inbox, Status::All, 2000);
     assert!(pages.len() > 5);
@@ -101,13 +111,13 @@ fn many_paths_spread_over_pages_and_none_is_lost() {
 #[test]
 fn paths_count_towards_the_bytes_kept() {
     let mut inbox = Inbox::new(10, 20_000);
-    inbox.file(&message(1, b"old", true), Wall(1));
-    inbox.note_path(&id(1), path(1));
-    inbox.file(&message(2, b"new", true), Wall(2));
-    inbox.note_path(&id(2), path(1));
+    file(&mut inbox, &message(1, b"old", true), Wall(1));
+    note_path(&mut inbox, &id(1), path(1));
+    file(&mut inbox, &message(2, b"new", true), Wall(2));
+    note_path(&mut inbox, &id(2), path(1));
     let mut evicted = Evicted::default();
     while evicted.messages == 0 {
-        evicted = inbox.note_path(&id(2), path(10));
+        evicted = note_path(&mut inbox, &id(2), path(10));
     }
     assert_eq!((evicted.messages, inbox.len()), (1, 1));
     assert_eq!(inbox.oldest(), Some(id(2)));
@@ -118,9 +128,9 @@ fn paths_count_towards_the_bytes_kept() {
 #[test]
 fn a_message_larger_than_all_leaves_at_once() {
     let mut inbox = Inbox::new(10, 1000);
-    let evicted = inbox.file(&message(1, &[0; 2000], false), Wall(1));
+    let evicted = file(&mut inbox, &message(1, &[0; 2000], false), Wall(1));
     assert_eq!((evicted.messages, inbox.len(), inbox.bytes(), inbox.unread()), (1, 0, 0, 0));
-    inbox.file(&message(2, b"fits", false), Wall(2));
+    file(&mut inbox, &message(2, b"fits", false), Wall(2));
     assert_eq!(inbox.fetch(&fetch(Status::All), 1000).messages[0].position, 2);
 }
 
@@ -128,10 +138,10 @@ fn a_message_larger_than_all_leaves_at_once() {
 fn a_message_goes_out_again_as_it_went_on_first() {
     let mut inbox = Inbox::new(10, 1 << 20);
     let traced = Message { hops: 3, ..message(1, b"traced", true) };
-    inbox.file(&traced, Wall(1));
-    inbox.note_path(&traced.id, path(4));
-    inbox.note_path(&id(1), path(7));
-    inbox.file(&Message { hops: 2, ..message(2, b"plain", false) }, Wall(2));
+    file(&mut inbox, &traced, Wall(1));
+    note_path(&mut inbox, &traced.id, path(4));
+    note_path(&mut inbox, &id(1), path(7));
+    file(&mut inbox, &Message { hops: 2, ..message(2, b"plain", false) }, Wall(2));
     let resent = inbox.resend(&id(1).stream(), &[(1, 5)], &[(1, 3)], 10, 1000);
     let trace = Some(Trace { relays: Relays::MAX, path: path(4) });
     let expected = [Message { hops: 4, trace, ..traced }, Message { hops: 3, ..message(2, b"plain", false) }];
@@ -143,7 +153,7 @@ fn a_message_goes_out_again_as_it_went_on_first() {
 fn a_budget_ends_with_the_message_that_exhausts_it() {
     let mut inbox = Inbox::new(10, 1 << 20);
     for n in [1, 2, 4, 5] {
-        inbox.file(&message(n, &[0; 100], false), Wall(n));
+        file(&mut inbox, &message(n, &[0; 100], false), Wall(n));
     }
     let sent = |messages, bytes| {
         let resent = inbox.resend(&id(1).stream(), &[(1, 2), (4, u64::MAX)], &[(1, 9)], messages, bytes);
@@ -161,7 +171,7 @@ fn a_budget_ends_with_the_message_that_exhausts_it() {
 fn a_number_that_is_there_twice_leaves_twice() {
     let mut inbox = Inbox::new(3, 1 << 20);
     for n in [1, 2, 1, 3, 4, 5] {
-        inbox.file(&message(n, b"m", false), Wall(n));
+        file(&mut inbox, &message(n, b"m", false), Wall(n));
         let resent = inbox.resend(&id(1).stream(), &[(n, n)], &[(n, n)], 9, 9999);
         assert_eq!((resent.messages.len(), resent.lost.len()), (1, 0));
     }
@@ -188,14 +198,14 @@ proptest! {
             match kind {
                 0 => {
                     sequence += 1;
-                    inbox.file(&message(sequence, &vec![1; len], n % 2 == 0), Wall(n));
-                    inbox.note_path(&id(sequence), path(1));
+                    file(&mut inbox, &message(sequence, &vec![1; len], n % 2 == 0), Wall(n));
+                    note_path(&mut inbox, &id(sequence), path(1));
                 }
                 1 => {
                     inbox.mark(n, n + len as u64 % 5);
                 }
                 2 => {
-                    inbox.note_path(&id(n), path(len % 9));
+                    note_path(&mut inbox, &id(n), path(len % 9));
                 }
                 _ => {
                     let node = NodeId::numbered(n as u32 % 5);
@@ -230,7 +240,7 @@ proptest! {
                 seen.insert(sequence, sequence);
                 order.push((life, sequence));
                 let id = MessageId { incarnation: Incarnation(life), ..id(sequence) };
-                inbox.file(&Message { id, ..message(sequence, b"m", sequence % 2 == 0) }, Wall(0));
+                file(&mut inbox, &Message { id, ..message(sequence, b"m", sequence % 2 == 0) }, Wall(0));
             }
         }
         let kept: BTreeSet<_> = order.iter().rev().take(20).copied().collect();

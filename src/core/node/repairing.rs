@@ -3,10 +3,10 @@
 
 use super::Node;
 use crate::core::{
-    overlay::capability::Capability,
-    repair::ranges::Ranges,
     event::{Announcement, Answer, Event, Frame, LifeSeen, Output, Record, StreamRanges},
     id::{MessageId, NodeId, StreamId},
+    overlay::capability::Capability,
+    repair::ranges::Ranges,
     repair::wants::{Ask, How},
     request::Gap,
     slots::Slot,

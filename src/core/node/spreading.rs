@@ -3,12 +3,12 @@
 
 use super::Node;
 use crate::core::{
-    overlay::capability::Capability,
     config::Dissemination,
     event::{Frame, LinkId, Output, PathCopy, Record},
     id::NodeId,
     inbox::Copy,
     message::{Hop, Message, Path, Payload, Trace, extend_path},
+    overlay::capability::Capability,
     repair::wants::How,
     seen::Sighting,
     slots::{Slot, Slots},
@@ -98,12 +98,12 @@ impl Node {
     pub(super) fn deliver(&mut self, now: Now, way: Way, message: Message) {
         self.stats.count(Counter::Delivered, way.from.as_ref());
         self.append(Record::Received { message: message.clone(), at: now.wall });
-        let evicted = self.inbox.file(&message, now.wall);
-        self.count_evicted(evicted);
+        self.inbox.file(&message, now.wall);
         match &message.trace {
             Some(trace) => self.spread_traced(now, &way, &message, trace),
             None => self.spread(now, &way, message),
         }
+        self.trim_inbox();
     }
 
     /// Pushes an untraced message along its tree; to the other neighbours it will be announced.
@@ -120,7 +120,8 @@ impl Node {
         let is_flood = self.config.protocol.dissemination == Dissemination::Flood;
         // Whoever knows no trees is sent everything.
         let trees = self.peers.slots_with(Capability::Tree);
-        let mut targets: Slots = self.peers.up_slots().iter().filter(|&slot| is_flood || !trees.contains(slot)).collect();
+        let mut targets: Slots =
+            self.peers.up_slots().iter().filter(|&slot| is_flood || !trees.contains(slot)).collect();
         if !is_flood && !way.is_backlog() {
             let source = match (way.slot, way.asked) {
                 (None, _) => Source::Here,
@@ -195,6 +196,7 @@ impl Node {
             if let Some(payload) = self.inbox.payload(&copy.id) {
                 self.relay(&given, &copy, &payload, &eager);
             }
+            self.trim_inbox();
         }
     }
 
@@ -202,8 +204,7 @@ impl Node {
     fn note_copy(&mut self, from: Option<&NodeId>, copy: &PathCopy) -> Option<Vec<Given>> {
         match self.inbox.spread(&copy.id, from, self.peers.neighbours()) {
             Copy::Noted(given) => {
-                let evicted = self.inbox.note_path(&copy.id, copy.trace.path.clone());
-                self.count_evicted(evicted);
+                self.inbox.note_path(&copy.id, copy.trace.path.clone());
                 return Some(given);
             }
             Copy::Surplus => self.stats.count(Counter::Surplus, from),
@@ -221,7 +222,8 @@ impl Node {
         let is_whole = |given: &&Given| {
             let slot = self.peers.slot_of_link(given.link);
             let is_on_tree = |slot| given.may_lack && eager.contains(slot);
-            self.is_small(payload) || slot.is_none_or(|slot| is_on_tree(slot) || !self.peers.slots_with(Capability::Tree).contains(slot))
+            self.is_small(payload)
+                || slot.is_none_or(|slot| is_on_tree(slot) || !self.peers.slots_with(Capability::Tree).contains(slot))
         };
         let (whole, rest): (Vec<&Given>, Vec<&Given>) = given.iter().partition(is_whole);
         let PathCopy { id, published_at, hops, trace } = copy.clone();
@@ -265,7 +267,8 @@ impl Node {
     }
 
     fn is_small(&self, payload: &Payload) -> bool {
-        payload.len() <= self.config.limits.small_payload_max || self.config.protocol.dissemination == Dissemination::Flood
+        payload.len() <= self.config.limits.small_payload_max
+            || self.config.protocol.dissemination == Dissemination::Flood
     }
 
     /// A copy with the path by which it came, this node included.

@@ -228,10 +228,7 @@ impl Peers {
         let refusal = Refusal::named(&code);
         let denial = refusal.filter(|refusal| refusal.denies_introduction());
         link.greetings = 0;
-        if denial.is_some()
-            && link.fall(now, &self.timing, &mut self.roll)
-            && denial == Some(Refusal::NotIntroduced)
-        {
+        if denial.is_some() && link.fall(now, &self.timing, &mut self.roll) && denial == Some(Refusal::NotIntroduced) {
             return outbox.push_back(link.greet(id, &self.me));
         }
         let (endpoint, is_declared) = (link.endpoint.clone(), link.bond.is_declared());
@@ -273,19 +270,20 @@ impl Peers {
     /// greeted until it is back.
     pub fn on_part(&mut self, now: Mono, from: &NodeId, parting: Parting, outbox: &mut VecDeque<Output>) {
         self.introduced.remove(from);
-        outbox.push_back(Output::Notify(Event::PeerParted { node: from.clone(), parting }));
         let Some(id) = self.roll.link_to(from) else { return };
         let Some(link) = self.links.get_mut(&id) else { return };
-        if !link.bond.is_declared() {
-            return self.close(id, outbox);
+        let is_declared = link.bond.is_declared();
+        if is_declared && parting == Parting::Unlinked {
+            return outbox.push_back(link.greet(id, &self.me));
         }
-        match parting {
-            Parting::Unlinked => outbox.push_back(link.greet(id, &self.me)),
-            Parting::Stopping => {
-                link.begin_anew();
-                link.fall(now, &self.timing, &mut self.roll);
-                link.life.iter_mut().for_each(Liveness::stop);
-            }
+        link.begin_anew();
+        link.life.iter_mut().for_each(Liveness::stop);
+        if link.fall(now, &self.timing, &mut self.roll) {
+            let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
+            outbox.push_back(Output::Notify(Event::LinkDown { node, endpoint }));
+        }
+        if !is_declared {
+            self.close(id, outbox);
         }
     }
 

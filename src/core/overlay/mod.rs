@@ -4,6 +4,7 @@
 pub mod capability;
 pub mod detector;
 pub mod link;
+pub mod lookup;
 pub mod meeting;
 pub mod peers;
 mod roll;

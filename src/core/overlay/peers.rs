@@ -1,5 +1,5 @@
-//! The peer table: the links of a node by number, by slot and by name, which of them are up, and what has become of them
-//! since somebody asked. How nodes meet is in [`meeting`](super::meeting), who lives in [`detector`](super::detector).
+//! The peer table: which links a node has, how they are opened and closed, and what has become of them since somebody
+//! asked. How nodes meet is in [`meeting`](super::meeting), who lives in [`detector`](super::detector).
 
 use super::{
     capability::Capability,
@@ -12,9 +12,8 @@ use crate::core::{
     endpoint::Endpoint,
     event::{Answer, Event, Frame, Introduction, LinkId, Member, Output, Parting, Wish},
     id::{Incarnation, NodeId},
-    request::PeerInfo,
-    slots::{Slot, Slots},
-    stats::{Counter, Refusal, Stats},
+    slots::Slots,
+    stats::{Refusal, Stats},
     time::Mono,
 };
 use std::{
@@ -24,8 +23,6 @@ use std::{
 
 /// How long a closing link lets its last frame leave.
 const PART_LINGER: Duration = Duration::from_millis(100);
-/// The round trip of a link where none was measured yet.
-const ROUND_TRIP: Duration = Duration::from_millis(50);
 
 /// The peers of a node: links that it opened, and nodes that introduced themselves over theirs.
 ///
@@ -71,30 +68,6 @@ pub enum Failure {
     Stranger,
 }
 
-/// One link, for whoever decides about links.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer<'a> {
-    /// Its slot.
-    pub slot: Slot,
-    /// The name at its far end, as far as it is known.
-    pub node: Option<&'a NodeId>,
-    /// Where others can dial its far end.
-    pub endpoint: &'a Endpoint,
-    /// Why it is there.
-    pub kind: &'a Kind,
-    /// Whether it takes messages.
-    pub up: bool,
-    /// Whether its far end lives; `None`: it was never up.
-    pub verdict: Option<Verdict>,
-}
-
-impl Peer<'_> {
-    /// What other nodes are told of it, if its name is known.
-    pub fn member(&self) -> Option<Member> {
-        Some(Member { node: self.node?.clone(), endpoint: self.endpoint.clone() })
-    }
-}
-
 impl Peers {
     /// No peers yet.
     pub fn new(config: &Config, incarnation: Incarnation) -> Self {
@@ -121,113 +94,6 @@ impl Peers {
             judgements: Vec::new(),
             failures: Vec::new(),
         }
-    }
-
-    /// How this node introduces itself.
-    pub fn me(&self) -> &Introduction {
-        &self.me
-    }
-
-    /// Neighbours whose link is up, by ascending link: where messages go.
-    pub fn neighbours(&self) -> impl Iterator<Item = (&NodeId, LinkId)> {
-        let up = self.links.iter().filter(|(_, link)| link.up);
-        up.filter_map(|(&id, link)| link.node.as_ref().map(|node| (node, id)))
-    }
-
-    /// Counts, for each peer but `except` whose link is down, that what goes to the neighbours does not reach it this way.
-    pub fn count_absent(&self, except: Option<&NodeId>, stats: &mut Stats) {
-        for link in self.links.values().filter(|link| !link.up && (link.node.is_none() || link.node.as_ref() != except))
-        {
-            stats.count(Counter::NotConnected, link.node.as_ref());
-        }
-    }
-
-    /// How many links there are, up or not.
-    pub fn len(&self) -> usize {
-        self.links.len()
-    }
-
-    /// Whether there is no link.
-    pub fn is_empty(&self) -> bool {
-        self.links.is_empty()
-    }
-
-    /// Whether `node` has said HELLO.
-    pub fn is_introduced(&self, node: &NodeId) -> bool {
-        self.introduced.contains_key(node)
-    }
-
-    /// Addresses of the declared links that are not up, and of the one where our name is another's.
-    pub fn waiting_for(&self) -> impl Iterator<Item = &Endpoint> {
-        let missing = self.links.values().filter(|link| !link.up && link.bond.is_declared());
-        missing.map(|link| &link.endpoint).chain(&self.parted)
-    }
-
-    /// The name at the far end of a link, as far as it is known.
-    pub fn name_of(&self, link: LinkId) -> Option<&NodeId> {
-        self.links.get(&link)?.node.as_ref()
-    }
-
-    /// The slot of the link to a node.
-    pub fn slot_of(&self, node: &NodeId) -> Option<Slot> {
-        Some(self.links.get(&self.roll.link_to(node)?)?.slot)
-    }
-
-    /// The slot of a link.
-    pub fn slot_of_link(&self, link: LinkId) -> Option<Slot> {
-        Some(self.links.get(&link)?.slot)
-    }
-
-    /// The link that has a slot.
-    pub fn link_of(&self, slot: Slot) -> Option<LinkId> {
-        self.roll.link_of(slot)
-    }
-
-    /// The name at the far end of the link that has a slot, as far as it is known.
-    pub fn name_of_slot(&self, slot: Slot) -> Option<&NodeId> {
-        self.name_of(self.link_of(slot)?)
-    }
-
-    /// The slots of the links that are up.
-    pub fn up_slots(&self) -> &Slots {
-        self.roll.up()
-    }
-
-    /// Of those, the ones whose peers can do something.
-    pub fn slots_with(&self, capability: Capability) -> &Slots {
-        self.roll.able(capability)
-    }
-
-    /// How long a peer takes to answer: smoothed, and a guess as long as none was measured.
-    pub fn round_trip(&self, slot: Slot) -> Duration {
-        let link = self.link_of(slot).and_then(|id| self.links.get(&id));
-        link.and_then(|link| link.round_trip).unwrap_or(ROUND_TRIP)
-    }
-
-    /// The link that has a slot.
-    pub fn peer(&self, slot: Slot) -> Option<Peer<'_>> {
-        Some(Self::as_peer(self.links.get(&self.link_of(slot)?)?))
-    }
-
-    /// All links, in the order in which they were opened.
-    pub fn iter(&self) -> impl Iterator<Item = Peer<'_>> {
-        self.links.values().map(Self::as_peer)
-    }
-
-    fn as_peer(link: &Link) -> Peer<'_> {
-        let Link { slot, bond, endpoint, advertised, node, up, .. } = link;
-        let endpoint = advertised.as_ref().unwrap_or(endpoint);
-        Peer { slot: *slot, node: node.as_ref(), endpoint, kind: &bond.kind, up: *up, verdict: link.verdict() }
-    }
-
-    /// How sure the node is of its own timers.
-    pub fn health(&self) -> Health {
-        self.health
-    }
-
-    /// What the node tells about its peers, in the order in which it met them.
-    pub fn describe(&self) -> Vec<PeerInfo> {
-        self.links.values().map(Link::describe).collect()
     }
 
     /// Slots whose links were closed since they were taken last: whatever is kept of them is void, also where a new link
@@ -295,14 +161,7 @@ impl Peers {
 
     /// Opens a link that nobody declared. Says whether it did: not if there is one, or no room for one. It is closed if it
     /// does not come up, or its peer is down.
-    pub fn seek(
-        &mut self,
-        now: Mono,
-        member: &Member,
-        wish: Wish,
-        kind: Kind,
-        outbox: &mut VecDeque<Output>,
-    ) -> bool {
+    pub fn seek(&mut self, now: Mono, member: &Member, wish: Wish, kind: Kind, outbox: &mut VecDeque<Output>) -> bool {
         let Member { node, endpoint } = member.clone();
         self.has_room_for(1) && self.connect(now, Bond { kind, wish }, Some(node), endpoint, outbox)
     }

@@ -64,7 +64,11 @@ impl Roll {
             self.risen.insert(slot);
         }
         for (able, word) in self.able.iter_mut().zip(Capability::ALL) {
-            if words.has(word) { able.insert(slot) } else { able.remove(slot) };
+            if words.has(word) {
+                able.insert(slot)
+            } else {
+                able.remove(slot)
+            };
         }
     }
 
@@ -78,7 +82,9 @@ impl Roll {
 
     fn set_down(&mut self, slot: Slot) {
         self.up.remove(slot);
-        self.able.iter_mut().for_each(|able| drop(able.remove(slot)));
+        for able in &mut self.able {
+            able.remove(slot);
+        }
     }
 
     pub(super) fn up(&self) -> &Slots {

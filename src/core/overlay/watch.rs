@@ -48,14 +48,7 @@ impl Peers {
         }
     }
 
-    fn attend(
-        &mut self,
-        now: Mono,
-        id: LinkId,
-        digest: Option<u64>,
-        stats: &mut Stats,
-        outbox: &mut VecDeque<Output>,
-    ) {
+    fn attend(&mut self, now: Mono, id: LinkId, digest: Option<u64>, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
         let Some(link) = self.links.get_mut(&id) else { return };
         if link.expires.is_some_and(|end| end <= now) {
             return self.give_up(id, Some(Failure::Silent), outbox);
