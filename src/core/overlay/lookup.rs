@@ -55,16 +55,6 @@ impl Peers {
         up.filter_map(|(&id, link)| link.node.as_ref().map(|node| (node, id)))
     }
 
-    /// Counts, for each peer but `except` whose link is down, that what goes to the neighbours does not reach it this way.
-    pub fn count_absent(&self, except: Option<&NodeId>, stats: &mut Stats) {
-        // A link that is sought has not been a neighbour's yet.
-        let absent = |link: &&Link| !link.up && (link.bond.is_declared() || link.life.is_some());
-        let other = |link: &&Link| link.node.is_none() || link.node.as_ref() != except;
-        for link in self.links.values().filter(absent).filter(other) {
-            stats.count(Counter::NotConnected, link.node.as_ref());
-        }
-    }
-
     /// How many links there are, up or not.
     pub fn len(&self) -> usize {
         self.links.len()
