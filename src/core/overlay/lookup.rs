@@ -12,7 +12,6 @@ use crate::core::{
     id::NodeId,
     request::PeerInfo,
     slots::{Slot, Slots},
-    stats::{Counter, Stats},
 };
 use std::time::Duration;
 
