@@ -1,15 +1,19 @@
 //! What a node has received: the messages in the order of their arrival, by which paths their copies came, and
 //! whether somebody has read them. Bounded by messages and by bytes; the oldest go first.
 
+mod held;
+
 use super::{
     event::LinkId,
-    id::{MessageId, NodeId},
-    message::{Hop, Message, Path, Payload, Relays},
+    id::{MessageId, NodeId, StreamId},
+    message::{Hop, Message, Path, Payload, Relays, Trace},
+    repair::ranges::Ranges,
     request::{Cursor, Fetch, Fetched, Page, Status},
     spread::shares::Shares,
     time::Wall,
 };
-use std::collections::{BTreeMap, VecDeque};
+use held::{Held, StreamNo};
+use std::collections::VecDeque;
 
 /// What a page counts for a message beside its payload and paths: the fields of its entry, encoded, at most.
 const ENTRY_LEN: usize = 192;
@@ -34,14 +38,25 @@ pub struct Evicted {
     pub unread: u64,
 }
 
+/// What a neighbour that asks for messages again is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Resent {
+    /// The messages, ascending, as they go over the next link.
+    pub messages: Vec<Message>,
+    /// What was seen here and is kept no more.
+    pub lost: Vec<(u64, u64)>,
+    /// What the budget did not suffice for, as it was asked.
+    pub rest: Vec<(u64, u64)>,
+}
+
 /// The messages that a node keeps.
 #[derive(Debug)]
 pub struct Inbox {
     entries: VecDeque<Entry>,
     /// Position of the first entry; positions count from 1 and are never used twice.
     first: u64,
-    /// Positions of the traced messages, whose further copies must be found again.
-    traced: BTreeMap<MessageId, u64>,
+    /// Where each message is.
+    held: Held,
     bytes: usize,
     unread: u64,
     messages_max: usize,
@@ -50,7 +65,9 @@ pub struct Inbox {
 
 #[derive(Debug)]
 struct Entry {
-    id: MessageId,
+    sequence: u64,
+    stream: StreamNo,
+    hops: u32,
     published_at: Wall,
     received_at: Wall,
     payload: Payload,
@@ -66,14 +83,14 @@ struct Traced {
 }
 
 impl Entry {
-    /// Bytes of memory: what this entry alone holds, without the allocator's share.
+    /// Bytes of memory: what this entry alone holds, with its place in the index and without the allocator's share.
     fn cost(&self) -> usize {
         let traced = self.traced.as_ref().map_or(0, |traced| {
             size_of::<Traced>()
                 + traced.shares.len() * Shares::COST
                 + traced.paths.iter().map(|path| path_cost(path)).sum::<usize>()
         });
-        size_of::<Self>() + self.payload.len() + traced
+        size_of::<Self>() + Held::COST + self.payload.len() + traced
     }
 
     fn matches(&self, status: Status) -> bool {
@@ -81,6 +98,21 @@ impl Entry {
             Status::All => true,
             Status::Unread => !self.read,
             Status::Read => self.read,
+        }
+    }
+
+    /// The message as it goes over the next link. Its path is the one by which it came first.
+    fn resend(&self, stream: &StreamId) -> Message {
+        let traced = self.traced.as_ref();
+        let trace = traced
+            .and_then(|traced| traced.paths.first().map(|path| Trace { relays: traced.relays, path: path.clone() }));
+        Message {
+            id: stream.message(self.sequence),
+            published_at: self.published_at,
+            hops: self.hops.saturating_add(1),
+            trace,
+            tree: None,
+            payload: self.payload.clone(),
         }
     }
 }
@@ -92,33 +124,27 @@ fn path_cost(path: &[Hop]) -> usize {
 impl Inbox {
     /// An empty inbox with its bounds.
     pub fn new(messages_max: usize, bytes_max: usize) -> Self {
-        Self {
-            entries: VecDeque::new(),
-            first: 1,
-            traced: BTreeMap::new(),
-            bytes: 0,
-            unread: 0,
-            messages_max,
-            bytes_max,
-        }
+        Self { entries: VecDeque::new(), first: 1, held: Held::default(), bytes: 0, unread: 0, messages_max, bytes_max }
     }
 
     /// Files a message that was never seen before. `arrival` is its path to this node, if it is traced.
     pub fn file(&mut self, message: &Message, arrival: Option<Path>, received_at: Wall) -> Evicted {
         let traced = message.trace.as_ref().map(|trace| {
-            self.traced.insert(message.id.clone(), self.next_position());
             let paths = arrival.into_iter().collect();
             Box::new(Traced { relays: trace.relays, shares: Shares::default(), paths })
         });
+        let streams = self.held.streams();
         let entry = Entry {
-            id: message.id.clone(),
+            sequence: message.id.sequence,
+            stream: self.held.insert(&message.id.stream(), message.id.sequence, self.next_position()),
+            hops: message.hops,
             published_at: message.published_at,
             received_at,
             payload: message.payload.clone(),
             read: false,
             traced,
         };
-        self.bytes += entry.cost();
+        self.bytes += entry.cost() + (self.held.streams() - streams) * Held::STREAM_COST;
         self.unread += 1;
         self.entries.push_back(entry);
         self.trim()
@@ -181,7 +207,7 @@ impl Inbox {
                 page.next = Some(here);
                 break;
             }
-            let (fetched, cost, rest) = fetched(entry, here, room, page.messages.is_empty());
+            let (fetched, cost, rest) = fetched(entry, self.id_of(entry), here, room, page.messages.is_empty());
             let Some(fetched) = fetched else {
                 page.next = Some(here);
                 break;
@@ -194,6 +220,47 @@ impl Inbox {
             room = room.saturating_sub(cost);
         }
         page
+    }
+
+    /// What is kept of `ranges` (ascending) of a stream, to be sent once more, and what of them is lost: in `seen`, the
+    /// intervals of what this node has had of the stream, but not kept. What was never seen is neither.
+    ///
+    /// At most `messages` messages, and none more once they have `bytes` bytes; `rest` is what was not looked at then.
+    pub fn resend(
+        &self,
+        stream: &StreamId,
+        ranges: &[(u64, u64)],
+        seen: &[(u64, u64)],
+        messages: usize,
+        bytes: usize,
+    ) -> Resent {
+        let mut resent = Resent::default();
+        let mut lost = Ranges::default();
+        let mut spent = 0;
+        for &(first, last) in ranges {
+            let mut next = Some(first);
+            for (sequence, position) in self.held.range(stream, first, last) {
+                if resent.messages.len() >= messages || spent >= bytes {
+                    break;
+                }
+                let Some(missed) = next.filter(|&next| next <= sequence) else { continue };
+                if missed < sequence {
+                    lost.insert(missed, sequence - 1);
+                }
+                let message = self.entries[(position - self.first) as usize].resend(stream);
+                spent += message.payload.len() + message.trace.as_ref().map_or(0, |trace| encoded_len(&trace.path));
+                resent.messages.push(message);
+                next = sequence.checked_add(1);
+            }
+            let Some(next) = next.filter(|&next| next <= last) else { continue };
+            if resent.messages.len() >= messages || spent >= bytes {
+                resent.rest.push((next, last));
+            } else {
+                lost.insert(next, last);
+            }
+        }
+        resent.lost = lost.intersection(seen).into_vec();
+        resent
     }
 
     /// Messages kept.
@@ -217,8 +284,12 @@ impl Inbox {
     }
 
     /// The oldest message kept.
-    pub fn oldest(&self) -> Option<&MessageId> {
-        self.entries.front().map(|entry| &entry.id)
+    pub fn oldest(&self) -> Option<MessageId> {
+        self.entries.front().map(|entry| self.id_of(entry))
+    }
+
+    fn id_of(&self, entry: &Entry) -> MessageId {
+        self.held.stream(entry.stream).message(entry.sequence)
     }
 
     fn next_position(&self) -> u64 {
@@ -231,7 +302,7 @@ impl Inbox {
     }
 
     fn traced_mut(&mut self, id: &MessageId) -> Option<&mut Traced> {
-        let position = *self.traced.get(id)?;
+        let position = self.held.position(&id.stream(), id.sequence)?;
         self.entries[(position - self.first) as usize].traced.as_deref_mut()
     }
 
@@ -240,11 +311,10 @@ impl Inbox {
         let mut evicted = Evicted::default();
         while self.entries.len() > self.messages_max || self.bytes > self.bytes_max {
             let Some(entry) = self.entries.pop_front() else { break };
+            let streams = self.held.streams();
+            self.held.remove(entry.stream, entry.sequence, self.first);
             self.first += 1;
-            self.bytes -= entry.cost();
-            if entry.traced.is_some() {
-                self.traced.remove(&entry.id);
-            }
+            self.bytes -= entry.cost() + (streams - self.held.streams()) * Held::STREAM_COST;
             evicted.messages += 1;
             evicted.unread += u64::from(!entry.read);
         }
@@ -255,10 +325,16 @@ impl Inbox {
 
 /// The part of `entry` that fits into `room`, what it takes, and where the rest begins. Nothing fits: `None`,
 /// unless the page is empty; then the payload and at least one path go, so that each page gets further.
-fn fetched(entry: &Entry, from: Cursor, room: usize, is_first: bool) -> (Option<Fetched>, usize, Option<Cursor>) {
+fn fetched(
+    entry: &Entry,
+    id: MessageId,
+    from: Cursor,
+    room: usize,
+    is_first: bool,
+) -> (Option<Fetched>, usize, Option<Cursor>) {
     let continued = from.paths > 0;
     let payload = if continued { Payload::from(&[][..]) } else { entry.payload.clone() };
-    let mut cost = ENTRY_LEN + entry.id.origin.as_str().len() + payload.len();
+    let mut cost = ENTRY_LEN + id.origin.as_str().len() + payload.len();
     if cost > room && !is_first {
         return (None, 0, None);
     }
@@ -279,7 +355,7 @@ fn fetched(entry: &Entry, from: Cursor, room: usize, is_first: bool) -> (Option<
     }
     let fetched = Fetched {
         position: from.position,
-        id: entry.id.clone(),
+        id,
         published_at: entry.published_at,
         received_at: entry.received_at,
         unread: !entry.read,

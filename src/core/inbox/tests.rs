@@ -6,6 +6,7 @@ use crate::core::{
     message::{Trace, extend_path},
 };
 use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn id(sequence: u64) -> MessageId {
     MessageId { origin: NodeId::numbered(1), incarnation: Incarnation(1), sequence }
@@ -106,7 +107,7 @@ fn paths_count_towards_the_bytes_kept() {
         evicted = inbox.note_path(&id(2), path(10));
     }
     assert_eq!((evicted.messages, inbox.len()), (1, 1));
-    assert_eq!(inbox.oldest(), Some(&id(2)));
+    assert_eq!(inbox.oldest(), Some(id(2)));
     assert_eq!(inbox.spread(&id(1), None, std::iter::empty()), Copy::Unknown);
     assert!(inbox.bytes() <= 20_000);
 }
@@ -118,6 +119,50 @@ fn a_message_larger_than_all_leaves_at_once() {
     assert_eq!((evicted.messages, inbox.len(), inbox.bytes(), inbox.unread()), (1, 0, 0, 0));
     inbox.file(&message(2, b"fits", false), None, Wall(2));
     assert_eq!(inbox.fetch(&fetch(Status::All), 1000).messages[0].position, 2);
+}
+
+#[test]
+fn a_message_goes_out_again_as_it_went_on_first() {
+    let mut inbox = Inbox::new(10, 1 << 20);
+    let traced = Message { hops: 3, ..message(1, b"traced", true) };
+    inbox.file(&traced, Some(path(4)), Wall(1));
+    inbox.note_path(&id(1), path(7));
+    inbox.file(&Message { hops: 2, ..message(2, b"plain", false) }, None, Wall(2));
+    let resent = inbox.resend(&id(1).stream(), &[(1, 5)], &[(1, 3)], 10, 1000);
+    let trace = Some(Trace { relays: Relays::MAX, path: path(4) });
+    let expected = [Message { hops: 4, trace, ..traced }, Message { hops: 3, ..message(2, b"plain", false) }];
+    assert_eq!((&resent.messages[..], &resent.lost[..]), (&expected[..], &[(3, 3)][..]));
+    assert_eq!(resent.rest, []);
+}
+
+#[test]
+fn a_budget_ends_with_the_message_that_exhausts_it() {
+    let mut inbox = Inbox::new(10, 1 << 20);
+    for n in [1, 2, 4, 5] {
+        inbox.file(&message(n, &[0; 100], false), None, Wall(n));
+    }
+    let sent = |messages, bytes| {
+        let resent = inbox.resend(&id(1).stream(), &[(1, 2), (4, u64::MAX)], &[(1, 9)], messages, bytes);
+        (resent.messages.len(), resent.lost, resent.rest)
+    };
+    assert_eq!(sent(10, 150), (2, vec![], vec![(4, u64::MAX)]));
+    assert_eq!(sent(3, 9999), (3, vec![], vec![(5, u64::MAX)]));
+    assert_eq!(sent(10, 9999), (4, vec![(6, 9)], vec![]));
+    assert_eq!(sent(0, 9999), (0, vec![], vec![(1, 2), (4, u64::MAX)]));
+    let other = StreamId { incarnation: Incarnation(2), ..id(1).stream() };
+    assert_eq!(inbox.resend(&other, &[(1, 9)], &[(1, 3)], 9, 9999).lost, [(1, 3)]);
+}
+
+#[test]
+fn a_number_that_is_there_twice_leaves_twice() {
+    let mut inbox = Inbox::new(3, 1 << 20);
+    for n in [1, 2, 1, 3, 4, 5] {
+        inbox.file(&message(n, b"m", false), None, Wall(n));
+        let resent = inbox.resend(&id(1).stream(), &[(n, n)], &[(n, n)], 9, 9999);
+        assert_eq!((resent.messages.len(), resent.lost.len()), (1, 0));
+    }
+    let resent = inbox.resend(&id(1).stream(), &[(1, 9)], &[(1, 5)], 9, 9999);
+    assert_eq!((resent.messages.len(), &resent.lost[..]), (3, &[(1, 2)][..]));
 }
 
 #[test]
@@ -152,9 +197,9 @@ proptest! {
                     inbox.spread(&id(n), Some(&node), [(&node, LinkId(0))].into_iter());
                 }
             }
-            prop_assert_eq!(inbox.bytes(), inbox.entries.iter().map(Entry::cost).sum::<usize>());
+            let streams = inbox.held.streams() * Held::STREAM_COST;
+            prop_assert_eq!(inbox.bytes(), streams + inbox.entries.iter().map(Entry::cost).sum::<usize>());
             prop_assert_eq!(inbox.unread(), inbox.entries.iter().filter(|entry| !entry.read).count() as u64);
-            prop_assert_eq!(inbox.traced.len(), inbox.entries.iter().filter(|entry| entry.traced.is_some()).count());
             prop_assert!(inbox.len() <= 12 && inbox.bytes() <= 6000);
         }
         let all = pages(&inbox, Status::All, len_max);
@@ -163,5 +208,44 @@ proptest! {
         let paths = all.iter().flat_map(|page| &page.messages).map(|m| m.paths.len()).sum::<usize>();
         let kept = inbox.entries.iter().filter_map(|entry| entry.traced.as_ref()).map(|t| t.paths.len()).sum::<usize>();
         prop_assert_eq!(paths, kept);
+    }
+
+    /// Whatever came in whatever order and left: what is asked for is sent, lost, left over or was never seen.
+    #[test]
+    fn what_is_asked_for_is_sent_or_accounted_for(
+        steps in prop::collection::vec((0..3_u64, 1..40_u64), 1..120),
+        asked in prop::collection::vec((1..45_u64, 0..9_u64), 1..8),
+        budget in 0..30_usize,
+    ) {
+        let mut inbox = Inbox::new(20, 1 << 20);
+        let (mut seen, mut order) = (BTreeMap::<u64, Ranges>::new(), Vec::new());
+        for (life, sequence) in steps {
+            let seen = seen.entry(life).or_default();
+            if !seen.contains(sequence) {
+                seen.insert(sequence, sequence);
+                order.push((life, sequence));
+                let id = MessageId { incarnation: Incarnation(life), ..id(sequence) };
+                inbox.file(&Message { id, ..message(sequence, b"m", sequence % 2 == 0) }, None, Wall(0));
+            }
+        }
+        let kept: BTreeSet<_> = order.iter().rev().take(20).copied().collect();
+        prop_assert!(inbox.held.streams() == kept.iter().map(|&(life, _)| life).collect::<BTreeSet<_>>().len());
+        let asked: Vec<_> = asked.into_iter().map(|(first, more)| (first, first + more)).collect();
+        let asked = Ranges::from(&asked[..]);
+        for (life, seen) in seen {
+            let stream = StreamId { incarnation: Incarnation(life), ..id(1).stream() };
+            let resent = inbox.resend(&stream, asked.as_slice(), seen.as_slice(), budget, 9999);
+            prop_assert!(resent.messages.len() <= budget);
+            prop_assert!(resent.messages.is_sorted_by_key(|message| message.id.sequence));
+            let [lost, rest] = [&resent.lost, &resent.rest].map(|ranges| Ranges::from(&ranges[..]));
+            prop_assert!(rest.is_empty() || resent.messages.len() == budget);
+            for sequence in 1..60 {
+                let is_sent = resent.messages.iter().any(|message| message.id == stream.message(sequence));
+                let is_examined = asked.contains(sequence) && !rest.contains(sequence);
+                let is_kept = kept.contains(&(life, sequence));
+                prop_assert_eq!(is_sent, is_examined && is_kept);
+                prop_assert_eq!(lost.contains(sequence), is_examined && !is_kept && seen.contains(sequence));
+            }
+        }
     }
 }

@@ -318,7 +318,9 @@ impl Want {
     /// The sources that may be asked now, each with what it has of `due`.
     fn useful(&self, now: Mono, due: &Ranges) -> impl Iterator<Item = (&Source, Ranges)> {
         let ready = self.sources.iter().filter(move |source| source.not_before <= now);
-        ready.map(|source| (source, source.offers.intersection(due.as_slice()))).filter(|(_, ranges)| !ranges.is_empty())
+        ready
+            .map(|source| (source, source.offers.intersection(due.as_slice())))
+            .filter(|(_, ranges)| !ranges.is_empty())
     }
 
     /// What no source offers is bare since `lost`, or forgotten.
