@@ -173,8 +173,8 @@ impl Wants {
             (account.heard, account.number) = (now, number);
             // The queue is tried again when half a window is free, not for each message.
             let has_room = [half, 0].contains(&account.open) || is_queued && [half / 2, 0].contains(&left);
-            if has_room && !self.queue.is_empty() {
-                self.wake.get_or_insert(now);
+            if has_room {
+                self.wake_queue(now);
             }
         }
         let is_announced = matches!(how, How::Announced | How::Orphan);
@@ -200,6 +200,7 @@ impl Wants {
             (account.heard, account.number) = (now, number);
         }
         self.refresh(now, stream);
+        self.wake_queue(now);
     }
 
     /// The link to `slot` is gone, or another peer has the slot now: what it offered and was asked is void.
@@ -219,11 +220,13 @@ impl Wants {
             self.void(now, &stream, Some(slot));
             self.refresh(now, &stream);
         }
+        self.wake_queue(now);
     }
 
     /// Nothing of this stream is wanted any more.
-    pub fn forget_stream(&mut self, stream: &StreamId) {
+    pub fn forget_stream(&mut self, now: Mono, stream: &StreamId) {
         self.close(stream);
+        self.wake_queue(now);
     }
 
     /// What is due: to be asked for, with T2 from each peer's round trip, or to be given up.
@@ -280,6 +283,13 @@ impl Wants {
     /// How many offers were not or not wholly kept for want of room, since this was asked last.
     pub fn take_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)
+    }
+
+    /// There may be room for what is queued.
+    fn wake_queue(&mut self, now: Mono) {
+        if !self.queue.is_empty() {
+            self.wake.get_or_insert(now);
+        }
     }
 
     fn known_by(&self, slot: Slot) -> Vec<StreamId> {
