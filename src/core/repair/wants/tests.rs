@@ -402,6 +402,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
     /// Whatever is offered, comes, is lost or breaks: in the end all that a neighbour has is here, and only what all
     /// of them have lost is given up.
     #[test]
