@@ -6,6 +6,7 @@
 
 use super::{
     gaps::Gap,
+    misses::Misses,
     question::Account,
     ranges::{Ranges, STREAMS_MAX},
     want::Want,
@@ -23,8 +24,6 @@ use std::{
 
 /// What T2 is beside two round trips.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// An ask for the same stream within this time is a repetition.
-const REPEAT_WITHIN: Duration = Duration::from_secs(10);
 
 /// How it became known that something is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,9 +84,7 @@ pub struct Wants {
     accounts: BTreeMap<Slot, Account>,
     /// Counts the asks.
     questions: u64,
-    /// When announced messages of a stream were asked for last.
-    misses: BTreeMap<StreamId, Mono>,
-    misses_pruned: Mono,
+    misses: Misses,
     dropped: u64,
     wants_max: usize,
     pull_max: u64,
@@ -105,8 +102,7 @@ impl Wants {
             wake: None,
             accounts: BTreeMap::new(),
             questions: 0,
-            misses: BTreeMap::new(),
-            misses_pruned: Mono::default(),
+            misses: Misses::new(wants_max),
             dropped: 0,
             wants_max,
             pull_max: pull_max.clamp(1, STREAMS_MAX as u64),
@@ -324,15 +320,11 @@ impl Wants {
                 let patience = round_trip(to) * 2 + PATIENCE;
                 want.ask(now, to, &ranges, self.questions, patience);
                 self.accounts.entry(to).or_default().open += ranges.count();
-                let mut note = || note(&mut self.misses, &stream, now, self.wants_max);
+                let mut note = || self.misses.note(now, &stream);
                 let is_repeat = want.was_announced(&ranges) && *is_repeat.get_or_insert_with(&mut note);
                 add(asks.entry((to, is_repeat)).or_default(), &stream, ranges);
             }
             self.refresh(now, &stream);
-        }
-        if now.since(self.misses_pruned) >= Duration::from_secs(1) {
-            self.misses_pruned = now;
-            self.misses.retain(|_, at| now.since(*at) < REPEAT_WITHIN);
         }
         asks.into_iter().map(|((to, is_repeat), streams)| Ask { to, streams, is_repeat }).collect()
     }
@@ -386,17 +378,6 @@ impl Wants {
             self.accounts.entry(question.to).or_default().open -= question.open.count();
         }
     }
-}
-
-/// Notes that announced messages of a stream are asked for, and says whether they were within the last ten seconds.
-fn note(misses: &mut BTreeMap<StreamId, Mono>, stream: &StreamId, now: Mono, misses_max: usize) -> bool {
-    if let Some(at) = misses.get_mut(stream) {
-        return now.since(std::mem::replace(at, now)) < REPEAT_WITHIN;
-    }
-    if misses.len() < misses_max {
-        misses.insert(stream.clone(), now);
-    }
-    false
 }
 
 /// Adds what is asked for of a stream to what one peer is asked for: each stream once.

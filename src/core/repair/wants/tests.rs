@@ -28,6 +28,9 @@ fn wants(pull_max: u64) -> Wants {
     Wants::new(64, pull_max, LOST_AFTER)
 }
 
+/// Of whom, for what, and whether it is a repetition.
+type Asked = (Slot, Vec<(u64, u64)>, bool);
+
 impl Wants {
     fn offer(&mut self, now: Mono, by: Slot, missing: &[(u64, u64)], how: How) {
         self.offered(now, &stream(1), by, missing, how, WAIT);
@@ -37,7 +40,7 @@ impl Wants {
         self.arrived(now, &stream(1).message(sequence))
     }
 
-    fn tick(&mut self, now: Mono) -> Vec<(Slot, Vec<(u64, u64)>, bool)> {
+    fn tick(&mut self, now: Mono) -> Vec<Asked> {
         let asks = self.on_tick(now, |_| TRIP).asks.into_iter();
         asks.flat_map(|ask| ask.streams.into_iter().map(move |s| (ask.to, s.ranges, ask.is_repeat))).collect()
     }
@@ -114,7 +117,7 @@ fn one_peer_is_asked_for_a_window_at_a_time() {
     let mut wants = wants(100);
     wants.offer(at(0), A, &[(1, 80)], How::Backlog);
     wants.offered(at(0), &stream(2), A, &[(1, 1000)], How::Backlog, WAIT);
-    let count = |asks: &[(Slot, Vec<(u64, u64)>, bool)]| -> u64 {
+    let count = |asks: &[Asked]| -> u64 {
         asks.iter().flat_map(|(_, ranges, _)| ranges).map(|(first, last)| last - first + 1).sum()
     };
     assert_eq!(count(&wants.tick(at(0))), 80);
@@ -248,7 +251,7 @@ impl World {
 
     /// Whether a neighbour keeps what it offered.
     fn keeps(slot: Slot, sequence: u64) -> bool {
-        sequence % 7 != 0 && !(u64::from(slot.0) + sequence).is_multiple_of(4)
+        !sequence.is_multiple_of(7) && !(u64::from(slot.0) + sequence).is_multiple_of(4)
     }
 
     fn is_here(&self, stream: &StreamId, sequence: u64) -> bool {
