@@ -177,3 +177,7 @@ fn tell(mut telling: Telling, slots: &[Slot], seen: &impl Vector, dues: &mut Vec
     }
     Some(telling)
 }
+
+#[cfg(test)]
+#[path = "digests/tests.rs"]
+mod tests;

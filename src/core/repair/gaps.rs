@@ -83,8 +83,8 @@ mod tests {
         for (first, last) in [(4, 6), (10, 10), (1, 3), (20, 29), (7, 9), (30, 30)] {
             gaps.add(gap(1, first, last));
         }
-        assert_eq!(gaps.iter().collect::<Vec<_>>(), [gap(1, 1, 10)]);
-        assert_eq!((gaps.messages(), gaps.unlisted(), gaps.len()), (21, 10, 1));
+        assert_eq!(gaps.iter().collect::<Vec<_>>(), [gap(1, 1, 10), gap(1, 30, 30)]);
+        assert_eq!((gaps.messages(), gaps.unlisted(), gaps.len()), (21, 10, 2));
     }
 
     proptest! {

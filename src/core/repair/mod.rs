@@ -2,6 +2,7 @@
 
 pub mod digests;
 pub mod gaps;
+mod misses;
 mod question;
 pub mod ranges;
 mod want;

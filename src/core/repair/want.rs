@@ -72,7 +72,9 @@ impl Want {
         let mut offer = Ranges::from(missing);
         let known = self.sources.iter().position(|source| source.slot == by);
         if let Some(index) = known {
-            offer.subtract(self.sources[index].lost.as_slice());
+            // What was lost counts as long as it is sought elsewhere; what was forgotten since may be offered again.
+            let wanted = Ranges::from(&self.parts.iter().map(|part| (part.first, part.last)).collect::<Vec<_>>()[..]);
+            offer.subtract(self.sources[index].lost.intersection(wanted.as_slice()).as_slice());
         }
         let mut offered = Offered::default();
         if offer.is_empty() {
@@ -161,6 +163,9 @@ impl Want {
         });
         self.questions.retain(|question| !question.open.is_empty());
         self.reconcile(Some(now));
+        if self.sources.iter_mut().any(|source| source.offers.truncate(INTERVALS_MAX)) {
+            self.reconcile(None);
+        }
         asked
     }
 

@@ -5,6 +5,7 @@
 //! of what was asked. Lowest numbers first, so that what comes leaves no gaps (Scuttlebutt's order).
 
 use super::{
+    misses::Misses,
     question::Account,
     ranges::{Ranges, STREAMS_MAX},
     want::Want,
@@ -23,8 +24,6 @@ use std::{
 
 /// What T2 is beside two round trips.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// An ask for the same stream within this time is a repetition.
-const REPEAT_WITHIN: Duration = Duration::from_secs(10);
 
 /// How it became known that something is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,9 +84,7 @@ pub struct Wants {
     accounts: BTreeMap<Slot, Account>,
     /// Counts the asks.
     questions: u64,
-    /// When announced messages of a stream were asked for last.
-    misses: BTreeMap<StreamId, Mono>,
-    misses_pruned: Mono,
+    misses: Misses,
     dropped: u64,
     wants_max: usize,
     pull_max: u64,
@@ -105,8 +102,7 @@ impl Wants {
             wake: None,
             accounts: BTreeMap::new(),
             questions: 0,
-            misses: BTreeMap::new(),
-            misses_pruned: Mono::default(),
+            misses: Misses::new(wants_max),
             dropped: 0,
             wants_max,
             pull_max: pull_max.clamp(1, STREAMS_MAX as u64),
@@ -173,8 +169,8 @@ impl Wants {
             (account.heard, account.number) = (now, number);
             // The queue is tried again when half a window is free, not for each message.
             let has_room = [half, 0].contains(&account.open) || is_queued && [half / 2, 0].contains(&left);
-            if has_room && !self.queue.is_empty() {
-                self.wake.get_or_insert(now);
+            if has_room {
+                self.wake_queue(now);
             }
         }
         let is_announced = matches!(how, How::Announced | How::Orphan);
@@ -200,6 +196,7 @@ impl Wants {
             (account.heard, account.number) = (now, number);
         }
         self.refresh(now, stream);
+        self.wake_queue(now);
     }
 
     /// The link to `slot` is gone, or another peer has the slot now: what it offered and was asked is void.
@@ -219,11 +216,13 @@ impl Wants {
             self.void(now, &stream, Some(slot));
             self.refresh(now, &stream);
         }
+        self.wake_queue(now);
     }
 
     /// Nothing of this stream is wanted any more.
-    pub fn forget_stream(&mut self, stream: &StreamId) {
+    pub fn forget_stream(&mut self, now: Mono, stream: &StreamId) {
         self.close(stream);
+        self.wake_queue(now);
     }
 
     /// What is due: to be asked for, with T2 from each peer's round trip, or to be given up.
@@ -282,6 +281,13 @@ impl Wants {
         std::mem::take(&mut self.dropped)
     }
 
+    /// There may be room for what is queued.
+    fn wake_queue(&mut self, now: Mono) {
+        if !self.queue.is_empty() {
+            self.wake.get_or_insert(now);
+        }
+    }
+
     fn known_by(&self, slot: Slot) -> Vec<StreamId> {
         self.wants.iter().filter(|(_, want)| want.knows(slot)).map(|(stream, _)| stream.clone()).collect()
     }
@@ -314,15 +320,11 @@ impl Wants {
                 let patience = round_trip(to) * 2 + PATIENCE;
                 want.ask(now, to, &ranges, self.questions, patience);
                 self.accounts.entry(to).or_default().open += ranges.count();
-                let mut note = || note(&mut self.misses, &stream, now, self.wants_max);
+                let mut note = || self.misses.note(now, &stream);
                 let is_repeat = want.was_announced(&ranges) && *is_repeat.get_or_insert_with(&mut note);
                 add(asks.entry((to, is_repeat)).or_default(), &stream, ranges);
             }
             self.refresh(now, &stream);
-        }
-        if now.since(self.misses_pruned) >= Duration::from_secs(1) {
-            self.misses_pruned = now;
-            self.misses.retain(|_, at| now.since(*at) < REPEAT_WITHIN);
         }
         asks.into_iter().map(|((to, is_repeat), streams)| Ask { to, streams, is_repeat }).collect()
     }
@@ -376,17 +378,6 @@ impl Wants {
             self.accounts.entry(question.to).or_default().open -= question.open.count();
         }
     }
-}
-
-/// Notes that announced messages of a stream are asked for, and says whether they were within the last ten seconds.
-fn note(misses: &mut BTreeMap<StreamId, Mono>, stream: &StreamId, now: Mono, misses_max: usize) -> bool {
-    if let Some(at) = misses.get_mut(stream) {
-        return now.since(std::mem::replace(at, now)) < REPEAT_WITHIN;
-    }
-    if misses.len() < misses_max {
-        misses.insert(stream.clone(), now);
-    }
-    false
 }
 
 /// Adds what is asked for of a stream to what one peer is asked for: each stream once.
