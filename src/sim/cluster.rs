@@ -1,19 +1,22 @@
 //! Nodes in one process: each turn of a node is what a turn of a daemon is. An input goes in, all that it asks for is
 //! done in order, the log is synced once.
 
+mod lives;
+
 use super::{
     checker::{Cause, Checker, Delivery, Violation, Wrong, index_of},
-    host::{Event, Host, NEVER, endpoint},
-    links::{Connection, frame_len},
+    host::{Event, Host, NEVER},
+    links::{Connection, Way, lengths::frame_len},
     network::Network,
     queue::Queue,
     scenario::Scenario,
+    traffic::{Kind, Traffic},
 };
 use crate::{
     core::{
-        config::{Config, Limits, Protocol},
-        event::{Answer, Frame, Input, LogSeq, Output, Record, ReturnAddress},
-        id::{Incarnation, MessageId, NodeId},
+        config::Limits,
+        event::{Answer, Frame, Input, LinkId, LogSeq, Output, Record, ReturnAddress},
+        id::{MessageId, NodeId},
         node::Node,
         request::{Reply, Request, RequestId},
         time::{Mono, Now, Wall},
@@ -27,25 +30,25 @@ use std::collections::VecDeque;
 
 /// The wall clock when a run begins: some day in 2026.
 const EPOCH: u64 = 1_780_000_000_000_000_000;
-/// The incarnation before a node's first life.
-const INCARNATION: u64 = 1_780_000_000;
 
 /// Stands between a node and the world, and may do otherwise than the node asked: so a test shows that the checker
 /// notices.
 pub type Tamper = Box<dyn FnMut(&NodeId, Output) -> Vec<Output> + Send>;
 
-/// What is counted of the traffic since the load began.
+/// What is counted since the messages began.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Traffic {
-    pub(super) control: u64,
+pub(super) struct Counts {
+    /// All that was sent until everything had come to rest, and after that.
+    pub(super) traffic: [Traffic; 2],
+    /// Copies of messages beyond the first, by the number of nodes.
     pub(super) duplicates: u64,
+    /// Messages that nobody accepted.
     pub(super) refused: u64,
 }
 
 /// What the turn under way has to do with.
 #[derive(Debug, Default)]
 struct Context {
-    publishing: Option<u32>,
     arriving: Option<(usize, MessageId)>,
     delivery: Option<Delivery>,
     targets: Vec<usize>,
@@ -61,19 +64,32 @@ pub(super) struct Cluster {
     pub(super) queue: Queue<Event>,
     pub(super) hosts: Vec<Host>,
     pub(super) connections: Vec<Connection>,
+    /// Places in `connections` that can be used again.
+    pub(super) free: Vec<u32>,
+    /// Pipes in which a cut may hold something back.
+    pub(super) stopped: Vec<(u32, Way)>,
     pub(super) network: Network,
     pub(super) checker: Checker,
-    pub(super) traffic: Traffic,
+    pub(super) counts: Counts,
+    /// Whether everything has come to rest.
+    pub(super) is_idle: bool,
+    /// When, by whom and how messages were spoken of last.
+    pub(super) last_news: Option<(Mono, usize, Kind)>,
+    /// Who was there when messages were published; a new entry whenever that has changed.
+    pub(super) presence: Vec<Box<[bool]>>,
+    pub(super) is_presence_stale: bool,
     /// Whom faults happen to, and who publishes: apart, so that a fault changes nothing else.
     pub(super) chance: Pcg64Mcg,
     pub(super) lots: Pcg64Mcg,
-    /// Message frames that will arrive.
+    /// Frames about messages that will arrive.
     pub(super) under_way: u64,
     pub(super) cuts: u32,
     pub(super) tamper: Option<Tamper>,
     /// Nodes that wait for their links still.
     pub(super) unready: usize,
     pub(super) replies: Vec<Reply>,
+    /// See [`Scenario::is_relayed`].
+    relays_at_once: bool,
     limits: Limits,
     after: VecDeque<Input>,
     context: Context,
@@ -91,14 +107,20 @@ impl Cluster {
         let (nodes, limits) = (graph.node_count(), scenario.node_limits());
         Self {
             network: Network::new(scenario.network.clone(), nodes, seed),
-            checker: Checker::new(scenario.load.clone(), nodes, limits.path_len_max),
+            checker: Checker::new(scenario.load.clone(), nodes, limits.path_len_max, !scenario.is_repaired()),
             graph,
             seed,
             now: Mono(0),
             queue: Queue::new(),
             hosts: (0..nodes).map(|_| Host::new()).collect(),
             connections: Vec::new(),
-            traffic: Traffic::default(),
+            free: Vec::new(),
+            stopped: Vec::new(),
+            counts: Counts::default(),
+            is_idle: false,
+            last_news: None,
+            presence: Vec::new(),
+            is_presence_stale: true,
             chance: Pcg64Mcg::seed_from_u64(seed ^ 0x6368_616e_6365_0000),
             lots: Pcg64Mcg::seed_from_u64(seed ^ 0x6c6f_7473_0000_0000),
             under_way: 0,
@@ -106,33 +128,12 @@ impl Cluster {
             tamper: None,
             unready: 0,
             replies: Vec::new(),
+            relays_at_once: scenario.is_relayed(),
             limits,
             after: VecDeque::new(),
             context: Context::default(),
             scenario,
         }
-    }
-
-    /// A node begins a life: with an incarnation that it never had, an empty memory, and its neighbours declared.
-    pub(super) fn begin_life(&mut self, host: usize) -> Result<(), Violation> {
-        let place = &mut self.hosts[host];
-        let life = place.life + 1;
-        let began = self.now;
-        *place = Host { life, began, service: place.service, wall_offset: place.wall_offset, ..Host::new() };
-        let config = Config {
-            node: self.graph.nodes()[host].clone(),
-            endpoint: endpoint(host),
-            network: "simulated".parse().expect("a name of letters"),
-            instance: "one".parse().expect("a word of letters"),
-            protocol: Protocol::default(),
-            limits: self.limits.clone(),
-        };
-        let incarnation = Incarnation(INCARNATION + u64::from(life));
-        let now = self.clock(host);
-        self.hosts[host].node = Some(Node::new(config, incarnation, "simulated", now));
-        let peers = self.graph.neighbours(host).iter();
-        let peers = peers.map(|&peer| (Some(self.graph.nodes()[peer].clone()), endpoint(peer))).collect();
-        self.ask(host, NOBODY, Request::Connect { peers })
     }
 
     /// A node will say when its links are up.
@@ -143,7 +144,9 @@ impl Cluster {
 
     /// A message is handed to a node.
     pub(super) fn publish(&mut self, host: usize, number: u32, request: Request) -> Result<(), Violation> {
-        self.context.publishing = Some(number);
+        if let Request::Publish { payload, .. } = &request {
+            self.hosts[host].submitted.push_back((number, payload.clone()));
+        }
         self.ask(host, &number.to_be_bytes(), request)
     }
 
@@ -216,14 +219,17 @@ impl Cluster {
     fn end_turn(&mut self, host: usize) -> Result<(), Violation> {
         let mut context = std::mem::take(&mut self.context);
         let Some(node) = &self.hosts[host].node else { return Ok(()) };
-        if let Some(delivery) = context.delivery {
-            let up = |to: usize| node.neighbours().any(|name| *name == self.graph.nodes()[to]);
-            let relayed = self.checker.relayed(&self.graph, host, &delivery, &context.targets, up);
-            relayed.map_err(|wrong| self.violation(host, wrong))?;
-        } else if context.arriving.is_some() {
-            self.traffic.duplicates += 1;
+        let has_met = self.hosts[host].has_met || node.neighbours().next().is_some();
+        match context.delivery {
+            Some(delivery) if self.relays_at_once => {
+                let relayed = self.checker.relayed(&self.graph, host, &delivery, &context.targets, node.neighbours());
+                relayed.map_err(|wrong| self.violation(host, wrong))?;
+            }
+            None if context.arriving.is_some() => self.counts.duplicates += 1,
+            _ => {}
         }
         let gauge = node.gauge();
+        self.hosts[host].has_met = has_met;
         if !gauge.is_within(&self.limits) {
             return Err(self.violation(host, Wrong::Bound { gauge: format!("{gauge:?}") }));
         }
@@ -271,26 +277,12 @@ impl Cluster {
     /// Does what a node asks for.
     fn perform(&mut self, host: usize, output: Output) -> Result<(), Violation> {
         match output {
-            Output::Renew(_) => todo!(),
+            Output::Renew(incarnation) => self.hosts[host].stored = Some(incarnation.0),
             Output::Append(seq, record) => return self.append(host, seq, &record),
             Output::Connect(link, endpoint) => self.connect(host, link, &endpoint),
             Output::Disconnect(link) => self.disconnect(host, link),
-            Output::Send(links, frame) => {
-                if let Frame::Message(message) = &frame {
-                    let bytes = frame_len(&frame);
-                    let sent = self.checker.sent(&self.graph, host, message, links.len(), bytes);
-                    sent.map_err(|wrong| self.violation(host, wrong))?;
-                } else {
-                    self.traffic.control += links.len() as u64;
-                }
-                for link in links {
-                    let sent = self.send(host, link, &frame);
-                    self.context.targets.extend(sent.target);
-                    self.after.extend(sent.unsent.map(|why| Input::Unsent { link, why }));
-                }
-            }
+            Output::Send(links, frame) => return self.send_all(host, links, frame),
             Output::Answer(to, answer) => {
-                self.traffic.control += 1;
                 if let (Answer::Refuse { .. }, Some((from, id))) = (&answer, &self.context.arriving) {
                     self.checker.excuse(id, *from, host, Cause::Unreachable);
                 }
@@ -305,13 +297,50 @@ impl Cluster {
         Ok(())
     }
 
+    fn send_all(&mut self, host: usize, links: Vec<LinkId>, frame: Frame) -> Result<(), Violation> {
+        let (kind, bytes) = (Kind::of(&frame), frame_len(&frame));
+        self.count(host, kind, links.len(), bytes);
+        let sent = match &frame {
+            Frame::Message(message) => self.checker.sent(host, message, links.len(), bytes),
+            Frame::Path(copy) => self.checker.sent_path(host, &copy.id, &copy.trace.path, links.len(), bytes),
+            _ => Ok(()),
+        };
+        sent.map_err(|wrong| self.violation(host, wrong))?;
+        let Some((&last, others)) = links.split_last() else { return Ok(()) };
+        for &link in others {
+            self.send_one(host, link, frame.clone(), kind, bytes);
+        }
+        self.send_one(host, last, frame, kind, bytes);
+        Ok(())
+    }
+
+    fn send_one(&mut self, host: usize, link: LinkId, frame: Frame, kind: Kind, bytes: usize) {
+        let sent = self.send(host, link, frame, kind, bytes);
+        if self.relays_at_once {
+            self.context.targets.extend(sent.target);
+        }
+        self.after.extend(sent.unsent.map(|why| Input::Unsent { link, why }));
+    }
+
+    /// Counts frames that are sent.
+    pub(super) fn count(&mut self, host: usize, kind: Kind, frames: usize, bytes: usize) {
+        self.counts.traffic[usize::from(self.is_idle)].add(kind, frames, bytes);
+        self.hosts[host].frames += frames as u64;
+        if kind.is_news() && frames > 0 {
+            self.last_news = Some((self.now, host, kind));
+            if kind != Kind::Payload {
+                self.checker.mending.told(frames * bytes);
+            }
+        }
+    }
+
     fn append(&mut self, host: usize, seq: LogSeq, record: &Record) -> Result<(), Violation> {
         let place = &mut self.hosts[host];
         place.log.append(seq, record).expect("memory does not fail");
         let Record::Received { message, .. } = record else { return Ok(()) };
         let (life, now) = (place.life, self.now);
-        if let Some(number) = self.context.publishing.take() {
-            self.checker.published(number, host, now, message);
+        if self.context.arriving.is_none() && index_of(&message.id.origin) == Some(host) {
+            self.mint(host, message)?;
         }
         let delivered = self.checker.delivered(host, life, now, message);
         let place = delivered.map_err(|wrong| self.violation(host, wrong))?;
@@ -331,7 +360,11 @@ impl Cluster {
                 let acknowledged = self.checker.acknowledged(number, &id);
                 return acknowledged.map_err(|wrong| self.violation(host, wrong));
             }
-            (_, _) => self.traffic.refused += 1,
+            (number, _) => {
+                let number = number.try_into().map(u32::from_be_bytes).unwrap_or(u32::MAX);
+                self.hosts[host].submitted.retain(|(submitted, _)| *submitted != number);
+                self.counts.refused += 1;
+            }
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::{
     cluster::Cluster,
     host::Event,
     links::Way,
-    scenario::{Fault, Who},
+    scenario::{Disk, Fault, Who},
 };
 use crate::core::request::Request;
 use rand::{RngExt, seq::SliceRandom};
@@ -20,10 +20,10 @@ impl Cluster {
                     self.end_life(host, *silent);
                 }
             }
-            Fault::Restart { who, .. } => {
+            Fault::Restart { who, disk, .. } => {
                 let all = Who::Share(1.0);
                 for host in self.choose(who.as_ref().unwrap_or(&all), Self::is_down) {
-                    self.begin_life(host)?;
+                    self.begin_life(host, *disk)?;
                 }
             }
             Fault::Partition { who, .. } => {
@@ -71,6 +71,10 @@ impl Cluster {
             // The scenario is made of its single crashes when it begins.
             Fault::Churn { .. } => {}
         }
+        if fault.mends() {
+            let survivors = self.survivors();
+            self.checker.mended(self.now, &survivors);
+        }
         Ok(())
     }
 
@@ -90,45 +94,24 @@ impl Cluster {
 
     /// A node comes back, unless it has already.
     pub(super) fn rise(&mut self, host: usize, life: u32) -> Result<(), Violation> {
-        if self.hosts[host].life == life && self.is_down(host) { self.begin_life(host) } else { Ok(()) }
-    }
-
-    /// A node ends. Its neighbours' connections break once they hear of it: soon, or (`silent`) when their keep-alive
-    /// gives up.
-    pub(super) fn end_life(&mut self, host: usize, silent: bool) {
-        let place = &mut self.hosts[host];
-        place.node = None;
-        place.waiting.clear();
-        place.inbound.clear();
-        place.is_paused = false;
-        place.has_work_scheduled = false;
-        let links = std::mem::take(&mut place.links);
-        for number in links.into_iter().flatten() {
-            self.close(number);
-        }
-        for number in 0..self.connections.len() {
-            let connection = &self.connections[number];
-            if connection.target == host && connection.is_up && !connection.is_closed {
-                let keep_alive = self.network.model.break_after.0;
-                let notice = if silent { keep_alive } else { Duration::from_nanos(connection.latency) };
-                let event = Event::Break { connection: number as u32, epoch: connection.epoch };
-                self.queue.push(self.now + notice, event);
-            }
-        }
+        if self.hosts[host].life == life && self.is_down(host) { self.begin_life(host, Disk::Kept) } else { Ok(()) }
     }
 
     /// A cut has lasted: connections across it break.
-    pub(super) fn sever(&mut self, cut: u32) {
+    pub(super) fn sever(&mut self, cut: u32) -> Result<(), Violation> {
         if cut != self.cuts {
-            return;
+            return Ok(());
         }
-        for number in 0..self.connections.len() {
-            let connection = &self.connections[number];
-            let (there, back) = (connection.ends(Way::There), connection.ends(Way::Back));
-            if self.network.is_cut(there.0, there.1) || self.network.is_cut(back.0, back.1) {
-                self.on_break(number as u32, connection.epoch);
+        for host in 0..self.hosts.len() {
+            for number in self.hosts[host].incoming.clone() {
+                let connection = &self.connections[number as usize];
+                let (there, back) = (connection.ends(Way::There), connection.ends(Way::Back));
+                if self.network.is_cut(there.0, there.1) || self.network.is_cut(back.0, back.1) {
+                    self.on_break(number, connection.epoch)?;
+                }
             }
         }
+        Ok(())
     }
 
     fn begin_cut(&mut self) {

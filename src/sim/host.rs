@@ -5,13 +5,14 @@ use crate::{
     core::{
         endpoint::Endpoint,
         event::{Input, LogSeq},
+        message::Payload,
         node::Node,
         time::Mono,
     },
     store::MemoryLog,
 };
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     net::{IpAddr, Ipv4Addr},
 };
 
@@ -70,6 +71,12 @@ pub(super) enum Event {
     Sever {
         cut: u32,
     },
+    /// A node starts that was told one address.
+    Join {
+        host: u32,
+    },
+    /// It is time to see whether all have come to rest.
+    Look,
 }
 
 /// What waits for a node that is paused or slow.
@@ -97,10 +104,22 @@ pub(super) struct Host {
     pub(super) has_work_scheduled: bool,
     /// How far its wall clock is off, in nanoseconds.
     pub(super) wall_offset: i64,
+    /// The incarnation on its disk.
+    pub(super) stored: Option<u64>,
+    /// Frames sent since the messages began.
+    pub(super) frames: u64,
+    /// When its lives ended that are over.
+    ended: Vec<Mono>,
+    /// Whether it had a neighbour in this life.
+    pub(super) has_met: bool,
+    /// Messages handed in that it has not minted yet: number and payload.
+    pub(super) submitted: VecDeque<(u32, Payload)>,
     /// Connections that it opened, by link.
     pub(super) links: Vec<Option<u32>>,
-    /// Connections at its ROUTER, by the node that opened them.
-    pub(super) inbound: BTreeMap<usize, u32>,
+    /// Connections at its ROUTER that get its answers: the node that opened it, and its number; ascending.
+    inbound: Vec<(u32, u32)>,
+    /// Connections of others to it that are up.
+    pub(super) incoming: Vec<u32>,
     pub(super) log: MemoryLog,
     pub(super) synced: LogSeq,
     pub(super) tick_at: Mono,
@@ -120,11 +139,76 @@ impl Host {
             waiting: VecDeque::new(),
             has_work_scheduled: false,
             wall_offset: 0,
+            stored: None,
+            frames: 0,
+            ended: Vec::new(),
+            has_met: false,
+            submitted: VecDeque::new(),
             links: Vec::new(),
-            inbound: BTreeMap::new(),
+            inbound: Vec::new(),
+            incoming: Vec::new(),
             log: MemoryLog::default(),
             synced: LogSeq::default(),
             tick_at: NEVER,
+        }
+    }
+
+    /// What is left of a place when a new life begins there.
+    pub(super) fn renew(&mut self, now: Mono, stored: u64) {
+        let old = std::mem::replace(self, Self::new());
+        let Self { life, service, wall_offset, frames, ended, incoming, .. } = old;
+        *self = Self {
+            life: life + 1,
+            began: now,
+            service,
+            wall_offset,
+            frames,
+            ended,
+            stored: Some(stored),
+            incoming,
+            ..Self::new()
+        };
+    }
+
+    /// The life that lives there ends.
+    pub(super) fn end(&mut self, now: Mono) {
+        self.node = None;
+        self.ended.push(now);
+        self.waiting.clear();
+        self.submitted.clear();
+        self.inbound.clear();
+        self.is_paused = false;
+        self.has_work_scheduled = false;
+    }
+
+    /// When a life ended; now, if it has not.
+    pub(super) fn lived_until(&self, life: u32, now: Mono) -> Mono {
+        self.ended.get(life as usize - 1).copied().unwrap_or(now)
+    }
+
+    /// The connection over which answers go to a node.
+    pub(super) fn inbound(&self, from: usize) -> Option<u32> {
+        let index = self.inbound.binary_search_by_key(&(from as u32), |&(dialer, _)| dialer).ok()?;
+        Some(self.inbound[index].1)
+    }
+
+    /// A node has connected; as ROUTER's handover has it, a name belongs to whoever connected under it last.
+    pub(super) fn admit(&mut self, from: usize, connection: u32) {
+        let entry = (from as u32, connection);
+        match self.inbound.binary_search_by_key(&entry.0, |&(dialer, _)| dialer) {
+            Ok(index) => self.inbound[index] = entry,
+            Err(index) => self.inbound.insert(index, entry),
+        }
+        self.incoming.push(connection);
+    }
+
+    /// A connection to it is gone.
+    pub(super) fn dismiss(&mut self, from: usize, connection: u32) {
+        if let Ok(index) = self.inbound.binary_search(&(from as u32, connection)) {
+            self.inbound.remove(index);
+        }
+        if let Some(index) = self.incoming.iter().position(|&number| number == connection) {
+            self.incoming.swap_remove(index);
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Connections as sockets see them: opened by one node, used by both, up or not, with a bound on what may be under way.
-//!
-//! The simulator moves core types, not bytes, so the length of a frame is reckoned as the specification encodes it, to
-//! within a few bytes.
 
-use super::network::Network;
+pub(super) mod lengths;
+
+use super::{network::Network, traffic::Kind};
 use crate::core::{
-    event::{Answer, Frame, Input, LinkId},
+    event::{Frame, Input, LinkId},
     id::MessageId,
     time::Mono,
 };
@@ -15,19 +14,11 @@ use std::{collections::VecDeque, time::Duration};
 const RECONNECT: Duration = Duration::from_millis(10);
 const RECONNECT_MAX: Duration = Duration::from_secs(1);
 
-/// Mark, version, type, id, time and hops of a message; the empty frame and ZeroMQ's own marks.
-const MESSAGE: usize = 48;
-/// A hop of a path: name, time.
-const HOP: usize = 8;
-/// A greeting: two names, address, instance, incarnation, capabilities.
-const INTRODUCTION: usize = 96;
-/// Anything else.
-const SMALL: usize = 24;
-
 /// What crosses a connection: a frame on the way there, an answer on the way back.
 #[derive(Debug)]
 pub(super) struct Transit {
     pub(super) input: Input,
+    pub(super) kind: Kind,
     pub(super) bytes: usize,
 }
 
@@ -165,29 +156,4 @@ impl Connection {
         pipe.last = pipe.last.max(Mono(now.0 + latency));
         pipe.last
     }
-}
-
-/// Bytes of a frame on a link.
-pub(super) fn frame_len(frame: &Frame) -> usize {
-    match frame {
-        Frame::Hello(..) => INTRODUCTION,
-        Frame::Message(message) => {
-            MESSAGE + message.payload.len() + message.trace.as_ref().map_or(0, |trace| HOP * trace.path.len())
-        }
-        _ => SMALL,
-    }
-}
-
-/// Bytes of an answer on a link.
-pub(super) fn answer_len(answer: &Answer) -> usize {
-    match answer {
-        Answer::Welcome(..) => INTRODUCTION,
-        Answer::Refuse { text, .. } => SMALL + text.len(),
-        Answer::Farewell | Answer::Pong(_) | Answer::Lost(_) => SMALL,
-    }
-}
-
-/// Bytes of an untraced message of this payload on a link.
-pub(super) fn message_len(payload: usize) -> usize {
-    MESSAGE + payload
 }

@@ -3,20 +3,18 @@
 //!
 //! [`Scenario`] says what happens, [`Simulation`] lets it happen, [`Report`] says what came of it.
 
-pub mod chaos;
+mod ahead;
 pub mod checker;
 mod cluster;
-pub mod coverage;
 mod faults;
 mod host;
 mod links;
 pub mod network;
-pub mod optimum;
 mod queue;
 pub mod report;
 pub mod run;
 pub mod scenario;
-pub mod units;
+pub mod traffic;
 mod wires;
 
 #[cfg(test)]
@@ -24,7 +22,6 @@ mod tests;
 
 pub use checker::{Violation, Wrong};
 pub use cluster::Tamper;
-pub use coverage::Coverage;
-pub use report::{Mean, Report};
+pub use report::{Coverage, Mean, Report, optimum};
 pub use run::{Outcome, Simulation};
-pub use scenario::{Scenario, ScenarioError};
+pub use scenario::{Scenario, ScenarioError, chaos, units};

@@ -121,6 +121,11 @@ impl Network {
         !self.is_whole && (self.sides[from] != self.sides[to] || self.cuts.contains(&(from, to)))
     }
 
+    /// Whether all nodes hear each other.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
     /// Puts nodes on a side of their own.
     pub(super) fn partition(&mut self, nodes: &[usize]) {
         for &node in nodes {

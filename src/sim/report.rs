@@ -1,58 +1,19 @@
 //! The numbers of runs. Reports of several seeds merge into one whose averages are those over all their messages.
 
-use super::coverage::Coverage;
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+mod coverage;
+mod figures;
+mod mean;
+pub mod optimum;
+mod shape;
+
+pub use coverage::Coverage;
+pub use figures::{FIGURES, Figure};
+pub use mean::Mean;
+pub use shape::OverlayShape;
+
+use super::traffic::{Kind, Traffic};
+use serde::Serialize;
 use std::collections::BTreeMap;
-
-/// A true average: sum and number are kept, so averages of parts merge into that of the whole.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Mean {
-    count: u64,
-    sum: f64,
-    least: f64,
-    most: f64,
-}
-
-impl Mean {
-    /// Takes in a value.
-    pub fn add(&mut self, value: f64) {
-        self.merge(&Self { count: 1, sum: value, least: value, most: value });
-    }
-
-    /// Takes in all values of another.
-    pub fn merge(&mut self, other: &Self) {
-        if self.count == 0 {
-            *self = *other;
-        } else if other.count > 0 {
-            self.count += other.count;
-            self.sum += other.sum;
-            self.least = self.least.min(other.least);
-            self.most = self.most.max(other.most);
-        }
-    }
-
-    /// The average; `None` without values.
-    pub fn mean(&self) -> Option<f64> {
-        (self.count > 0).then(|| self.sum / self.count as f64)
-    }
-
-    /// The largest value; `None` without values.
-    pub fn most(&self) -> Option<f64> {
-        (self.count > 0).then_some(self.most)
-    }
-}
-
-impl Serialize for Mean {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let some = |value: f64| (self.count > 0).then_some(value);
-        let mut fields = serializer.serialize_struct("Mean", 4)?;
-        fields.serialize_field("mean", &self.mean())?;
-        fields.serialize_field("min", &some(self.least))?;
-        fields.serialize_field("max", &some(self.most))?;
-        fields.serialize_field("count", &self.count)?;
-        fields.end()
-    }
-}
 
 /// What came of one run, or of several.
 ///
@@ -82,18 +43,56 @@ pub struct Report {
     /// Relative message redundancy: message frames for each receiver, less one.
     /// Leitão, Pereira, Rodrigues, *Epidemic Broadcast Trees*, SRDS 2007.
     pub rmr: Mean,
-    /// Message frames.
+    /// The same of the first tenth and of the last tenth of the messages of each run.
+    pub rmr_first: Mean,
+    /// See [`rmr_first`](Self::rmr_first).
+    pub rmr_last: Mean,
+    /// Milliseconds from publication to the last delivery, of the first, the second and the tenth message of each run.
+    pub nth_ms: [Mean; 3],
+    /// Deliveries that were due where a way of live nodes led when the message was published.
+    pub reachable: u64,
+    /// Of those, the ones that were made.
+    pub reached: u64,
+    /// Milliseconds from the last fault to the first message from which on all were everywhere, in at most 1.25 times the
+    /// time that they took before the faults.
+    pub recovery_ms: Mean,
+    /// Runs with faults in which it never came to that.
+    pub unrecovered: u64,
+    /// Milliseconds from a mend until all live nodes had seen the same, of what was published before it.
+    pub equal_ms: Mean,
+    /// Mends after which it never came to that.
+    pub unequal: u64,
+    /// Bytes of the messages that were missing then, each as often as it was missing.
+    pub missing_bytes: u64,
+    /// Bytes of all frames about these messages that were sent until all had them.
+    pub mending_bytes: u64,
+    /// Frames with the payload of the messages that count.
     pub message_frames: u64,
-    /// Their bytes, as the specification encodes them, to within a few.
+    /// Bytes of these, and of the copies without it.
     pub message_bytes: u64,
-    /// All other frames since the first message: greetings, probes, answers.
-    pub control_frames: u64,
+    /// All frames from the first message until everything had come to rest.
+    pub traffic: Traffic,
+    /// All frames after that.
+    pub idle_traffic: Traffic,
+    /// Seconds of that time times links, counting each way of a link, all runs together.
+    pub link_seconds: f64,
+    /// The same of the time after it.
+    pub idle_link_seconds: f64,
+    /// Messages times nodes that lived to the end.
+    pub node_messages: f64,
+    /// Frames sent by the node that sent most, divided by the average.
+    pub load: Mean,
     /// Copies beyond the first for each node, over a run.
     pub duplicates: Mean,
     /// Nodes alive at the end of a run.
     pub live_nodes: Mean,
     /// Bytes that a node keeps at the end: payloads, paths and the records around them.
     pub memory: Mean,
+    /// The overlay at the end, where nodes choose their neighbours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlay: Option<OverlayShape>,
+    /// Of all paths that were recorded, whatever their order; clocks left out.
+    pub paths_hash: u64,
     /// Things that happened.
     pub events: u64,
     /// Virtual time from the first message to the end, all runs together.
@@ -104,6 +103,9 @@ pub struct Report {
     /// The same by the quickest ways.
     #[serde(skip)]
     pub optimum_coverage: Coverage,
+    /// Messages by the time to their last delivery.
+    #[serde(skip)]
+    pub lasts: Coverage,
 }
 
 impl Report {
@@ -117,17 +119,48 @@ impl Report {
         for (cause, count) in &other.missing {
             *self.missing.entry(cause).or_default() += count;
         }
-        self.last_delivery_ms.merge(&other.last_delivery_ms);
-        self.optimum_ms.merge(&other.optimum_ms);
-        self.stretch.merge(&other.stretch);
-        self.last_hop.merge(&other.last_hop);
-        self.rmr.merge(&other.rmr);
-        self.message_frames += other.message_frames;
-        self.message_bytes += other.message_bytes;
-        self.control_frames += other.control_frames;
-        self.duplicates.merge(&other.duplicates);
-        self.live_nodes.merge(&other.live_nodes);
-        self.memory.merge(&other.memory);
+        for (mean, other) in [
+            (&mut self.last_delivery_ms, &other.last_delivery_ms),
+            (&mut self.optimum_ms, &other.optimum_ms),
+            (&mut self.stretch, &other.stretch),
+            (&mut self.last_hop, &other.last_hop),
+            (&mut self.rmr, &other.rmr),
+            (&mut self.rmr_first, &other.rmr_first),
+            (&mut self.rmr_last, &other.rmr_last),
+            (&mut self.recovery_ms, &other.recovery_ms),
+            (&mut self.equal_ms, &other.equal_ms),
+            (&mut self.load, &other.load),
+            (&mut self.duplicates, &other.duplicates),
+            (&mut self.live_nodes, &other.live_nodes),
+            (&mut self.memory, &other.memory),
+        ] {
+            mean.merge(other);
+        }
+        for (mean, other) in self.nth_ms.iter_mut().zip(&other.nth_ms) {
+            mean.merge(other);
+        }
+        for (count, other) in [
+            (&mut self.reachable, other.reachable),
+            (&mut self.reached, other.reached),
+            (&mut self.unrecovered, other.unrecovered),
+            (&mut self.unequal, other.unequal),
+            (&mut self.missing_bytes, other.missing_bytes),
+            (&mut self.mending_bytes, other.mending_bytes),
+            (&mut self.message_frames, other.message_frames),
+            (&mut self.message_bytes, other.message_bytes),
+        ] {
+            *count += other;
+        }
+        self.traffic.merge(&other.traffic);
+        self.idle_traffic.merge(&other.idle_traffic);
+        self.link_seconds += other.link_seconds;
+        self.idle_link_seconds += other.idle_link_seconds;
+        self.node_messages += other.node_messages;
+        self.paths_hash = self.paths_hash.wrapping_add(other.paths_hash);
+        if let Some(shape) = &other.overlay {
+            self.overlay.get_or_insert_default().merge(shape);
+        }
+        self.lasts.merge(&other.lasts);
         self.events += other.events;
         self.virtual_nanos += other.virtual_nanos;
         self.coverage.merge(&other.coverage);
@@ -144,25 +177,60 @@ impl Report {
         if self.due == 0 { 1.0 } else { self.delivered() as f64 / self.due as f64 }
     }
 
-    /// A message took so many frames to reach so many nodes, its origin included.
-    pub(super) fn add_message(&mut self, frames: u64, bytes: u64, reached: u64, is_complete: bool) {
+    /// Deliveries made divided by those due where a way led; 1 if none was.
+    pub fn reach_ratio(&self) -> f64 {
+        if self.reachable == 0 { 1.0 } else { self.reached as f64 / self.reachable as f64 }
+    }
+
+    /// All frames since the first message but those with a payload.
+    pub fn control_frames(&self) -> u64 {
+        let control = |traffic: &Traffic| traffic.sum(|kind| kind != Kind::Payload).frames;
+        control(&self.traffic) + control(&self.idle_traffic)
+    }
+
+    /// Adds what became of one message.
+    pub(super) fn add_message(&mut self, message: &Told) {
+        let &Told { share, frames, bytes, reached, last, quickest, is_complete } = message;
         self.messages += 1;
         self.complete += u64::from(is_complete);
         self.message_frames += frames;
         self.message_bytes += bytes;
         if let Some(rmr) = relative_message_redundancy(frames, reached) {
             self.rmr.add(rmr);
+            if share < 0.1 {
+                self.rmr_first.add(rmr);
+            }
+            if share >= 0.9 {
+                self.rmr_last.add(rmr);
+            }
         }
-    }
-
-    /// A message was delivered last after so many nanoseconds, where the quickest ways take so many.
-    pub(super) fn add_times(&mut self, last: u64, quickest: u64) {
-        if quickest > 0 {
+        // A message that nobody else was to get took no time.
+        if last > 0 && quickest > 0 {
             self.last_delivery_ms.add(last as f64 / 1e6);
             self.optimum_ms.add(quickest as f64 / 1e6);
             self.stretch.add(last as f64 / quickest as f64);
+            self.lasts.expect(1);
+            self.lasts.add(last);
         }
     }
+}
+
+/// What became of one message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    /// How many of its run's messages came before it, as a share of all.
+    pub(super) share: f64,
+    /// Frames with its payload.
+    pub(super) frames: u64,
+    /// Bytes of all its copies.
+    pub(super) bytes: u64,
+    /// Nodes that had it, the origin included.
+    pub(super) reached: u64,
+    /// Nanoseconds to the last delivery, and by the quickest ways.
+    pub(super) last: u64,
+    pub(super) quickest: u64,
+    /// Whether it was everywhere where it was due.
+    pub(super) is_complete: bool,
 }
 
 /// Relative message redundancy of one message: payload frames for each receiver, less one.
@@ -177,22 +245,6 @@ pub fn relative_message_redundancy(frames: u64, reached: u64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn averages_of_parts_merge_into_that_of_the_whole() {
-        let (mut one, mut three) = (Mean::default(), Mean::default());
-        one.add(10.0);
-        [1.0, 2.0, 3.0].into_iter().for_each(|value| three.add(value));
-        let mut all = Mean::default();
-        all.merge(&one);
-        all.merge(&three);
-        all.merge(&Mean::default());
-        assert_eq!((all.mean(), all.most(), all.least), (Some(4.0), Some(10.0), 1.0), "not the average of averages");
-        assert_eq!(
-            serde_json::to_string(&Mean::default()).unwrap(),
-            r#"{"mean":null,"min":null,"max":null,"count":0}"#
-        );
-    }
 
     #[test]
     fn a_tree_has_no_redundancy() {

@@ -1,24 +1,25 @@
 //! One run: the nodes meet, messages are published and faults happen when the scenario says so, and once all has come
 //! to rest it is judged.
 
+mod judge;
+
 use super::{
-    checker::{Survivor, Violation, Wrong},
+    checker::Violation,
     cluster::{Cluster, Tamper},
     host::{Event, Work},
-    optimum::quickest,
     report::Report,
-    scenario::{Fault, Load, NODES_MAX, Retention, Scenario, ScenarioError, Senders},
+    scenario::{Disk, Fault, Load, NODES_MAX, Scenario, ScenarioError, Senders},
+    traffic::Kind,
 };
 use crate::{
-    core::{
-        message::Relays,
-        request::{Cursor, Fetch, Reply, Request, Status},
-        time::Mono,
-    },
-    topology::generate_within,
+    core::{message::Relays, request::Request, time::Mono},
+    topology::{Graph, generate_within},
 };
-use rand::RngExt;
+use rand::{RngExt, seq::SliceRandom};
 use std::time::Duration;
+
+/// How often it is seen whether all have come to rest.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// What came of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,13 +34,21 @@ pub struct Outcome {
 pub struct Simulation {
     cluster: Cluster,
     phase: Phase,
-    /// When all links were up: the scenario's times count from here.
+    /// When all links were up and all warmed: the scenario's times count from here.
     began: Mono,
-    /// Messages and faults that are still to come.
+    /// When everything had come to rest.
+    rested: Mono,
+    /// Messages, faults and nodes that are still to come.
     pending: u64,
     published: u32,
+    /// Messages that do not count, and those that do; numbers begin with the former.
+    warmup: u32,
     messages: u32,
-    sender: usize,
+    /// Who publishes: all messages, or if each is to come from another node, in this order.
+    senders: Vec<usize>,
+    next_sender: usize,
+    /// The overlay when the messages began, if nobody declared it.
+    ground: Option<Graph>,
     trace: Trace,
     events: u64,
 }
@@ -47,8 +56,15 @@ pub struct Simulation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     New,
+    /// Links come up.
     Meeting,
+    /// Messages that do not count are under way; not over before the first time, over at the second.
+    Warming(Mono, Mono),
+    /// Messages and faults are under way.
     Running,
+    /// All has happened; until then everything must come to rest.
+    Converging(Mono),
+    /// All is at rest; the run ends then.
     Settling(Mono),
     Over,
 }
@@ -58,17 +74,26 @@ impl Simulation {
     pub fn new(scenario: &Scenario, seed: u64) -> Result<Self, ScenarioError> {
         scenario.check()?;
         let graph = generate_within(scenario.shape()?, scenario.nodes, NODES_MAX, seed)?;
-        let all = if scenario.load.senders == Senders::All { scenario.nodes } else { 1 };
+        let load = &scenario.load;
+        let all = if load.senders == Senders::All { scenario.nodes } else { 1 };
         let mut cluster = Cluster::new(scenario.clone(), graph, seed);
-        let sender = cluster.lots.random_range(0..scenario.nodes) as usize;
+        let mut senders = vec![cluster.lots.random_range(0..scenario.nodes) as usize];
+        if load.senders == Senders::Fresh {
+            senders = (0..scenario.nodes as usize).collect();
+            senders.shuffle(&mut cluster.lots);
+        }
         Ok(Self {
             cluster,
             phase: Phase::New,
             began: Mono(0),
+            rested: Mono(0),
             pending: 0,
             published: 0,
-            messages: scenario.load.messages.saturating_mul(all),
-            sender,
+            warmup: load.warmup.saturating_mul(all),
+            messages: load.messages.saturating_mul(all),
+            senders,
+            next_sender: 0,
+            ground: None,
             trace: Trace::default(),
             events: 0,
         })
@@ -89,8 +114,7 @@ impl Simulation {
     pub fn advance(&mut self, events: u64) -> Result<bool, Violation> {
         if self.phase == Phase::New {
             self.phase = Phase::Meeting;
-            (0..self.cluster.hosts.len()).try_for_each(|host| self.cluster.begin_life(host))?;
-            (0..self.cluster.hosts.len()).try_for_each(|host| self.cluster.await_links(host))?;
+            self.begin()?;
         }
         for _ in 0..events {
             if self.phase == Phase::Over || !self.step()? {
@@ -103,7 +127,7 @@ impl Simulation {
 
     /// How much of the load has been published, 0 to 1.
     pub fn progress(&self) -> f64 {
-        f64::from(self.published) / f64::from(self.messages)
+        f64::from(self.published) / (f64::from(self.messages) + f64::from(self.warmup))
     }
 
     /// How many things have happened so far.
@@ -122,14 +146,65 @@ impl Simulation {
         self.events += 1;
         self.trace.note(at, &event);
         self.happen(event)?;
+        self.proceed()?;
+        Ok(true)
+    }
+
+    /// Goes on to the next phase if this one is over.
+    fn proceed(&mut self) -> Result<(), Violation> {
+        let now = self.cluster.now;
         let is_at_rest = self.pending == 0 && self.cluster.under_way == 0;
         match self.phase {
-            Phase::Meeting if self.cluster.unready == 0 => self.begin_load(),
-            Phase::Running if is_at_rest => self.phase = Phase::Settling(at + self.cluster.scenario.settle.0),
-            Phase::Settling(_) if !is_at_rest => self.phase = Phase::Running,
+            Phase::Meeting if self.pending == 0 && self.cluster.unready == 0 => self.warm(),
+            Phase::Warming(earliest, latest) if now >= latest || (is_at_rest && now >= earliest && self.is_quiet()) => {
+                self.begin_load();
+            }
+            Phase::Running if self.pending == 0 && self.must_converge() => {
+                let (_, patience) = self.cluster.patience();
+                self.phase = Phase::Converging(now + patience);
+                self.cluster.queue.push(now + LOOK, Event::Look);
+            }
+            Phase::Running if is_at_rest => self.settle(),
+            Phase::Settling(_) if !is_at_rest && !self.cluster.is_idle => self.phase = Phase::Running,
             _ => {}
         }
-        Ok(true)
+        Ok(())
+    }
+
+    /// Whether nobody has spoken of messages for a while, where that means something.
+    fn is_quiet(&self) -> bool {
+        let (quiet, _) = self.cluster.patience();
+        let is_old = |(at, ..): (Mono, usize, Kind)| self.cluster.now.since(at) >= quiet;
+        !self.cluster.scenario.is_repaired() || self.cluster.last_news.is_none_or(is_old)
+    }
+
+    /// Whether nothing stands in the way of anything, and what is missing somewhere comes there.
+    fn must_converge(&self) -> bool {
+        self.cluster.scenario.is_repaired() && self.cluster.is_mended()
+    }
+
+    /// It is time to see whether all have come to rest.
+    fn look(&mut self) -> Result<(), Violation> {
+        if let Phase::Converging(until) = self.phase {
+            match self.cluster.check_whole() {
+                Ok(()) => {
+                    self.settle();
+                    self.cluster.is_idle = true;
+                    return Ok(());
+                }
+                Err(violation) if self.cluster.now >= until => return Err(violation),
+                Err(_) => {}
+            }
+        }
+        if matches!(self.phase, Phase::Warming(..) | Phase::Converging(_)) {
+            self.cluster.queue.push(self.cluster.now + LOOK, Event::Look);
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) {
+        self.rested = self.cluster.now;
+        self.phase = Phase::Settling(self.cluster.now + self.cluster.scenario.settle.0);
     }
 
     fn happen(&mut self, event: Event) -> Result<(), Violation> {
@@ -140,18 +215,18 @@ impl Simulation {
             Event::Writable { connection, epoch } => cluster.on_writable(connection, epoch),
             Event::Tick { host, life } => cluster.on_tick(host as usize, life),
             Event::Work { host, life } => cluster.on_work(host as usize, life),
-            Event::Break { connection, epoch } => {
-                cluster.on_break(connection, epoch);
-                Ok(())
-            }
+            Event::Break { connection, epoch } => cluster.on_break(connection, epoch),
             Event::Hangup { connection } => {
                 cluster.on_hangup(connection);
                 Ok(())
             }
-            Event::Sever { cut } => {
-                cluster.sever(cut);
-                Ok(())
+            Event::Sever { cut } => cluster.sever(cut),
+            Event::Join { host } => {
+                self.pending -= 1;
+                cluster.begin_life(host as usize, Disk::Kept)?;
+                cluster.await_links(host as usize)
             }
+            Event::Look => self.look(),
             Event::Publish { number } => {
                 self.pending -= 1;
                 self.published += 1;
@@ -173,156 +248,96 @@ impl Simulation {
         }
     }
 
-    /// All links are up, or have been waited for long enough: the scenario begins.
+    /// The nodes begin to live: all at once, or one by one.
+    fn begin(&mut self) -> Result<(), Violation> {
+        let hosts = 0..self.cluster.hosts.len();
+        let Some(join) = self.cluster.scenario.join else {
+            hosts.clone().try_for_each(|host| self.cluster.begin_life(host, Disk::Kept))?;
+            return hosts.clone().try_for_each(|host| self.cluster.await_links(host));
+        };
+        for host in hosts {
+            self.pending += 1;
+            let at = Mono(0) + join.interval.0 * host as u32;
+            self.cluster.queue.push(at, Event::Join { host: host as u32 });
+        }
+        Ok(())
+    }
+
+    /// All links are up, or have been waited for long enough: first come the messages that do not count.
+    fn warm(&mut self) {
+        let now = self.cluster.now;
+        let settled = self.cluster.scenario.join.map_or(now, |join| now + join.settle.0);
+        if settled == now && self.warmup == 0 {
+            return self.begin_load();
+        }
+        let last = self.schedule_messages(settled, 0, self.warmup);
+        let (_, patience) = self.cluster.patience();
+        self.phase = Phase::Warming(last, last + patience);
+        self.cluster.queue.push(settled.max(now + LOOK), Event::Look);
+    }
+
+    /// Schedules messages of these numbers, and says when the last one is due.
+    fn schedule_messages(&mut self, from: Mono, first: u32, count: u32) -> Mono {
+        let Load { senders, interval, .. } = self.cluster.scenario.load;
+        let a_round = if senders == Senders::All { self.cluster.scenario.nodes } else { 1 };
+        let mut at = from;
+        for index in 0..count {
+            self.pending += 1;
+            at = from + interval.0 * (index / a_round);
+            self.cluster.queue.push(at, Event::Publish { number: first + index });
+        }
+        at
+    }
+
+    /// The scenario begins.
     fn begin_load(&mut self) {
         (self.phase, self.began) = (Phase::Running, self.cluster.now);
-        self.cluster.traffic = Default::default();
-        let Scenario { load: Load { senders, interval, .. }, faults, nodes, .. } = self.cluster.scenario.clone();
-        let queue = &mut self.cluster.queue;
+        self.cluster.counts = Default::default();
+        self.cluster.hosts.iter_mut().for_each(|place| place.frames = 0);
+        if self.cluster.scenario.join.is_some() {
+            self.ground = Some(self.cluster.overlay().graph(self.cluster.graph.nodes().to_vec()));
+        }
         // Faults first: one at the moment of a message comes before it.
-        for (index, fault) in (0..).zip(&faults) {
+        for (index, fault) in (0..).zip(self.cluster.scenario.faults.clone()) {
             let at = self.began + fault.at().0;
             if let Fault::Churn { at, until, every, down } = fault {
                 let times = std::iter::successors(Some(at.0), |&time| Some(time + every.0));
                 for time in times.take_while(|&time| time <= until.0) {
                     self.pending += 1;
-                    queue.push(self.began + time, Event::Churn { down: down.nanos() });
+                    self.cluster.queue.push(self.began + time, Event::Churn { down: down.nanos() });
                 }
             }
             self.pending += 1;
-            queue.push(at, Event::Fault { index });
+            self.cluster.queue.push(at, Event::Fault { index });
         }
-        for number in 0..self.messages {
-            let round = if senders == Senders::All { number / nodes } else { number };
-            self.pending += 1;
-            queue.push(self.began + interval.0 * round, Event::Publish { number });
-        }
+        self.schedule_messages(self.began, self.warmup, self.messages);
     }
 
     /// Finds who is to publish a message, and hands it over.
     fn publish(&mut self, number: u32) -> Result<(), Violation> {
         let cluster = &mut self.cluster;
         let host = match cluster.scenario.load.senders {
-            Senders::One => self.sender,
-            Senders::All => (number % cluster.scenario.nodes) as usize,
+            Senders::One => self.senders.first().copied(),
+            Senders::All => Some((number % cluster.scenario.nodes) as usize),
             Senders::Random => {
                 let live: Vec<_> = (0..cluster.hosts.len()).filter(|&host| cluster.lives(host)).collect();
-                match live.len() {
-                    0 => 0,
-                    count => live[cluster.lots.random_range(0..count as u32) as usize],
-                }
+                let count = live.len() as u32;
+                (count > 0).then(|| live[cluster.lots.random_range(0..count) as usize])
+            }
+            Senders::Fresh => {
+                let rest = self.senders[self.next_sender..].iter().position(|&host| cluster.lives(host));
+                let found = rest.map(|skipped| self.next_sender + skipped);
+                self.next_sender = found.map_or(self.senders.len(), |index| index + 1);
+                found.map(|index| self.senders[index])
             }
         };
-        if cluster.lives(host) {
-            return cluster.hand_over(host, Work::Publish(number));
-        }
-        cluster.traffic.refused += 1;
-        Ok(())
-    }
-
-    /// Judges the end: what is missing and why, how many frames it took, what nodes have recorded.
-    pub fn finish(mut self) -> Result<Outcome, Violation> {
-        self.cluster.excuse_stranded();
-        if self.cluster.scenario.load.trace {
-            (0..self.cluster.hosts.len()).try_for_each(|host| self.check_inbox(host))?;
-        }
-        let cluster = &self.cluster;
-        let survivor = |host: usize| {
-            let place = &cluster.hosts[host];
-            place.node.as_ref().map(|_| Survivor { life: place.life, began: place.began })
-        };
-        let survivors: Vec<_> = (0..cluster.hosts.len()).map(survivor).collect();
-        let mut report = Report { runs: 1, events: self.events, ..Report::default() };
-        report.virtual_nanos = cluster.now.0 - self.began.0;
-        report.refused = cluster.traffic.refused;
-        report.control_frames = cluster.traffic.control;
-        let live = survivors.iter().flatten().count();
-        report.duplicates.add(cluster.traffic.duplicates as f64 / cluster.hosts.len() as f64);
-        report.live_nodes.add(live as f64);
-        for node in cluster.hosts.iter().filter_map(|place| place.node.as_ref()) {
-            report.memory.add(node.gauge().bytes as f64);
-        }
-        // Messages of one origin have one optimum.
-        let mut places: Vec<_> = (0..cluster.checker.told.len()).collect();
-        places.sort_by_key(|&place| (cluster.checker.told[place].origin, place));
-        let mut optimum = (usize::MAX, Vec::new());
-        for place in places {
-            let told = &cluster.checker.told[place];
-            if optimum.0 != told.origin {
-                let Scenario { network, load, .. } = &cluster.scenario;
-                optimum = (told.origin, quickest(&cluster.graph, network, cluster.seed, told.origin, load.size));
-            }
-            self.judge(place, &survivors, &optimum.1, &mut report)?;
-        }
-        Ok(Outcome { report, trace_hash: self.trace.0 })
-    }
-
-    /// Adds what became of one message.
-    fn judge(
-        &self,
-        place: usize,
-        survivors: &[Option<Survivor>],
-        optimum: &[Option<u64>],
-        report: &mut Report,
-    ) -> Result<(), Violation> {
-        let Cluster { checker, graph, scenario, .. } = &self.cluster;
-        let told = &checker.told[place];
-        let (mut last, mut quickest, mut missing) = (0, 0, 0);
-        for (host, survivor) in survivors.iter().enumerate() {
-            let Some(survivor) = *survivor else { continue };
-            let (life, at) = told.delivered[host];
-            let is_due = survivor.began <= told.published_at;
-            report.due += u64::from(is_due);
-            if life != survivor.life {
-                let cause = checker.cause(graph, place, host, survivor);
-                let cause = cause.map_err(|wrong| self.cluster.violation(host, wrong))?;
-                missing += u64::from(is_due);
-                *report.missing.entry(cause.name()).or_default() += 1;
-            } else if is_due {
-                let delay = at.0 - told.published_at.0;
-                report.coverage.add(delay);
-                last = last.max(delay);
-                quickest = quickest.max(optimum[host].unwrap_or(0));
-            }
-            if is_due {
-                report.coverage.expect(1);
-                if let Some(time) = optimum[host] {
-                    report.optimum_coverage.add(time);
-                    report.optimum_coverage.expect(1);
-                }
+        match host.filter(|&host| cluster.lives(host)) {
+            Some(host) => cluster.hand_over(host, Work::Publish(number)),
+            None => {
+                cluster.counts.refused += 1;
+                Ok(())
             }
         }
-        let expected = checker.frames_due(graph).filter(|_| {
-            let is_exact = scenario.is_faultless() && !checker.has_excuses();
-            is_exact && scenario.limits == Retention::default()
-        });
-        if let Some(expected) = expected.filter(|&expected| expected != told.frames) {
-            let wrong = Wrong::Frames { id: told.id.clone(), found: told.frames, expected };
-            return Err(self.cluster.violation(told.origin, wrong));
-        }
-        let reached = told.delivered.iter().filter(|(life, _)| *life > 0).count() as u64;
-        report.add_message(told.frames, told.bytes, reached, missing == 0);
-        report.last_hop.add(f64::from(told.hops));
-        report.add_times(last, quickest);
-        Ok(())
-    }
-
-    /// Checks what a node has recorded of all the messages that it holds.
-    fn check_inbox(&mut self, host: usize) -> Result<(), Violation> {
-        let mut from = Cursor::default();
-        while self.cluster.lives(host) {
-            let fetch = Fetch { status: Status::All, from, through: None, limit: u64::MAX, mark: false };
-            let Some(Reply::Page(page)) = self.cluster.inspect(host, Request::Fetch(fetch))? else { return Ok(()) };
-            for message in &page.messages {
-                let recorded = self.cluster.checker.recorded(&self.cluster.graph, host, &message.id, &message.paths);
-                recorded.map_err(|wrong| self.cluster.violation(host, wrong))?;
-            }
-            match page.next {
-                Some(next) => from = next,
-                None => return Ok(()),
-            }
-        }
-        Ok(())
     }
 }
 
@@ -357,7 +372,8 @@ impl Trace {
         let (kind, what, more) = match *event {
             Event::Arrive { connection, epoch, way, ref transit } => {
                 let sequence = transit.message().map_or(0, |id| id.sequence << 32);
-                (way as u64, u64::from(connection), u64::from(epoch) | transit.bytes as u64 | sequence)
+                let kind = (transit.kind as u64) << 1 | way as u64;
+                (kind << 8, u64::from(connection), u64::from(epoch) | (transit.bytes as u64) << 16 | sequence)
             }
             Event::Dial { connection, epoch } => (2, connection.into(), epoch.into()),
             Event::Break { connection, epoch } => (3, connection.into(), epoch.into()),
@@ -370,6 +386,8 @@ impl Trace {
             Event::Churn { down } => (10, down, 0),
             Event::Rise { host, life } => (11, host.into(), life.into()),
             Event::Sever { cut } => (12, cut.into(), 0),
+            Event::Join { host } => (13, host.into(), 0),
+            Event::Look => (14, 0, 0),
         };
         for word in [at.0, kind, what, more] {
             self.0 = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01b3);

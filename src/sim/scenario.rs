@@ -1,13 +1,25 @@
 //! A scenario as data: which network, on which links, who publishes what, and what goes wrong when. TOML, or made in
 //! code; each part has defaults, so a scenario says only what matters to it.
 
-use super::{network::Model, units::Time};
+pub mod chaos;
+mod fault;
+mod manner;
+pub mod units;
+
+pub use fault::{Disk, Fault, Who};
+pub use manner::{Contact, Join, Pace, Spread};
+
+use super::{ahead, network::Model};
 use crate::{
-    core::{config::Limits, message::Relays},
+    core::{
+        config::{Limits, Protocol},
+        message::Relays,
+    },
     topology::{Shape, ShapeError},
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use units::Time;
 
 /// Most nodes of a simulated network: about 2 KiB each, and 128 MiB for a moment while their graph is drawn.
 pub const NODES_MAX: u32 = 32_768;
@@ -25,8 +37,17 @@ pub struct Scenario {
     pub degree: Option<u32>,
     /// How many nodes, 2 to 32,768.
     pub nodes: u32,
-    /// How long the run goes on after the last message has come to rest.
+    /// How long the run goes on after all has come to rest.
     pub settle: Time,
+    /// How messages spread: `tree` or `flood`.
+    pub dissemination: Spread,
+    /// Whether nodes replace neighbours that are gone.
+    pub heal: bool,
+    /// How soon nodes notice things: `local`, `lan` or `wan`.
+    pub timing: Pace,
+    /// How nodes come to know each other if nobody tells them their neighbours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub join: Option<Join>,
     /// What links are like.
     pub network: Model,
     /// Who publishes what, and when.
@@ -44,6 +65,8 @@ pub struct Scenario {
 pub struct Load {
     /// How many; with all nodes as senders, how many each. Default 20.
     pub messages: u32,
+    /// How many, counted in the same way, come before them and in none of the figures. Default 0.
+    pub warmup: u32,
     /// Bytes of each payload. Default 100.
     pub size: usize,
     /// Who hands them in. Default random nodes.
@@ -66,6 +89,8 @@ pub enum Senders {
     Random,
     /// All nodes, each at the same moment.
     All,
+    /// For each message another node, one that has sent none before.
+    Fresh,
 }
 
 /// What a node keeps for reading; smaller than in a process, so that many fit into one.
@@ -76,58 +101,6 @@ pub struct Retention {
     pub messages: usize,
     /// Bytes; default 64 MiB.
     pub bytes: usize,
-}
-
-/// Which nodes a fault is about.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Who {
-    /// These, by number.
-    Nodes(Vec<u32>),
-    /// This share of those it can happen to, drawn when it happens: 0 to 1, rounded to whole nodes.
-    Share(f64),
-}
-
-/// Something that goes wrong, or is mended, at a time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-#[expect(missing_docs, reason = "`at` is always the time, `who` always the nodes")]
-pub enum Fault {
-    /// Processes end. `silent`: so do their hosts, and nobody is told that the connections are gone.
-    Crash {
-        at: Time,
-        who: Who,
-        #[serde(default)]
-        silent: bool,
-    },
-    /// Crashed nodes start again, with a new incarnation and an empty memory; without `who` all of them.
-    Restart {
-        at: Time,
-        #[serde(default)]
-        who: Option<Who>,
-    },
-    /// These nodes reach only each other, and the others only theirs.
-    Partition { at: Time, who: Who },
-    /// What `from` sends does not reach `to`; what comes back does.
-    Cut { at: Time, from: Who, to: Who },
-    /// All partitions and cuts end.
-    Heal { at: Time },
-    /// Processes stand still; what is sent to them waits.
-    Pause { at: Time, who: Who },
-    /// Paused nodes go on; without `who` all of them.
-    Resume {
-        at: Time,
-        #[serde(default)]
-        who: Option<Who>,
-    },
-    /// Each frame takes these nodes that long; 0 makes them as fast as before.
-    Slow { at: Time, who: Who, frame: Time },
-    /// Nodes are removed for good, and say so.
-    Leave { at: Time, who: Who },
-    /// Wall clocks jump by this many seconds.
-    Clock { at: Time, who: Who, seconds: i64 },
-    /// From `at` to `until`, every `every`, one live node crashes and starts again after `down`.
-    Churn { at: Time, until: Time, every: Time, down: Time },
 }
 
 /// Why there is no such scenario.
@@ -166,6 +139,10 @@ impl Default for Scenario {
             degree: None,
             nodes: 16,
             settle: Time::default(),
+            dissemination: Spread::default(),
+            heal: ahead::HEAL,
+            timing: Pace::default(),
+            join: None,
             network: Model::default(),
             load: Load::default(),
             limits: Retention::default(),
@@ -183,8 +160,8 @@ impl Default for Retention {
 
 impl Default for Load {
     fn default() -> Self {
-        let (messages, size, relays) = (20, 100, 1);
-        Self { messages, size, senders: Senders::Random, interval: Time::millis(100), trace: false, relays }
+        let (messages, warmup, size, relays) = (20, 0, 100, 1);
+        Self { messages, warmup, size, senders: Senders::Random, interval: Time::millis(100), trace: false, relays }
     }
 }
 
@@ -194,6 +171,7 @@ impl fmt::Display for Senders {
             Self::One => "one node",
             Self::Random => "random nodes",
             Self::All => "all nodes at once",
+            Self::Fresh => "a new node each",
         })
     }
 }
@@ -217,6 +195,10 @@ impl Scenario {
         within("bandwidth", "at least 1 byte a second", 0, network.bandwidth != Some(0))?;
         within("queue", "at least 1 byte", network.queue, network.queue > 0)?;
         within("messages", "1 to 1000000", load.messages, (1..=MESSAGES_MAX).contains(&load.messages))?;
+        within("warmup", "at most 1000000", load.warmup, load.warmup <= MESSAGES_MAX)?;
+        let senders = load.messages + load.warmup;
+        let suffice = load.senders != Senders::Fresh || senders <= self.nodes;
+        within("messages from a new node each", "as many as there are nodes at most", senders, suffice)?;
         let size_max = Limits::default().payload_len_max;
         within("size", "at most 1048576 bytes", load.size, load.size <= size_max)?;
         within("relays", "1 to 16", load.relays, Relays::try_from(load.relays).is_ok())?;
@@ -241,6 +223,13 @@ impl Scenario {
         }
     }
 
+    /// How each node behaves.
+    pub(super) fn protocol(&self) -> Protocol {
+        let usual = Protocol::default();
+        let degree = self.degree.map_or(usual.degree, |degree| degree as usize);
+        Protocol { dissemination: self.dissemination.into(), heal: self.heal, degree, timing: self.timing.into() }
+    }
+
     /// The bounds of each node.
     pub(super) fn node_limits(&self) -> Limits {
         Limits {
@@ -248,6 +237,17 @@ impl Scenario {
             retained_bytes_max: self.limits.bytes,
             ..Limits::default()
         }
+    }
+
+    /// Whether what is missing comes later, if anybody has it.
+    pub(super) fn is_repaired(&self) -> bool {
+        ahead::REPAIR || self.dissemination == Spread::Tree
+    }
+
+    /// Whether each node that delivers a message must send it to all its neighbours at once: what a neighbour asked for
+    /// goes no further, and only where nothing goes wrong is nothing asked for.
+    pub(super) fn is_relayed(&self) -> bool {
+        self.dissemination == Spread::Flood && (!self.is_repaired() || self.is_faultless())
     }
 
     /// Whether nothing is meant to go wrong: every message must then reach every node by the exact number of frames.
@@ -268,40 +268,6 @@ fn describe(error: &toml::de::Error, text: &str) -> String {
     line.map_or_else(|| message.clone(), |line| format!("line {line}: {message}"))
 }
 
-impl Fault {
-    /// When it begins.
-    pub fn at(&self) -> Time {
-        match *self {
-            Self::Crash { at, .. }
-            | Self::Restart { at, .. }
-            | Self::Partition { at, .. }
-            | Self::Cut { at, .. }
-            | Self::Heal { at }
-            | Self::Pause { at, .. }
-            | Self::Resume { at, .. }
-            | Self::Slow { at, .. }
-            | Self::Leave { at, .. }
-            | Self::Clock { at, .. }
-            | Self::Churn { at, .. } => at,
-        }
-    }
-
-    /// All nodes that it names.
-    fn who(&self) -> Vec<&Who> {
-        match self {
-            Self::Crash { who, .. }
-            | Self::Partition { who, .. }
-            | Self::Pause { who, .. }
-            | Self::Slow { who, .. }
-            | Self::Leave { who, .. }
-            | Self::Clock { who, .. } => vec![who],
-            Self::Restart { who, .. } | Self::Resume { who, .. } => who.iter().collect(),
-            Self::Cut { from, to, .. } => vec![from, to],
-            Self::Heal { .. } | Self::Churn { .. } => Vec::new(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,11 +277,17 @@ mod tests {
         let text = "
             topology = 'powerlaw'
             nodes = 64
+            dissemination = 'tree'
+            timing = 'wan'
+            [join]
+            contact = 'earlier'
+            interval = '50ms'
             [network]
             latency = '10-50ms'
             loss = 0.02
             [load]
             messages = 60
+            warmup = 5
             senders = 'all'
             trace = true
             [[fault]]
@@ -335,7 +307,7 @@ mod tests {
         scenario.check().unwrap();
         assert_eq!((scenario.load.senders, scenario.load.size), (Senders::All, 100));
         assert_eq!(scenario.faults[0], Fault::Crash { at: Time::millis(1000), who: Who::Share(0.1), silent: true });
-        assert_eq!(scenario.faults[1], Fault::Restart { at: Time::millis(2000), who: None });
+        assert_eq!(scenario.faults[1], Fault::Restart { at: Time::millis(2000), who: None, disk: Disk::Kept });
         let written = toml::to_string(&scenario).unwrap();
         assert_eq!(Scenario::from_toml(&written), Ok(scenario), "{written}");
     }
@@ -354,6 +326,10 @@ mod tests {
             ("nodes = 1", "1 nodes make no network; choose from 2 to 32768 nodes"),
             ("topology = 'star'", "there is no topology 'star'"),
             ("[network]\nloss = 1.0", "loss must be a share from 0 to 0.9, not 1"),
+            (
+                "[load]\nsenders = 'fresh'\nwarmup = 1\nmessages = 16",
+                "a new node each must be as many as there are nodes",
+            ),
             ("[load]\nrelays = 17", "relays must be 1 to 16, not 17"),
             ("[[fault]]\nkind = 'crash'\nat = '0ms'\nwho = [17]", "a fault names node 17; the nodes are 1 to 16"),
             ("[[fault]]\nkind = 'pause'\nat = '0ms'\nwho = 2.0", "a share of nodes must be 0 to 1, not 2"),

@@ -3,9 +3,9 @@
 use super::{
     chaos,
     network::{Draw, Model},
-    optimum::quickest,
+    report::optimum::quickest,
     run::Outcome,
-    scenario::{Fault, Load, Retention, Scenario, Senders, Who},
+    scenario::{Disk, Fault, Load, Retention, Scenario, Senders, Spread, Who},
     units::Time,
     *,
 };
@@ -20,7 +20,8 @@ use crate::{
 
 fn scenario(topology: &str, degree: Option<u32>, nodes: u32) -> Scenario {
     let load = Load { messages: 5, ..Load::default() };
-    Scenario { topology: topology.into(), degree, nodes, load, ..Scenario::default() }
+    let dissemination = Spread::Flood;
+    Scenario { topology: topology.into(), degree, nodes, load, dissemination, ..Scenario::default() }
 }
 
 fn traced(scenario: Scenario, relays: u64) -> Scenario {
@@ -117,7 +118,7 @@ fn the_optimum_is_the_way_that_takes_least() {
     let (graph, model) = (graph(&ring, 1), &ring.network);
     let latency = |a, b| model.latency(1, a, b);
     let there = (latency(0, 1) + latency(1, 2)).min(latency(0, 3) + latency(3, 2));
-    assert_eq!(quickest(&graph, model, 1, 0, 100)[2], Some(there));
+    assert_eq!(quickest(&graph, model, 1, 0, 100, &[true; 4])[2], Some(there));
 }
 
 #[test]
@@ -137,7 +138,7 @@ fn all_may_send_at_once_and_bandwidth_takes_its_time() {
 #[test]
 fn what_faults_cost_is_told_by_cause() {
     let crash = |silent| Fault::Crash { at: SECOND, who: Who::Share(0.3), silent };
-    let restart = Fault::Restart { at: Time::millis(2_010), who: None };
+    let restart = Fault::Restart { at: Time::millis(2_010), who: None, disk: Disk::Kept };
     for silent in [false, true] {
         let report = run(&faulty(vec![crash(silent), restart.clone()]), 5).report;
         assert_eq!(report.live_nodes.mean(), Some(30.0));

@@ -2,10 +2,12 @@
 //! that `transport` has.
 
 use super::{
+    ahead,
     checker::{Cause, Violation, index_of},
     cluster::Cluster,
     host::{Event, Work, host_at},
-    links::{Connection, Transit, Unsent, Way, answer_len, frame_len},
+    links::{Connection, Transit, Unsent, Way, lengths::answer_len},
+    traffic::Kind,
 };
 use crate::core::{
     endpoint::Endpoint,
@@ -27,15 +29,27 @@ impl Cluster {
     /// A node opens a link: it keeps trying to connect.
     pub(super) fn connect(&mut self, host: usize, link: LinkId, endpoint: &Endpoint) {
         let Some(target) = host_at(endpoint).filter(|&target| target < self.hosts.len()) else { return };
-        let number = self.connections.len() as u32;
         let connection = Connection::new(host, link, target, self.network.latency(host, target));
         let at = self.now + connection.dialling();
-        self.connections.push(connection);
+        let (number, epoch) = self.place(connection);
         let links = &mut self.hosts[host].links;
         let index = link.0 as usize;
         links.resize(links.len().max(index + 1), None);
         links[index] = Some(number);
-        self.queue.push(at, Event::Dial { connection: number, epoch: 0 });
+        self.queue.push(at, Event::Dial { connection: number, epoch });
+    }
+
+    /// A place for a connection: one that is free, or a new one. What was scheduled for the former one is of an earlier
+    /// epoch.
+    fn place(&mut self, mut connection: Connection) -> (u32, u32) {
+        let Some(number) = self.free.pop() else {
+            self.connections.push(connection);
+            return (self.connections.len() as u32 - 1, 0);
+        };
+        let place = &mut self.connections[number as usize];
+        connection.epoch = place.epoch + 1;
+        *place = connection;
+        (number, place.epoch)
     }
 
     /// A node closes a link: what is under way still arrives.
@@ -52,18 +66,19 @@ impl Cluster {
         if connection.is_up {
             let at = connection.release(self.now, Way::There);
             self.queue.push(at, Event::Hangup { connection: number });
+        } else {
+            self.free.push(number);
         }
     }
 
-    /// Sends a frame over a link.
-    pub(super) fn send(&mut self, host: usize, link: LinkId, frame: &Frame) -> Sent {
+    /// Sends a frame of this kind and length over a link.
+    pub(super) fn send(&mut self, host: usize, link: LinkId, frame: Frame, kind: Kind, bytes: usize) -> Sent {
         let Some(number) = self.hosts[host].links.get(link.0 as usize).copied().flatten() else {
             return Sent { target: None, unsent: Some(Counter::NotConnected) };
         };
-        let is_message = matches!(frame, Frame::Message(_));
-        let target = is_message.then_some(self.connections[number as usize].target);
+        let target = (kind == Kind::Payload).then_some(self.connections[number as usize].target);
         let from = self.graph.nodes()[host].clone();
-        let transit = Transit { input: Input::Arrived { from, frame: frame.clone() }, bytes: frame_len(frame) };
+        let transit = Transit { input: Input::Arrived { from, frame }, kind, bytes };
         let unsent = self.transmit(number, Way::There, transit).err();
         self.connections[number as usize].wants_writable |= unsent.is_some();
         let why = |unsent| if unsent == Unsent::Full { Counter::QueueFull } else { Counter::NotConnected };
@@ -72,9 +87,11 @@ impl Cluster {
 
     /// Sends an answer over the connection of the node that it is for; says whether there is one that takes it.
     pub(super) fn answer(&mut self, host: usize, to: &NodeId, answer: Answer) -> bool {
-        let Some(&number) = index_of(to).and_then(|to| self.hosts[host].inbound.get(&to)) else { return false };
-        let (bytes, link) = (answer_len(&answer), self.connections[number as usize].link);
-        self.transmit(number, Way::Back, Transit { input: Input::Answered { link, answer }, bytes }).is_ok()
+        let (kind, bytes) = (Kind::of_answer(&answer), answer_len(&answer));
+        self.count(host, kind, 1, bytes);
+        let Some(number) = index_of(to).and_then(|to| self.hosts[host].inbound(to)) else { return false };
+        let link = self.connections[number as usize].link;
+        self.transmit(number, Way::Back, Transit { input: Input::Answered { link, answer }, kind, bytes }).is_ok()
     }
 
     fn transmit(&mut self, number: u32, way: Way, transit: Transit) -> Result<(), Unsent> {
@@ -87,7 +104,7 @@ impl Cluster {
                 Ok(())
             }
             Ok(at) => {
-                self.under_way += u64::from(transit.message().is_some());
+                self.under_way += u64::from(transit.kind.is_news());
                 self.queue.push(at, Event::Arrive { connection: number, epoch, way, transit });
                 Ok(())
             }
@@ -100,7 +117,7 @@ impl Cluster {
     }
 
     pub(super) fn on_arrive(&mut self, number: u32, epoch: u32, way: Way, transit: Transit) -> Result<(), Violation> {
-        self.under_way -= u64::from(transit.message().is_some());
+        self.under_way -= u64::from(transit.kind.is_news());
         let connection = &mut self.connections[number as usize];
         let (from, to) = connection.ends(way);
         if connection.epoch != epoch {
@@ -109,7 +126,11 @@ impl Cluster {
         }
         if self.network.is_cut(from, to) || !connection.pipe(way).held.is_empty() {
             if self.network.model.is_stream() {
-                connection.pipe(way).held.push_back(transit);
+                let pipe = connection.pipe(way);
+                pipe.held.push_back(transit);
+                if pipe.held.len() == 1 {
+                    self.stopped.push((number, way));
+                }
             } else {
                 connection.pipe(way).bytes -= transit.bytes;
                 self.checker.lost(&transit, from, to, Cause::Unreachable);
@@ -204,8 +225,8 @@ impl Cluster {
             return Ok(());
         }
         connection.establish(place.life);
-        // As ROUTER's handover has it: a name belongs to whoever connected under it last.
-        self.hosts[target].inbound.insert(dialer, number);
+        self.checker.connected(dialer, target);
+        self.hosts[target].admit(dialer, number);
         self.on_writable(number, epoch)
     }
 
@@ -220,48 +241,49 @@ impl Cluster {
     }
 
     /// A connection breaks, and all that is under way with it; the node that opened it connects again.
-    pub(super) fn on_break(&mut self, number: u32, epoch: u32) {
+    pub(super) fn on_break(&mut self, number: u32, epoch: u32) -> Result<(), Violation> {
         let connection = &mut self.connections[number as usize];
         if connection.epoch != epoch || !connection.is_up {
-            return;
+            return Ok(());
         }
         let (dialer, target) = connection.ends(Way::There);
         for (way, transit) in connection.shut().collect::<Vec<_>>() {
             let (from, to) = self.connections[number as usize].ends(way);
             self.checker.lost(&transit, from, to, Cause::Unreachable);
         }
-        self.forget_inbound(dialer, target, number);
+        self.hosts[target].dismiss(dialer, number);
         let connection = &mut self.connections[number as usize];
-        if !connection.is_closed {
-            let at = self.now + (connection.next_pause() + connection.dialling());
-            let epoch = connection.epoch;
-            self.queue.push(at, Event::Dial { connection: number, epoch });
+        if connection.is_closed {
+            return Ok(());
         }
+        let at = self.now + (connection.next_pause() + connection.dialling());
+        let (epoch, link) = (connection.epoch, connection.link);
+        self.queue.push(at, Event::Dial { connection: number, epoch });
+        if !ahead::DISCONNECTED {
+            return Ok(());
+        }
+        self.hand_over(dialer, Work::Input(Input::Disconnected(link)))
     }
 
     /// The far end hears that a connection was closed.
     pub(super) fn on_hangup(&mut self, number: u32) {
-        let (dialer, target) = self.connections[number as usize].ends(Way::There);
-        self.forget_inbound(dialer, target, number);
-    }
-
-    fn forget_inbound(&mut self, dialer: usize, target: usize, number: u32) {
-        let inbound = &mut self.hosts[target].inbound;
-        if inbound.get(&dialer) == Some(&number) {
-            inbound.remove(&dialer);
+        let connection = &self.connections[number as usize];
+        let (dialer, target) = connection.ends(Way::There);
+        self.hosts[target].dismiss(dialer, number);
+        // Frames may still be under way, or wait behind a cut, whose ends are asked for when they arrive.
+        if self.network.model.is_stream() && connection.there.held.is_empty() {
+            self.free.push(number);
         }
     }
 
     /// Lets go on what a cut has held back.
     pub(super) fn release_held(&mut self) {
-        for number in 0..self.connections.len() {
-            for way in [Way::There, Way::Back] {
-                let connection = &mut self.connections[number];
-                for transit in std::mem::take(&mut connection.pipe(way).held) {
-                    let (at, epoch) = (connection.release(self.now, way), connection.epoch);
-                    self.under_way += u64::from(transit.message().is_some());
-                    self.queue.push(at, Event::Arrive { connection: number as u32, epoch, way, transit });
-                }
+        for (number, way) in std::mem::take(&mut self.stopped) {
+            let connection = &mut self.connections[number as usize];
+            for transit in std::mem::take(&mut connection.pipe(way).held) {
+                let (at, epoch) = (connection.release(self.now, way), connection.epoch);
+                self.under_way += u64::from(transit.kind.is_news());
+                self.queue.push(at, Event::Arrive { connection: number, epoch, way, transit });
             }
         }
     }
@@ -276,8 +298,9 @@ impl Cluster {
         }
         for (host, place) in self.hosts.iter().enumerate() {
             for work in &place.waiting {
-                if let Work::Arrival { connection, way: Way::There, transit, .. } = work {
-                    let from = self.connections[*connection as usize].dialer;
+                let Work::Arrival { transit, .. } = work else { continue };
+                if let Input::Arrived { from, .. } = &transit.input {
+                    let from = index_of(from).unwrap_or(host);
                     self.checker.lost(transit, from, host, Cause::Paused);
                 }
             }

@@ -90,7 +90,7 @@ impl Run {
             rows.push(("redundancy", format!("{} (RMR)", spread(&report.rmr))));
         }
         let bytes = text::bytes(report.message_bytes);
-        let control = report.control_frames;
+        let control = report.control_frames();
         rows.push(("frames", format!("{} of messages ({bytes}), {control} others", report.message_frames)));
         rows.push(("duplicates", format!("{} a node", spread(&report.duplicates))));
         let memory = |value: Option<f64>| text::bytes(value.unwrap_or_default() as u64);

@@ -2,9 +2,12 @@
 //! break by thinking.
 
 use super::{
-    network::{Draw, Model},
-    scenario::{Fault, Load, Retention, Scenario, Senders, Who},
+    Disk, Fault, Load, Pace, Retention, Scenario, Senders, Spread, Who,
     units::{Span, Time},
+};
+use crate::sim::{
+    ahead,
+    network::{Draw, Model},
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -30,6 +33,10 @@ pub fn scenario(seed: u64) -> Scenario {
         degree,
         nodes,
         settle: Time::default(),
+        dissemination: Spread::default(),
+        heal: ahead::HEAL,
+        timing: Pace::default(),
+        join: None,
         network: network(&mut random),
         load: load(&mut random),
         limits: Retention::default(),
@@ -44,7 +51,11 @@ pub fn scenario(seed: u64) -> Scenario {
     // In the end everything is mended, half of the time: what is missing then was lost for good.
     if random.random_bool(0.5) {
         let at = Time::millis(SPAN_MS);
-        let mended = [Fault::Heal { at }, Fault::Resume { at, who: None }, Fault::Restart { at, who: None }];
+        let mended = [
+            Fault::Heal { at },
+            Fault::Resume { at, who: None },
+            Fault::Restart { at, who: None, disk: disk(&mut random) },
+        ];
         scenario.faults.extend(mended);
     }
     scenario
@@ -76,6 +87,7 @@ fn load(random: &mut Pcg64Mcg) -> Load {
     let messages = if senders == Senders::All { 1 } else { random.random_range(1..=12) };
     Load {
         messages,
+        warmup: 0,
         size: random.random_range(0..600),
         senders,
         interval: Time(Duration::from_millis(SPAN_MS) / messages),
@@ -92,7 +104,7 @@ fn add_faults(faults: &mut Vec<Fault>, random: &mut Pcg64Mcg) {
     match random.random_range(0..9) {
         0 | 1 => {
             faults.push(Fault::Crash { at, who, silent: random.random_bool(0.5) });
-            faults.push(Fault::Restart { at: mended, who: Some(Who::Share(0.7)) });
+            faults.push(Fault::Restart { at: mended, who: Some(Who::Share(0.7)), disk: disk(random) });
         }
         2 => faults.extend([Fault::Partition { at, who }, Fault::Heal { at: mended }]),
         3 => faults.extend([Fault::Cut { at, from: who, to: Who::Share(0.3) }, Fault::Heal { at: mended }]),
@@ -115,4 +127,8 @@ fn add_faults(faults: &mut Vec<Fault>, random: &mut Pcg64Mcg) {
 /// A time from `earliest` on, in milliseconds.
 fn moment(earliest: u64, random: &mut Pcg64Mcg) -> Time {
     Time::millis(random.random_range(earliest..=SPAN_MS))
+}
+
+fn disk(random: &mut Pcg64Mcg) -> Disk {
+    if random.random_bool(0.3) { Disk::Lost } else { Disk::Kept }
 }

@@ -1,0 +1,48 @@
+//! The rules of trees, as far as they go beyond those of every message: how many frames cross the links when nothing
+//! goes wrong.
+
+use super::{Checker, Told, Wrong};
+use crate::{sim::network::Model, topology::Graph};
+use std::time::Duration;
+
+/// How long after its last delivery a message may still change its origin's tree, beyond four latencies: announcements
+/// wait for others, and a node that sees that another link is quicker says so once.
+const AFTERMATH: Duration = Duration::from_millis(100);
+
+impl Checker {
+    /// Whether a message crossed as many links as it must if nothing goes wrong. Traced: 2E·R in all. With its payload:
+    /// N−1, if an earlier message of its origin has left a tree, and if not every frame carries the payload.
+    pub(in crate::sim) fn check_tree(
+        &self,
+        graph: &Graph,
+        model: &Model,
+        small_payload_max: usize,
+        place: usize,
+    ) -> Result<(), Wrong> {
+        let told = &self.told[place];
+        let check = |what, found, expected| {
+            let wrong = Wrong::Frames { id: told.id.clone(), what, found, expected };
+            if found == expected { Ok(()) } else { Err(wrong) }
+        };
+        if self.load.trace {
+            if let Some(expected) = self.flood_frames(graph) {
+                check("traced", told.frames + told.paths, expected)?;
+            }
+            if told.payload.len() <= small_payload_max {
+                return check("path", told.paths, 0);
+            }
+        }
+        if self.is_warmed(told, model) { check("payload", told.frames, self.nodes as u64 - 1) } else { Ok(()) }
+    }
+
+    /// Whether the origin's message before this one was everywhere, and had stopped to change the tree, when this one was
+    /// published.
+    fn is_warmed(&self, told: &Told, model: &Model) -> bool {
+        let Some(before) = told.id.sequence.checked_sub(1).filter(|&before| before > 0) else { return false };
+        let id = told.id.stream().message(before);
+        let Some(before) = self.find(&id).map(|place| &self.told[place]) else { return false };
+        let is_everywhere = before.delivered.iter().all(|(life, _)| *life > 0);
+        let last = before.delivered.iter().map(|(_, at)| *at).max().unwrap_or_default();
+        is_everywhere && last + 4 * model.latency.most.0 + AFTERMATH <= told.published_at
+    }
+}

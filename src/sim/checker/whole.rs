@@ -1,0 +1,192 @@
+//! What holds once all that went wrong is mended, however messages spread: soon nothing is missing that anybody keeps,
+//! the overlay holds together, and nobody speaks of messages any more.
+
+use super::{Cause, Survivor, Told, Wrong, index_of};
+use crate::{
+    core::{
+        id::MessageId,
+        request::{Cursor, Fetch, Reply, Request, Status},
+    },
+    sim::{checker::Violation, cluster::Cluster, scenario::Retention},
+    topology::Graph,
+};
+use std::{collections::BTreeSet, time::Duration};
+
+/// How long a node must have lived on, and with it one of its neighbours, after it took in a message, so that this
+/// message cannot be lost: frames may be delayed, and where they can be lost they are asked for again.
+const ENTRUSTED: Duration = Duration::from_secs(1);
+const ENTRUSTED_LOSSY: Duration = Duration::from_secs(8);
+
+impl Cluster {
+    /// Whether nothing stands in the way of any frame.
+    pub(in crate::sim) fn is_mended(&self) -> bool {
+        self.network.is_whole() && self.hosts.iter().all(|place| !place.is_paused && place.service == 0)
+    }
+
+    /// How long nobody must have spoken of messages, for the nodes to be at rest; and how long they have to come to rest
+    /// after the last thing that happened to them.
+    pub(in crate::sim) fn patience(&self) -> (Duration, Duration) {
+        let beat = self.scenario.protocol().timing.digest_interval;
+        let bytes: usize = self.checker.told.iter().map(|told| told.payload.len() + 64).sum();
+        let narrow = Duration::from_nanos(self.network.model.transmission(4 * bytes));
+        (3 * beat, 60 * beat + narrow)
+    }
+
+    /// Whether all live nodes are as they must be at rest; if not, what is wrong, and where.
+    pub(in crate::sim) fn check_whole(&mut self) -> Result<(), Violation> {
+        let (quiet, _) = self.patience();
+        if let Some((at, host, kind)) = self.last_news
+            && self.now.since(at) < quiet
+        {
+            return Err(self.violation(host, Wrong::Restless { kind: kind.name() }));
+        }
+        let overlay = self.overlay();
+        let parts = self.check_overlay(&overlay).map_err(|(host, wrong)| self.violation(host, wrong))?;
+        let survivors = self.survivors();
+        let holdings = (self.scenario.limits != Retention::default()).then(|| self.holdings()).transpose()?;
+        let keeps = |host: usize, told: &Told| {
+            let is_there = survivors[host].is_some_and(|survivor| told.delivered[host].0 == survivor.life);
+            is_there && holdings.as_ref().is_none_or(|kept| kept[host].contains(&told.id))
+        };
+        for told in self.checker.told.iter().filter(|told| !told.is_doubtful()) {
+            for part in &parts {
+                let lacks =
+                    |host: usize| survivors[host].is_some_and(|survivor| told.delivered[host].0 != survivor.life);
+                let Some(&lacking) = part.iter().find(|&&host| lacks(host) && !self.names_gap(host, &told.id)) else {
+                    continue;
+                };
+                let id = told.id.clone();
+                let holder = part.iter().find(|&&host| keeps(host, told));
+                if let Some(&holder) = holder {
+                    let holder = self.graph.nodes()[holder].clone();
+                    return Err(self.violation(lacking, Wrong::Withheld { id, holder }));
+                }
+                if part.iter().any(|&host| !lacks(host)) {
+                    return Err(self.violation(lacking, Wrong::Unsaid { id }));
+                }
+                if self.is_entrusted(told, &survivors) {
+                    return Err(self.violation(lacking, Wrong::Missing { id }));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Why a message is not at a live node that is otherwise as it must be.
+    pub(in crate::sim) fn cause_of_loss(&self, told: &Told, host: usize, survivors: &[Option<Survivor>]) -> Cause {
+        if self.names_gap(host, &told.id) {
+            return Cause::Gap;
+        }
+        let live = survivors.iter().zip(&told.delivered);
+        let is_anywhere = live.clone().any(|(survivor, at)| survivor.is_some_and(|survivor| survivor.life == at.0));
+        if is_anywhere { Cause::Unreachable } else { Cause::Crash }
+    }
+
+    /// The live nodes as a graph: two are linked if each has the other for a neighbour. Which has the other, and is not had
+    /// by it, stands in [`check_overlay`](Self::check_overlay).
+    pub(in crate::sim) fn overlay(&self) -> Overlay {
+        let neighbours = |host: usize| -> Vec<usize> {
+            let node = self.hosts[host].node.as_ref();
+            let mut indexes: Vec<_> =
+                node.into_iter().flat_map(|node| node.neighbours()).filter_map(index_of).collect();
+            indexes.sort_unstable();
+            indexes
+        };
+        Overlay((0..self.hosts.len()).map(neighbours).collect())
+    }
+
+    /// The parts that live nodes fall into, if the overlay is as it must be.
+    fn check_overlay(&self, overlay: &Overlay) -> Result<Vec<Vec<usize>>, (usize, Wrong)> {
+        let name = |host: usize| self.graph.nodes()[host].clone();
+        if let Some((host, other)) = overlay.lopsided().next() {
+            return Err((host, Wrong::Lopsided { to: name(other) }));
+        }
+        let live = |host: &usize| self.lives(*host);
+        if !self.scenario.heal && self.scenario.join.is_none() {
+            let mut edges = self.graph.edges().filter(|(a, b)| live(a) && live(b));
+            if let Some((host, to)) = edges.find(|&(a, b)| !overlay.has(a, b)) {
+                return Err((host, Wrong::Unlinked { to: name(to) }));
+            }
+        }
+        let graph = overlay.graph(self.graph.nodes().to_vec());
+        let mut parts = graph.components();
+        parts.retain(|part| part.iter().any(live));
+        if self.scenario.heal && parts.len() > 1 {
+            let count = parts[1..].iter().map(Vec::len).sum();
+            return Err((parts[0][0], Wrong::Apart { to: name(parts[1][0]), count }));
+        }
+        Ok(parts)
+    }
+
+    /// By node, the messages that it keeps for reading.
+    fn holdings(&mut self) -> Result<Vec<BTreeSet<MessageId>>, Violation> {
+        let mut all = Vec::new();
+        for host in 0..self.hosts.len() {
+            let mut kept = BTreeSet::new();
+            self.each_page(host, |_, page| {
+                kept.extend(page.messages.iter().map(|message| message.id.clone()));
+                Ok(())
+            })?;
+            all.push(kept);
+        }
+        Ok(all)
+    }
+
+    /// Goes through all that a node keeps.
+    pub(in crate::sim) fn each_page(
+        &mut self,
+        host: usize,
+        mut look: impl FnMut(&Self, &crate::core::request::Page) -> Result<(), Wrong>,
+    ) -> Result<(), Violation> {
+        let mut from = Cursor::default();
+        while self.lives(host) {
+            let fetch = Fetch { status: Status::All, from, through: None, limit: u64::MAX, mark: false };
+            let Some(Reply::Page(page)) = self.inspect(host, Request::Fetch(fetch))? else { return Ok(()) };
+            look(self, &page).map_err(|wrong| self.violation(host, wrong))?;
+            match page.next {
+                Some(next) => from = next,
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a node says that it gave a message up. No node does yet: nothing is given up where nothing is asked for.
+    fn names_gap(&self, _host: usize, _id: &MessageId) -> bool {
+        false
+    }
+
+    /// Whether a message cannot be lost: a client has its receipt, its origin and one that was its neighbour then lived on
+    /// long enough, the neighbour to the end, and nothing kept them apart.
+    fn is_entrusted(&self, told: &Told, survivors: &[Option<Survivor>]) -> bool {
+        let is_undisturbed = self.scenario.faults.iter().all(|fault| fault.ends_processes_alone());
+        let is_wide = self.network.model.bandwidth.is_none() && !self.checker.has_full_queues;
+        let enough = if self.network.model.is_stream() { ENTRUSTED } else { ENTRUSTED_LOSSY };
+        let lived = self.hosts[told.origin].lived_until(told.life, self.now).since(told.published_at);
+        let is_witness = |&(host, life): &(usize, u32)| survivors[host].is_some_and(|survivor| survivor.life == life);
+        told.is_acknowledged && is_undisturbed && is_wide && lived >= enough && told.witnesses.iter().any(is_witness)
+    }
+}
+
+/// Who has whom for a neighbour, by node; each ascending.
+pub(in crate::sim) struct Overlay(Vec<Vec<usize>>);
+
+impl Overlay {
+    /// Whether one node has another for a neighbour.
+    fn has(&self, host: usize, other: usize) -> bool {
+        self.0[host].binary_search(&other).is_ok()
+    }
+
+    /// Pairs of which only the first has the other for a neighbour.
+    pub(in crate::sim) fn lopsided(&self) -> impl Iterator<Item = (usize, usize)> {
+        let pairs = self.0.iter().enumerate().flat_map(|(host, others)| others.iter().map(move |&other| (host, other)));
+        pairs.filter(|&(host, other)| !self.has(other, host))
+    }
+
+    /// The links that both ends have.
+    pub(in crate::sim) fn graph(&self, nodes: Vec<crate::core::id::NodeId>) -> Graph {
+        let pairs = self.0.iter().enumerate().flat_map(|(host, others)| others.iter().map(move |&other| (host, other)));
+        let edges = pairs.filter(|&(host, other)| host < other && self.has(other, host));
+        Graph::new(nodes, edges).expect("neighbours are other nodes of the same network")
+    }
+}

@@ -1,0 +1,219 @@
+//! How long frames are on a link. The simulator moves core types, not bytes, so lengths are reckoned as the
+//! specification encodes them: a MessagePack array behind an empty frame, each frame with ZMTP's own marks.
+
+use crate::core::{
+    endpoint::Endpoint,
+    event::{Announcement, Answer, Frame, Introduction, Member, StreamRanges},
+    id::{MessageId, NodeId},
+    message::{Hop, Message, Trace},
+};
+
+/// Bytes of a frame on a link.
+pub(in crate::sim) fn frame_len(frame: &Frame) -> usize {
+    match frame {
+        Frame::Hello(who, wish) => introduction(who, 1 + uint(*wish as u64)),
+        Frame::Message(message) => message_frames(message),
+        Frame::Leave => header(0, 0),
+        Frame::Ping { token, digest } => header(2, uint(*token) + digest.map_or(1, uint)),
+        Frame::Have(announcements) => header(1, list(announcements, announcement)),
+        Frame::Path(copy) => {
+            let fixed = id(&copy.id) + uint(copy.published_at.0) + uint(copy.hops.into());
+            header(4, fixed + trace(&copy.trace))
+        }
+        Frame::Prune(origin) | Frame::Graft(origin) => header(1, name(origin)),
+        Frame::Digest(streams) | Frame::Pull(streams) => header(1, list(streams, stream)),
+        Frame::Neighbours(members) => header(1, list(members, member)),
+        Frame::Part(_) => header(1, 1),
+        Frame::Beacon(beacon) => {
+            let numbers = uint(beacon.incarnation.0) + uint(beacon.beat) + uint(beacon.hops.into());
+            header(4, name(&beacon.root) + numbers)
+        }
+        Frame::Walk(walk) => header(4, 2 + list(&walk.path, name) + list(&walk.members, member)),
+    }
+}
+
+/// Bytes of an answer on a link.
+pub(in crate::sim) fn answer_len(answer: &Answer) -> usize {
+    match answer {
+        Answer::Welcome(who, seen) => {
+            let seen = seen.map_or(1, |seen| 1 + uint(seen.incarnation.0) + uint(seen.sequence));
+            introduction(who, seen)
+        }
+        Answer::Farewell => header(0, 0),
+        Answer::Pong(token) => header(1, uint(*token)),
+        Answer::Lost(streams) => header(1, list(streams, stream)),
+        Answer::Refuse { code, text } => header(2, str_len(code.len()) + str_len(text.len())),
+    }
+}
+
+/// Bytes of an untraced message of this payload on a link, at least: none is shorter.
+pub(in crate::sim) fn message_len(payload: usize) -> usize {
+    // A name of one digit, the incarnation a time in seconds, few messages and hops, a time in nanoseconds.
+    let id = 1 + 2 + 5 + 1;
+    header(4, id + 9 + 1 + 1) + part(payload)
+}
+
+fn message_frames(message: &Message) -> usize {
+    let Message { id: message_id, published_at, hops, trace: traced, tree, payload } = message;
+    let fixed = id(message_id) + uint(published_at.0) + uint((*hops).into());
+    let traced = traced.as_ref().map_or(1, trace);
+    let (fields, tree) = tree.as_ref().map_or((4, 0), |tree| (5, name(tree)));
+    header(fields, fixed + traced + tree) + part(payload.len())
+}
+
+/// A header of so many fields that take so many bytes, behind the empty frame.
+fn header(fields: usize, bytes: usize) -> usize {
+    // The mark, the version and the type stand before the fields: "GS", 1, and a number below 128.
+    part(0) + part(array(3 + fields) + 3 + 1 + 1 + bytes)
+}
+
+/// One frame of ZMTP: flags, length, content.
+fn part(bytes: usize) -> usize {
+    let length = if bytes < 256 { 1 } else { 8 };
+    1 + length + bytes
+}
+
+fn introduction(who: &Introduction, last: usize) -> usize {
+    let Introduction { node, endpoint: at, network, instance, incarnation, capabilities } = who;
+    let texts = str_len(network.as_str().len()) + str_len(instance.as_str().len());
+    let words = list(capabilities, |word| str_len(word.len()));
+    header(7, name(node) + endpoint(at) + texts + uint(incarnation.0) + words + last)
+}
+
+fn id(id: &MessageId) -> usize {
+    1 + name(&id.origin) + uint(id.incarnation.0) + uint(id.sequence)
+}
+
+fn trace(trace: &Trace) -> usize {
+    let hop = |hop: &Hop| 1 + name(&hop.node) + uint(hop.micros);
+    1 + uint(trace.relays.get().into()) + list(&trace.path, hop)
+}
+
+fn announcement(announced: &Announcement) -> usize {
+    stream(&announced.held) + uint(u64::try_from(announced.age.as_micros()).unwrap_or(u64::MAX))
+}
+
+fn stream(of: &StreamRanges) -> usize {
+    let range = |&(first, last): &(u64, u64)| 1 + uint(first) + uint(last);
+    1 + name(&of.stream.origin) + uint(of.stream.incarnation.0) + list(&of.ranges, range)
+}
+
+fn member(member: &Member) -> usize {
+    1 + name(&member.node) + endpoint(&member.endpoint)
+}
+
+fn endpoint(endpoint: &Endpoint) -> usize {
+    str_len(endpoint.to_string().len())
+}
+
+fn name(name: &NodeId) -> usize {
+    str_len(name.as_str().len())
+}
+
+fn list<T>(items: &[T], len: impl Fn(&T) -> usize) -> usize {
+    array(items.len()) + items.iter().map(len).sum::<usize>()
+}
+
+fn array(items: usize) -> usize {
+    match items {
+        0..16 => 1,
+        16..65_536 => 3,
+        _ => 5,
+    }
+}
+
+fn uint(number: u64) -> usize {
+    match number {
+        0..128 => 1,
+        128..256 => 2,
+        256..65_536 => 3,
+        65_536..0x1_0000_0000 => 5,
+        _ => 9,
+    }
+}
+
+fn str_len(bytes: usize) -> usize {
+    let head = match bytes {
+        0..32 => 1,
+        32..256 => 2,
+        _ => 3,
+    };
+    head + bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        core::{event::Wish, id::Incarnation, message::Relays, time::Wall},
+        sim::host::endpoint as address,
+        wire::encode,
+    };
+
+    /// What the encoder makes, with the marks of ZMTP.
+    fn encoded(write: impl FnOnce(&mut Vec<u8>) -> Option<usize>) -> usize {
+        let mut header = Vec::new();
+        let payload = write(&mut header);
+        2 + part(header.len()) + payload.map_or(0, part)
+    }
+
+    fn introduction_of(capabilities: &[&str]) -> Introduction {
+        Introduction {
+            node: NodeId::numbered(4711),
+            endpoint: address(4710),
+            network: "simulated".parse().unwrap(),
+            instance: "one".parse().unwrap(),
+            incarnation: Incarnation(1_780_000_000),
+            capabilities: capabilities.iter().map(|&word| word.to_owned()).collect(),
+        }
+    }
+
+    fn message(payload: usize, hops: usize) -> Message {
+        let hop = |number: usize| Hop { node: NodeId::numbered(number as u32), micros: 70_000 * number as u64 };
+        let path = (1..=hops).map(hop).collect();
+        let trace = (hops > 0).then_some(Trace { relays: Relays::ONE, path });
+        Message {
+            id: MessageId { origin: NodeId::numbered(12), incarnation: Incarnation(1_780_000_000), sequence: 7 },
+            published_at: Wall(1_780_000_000_000_000_000),
+            hops: hops as u32,
+            trace,
+            tree: None,
+            payload: vec![7; payload].as_slice().into(),
+        }
+    }
+
+    #[test]
+    fn lengths_are_those_of_the_encoder() {
+        let frames = [
+            Frame::Ping { token: 1_234_567_890_123, digest: None },
+            Frame::Leave,
+            Frame::Message(message(0, 0)),
+            Frame::Message(message(100, 0)),
+            Frame::Message(message(300, 3)),
+            Frame::Message(message(100, 40)),
+        ];
+        for frame in frames {
+            let expected = encoded(|header| encode::frame(header, &frame).map(|payload| payload.len()));
+            assert!(frame_len(&frame).abs_diff(expected) <= 1, "{frame:?}: {expected}");
+        }
+        let hello = Frame::Hello(introduction_of(&["trace"]), Wish::Declared);
+        let expected = encoded(|header| encode::frame(header, &hello).map(|payload| payload.len()));
+        assert!(frame_len(&hello).abs_diff(expected) <= 2, "{expected}");
+        for answer in [Answer::Farewell, Answer::Pong(5_000_000_000), Answer::Welcome(introduction_of(&[]), None)] {
+            let expected = encoded(|header| {
+                encode::answer(header, &answer);
+                None
+            });
+            assert!(answer_len(&answer).abs_diff(expected) <= 1, "{answer:?}: {expected}");
+        }
+        assert_eq!(message_len(100) + 1, frame_len(&Frame::Message(message(100, 0))), "a name of two digits");
+    }
+
+    #[test]
+    fn payloads_are_in_messages_alone() {
+        let whole = frame_len(&Frame::Message(message(1_000, 5)));
+        let Message { id, published_at, hops, trace, .. } = message(1_000, 5);
+        let copy = crate::core::event::PathCopy { id, published_at, hops, trace: trace.unwrap() };
+        assert!(whole - frame_len(&Frame::Path(copy)) >= 1_000);
+    }
+}

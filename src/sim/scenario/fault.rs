@@ -1,0 +1,129 @@
+//! What goes wrong in a scenario, or is mended: as data.
+
+use super::units::Time;
+use serde::{Deserialize, Serialize};
+
+/// Which nodes a fault is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Who {
+    /// These, by number.
+    Nodes(Vec<u32>),
+    /// This share of those it can happen to, drawn when it happens: 0 to 1, rounded to whole nodes.
+    Share(f64),
+}
+
+/// What a crash leaves of a node's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Disk {
+    /// All: the next life's incarnation is above the last one's, whatever the clock says.
+    #[default]
+    Kept,
+    /// Nothing: the next life's incarnation is what the clock says, maybe for the second time.
+    Lost,
+}
+
+impl Disk {
+    /// Whether it is as a crash leaves it as a rule; such a word is not written.
+    fn is_kept(&self) -> bool {
+        *self == Self::Kept
+    }
+}
+
+/// Something that goes wrong, or is mended, at a time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+#[expect(missing_docs, reason = "`at` is always the time, `who` always the nodes")]
+pub enum Fault {
+    /// Processes end. `silent`: so do their hosts, and nobody is told that the connections are gone.
+    Crash {
+        at: Time,
+        who: Who,
+        #[serde(default)]
+        silent: bool,
+    },
+    /// Crashed nodes start again with an empty memory; without `who` all of them.
+    Restart {
+        at: Time,
+        #[serde(default)]
+        who: Option<Who>,
+        #[serde(default, skip_serializing_if = "Disk::is_kept")]
+        disk: Disk,
+    },
+    /// These nodes reach only each other, and the others only theirs.
+    Partition { at: Time, who: Who },
+    /// What `from` sends does not reach `to`; what comes back does.
+    Cut { at: Time, from: Who, to: Who },
+    /// All partitions and cuts end.
+    Heal { at: Time },
+    /// Processes stand still; what is sent to them waits.
+    Pause { at: Time, who: Who },
+    /// Paused nodes go on; without `who` all of them.
+    Resume {
+        at: Time,
+        #[serde(default)]
+        who: Option<Who>,
+    },
+    /// Each frame takes these nodes that long; 0 makes them as fast as before.
+    Slow { at: Time, who: Who, frame: Time },
+    /// Nodes are removed for good, and say so.
+    Leave { at: Time, who: Who },
+    /// Wall clocks jump by this many seconds.
+    Clock { at: Time, who: Who, seconds: i64 },
+    /// From `at` to `until`, every `every`, one live node crashes and starts again after `down`.
+    Churn { at: Time, until: Time, every: Time, down: Time },
+}
+
+impl Fault {
+    /// When it begins.
+    pub fn at(&self) -> Time {
+        match *self {
+            Self::Crash { at, .. }
+            | Self::Restart { at, .. }
+            | Self::Partition { at, .. }
+            | Self::Cut { at, .. }
+            | Self::Heal { at }
+            | Self::Pause { at, .. }
+            | Self::Resume { at, .. }
+            | Self::Slow { at, .. }
+            | Self::Leave { at, .. }
+            | Self::Clock { at, .. }
+            | Self::Churn { at, .. } => at,
+        }
+    }
+
+    /// When the last of it has happened.
+    pub fn end(&self) -> Time {
+        match *self {
+            Self::Churn { until, down, .. } => Time(until.0 + down.0),
+            _ => self.at(),
+        }
+    }
+
+    /// Whether all that it does is end processes, or begin them.
+    pub(in crate::sim) fn ends_processes_alone(&self) -> bool {
+        use Fault::{Churn, Clock, Crash, Leave, Restart};
+        matches!(self, Crash { .. } | Restart { .. } | Leave { .. } | Clock { .. } | Churn { .. })
+    }
+
+    /// Whether what is missing somewhere can come there after it.
+    pub fn mends(&self) -> bool {
+        matches!(self, Self::Heal { .. } | Self::Resume { .. } | Self::Restart { .. })
+    }
+
+    /// All nodes that it names.
+    pub(super) fn who(&self) -> Vec<&Who> {
+        match self {
+            Self::Crash { who, .. }
+            | Self::Partition { who, .. }
+            | Self::Pause { who, .. }
+            | Self::Slow { who, .. }
+            | Self::Leave { who, .. }
+            | Self::Clock { who, .. } => vec![who],
+            Self::Restart { who, .. } | Self::Resume { who, .. } => who.iter().collect(),
+            Self::Cut { from, to, .. } => vec![from, to],
+            Self::Heal { .. } | Self::Churn { .. } => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! How nodes behave, as scenario files name it.
+
+use super::{super::ahead, units::Time};
+use crate::core::config::{Dissemination, Timing};
+use serde::{Deserialize, Serialize};
+
+/// How messages spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Spread {
+    /// Along a tree for each origin.
+    Tree,
+    /// Over every link.
+    Flood,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        if ahead::TREE { Self::Tree } else { Self::Flood }
+    }
+}
+
+impl From<Spread> for Dissemination {
+    fn from(spread: Spread) -> Self {
+        match spread {
+            Spread::Tree => Self::Tree,
+            Spread::Flood => Self::Flood,
+        }
+    }
+}
+
+/// How soon nodes notice things: a preset of [`Timing`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pace {
+    /// As on one machine.
+    Local,
+    /// As in one place.
+    #[default]
+    Lan,
+    /// As on several continents.
+    Wan,
+}
+
+impl From<Pace> for Timing {
+    fn from(pace: Pace) -> Self {
+        match pace {
+            Pace::Local => Self::LOCAL,
+            Pace::Lan => Self::LAN,
+            Pace::Wan => Self::WAN,
+        }
+    }
+}
+
+/// Nodes that are told one address each, and find their neighbours themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Join {
+    /// Whose address.
+    pub contact: Contact,
+    /// From one node's start to the next one's; 0: all at once.
+    pub interval: Time,
+    /// How long after the last one the messages begin.
+    pub settle: Time,
+}
+
+/// Whose address a node is told that joins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Contact {
+    /// That of node 1.
+    #[default]
+    First,
+    /// That of a node with a lower number, drawn by the seed.
+    Earlier,
+}
