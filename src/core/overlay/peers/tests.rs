@@ -1,1 +1,576 @@
+//! The peer table by itself: wishes, kinds, partings, verdicts; and that its indices agree whatever happens.
 
+use super::*;
+use crate::core::{
+    config::{Dissemination, Limits, Protocol},
+    event::LifeSeen,
+    id::Instance,
+    overlay::{capability::Capabilities, meeting::Greeting},
+    slots::Slot,
+    stats::Counter,
+};
+use proptest::prelude::*;
+
+fn name(index: u32) -> NodeId {
+    NodeId::numbered(index + 1)
+}
+
+fn endpoint(index: u32) -> Endpoint {
+    format!("10.0.0.1:{}", 7001 + index).parse().unwrap()
+}
+
+fn member(index: u32) -> Member {
+    Member { node: name(index), endpoint: endpoint(index) }
+}
+
+fn introduction(index: u32, life: u64, words: &[&str]) -> Introduction {
+    Introduction {
+        node: name(index),
+        endpoint: endpoint(index),
+        network: "test".parse().unwrap(),
+        instance: Instance::default(),
+        incarnation: Incarnation(life),
+        capabilities: words.iter().map(|&word| word.to_owned()).collect(),
+    }
+}
+
+const ALL: &[&str] = &["trace", "tree", "repair", "overlay", "future"];
+const HEALING: Kind = Kind::Healing { because: None };
+
+/// A peer table with what surrounds it.
+struct Table {
+    peers: Peers,
+    stats: Stats,
+    outbox: VecDeque<Output>,
+    now: Mono,
+}
+
+impl Table {
+    fn new(peers_max: usize) -> Self {
+        let limits = Limits { peers_max, ..Limits::default() };
+        let config = Config {
+            node: name(0),
+            endpoint: endpoint(0),
+            network: "test".parse().unwrap(),
+            instance: Instance::default(),
+            protocol: Protocol::default(),
+            limits,
+        };
+        let peers = Peers::new(&config, Incarnation(1));
+        Self { peers, stats: Stats::new(8), outbox: VecDeque::new(), now: Mono(0) }
+    }
+
+    fn after(&mut self, millis: u64) -> &mut Self {
+        self.now = self.now + Duration::from_millis(millis);
+        self
+    }
+
+    fn outputs(&mut self) -> Vec<Output> {
+        self.outbox.drain(..).collect()
+    }
+
+    fn hello(&mut self, index: u32, wish: Wish, vacancy: bool) -> Vec<Output> {
+        let greeting = Greeting { hello: introduction(index, 1, ALL), wish, vacancy, seen: None };
+        self.peers.on_hello(self.now, &name(index), greeting, &mut self.stats, &mut self.outbox);
+        self.outputs()
+    }
+
+    fn welcome(&mut self, link: u32, index: u32) -> Vec<Output> {
+        let welcome = introduction(index, 1, ALL);
+        self.peers.on_welcome(self.now, LinkId(link), welcome, None, &mut self.stats, &mut self.outbox);
+        self.outputs()
+    }
+
+    fn declare(&mut self, index: u32) -> Vec<Output> {
+        let peers = vec![(Some(name(index)), endpoint(index))];
+        self.peers.declare(self.now, peers, &mut self.stats, &mut self.outbox).unwrap();
+        self.outputs()
+    }
+
+    fn seek(&mut self, index: u32, wish: Wish, kind: Kind) -> bool {
+        let sought = self.peers.seek(self.now, &member(index), wish, kind, &mut self.outbox);
+        self.outbox.clear();
+        sought
+    }
+
+    fn tick(&mut self) -> Vec<Output> {
+        self.peers.on_tick(self.now, Some(9), &mut self.stats, &mut self.outbox);
+        self.outputs()
+    }
+
+    /// Ticks at each deadline up to so many milliseconds from now.
+    fn pass(&mut self, millis: u64) -> Vec<Output> {
+        let (end, mut all) = (self.now + Duration::from_millis(millis), Vec::new());
+        while let Some(due) = self.peers.deadline().filter(|&due| due <= end) {
+            self.now = self.now.max(due);
+            all.extend(self.tick());
+        }
+        self.now = end;
+        all
+    }
+
+    fn refuse(&mut self, link: u32, code: &str) -> Vec<Output> {
+        self.peers.on_refuse(self.now, LinkId(link), code.into(), String::new(), &mut self.outbox);
+        self.outputs()
+    }
+
+    fn verdicts(&mut self) -> Vec<(NodeId, Verdict)> {
+        self.peers.take_judgements().into_iter().map(|judged| (judged.node, judged.verdict)).collect()
+    }
+
+    fn kind(&self, index: u32) -> Option<Kind> {
+        Some(self.peers.peer(self.peers.slot_of(&name(index))?)?.kind.clone())
+    }
+}
+
+fn wishes(outputs: &[Output]) -> Vec<Wish> {
+    let wish = |output: &Output| match output {
+        Output::Send(_, Frame::Hello(_, wish)) => Some(*wish),
+        _ => None,
+    };
+    outputs.iter().filter_map(wish).collect()
+}
+
+fn is_refused(outputs: &[Output], why: Refusal) -> bool {
+    outputs.iter().any(|output| matches!(output, Output::Answer(_, Answer::Refuse { code, .. }) if code == why.name()))
+}
+
+fn slots(slots: &Slots) -> Vec<u16> {
+    slots.iter().map(|slot| slot.0).collect()
+}
+
+#[test]
+fn a_sought_link_repeats_its_wish_until_it_is_up() {
+    let mut table = Table::new(8);
+    let because = Kind::Healing { because: Some(name(5)) };
+    assert!(table.seek(1, Wish::Needed, because.clone()));
+    assert!(!table.seek(1, Wish::Needed, HEALING) && !table.seek(0, Wish::Join, Kind::Joined), "known, and itself");
+    table.peers.on_writable(table.now, LinkId(0), &mut table.outbox);
+    let mut told = table.outputs();
+    told.extend(table.pass(2_500));
+    assert_eq!(wishes(&told), [Wish::Needed; 3]);
+    let seen = LifeSeen { incarnation: Incarnation(4), sequence: 7 };
+    let welcome = introduction(1, 1, ALL);
+    let peers = &mut table.peers;
+    assert_eq!(
+        peers.on_welcome(table.now, LinkId(0), welcome, Some(seen), &mut table.stats, &mut table.outbox),
+        Some(seen)
+    );
+    assert_eq!((table.kind(1), slots(&table.peers.take_risen())), (Some(because), vec![0]));
+    let probes = table.pass(60_000);
+    assert!(matches!(probes[1], Output::Send(_, Frame::Ping { digest: Some(9), .. })), "{probes:?}");
+}
+
+#[test]
+fn a_sought_link_that_does_not_come_up_is_closed_and_reported() {
+    for code in ["no_vacancy", "peers_full", "leaving"] {
+        let mut table = Table::new(8);
+        table.seek(1, Wish::Neighbour, HEALING);
+        let told = table.refuse(0, code);
+        assert_eq!(told[0], Output::Disconnect(LinkId(0)));
+        let refusal = Refusal::named(code).unwrap();
+        assert_eq!(table.peers.take_failures(), [(name(1), Failure::Refused(refusal))]);
+        assert_eq!((table.peers.len(), slots(&table.peers.take_freed())), (0, vec![0]));
+    }
+    let mut table = Table::new(8);
+    table.seek(1, Wish::Neighbour, HEALING);
+    table.declare(2);
+    table.refuse(0, "busy");
+    assert_eq!(table.peers.len(), 2, "only the frame was refused");
+    assert!(table.pass(3_000).contains(&Output::Disconnect(LinkId(0))));
+    assert_eq!(table.peers.take_failures(), [(name(1), Failure::Silent)]);
+    table.pass(600_000);
+    assert_eq!(table.kind(2), Some(Kind::Declared), "what was declared is greeted for ever");
+    table.seek(3, Wish::Neighbour, HEALING);
+    table.welcome(2, 4);
+    assert_eq!(table.peers.take_failures(), [(name(3), Failure::Stranger)]);
+}
+
+#[test]
+fn a_node_without_vacancy_takes_only_who_needs_it_or_is_linked() {
+    let mut table = Table::new(8);
+    assert!(is_refused(&table.hello(1, Wish::Neighbour, false), Refusal::NoVacancy));
+    assert!(!table.peers.is_introduced(&name(1)) && table.peers.is_empty());
+    for (index, wish) in [(1, Wish::Declared), (2, Wish::Join), (3, Wish::Needed)] {
+        assert!(!is_refused(&table.hello(index, wish, false), Refusal::NoVacancy), "{wish:?}");
+    }
+    table.seek(4, Wish::Neighbour, HEALING);
+    assert!(!is_refused(&table.hello(4, Wish::Neighbour, false), Refusal::NoVacancy), "both sought each other");
+    table.hello(5, Wish::Neighbour, true);
+    let kinds = [1, 2, 3, 4, 5].map(|index| table.kind(index).unwrap());
+    assert_eq!(kinds, [Kind::Declared, Kind::Joined, HEALING, HEALING, HEALING]);
+    table.peers.on_writable(table.now, LinkId(1), &mut table.outbox);
+    assert_eq!(wishes(&table.outputs()), [Wish::Neighbour], "who is joined does not join back");
+}
+
+#[test]
+fn what_somebody_declares_stays_declared() {
+    let mut table = Table::new(8);
+    table.seek(1, Wish::Neighbour, HEALING);
+    table.welcome(0, 1);
+    assert_eq!(wishes(&table.declare(1)), [Wish::Declared], "the far end is told");
+    table.seek(2, Wish::Neighbour, HEALING);
+    table.hello(2, Wish::Declared, false);
+    table.seek(3, Wish::Neighbour, HEALING);
+    table.peers.adopt(&name(3));
+    // A node that knows no wishes says what a declared neighbour says.
+    table.seek(4, Wish::Neighbour, HEALING);
+    let old = introduction(4, 1, &["trace"]);
+    let greeting = Greeting { hello: old, wish: Wish::Declared, vacancy: false, seen: None };
+    table.peers.on_hello(table.now, &name(4), greeting, &mut table.stats, &mut table.outbox);
+    let declared = [1, 2, 3, 4].map(|index| table.kind(index) == Some(Kind::Declared));
+    assert_eq!(declared, [true, true, true, false]);
+    // It moves, and says that it has room: it is still the declared one.
+    let mut moved = introduction(2, 2, ALL);
+    moved.endpoint = endpoint(9);
+    let greeting = Greeting { hello: moved, wish: Wish::Neighbour, vacancy: false, seen: None };
+    table.peers.on_hello(table.now, &name(2), greeting, &mut table.stats, &mut table.outbox);
+    let moved = table.peers.peer(table.peers.slot_of(&name(2)).unwrap()).unwrap();
+    assert_eq!((moved.kind, moved.endpoint), (&Kind::Declared, &endpoint(9)));
+    table.pass(60_000);
+    assert_eq!(table.peers.len(), 3);
+}
+
+#[test]
+fn a_lost_connection_is_down_and_its_peer_suspected_at_once() {
+    let mut table = Table::new(8);
+    table.declare(1);
+    table.seek(2, Wish::Neighbour, HEALING);
+    table.welcome(0, 1);
+    table.welcome(1, 2);
+    table.peers.take_risen();
+    for link in [0, 1] {
+        table.peers.on_disconnected(table.now, LinkId(link), &mut table.outbox);
+    }
+    assert_eq!(table.verdicts(), [(name(1), Verdict::Suspect), (name(2), Verdict::Suspect)]);
+    assert_eq!((slots(&table.peers.take_fallen()), table.peers.up_slots().len()), (vec![0, 1], 0));
+    table.outbox.clear();
+    table.pass(1_999);
+    assert_eq!(table.verdicts(), []);
+    assert!(table.pass(1).contains(&Output::Notify(Event::PeerDown(name(1)))));
+    assert_eq!(table.verdicts(), [(name(1), Verdict::Down), (name(2), Verdict::Down)]);
+    assert_eq!((table.kind(1), table.kind(2)), (Some(Kind::Declared), None), "who is declared is awaited");
+    assert_eq!(slots(&table.peers.take_freed()), [1]);
+    assert!(wishes(&table.pass(3_000)).len() >= 3);
+    table.welcome(0, 1);
+    assert_eq!((table.verdicts(), slots(&table.peers.take_risen())), (vec![(name(1), Verdict::Up)], vec![0]));
+}
+
+#[test]
+fn a_silent_peer_is_suspected_then_down_and_whoever_speaks_in_time_is_back() {
+    let mut table = Table::new(8);
+    table.hello(1, Wish::Needed, false);
+    table.welcome(0, 1);
+    let told = table.pass(3_500);
+    assert_eq!(told.iter().filter(|output| matches!(output, Output::Send(_, Frame::Ping { .. }))).count(), 4);
+    assert_eq!(table.verdicts(), [(name(1), Verdict::Suspect)]);
+    assert_eq!(table.peers.up_slots().len(), 1, "it still gets messages");
+    assert_eq!(table.peers.heard(table.now, &name(1), &mut table.outbox), Some(Slot(0)));
+    assert_eq!(table.outputs(), [Output::Notify(Event::PeerBack(name(1)))]);
+    assert_eq!(table.verdicts(), [(name(1), Verdict::Up)]);
+    table.pass(5_500);
+    assert_eq!(table.verdicts(), [(name(1), Verdict::Suspect), (name(1), Verdict::Down)]);
+    assert!(table.peers.is_empty() && !table.peers.is_introduced(&name(1)), "it must greet again if it lives");
+    assert_eq!(table.peers.deadline(), None);
+}
+
+#[test]
+fn a_node_that_was_late_forgives_all_its_peers() {
+    let mut table = Table::new(8);
+    table.hello(1, Wish::Declared, false);
+    table.welcome(0, 1);
+    table.after(30_000).tick();
+    assert_eq!((table.verdicts(), table.peers.health().score()), (vec![], 1));
+    assert_eq!(table.pass(3_000).len(), 3);
+    assert_eq!(table.verdicts(), []);
+}
+
+#[test]
+fn parting_is_said_before_the_link_is_closed() {
+    let mut table = Table::new(8);
+    table.seek(1, Wish::Neighbour, HEALING);
+    table.welcome(0, 1);
+    table.peers.part(table.now, &name(1), Parting::Unlinked, &mut table.outbox);
+    assert_eq!(table.outputs(), [Output::Send(vec![LinkId(0)], Frame::Part(Parting::Unlinked))]);
+    assert_eq!((table.peers.len(), slots(&table.peers.take_freed())), (0, vec![0]));
+    assert_eq!(table.pass(100), [Output::Disconnect(LinkId(0))]);
+    assert_eq!(table.peers.deadline(), None);
+    table.seek(2, Wish::Neighbour, HEALING);
+    table.peers.part(table.now, &name(2), Parting::Unlinked, &mut table.outbox);
+    assert_eq!(table.outputs(), [Output::Disconnect(LinkId(1))], "nobody there to be told");
+}
+
+#[test]
+fn who_is_parted_from_closes_what_nobody_declared() {
+    let part = |declared, parting| {
+        let mut table = Table::new(8);
+        table.hello(1, if declared { Wish::Declared } else { Wish::Needed }, false);
+        table.welcome(0, 1);
+        table.peers.on_part(table.now, &name(1), parting, &mut table.outbox);
+        let outputs = table.outputs();
+        (table, outputs)
+    };
+    for parting in [Parting::Unlinked, Parting::Stopping] {
+        let (table, told) = part(false, parting);
+        assert!(told.contains(&Output::Disconnect(LinkId(0))) && table.peers.is_empty());
+        assert_eq!(table.peers.deadline(), None);
+    }
+    let (table, told) = part(true, Parting::Unlinked);
+    assert_eq!((wishes(&told), table.peers.up_slots().len()), (vec![Wish::Declared], 1));
+    let (mut table, _) = part(true, Parting::Stopping);
+    assert_eq!((table.peers.up_slots().len(), table.verdicts()), (0, vec![]), "no suspicion");
+    assert_eq!(table.peers.iter().next().unwrap().verdict, Some(Verdict::Down));
+    assert!(!wishes(&table.pass(5_000)).is_empty(), "it is greeted until it is back");
+}
+
+#[test]
+fn capabilities_follow_the_words() {
+    let mut table = Table::new(8);
+    assert_eq!(table.peers.me().capabilities, ["trace", "tree", "repair", "overlay"]);
+    let flood: Vec<_> = Capability::own(Dissemination::Flood).map(Capability::word).collect();
+    assert_eq!(flood, ["trace", "repair", "overlay"]);
+    table.hello(1, Wish::Declared, false);
+    assert!(table.peers.slots_with(Capability::Tree).is_empty(), "not up");
+    table.welcome(0, 1);
+    assert_eq!(slots(table.peers.slots_with(Capability::Tree)), [0]);
+    // It comes back as another program.
+    let hello = introduction(1, 2, &["trace"]);
+    let greeting = Greeting { hello: hello.clone(), wish: Wish::Declared, vacancy: false, seen: None };
+    table.peers.on_hello(table.now, &name(1), greeting, &mut table.stats, &mut table.outbox);
+    table.peers.on_welcome(table.now, LinkId(0), hello, None, &mut table.stats, &mut table.outbox);
+    let with = |capability| slots(table.peers.slots_with(capability));
+    assert_eq!(Capability::ALL.map(with), [vec![0], vec![], vec![], vec![]]);
+}
+
+#[test]
+fn the_round_trip_is_smoothed() {
+    let mut table = Table::new(8);
+    table.declare(1);
+    table.welcome(0, 1);
+    assert_eq!(table.peers.round_trip(Slot(0)), Duration::from_millis(50));
+    for (millis, expected) in [(16, 16_000), (32, 18_000), (18, 18_000)] {
+        table.pass(1_000);
+        let sent = table.peers.links[&LinkId(0)].pinged.unwrap();
+        table.after(millis);
+        table.peers.on_pong(table.now, LinkId(0), sent.0, &mut table.stats, &mut table.outbox);
+        table.peers.heard_on(table.now, LinkId(0), &mut table.outbox);
+        assert_eq!(table.peers.round_trip(Slot(0)), Duration::from_micros(expected));
+    }
+}
+
+/// What may happen to a table of peers.
+#[derive(Debug, Clone)]
+enum Act {
+    Declare(u32, bool),
+    Seek(u32, Wish),
+    Hello { from: u32, moved: bool, life: u64, wish: Wish, vacancy: bool, words: usize },
+    Welcome(u32, u32),
+    Refuse(u32, Refusal),
+    Pong(u32),
+    Unsent(u32),
+    Disconnected(u32),
+    Writable(u32),
+    Heard(u32),
+    Leave(u32),
+    Part(u32, Parting),
+    OnPart(u32, Parting),
+    Adopt(u32),
+    Pass(u64),
+    Late(u64),
+}
+
+fn any_act() -> impl Strategy<Value = Act> {
+    let wish = prop::sample::select(vec![Wish::Declared, Wish::Join, Wish::Neighbour, Wish::Needed]);
+    let parting = prop::sample::select(vec![Parting::Unlinked, Parting::Stopping]);
+    let refusal = prop::sample::select(Refusal::ALL);
+    // Mostly links and nodes that fit each other.
+    let (node, link) = (0..6_u32, 0..12_u32);
+    prop_oneof![
+        1 => (node.clone(), any::<bool>()).prop_map(|(node, named)| Act::Declare(node, named)),
+        2 => (node.clone(), wish.clone()).prop_map(|(node, wish)| Act::Seek(node, wish)),
+        3 => (node.clone(), prop::bool::weighted(0.1), 0..2_u64, wish, any::<bool>(), 0..5_usize).prop_map(
+            |(from, moved, life, wish, vacancy, words)| Act::Hello { from, moved, life, wish, vacancy, words }
+        ),
+        4 => (link.clone(), node.clone()).prop_map(|(link, node)| Act::Welcome(link, node)),
+        1 => (link.clone(), refusal).prop_map(|(link, why)| Act::Refuse(link, why)),
+        1 => link.clone().prop_map(Act::Pong),
+        1 => link.clone().prop_map(Act::Unsent),
+        1 => link.clone().prop_map(Act::Disconnected),
+        1 => link.prop_map(Act::Writable),
+        1 => node.clone().prop_map(Act::Heard),
+        1 => node.clone().prop_map(Act::Leave),
+        1 => (node.clone(), parting.clone()).prop_map(|(node, parting)| Act::Part(node, parting)),
+        1 => (node.clone(), parting).prop_map(|(node, parting)| Act::OnPart(node, parting)),
+        1 => node.prop_map(Act::Adopt),
+        2 => (0..3_000_u64).prop_map(Act::Pass),
+        1 => (0..5_000_u64).prop_map(Act::Late),
+    ]
+}
+
+impl Table {
+    fn act(&mut self, act: Act) -> Vec<Output> {
+        let Self { peers, stats, outbox, now } = self;
+        let now = *now;
+        match act {
+            Act::Declare(node, named) => {
+                let _ = peers.declare(now, vec![(named.then(|| name(node)), endpoint(node))], stats, outbox);
+            }
+            Act::Seek(node, wish) => drop(peers.seek(now, &member(node), wish, HEALING, outbox)),
+            Act::Hello { from, moved, life, wish, vacancy, words } => {
+                let mut hello = introduction(from, life, &ALL[..words]);
+                hello.endpoint = if moved { endpoint(from + 10) } else { hello.endpoint };
+                peers.on_hello(now, &name(from), Greeting { hello, wish, vacancy, seen: None }, stats, outbox);
+            }
+            Act::Welcome(link, node) => {
+                peers.on_welcome(now, LinkId(link), introduction(node, 0, ALL), None, stats, outbox);
+            }
+            Act::Refuse(link, why) => peers.on_refuse(now, LinkId(link), why.name().into(), String::new(), outbox),
+            Act::Pong(link) => {
+                peers.heard_on(now, LinkId(link), outbox);
+                if let Some(sent) = peers.links.get(&LinkId(link)).and_then(|link| link.pinged) {
+                    peers.on_pong(now, LinkId(link), sent.0, stats, outbox);
+                }
+            }
+            Act::Unsent(link) => peers.on_unsent(now, LinkId(link), Counter::NotConnected, stats, outbox),
+            Act::Disconnected(link) => peers.on_disconnected(now, LinkId(link), outbox),
+            Act::Writable(link) => peers.on_writable(now, LinkId(link), outbox),
+            Act::Heard(node) => drop(peers.heard(now, &name(node), outbox)),
+            Act::Leave(node) => peers.on_leave(&name(node), outbox),
+            Act::Part(node, parting) => peers.part(now, &name(node), parting, outbox),
+            Act::OnPart(node, parting) => peers.on_part(now, &name(node), parting, outbox),
+            Act::Adopt(node) => peers.adopt(&name(node)),
+            Act::Pass(millis) => return self.pass(millis),
+            Act::Late(millis) => return self.after(millis).tick(),
+        }
+        self.outputs()
+    }
+}
+
+/// What somebody who follows the reports of a table knows of it.
+#[derive(Default)]
+struct Follower {
+    open: BTreeMap<LinkId, Endpoint>,
+    /// Who had each slot, as far as the name was known.
+    owners: BTreeMap<Slot, (LinkId, Option<NodeId>)>,
+    up: BTreeMap<Slot, NodeId>,
+}
+
+impl Follower {
+    fn follow(&mut self, table: &mut Table, outputs: Vec<Output>) -> Result<(), TestCaseError> {
+        for output in outputs {
+            match output {
+                Output::Connect(link, to) => prop_assert!(self.open.insert(link, to).is_none(), "opened twice"),
+                Output::Disconnect(link) => prop_assert!(self.open.remove(&link).is_some(), "closed twice"),
+                Output::Send(links, _) => {
+                    prop_assert!(links.iter().all(|link| self.open.contains_key(link)), "sent over a closed link");
+                }
+                _ => {}
+            }
+        }
+        let peers = &mut table.peers;
+        let closing = peers.closing.iter().map(|&(_, id)| id);
+        let held: std::collections::BTreeSet<_> = peers.links.keys().copied().chain(closing).collect();
+        prop_assert!(held.iter().eq(self.open.keys()), "a connection without link, or the other way round");
+        let (freed, fallen, risen) = (peers.take_freed(), peers.take_fallen(), peers.take_risen());
+        for slot in freed.iter() {
+            self.up.remove(&slot);
+            self.owners.remove(&slot);
+        }
+        for slot in fallen.iter() {
+            prop_assert!(self.up.remove(&slot).is_some(), "fell without having been up");
+        }
+        for slot in risen.iter() {
+            let node = peers.name_of_slot(slot).cloned().unwrap();
+            prop_assert!(self.up.insert(slot, node).is_none(), "rose twice");
+        }
+        let mut owners = BTreeMap::new();
+        for (&id, link) in &peers.links {
+            prop_assert!(owners.insert(link.slot, (id, link.node.clone())).is_none(), "a slot twice");
+        }
+        for (slot, (id, node)) in &self.owners {
+            let now = owners.get(slot);
+            let is_same = now.is_some_and(|now| now.0 == *id && (node.is_none() || now.1 == *node));
+            prop_assert!(is_same, "{slot:?} changed hands unreported: {node:?} to {now:?}");
+        }
+        self.owners = owners;
+        self.agree(&table.peers)
+    }
+
+    /// Whether all ways to look at the table show the same.
+    fn agree(&self, peers: &Peers) -> Result<(), TestCaseError> {
+        let up: BTreeMap<_, _> =
+            peers.links.values().filter(|l| l.up).map(|l| (l.slot, l.node.clone().unwrap())).collect();
+        prop_assert_eq!(&self.up, &up);
+        prop_assert!(peers.up_slots().iter().eq(up.keys().copied()));
+        prop_assert_eq!(peers.neighbours().count(), up.len());
+        for capability in Capability::ALL {
+            let able = peers.links.values().filter(|link| link.up && link.words.has(capability));
+            let able: Slots = able.map(|link| link.slot).collect();
+            prop_assert_eq!(peers.slots_with(capability), &able);
+        }
+        for (&id, link) in &peers.links {
+            prop_assert_eq!(peers.link_of(link.slot), Some(id));
+            prop_assert_eq!(peers.name_of_slot(link.slot), link.node.as_ref());
+            if let Some(node) = &link.node {
+                prop_assert_eq!(peers.slot_of(node), Some(link.slot));
+            }
+            prop_assert!(link.bond.is_declared() || link.up || link.expires.is_some(), "sought for ever");
+            prop_assert!(!link.up || link.life.is_some());
+            prop_assert!(!link.up || link.verdict() != Some(Verdict::Down), "messages for the dead");
+        }
+        for node in (0..20).map(name) {
+            let is_there = peers.links.values().any(|link| link.is_to(&node));
+            prop_assert_eq!(peers.slot_of(&node).is_some(), is_there);
+        }
+        prop_assert!(peers.len() <= peers.peers_max && peers.introduced.len() <= peers.peers_max);
+        prop_assert!(owned(peers).all(|slot| usize::from(slot.0) < peers.peers_max));
+        Ok(())
+    }
+}
+
+fn owned(peers: &Peers) -> impl Iterator<Item = Slot> {
+    peers.iter().map(|peer| peer.slot)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// Whatever happens, the indices agree, everything that changes is reported, and no timer outlives its link.
+    #[test]
+    fn a_table_agrees_with_itself(acts in prop::collection::vec(any_act(), 1..80), peers_max in 1..6_usize) {
+        let (mut table, mut follower) = (Table::new(peers_max), Follower::default());
+        for act in acts {
+            let free = (0..).map(Slot).find(|&slot| owned(&table.peers).all(|owned| owned != slot)).unwrap();
+            let (next, is_opening) = (LinkId(table.peers.next_link), matches!(act, Act::Seek(..)));
+            let outputs = table.act(act);
+            if let Some(link) = table.peers.links.get(&next).filter(|_| is_opening) {
+                prop_assert_eq!(link.slot, free, "not the lowest free slot");
+            }
+            follower.follow(&mut table, outputs)?;
+            for Judgement { node, kind, verdict } in table.peers.take_judgements() {
+                let is_gone = table.peers.slot_of(&node).is_none();
+                prop_assert!(kind == Kind::Declared || verdict != Verdict::Down || is_gone);
+            }
+            table.peers.take_failures();
+        }
+        table.pass(0);
+        prop_assert!(table.peers.deadline().is_none_or(|due| due > table.now), "a timer that is always due");
+        // All fall silent: what was declared remains, to be greeted.
+        let declared: Vec<_> = table.peers.iter().filter(|p| *p.kind == Kind::Declared).map(|p| p.slot).collect();
+        let outputs = table.pass(60_000);
+        follower.follow(&mut table, outputs)?;
+        prop_assert_eq!(owned(&table.peers).collect::<Vec<_>>(), declared);
+        prop_assert!(table.peers.up_slots().is_empty());
+        prop_assert!(table.peers.iter().all(|peer| peer.verdict.is_none_or(|verdict| verdict == Verdict::Down)));
+        for link in table.peers.links.keys().copied().collect::<Vec<_>>() {
+            table.peers.close(link, &mut table.outbox);
+        }
+        prop_assert_eq!(table.peers.deadline(), None);
+    }
+}
+
+#[test]
+fn words_are_read_by_name() {
+    let read = Capabilities::read(&["overlay".into(), "future".into(), "trace".into()]);
+    assert_eq!(Capability::ALL.map(|word| read.has(word)), [true, false, false, true]);
+}
