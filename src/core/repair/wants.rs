@@ -9,7 +9,7 @@ use super::{
     gaps::Gap,
     misses::Misses,
     question::Account,
-    ranges::{Ranges, STREAMS_MAX},
+    ranges::STREAMS_MAX,
     want::Want,
 };
 use crate::core::{

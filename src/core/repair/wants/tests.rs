@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::{
     id::{Incarnation, NodeId},
-    repair::want::INTERVALS_MAX,
+    repair::{ranges::Ranges, want::INTERVALS_MAX},
 };
 use proptest::prelude::*;
 
