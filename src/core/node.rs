@@ -71,7 +71,7 @@ impl Node {
             peers: Peers::new(&config, incarnation),
             seen: Seen::new(StreamId { origin: config.node.clone(), incarnation }, limits),
             inbox: Inbox::new(limits.retained_messages_max, limits.retained_bytes_max),
-            trees: Trees::new(limits.trees_max, timing.pull_delay),
+            trees: Trees::new(config.node.clone(), limits.trees_max, timing.pull_delay),
             recent: Recent::new(timing.announce_delay),
             held: Held::default(),
             wants: Wants::new(limits.wants_max, limits.pull_max, timing.lost_after),

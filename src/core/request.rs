@@ -172,6 +172,13 @@ pub struct Page {
     pub gaps: Vec<Gap>,
 }
 
+impl Gap {
+    /// How many messages that are.
+    pub fn count(&self) -> u64 {
+        (self.last - self.first).saturating_add(1)
+    }
+}
+
 impl Page {
     /// The first and the last position in it.
     pub fn span(&self) -> Option<(u64, u64)> {

@@ -6,8 +6,8 @@ use crate::core::{
     event::{Announcement, Answer, Event, Frame, LifeSeen, Output, Record, StreamRanges},
     id::{MessageId, NodeId, StreamId},
     overlay::capability::Capability,
+    repair::ask::{Ask, How},
     repair::ranges::Ranges,
-    repair::wants::{Ask, How},
     request::Gap,
     slots::Slot,
     spread::tree::Swap,
@@ -70,14 +70,13 @@ impl Node {
         if missing.is_empty() {
             return;
         }
-        let is_own = stream.origin == self.config.node;
-        let is_orphan = how == How::Announced && !is_own && self.trees.is_orphan(&stream.origin);
+        let is_orphan = how == How::Announced && self.trees.is_orphan(&stream.origin);
         let how = if is_orphan { How::Orphan } else { how };
         if is_orphan {
             let swap = self.trees.adopt(now.mono, &stream.origin, slot, self.peers.slots_with(Capability::Tree));
             self.swap(&stream.origin, swap);
         }
-        let wait = self.trees.pull_delay(&stream.origin, self.peers.round_trip(slot));
+        let wait = self.trees.pull_delay(&stream.origin, self.peers.mean_round_trip());
         self.wants.offered(now.mono, stream, slot, missing, how, wait);
     }
 
@@ -87,7 +86,7 @@ impl Node {
             return;
         }
         let Some(slot) = slot else { return };
-        let wait = self.trees.pull_delay(&id.origin, self.peers.round_trip(slot));
+        let wait = self.trees.pull_delay(&id.origin, self.peers.mean_round_trip());
         let by_parent = self.trees.is_parent(&id.origin, slot);
         self.wants.pushed(now.mono, &id.stream(), id.sequence, by_parent, wait);
     }

@@ -9,7 +9,7 @@ use crate::core::{
     inbox::Copy,
     message::{Hop, Message, Path, Payload, Trace, extend_path},
     overlay::capability::Capability,
-    repair::wants::How,
+    repair::ask::How,
     seen::Sighting,
     slots::{Slot, Slots},
     spread::{shares::Given, tree::Source},
@@ -96,6 +96,7 @@ impl Node {
 
     /// Files and passes on a message that is new here.
     pub(super) fn deliver(&mut self, now: Now, way: Way, message: Message) {
+        self.digests.changed(now.mono);
         self.stats.count(Counter::Delivered, way.from.as_ref());
         self.append(Record::Received { message: message.clone(), at: now.wall });
         self.inbox.file(&message, now.wall);
@@ -179,7 +180,7 @@ impl Node {
         let pusher = first.filter(|first| !first.was_pulled).and_then(|first| first.from);
         if let Some(first) = first.filter(|first| first.was_pulled) {
             // It was asked for too soon.
-            let asked_after = self.trees.pull_delay(origin, self.peers.round_trip(slot));
+            let asked_after = self.trees.pull_delay(origin, self.peers.mean_round_trip());
             let late = asked_after + now.mono.since(first.at);
             self.trees.learn(origin, late);
         }

@@ -188,6 +188,12 @@ impl Link {
         Output::Send(vec![id], Frame::Hello(me.clone(), self.bond.wish))
     }
 
+    /// When it was greeted last, if that is the one greeting that an answer can belong to.
+    pub(super) fn greeted(&self, timing: &Timing) -> Option<Mono> {
+        let wait = u64::try_from(timing.hello_interval.as_nanos()).unwrap_or(u64::MAX);
+        (self.greetings == 1).then(|| Mono(self.next_greeting.0.saturating_sub(wait)))
+    }
+
     /// When something is due.
     pub(super) fn deadline(&self, timing: &Timing) -> Option<Mono> {
         let greeting = (!self.up).then_some(self.next_greeting);

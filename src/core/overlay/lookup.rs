@@ -116,6 +116,13 @@ impl Peers {
         link.and_then(|link| link.round_trip).unwrap_or(ROUND_TRIP)
     }
 
+    /// The mean round trip of the links that are up: what a hop of the network takes, as far as this node can tell.
+    pub fn mean_round_trip(&self) -> Duration {
+        let times = self.links.values().filter(|link| link.up).map(|link| link.round_trip.unwrap_or(ROUND_TRIP));
+        let (sum, count) = times.fold((Duration::ZERO, 0), |(sum, count), time| (sum + time, count + 1));
+        sum.checked_div(count).unwrap_or(ROUND_TRIP)
+    }
+
     /// The link that has a slot.
     pub fn peer(&self, slot: Slot) -> Option<Peer<'_>> {
         Some(Self::as_peer(self.links.get(&self.link_of(slot)?)?))

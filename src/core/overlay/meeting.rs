@@ -203,6 +203,9 @@ impl Peers {
 
     fn come_up(&mut self, now: Mono, id: LinkId, welcome: Introduction, outbox: &mut VecDeque<Output>) {
         let Some(link) = self.links.get_mut(&id) else { return };
+        if let Some(asked) = link.greeted(&self.timing).filter(|_| !link.up) {
+            link.measure(now.since(asked));
+        }
         link.begin_anew();
         link.words = Capabilities::read(&welcome.capabilities);
         link.node = Some(welcome.node.clone());

@@ -1,9 +1,9 @@
 //! One stream of which something is missing: since when, who offers it, and who was asked.
 
 use super::{
+    ask::How,
     question::{Account, Question},
     ranges::Ranges,
-    wants::How,
 };
 use crate::core::{slots::Slot, time::Mono};
 use std::time::Duration;

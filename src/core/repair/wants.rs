@@ -5,9 +5,10 @@
 //! of what was asked. Lowest numbers first, so that what comes leaves no gaps (Scuttlebutt's order).
 
 use super::{
+    ask::{Arrival, Ask, Dues, How, add},
     misses::Misses,
     question::Account,
-    ranges::{Ranges, STREAMS_MAX},
+    ranges::STREAMS_MAX,
     want::Want,
 };
 use crate::core::{
@@ -24,48 +25,11 @@ use std::{
 
 /// What T2 is beside two round trips.
 const PATIENCE: Duration = Duration::from_millis(50);
-
-/// How it became known that something is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
-    /// An announcement. It is probably on its way: asked for when `wait` has passed.
-    Announced,
-    /// A digest of the changed streams, or one because hashes differ: asked for when `wait` has passed.
-    Digest,
-    /// The digest right after a link came up: asked for at once.
-    Backlog,
-    /// An announcement to a node without a parent for that origin: asked for at once.
-    Orphan,
-}
-
-/// What a message that arrived was waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Arrival {
-    /// Who was asked for it and has not answered before, and how it was known to be missing.
-    pub asked: Option<(Slot, How)>,
-    /// When it was first announced, if it was.
-    pub first_announced: Option<Mono>,
-}
-
-/// A PULL to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ask {
-    /// To whom.
-    pub to: Slot,
-    /// For what. Within the limits of a frame.
-    pub streams: Vec<StreamRanges>,
-    /// Announced messages of each of these streams were asked for already within the last ten seconds.
-    pub is_repeat: bool,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Dues {
-    /// What is to be asked for.
-    pub asks: Vec<Ask>,
-    /// What is given up: all who offered it have lost it, and nobody else has offered it for `lost_after`.
-    pub gaps: Vec<Gap>,
-}
+/// Most streams in a row that are looked at in vain because there is no room where they are to be had, and the pause
+/// before the next of them are.
+const VAIN_MAX: usize = 128;
+/// See [`VAIN_MAX`].
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// All that is missing.
 ///
@@ -79,8 +43,9 @@ pub struct Wants {
     /// Streams of which more could be asked for as soon as a peer has room, by their tickets.
     queue: BTreeMap<u64, StreamId>,
     tickets: u64,
-    /// Set when there may be room for what is in the queue.
+    /// When there may be room for what is in the queue.
     wake: Option<Mono>,
+    /// All who have offered something since their link came up.
     accounts: BTreeMap<Slot, Account>,
     /// Counts the asks.
     questions: u64,
@@ -136,13 +101,14 @@ impl Wants {
             self.wants.insert(stream.clone(), Want::default());
         }
         let Some(want) = self.wants.get_mut(stream) else { return };
+        self.accounts.entry(by).or_default();
         let offered = want.offer(now, by, missing, how, due);
         self.dropped += u64::from(offered.is_cut);
         if want.is_done() {
             return self.close(stream);
         }
         if want.ticket.is_some() && offered.is_new_source {
-            self.wake.get_or_insert(now);
+            self.wake_at(now);
         }
         self.look_at(stream, if offered.is_urgent { now } else { due });
     }
@@ -229,8 +195,10 @@ impl Wants {
     pub fn on_tick(&mut self, now: Mono, round_trip: impl Fn(Slot) -> Duration) -> Dues {
         let mut dues = Dues::default();
         let is_due = self.timers.first().is_some_and(|&(at, _)| at <= now);
+        let later = self.wake.take_if(|at| *at > now);
         let mut has_room = self.wake.take().is_some();
         if !has_room && !is_due {
+            self.wake = later;
             return dues;
         }
         let (fresh, lost_after) = (self.tickets + 1, self.lost_after);
@@ -248,8 +216,9 @@ impl Wants {
             self.refresh(now, &stream);
         }
         // What waits for room need not be looked at again as long as there is none.
-        dues.asks = self.ask(now, if has_room { 0 } else { fresh }, round_trip);
-        self.wake = None;
+        let (asks, is_cut) = self.ask(now, if has_room { 0 } else { fresh }, round_trip);
+        self.wake = if is_cut { Some(now + PAUSE) } else { later };
+        dues.asks = asks;
         dues
     }
 
@@ -284,8 +253,12 @@ impl Wants {
     /// There may be room for what is queued.
     fn wake_queue(&mut self, now: Mono) {
         if !self.queue.is_empty() {
-            self.wake.get_or_insert(now);
+            self.wake_at(now);
         }
+    }
+
+    fn wake_at(&mut self, at: Mono) {
+        self.wake = Some(self.wake.map_or(at, |planned| planned.min(at)));
     }
 
     fn known_by(&self, slot: Slot) -> Vec<StreamId> {
@@ -303,12 +276,19 @@ impl Wants {
         !ended.is_empty()
     }
 
-    /// Asks for what is queued with tickets from `first` on, as far as there is room.
-    fn ask(&mut self, now: Mono, first: u64, round_trip: impl Fn(Slot) -> Duration) -> Vec<Ask> {
+    /// Asks for what is queued with tickets from `first` on, as far as there is room; says whether more of it is to be
+    /// looked at soon.
+    fn ask(&mut self, now: Mono, first: u64, round_trip: impl Fn(Slot) -> Duration) -> (Vec<Ask>, bool) {
         let mut asks: BTreeMap<(Slot, bool), Vec<StreamRanges>> = BTreeMap::new();
-        let queued: Vec<u64> = self.queue.range(first..).map(|(&ticket, _)| ticket).collect();
-        for ticket in queued {
+        let (last, mut vain) = (self.tickets, 0);
+        let mut is_cut = false;
+        while let Some((&ticket, _)) = self.queue.range(first..).next().filter(|&(&ticket, _)| ticket <= last) {
+            is_cut = vain >= VAIN_MAX;
+            if is_cut || self.is_full() {
+                break;
+            }
             let Some(stream) = self.queue.remove(&ticket) else { continue };
+            vain += 1;
             let Some(want) = self.wants.get_mut(&stream) else { continue };
             want.ticket = None;
             let mut is_repeat = None;
@@ -316,7 +296,7 @@ impl Wants {
                 let accounts = &self.accounts;
                 let open = |slot| accounts.get(&slot).map_or(0, |account: &Account| account.open);
                 let Some((to, ranges)) = want.choose(now, self.pull_max, open) else { break };
-                self.questions += 1;
+                (self.questions, vain) = (self.questions + 1, 0);
                 let patience = round_trip(to) * 2 + PATIENCE;
                 want.ask(now, to, &ranges, self.questions, patience);
                 self.accounts.entry(to).or_default().open += ranges.count();
@@ -326,7 +306,14 @@ impl Wants {
             }
             self.refresh(now, &stream);
         }
-        asks.into_iter().map(|((to, is_repeat), streams)| Ask { to, streams, is_repeat }).collect()
+        let asks = asks.into_iter().map(|((to, is_repeat), streams)| Ask { to, streams, is_repeat });
+        (asks.collect(), is_cut)
+    }
+
+    /// Whether hardly anything can be asked for now: what is queued is looked at when half a window is free.
+    fn is_full(&self) -> bool {
+        let least = self.pull_max - self.pull_max / 8;
+        self.accounts.values().all(|account| account.open >= least)
     }
 
     /// Has a stream looked at by `at`, or earlier.
@@ -355,13 +342,14 @@ impl Wants {
             want.ticket = Some(self.tickets);
             self.queue.insert(self.tickets, stream.clone());
         }
-        if want.ticket.is_some() {
-            self.wake.get_or_insert(now);
-        }
+        let is_queued = want.ticket.is_some();
         let accounts = &self.accounts;
         let account = |slot| accounts.get(&slot).copied().unwrap_or_default();
         if let Some(at) = want.deadline(now, self.lost_after, account) {
             self.look_at(stream, at);
+        }
+        if is_queued {
+            self.wake_at(now);
         }
     }
 
@@ -377,18 +365,6 @@ impl Wants {
         for question in want.questions() {
             self.accounts.entry(question.to).or_default().open -= question.open.count();
         }
-    }
-}
-
-/// Adds what is asked for of a stream to what one peer is asked for: each stream once.
-fn add(streams: &mut Vec<StreamRanges>, stream: &StreamId, ranges: Ranges) {
-    match streams.last_mut().filter(|last| last.stream == *stream) {
-        Some(last) => {
-            let mut all = Ranges::from(&last.ranges[..]);
-            all.extend(ranges.as_slice());
-            last.ranges = all.into_vec();
-        }
-        None => streams.push(StreamRanges { stream: stream.clone(), ranges: ranges.into_vec() }),
     }
 }
 

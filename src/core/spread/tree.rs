@@ -23,6 +23,8 @@ const PATIENCE: u32 = 7;
 /// Bounds: `trees_max` trees, each of a few words and two bits a neighbour.
 #[derive(Debug)]
 pub struct Trees {
+    /// This node: its own tree has no parent.
+    own: NodeId,
     by_origin: BTreeMap<NodeId, Tree>,
     trees_max: usize,
     pull_delay: (Duration, Duration),
@@ -66,9 +68,9 @@ pub struct Swap {
 }
 
 impl Trees {
-    /// No trees yet; `pull_delay` bounds the time to wait for a payload that was announced.
-    pub fn new(trees_max: usize, pull_delay: (Duration, Duration)) -> Self {
-        Self { by_origin: BTreeMap::new(), trees_max, pull_delay, uses: 0 }
+    /// No trees yet of the node `own`; `pull_delay` bounds the time to wait for a payload that was announced.
+    pub fn new(own: NodeId, trees_max: usize, pull_delay: (Duration, Duration)) -> Self {
+        Self { own, by_origin: BTreeMap::new(), trees_max, pull_delay, uses: 0 }
     }
 
     /// A message of `origin` is here for the first time. Gives the links to push it to. `model` is the tree that the
@@ -83,6 +85,7 @@ impl Trees {
         model: Option<&NodeId>,
         links: &Slots,
     ) -> Slots {
+        let is_own = *origin == self.own;
         let tree = self.tree(now, origin, model, links);
         tree.messages = tree.messages.saturating_add(1);
         let mut targets = tree.eager.clone();
@@ -90,7 +93,7 @@ impl Trees {
             Source::Here => {}
             Source::Pushed(from) => {
                 tree.eager.insert(from);
-                if tree.parent.is_none_or(|parent| parent != from && tree.challenge(from)) {
+                if !is_own && tree.parent.is_none_or(|parent| parent != from && tree.challenge(from)) {
                     tree.parent = Some(from);
                 }
                 targets.remove(from);
@@ -108,6 +111,10 @@ impl Trees {
     pub fn duplicate(&mut self, now: Mono, origin: &NodeId, from: Slot, first: Option<Slot>) -> Option<Slot> {
         let again_after = self.pull_delay.0;
         let tree = self.by_origin.get_mut(origin)?;
+        // What was asked for came from nobody's parent: this is who would have brought it.
+        if tree.parent.is_none() && *origin != self.own {
+            tree.parent = Some(from);
+        }
         let pruned = if tree.parent == Some(from) { first.filter(|&first| first != from)? } else { from };
         // What is under way when a link is pruned must not prune it again and again; a prune that was lost must.
         let is_meant = tree.prune(now, pruned) || now.since(tree.changed) >= again_after;
@@ -150,6 +157,7 @@ impl Trees {
     /// tree they could come by.
     pub fn is_orphan(&self, origin: &NodeId) -> bool {
         match self.by_origin.get(origin) {
+            _ if *origin == self.own => false,
             Some(tree) => tree.parent.is_none(),
             None => self.by_origin.is_empty(),
         }
@@ -178,7 +186,7 @@ impl Trees {
         }
     }
 
-    /// How long to wait for a payload of `origin` that was announced over a link of this round trip.
+    /// How long to wait for a payload of `origin` that was announced, where a link's round trip is `round_trip` on average.
     pub fn pull_delay(&self, origin: &NodeId, round_trip: Duration) -> Duration {
         let (least, most) = self.pull_delay;
         let tree = self.by_origin.get(origin).filter(|tree| tree.messages >= YOUNG);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::{
     id::{Incarnation, NodeId},
-    repair::want::INTERVALS_MAX,
+    repair::{ranges::Ranges, want::INTERVALS_MAX},
 };
 use proptest::prelude::*;
 
@@ -218,6 +218,35 @@ fn more_than_can_be_kept_is_dropped_and_counted() {
     wants.forget_stream(at(2), &stream(1));
     wants.forget_stream(at(2), &stream(2));
     assert!(wants.is_empty() && wants.deadline().is_none());
+}
+
+/// More streams than can be asked for at one time, of peers that are full or have nothing: all come, and a peer that is
+/// idle is found among them.
+#[test]
+fn many_streams_wait_for_room_without_being_looked_at_for_each_message() {
+    let mut wants = Wants::new(1024, 64, LOST_AFTER);
+    for origin in 0..1000 {
+        let slot = if origin == 999 { B } else { A };
+        wants.offered(at(0), &stream(origin), slot, &[(1, 20)], How::Backlog, WAIT);
+    }
+    let (mut now, mut ticks, mut idle) = (at(0), 0, None);
+    let mut flight = std::collections::VecDeque::new();
+    while !wants.is_empty() {
+        while wants.deadline().is_some_and(|at| at <= now) {
+            ticks += 1;
+            for ask in wants.on_tick(now, |_| TRIP).asks {
+                idle = idle.or_else(|| (ask.to == B).then_some(now));
+                let ranges =
+                    ask.streams.into_iter().flat_map(|s| s.ranges.into_iter().map(move |r| (s.stream.clone(), r)));
+                flight.extend(ranges.flat_map(|(s, (first, last))| (first..=last).map(move |n| s.message(n))));
+            }
+        }
+        now = now + Duration::from_micros(100);
+        let id = flight.pop_front().unwrap();
+        assert!(wants.arrived(now, &id).asked.is_some(), "{id} came too late");
+    }
+    assert!(ticks < 20_000 / 16, "{ticks}");
+    assert!(idle.unwrap() < at(100), "{idle:?}");
 }
 
 /// What may happen to a node, in numbers.

@@ -55,7 +55,7 @@ impl Net {
                 neighbours[b].push((a, delay));
             }
         }
-        let trees = (0..nodes).map(|_| Trees::new(64, DELAYS)).collect();
+        let trees = (0..nodes).map(|node| Trees::new(name(node), 64, DELAYS)).collect();
         Self { neighbours, trees, queue: BinaryHeap::new(), sent: 0, clock: 0, came: Vec::new(), pushes: 0 }
     }
 
@@ -222,7 +222,7 @@ proptest! {
 
 #[test]
 fn the_parent_stays_when_another_wins_a_race_and_goes_when_it_wins_again_and_again() {
-    let mut trees = Trees::new(4, DELAYS);
+    let mut trees = Trees::new(name(999), 4, DELAYS);
     let (origin, links) = (name(0), slots(&[0, 1, 2]));
     let push =
         |trees: &mut Trees, millis, from| trees.spread(at(millis), &origin, Source::Pushed(Slot(from)), None, &links);
@@ -236,7 +236,7 @@ fn the_parent_stays_when_another_wins_a_race_and_goes_when_it_wins_again_and_aga
 
 #[test]
 fn a_prune_is_repeated_only_if_it_seems_lost() {
-    let mut trees = Trees::new(4, DELAYS);
+    let mut trees = Trees::new(name(999), 4, DELAYS);
     let (origin, links) = (name(0), slots(&[0, 1]));
     trees.spread(at(0), &origin, Source::Pushed(Slot(0)), None, &links);
     assert_eq!(trees.duplicate(at(1), &origin, Slot(1), Some(Slot(0))), Some(Slot(1)));
@@ -246,7 +246,7 @@ fn a_prune_is_repeated_only_if_it_seems_lost() {
 
 #[test]
 fn whoever_loses_its_parent_adopts_the_next_that_announces() {
-    let mut trees = Trees::new(4, DELAYS);
+    let mut trees = Trees::new(name(999), 4, DELAYS);
     let (origin, links) = (name(0), slots(&[0, 1, 2]));
     assert!(trees.is_orphan(&origin), "it knows no tree at all");
     trees.spread(at(0), &origin, Source::Pushed(Slot(0)), None, &links);
@@ -261,7 +261,7 @@ fn whoever_loses_its_parent_adopts_the_next_that_announces() {
 
 #[test]
 fn the_wait_follows_what_was_measured() {
-    let mut trees = Trees::new(4, DELAYS);
+    let mut trees = Trees::new(name(999), 4, DELAYS);
     let (origin, links, round_trip) = (name(0), slots(&[0]), Duration::from_millis(60));
     assert_eq!(trees.pull_delay(&origin, round_trip), 7 * round_trip);
     for _ in 0..3 {
@@ -279,7 +279,7 @@ fn the_wait_follows_what_was_measured() {
 
 #[test]
 fn there_are_at_most_so_many_trees() {
-    let mut trees = Trees::new(3, DELAYS);
+    let mut trees = Trees::new(name(999), 3, DELAYS);
     let links = slots(&[0, 1]);
     for origin in 0..10 {
         trees.spread(at(0), &name(origin), Source::Pushed(Slot(0)), None, &links);
