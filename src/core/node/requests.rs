@@ -44,7 +44,7 @@ impl Node {
         }
         let message = self.origin.mint(now.wall, &id, relays, payload);
         let receipt = Reply::Receipt { id: message.id.clone(), level: Level::Memory };
-        let model = self.trees.model_for(now.mono, &self.config.node).cloned();
+        let model = self.trees.model_for_own(now.mono).cloned();
         let message = Message { tree: model, ..message };
         self.seen.insert(&message.id);
         self.stats.count(Counter::Published, None);

@@ -219,10 +219,11 @@ impl Trees {
         }
     }
 
-    /// The tree that a message of `origin`, submitted here, names: as long as others may have none for it.
-    pub fn model_for(&self, now: Mono, origin: &NodeId) -> Option<&NodeId> {
-        let is_young = self.by_origin.get(origin).is_none_or(|tree| tree.messages < YOUNG);
-        if is_young { self.model(now, origin) } else { None }
+    /// The tree that a message submitted here names, as long as others may have none for this node: one that all are to copy
+    /// alike, or its own, which says that there is none and that all links are to be taken.
+    pub fn model_for_own(&self, now: Mono) -> Option<&NodeId> {
+        let is_young = self.by_origin.get(&self.own).is_none_or(|tree| tree.messages < YOUNG);
+        is_young.then(|| self.model(now, &self.own).unwrap_or(&self.own))
     }
 
     /// How many trees there are.
@@ -246,8 +247,8 @@ impl Trees {
             if self.by_origin.len() >= self.trees_max {
                 self.forget_oldest();
             }
-            let model = model.filter(|&model| self.by_origin.contains_key(model)).or_else(|| self.model(now, origin));
-            let model = model.and_then(|model| self.by_origin.get(model));
+            let named = model.filter(|&model| model == origin || self.by_origin.contains_key(model));
+            let model = named.or_else(|| self.model(now, origin)).and_then(|model| self.by_origin.get(model));
             let eager = model.map_or_else(|| links.clone(), |model| model.eager.clone());
             let tree = Tree { eager, changed: now, ..Tree::default() };
             self.by_origin.insert(origin.clone(), tree);

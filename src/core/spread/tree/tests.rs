@@ -94,7 +94,7 @@ impl Net {
     fn publish(&mut self, origin: usize) -> usize {
         let message = self.came.len();
         self.came.push(vec![None; self.neighbours.len()]);
-        let model = self.trees[origin].model_for(at(self.clock), &name(origin));
+        let model = self.trees[origin].model_for_own(at(self.clock));
         let model = model.map(|model| model.as_str().parse::<usize>().unwrap() - 1);
         self.spread(origin, Source::Here, None, message, origin, model);
         message
