@@ -1,5 +1,5 @@
 //! Which neighbours a node has, which of them were declared, and what becomes of the places of those that are gone. Whom
-//! it asks to fill them stands in `seeking`. Spec: `docs/spec/gossip-bus.md`, *Overlay*.
+//! it asks to fill them stands in `seeking`, and from whom it parts in `surplus`. Spec: `docs/spec/gossip-bus.md`, *Overlay*.
 //!
 //! The declared graph is kept. A neighbour that is down is replaced for as long as it is down, first by others that lost
 //! it too; one that left is replaced for good.
@@ -9,6 +9,7 @@ use super::{
     beacon::{BEATS_MISSED_MAX, Election},
     chance::Chance,
     seeking::{Cause, Round, Seeking},
+    surplus::Trials,
     view::View,
 };
 use crate::core::{
@@ -27,16 +28,8 @@ use std::{
 pub const LISTED_MAX: usize = 256;
 /// Most nodes whose lists are kept after they fell.
 const FALLEN_MAX: usize = 128;
-/// How far above its target a node's degree may stay.
-const SPARE_PLACES: usize = 1;
-/// How far above that it may stay for the sake of links without which the overlay might fall apart.
-const BRIDGES_MAX: usize = 2;
 /// How long after a word that the network is being stopped nobody is sought.
 const STOPPING: Duration = Duration::from_secs(30);
-/// The first wait, in beats, before a link that seems superfluous is tried for being so; doubled each time it is not.
-const TRIAL_BEATS: u32 = 4;
-/// The longest such wait is this many times the first.
-const TRIAL_WAIT_MAX: u32 = 64;
 
 /// What else of the overlay healing needs at hand.
 pub struct Means<'a> {
@@ -57,7 +50,7 @@ pub struct Healing {
     pub(super) me: NodeId,
     pub(super) protocol: Protocol,
     /// Whether this node joined by asking somebody, so that it has the neighbours it finds.
-    joined: bool,
+    pub(super) joined: bool,
     pub(super) declared: BTreeMap<NodeId, Standing>,
     pub(super) neighbours: BTreeMap<NodeId, Neighbour>,
     /// Neighbours of nodes that are down or left, as they told last.
@@ -68,8 +61,7 @@ pub struct Healing {
     pub(super) round: Round,
     pub(super) quiet_until: Mono,
     pub(super) next_bridge: Mono,
-    next_trial: Option<Mono>,
-    trial_wait: Duration,
+    pub(super) trials: Trials,
     changed: bool,
 }
 
@@ -118,8 +110,7 @@ impl Healing {
             round: Round::default(),
             quiet_until: Mono::default(),
             next_bridge: Mono::default(),
-            next_trial: None,
-            trial_wait: protocol.timing.beat_interval * TRIAL_BEATS,
+            trials: Trials::default(),
             changed: false,
         }
     }
@@ -277,22 +268,6 @@ impl Healing {
         self.trim(None, means);
     }
 
-    /// `lost` is up again: what this node made in its place is given up, once those that lost it too have it again.
-    fn give_back(&mut self, lost: &NodeId, its_neighbours: &BTreeSet<NodeId>, means: &mut Means<'_>) {
-        let orphans = self.fallen.get(lost).map_or(&[][..], Vec::as_slice);
-        let is_orphan = |node: &NodeId| orphans.iter().any(|orphan| orphan.node == *node);
-        let made = |(node, neighbour): &(&NodeId, &Neighbour)| {
-            neighbour.bond == Bond::For(lost.clone()) && !self.declared.contains_key(*node)
-        };
-        let made: Vec<NodeId> = self.neighbours.iter().filter(made).map(|(node, _)| node.clone()).collect();
-        let (over, kept): (Vec<_>, Vec<_>) =
-            made.into_iter().partition(|node| its_neighbours.contains(node) || !is_orphan(node));
-        over.iter().for_each(|node| self.part(node, means));
-        if kept.is_empty() {
-            self.fallen.remove(lost);
-        }
-    }
-
     /// A link to a node that lost what left for good takes its place, on both of its ends.
     fn take_place(&mut self, node: &NodeId) {
         let Some(neighbour) = self.neighbours.get(node) else { return };
@@ -311,61 +286,8 @@ impl Healing {
         }
     }
 
-    /// Parts from neighbours that are too many: who has others, and who is not needed to pass the beat on, first.
-    /// Not from the `latest`.
-    fn trim(&mut self, latest: Option<&NodeId>, means: &mut Means<'_>) {
-        let most = self.target() + SPARE_PLACES;
-        while self.protocol.heal && self.neighbours.len() > most {
-            let can_go = |(node, neighbour): &(&NodeId, &Neighbour)| {
-                let has_others = neighbour.list.iter().any(|member| member.node != self.me);
-                has_others && Some(*node) != latest && !self.declared.contains_key(*node)
-            };
-            let weight = |(node, neighbour): (&NodeId, &Neighbour)| {
-                (means.election.is_spare(node), neighbour.list.len(), node.clone())
-            };
-            let is_dense = self.roams() || self.neighbours.len() > most + BRIDGES_MAX;
-            let superfluous = self.neighbours.iter().filter(can_go).map(weight).max();
-            match superfluous.filter(|&(is_spare, ..)| is_spare || is_dense) {
-                Some((.., node)) => self.part(&node, means),
-                None => return,
-            }
-        }
-    }
-
-    /// When all that was declared is there, a link that this node made beside it is left out of the beat for a while;
-    /// who is not missed is parted from.
-    pub fn try_spares(&mut self, now: Mono, means: &mut Means<'_>) {
-        if let Some(node) = means.election.spared().filter(|node| !self.declared.contains_key(node)) {
-            self.part(&node, means);
-            self.trial_wait = self.first_trial_wait();
-        }
-        let is_whole = !self.declared.is_empty() && self.declared.values().all(|&standing| standing == Standing::Up);
-        let spares = self.neighbours.iter().filter(|(node, neighbour)| {
-            matches!(neighbour.bond, Bond::Bridge | Bond::For(_)) && !self.declared.contains_key(*node)
-        });
-        let spares: Vec<&NodeId> = spares.map(|(node, _)| node).collect();
-        if self.joined || !is_whole || spares.is_empty() {
-            (self.trial_wait, self.next_trial) = (self.first_trial_wait(), None);
-            return;
-        }
-        if self.next_trial.is_some_and(|next| next <= now)
-            && let Some(&node) = means.chance.pick(&spares)
-        {
-            means.election.try_without(now, node);
-            self.trial_wait = (self.trial_wait * 2).min(self.first_trial_wait() * TRIAL_WAIT_MAX);
-            self.next_trial = None;
-        }
-        if self.next_trial.is_none() {
-            self.next_trial = Some(now + means.chance.about(self.trial_wait));
-        }
-    }
-
-    fn first_trial_wait(&self) -> Duration {
-        self.protocol.timing.beat_interval * TRIAL_BEATS
-    }
-
     /// Says good-bye to a neighbour.
-    fn part(&mut self, node: &NodeId, means: &mut Means<'_>) {
+    pub(super) fn part(&mut self, node: &NodeId, means: &mut Means<'_>) {
         if self.lose(node, means).is_some() {
             means.todo.push_back(Action::Part { node: node.clone(), reason: Parting::Unlinked });
         }
@@ -463,7 +385,7 @@ impl Healing {
         let seeks = self.seeks.values().map(Seeking::deadline);
         let fill = if self.wanting() > 0 { self.round.pause } else { None };
         let bridge = election.is_root_since().map(|since| self.next_bridge.max(since + self.grace()));
-        let asks = [self.next_trial, fill, bridge].into_iter().flatten().map(|at| at.max(self.quiet_until));
+        let asks = [self.trials.next, fill, bridge].into_iter().flatten().map(|at| at.max(self.quiet_until));
         awaited.chain(seeks).chain(asks).min()
     }
 }

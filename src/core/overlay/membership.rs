@@ -6,7 +6,7 @@ use super::{
     action::Action,
     beacon::Election,
     chance::Chance,
-    healing::{Healing, LISTED_MAX, Means},
+    healing::{Healing, LISTED_MAX, Means, Neighbour},
     view::View,
     walk::{self, Step},
 };
@@ -20,6 +20,21 @@ use std::{collections::VecDeque, time::Duration};
 
 /// How long a change of the neighbours waits for others before the neighbours are told.
 const TELL_DELAY: Duration = Duration::from_millis(50);
+
+/// How much an overlay holds: numbers of members or names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sizes {
+    /// Known beside the neighbours. At most 16 more than `view_max`.
+    pub view: usize,
+    /// Neighbours.
+    pub neighbours: usize,
+    /// Declared, up or not, or gone and not replaced.
+    pub declared: usize,
+    /// Told by neighbours: at most 256 for each, and for 128 that fell.
+    pub listed: usize,
+    /// Sought, asked or having asked.
+    pub sought: usize,
+}
 
 /// The overlay as one node sees it.
 ///
@@ -141,7 +156,8 @@ impl Overlay {
         let is_new = !self.healing.is_neighbour(&member.node);
         let node = member.node.clone();
         self.with(|healing, means| healing.rose(now, member, means));
-        if let Some(beacon) = self.election.current().filter(|_| is_new && self.heals && self.healing.is_neighbour(&node))
+        if let Some(beacon) =
+            self.election.current().filter(|_| is_new && self.heals && self.healing.is_neighbour(&node))
         {
             self.todo.push_back(Action::Send { to: node, frame: Frame::Beacon(beacon) });
         }
@@ -206,6 +222,19 @@ impl Overlay {
     /// Who its neighbours are and are to be.
     pub fn healing(&self) -> &Healing {
         &self.healing
+    }
+
+    /// How much it holds, for whoever checks bounds.
+    pub fn sizes(&self) -> Sizes {
+        let Healing { neighbours, declared, places, fallen, seeks, round, .. } = &self.healing;
+        let lists = neighbours.values().map(|Neighbour { list, .. }| list).chain(fallen.values());
+        Sizes {
+            view: self.view.len(),
+            neighbours: neighbours.len(),
+            declared: declared.len() + places.len(),
+            listed: lists.map(Vec::len).sum(),
+            sought: seeks.len() + round.len(),
+        }
     }
 
     /// After everything that happens: seeks whom it needs, and has the neighbours told of what changed.

@@ -9,6 +9,7 @@ mod link;
 pub mod membership;
 pub mod peers;
 mod seeking;
+mod surplus;
 pub mod view;
 pub mod walk;
 

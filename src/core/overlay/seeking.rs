@@ -78,6 +78,11 @@ impl Round {
         *self = Self { askers, ..Self::default() };
     }
 
+    /// How many names it holds.
+    pub(super) fn len(&self) -> usize {
+        self.asked.len() + self.askers.len()
+    }
+
     /// A node that was sought will not be a neighbour.
     pub(super) fn answered_no(&mut self, node: &NodeId, seek: &Seeking) {
         if seek.fills() {
@@ -192,7 +197,9 @@ impl Healing {
                 return;
             }
             let Some((member, cause)) = self.candidate(now, means) else {
-                return if holding == 0 && !is_paused { self.end_round(now, means) };
+                return if holding == 0 && !is_paused {
+                    self.end_round(now, means)
+                };
             };
             let in_need = self.neighbours.is_empty() || wanting > 1 && self.round.number > 0;
             let is_alone_to_need = !self.seeks.values().any(|seek| seek.is_fresh && seek.wish == Wish::Needed);

@@ -19,13 +19,27 @@ type Pair = (u32, u32);
 /// What arrives at a node, or happens to it.
 #[derive(Debug, Clone)]
 enum Happening {
-    Hello { from: u32, wish: Wish },
-    Welcome { from: u32 },
-    Refuse { from: u32 },
-    Frame { from: u32, frame: Frame },
-    Leave { from: u32 },
+    Hello {
+        from: u32,
+        wish: Wish,
+    },
+    Welcome {
+        from: u32,
+    },
+    Refuse {
+        from: u32,
+    },
+    Frame {
+        from: u32,
+        frame: Frame,
+    },
+    Leave {
+        from: u32,
+    },
     /// It is noticed that a neighbour is silent, if it still is.
-    Silence { of: u32 },
+    Silence {
+        of: u32,
+    },
     Redial,
     Tick,
 }
@@ -348,8 +362,7 @@ impl Net {
         let halves: Vec<&Pair> = self.up.iter().filter(|pair| !both(pair)).collect();
         assert!(halves.is_empty(), "half links {halves:?} at {:?}", self.now);
         for (&node, overlay) in &self.overlays {
-            let held: BTreeSet<u32> =
-                overlay.healing().neighbours().map(|member| number(&member.node)).collect();
+            let held: BTreeSet<u32> = overlay.healing().neighbours().map(|member| number(&member.node)).collect();
             let up: BTreeSet<u32> = self.up.range((node, 0)..).take_while(|p| p.0 == node).map(|p| p.1).collect();
             assert_eq!(held, up, "what {node} thinks of its links at {:?}", self.now);
         }

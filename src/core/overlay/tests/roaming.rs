@@ -25,7 +25,7 @@ fn joining_one_by_one_makes_a_hyparview_overlay() {
     net.start(0);
     for node in 1..500 {
         net.join(node, 0);
-        net.run(200);
+        net.run(50);
     }
     net.run(30_000);
     assert_sound(&net);
