@@ -391,13 +391,8 @@ pub enum Event {
         /// The last of them.
         last: u64,
     },
-    /// A neighbour is sought in the place of one that is gone.
-    Seeking {
-        /// Whom.
-        node: NodeId,
-        /// Who is gone, if it is for one.
-        because: Option<NodeId>,
-    },
+    /// A neighbour is sought, as a rule in the place of one that is gone.
+    Seeking(NodeId),
     /// An earlier life of this node had the number of this one, which has another from now on.
     Renewed(Incarnation),
     /// Leaving: the neighbours are told.

@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod event;
 pub mod id;
 pub mod inbox;
+pub mod links;
 pub mod message;
 pub mod node;
 pub mod origin;

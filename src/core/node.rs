@@ -3,11 +3,12 @@
 
 use super::{
     config::Config,
-    event::{Event, Input, LinkId, LogSeq, Output, Record, ReturnAddress, Sender},
+    event::{Event, Input, LinkId, LogSeq, Member, Output, Record, ReturnAddress, Sender},
     id::{Incarnation, NodeId, StreamId},
     inbox::Inbox,
+    links::peers::Peers,
     origin::Origin,
-    overlay::peers::Peers,
+    overlay::membership::Overlay,
     repair::{digests::Digests, gaps::Gaps, wants::Wants},
     request::{Gap, Reply, RequestId},
     seen::Seen,
@@ -22,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-mod links;
+mod neighbours;
 mod repairing;
 mod requests;
 mod spreading;
@@ -40,6 +41,7 @@ pub struct Node {
     version: &'static str,
     started: Mono,
     peers: Peers,
+    overlay: Overlay,
     seen: Seen,
     inbox: Inbox,
     trees: Trees,
@@ -64,11 +66,14 @@ pub struct Node {
 
 impl Node {
     /// A node at the beginning of the life `incarnation`, which must be stored for good and never have been
-    /// used by this name. `version` is what it says of the program in its status.
-    pub fn new(config: Config, incarnation: Incarnation, version: &'static str, now: Now) -> Self {
+    /// used by this name. All that it leaves to chance follows from `seed`. `version` is what it says of the program in its
+    /// status.
+    pub fn new(config: Config, incarnation: Incarnation, seed: u64, version: &'static str, now: Now) -> Self {
         let (limits, timing) = (&config.limits, &config.protocol.timing);
+        let me = Member { node: config.node.clone(), endpoint: config.endpoint.clone() };
         Self {
             peers: Peers::new(&config, incarnation),
+            overlay: Overlay::new(me, incarnation, &config.protocol, limits, seed, now.mono),
             seen: Seen::new(StreamId { origin: config.node.clone(), incarnation }, limits),
             inbox: Inbox::new(limits.retained_messages_max, limits.retained_bytes_max),
             trees: Trees::new(config.node.clone(), limits.trees_max, timing.pull_delay),
@@ -114,6 +119,7 @@ impl Node {
             Input::Tick => self.on_tick(now),
         }
         self.note_changes(now);
+        self.follow_overlay(now.mono);
         self.answer_waiting();
         self.answer_synced();
     }
@@ -125,21 +131,24 @@ impl Node {
 
     /// When the node wants a [`Input::Tick`], if nothing else happens before.
     pub fn deadline(&self) -> Option<Mono> {
-        let peers = self.peers.deadline().filter(|_| !self.is_leaving());
+        let is_leaving = self.is_leaving();
+        let peers = self.peers.deadline().filter(|_| !is_leaving);
+        let overlay = self.overlay.deadline().filter(|_| !is_leaving);
         let repair = [self.wants.deadline(), self.digests.deadline(), self.recent.deadline()];
         let departure = self.departure.as_ref().map(Departure::deadline);
-        repair.into_iter().chain([peers, self.waiting.deadline(), departure]).flatten().min()
+        repair.into_iter().chain([peers, overlay, self.waiting.deadline(), departure]).flatten().min()
     }
 
     /// The node that its log tells of, at the beginning of another life.
     pub fn recover(
         config: Config,
         incarnation: Incarnation,
+        seed: u64,
         version: &'static str,
         now: Now,
         records: impl IntoIterator<Item = Record>,
     ) -> Self {
-        let mut node = Self::new(config, incarnation, version, now);
+        let mut node = Self::new(config, incarnation, seed, version, now);
         for record in records {
             match record {
                 Record::Received { message, at } => {
@@ -221,6 +230,9 @@ impl Node {
         if !self.is_leaving() {
             let digest = self.seen.digest();
             self.peers.on_tick(now.mono, Some(digest), &mut self.stats, &mut self.outbox);
+        }
+        if self.overlay.deadline().is_some_and(|deadline| deadline <= now.mono) {
+            self.overlay.tick(now.mono);
         }
         self.repair(now);
         while let Some((client, id)) = self.waiting.take_expired(now.mono) {

@@ -2,7 +2,7 @@
 
 use super::{error::DaemonError, settings::Settings, signals::Signals, turn::Turn};
 use crate::{
-    clock::Clock,
+    clock::{self, Clock},
     core::{
         config::Config,
         endpoint::Endpoint,
@@ -58,7 +58,7 @@ impl NodeProcess {
         let links = Links::new(&context, node.clone(), link_limits);
         let decoder = Decoder::new(limits.path_len_max);
         let config = Config { node, endpoint: endpoint.clone(), network, instance, protocol, limits };
-        let core = Node::new(config, life.incarnation(), version, now);
+        let core = Node::new(config, life.incarnation(), clock::seed(), version, now);
         let mut turn = Turn::new(core, clock, router, links, decoder, Box::new(MemoryLog::default()), life);
         let nobody = ReturnAddress([].into());
         turn.request(nobody, RequestId::None, Request::Connect { peers })?;

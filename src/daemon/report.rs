@@ -44,8 +44,7 @@ impl Reporter {
             Event::Gap { stream, first, last } => {
                 tracing::warn!(%stream, first, last, "messages are gone for good: no neighbour keeps them any more");
             }
-            Event::Seeking { node, because: Some(gone) } => tracing::info!(peer = %node, %gone, "seeks a neighbour"),
-            Event::Seeking { node, because: None } => tracing::info!(peer = %node, "seeks a neighbour"),
+            Event::Seeking(node) => tracing::info!(peer = %node, "seeks a neighbour"),
             Event::Renewed(life) => {
                 tracing::warn!(incarnation = life.0, "an earlier life had the number of this one: takes another");
             }

@@ -5,7 +5,7 @@ use super::Node;
 use crate::core::{
     event::{Announcement, Answer, Event, Frame, LifeSeen, Output, Record, StreamRanges},
     id::{MessageId, NodeId, StreamId},
-    overlay::capability::Capability,
+    links::capability::Capability,
     repair::ask::{Ask, How},
     repair::ranges::Ranges,
     request::Gap,

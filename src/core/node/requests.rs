@@ -28,7 +28,11 @@ impl Node {
                 let declared = self.peers.declare(now.mono, peers, &mut self.stats, &mut self.outbox);
                 declared.map_or_else(|(refusal, text)| Reply::Refused { refusal, text }, |()| Reply::Done)
             }
-            Request::Stop => return self.end([(client, id)]),
+            Request::Stop => {
+                self.overlay.stop();
+                self.follow_overlay(now.mono);
+                return self.end([(client, id)]);
+            }
         };
         self.reply(client, id, reply);
     }

@@ -55,7 +55,7 @@ fn config(index: usize, limits: Limits) -> Config {
 
 impl Net {
     fn of(count: usize, seed: u64, limits: &Limits) -> Self {
-        let node = |index| Node::new(config(index, limits.clone()), Incarnation(7), "test", Now::default());
+        let node = |index| Node::new(config(index, limits.clone()), Incarnation(7), 0, "test", Now::default());
         Self {
             nodes: (0..count).map(node).collect(),
             wires: BTreeMap::new(),
@@ -396,7 +396,7 @@ fn arrived(frame: Frame) -> Input {
 
 /// A node whose link 0 to node 2 at its usual address is up.
 fn with_peer() -> Node {
-    let mut node = Node::new(config(0, Limits::default()), Incarnation(7), "test", Now::default());
+    let mut node = Node::new(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default());
     outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(hello(|_| {}), Wish::Declared)));
     let welcome = Answer::Welcome(hello(|_| {}), None);
     outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer: welcome });
@@ -474,7 +474,7 @@ fn frames_before_hello_are_refused_and_a_restarted_neighbour_is_met_again() {
     let pair = generate(Shape::Circular, 2, 0).unwrap();
     let mut net = Net::joined(&pair, 0, &Limits::default());
     // Node 2 dies and comes back, knowing nobody; node 1 goes on as if nothing had happened.
-    net.nodes[1] = Node::new(config(1, Limits::default()), Incarnation(8), "test", Now::default());
+    net.nodes[1] = Node::new(config(1, Limits::default()), Incarnation(8), 0, "test", Now::default());
     net.wires.retain(|&(from, _), _| from != 1);
     net.publish(0, None, b"missed");
     net.run();
@@ -571,7 +571,7 @@ fn refusing_one_message_leaves_the_link_up() {
 
 #[test]
 fn a_connection_that_answers_no_greeting_is_made_anew() {
-    let mut node = Node::new(config(0, Limits::default()), Incarnation(7), "test", Now::default());
+    let mut node = Node::new(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default());
     let connect = Request::Connect { peers: vec![(None, endpoint(1))] };
     let (client, id) = (ReturnAddress([1].into()), RequestId::None);
     outputs(&mut node, Duration::ZERO, Input::Requested { client, id, request: connect });
@@ -655,7 +655,7 @@ fn a_node_without_instance_takes_the_one_it_meets_and_keeps_it() {
     let mut net = Net::of(3, 0, &Limits::default());
     let mut alone = config(2, Limits::default());
     alone.instance = Instance::default();
-    net.nodes[2] = Node::new(alone, Incarnation(1), "test", Now::default());
+    net.nodes[2] = Node::new(alone, Incarnation(1), 0, "test", Now::default());
     net.ask(2, Request::Connect { peers: vec![(None, endpoint(0))] });
     net.run();
     assert_eq!(net.nodes[2].peers.me().instance.as_str(), "one");
@@ -777,7 +777,7 @@ proptest! {
             waiting_max: 2,
             ..Limits::default()
         };
-        let mut node = Node::new(config(0, limits), Incarnation(1), "test", Now::default());
+        let mut node = Node::new(config(0, limits), Incarnation(1), 0, "test", Now::default());
         let mut received = std::collections::BTreeSet::new();
         for (step, input) in (0_u64..).zip(inputs) {
             node.handle(Now { mono: Mono(step * 300_000_000), wall: Wall(step) }, input);

@@ -1,11 +1,14 @@
-//! Who is joined to whom: links to peers and how they are met, which of them live, and what takes the place of those
-//! that do not.
+//! Who is to be whose neighbour: whom a node knows, how it joins, and what takes the place of neighbours that are gone.
 
-pub mod capability;
-pub mod detector;
-pub mod link;
-pub mod lookup;
-pub mod meeting;
-pub mod peers;
-mod roll;
-mod watch;
+pub mod action;
+pub mod beacon;
+pub mod chance;
+pub mod healing;
+pub mod membership;
+mod seeking;
+mod surplus;
+pub mod view;
+pub mod walk;
+
+#[cfg(test)]
+mod tests;

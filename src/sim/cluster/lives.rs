@@ -29,7 +29,13 @@ impl Cluster {
             protocol: self.scenario.protocol(),
             limits: self.limits.clone(),
         };
-        self.hosts[host].node = Some(Node::new(config, Incarnation(incarnation), "simulated", now));
+        self.hosts[host].node = Some(Node::new(
+            config,
+            Incarnation(incarnation),
+            self.seed ^ incarnation ^ (host as u64) << 40,
+            "simulated",
+            now,
+        ));
         self.come_and_go();
         let peers = match self.scenario.join {
             None => self.graph.neighbours(host).to_vec(),

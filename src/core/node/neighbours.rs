@@ -3,9 +3,16 @@
 
 use super::Node;
 use crate::core::{
-    event::{Answer, Event, Frame, LifeSeen, LinkId, Output},
+    event::{Answer, Event, Frame, Introduction, LifeSeen, LinkId, Member, Output, Wish},
     id::{Incarnation, NodeId, StreamId},
-    overlay::{capability::Capability, meeting::Greeting},
+    links::{
+        capability::Capability,
+        detector::Verdict,
+        link::Kind,
+        meeting::Greeting,
+        peers::{Failure, Judgement},
+    },
+    overlay::action::Action,
     slots::Slot,
     stats::{Counter, Refusal},
     time::{Mono, Now},
@@ -24,18 +31,20 @@ impl Node {
             Frame::Hello(..) if self.is_leaving() => {
                 self.refuse_node(&from, Refusal::Leaving, "this node is leaving its network".into());
             }
-            Frame::Hello(hello, wish) => {
-                let seen = self.seen.latest_life(&from);
-                let greeting = Greeting { hello, wish, vacancy: true, seen };
-                self.peers.on_hello(now.mono, &from, greeting, &mut self.stats, &mut self.outbox);
-            }
+            Frame::Hello(hello, wish) => self.on_hello(now.mono, &from, hello, wish),
             _ if !self.peers.is_introduced(&from) => {
                 self.refuse_node(&from, Refusal::NotIntroduced, "say HELLO first".into());
             }
             Frame::Message(message) => self.on_message(now, from, message),
             Frame::Path(copy) => self.on_path(now, from, copy),
-            Frame::Leave => self.peers.on_leave(&from, &mut self.outbox),
-            Frame::Part(parting) => self.peers.on_part(now.mono, &from, parting, &mut self.outbox),
+            Frame::Leave => {
+                self.peers.on_leave(&from, &mut self.outbox);
+                self.overlay.left(now.mono, &from);
+            }
+            Frame::Part(parting) => {
+                self.peers.on_part(now.mono, &from, parting, &mut self.outbox);
+                self.overlay.on_frame(now.mono, &from, frame);
+            }
             Frame::Ping { token, digest } => self.on_ping(now, from, token, digest),
             frame => {
                 // What is told over a link that goes one way alone cannot be answered.
@@ -57,7 +66,19 @@ impl Node {
             }
             Frame::Digest(streams) => self.on_digest(now, slot, streams),
             Frame::Pull(streams) => self.on_pull(&from, slot, &streams),
-            _ => {}
+            frame => self.overlay.on_frame(now.mono, &from, frame),
+        }
+    }
+
+    fn on_hello(&mut self, now: Mono, from: &NodeId, hello: Introduction, wish: Wish) {
+        let member = Member { node: from.clone(), endpoint: hello.endpoint.clone() };
+        let is_sound = self.peers.me().check(from, &hello).is_ok();
+        let vacancy = is_sound && self.overlay.admits(now, &member, wish);
+        let seen = self.seen.latest_life(from);
+        let greeting = Greeting { hello, wish, vacancy, seen };
+        self.peers.on_hello(now, from, greeting, &mut self.stats, &mut self.outbox);
+        if self.peers.is_introduced(from) {
+            self.overlay.greeted(now, member, wish);
         }
     }
 
@@ -117,9 +138,66 @@ impl Node {
                 self.digests.rose(now.mono, slot);
                 self.fresh.insert(slot, now.mono);
             }
+            self.note_neighbour(now.mono, slot);
         }
-        drop(self.peers.take_judgements());
-        drop(self.peers.take_failures());
+        for Judgement { node, verdict, .. } in self.peers.take_judgements() {
+            match verdict {
+                Verdict::Up => {
+                    self.peers.slot_of(&node).into_iter().for_each(|slot| self.note_neighbour(now.mono, slot))
+                }
+                Verdict::Suspect => self.overlay.suspected(&node),
+                Verdict::Down => self.overlay.down(now.mono, &node),
+            }
+        }
+        for (node, failure) in self.peers.take_failures() {
+            match failure {
+                Failure::Refused(_) => self.overlay.refused(now.mono, &node),
+                Failure::Silent | Failure::Stranger => self.overlay.down(now.mono, &node),
+            }
+        }
+    }
+
+    /// A neighbour is there, or there again.
+    fn note_neighbour(&mut self, now: Mono, slot: Slot) {
+        let Some(peer) = self.peers.peer(slot).filter(|peer| peer.up) else { return };
+        let Some(member) = peer.member() else { return };
+        if *peer.kind == Kind::Declared && !self.overlay.is_declared(&member.node) {
+            self.overlay.declare(now, member.clone());
+        }
+        self.overlay.rose(now, member);
+    }
+
+    /// Does what the overlay asks for, until it asks for nothing more.
+    pub(super) fn follow_overlay(&mut self, now: Mono) {
+        while let Some(action) = self.overlay.poll_action() {
+            match action {
+                _ if self.is_leaving() => {}
+                Action::Send { to, frame } => {
+                    let slot = self.peers.slot_of(&to);
+                    if let Some(slot) = slot.filter(|&slot| self.peers.slots_with(Capability::Overlay).contains(slot)) {
+                        self.send_to(slot, frame);
+                    }
+                }
+                Action::SendAll { except, frame } => {
+                    let except = except.and_then(|node| self.peers.slot_of(&node));
+                    let slots = self.peers.slots_with(Capability::Overlay).iter().filter(|&slot| Some(slot) != except);
+                    let links = slots.filter_map(|slot| self.peers.link_of(slot)).collect();
+                    self.send(links, frame);
+                }
+                Action::Seek { member, wish } => self.seek(now, &member, wish),
+                Action::Part { node, reason } => self.peers.part(now, &node, reason, &mut self.outbox),
+                Action::Close { node } => self.peers.drop_link(&node, &mut self.outbox),
+            }
+        }
+    }
+
+    /// Opens a link that nobody declared.
+    fn seek(&mut self, now: Mono, member: &Member, wish: Wish) {
+        let kind = Kind::Healing { because: None };
+        if self.peers.seek(now, member, wish, kind, &mut self.outbox) {
+            self.stats.count(Counter::Sought, None);
+            self.outbox.push_back(Output::Notify(Event::Seeking(member.node.clone())));
+        }
     }
 
     fn forget(&mut self, now: Mono, slot: Slot) {

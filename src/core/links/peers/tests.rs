@@ -5,7 +5,7 @@ use crate::core::{
     config::{Dissemination, Limits, Protocol},
     event::LifeSeen,
     id::Instance,
-    overlay::{capability::Capabilities, meeting::Greeting},
+    links::{capability::Capabilities, meeting::Greeting},
     slots::Slot,
     stats::Counter,
 };

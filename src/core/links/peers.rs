@@ -185,6 +185,14 @@ impl Peers {
         }
     }
 
+    /// Closes the link to a node, if it is there still and nobody declared it.
+    pub fn drop_link(&mut self, node: &NodeId, outbox: &mut VecDeque<Output>) {
+        let Some(id) = self.roll.link_to(node) else { return };
+        if self.links.get(&id).is_some_and(|link| !link.bond.is_declared()) {
+            self.give_up(id, None, outbox);
+        }
+    }
+
     /// This node takes up another life: the neighbours are told.
     pub fn renew(&mut self, incarnation: Incarnation, outbox: &mut VecDeque<Output>) {
         self.me.incarnation = incarnation;

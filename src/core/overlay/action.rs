@@ -1,0 +1,44 @@
+//! What the overlay asks of the node that it is a part of.
+
+use crate::core::{
+    event::{Frame, Member, Parting, Wish},
+    id::NodeId,
+};
+
+/// One thing to be done, in the order in which it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Send a frame to one neighbour.
+    Send {
+        /// To whom; nothing happens if that is no neighbour any more.
+        to: NodeId,
+        /// What.
+        frame: Frame,
+    },
+    /// Send a frame to all neighbours that understand it.
+    SendAll {
+        /// But this one.
+        except: Option<NodeId>,
+        /// What.
+        frame: Frame,
+    },
+    /// Open a link to a node that is no neighbour, unless there is one, and greet it.
+    Seek {
+        /// Whom.
+        member: Member,
+        /// Why: goes into the greeting.
+        wish: Wish,
+    },
+    /// Tell a node that it is no neighbour, whether or not it knows yet that it was one, and close the link to it.
+    Part {
+        /// Whom.
+        node: NodeId,
+        /// Why.
+        reason: Parting,
+    },
+    /// Close the link to a node that knows: it has parted, or has refused.
+    Close {
+        /// Which.
+        node: NodeId,
+    },
+}

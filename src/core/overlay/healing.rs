@@ -1,0 +1,391 @@
+//! Which neighbours a node has, which of them were declared, and what becomes of the places of those that are gone. Whom
+//! it asks to fill them stands in `seeking`, and from whom it parts in `surplus`. Spec: `docs/spec/gossip-bus.md`, *Overlay*.
+//!
+//! The declared graph is kept. A neighbour that is down is replaced for as long as it is down, first by others that lost
+//! it too; one that left is replaced for good.
+
+use super::{
+    action::Action,
+    beacon::{BEATS_MISSED_MAX, Election},
+    chance::Chance,
+    seeking::{Cause, Round, Seeking},
+    surplus::Trials,
+    view::View,
+};
+use crate::core::{
+    config::Protocol,
+    endpoint::Endpoint,
+    event::{Member, Parting},
+    id::NodeId,
+    time::Mono,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+/// Most members of a neighbour's list that are kept, and told.
+pub const LISTED_MAX: usize = 256;
+/// Most nodes whose lists are kept after they fell.
+const FALLEN_MAX: usize = 128;
+/// How long after a word that the network is being stopped nobody is sought.
+const STOPPING: Duration = Duration::from_secs(30);
+
+/// What else of the overlay healing needs at hand.
+pub struct Means<'a> {
+    /// Who else is known.
+    pub view: &'a mut View,
+    /// Which links are spare, and whether this node is a root.
+    pub election: &'a mut Election,
+    /// Where chance comes from.
+    pub chance: &'a mut Chance,
+    /// Where actions go.
+    pub todo: &'a mut VecDeque<Action>,
+}
+
+/// The neighbours of a node. Bounds: what the node declares and meets, which `peers_max` bounds; 256 members for each of
+/// them and for 128 that fell; 64 that are sought.
+#[derive(Debug)]
+pub struct Healing {
+    pub(super) me: NodeId,
+    pub(super) protocol: Protocol,
+    /// Whether this node joined by asking somebody, so that it has the neighbours it finds.
+    pub(super) joined: bool,
+    pub(super) declared: BTreeMap<NodeId, Standing>,
+    pub(super) neighbours: BTreeMap<NodeId, Neighbour>,
+    /// Neighbours of nodes that are down or left, as they told last.
+    pub(super) fallen: BTreeMap<NodeId, Vec<Member>>,
+    /// Declared neighbours that left and have not been replaced.
+    pub(super) places: BTreeSet<NodeId>,
+    pub(super) seeks: BTreeMap<NodeId, Seeking>,
+    pub(super) round: Round,
+    pub(super) quiet_until: Mono,
+    pub(super) next_bridge: Mono,
+    pub(super) trials: Trials,
+    changed: bool,
+}
+
+/// How it stands with a declared neighbour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Not up yet; taken for down at that time.
+    Awaited(Mono),
+    Up,
+    Down,
+}
+
+/// Whoever there is a link to.
+#[derive(Debug)]
+pub(super) struct Neighbour {
+    pub(super) endpoint: Endpoint,
+    is_suspect: bool,
+    pub(super) bond: Bond,
+    /// Its own neighbours.
+    pub(super) list: Vec<Member>,
+}
+
+/// Why there is a link that nobody declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Bond {
+    /// This node made it in place of one that is down.
+    For(NodeId),
+    /// This node made it to join two components.
+    Bridge,
+    /// Somebody asked, or there was room.
+    Met,
+}
+
+impl Healing {
+    /// No neighbours yet.
+    pub fn new(me: NodeId, protocol: Protocol) -> Self {
+        Self {
+            me,
+            protocol,
+            joined: false,
+            declared: BTreeMap::new(),
+            neighbours: BTreeMap::new(),
+            fallen: BTreeMap::new(),
+            places: BTreeSet::new(),
+            seeks: BTreeMap::new(),
+            round: Round::default(),
+            quiet_until: Mono::default(),
+            next_bridge: Mono::default(),
+            trials: Trials::default(),
+            changed: false,
+        }
+    }
+
+    /// The node asks others to be taken in: from now on it has as many neighbours as [`Protocol::degree`] says.
+    pub fn join(&mut self) {
+        self.joined = true;
+    }
+
+    /// A neighbour is declared, by this node's operator or by the neighbour.
+    pub fn declare(&mut self, now: Mono, member: Member, means: &mut Means<'_>) {
+        if member.node == self.me {
+            return;
+        }
+        let standing = if self.neighbours.contains_key(&member.node) {
+            Standing::Up
+        } else {
+            Standing::Awaited(now + self.grace())
+        };
+        self.places.remove(&member.node);
+        if !self.declared.contains_key(&member.node) {
+            self.declared.insert(member.node.clone(), standing);
+        }
+        if !self.neighbours.contains_key(&member.node) {
+            means.view.meet(member, means.chance);
+        }
+    }
+
+    /// A link is up.
+    pub fn rose(&mut self, now: Mono, member: Member, means: &mut Means<'_>) {
+        let Member { node, endpoint } = member;
+        if node == self.me {
+            return;
+        }
+        if let Some(neighbour) = self.neighbours.get_mut(&node) {
+            (neighbour.endpoint, neighbour.is_suspect) = (endpoint, false);
+            return;
+        }
+        means.view.remove(&node);
+        let seek = self.seeks.remove(&node);
+        let bond = match seek.as_ref().map(|seek| &seek.cause) {
+            Some(Cause::Lost(lost)) => Bond::For(lost.clone()),
+            Some(Cause::Root) => Bond::Bridge,
+            Some(Cause::Room | Cause::Walk | Cause::Accepted) | None => Bond::Met,
+        };
+        self.neighbours.insert(node.clone(), Neighbour { endpoint, is_suspect: false, bond, list: Vec::new() });
+        self.changed = true;
+        match self.declared.get_mut(&node) {
+            Some(standing) => *standing = Standing::Up,
+            None => drop(self.fallen.remove(&node)),
+        }
+        self.take_place(&node);
+        if seek.as_ref().is_some_and(|seek| seek.cause == Cause::Root) {
+            self.abandon(|seek| seek.cause == Cause::Root, means);
+            self.next_bridge = now + self.grace();
+        }
+        if self.wanting() == 0 {
+            self.abandon(Seeking::fills, means);
+            self.round.renew();
+        }
+        let is_late = seek.is_some_and(|seek| seek.fills()) && self.neighbours.len() > self.target();
+        if is_late && !self.declared.contains_key(&node) {
+            self.part(&node, means);
+        }
+        self.trim(Some(&node), means);
+    }
+
+    /// A neighbour may be down.
+    pub fn suspected(&mut self, node: &NodeId) {
+        if let Some(neighbour) = self.neighbours.get_mut(node) {
+            neighbour.is_suspect = true;
+        }
+    }
+
+    /// A neighbour is down, or a node that is sought cannot be reached.
+    pub fn down(&mut self, now: Mono, node: &NodeId, means: &mut Means<'_>) {
+        if let Some(neighbour) = self.lose(node, means) {
+            means.view.missed(now, node);
+            self.remember(node, neighbour.list);
+            self.round.renew();
+        } else if self.seeks.contains_key(node) {
+            self.in_vain(now, node, means);
+        }
+    }
+
+    /// A node has left, or is to be forgotten: what replaces it stays.
+    pub fn left(&mut self, node: &NodeId, means: &mut Means<'_>) {
+        if let Some(neighbour) = self.lose(node, means) {
+            self.remember(node, neighbour.list);
+        }
+        self.seeks.remove(node);
+        means.view.forget(node);
+        let was_known = self.fallen.contains_key(node)
+            || self.neighbours.values().any(|neighbour| neighbour.bond == Bond::For(node.clone()));
+        if self.declared.remove(node).is_some() && was_known {
+            self.places.insert(node.clone());
+        }
+        let names: Vec<NodeId> = self.neighbours.keys().cloned().collect();
+        for name in names {
+            self.take_place(&name);
+        }
+        self.round.renew();
+    }
+
+    /// A node has no room for us.
+    pub fn refused(&mut self, now: Mono, node: &NodeId, means: &mut Means<'_>) {
+        if self.declared.contains_key(node) {
+            return;
+        }
+        if let Some(seek) = self.seeks.remove(node) {
+            self.round.answered_no(node, &seek);
+            means.view.reached(node);
+            means.todo.push_back(Action::Close { node: node.clone() });
+        } else {
+            self.parted(now, node, Parting::Unlinked, means);
+        }
+    }
+
+    /// A neighbour is one no more, and lives.
+    pub fn parted(&mut self, now: Mono, node: &NodeId, reason: Parting, means: &mut Means<'_>) {
+        if reason == Parting::Stopping {
+            self.quiet_until = now + STOPPING;
+            self.abandon(|_| true, means);
+            if self.lose(node, means).is_some() {
+                means.view.missed(now, node);
+            }
+            return;
+        }
+        if self.declared.contains_key(node) {
+            return;
+        }
+        means.todo.push_back(Action::Close { node: node.clone() });
+        if let Some(seek) = self.seeks.remove(node) {
+            self.round.answered_no(node, &seek);
+        } else if self.lose(node, means).is_some() {
+            self.round.renew();
+            self.round.asked.insert(node.clone());
+        }
+    }
+
+    /// A neighbour tells who its neighbours are.
+    pub fn listed(&mut self, from: &NodeId, mut list: Vec<Member>, means: &mut Means<'_>) {
+        let Some(neighbour) = self.neighbours.get_mut(from) else { return };
+        list.truncate(LISTED_MAX);
+        neighbour.list.clone_from(&list);
+        self.round.has_news = true;
+        let names: BTreeSet<NodeId> = list.iter().map(|member| member.node.clone()).collect();
+        if !self.roams() {
+            let strangers = list.into_iter().filter(|member| !self.neighbours.contains_key(&member.node));
+            strangers.for_each(|member| means.view.insert(member, means.chance));
+        }
+        if self.declared.contains_key(from) {
+            self.give_back(from, &names, means);
+        }
+        self.trim(None, means);
+    }
+
+    /// A link to a node that lost what left for good takes its place, on both of its ends.
+    fn take_place(&mut self, node: &NodeId) {
+        let Some(neighbour) = self.neighbours.get(node) else { return };
+        if self.declared.contains_key(node) {
+            return;
+        }
+        let replaces = |lost: &&NodeId| {
+            let orphans = self.fallen.get(*lost).map_or(&[][..], Vec::as_slice);
+            neighbour.bond == Bond::For((*lost).clone())
+                || neighbour.bond == Bond::Met && orphans.iter().any(|orphan| orphan.node == *node)
+        };
+        if let Some(lost) = self.places.iter().find(replaces).cloned() {
+            self.places.remove(&lost);
+            self.fallen.remove(&lost);
+            self.declared.insert(node.clone(), Standing::Up);
+        }
+    }
+
+    /// Says good-bye to a neighbour.
+    pub(super) fn part(&mut self, node: &NodeId, means: &mut Means<'_>) {
+        if self.lose(node, means).is_some() {
+            means.todo.push_back(Action::Part { node: node.clone(), reason: Parting::Unlinked });
+        }
+    }
+
+    /// Takes a node out of the neighbours; it stays known.
+    fn lose(&mut self, node: &NodeId, means: &mut Means<'_>) -> Option<Neighbour> {
+        let neighbour = self.neighbours.remove(node)?;
+        self.changed = true;
+        means.election.forget(node);
+        if let Some(standing) = self.declared.get_mut(node) {
+            *standing = Standing::Down;
+        }
+        means.view.meet(Member { node: node.clone(), endpoint: neighbour.endpoint.clone() }, means.chance);
+        Some(neighbour)
+    }
+
+    fn remember(&mut self, fallen: &NodeId, list: Vec<Member>) {
+        if self.fallen.len() >= FALLEN_MAX && !self.fallen.contains_key(fallen) {
+            let is_met = |node: &&NodeId| !self.declared.contains_key(*node) && !self.places.contains(*node);
+            let victim = self.fallen.keys().find(is_met).or_else(|| self.fallen.keys().next()).cloned();
+            victim.map(|victim| self.fallen.remove(&victim));
+        }
+        self.fallen.insert(fallen.clone(), list);
+    }
+
+    /// What was declared and did not come up in time is down.
+    pub(super) fn give_up_waiting(&mut self, now: Mono) {
+        for standing in self.declared.values_mut() {
+            if matches!(*standing, Standing::Awaited(until) if until <= now) {
+                *standing = Standing::Down;
+            }
+        }
+    }
+
+    /// How many neighbours this node is to have.
+    pub fn target(&self) -> usize {
+        let declared = self.declared.len() + self.places.len();
+        if self.joined || declared == 0 { declared.max(self.protocol.degree) } else { declared }
+    }
+
+    /// How many it lacks, those aside that it still waits for.
+    pub fn wanting(&self) -> usize {
+        let awaited = self.declared.values().filter(|standing| matches!(standing, Standing::Awaited(_))).count();
+        self.target().saturating_sub(self.neighbours.len() + awaited)
+    }
+
+    /// Whether it has the neighbours it finds, rather than those that were declared.
+    pub(super) fn roams(&self) -> bool {
+        self.joined || self.declared.is_empty() && self.places.is_empty()
+    }
+
+    pub(super) fn grace(&self) -> Duration {
+        self.protocol.timing.beat_interval * BEATS_MISSED_MAX
+    }
+
+    /// Whether a link to that node is to be kept whatever happens, until it leaves.
+    pub fn is_declared(&self, node: &NodeId) -> bool {
+        self.declared.contains_key(node)
+    }
+
+    /// All such nodes, up or not.
+    pub fn declared(&self) -> impl Iterator<Item = &NodeId> {
+        self.declared.keys()
+    }
+
+    /// All neighbours, in the order of their names as texts.
+    pub fn neighbours(&self) -> impl Iterator<Item = Member> {
+        let member = |(node, neighbour): (&NodeId, &Neighbour)| (node.clone(), neighbour.endpoint.clone());
+        self.neighbours.iter().map(member).map(|(node, endpoint)| Member { node, endpoint })
+    }
+
+    /// Their names, without those that may be down.
+    pub fn sound(&self) -> Vec<NodeId> {
+        let sound = self.neighbours.iter().filter(|(_, neighbour)| !neighbour.is_suspect);
+        sound.map(|(node, _)| node.clone()).collect()
+    }
+
+    /// Whether there is a link to that node.
+    pub fn is_neighbour(&self, node: &NodeId) -> bool {
+        self.neighbours.contains_key(node)
+    }
+
+    /// Whether the neighbours have changed since this was asked last.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// When something has to be done next.
+    pub fn deadline(&self, election: &Election) -> Option<Mono> {
+        let awaited = self.declared.values().filter_map(|standing| match standing {
+            Standing::Awaited(until) => Some(*until),
+            Standing::Up | Standing::Down => None,
+        });
+        let seeks = self.seeks.values().map(Seeking::deadline);
+        let fill = if self.wanting() > 0 { self.round.pause } else { None };
+        let bridge = election.is_root_since().map(|since| self.next_bridge.max(since + self.grace()));
+        let asks = [self.trials.next, fill, bridge].into_iter().flatten().map(|at| at.max(self.quiet_until));
+        awaited.chain(seeks).chain(asks).min()
+    }
+}

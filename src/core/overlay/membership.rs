@@ -1,0 +1,325 @@
+//! The overlay of a node: whom it knows, who its neighbours are and are to be. Wires the view, the root's beat, healing
+//! and the walks together; links, greetings and probes belong to whoever drives it. Spec: `docs/spec/gossip-bus.md`,
+//! *Overlay*.
+
+use super::{
+    action::Action,
+    beacon::Election,
+    chance::Chance,
+    healing::{Healing, LISTED_MAX, Means, Neighbour},
+    view::View,
+    walk::{self, Step},
+};
+use crate::core::{
+    config::{Limits, Protocol},
+    event::{Beacon, Frame, Member, Parting, Walk, WalkKind, Wish},
+    id::{Incarnation, NodeId},
+    time::Mono,
+};
+use std::{collections::VecDeque, time::Duration};
+
+/// How long a change of the neighbours waits for others before the neighbours are told.
+const TELL_DELAY: Duration = Duration::from_millis(50);
+
+/// How much an overlay holds: numbers of members or names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sizes {
+    /// Known beside the neighbours. At most 16 more than `view_max`.
+    pub view: usize,
+    /// Neighbours.
+    pub neighbours: usize,
+    /// Declared, up or not, or gone and not replaced.
+    pub declared: usize,
+    /// Told by neighbours: at most 256 for each, and for 128 that fell.
+    pub listed: usize,
+    /// Sought, asked or having asked.
+    pub sought: usize,
+}
+
+/// The overlay as one node sees it.
+///
+/// Tell it what happens to links and what neighbours say, call [`tick`](Self::tick) when [`deadline`](Self::deadline) has
+/// passed, and drain [`poll_action`](Self::poll_action) after each of these. With `heal` off it answers and remembers what
+/// was declared, and does nothing of itself.
+#[derive(Debug)]
+pub struct Overlay {
+    me: Member,
+    heals: bool,
+    view: View,
+    election: Election,
+    healing: Healing,
+    chance: Chance,
+    todo: VecDeque<Action>,
+    /// When the neighbours are told of each other.
+    tell_at: Option<Mono>,
+    next_shuffle: Mono,
+    shuffle_interval: Duration,
+    degree: usize,
+}
+
+impl Overlay {
+    /// No neighbours yet. `seed` is the only source of chance.
+    pub fn new(
+        me: Member,
+        incarnation: Incarnation,
+        protocol: &Protocol,
+        limits: &Limits,
+        seed: u64,
+        now: Mono,
+    ) -> Self {
+        let Protocol { timing, heal, degree, .. } = *protocol;
+        let mut chance = Chance::new(seed);
+        // Not all at once.
+        let next_shuffle = now + timing.shuffle_interval.mul_f64(chance.below(1 << 16) as f64 / f64::from(1 << 16));
+        Self {
+            view: View::new(me.node.clone(), limits.view_max, timing.redial),
+            election: Election::new(me.node.clone(), incarnation, timing.beat_interval, now),
+            healing: Healing::new(me.node.clone(), *protocol),
+            me,
+            heals: heal,
+            chance,
+            todo: VecDeque::new(),
+            tell_at: None,
+            next_shuffle,
+            shuffle_interval: timing.shuffle_interval,
+            degree,
+        }
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.todo.pop_front()
+    }
+
+    /// When the overlay wants a [`tick`](Self::tick), if nothing else happens before.
+    pub fn deadline(&self) -> Option<Mono> {
+        if !self.heals {
+            return None;
+        }
+        let shuffle = (self.healing.neighbours().next().is_some()).then_some(self.next_shuffle);
+        let beat = Some(self.election.deadline());
+        [beat, self.healing.deadline(&self.election), self.tell_at, shuffle].into_iter().flatten().min()
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Mono) {
+        if !self.heals {
+            return;
+        }
+        if let Some(beat) = self.election.on_tick(now) {
+            self.beat(beat, None);
+        }
+        if self.next_shuffle <= now {
+            self.next_shuffle = now + self.shuffle_interval;
+            self.shuffle();
+        }
+        self.settle(now);
+    }
+
+    /// The node is to join a network by greeting somebody with [`Wish::Join`], which the driver does: from now on it has
+    /// the neighbours it finds.
+    pub fn join(&mut self) {
+        self.healing.join();
+    }
+
+    /// A neighbour is declared: by this node's operator, or by the neighbour's greeting.
+    pub fn declare(&mut self, now: Mono, member: Member) {
+        self.with(|healing, means| healing.declare(now, member, means));
+        self.settle(now);
+    }
+
+    /// Whether a node that greets may be a neighbour. If so it is expected to be up soon: the driver greets it back, with
+    /// [`wish`](Self::wish), and calls [`greeted`](Self::greeted). If not, it is refused for want of vacancy.
+    pub fn admits(&mut self, now: Mono, member: &Member, wish: Wish) -> bool {
+        if !self.heals {
+            return wish != Wish::Neighbour || self.healing.is_declared(&member.node);
+        }
+        self.with(|healing, means| healing.admits(now, member, wish, means))
+    }
+
+    /// A node that was admitted has greeted us.
+    pub fn greeted(&mut self, now: Mono, member: Member, wish: Wish) {
+        match wish {
+            Wish::Declared => self.declare(now, member),
+            Wish::Join if self.heals => self.introduce(&member),
+            Wish::Join | Wish::Neighbour | Wish::Needed => {}
+        }
+    }
+
+    /// What a greeting of that node says.
+    pub fn wish(&self, node: &NodeId) -> Wish {
+        if self.heals { self.healing.wish(node) } else { Wish::Declared }
+    }
+
+    /// A link is up, or one that was suspected is sound again.
+    pub fn rose(&mut self, now: Mono, member: Member) {
+        let is_new = !self.healing.is_neighbour(&member.node);
+        let node = member.node.clone();
+        self.with(|healing, means| healing.rose(now, member, means));
+        if let Some(beacon) =
+            self.election.current().filter(|_| is_new && self.heals && self.healing.is_neighbour(&node))
+        {
+            self.todo.push_back(Action::Send { to: node, frame: Frame::Beacon(beacon) });
+        }
+        self.settle(now);
+    }
+
+    /// A neighbour may be down.
+    pub fn suspected(&mut self, node: &NodeId) {
+        self.healing.suspected(node);
+    }
+
+    /// A neighbour is down, or a node that was sought cannot be reached.
+    pub fn down(&mut self, now: Mono, node: &NodeId) {
+        self.with(|healing, means| healing.down(now, node, means));
+        self.settle(now);
+    }
+
+    /// A node left, or was removed: it is forgotten.
+    pub fn left(&mut self, now: Mono, node: &NodeId) {
+        self.with(|healing, means| healing.left(node, means));
+        self.settle(now);
+    }
+
+    /// A node that was greeted refuses us.
+    pub fn refused(&mut self, now: Mono, node: &NodeId) {
+        self.with(|healing, means| healing.refused(now, node, means));
+        self.settle(now);
+    }
+
+    /// A peer says something of the overlay; frames of other kinds are not for it.
+    pub fn on_frame(&mut self, now: Mono, from: &NodeId, frame: Frame) {
+        match frame {
+            Frame::Part(reason) => self.with(|healing, means| healing.parted(now, from, reason, means)),
+            _ if !self.heals || !self.healing.is_neighbour(from) => return,
+            Frame::Neighbours(list) => self.with(|healing, means| healing.listed(from, list, means)),
+            Frame::Beacon(beacon) => {
+                if let Some(beat) = self.election.on_beat(now, from, &beacon) {
+                    self.beat(beat, Some(from));
+                }
+            }
+            Frame::Walk(walk) => self.on_walk(now, from, walk),
+            _ => return,
+        }
+        self.settle(now);
+    }
+
+    /// Whether a link to that node is kept until it leaves.
+    pub fn is_declared(&self, node: &NodeId) -> bool {
+        self.healing.is_declared(node)
+    }
+
+    /// The lowest name that is known to be reachable.
+    pub fn root(&self) -> &NodeId {
+        self.election.root()
+    }
+
+    /// Whom this node knows beside its neighbours.
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Who its neighbours are and are to be.
+    pub fn healing(&self) -> &Healing {
+        &self.healing
+    }
+
+    /// How much it holds, for whoever checks bounds.
+    pub fn sizes(&self) -> Sizes {
+        let Healing { neighbours, declared, places, fallen, seeks, round, .. } = &self.healing;
+        let lists = neighbours.values().map(|Neighbour { list, .. }| list).chain(fallen.values());
+        Sizes {
+            view: self.view.len(),
+            neighbours: neighbours.len(),
+            declared: declared.len() + places.len(),
+            listed: lists.map(Vec::len).sum(),
+            sought: seeks.len() + round.len(),
+        }
+    }
+
+    /// After everything that happens: seeks whom it needs, and has the neighbours told of what changed.
+    fn settle(&mut self, now: Mono) {
+        if !self.heals {
+            self.healing.take_changed();
+            return;
+        }
+        self.with(|healing, means| healing.tick(now, means));
+        if self.healing.take_changed() {
+            self.tell_at.get_or_insert(now + TELL_DELAY);
+        }
+        if self.tell_at.take_if(|at| *at <= now).is_some() {
+            let list = self.healing.neighbours().take(LISTED_MAX).collect();
+            self.todo.push_back(Action::SendAll { except: None, frame: Frame::Neighbours(list) });
+        }
+    }
+
+    fn with<T>(&mut self, act: impl FnOnce(&mut Healing, &mut Means<'_>) -> T) -> T {
+        let Self { view, election, chance, todo, .. } = self;
+        act(&mut self.healing, &mut Means { view, election, chance, todo })
+    }
+
+    /// Sends a beat to all neighbours but the one it came from and the one that is left out.
+    fn beat(&mut self, beacon: Beacon, except: Option<&NodeId>) {
+        let frame = Frame::Beacon(beacon);
+        let Some(tried) = self.election.tried() else {
+            return self.todo.push_back(Action::SendAll { except: except.cloned(), frame });
+        };
+        let others = self.healing.neighbours().map(|member| member.node);
+        let others = others.filter(|node| Some(node) != except && node != tried);
+        self.todo.extend(others.map(|to| Action::Send { to, frame: frame.clone() }));
+    }
+
+    /// Sends a node that joins on walks from some of the neighbours, so that it finds others all over the overlay.
+    fn introduce(&mut self, member: &Member) {
+        let others = self.healing.sound().into_iter().filter(|node| *node != member.node);
+        for to in self.chance.sample(others, self.degree.saturating_sub(1)) {
+            self.send(to, walk::join(member.clone()));
+        }
+    }
+
+    fn shuffle(&mut self) {
+        let sound = self.healing.sound();
+        let Some(to) = self.chance.pick(&sound).cloned() else { return };
+        let others = self.healing.neighbours().filter(|member| member.node != to);
+        let mut known = self.chance.sample(others, walk::SHUFFLED_NEIGHBOURS);
+        known.extend(self.view.sample(walk::SHUFFLED_VIEW, &mut self.chance));
+        self.send(to, walk::shuffle(self.me.clone(), known));
+    }
+
+    fn on_walk(&mut self, now: Mono, from: &NodeId, walk: Walk) {
+        let sound = self.healing.sound();
+        for step in walk::advance(&self.me.node, from, walk, &sound, &mut self.chance) {
+            match step {
+                Step::Forward { to, walk } => self.send(to, walk),
+                Step::Take(member) => self.with(|healing, means| healing.take(now, member, means)),
+                Step::Note(members) => self.note(members),
+                Step::Answer { to, mut reply } => {
+                    let mut known = self.view.sample(reply.members.len().saturating_sub(1), &mut self.chance);
+                    known.push(self.me.clone());
+                    self.note(std::mem::replace(&mut reply.members, known));
+                    self.send(to, reply);
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, members: Vec<Member>) {
+        let limit = 1 + walk::SHUFFLED_NEIGHBOURS + walk::SHUFFLED_VIEW;
+        for member in members.into_iter().take(limit).filter(|member| !self.healing.is_neighbour(&member.node)) {
+            self.view.insert(member, &mut self.chance);
+        }
+    }
+
+    fn send(&mut self, to: NodeId, walk: Walk) {
+        debug_assert!(walk.kind == WalkKind::Reply || !walk.members.is_empty(), "a walk of nobody");
+        self.todo.push_back(Action::Send { to, frame: Frame::Walk(walk) });
+    }
+
+    /// Tells all neighbours that the whole network is being stopped.
+    pub fn stop(&mut self) {
+        if self.heals {
+            let frame = Frame::Part(Parting::Stopping);
+            self.todo.push_back(Action::SendAll { except: None, frame });
+        }
+    }
+}

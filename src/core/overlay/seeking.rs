@@ -1,0 +1,345 @@
+//! Whom a node asks to be its neighbour, and whom it takes. Part of [`Healing`].
+//!
+//! Two nodes that lack a neighbour find each other without a coordinator: each asks those that should lack one too, in an
+//! order that makes pairs; a place for which somebody was asked just now is taken, unless a lower name asks for it.
+//! Everybody who may have room is asked a few times and no more, so that a network in which one node must lack a
+//! neighbour comes to rest; whoever loses a neighbour later asks that node.
+
+use super::{
+    action::Action,
+    healing::{Bond, Healing, Means, Standing},
+};
+use crate::core::{
+    event::{Member, Parting, Wish},
+    id::NodeId,
+    time::Mono,
+};
+use std::collections::{BTreeSet, VecDeque};
+
+/// Most nodes that are sought at one time.
+const SEEKS_MAX: usize = 64;
+/// Most of them that did not answer soon, and so do not count for what is lacking.
+const STALE_MAX: usize = 8;
+/// Most nodes that are asked in one round.
+const ASKED_MAX: usize = 64;
+/// Rounds before a node that has neighbours puts up with lacking one.
+const ROUNDS_MAX: u32 = 6;
+/// Most nodes that are remembered for having asked in vain.
+const ASKERS_MAX: usize = 16;
+/// Most roots of other components that are sought at one time.
+const BRIDGES_MAX: usize = 8;
+/// How many times as long as it counts for what is lacking a node is sought.
+const PATIENCE: u32 = 4;
+
+/// A node that was asked, or that was told to come.
+#[derive(Debug)]
+pub(super) struct Seeking {
+    pub(super) cause: Cause,
+    wish: Wish,
+    /// Whether it is likely that it answers: it was asked a short while ago.
+    is_fresh: bool,
+    fresh_until: Mono,
+    until: Mono,
+}
+
+/// Why a node is sought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// In place of a declared neighbour.
+    Lost(NodeId),
+    /// There is room.
+    Room,
+    /// This node is a root, and that one has a lower name.
+    Root,
+    /// A walk ended here.
+    Walk,
+    /// It has asked, and has been told to come.
+    Accepted,
+}
+
+/// What was done to fill the places since the last time that one was lost.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    number: u32,
+    /// Whoever answered no, or not at all.
+    pub(super) asked: BTreeSet<NodeId>,
+    /// Until when nobody is asked.
+    pub(super) pause: Option<Mono>,
+    /// Whether there may be others to ask before that.
+    pub(super) has_news: bool,
+    /// Who has asked in vain, the latest last.
+    askers: VecDeque<Member>,
+}
+
+impl Round {
+    /// A place has become free, or all are taken: everybody may be asked again.
+    pub(super) fn renew(&mut self) {
+        let askers = std::mem::take(&mut self.askers);
+        *self = Self { askers, ..Self::default() };
+    }
+
+    /// How many names it holds.
+    pub(super) fn len(&self) -> usize {
+        self.asked.len() + self.askers.len()
+    }
+
+    /// A node that was sought will not be a neighbour.
+    pub(super) fn answered_no(&mut self, node: &NodeId, seek: &Seeking) {
+        if seek.fills() {
+            self.asked.insert(node.clone());
+        }
+    }
+}
+
+impl Seeking {
+    /// Whether it is to fill a place.
+    pub(super) fn fills(&self) -> bool {
+        matches!(self.cause, Cause::Lost(_) | Cause::Room)
+    }
+
+    fn holds_place(&self) -> bool {
+        self.is_fresh && (self.fills() || self.cause == Cause::Accepted)
+    }
+
+    pub(super) fn deadline(&self) -> Mono {
+        if self.is_fresh { self.fresh_until } else { self.until }
+    }
+}
+
+impl Healing {
+    /// Time passes, or something has changed: seeks whom it needs.
+    pub fn tick(&mut self, now: Mono, means: &mut Means<'_>) {
+        self.give_up_waiting(now);
+        let late: Vec<NodeId> =
+            self.seeks.iter().filter(|(_, seek)| seek.until <= now).map(|(node, _)| node.clone()).collect();
+        for node in late {
+            self.in_vain(now, &node, means);
+        }
+        self.seeks.values_mut().for_each(|seek| seek.is_fresh &= now < seek.fresh_until);
+        if now < self.quiet_until {
+            return;
+        }
+        self.fill(now, means);
+        self.bridge(now, means);
+        self.try_spares(now, means);
+    }
+
+    /// Whether a node that greets is taken; if so, it counts as a neighbour-to-be.
+    pub fn admits(&mut self, now: Mono, member: &Member, wish: Wish, means: &mut Means<'_>) -> bool {
+        let node = &member.node;
+        let is_ours = self.neighbours.contains_key(node) || self.seeks.contains_key(node) || self.is_declared(node);
+        if is_ours || wish != Wish::Neighbour {
+            return true;
+        }
+        let has_room = self.holding() < self.wanting() || self.make_way(node, means);
+        let is_quiet = now < self.quiet_until || self.seeks.len() >= SEEKS_MAX;
+        if has_room && !is_quiet {
+            self.expect(now, node, Cause::Accepted, wish);
+            return true;
+        }
+        self.round.askers.retain(|asker| asker.node != *node);
+        self.round.askers.push_back(member.clone());
+        if self.round.askers.len() > ASKERS_MAX {
+            self.round.askers.pop_front();
+        }
+        false
+    }
+
+    /// Gives up a node that was asked for the sake of one with a lower name, so that not all wait for each other.
+    fn make_way(&mut self, asker: &NodeId, means: &mut Means<'_>) -> bool {
+        if self.wanting() == 0 {
+            return false;
+        }
+        let asked = self.seeks.iter().filter(|(_, seek)| seek.fills() && seek.is_fresh).map(|(node, _)| node);
+        let Some(highest) = asked.max_by_key(|node| node.natural_key()).cloned() else { return false };
+        let gives_way = asker.natural_key() < self.me.natural_key() && asker.natural_key() < highest.natural_key();
+        if gives_way {
+            self.seeks.remove(&highest);
+            means.todo.push_back(Action::Part { node: highest, reason: Parting::Unlinked });
+        }
+        gives_way
+    }
+
+    /// A walk has brought a node that is to be a neighbour.
+    pub fn take(&mut self, now: Mono, member: Member, means: &mut Means<'_>) {
+        let is_ours = self.neighbours.contains_key(&member.node) || self.seeks.contains_key(&member.node);
+        if !is_ours && member.node != self.me && self.seeks.len() < SEEKS_MAX && self.quiet_until <= now {
+            self.seek(now, member, Cause::Walk, Wish::Needed, means);
+        }
+    }
+
+    /// What goes into a greeting of that node.
+    pub fn wish(&self, node: &NodeId) -> Wish {
+        match self.seeks.get(node) {
+            _ if self.is_declared(node) => Wish::Declared,
+            Some(seek) => seek.wish,
+            None => Wish::Neighbour,
+        }
+    }
+
+    fn fill(&mut self, now: Mono, means: &mut Means<'_>) {
+        let is_paused = self.round.pause.is_some_and(|pause| now < pause);
+        if is_paused && !std::mem::take(&mut self.round.has_news) {
+            return;
+        }
+        if !is_paused && self.round.pause.take().is_some() {
+            self.round.asked.clear();
+        }
+        loop {
+            let (wanting, holding) = (self.wanting(), self.holding());
+            let pending = self.seeks.values().filter(|seek| seek.fills()).count();
+            if wanting <= holding || pending >= holding + STALE_MAX || self.seeks.len() >= SEEKS_MAX {
+                return;
+            }
+            if self.round.number > ROUNDS_MAX && !self.neighbours.is_empty() {
+                let given_up = std::mem::take(&mut self.places);
+                given_up.iter().for_each(|place| drop(self.fallen.remove(place)));
+                return;
+            }
+            let Some((member, cause)) = self.candidate(now, means) else {
+                return if holding == 0 && !is_paused {
+                    self.end_round(now, means)
+                };
+            };
+            let in_need = self.neighbours.is_empty() || wanting > 1 && self.round.number > 0;
+            let is_alone_to_need = !self.seeks.values().any(|seek| seek.is_fresh && seek.wish == Wish::Needed);
+            let wish = if in_need && is_alone_to_need { Wish::Needed } else { Wish::Neighbour };
+            self.seek(now, member, cause, wish, means);
+        }
+    }
+
+    /// All that could be asked were: waits before it asks again, longer each time.
+    fn end_round(&mut self, now: Mono, means: &mut Means<'_>) {
+        let (first, longest) = self.protocol.timing.redial;
+        let wait = first.saturating_mul(1 << self.round.number.min(16)).min(longest);
+        self.round.number = self.round.number.saturating_add(1);
+        self.round.pause = Some(now + means.chance.about(wait));
+    }
+
+    /// Whom to ask next, and in whose place.
+    fn candidate(&mut self, now: Mono, means: &mut Means<'_>) -> Option<(Member, Cause)> {
+        let vacant = self.vacant();
+        let place = vacant.first().map_or(Cause::Room, |lost| Cause::Lost(lost.clone()));
+        while let Some(asker) = self.round.askers.pop_back() {
+            if self.is_stranger(&asker.node) {
+                return Some((asker, place));
+            }
+        }
+        if self.round.asked.len() >= ASKED_MAX {
+            return None;
+        }
+        for lost in vacant {
+            if let Some(orphan) = self.orphan_of(&lost) {
+                return Some((orphan, Cause::Lost(lost)));
+            }
+        }
+        let is_open = |member: &Member| self.is_candidate(&member.node);
+        let near = || {
+            let lists = self.neighbours.values().flat_map(|neighbour| neighbour.list.iter());
+            let near: Vec<&Member> = lists.filter(|member| is_open(member)).collect();
+            near
+        };
+        let known = || means.view.due(now).filter(is_open).collect::<Vec<Member>>();
+        if self.roams() {
+            let orphans: Vec<&Member> = self.fallen.values().flatten().filter(|member| is_open(member)).collect();
+            let orphan = means.chance.pick(&orphans).map(|&member| member.clone());
+            let known = orphan.or_else(|| means.chance.pick(&known()).cloned());
+            known.or_else(|| means.chance.pick(&near()).map(|&member| member.clone()))
+        } else {
+            let near = means.chance.pick(&near()).map(|&member| member.clone());
+            near.or_else(|| means.chance.pick(&known()).cloned())
+        }
+        .map(|member| (member, place))
+    }
+
+    /// Declared neighbours that are gone and have nobody in their place.
+    fn vacant(&self) -> Vec<NodeId> {
+        let bonds = self.neighbours.values().map(|neighbour| &neighbour.bond);
+        let made = bonds.filter_map(|bond| if let Bond::For(lost) = bond { Some(lost) } else { None });
+        let sought = self.seeks.values().filter(|seek| seek.is_fresh);
+        let sought = sought.filter_map(|seek| if let Cause::Lost(lost) = &seek.cause { Some(lost) } else { None });
+        let taken: BTreeSet<&NodeId> = made.chain(sought).collect();
+        let down = self.declared.iter().filter(|&(_, &standing)| standing == Standing::Down).map(|(node, _)| node);
+        down.chain(&self.places).filter(|node| !taken.contains(node)).cloned().collect()
+    }
+
+    /// Another node that lost `lost`: the one that makes a pair with this one in the order of all of them, else the first.
+    fn orphan_of(&self, lost: &NodeId) -> Option<Member> {
+        let mut orphans: Vec<&Member> = self.fallen.get(lost)?.iter().filter(|orphan| orphan.node != *lost).collect();
+        orphans.sort_by(|a, b| a.node.natural_key().cmp(&b.node.natural_key()));
+        let place = orphans.iter().position(|orphan| orphan.node == self.me);
+        let partner = place.and_then(|place| orphans.get(place ^ 1).copied());
+        partner.into_iter().chain(orphans).find(|orphan| self.is_candidate(&orphan.node)).cloned()
+    }
+
+    fn is_stranger(&self, node: &NodeId) -> bool {
+        let is_ours = self.neighbours.contains_key(node) || self.seeks.contains_key(node) || self.is_declared(node);
+        !is_ours && *node != self.me
+    }
+
+    fn is_candidate(&self, node: &NodeId) -> bool {
+        let is_likely = self.neighbours.is_empty() || !self.fallen.contains_key(node);
+        is_likely && self.is_stranger(node) && !self.round.asked.contains(node)
+    }
+
+    /// A root looks for components that it cannot reach: one of their members has a lower name than it, or it has a lower
+    /// name than their root, which then looks for it.
+    fn bridge(&mut self, now: Mono, means: &mut Means<'_>) {
+        let Some(since) = means.election.is_root_since() else {
+            return self.abandon(|seek| seek.cause == Cause::Root, means);
+        };
+        let bridges = self.seeks.values().filter(|seek| seek.cause == Cause::Root);
+        let (count, has_fresh) = bridges.fold((0, false), |(n, fresh), seek| (n + 1, fresh | seek.is_fresh));
+        if now < self.next_bridge.max(since + self.grace()) {
+            return;
+        }
+        let below = means.view.due_below(now, &self.me).filter(|member| self.is_stranger(&member.node));
+        let below: Vec<Member> = below.collect();
+        match means.chance.pick(&below).cloned() {
+            Some(member) if count < BRIDGES_MAX && !has_fresh && self.seeks.len() < SEEKS_MAX => {
+                self.seek(now, member, Cause::Root, Wish::Needed, means);
+                self.next_bridge = now + self.protocol.timing.redial.0;
+            }
+            _ => self.next_bridge = now + self.protocol.timing.beat_interval,
+        }
+    }
+
+    fn seek(&mut self, now: Mono, member: Member, cause: Cause, wish: Wish, means: &mut Means<'_>) {
+        self.expect(now, &member.node, cause, wish);
+        means.todo.push_back(Action::Seek { member, wish });
+    }
+
+    fn expect(&mut self, now: Mono, node: &NodeId, cause: Cause, wish: Wish) {
+        let patience = self.protocol.timing.redial.0;
+        let (fresh_until, until) = (now + patience, now + patience * PATIENCE);
+        self.seeks.insert(node.clone(), Seeking { cause, wish, is_fresh: true, fresh_until, until });
+    }
+
+    /// A node that was sought does not answer.
+    pub(super) fn in_vain(&mut self, now: Mono, node: &NodeId, means: &mut Means<'_>) {
+        if let Some(seek) = self.seeks.remove(node) {
+            self.round.answered_no(node, &seek);
+            means.view.missed(now, node);
+            if !self.is_declared(node) {
+                means.todo.push_back(Action::Part { node: node.clone(), reason: Parting::Unlinked });
+            }
+        }
+    }
+
+    /// Seeks some nodes no longer.
+    pub(super) fn abandon(&mut self, which: impl Fn(&Seeking) -> bool, means: &mut Means<'_>) {
+        let nodes: Vec<NodeId> =
+            self.seeks.iter().filter(|(_, seek)| which(seek)).map(|(node, _)| node.clone()).collect();
+        for node in nodes {
+            self.seeks.remove(&node);
+            if !self.is_declared(&node) {
+                means.todo.push_back(Action::Part { node, reason: Parting::Unlinked });
+            }
+        }
+    }
+
+    /// Places that are spoken for.
+    fn holding(&self) -> usize {
+        self.seeks.values().filter(|seek| seek.holds_place()).count()
+    }
+}

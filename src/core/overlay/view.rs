@@ -1,0 +1,273 @@
+//! Whom a node knows beside its neighbours: the lowest names, so that what fell apart agrees on whom to look for, and a
+//! random sample of all others (HyParView's passive view, DSN 2007).
+
+use super::chance::Chance;
+use crate::core::{endpoint::Endpoint, event::Member, id::NodeId, time::Mono};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+/// How many of the lowest names are always kept.
+pub const LOWEST_KEPT: usize = 16;
+
+/// Known members. Bounds: [`LOWEST_KEPT`] and `view_max` members, and as many names of nodes that left as
+/// `view_max`, at least [`LOWEST_KEPT`].
+#[derive(Debug)]
+pub struct View {
+    me: NodeId,
+    known: BTreeMap<Rank, Known>,
+    /// Who left: not taken in again because somebody else has not heard of it. The latest last.
+    left: VecDeque<NodeId>,
+    view_max: usize,
+    redial: (Duration, Duration),
+}
+
+/// A name in natural order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank(u64, NodeId);
+
+impl From<&NodeId> for Rank {
+    fn from(node: &NodeId) -> Self {
+        Self(node.natural_key().0, node.clone())
+    }
+}
+
+/// What is known of a member.
+#[derive(Debug)]
+struct Known {
+    endpoint: Endpoint,
+    /// Times in a row that it was tried in vain.
+    attempts: u32,
+    /// When it may be tried again.
+    next_try: Mono,
+}
+
+impl View {
+    /// Knows nobody. `redial`: first and longest wait between two attempts to reach a member.
+    pub fn new(me: NodeId, view_max: usize, redial: (Duration, Duration)) -> Self {
+        Self { me, known: BTreeMap::new(), left: VecDeque::new(), view_max, redial }
+    }
+
+    /// Somebody tells of a member. What we know ourselves counts more: its word changes an address only if we tried the
+    /// old one in vain, and does not bring back a node that left.
+    pub fn insert(&mut self, member: Member, chance: &mut Chance) {
+        if member.node == self.me || self.left.contains(&member.node) {
+            return;
+        }
+        let rank = Rank::from(&member.node);
+        match self.known.get_mut(&rank) {
+            Some(known) if known.attempts == 0 || known.endpoint == member.endpoint => {}
+            Some(known) => *known = Known::new(member.endpoint),
+            None => self.add(rank, member.endpoint, chance),
+        }
+    }
+
+    /// We have dealt with a member ourselves: it is, or was until now, at this address.
+    pub fn meet(&mut self, member: Member, chance: &mut Chance) {
+        if member.node == self.me {
+            return;
+        }
+        self.left.retain(|node| *node != member.node);
+        let rank = Rank::from(&member.node);
+        match self.known.get_mut(&rank) {
+            Some(known) => *known = Known::new(member.endpoint),
+            None => self.add(rank, member.endpoint, chance),
+        }
+    }
+
+    fn add(&mut self, rank: Rank, endpoint: Endpoint, chance: &mut Chance) {
+        self.known.insert(rank.clone(), Known::new(endpoint));
+        if self.known.len() <= LOWEST_KEPT + self.view_max {
+            return;
+        }
+        let others = || self.known.iter().skip(LOWEST_KEPT).filter(|(other, _)| **other != rank);
+        let in_vain: Vec<&Rank> = others().filter(|(_, known)| known.attempts > 0).map(|(other, _)| other).collect();
+        let all = || others().map(|(other, _)| other).collect();
+        let victims: Vec<&Rank> = if in_vain.is_empty() { all() } else { in_vain };
+        let victim = chance.pick(&victims).map_or_else(|| rank.clone(), |&victim| victim.clone());
+        self.known.remove(&victim);
+    }
+
+    /// A member is a neighbour now, which is kept elsewhere; it is no node that left.
+    pub fn remove(&mut self, node: &NodeId) {
+        self.left.retain(|left| left != node);
+        self.known.remove(&Rank::from(node));
+    }
+
+    /// A member left: it is forgotten until we meet it again.
+    pub fn forget(&mut self, node: &NodeId) {
+        self.remove(node);
+        if *node == self.me {
+            return;
+        }
+        self.left.push_back(node.clone());
+        if self.left.len() > self.view_max.max(LOWEST_KEPT) {
+            self.left.pop_front();
+        }
+    }
+
+    /// A member was tried in vain: it is kept, and tried again after a wait that doubles each time.
+    pub fn missed(&mut self, now: Mono, node: &NodeId) {
+        let (first, longest) = self.redial;
+        if let Some(known) = self.known.get_mut(&Rank::from(node)) {
+            let wait = first.saturating_mul(1 << known.attempts.min(16)).min(longest);
+            known.attempts = known.attempts.saturating_add(1);
+            known.next_try = now + wait;
+        }
+    }
+
+    /// A member is alive, though it is no neighbour.
+    pub fn reached(&mut self, node: &NodeId) {
+        if let Some(known) = self.known.get_mut(&Rank::from(node)) {
+            (known.attempts, known.next_try) = (0, Mono::default());
+        }
+    }
+
+    /// Up to `count` members; those that were tried in vain only if there are no others.
+    pub fn sample(&self, count: usize, chance: &mut Chance) -> Vec<Member> {
+        let known = |in_vain| self.known.iter().filter(move |(_, known)| (known.attempts > 0) == in_vain).map(member);
+        let mut sample = chance.sample(known(false), count);
+        let missing = count - sample.len();
+        if missing > 0 {
+            sample.extend(chance.sample(known(true), missing));
+        }
+        sample
+    }
+
+    /// All members that may be tried now, in natural order.
+    pub fn due(&self, now: Mono) -> impl Iterator<Item = Member> {
+        self.known.iter().filter(move |(_, known)| known.next_try <= now).map(member)
+    }
+
+    /// The members with a lower name than `node` that may be tried now, in natural order.
+    pub fn due_below(&self, now: Mono, node: &NodeId) -> impl Iterator<Item = Member> {
+        self.known.range(..Rank::from(node)).filter(move |(_, known)| known.next_try <= now).map(member)
+    }
+
+    /// When the next of the members with a lower name than `below` (`None`: of all) may be tried.
+    pub fn next_try(&self, below: Option<&NodeId>) -> Option<Mono> {
+        let end = below.map(Rank::from);
+        let is_meant = |rank: &Rank| end.as_ref().is_none_or(|end| rank < end);
+        self.known.iter().take_while(|(rank, _)| is_meant(rank)).map(|(_, known)| known.next_try).min()
+    }
+
+    /// Where a member is.
+    pub fn find(&self, node: &NodeId) -> Option<Member> {
+        self.known.get_key_value(&Rank::from(node)).map(member)
+    }
+
+    /// All members in natural order.
+    pub fn iter(&self) -> impl Iterator<Item = Member> {
+        self.known.iter().map(member)
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+}
+
+impl Known {
+    fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, attempts: 0, next_try: Mono::default() }
+    }
+}
+
+fn member((rank, known): (&Rank, &Known)) -> Member {
+    Member { node: rank.1.clone(), endpoint: known.endpoint.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::overlay::tests::member as numbered;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    const REDIAL: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+
+    proptest! {
+        #[test]
+        fn the_lowest_names_stay(seed: u64, names in prop::collection::vec(0u32..500, 0..300), view_max in 0usize..40) {
+            let mut chance = Chance::new(seed);
+            let mut view = View::new(NodeId::numbered(250), view_max, REDIAL);
+            for &name in &names {
+                view.insert(numbered(name), &mut chance);
+                prop_assert!(view.len() <= LOWEST_KEPT + view_max);
+            }
+            let all: BTreeSet<u32> = names.into_iter().filter(|&name| name != 250).collect();
+            let kept: Vec<u32> = view.iter().map(|member| member.node.as_str().parse().unwrap()).collect();
+            prop_assert!(kept.is_sorted());
+            prop_assert_eq!(kept.len(), all.len().min(LOWEST_KEPT + view_max));
+            prop_assert!(all.iter().take(LOWEST_KEPT).eq(kept.iter().take(LOWEST_KEPT)));
+            prop_assert!(kept.iter().all(|name| all.contains(name)));
+        }
+
+        #[test]
+        fn who_left_stays_away(seed: u64, told in prop::collection::vec(0u32..20, 0..100)) {
+            let mut chance = Chance::new(seed);
+            let mut view = View::new(NodeId::numbered(99), 30, REDIAL);
+            view.insert(numbered(7), &mut chance);
+            view.forget(&NodeId::numbered(7));
+            for name in told {
+                view.insert(numbered(name), &mut chance);
+            }
+            prop_assert!(view.find(&NodeId::numbered(7)).is_none());
+            view.meet(numbered(7), &mut chance);
+            prop_assert!(view.find(&NodeId::numbered(7)).is_some());
+        }
+
+        #[test]
+        fn a_sample_prefers_who_answered(seed: u64, in_vain in prop::collection::btree_set(0u32..20, 0..20)) {
+            let mut chance = Chance::new(seed);
+            let mut view = View::new(NodeId::numbered(99), 30, REDIAL);
+            (0..20).for_each(|name| view.insert(numbered(name), &mut chance));
+            in_vain.iter().for_each(|&name| view.missed(Mono(0), &NodeId::numbered(name)));
+            let sample = view.sample(10, &mut chance);
+            prop_assert_eq!(sample.len(), 10);
+            let bad = sample.iter().filter(|member| in_vain.contains(&member.node.as_str().parse().unwrap())).count();
+            prop_assert_eq!(bad, 10usize.saturating_sub(20 - in_vain.len()));
+        }
+    }
+
+    #[test]
+    fn attempts_are_spaced_ever_wider() {
+        let (mut view, mut chance) = (View::new(NodeId::numbered(9), 8, REDIAL), Chance::new(1));
+        let (node, mut now) = (NodeId::numbered(4), Mono(0));
+        view.insert(numbered(4), &mut chance);
+        let waits: Vec<u128> = std::iter::repeat_with(|| {
+            assert!(view.due_below(now, &NodeId::numbered(9)).eq([numbered(4)]));
+            view.missed(now, &node);
+            let next = view.next_try(None).unwrap();
+            assert_eq!(view.due(now).count(), 0);
+            let wait = next.since(now).as_millis();
+            now = next;
+            wait
+        })
+        .take(5)
+        .collect();
+        assert_eq!(waits, [250, 500, 1000, 2000, 2000]);
+        view.reached(&node);
+        assert_eq!(view.due(Mono(0)).count(), 1);
+    }
+
+    #[test]
+    fn hearsay_changes_an_address_that_was_tried_in_vain() {
+        let (mut view, mut chance) = (View::new(NodeId::numbered(9), 8, REDIAL), Chance::new(1));
+        let moved = Member { node: NodeId::numbered(4), endpoint: numbered(5).endpoint };
+        view.insert(numbered(4), &mut chance);
+        view.insert(moved.clone(), &mut chance);
+        assert!(view.iter().eq([numbered(4)]));
+        view.missed(Mono(0), &moved.node);
+        view.insert(moved.clone(), &mut chance);
+        assert!(view.due(Mono(0)).eq([moved]));
+        view.meet(numbered(4), &mut chance);
+        assert!(view.iter().eq([numbered(4)]));
+    }
+}
