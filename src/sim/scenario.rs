@@ -262,7 +262,7 @@ fn within(what: &'static str, range: &'static str, found: impl fmt::Display, hol
 }
 
 /// What TOML says, with the line it says it of, on one line.
-fn describe(error: &toml::de::Error, text: &str) -> String {
+pub(super) fn describe(error: &toml::de::Error, text: &str) -> String {
     let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
     let message = error.message().lines().collect::<Vec<_>>().join(" ");
     line.map_or_else(|| message.clone(), |line| format!("line {line}: {message}"))
