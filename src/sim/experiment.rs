@@ -136,8 +136,8 @@ impl Run {
 
     /// Whether the core can do by now what the scenario asks of it.
     pub fn is_possible(&self) -> bool {
-        let Scenario { dissemination, heal, join, .. } = &self.scenario;
-        (ahead::TREE || *dissemination == Spread::Flood) && (ahead::HEAL || !(*heal || join.is_some()))
+        let Scenario { heal, join, .. } = &self.scenario;
+        ahead::HEAL || !(*heal || join.is_some())
     }
 
     /// The same scenario as a flood, to compare paths with.
@@ -218,6 +218,7 @@ mod tests {
         topology = 'circular'
         dissemination = 'flood'
         load = { messages = 3, trace = true }
+        network = { latency = '10ms' }
         [[run]]
         name = 'of 8'
         scenario = { nodes = 8, load = { messages = 2 } }

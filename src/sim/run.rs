@@ -160,7 +160,7 @@ impl Simulation {
             Phase::Warming(earliest, latest) if now >= latest || (is_at_rest && now >= earliest && self.is_quiet()) => {
                 self.begin_load();
             }
-            Phase::Running if self.pending == 0 && self.must_converge() => {
+            Phase::Running if self.pending == 0 && self.cluster.is_mended() => {
                 let (_, patience) = self.cluster.patience();
                 self.phase = Phase::Converging(now + patience);
                 self.cluster.queue.push(now + LOOK, Event::Look);
@@ -172,16 +172,11 @@ impl Simulation {
         Ok(())
     }
 
-    /// Whether nobody has spoken of messages for a while, where that means something.
+    /// Whether nobody has spoken of messages for a while.
     fn is_quiet(&self) -> bool {
         let (quiet, _) = self.cluster.patience();
         let is_old = |(at, ..): (Mono, usize, Kind)| self.cluster.now.since(at) >= quiet;
-        !self.cluster.scenario.is_repaired() || self.cluster.last_news.is_none_or(is_old)
-    }
-
-    /// Whether nothing stands in the way of anything, and what is missing somewhere comes there.
-    fn must_converge(&self) -> bool {
-        self.cluster.scenario.is_repaired() && self.cluster.is_mended()
+        self.cluster.last_news.is_none_or(is_old)
     }
 
     /// It is time to see whether all have come to rest.
@@ -224,7 +219,7 @@ impl Simulation {
             Event::Sever { cut } => cluster.sever(cut),
             Event::Join { host } => {
                 self.pending -= 1;
-                cluster.begin_life(host as usize, Disk::Kept)?;
+                cluster.begin_life(host as usize, Disk::Kept, Vec::new())?;
                 cluster.await_links(host as usize)
             }
             Event::Look => self.look(),

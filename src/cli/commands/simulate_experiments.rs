@@ -151,7 +151,7 @@ fn range(least: f64, most: f64) -> String {
 /// Four digits that say something at most.
 fn number(value: f64) -> String {
     let digits = if value.abs() >= 100.0 {
-        1.0
+        10.0
     } else if value.abs() >= 1.0 {
         1e3
     } else {

@@ -17,7 +17,7 @@ impl Simulation {
     pub(super) fn begin(&mut self) -> Result<(), Violation> {
         let hosts = 0..self.cluster.hosts.len();
         let Some(join) = self.cluster.scenario.join else {
-            hosts.clone().try_for_each(|host| self.cluster.begin_life(host, Disk::Kept))?;
+            hosts.clone().try_for_each(|host| self.cluster.begin_life(host, Disk::Kept, Vec::new()))?;
             return hosts.clone().try_for_each(|host| self.cluster.await_links(host));
         };
         for host in hosts {
