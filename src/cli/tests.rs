@@ -105,6 +105,8 @@ fn lines_that_are_right() {
         "gossip start-network circular --no-heal -n 4 --timing lan",
         "gossip simulate random 5 -n 1000 --seeds 4 --latency 10-50ms --loss 0.01 --senders all --crash .1 --plot",
         "gossip simulate --chaos --seed 41",
+        "gossip simulate --warmup 5 --senders fresh --dissemination tree --no-heal",
+        "gossip simulate --experiment docs/experiments --seeds 2 --record docs/evaluation.md",
     ] {
         assert!(read(line).is_ok(), "{line}: {}", read(line).unwrap_err());
     }
@@ -157,6 +159,7 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip simulate --loss 1", "loss must be a share from 0 to 0.9, not 1"),
         ("gossip simulate --latency fast", "'fast' is no time; write it like 250us, 10ms, 1.5s or 2min"),
         ("gossip simulate --chaos --loss 0.1", "cannot be used with"),
+        ("gossip simulate --chaos --experiment e1.toml", "cannot be used with"),
         ("gossip simulate -r 17", "relays must be 1 to 16, not 17"),
     ] {
         let result = read(line).and_then(|cli| cli.run(&mut Paper::default().output(Form::Text, false)));
@@ -450,7 +453,7 @@ fn a_simulation_is_told_as_text_and_as_json() {
         out.flush().unwrap();
         paper.text()
     };
-    let line = "gossip simulate circular -n 8 --latency 10ms --messages 3 --seed 5";
+    let line = "gossip simulate circular -n 8 --latency 10ms --messages 3 --seed 5 --dissemination flood";
     let text = run(line, Form::Text);
     for says in [
         "Simulated circular · 8 nodes · latency 10ms · 3 messages of 100 B from random nodes · seed 5\n",

@@ -105,12 +105,9 @@ pub(super) struct Checker {
     met: Vec<Vec<u32>>,
     /// By node: who was ever connected to it, so.
     heard: Vec<u32>,
-    /// Why a copy of a message from one node is not at another; only where nobody asks for it later.
-    excuses: BTreeMap<(usize, usize, usize), Cause>,
-    /// Whether anything went wrong with a copy, and whether that was for want of room.
+    /// Whether anything was sent that did not arrive, or could not be sent; and whether that was for want of room.
     has_losses: bool,
     has_full_queues: bool,
-    keeps_excuses: bool,
     /// Whether a path reached its limit, which ends the spread that the rule speaks of.
     is_clipped: bool,
     pub(super) mending: Mending,
@@ -122,8 +119,8 @@ pub(super) fn index_of(node: &NodeId) -> Option<usize> {
 }
 
 impl Checker {
-    /// `keeps_excuses`: nothing that is lost is asked for again, so each loss explains what is missing.
-    pub(super) fn new(load: Load, nodes: usize, path_len_max: usize, keeps_excuses: bool) -> Self {
+    /// A checker of a network of so many nodes that has seen nothing yet.
+    pub(super) fn new(load: Load, nodes: usize, path_len_max: usize) -> Self {
         Self {
             load,
             nodes,
@@ -133,10 +130,8 @@ impl Checker {
             streams: (0..nodes).map(|_| Vec::new()).collect(),
             met: vec![Vec::new(); nodes],
             heard: vec![0; nodes],
-            excuses: BTreeMap::new(),
             has_losses: false,
             has_full_queues: false,
-            keeps_excuses,
             is_clipped: false,
             mending: Mending::default(),
         }
@@ -241,6 +236,13 @@ impl Checker {
         Ok(place)
     }
 
+    /// A node begins another life with a message that it had before.
+    pub(super) fn remembered(&mut self, node: usize, life: u32, id: &MessageId) {
+        if let Some(place) = self.find(id) {
+            self.told[place].delivered[node].0 = life;
+        }
+    }
+
     /// A copy with its payload goes from one node over `links` links. Gives the message's place.
     pub(super) fn sent(&mut self, from: usize, message: &Message, links: usize, bytes: usize) -> Result<(), Wrong> {
         if let Some(place) = self.find(&message.id) {
@@ -283,21 +285,10 @@ impl Checker {
         }
     }
 
-    /// A copy that was sent, or would have been, is not going to arrive.
-    pub(super) fn excuse(&mut self, id: &MessageId, from: usize, to: usize, cause: Cause) {
-        self.has_losses = true;
-        if let Some(place) = self.find(id).filter(|_| self.keeps_excuses) {
-            self.excuses.insert((place, from, to), cause);
-        }
-    }
-
-    /// The same for something on a link.
-    pub(super) fn lost(&mut self, transit: &Transit, from: usize, to: usize, cause: Cause) {
+    /// Something that was sent, or would have been, does not arrive; `for_want_of_room`: the queue is full.
+    pub(super) fn lost(&mut self, transit: &Transit, for_want_of_room: bool) {
         self.has_losses |= transit.kind.is_news();
-        self.has_full_queues |= cause == Cause::QueueFull;
-        if let Some(id) = transit.message() {
-            self.excuse(id, from, to, cause);
-        }
+        self.has_full_queues |= for_want_of_room;
     }
 
     /// Whether anything did not arrive that was sent, or would have been.

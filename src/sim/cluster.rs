@@ -4,18 +4,18 @@
 mod lives;
 
 use super::{
-    checker::{Cause, Checker, Delivery, Violation, Wrong, index_of},
+    checker::{Checker, Delivery, Violation, Wrong, index_of},
     host::{Event, Host, NEVER},
     links::{Connection, Way, lengths::frame_len},
     network::Network,
     queue::Queue,
-    scenario::Scenario,
+    scenario::{Fault, Scenario},
     traffic::{Kind, Traffic},
 };
 use crate::{
     core::{
         config::Limits,
-        event::{Answer, Frame, Input, LinkId, LogSeq, Output, Record, ReturnAddress},
+        event::{Frame, Input, LinkId, LogSeq, Output, Record, ReturnAddress},
         id::{MessageId, NodeId},
         node::Node,
         request::{Reply, Request, RequestId},
@@ -88,6 +88,8 @@ pub(super) struct Cluster {
     /// Nodes that wait for their links still.
     pub(super) unready: usize,
     pub(super) replies: Vec<Reply>,
+    /// Whether a node will remember what it wrote down.
+    keeps_records: bool,
     /// See [`Scenario::is_relayed`].
     relays_at_once: bool,
     limits: Limits,
@@ -107,7 +109,7 @@ impl Cluster {
         let (nodes, limits) = (graph.node_count(), scenario.node_limits());
         Self {
             network: Network::new(scenario.network.clone(), nodes, seed),
-            checker: Checker::new(scenario.load.clone(), nodes, limits.path_len_max, !scenario.is_repaired()),
+            checker: Checker::new(scenario.load.clone(), nodes, limits.path_len_max),
             graph,
             seed,
             now: Mono(0),
@@ -128,6 +130,7 @@ impl Cluster {
             tamper: None,
             unready: 0,
             replies: Vec::new(),
+            keeps_records: scenario.faults.iter().any(|fault| matches!(fault, Fault::Restart { memory: true, .. })),
             relays_at_once: scenario.is_relayed(),
             limits,
             after: VecDeque::new(),
@@ -191,7 +194,7 @@ impl Cluster {
                 self.handle(host, now, input)?;
             }
             let place = &mut self.hosts[host];
-            let synced = place.log.sync().expect("memory does not fail");
+            let synced = place.log.memory.sync().expect("memory does not fail");
             if synced <= place.synced {
                 break;
             }
@@ -222,7 +225,7 @@ impl Cluster {
         let has_met = self.hosts[host].has_met || node.neighbours().next().is_some();
         match context.delivery {
             Some(delivery) if self.relays_at_once => {
-                let relayed = self.checker.relayed(&self.graph, host, &delivery, &context.targets, node.neighbours());
+                let relayed = self.checker.relayed(&delivery, &context.targets, node.neighbours());
                 relayed.map_err(|wrong| self.violation(host, wrong))?;
             }
             None if context.arriving.is_some() => self.counts.duplicates += 1,
@@ -283,9 +286,6 @@ impl Cluster {
             Output::Disconnect(link) => self.disconnect(host, link),
             Output::Send(links, frame) => return self.send_all(host, links, frame),
             Output::Answer(to, answer) => {
-                if let (Answer::Refuse { .. }, Some((from, id))) = (&answer, &self.context.arriving) {
-                    self.checker.excuse(id, *from, host, Cause::Unreachable);
-                }
                 if !self.answer(host, &to, answer) {
                     self.after.push_back(Input::Unreplied);
                 }
@@ -336,7 +336,10 @@ impl Cluster {
 
     fn append(&mut self, host: usize, seq: LogSeq, record: &Record) -> Result<(), Violation> {
         let place = &mut self.hosts[host];
-        place.log.append(seq, record).expect("memory does not fail");
+        place.log.memory.append(seq, record).expect("memory does not fail");
+        if self.keeps_records {
+            place.log.records.push(record.clone());
+        }
         let Record::Received { message, .. } = record else { return Ok(()) };
         let (life, now) = (place.life, self.now);
         if self.context.arriving.is_none() && index_of(&message.id.origin) == Some(host) {

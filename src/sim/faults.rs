@@ -20,10 +20,12 @@ impl Cluster {
                     self.end_life(host, *silent);
                 }
             }
-            Fault::Restart { who, disk, .. } => {
+            Fault::Restart { who, disk, memory, .. } => {
                 let all = Who::Share(1.0);
                 for host in self.choose(who.as_ref().unwrap_or(&all), Self::is_down) {
-                    self.begin_life(host, *disk)?;
+                    let records = std::mem::take(&mut self.hosts[host].log.records);
+                    let remembers = *memory && *disk == Disk::Kept;
+                    self.begin_life(host, *disk, if remembers { records } else { Vec::new() })?;
                 }
             }
             Fault::Partition { who, .. } => {
@@ -94,7 +96,11 @@ impl Cluster {
 
     /// A node comes back, unless it has already.
     pub(super) fn rise(&mut self, host: usize, life: u32) -> Result<(), Violation> {
-        if self.hosts[host].life == life && self.is_down(host) { self.begin_life(host, Disk::Kept) } else { Ok(()) }
+        if self.hosts[host].life == life && self.is_down(host) {
+            self.begin_life(host, Disk::Kept, Vec::new())
+        } else {
+            Ok(())
+        }
     }
 
     /// A cut has lasted: connections across it break.

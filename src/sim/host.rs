@@ -4,7 +4,7 @@ use super::links::{Transit, Way};
 use crate::{
     core::{
         endpoint::Endpoint,
-        event::{Input, LogSeq},
+        event::{Input, LogSeq, Record},
         message::Payload,
         node::Node,
         time::Mono,
@@ -87,6 +87,14 @@ pub(super) enum Work {
     Publish(u32),
 }
 
+/// What a node writes down.
+#[derive(Debug, Default)]
+pub(super) struct Disklog {
+    pub(super) memory: MemoryLog,
+    /// All that it wrote, where somebody will read it.
+    pub(super) records: Vec<Record>,
+}
+
 /// A place where a node lives, one life after another.
 #[derive(Debug)]
 pub(super) struct Host {
@@ -120,7 +128,7 @@ pub(super) struct Host {
     inbound: Vec<(u32, u32)>,
     /// Connections of others to it that are up.
     pub(super) incoming: Vec<u32>,
-    pub(super) log: MemoryLog,
+    pub(super) log: Disklog,
     pub(super) synced: LogSeq,
     pub(super) tick_at: Mono,
 }
@@ -147,7 +155,7 @@ impl Host {
             links: Vec::new(),
             inbound: Vec::new(),
             incoming: Vec::new(),
-            log: MemoryLog::default(),
+            log: Disklog::default(),
             synced: LogSeq::default(),
             tick_at: NEVER,
         }

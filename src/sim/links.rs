@@ -124,11 +124,11 @@ impl Connection {
     }
 
     /// The connection is gone; gives what a cut had held back.
-    pub(super) fn shut(&mut self) -> impl Iterator<Item = (Way, Transit)> {
+    pub(super) fn shut(&mut self) -> impl Iterator<Item = Transit> + use<> {
         self.is_up = false;
         self.epoch += 1;
         let [there, back] = [&mut self.there, &mut self.back].map(|pipe| std::mem::take(&mut pipe.held));
-        there.into_iter().map(|t| (Way::There, t)).chain(back.into_iter().map(|t| (Way::Back, t)))
+        there.into_iter().chain(back)
     }
 
     /// Puts a frame on its way and says when it arrives.

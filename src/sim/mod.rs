@@ -6,6 +6,7 @@
 mod ahead;
 pub mod checker;
 mod cluster;
+pub mod experiment;
 mod faults;
 mod host;
 mod links;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use checker::{Violation, Wrong};
 pub use cluster::Tamper;
+pub use experiment::Experiment;
 pub use report::{Coverage, Mean, Report, optimum};
 pub use run::{Outcome, Simulation};
 pub use scenario::{Scenario, ScenarioError, chaos, units};

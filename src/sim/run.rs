@@ -2,17 +2,18 @@
 //! to rest it is judged.
 
 mod judge;
+mod load;
 
 use super::{
     checker::Violation,
     cluster::{Cluster, Tamper},
-    host::{Event, Work},
+    host::Event,
     report::Report,
-    scenario::{Disk, Fault, Load, NODES_MAX, Scenario, ScenarioError, Senders},
+    scenario::{Disk, NODES_MAX, Scenario, ScenarioError, Senders},
     traffic::Kind,
 };
 use crate::{
-    core::{message::Relays, request::Request, time::Mono},
+    core::time::Mono,
     topology::{Graph, generate_within},
 };
 use rand::{RngExt, seq::SliceRandom};
@@ -159,7 +160,7 @@ impl Simulation {
             Phase::Warming(earliest, latest) if now >= latest || (is_at_rest && now >= earliest && self.is_quiet()) => {
                 self.begin_load();
             }
-            Phase::Running if self.pending == 0 && self.must_converge() => {
+            Phase::Running if self.pending == 0 && self.cluster.is_mended() => {
                 let (_, patience) = self.cluster.patience();
                 self.phase = Phase::Converging(now + patience);
                 self.cluster.queue.push(now + LOOK, Event::Look);
@@ -171,16 +172,11 @@ impl Simulation {
         Ok(())
     }
 
-    /// Whether nobody has spoken of messages for a while, where that means something.
+    /// Whether nobody has spoken of messages for a while.
     fn is_quiet(&self) -> bool {
         let (quiet, _) = self.cluster.patience();
         let is_old = |(at, ..): (Mono, usize, Kind)| self.cluster.now.since(at) >= quiet;
-        !self.cluster.scenario.is_repaired() || self.cluster.last_news.is_none_or(is_old)
-    }
-
-    /// Whether nothing stands in the way of anything, and what is missing somewhere comes there.
-    fn must_converge(&self) -> bool {
-        self.cluster.scenario.is_repaired() && self.cluster.is_mended()
+        self.cluster.last_news.is_none_or(is_old)
     }
 
     /// It is time to see whether all have come to rest.
@@ -223,7 +219,7 @@ impl Simulation {
             Event::Sever { cut } => cluster.sever(cut),
             Event::Join { host } => {
                 self.pending -= 1;
-                cluster.begin_life(host as usize, Disk::Kept)?;
+                cluster.begin_life(host as usize, Disk::Kept, Vec::new())?;
                 cluster.await_links(host as usize)
             }
             Event::Look => self.look(),
@@ -247,114 +243,6 @@ impl Simulation {
             }
         }
     }
-
-    /// The nodes begin to live: all at once, or one by one.
-    fn begin(&mut self) -> Result<(), Violation> {
-        let hosts = 0..self.cluster.hosts.len();
-        let Some(join) = self.cluster.scenario.join else {
-            hosts.clone().try_for_each(|host| self.cluster.begin_life(host, Disk::Kept))?;
-            return hosts.clone().try_for_each(|host| self.cluster.await_links(host));
-        };
-        for host in hosts {
-            self.pending += 1;
-            let at = Mono(0) + join.interval.0 * host as u32;
-            self.cluster.queue.push(at, Event::Join { host: host as u32 });
-        }
-        Ok(())
-    }
-
-    /// All links are up, or have been waited for long enough: first come the messages that do not count.
-    fn warm(&mut self) {
-        let now = self.cluster.now;
-        let settled = self.cluster.scenario.join.map_or(now, |join| now + join.settle.0);
-        if settled == now && self.warmup == 0 {
-            return self.begin_load();
-        }
-        let last = self.schedule_messages(settled, 0, self.warmup);
-        let (_, patience) = self.cluster.patience();
-        self.phase = Phase::Warming(last, last + patience);
-        self.cluster.queue.push(settled.max(now + LOOK), Event::Look);
-    }
-
-    /// Schedules messages of these numbers, and says when the last one is due.
-    fn schedule_messages(&mut self, from: Mono, first: u32, count: u32) -> Mono {
-        let Load { senders, interval, .. } = self.cluster.scenario.load;
-        let a_round = if senders == Senders::All { self.cluster.scenario.nodes } else { 1 };
-        let mut at = from;
-        for index in 0..count {
-            self.pending += 1;
-            at = from + interval.0 * (index / a_round);
-            self.cluster.queue.push(at, Event::Publish { number: first + index });
-        }
-        at
-    }
-
-    /// The scenario begins.
-    fn begin_load(&mut self) {
-        (self.phase, self.began) = (Phase::Running, self.cluster.now);
-        self.cluster.counts = Default::default();
-        self.cluster.hosts.iter_mut().for_each(|place| place.frames = 0);
-        if self.cluster.scenario.join.is_some() {
-            self.ground = Some(self.cluster.overlay().graph(self.cluster.graph.nodes().to_vec()));
-        }
-        // Faults first: one at the moment of a message comes before it.
-        for (index, fault) in (0..).zip(self.cluster.scenario.faults.clone()) {
-            let at = self.began + fault.at().0;
-            if let Fault::Churn { at, until, every, down } = fault {
-                let times = std::iter::successors(Some(at.0), |&time| Some(time + every.0));
-                for time in times.take_while(|&time| time <= until.0) {
-                    self.pending += 1;
-                    self.cluster.queue.push(self.began + time, Event::Churn { down: down.nanos() });
-                }
-            }
-            self.pending += 1;
-            self.cluster.queue.push(at, Event::Fault { index });
-        }
-        self.schedule_messages(self.began, self.warmup, self.messages);
-    }
-
-    /// Finds who is to publish a message, and hands it over.
-    fn publish(&mut self, number: u32) -> Result<(), Violation> {
-        let cluster = &mut self.cluster;
-        let host = match cluster.scenario.load.senders {
-            Senders::One => self.senders.first().copied(),
-            Senders::All => Some((number % cluster.scenario.nodes) as usize),
-            Senders::Random => {
-                let live: Vec<_> = (0..cluster.hosts.len()).filter(|&host| cluster.lives(host)).collect();
-                let count = live.len() as u32;
-                (count > 0).then(|| live[cluster.lots.random_range(0..count) as usize])
-            }
-            Senders::Fresh => {
-                let rest = self.senders[self.next_sender..].iter().position(|&host| cluster.lives(host));
-                let found = rest.map(|skipped| self.next_sender + skipped);
-                self.next_sender = found.map_or(self.senders.len(), |index| index + 1);
-                found.map(|index| self.senders[index])
-            }
-        };
-        match host.filter(|&host| cluster.lives(host)) {
-            Some(host) => cluster.hand_over(host, Work::Publish(number)),
-            None => {
-                cluster.counts.refused += 1;
-                Ok(())
-            }
-        }
-    }
-}
-
-impl Cluster {
-    /// Hands a message to a node that has time for it.
-    pub(super) fn publish_at(&mut self, host: usize, number: u32) -> Result<(), Violation> {
-        let Load { trace, relays, size, .. } = self.scenario.load;
-        let trace = Relays::try_from(relays).ok().filter(|_| trace);
-        let payload = payload(self.seed, number, size);
-        self.publish(host, number, Request::Publish { trace, payload: payload.as_slice().into() })
-    }
-}
-
-/// Bytes that tell one message from another.
-fn payload(seed: u64, number: u32, size: usize) -> Vec<u8> {
-    let first = (seed ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (0..size as u64).map(|index| (first.wrapping_add(index * 0x61c8_8647) >> 24) as u8).collect()
 }
 
 /// A hash over all that happens (FNV-1a over words).

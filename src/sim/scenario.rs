@@ -239,15 +239,10 @@ impl Scenario {
         }
     }
 
-    /// Whether what is missing comes later, if anybody has it.
-    pub(super) fn is_repaired(&self) -> bool {
-        ahead::REPAIR || self.dissemination == Spread::Tree
-    }
-
     /// Whether each node that delivers a message must send it to all its neighbours at once: what a neighbour asked for
     /// goes no further, and only where nothing goes wrong is nothing asked for.
     pub(super) fn is_relayed(&self) -> bool {
-        self.dissemination == Spread::Flood && (!self.is_repaired() || self.is_faultless())
+        self.dissemination == Spread::Flood && self.is_faultless()
     }
 
     /// Whether nothing is meant to go wrong: every message must then reach every node by the exact number of frames.
@@ -262,7 +257,7 @@ fn within(what: &'static str, range: &'static str, found: impl fmt::Display, hol
 }
 
 /// What TOML says, with the line it says it of, on one line.
-fn describe(error: &toml::de::Error, text: &str) -> String {
+pub(super) fn describe(error: &toml::de::Error, text: &str) -> String {
     let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
     let message = error.message().lines().collect::<Vec<_>>().join(" ");
     line.map_or_else(|| message.clone(), |line| format!("line {line}: {message}"))
@@ -307,7 +302,10 @@ mod tests {
         scenario.check().unwrap();
         assert_eq!((scenario.load.senders, scenario.load.size), (Senders::All, 100));
         assert_eq!(scenario.faults[0], Fault::Crash { at: Time::millis(1000), who: Who::Share(0.1), silent: true });
-        assert_eq!(scenario.faults[1], Fault::Restart { at: Time::millis(2000), who: None, disk: Disk::Kept });
+        assert_eq!(
+            scenario.faults[1],
+            Fault::Restart { at: Time::millis(2000), who: None, disk: Disk::Kept, memory: false }
+        );
         let written = toml::to_string(&scenario).unwrap();
         assert_eq!(Scenario::from_toml(&written), Ok(scenario), "{written}");
     }

@@ -2,8 +2,7 @@
 //! that `transport` has.
 
 use super::{
-    ahead,
-    checker::{Cause, Violation, index_of},
+    checker::{Violation, index_of},
     cluster::Cluster,
     host::{Event, Work, host_at},
     links::{Connection, Transit, Unsent, Way, lengths::answer_len},
@@ -96,11 +95,11 @@ impl Cluster {
 
     fn transmit(&mut self, number: u32, way: Way, transit: Transit) -> Result<(), Unsent> {
         let connection = &mut self.connections[number as usize];
-        let (epoch, (from, to)) = (connection.epoch, connection.ends(way));
+        let epoch = connection.epoch;
         match connection.admit(self.now, way, transit.bytes, &mut self.network) {
             Ok(_) if self.network.loses() => {
                 connection.pipe(way).bytes -= transit.bytes;
-                self.checker.lost(&transit, from, to, Cause::Loss);
+                self.checker.lost(&transit, false);
                 Ok(())
             }
             Ok(at) => {
@@ -109,8 +108,7 @@ impl Cluster {
                 Ok(())
             }
             Err(why) => {
-                let cause = if why == Unsent::Full { Cause::QueueFull } else { Cause::Unreachable };
-                self.checker.lost(&transit, from, to, cause);
+                self.checker.lost(&transit, why == Unsent::Full);
                 Err(why)
             }
         }
@@ -121,7 +119,7 @@ impl Cluster {
         let connection = &mut self.connections[number as usize];
         let (from, to) = connection.ends(way);
         if connection.epoch != epoch {
-            self.checker.lost(&transit, from, to, Cause::Unreachable);
+            self.checker.lost(&transit, false);
             return Ok(());
         }
         if self.network.is_cut(from, to) || !connection.pipe(way).held.is_empty() {
@@ -133,7 +131,7 @@ impl Cluster {
                 }
             } else {
                 connection.pipe(way).bytes -= transit.bytes;
-                self.checker.lost(&transit, from, to, Cause::Unreachable);
+                self.checker.lost(&transit, false);
             }
             return Ok(());
         }
@@ -144,7 +142,7 @@ impl Cluster {
         if !is_lost {
             return self.hand_over(to, Work::Arrival { connection: number, epoch, way, transit });
         }
-        self.checker.lost(&transit, from, to, Cause::Crash);
+        self.checker.lost(&transit, false);
         if way == Way::There && self.hosts[to].node.is_some() {
             // The system of a host that came back knows of no such connection, and says so.
             let at = self.now + Duration::from_nanos(connection.latency);
@@ -247,9 +245,8 @@ impl Cluster {
             return Ok(());
         }
         let (dialer, target) = connection.ends(Way::There);
-        for (way, transit) in connection.shut().collect::<Vec<_>>() {
-            let (from, to) = self.connections[number as usize].ends(way);
-            self.checker.lost(&transit, from, to, Cause::Unreachable);
+        for transit in connection.shut() {
+            self.checker.lost(&transit, false);
         }
         self.hosts[target].dismiss(dialer, number);
         let connection = &mut self.connections[number as usize];
@@ -259,9 +256,6 @@ impl Cluster {
         let at = self.now + (connection.next_pause() + connection.dialling());
         let (epoch, link) = (connection.epoch, connection.link);
         self.queue.push(at, Event::Dial { connection: number, epoch });
-        if !ahead::DISCONNECTED {
-            return Ok(());
-        }
         self.hand_over(dialer, Work::Input(Input::Disconnected(link)))
     }
 
@@ -284,25 +278,6 @@ impl Cluster {
                 let (at, epoch) = (connection.release(self.now, way), connection.epoch);
                 self.under_way += u64::from(transit.kind.is_news());
                 self.queue.push(at, Event::Arrive { connection: number, epoch, way, transit });
-            }
-        }
-    }
-
-    /// Excuses what will never arrive, because it waits behind a cut or for a node that stands still.
-    pub(super) fn excuse_stranded(&mut self) {
-        for connection in &mut self.connections {
-            let (from, to) = connection.ends(Way::There);
-            for transit in &connection.there.held {
-                self.checker.lost(transit, from, to, Cause::Unreachable);
-            }
-        }
-        for (host, place) in self.hosts.iter().enumerate() {
-            for work in &place.waiting {
-                let Work::Arrival { transit, .. } = work else { continue };
-                if let Input::Arrived { from, .. } = &transit.input {
-                    let from = index_of(from).unwrap_or(host);
-                    self.checker.lost(transit, from, host, Cause::Paused);
-                }
             }
         }
     }

@@ -1,12 +1,12 @@
 //! `gossip simulate`.
 
-use super::{plot, simulated::Run};
+use super::{plot, simulate_experiments, simulated::Run};
 use crate::{
     cli::{Context, Output, error::CliError, progress::Progress},
     clock::Clock,
     sim::{
         Outcome, Report, Scenario, ScenarioError, Simulation, chaos,
-        scenario::{Fault, Senders, Who},
+        scenario::{Fault, Senders, Spread, Who},
         units::{Span, Time},
     },
 };
@@ -43,7 +43,10 @@ Examples:
   gossip simulate --scenario partition.toml --plot
 
   # Anything that can go wrong, drawn anew by each of 2000 seeds
-  gossip simulate --chaos --seeds 2000")]
+  gossip simulate --chaos --seeds 2000
+
+  # An experiment, beside what it expects
+  gossip simulate --experiment docs/experiments/e11.toml")]
 pub struct Args {
     /// How nodes are linked: random (each with DEGREE others), circular (a ring) or powerlaw (few with many)
     #[arg(value_name = "TOPOLOGY", conflicts_with = "chaos")]
@@ -56,23 +59,38 @@ pub struct Args {
     num_nodes: Option<u32>,
     /// What random choices are drawn from
     #[arg(long, value_name = "S", default_value_t = 1)]
-    seed: u64,
-    /// Run it with so many seeds, from --seed on
-    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    seeds: u64,
+    pub(super) seed: u64,
+    /// Run it with so many seeds, from --seed on [default: 1, or what an experiment says]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) seeds: Option<u64>,
     /// Read the scenario from a TOML file
     #[arg(long, value_name = "FILE", conflicts_with = "chaos")]
     scenario: Option<PathBuf>,
     /// Draw network, load and faults from the seed, too
     #[arg(long)]
     chaos: bool,
+    /// Run the experiments of a file, or of all files in a folder, and compare with what they expect
+    #[arg(long, value_name = "PATH", conflicts_with_all = OWN_SCENARIO)]
+    pub(super) experiment: Vec<PathBuf>,
+    /// Write what came of the experiments into a document, between its marks
+    #[arg(long, value_name = "FILE", requires = "experiment")]
+    pub(super) record: Option<PathBuf>,
+    /// How messages spread: along trees, or over every link
+    #[arg(long, value_name = "HOW", conflicts_with = "chaos")]
+    dissemination: Option<Dissemination>,
+    /// Do not replace neighbours that are gone
+    #[arg(long, conflicts_with = "chaos")]
+    no_heal: bool,
     /// Messages to publish; with all nodes as senders, by each [default: 20]
     #[arg(long, value_name = "M", conflicts_with = "chaos")]
     messages: Option<u32>,
+    /// Messages that come before these and in none of the figures [default: 0]
+    #[arg(long, value_name = "M", conflicts_with = "chaos")]
+    warmup: Option<u32>,
     /// Bytes of each message [default: 100]
     #[arg(long, value_name = "BYTES", conflicts_with = "chaos")]
     size: Option<usize>,
-    /// Who publishes: one node, random ones, or all at once [default: random]
+    /// Who publishes: one node, random ones, all at once, or a fresh one for each message [default: random]
     #[arg(long, value_name = "WHO", conflicts_with = "chaos")]
     senders: Option<Sending>,
     /// Time from one message to the next, such as 5ms [default: 100ms]
@@ -101,18 +119,38 @@ enum Sending {
     One,
     Random,
     All,
+    Fresh,
 }
+
+/// [`Spread`] as typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Dissemination {
+    Tree,
+    Flood,
+}
+
+/// What does not go with experiments, which bring their scenarios.
+const OWN_SCENARIO: [&str; 3] = ["topology", "scenario", "chaos"];
 
 /// Runs all seeds and prints what came of them.
 pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    if !args.experiment.is_empty() {
+        return simulate_experiments::run(args, out);
+    }
     let scenario = if args.chaos { None } else { Some(args.scenario()?) };
     let clock = Clock::new();
     let began = clock.now().mono;
-    let outcomes = run_all(args, scenario.as_ref())?;
+    let job = |number| {
+        let seed = args.seed.saturating_add(number);
+        let scenario = scenario.clone().unwrap_or_else(|| chaos::scenario(seed));
+        Ok(Job { scenario, seed, replay: args.replay(seed) })
+    };
+    let (mut report, mut trace_hash) = (Report::default(), 0_u64);
+    run_all(args.seeds.unwrap_or(1), &job, |_, outcome| {
+        report.merge(&outcome.report);
+        trace_hash = trace_hash.rotate_left(1) ^ outcome.trace_hash;
+    })?;
     let wall = clock.now().mono.since(began);
-    let mut report = Report::default();
-    outcomes.iter().for_each(|outcome| report.merge(&outcome.report));
-    let trace_hash = outcomes.iter().fold(0, |hash: u64, outcome| hash.rotate_left(1) ^ outcome.trace_hash);
     let mut run = Run { scenario, seed: args.seed, report, trace_hash, wall, plot: Vec::new() };
     if args.plot {
         run.plot = plot::draw_chart(&context.networks()?.folder(context.network()), &run.chart(), out)?;
@@ -136,9 +174,10 @@ impl Args {
             // A degree belongs to the topology that it stands beside.
             (scenario.topology, scenario.degree) = (topology.clone(), self.degree);
         }
-        let Scenario { nodes, network, load, faults, .. } = &mut scenario;
+        let Scenario { nodes, network, load, .. } = &mut scenario;
         set(nodes, self.num_nodes);
         set(&mut load.messages, self.messages);
+        set(&mut load.warmup, self.warmup);
         set(&mut load.size, self.size);
         set(&mut load.interval, self.interval);
         set(&mut load.senders, self.senders.map(Senders::from));
@@ -146,8 +185,10 @@ impl Args {
         set(&mut network.loss, self.loss);
         set(&mut load.relays, self.relays);
         load.trace |= self.relays.is_some();
+        set(&mut scenario.dissemination, self.dissemination.map(Spread::from));
+        scenario.heal &= !self.no_heal;
         let crash = |share| Fault::Crash { at: Time::default(), who: Who::Share(share), silent: false };
-        faults.extend(self.crash.map(crash));
+        scenario.faults.extend(self.crash.map(crash));
         scenario.check().map_err(usage)?;
         Ok(scenario)
     }
@@ -161,6 +202,7 @@ impl Args {
         option("-n", self.num_nodes.map(|n| n.to_string()));
         option("--scenario", self.scenario.as_ref().map(|path| format!("'{}'", path.display())));
         option("--messages", self.messages.map(|n| n.to_string()));
+        option("--warmup", self.warmup.map(|n| n.to_string()));
         option("--size", self.size.map(|n| n.to_string()));
         option("--senders", self.senders.map(|who| format!("{who:?}").to_lowercase()));
         option("--interval", self.interval.map(|time| time.to_string()));
@@ -168,6 +210,10 @@ impl Args {
         option("--loss", self.loss.map(|share| share.to_string()));
         option("--relays", self.relays.map(|n| n.to_string()));
         option("--crash", self.crash.map(|share| share.to_string()));
+        option("--dissemination", self.dissemination.map(|how| format!("{how:?}").to_lowercase()));
+        if self.no_heal {
+            words.push("--no-heal".into());
+        }
         if self.chaos {
             words.push("--chaos".into());
         }
@@ -182,8 +228,17 @@ fn set<T>(field: &mut T, value: Option<T>) {
     }
 }
 
-fn usage(error: ScenarioError) -> CliError {
+pub(super) fn usage(error: ScenarioError) -> CliError {
     CliError::Usage(error.to_string())
+}
+
+impl From<Dissemination> for Spread {
+    fn from(dissemination: Dissemination) -> Self {
+        match dissemination {
+            Dissemination::Tree => Self::Tree,
+            Dissemination::Flood => Self::Flood,
+        }
+    }
 }
 
 impl From<Sending> for Senders {
@@ -192,77 +247,92 @@ impl From<Sending> for Senders {
             Sending::One => Self::One,
             Sending::Random => Self::Random,
             Sending::All => Self::All,
+            Sending::Fresh => Self::Fresh,
         }
     }
+}
+
+/// A run that is to be made.
+pub struct Job {
+    /// What is run.
+    pub scenario: Scenario,
+    /// What its chance is drawn from.
+    pub seed: u64,
+    /// The command that runs it again.
+    pub replay: String,
 }
 
 /// How far the workers are.
 enum News {
     /// A run has come so far.
     Progress(f64),
-    /// The run of a seed is over.
+    /// The run with this number is over.
     Done(u64, Box<Result<Outcome, CliError>>),
 }
 
-/// Runs all seeds, as many at a time as there are cores. Outcomes stand in the order of their seeds, so that sums do not
-/// depend on who was quicker. Ends with the first violation.
-fn run_all(args: &Args, scenario: Option<&Scenario>) -> Result<Vec<Outcome>, CliError> {
-    let (first, last) = (args.seed, args.seed.saturating_add(args.seeds - 1));
-    let workers = thread::available_parallelism().map_or(1, |cores| cores.get() as u64).min(args.seeds);
-    let (next, stop) = (AtomicU64::new(first), AtomicBool::new(false));
+/// Makes so many runs, as many at a time as there are cores, and hands over what came of them in their order: so that
+/// nothing depends on who was quicker. Ends with the first violation.
+pub fn run_all(
+    count: u64,
+    job: &(dyn Fn(u64) -> Result<Job, CliError> + Sync),
+    mut take: impl FnMut(u64, Outcome),
+) -> Result<(), CliError> {
+    let workers = thread::available_parallelism().map_or(1, |cores| cores.get() as u64).min(count);
+    let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..workers {
             let (sender, next, stop) = (sender.clone(), &next, &stop);
             scope.spawn(move || {
                 while !stop.load(Relaxed) {
-                    let seed = next.fetch_add(1, Relaxed);
-                    if seed > last || seed < first {
+                    let number = next.fetch_add(1, Relaxed);
+                    if number >= count {
                         break;
                     }
-                    let outcome = run_one(args, scenario, seed, &sender);
+                    let outcome = job(number).and_then(|job| run_one(&job, &sender));
                     stop.fetch_or(outcome.is_err(), Relaxed);
                     // Nobody listens any more when something went wrong elsewhere.
-                    let _ = sender.send(News::Done(seed, Box::new(outcome)));
+                    let _ = sender.send(News::Done(number, Box::new(outcome)));
                 }
             });
         }
         drop(sender);
-        collect(args.seeds, &receiver)
+        let collected = collect(count, &receiver, &mut take);
+        stop.store(true, Relaxed);
+        collected
     })
 }
 
-fn run_one(
-    args: &Args,
-    scenario: Option<&Scenario>,
-    seed: u64,
-    news: &mpsc::Sender<News>,
-) -> Result<Outcome, CliError> {
-    let scenario = scenario.map_or_else(|| chaos::scenario(seed), Clone::clone);
-    let mut simulation = Simulation::new(&scenario, seed).map_err(usage)?;
-    let failed = |violation| CliError::Failed(format!("{violation}; replay it with '{}'", args.replay(seed)));
+fn run_one(job: &Job, news: &mpsc::Sender<News>) -> Result<Outcome, CliError> {
+    let mut simulation = Simulation::new(&job.scenario, job.seed).map_err(usage)?;
+    let failed = |violation| CliError::Failed(format!("{violation}; replay it with '{}'", job.replay));
     while !simulation.advance(SLICE).map_err(failed)? {
         let _ = news.send(News::Progress(simulation.progress()));
     }
     simulation.finish().map_err(failed)
 }
 
-fn collect(seeds: u64, news: &mpsc::Receiver<News>) -> Result<Vec<Outcome>, CliError> {
+fn collect(count: u64, news: &mpsc::Receiver<News>, take: &mut impl FnMut(u64, Outcome)) -> Result<(), CliError> {
     let mut progress = Progress::start();
-    let mut outcomes = BTreeMap::new();
+    let mut waiting = BTreeMap::new();
+    let (mut done, mut taken) = (0, 0);
     for news in news {
         let within = match news {
             News::Progress(share) => share,
-            News::Done(seed, outcome) => {
-                outcomes.insert(seed, *outcome);
+            News::Done(number, outcome) => {
+                done += 1;
+                waiting.insert(number, *outcome);
                 0.0
             }
         };
-        let done = outcomes.len() as f64;
-        let text = if seeds > 1 { format!("{done} of {seeds} seeds") } else { "of all messages published".into() };
-        progress.show((done + within) / seeds as f64, &text);
+        while let Some(outcome) = waiting.remove(&taken) {
+            take(taken, outcome?);
+            taken += 1;
+        }
+        let text = if count > 1 { format!("{done} of {count} runs") } else { "of all messages published".into() };
+        progress.show((done as f64 + within) / count as f64, &text);
     }
-    outcomes.into_values().collect()
+    Ok(())
 }
 
 #[cfg(test)]
@@ -283,7 +353,7 @@ mod tests {
     #[test]
     fn the_command_that_replays_a_seed_says_all_that_matters() {
         let long = "gossip simulate random 5 -n 64 --messages 3 --size 9 --senders all --interval 5ms --latency 1ms-2ms \
-                    --loss 0.01 --relays 2 --crash 0.1";
+                    --loss 0.01 --relays 2 --crash 0.1 --dissemination flood --no-heal";
         for line in [long, "gossip simulate --chaos", "gossip simulate circular --loss 0.2"] {
             assert_eq!(read(&format!("{line} --seed 7 --seeds 100 --plot")).replay(41), format!("{line} --seed 41"));
         }
@@ -300,6 +370,6 @@ mod tests {
         assert!(scenario.load.trace && scenario.load.relays == 2);
         fs::write(&file, "nodes = 32\nmeteor = 1").unwrap();
         let error = read(&format!("gossip simulate --scenario {}", file.display())).scenario().unwrap_err();
-        assert!(error.to_string().ends_with("s.toml, line 2: unknown field `meteor`, expected one of `topology`, `degree`, `nodes`, `settle`, `network`, `load`, `limits`, `fault`"), "{error}");
+        assert!(error.to_string().ends_with("s.toml, line 2: unknown field `meteor`, expected one of `topology`, `degree`, `nodes`, `settle`, `dissemination`, `heal`, `timing`, `join`, `network`, `load`, `limits`, `fault`"), "{error}");
     }
 }

@@ -2,7 +2,12 @@
 
 use crate::{
     cli::text,
-    sim::{Coverage, Mean, Report, Scenario, network::Draw, scenario::Fault, scenario::Who},
+    sim::{
+        Coverage, Mean, Report, Scenario,
+        network::Draw,
+        scenario::{Fault, Spread, Who},
+        traffic::{Kind, Traffic},
+    },
     viz::{Chart, Curve},
 };
 use serde::{Serialize, Serializer, ser::SerializeStruct};
@@ -45,11 +50,11 @@ impl Run {
         let Scenario { topology, degree, nodes, network, load, faults, .. } = scenario;
         let degree = degree.or((topology == "random").then_some(3)).map(|degree| format!(" (degree {degree})"));
         let draw = if network.draw == Draw::Frame { " a frame" } else { "" };
-        let mut parts = vec![
-            format!("{topology}{}", degree.unwrap_or_default()),
-            format!("{nodes} nodes"),
-            format!("latency {}{draw}", network.latency),
-        ];
+        let mut parts = vec![format!("{topology}{}", degree.unwrap_or_default()), format!("{nodes} nodes")];
+        if scenario.dissemination == Spread::Tree {
+            parts.push("trees".into());
+        }
+        parts.push(format!("latency {}{draw}", network.latency));
         if network.loss > 0.0 {
             parts.push(format!("loss {} %", round(network.loss * 100.0)));
         }
@@ -92,6 +97,7 @@ impl Run {
         let bytes = text::bytes(report.message_bytes);
         let control = report.control_frames();
         rows.push(("frames", format!("{} of messages ({bytes}), {control} others", report.message_frames)));
+        rows.extend(self.traffic_rows());
         rows.push(("duplicates", format!("{} a node", spread(&report.duplicates))));
         let memory = |value: Option<f64>| text::bytes(value.unwrap_or_default() as u64);
         let (mean, most) = (memory(report.memory.mean()), memory(report.memory.most()));
@@ -100,6 +106,40 @@ impl Run {
         let wall = self.wall.as_secs_f64();
         let events = report.events;
         rows.push(("simulated", format!("{virtual_time:.1} s and {events} events in {wall:.2} s: {rate:.2} M/s")));
+        rows
+    }
+
+    /// What else crossed the links, while there was something to do and after that; and how long it took to mend what
+    /// had gone wrong.
+    fn traffic_rows(&self) -> Vec<(&'static str, String)> {
+        let report = &self.report;
+        let kinds = |traffic: &Traffic, seconds: f64| {
+            let others = Kind::ALL.iter().filter(|&&kind| kind != Kind::Payload && traffic.of(kind).frames > 0);
+            let others = others.map(|&kind| format!("{} {}", kind.name(), traffic.of(kind).frames));
+            let sum = traffic.sum(|kind| kind != Kind::Payload);
+            let rate = round(sum.frames as f64 / seconds);
+            let all = others.collect::<Vec<_>>().join(", ");
+            format!("{all} ({}): {rate} a second and link", text::bytes(sum.bytes))
+        };
+        let mut rows = Vec::new();
+        if report.link_seconds > 0.0 {
+            rows.push(("others", kinds(&report.traffic, report.link_seconds)));
+        }
+        if report.idle_link_seconds > 0.0 {
+            rows.push(("at rest", kinds(&report.idle_traffic, report.idle_link_seconds)));
+        }
+        if report.recovery_ms.mean().is_some() || report.unrecovered > 0 {
+            let never =
+                if report.unrecovered > 0 { format!(", never {}×", report.unrecovered) } else { String::new() };
+            rows.push(("recovery", format!("{} after the last fault{never}", ms(&report.recovery_ms))));
+        }
+        if report.equal_ms.mean().is_some() || report.unequal > 0 {
+            let never = if report.unequal > 0 { format!(", never {}×", report.unequal) } else { String::new() };
+            let cost = round(report.mending_bytes as f64 / report.missing_bytes.max(1) as f64);
+            let missing = text::bytes(report.missing_bytes);
+            let cost = format!("{missing} were missing, {cost} × that was sent");
+            rows.push(("all equal", format!("{} after a mend{never}; {cost}", ms(&report.equal_ms))));
+        }
         rows
     }
 

@@ -1,60 +1,25 @@
-//! The rules of a flood: whoever delivers a message sends it to all neighbours but the one it came from, and where
-//! nobody asks for what is missing, each neighbour that had it must have an excuse.
+//! The rules of a flood in which nothing goes wrong: whoever delivers a message sends it to all neighbours but the one it
+//! came from, and so the links that are crossed can be counted beforehand.
 
-use super::{Cause, Checker, Delivery, Survivor, Wrong, index_of};
+use super::{Checker, Delivery, Wrong, index_of};
 use crate::{core::id::NodeId, topology::Graph};
 
 impl Checker {
     /// A node has delivered a message and sent it to `targets`; `up` are the neighbours whose link is up.
     pub(in crate::sim) fn relayed<'a>(
         &mut self,
-        graph: &Graph,
-        node: usize,
         delivery: &Delivery,
         targets: &[usize],
         up: impl Iterator<Item = &'a NodeId>,
     ) -> Result<(), Wrong> {
         let is_clipped = delivery.path_len > self.path_len_max;
         let is_due = |to: usize| Some(to) != delivery.from && !targets.contains(&to);
-        let mut reached = 0;
-        for name in up {
-            let Some(to) = index_of(name) else { continue };
-            reached += usize::from(graph.has_edge(node, to));
-            if is_due(to) && !is_clipped {
-                let id = self.told[delivery.place].id.clone();
-                return Err(Wrong::NotRelayed { id, to: name.clone() });
-            }
-        }
         self.is_clipped |= is_clipped;
-        if !self.keeps_excuses || (reached == graph.degree(node) && !is_clipped) {
-            return Ok(());
-        }
-        for &to in graph.neighbours(node).iter().filter(|&&to| is_due(to)) {
-            self.has_losses = true;
-            self.excuses.insert((delivery.place, node, to), Cause::Unreachable);
+        for name in up.filter(|name| !is_clipped && index_of(name).is_some_and(is_due)) {
+            let id = self.told[delivery.place].id.clone();
+            return Err(Wrong::NotRelayed { id, to: name.clone() });
         }
         Ok(())
-    }
-
-    /// Whether a message that is not at `node` has a reason for it, and which. A node that was there all the time
-    /// must be excused by each neighbour that had the message.
-    pub(in crate::sim) fn cause(
-        &self,
-        graph: &Graph,
-        place: usize,
-        node: usize,
-        survivor: Survivor,
-    ) -> Result<Cause, Wrong> {
-        let told = &self.told[place];
-        if survivor.began > told.published_at {
-            return Ok(Cause::Crash);
-        }
-        let mut cause = Cause::Unreachable;
-        for &neighbour in graph.neighbours(node).iter().filter(|&&neighbour| told.delivered[neighbour].0 > 0) {
-            let excuse = self.excuses.get(&(place, neighbour, node));
-            cause = *excuse.ok_or_else(|| Wrong::Missing { id: told.id.clone() })?;
-        }
-        Ok(cause)
     }
 
     /// How many frames a message takes when nothing goes wrong: 2E − (N−1) if it is not traced; 2E·R if it is, on a

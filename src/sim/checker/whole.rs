@@ -5,12 +5,15 @@ use super::{Cause, Survivor, Told, Wrong, index_of};
 use crate::{
     core::{
         id::MessageId,
-        request::{Cursor, Fetch, Reply, Request, Status},
+        request::{Cursor, Fetch, Gap, Page, Reply, Request, Status},
     },
     sim::{checker::Violation, cluster::Cluster, scenario::Retention},
     topology::Graph,
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// How long a node must have lived on, and with it one of its neighbours, after it took in a message, so that this
 /// message cannot be lost: frames may be delayed, and where they can be lost they are asked for again.
@@ -43,6 +46,8 @@ impl Cluster {
         let overlay = self.overlay();
         let parts = self.check_overlay(&overlay).map_err(|(host, wrong)| self.violation(host, wrong))?;
         let survivors = self.survivors();
+        let gaps = self.gaps(&survivors)?;
+        let names_gap = |host: usize, id: &MessageId| gaps.get(&host).is_some_and(|gaps| is_within(gaps, id));
         let holdings = (self.scenario.limits != Retention::default()).then(|| self.holdings()).transpose()?;
         let keeps = |host: usize, told: &Told| {
             let is_there = survivors[host].is_some_and(|survivor| told.delivered[host].0 == survivor.life);
@@ -52,7 +57,7 @@ impl Cluster {
             for part in &parts {
                 let lacks =
                     |host: usize| survivors[host].is_some_and(|survivor| told.delivered[host].0 != survivor.life);
-                let Some(&lacking) = part.iter().find(|&&host| lacks(host) && !self.names_gap(host, &told.id)) else {
+                let Some(&lacking) = part.iter().find(|&&host| lacks(host) && !names_gap(host, &told.id)) else {
                     continue;
                 };
                 let id = told.id.clone();
@@ -73,8 +78,13 @@ impl Cluster {
     }
 
     /// Why a message is not at a live node that is otherwise as it must be.
-    pub(in crate::sim) fn cause_of_loss(&self, told: &Told, host: usize, survivors: &[Option<Survivor>]) -> Cause {
-        if self.names_gap(host, &told.id) {
+    pub(in crate::sim) fn cause_of_loss(
+        told: &Told,
+        host: usize,
+        survivors: &[Option<Survivor>],
+        gaps: &BTreeMap<usize, Vec<Gap>>,
+    ) -> Cause {
+        if gaps.get(&host).is_some_and(|gaps| is_within(gaps, &told.id)) {
             return Cause::Gap;
         }
         let live = survivors.iter().zip(&told.delivered);
@@ -136,7 +146,7 @@ impl Cluster {
     pub(in crate::sim) fn each_page(
         &mut self,
         host: usize,
-        mut look: impl FnMut(&Self, &crate::core::request::Page) -> Result<(), Wrong>,
+        mut look: impl FnMut(&Self, &Page) -> Result<(), Wrong>,
     ) -> Result<(), Violation> {
         let mut from = Cursor::default();
         while self.lives(host) {
@@ -151,9 +161,24 @@ impl Cluster {
         Ok(())
     }
 
-    /// Whether a node says that it gave a message up. No node does yet: nothing is given up where nothing is asked for.
-    fn names_gap(&self, _host: usize, _id: &MessageId) -> bool {
-        false
+    /// What live nodes that lack anything say that they have given up.
+    pub(in crate::sim) fn gaps(
+        &mut self,
+        survivors: &[Option<Survivor>],
+    ) -> Result<BTreeMap<usize, Vec<Gap>>, Violation> {
+        let lacks = |&(host, survivor): &(usize, Survivor)| {
+            self.checker.told.iter().any(|told| told.delivered[host].0 != survivor.life)
+        };
+        let live = survivors.iter().enumerate().filter_map(|(host, survivor)| Some((host, (*survivor)?)));
+        let hosts: Vec<_> = live.filter(lacks).map(|(host, _)| host).collect();
+        let mut gaps = BTreeMap::new();
+        for host in hosts {
+            let fetch = Fetch { status: Status::All, from: Cursor::default(), through: None, limit: 0, mark: false };
+            if let Some(Reply::Page(page)) = self.inspect(host, Request::Fetch(fetch))? {
+                gaps.insert(host, page.gaps);
+            }
+        }
+        Ok(gaps)
     }
 
     /// Whether a message cannot be lost: a client has its receipt, its origin and one that was its neighbour then lived on
@@ -166,6 +191,11 @@ impl Cluster {
         let is_witness = |&(host, life): &(usize, u32)| survivors[host].is_some_and(|survivor| survivor.life == life);
         told.is_acknowledged && is_undisturbed && is_wide && lived >= enough && told.witnesses.iter().any(is_witness)
     }
+}
+
+fn is_within(gaps: &[Gap], id: &MessageId) -> bool {
+    let stream = id.stream();
+    gaps.iter().any(|gap| gap.stream == stream && (gap.first..=gap.last).contains(&id.sequence))
 }
 
 /// Who has whom for a neighbour, by node; each ascending.

@@ -86,16 +86,10 @@ pub enum Wrong {
 /// Why a message is not at a node that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
-    /// It was not there, or a node that had the message went before it could pass it on.
+    /// All nodes that had it went before they could pass it on.
     Crash,
-    /// No link led there, or a connection broke under way.
+    /// No way led there to the end.
     Unreachable,
-    /// Frames were lost.
-    Loss,
-    /// The queue of a link was full.
-    QueueFull,
-    /// It stood still to the end.
-    Paused,
     /// Nobody keeps it any more, and the node says so.
     Gap,
 }
@@ -106,9 +100,6 @@ impl Cause {
         match self {
             Self::Crash => "crash",
             Self::Unreachable => "unreachable",
-            Self::Loss => "loss",
-            Self::QueueFull => "queue_full",
-            Self::Paused => "paused",
             Self::Gap => "gap",
         }
     }

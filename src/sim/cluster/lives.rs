@@ -2,7 +2,7 @@
 
 use super::{Cluster, NOBODY};
 use crate::{
-    core::{config::Config, id::Incarnation, message::Message, node::Node, request::Request},
+    core::{config::Config, event::Record, id::Incarnation, message::Message, node::Node, request::Request},
     sim::{
         checker::{Publication, Survivor, Violation, index_of},
         host::{Event, Host, endpoint},
@@ -13,9 +13,14 @@ use rand::RngExt;
 use std::time::Duration;
 
 impl Cluster {
-    /// A node begins a life: with an incarnation that its disk or its clock gives, an empty memory, and its neighbours
+    /// A node begins a life: with an incarnation that its disk or its clock gives, what its log tells, and its neighbours
     /// declared or one address to begin with.
-    pub(in crate::sim) fn begin_life(&mut self, host: usize, disk: Disk) -> Result<(), Violation> {
+    pub(in crate::sim) fn begin_life(
+        &mut self,
+        host: usize,
+        disk: Disk,
+        records: Vec<Record>,
+    ) -> Result<(), Violation> {
         let now = self.clock(host);
         let place = &mut self.hosts[host];
         let after_last = place.stored.filter(|_| disk == Disk::Kept).map_or(1, |last| last + 1);
@@ -29,13 +34,17 @@ impl Cluster {
             protocol: self.scenario.protocol(),
             limits: self.limits.clone(),
         };
-        self.hosts[host].node = Some(Node::new(
-            config,
-            Incarnation(incarnation),
-            self.seed ^ incarnation ^ (host as u64) << 40,
-            "simulated",
-            now,
-        ));
+        let seed = self.seed ^ incarnation ^ (host as u64) << 40;
+        let place = &mut self.hosts[host];
+        for record in &records {
+            if let Record::Received { message, .. } = record {
+                self.checker.remembered(host, place.life, &message.id);
+            }
+        }
+        if self.keeps_records {
+            place.log.records.clone_from(&records);
+        }
+        place.node = Some(Node::recover(config, Incarnation(incarnation), seed, "simulated", now, records));
         self.come_and_go();
         let peers = match self.scenario.join {
             None => self.graph.neighbours(host).to_vec(),

@@ -2,15 +2,17 @@
 
 use super::{Outcome, Simulation};
 use crate::{
-    core::{id::MessageId, message::Hop, time::Mono},
+    core::{id::MessageId, message::Hop, request::Gap, time::Mono},
     sim::{
         checker::{Survivor, Violation},
+        cluster::Cluster,
         network::{Draw, Model},
         report::{OverlayShape, Report, Told, optimum::quickest},
         scenario::{Fault, Retention, Scenario, Spread},
     },
     topology::Graph,
 };
+use std::collections::BTreeMap;
 
 /// By how much a message may take longer than before the faults, and all be well again.
 const RECOVERED: f64 = 1.25;
@@ -21,16 +23,25 @@ const NTH: [u32; 3] = [0, 1, 9];
 /// be everywhere, and whether it was.
 type Courses = Vec<(Mono, u64, bool)>;
 
+/// What all messages are judged by.
+struct Known<'a> {
+    survivors: &'a [Option<Survivor>],
+    /// By node, what it has given up.
+    gaps: &'a BTreeMap<usize, Vec<Gap>>,
+    /// Nanoseconds from the message's origin to each node.
+    optimum: &'a [Option<u64>],
+}
+
 impl Simulation {
     /// Judges the end.
     pub fn finish(mut self) -> Result<Outcome, Violation> {
-        self.cluster.excuse_stranded();
         let mut report = Report { runs: 1, events: self.events, ..Report::default() };
         if self.cluster.scenario.load.trace {
             (0..self.cluster.hosts.len()).try_for_each(|host| self.check_inbox(host, &mut report))?;
         }
         self.tell_counts(&mut report);
         let survivors = self.cluster.survivors();
+        let gaps = self.cluster.gaps(&survivors)?;
         // Messages of one origin have one optimum, as long as the same nodes are there.
         let told = &self.cluster.checker.told;
         let mut places: Vec<_> = (0..told.len()).collect();
@@ -45,7 +56,8 @@ impl Simulation {
                 let (seed, present) = (self.cluster.seed, &self.cluster.presence[told.presence]);
                 optimum = (same, quickest(self.ground(), network, seed, told.origin, load.size, present));
             }
-            self.judge(place, &survivors, &optimum.1, &mut report, &mut courses)?;
+            let known = Known { survivors: &survivors, gaps: &gaps, optimum: &optimum.1 };
+            self.judge(place, &known, &mut report, &mut courses)?;
         }
         self.tell_recovery(courses, &mut report);
         for mended in self.cluster.checker.mending.finish() {
@@ -97,12 +109,12 @@ impl Simulation {
     fn judge(
         &self,
         place: usize,
-        survivors: &[Option<Survivor>],
-        optimum: &[Option<u64>],
+        known: &Known<'_>,
         report: &mut Report,
         courses: &mut Courses,
     ) -> Result<(), Violation> {
         let cluster = &self.cluster;
+        let Known { survivors, gaps, optimum } = *known;
         let told = &cluster.checker.told[place];
         // What does not count is looked at all the same.
         let mut unseen = Report::default();
@@ -115,12 +127,7 @@ impl Simulation {
             let (is_there, is_due) = (life == survivor.life, survivor.began <= told.published_at);
             live += 1;
             if !is_there && !told.is_doubtful() {
-                let cause = if cluster.scenario.is_repaired() {
-                    Ok(cluster.cause_of_loss(told, host, survivors))
-                } else {
-                    cluster.checker.cause(&cluster.graph, place, host, survivor)
-                };
-                let cause = cause.map_err(|wrong| cluster.violation(host, wrong))?;
+                let cause = Cluster::cause_of_loss(told, host, survivors, gaps);
                 *report.missing.entry(cause.name()).or_default() += 1;
             }
             if !is_due {

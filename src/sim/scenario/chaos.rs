@@ -54,7 +54,7 @@ pub fn scenario(seed: u64) -> Scenario {
         let mended = [
             Fault::Heal { at },
             Fault::Resume { at, who: None },
-            Fault::Restart { at, who: None, disk: disk(&mut random) },
+            Fault::Restart { at, who: None, disk: disk(&mut random), memory: random.random_bool(0.5) },
         ];
         scenario.faults.extend(mended);
     }
@@ -104,7 +104,12 @@ fn add_faults(faults: &mut Vec<Fault>, random: &mut Pcg64Mcg) {
     match random.random_range(0..9) {
         0 | 1 => {
             faults.push(Fault::Crash { at, who, silent: random.random_bool(0.5) });
-            faults.push(Fault::Restart { at: mended, who: Some(Who::Share(0.7)), disk: disk(random) });
+            faults.push(Fault::Restart {
+                at: mended,
+                who: Some(Who::Share(0.7)),
+                disk: disk(random),
+                memory: random.random_bool(0.5),
+            });
         }
         2 => faults.extend([Fault::Partition { at, who }, Fault::Heal { at: mended }]),
         3 => faults.extend([Fault::Cut { at, from: who, to: Who::Share(0.3) }, Fault::Heal { at: mended }]),

@@ -31,6 +31,11 @@ impl Disk {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 /// Something that goes wrong, or is mended, at a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
@@ -43,13 +48,16 @@ pub enum Fault {
         #[serde(default)]
         silent: bool,
     },
-    /// Crashed nodes start again with an empty memory; without `who` all of them.
+    /// Crashed nodes start again; without `who` all of them.
     Restart {
         at: Time,
         #[serde(default)]
         who: Option<Who>,
         #[serde(default, skip_serializing_if = "Disk::is_kept")]
         disk: Disk,
+        /// Whether they have their inbox still; only with the disk.
+        #[serde(default, skip_serializing_if = "is_false")]
+        memory: bool,
     },
     /// These nodes reach only each other, and the others only theirs.
     Partition { at: Time, who: Who },

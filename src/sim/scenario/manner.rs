@@ -1,23 +1,18 @@
 //! How nodes behave, as scenario files name it.
 
-use super::{super::ahead, units::Time};
+use super::units::Time;
 use crate::core::config::{Dissemination, Timing};
 use serde::{Deserialize, Serialize};
 
 /// How messages spread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Spread {
     /// Along a tree for each origin.
+    #[default]
     Tree,
     /// Over every link.
     Flood,
-}
-
-impl Default for Spread {
-    fn default() -> Self {
-        if ahead::TREE { Self::Tree } else { Self::Flood }
-    }
 }
 
 impl From<Spread> for Dissemination {
