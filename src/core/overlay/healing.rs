@@ -251,10 +251,13 @@ impl Healing {
         }
     }
 
-    /// A neighbour tells who its neighbours are.
-    pub fn listed(&mut self, from: &NodeId, mut list: Vec<Member>, means: &mut Means<'_>) {
-        let Some(neighbour) = self.neighbours.get_mut(from) else { return };
+    /// A neighbour tells who its neighbours are. Gives whether this node has only now become one of them, so that what it
+    /// was told before is lost.
+    pub fn listed(&mut self, from: &NodeId, mut list: Vec<Member>, means: &mut Means<'_>) -> bool {
+        let Some(neighbour) = self.neighbours.get_mut(from) else { return false };
         list.truncate(LISTED_MAX);
+        let names_me = |list: &[Member]| list.iter().any(|member| member.node == self.me);
+        let is_met = names_me(&list) && !names_me(&neighbour.list);
         neighbour.list.clone_from(&list);
         self.round.has_news = true;
         let names: BTreeSet<NodeId> = list.iter().map(|member| member.node.clone()).collect();
@@ -266,6 +269,7 @@ impl Healing {
             self.give_back(from, &names, means);
         }
         self.trim(None, means);
+        is_met
     }
 
     /// A link to a node that lost what left for good takes its place, on both of its ends.

@@ -192,7 +192,12 @@ impl Overlay {
         match frame {
             Frame::Part(reason) => self.with(|healing, means| healing.parted(now, from, reason, means)),
             _ if !self.heals || !self.healing.is_neighbour(from) => return,
-            Frame::Neighbours(list) => self.with(|healing, means| healing.listed(from, list, means)),
+            Frame::Neighbours(list) => {
+                if self.with(|healing, means| healing.listed(from, list, means)) {
+                    let frame = self.list();
+                    self.todo.push_back(Action::Send { to: from.clone(), frame });
+                }
+            }
             Frame::Beacon(beacon) => {
                 if let Some(beat) = self.election.on_beat(now, from, &beacon) {
                     self.beat(beat, Some(from));
@@ -248,9 +253,13 @@ impl Overlay {
             self.tell_at.get_or_insert(now + TELL_DELAY);
         }
         if self.tell_at.take_if(|at| *at <= now).is_some() {
-            let list = self.healing.neighbours().take(LISTED_MAX).collect();
-            self.todo.push_back(Action::SendAll { except: None, frame: Frame::Neighbours(list) });
+            let frame = self.list();
+            self.todo.push_back(Action::SendAll { except: None, frame });
         }
+    }
+
+    fn list(&self) -> Frame {
+        Frame::Neighbours(self.healing.neighbours().take(LISTED_MAX).collect())
     }
 
     fn with<T>(&mut self, act: impl FnOnce(&mut Healing, &mut Means<'_>) -> T) -> T {

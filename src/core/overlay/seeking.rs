@@ -8,6 +8,7 @@
 use super::{
     action::Action,
     healing::{Bond, Healing, Means, Standing},
+    view::Rank,
 };
 use crate::core::{
     event::{Member, Parting, Wish},
@@ -145,17 +146,24 @@ impl Healing {
         false
     }
 
-    /// Gives up a node that was asked for the sake of one with a lower name, so that not all wait for each other.
+    /// Gives up a node that was asked for the sake of one that lost the same neighbour, or else has a lower name, so that
+    /// not all wait for each other.
     fn make_way(&mut self, asker: &NodeId, means: &mut Means<'_>) -> bool {
         if self.wanting() == 0 {
             return false;
         }
+        let rank = |node: &NodeId| {
+            let shares = |(_, list): (&NodeId, &Vec<Member>)| list.iter().any(|orphan| orphan.node == *node);
+            (!self.fallen.iter().any(shares), Rank::from(node))
+        };
         let asked = self.seeks.iter().filter(|(_, seek)| seek.fills() && seek.is_fresh).map(|(node, _)| node);
-        let Some(highest) = asked.max_by_key(|node| node.natural_key()).cloned() else { return false };
-        let gives_way = asker.natural_key() < self.me.natural_key() && asker.natural_key() < highest.natural_key();
+        let Some((highest, given_up)) = asked.map(|node| (rank(node), node)).max() else { return false };
+        let asking = rank(asker);
+        let gives_way = asking < highest && (asking.0 < highest.0 || asking.1 < Rank::from(&self.me));
         if gives_way {
-            self.seeks.remove(&highest);
-            means.todo.push_back(Action::Part { node: highest, reason: Parting::Unlinked });
+            let node = given_up.clone();
+            self.seeks.remove(&node);
+            means.todo.push_back(Action::Part { node, reason: Parting::Unlinked });
         }
         gives_way
     }
