@@ -8,7 +8,7 @@ use super::{
     inbox::Inbox,
     links::peers::Peers,
     origin::Origin,
-    overlay::membership::Overlay,
+    overlay::{contacts::Contacts, membership::Overlay},
     repair::{digests::Digests, gaps::Gaps, wants::Wants},
     request::{Gap, Reply, RequestId},
     seen::Seen,
@@ -42,6 +42,7 @@ pub struct Node {
     started: Mono,
     peers: Peers,
     overlay: Overlay,
+    contacts: Contacts,
     seen: Seen,
     inbox: Inbox,
     trees: Trees,
@@ -73,6 +74,7 @@ impl Node {
         let me = Member { node: config.node.clone(), endpoint: config.endpoint.clone() };
         Self {
             peers: Peers::new(&config, incarnation),
+            contacts: Contacts::new(timing.redial),
             overlay: Overlay::new(me, incarnation, &config.protocol, limits, seed, now.mono),
             seen: Seen::new(StreamId { origin: config.node.clone(), incarnation }, limits),
             inbox: Inbox::new(limits.retained_messages_max, limits.retained_bytes_max),
@@ -134,9 +136,10 @@ impl Node {
         let is_leaving = self.is_leaving();
         let peers = self.peers.deadline().filter(|_| !is_leaving);
         let overlay = self.overlay.deadline().filter(|_| !is_leaving);
+        let contacts = self.contacts.deadline().filter(|_| !is_leaving);
         let repair = [self.wants.deadline(), self.digests.deadline(), self.recent.deadline()];
         let departure = self.departure.as_ref().map(Departure::deadline);
-        repair.into_iter().chain([peers, overlay, self.waiting.deadline(), departure]).flatten().min()
+        repair.into_iter().chain([peers, overlay, contacts, self.waiting.deadline(), departure]).flatten().min()
     }
 
     /// The node that its log tells of, at the beginning of another life.
@@ -234,6 +237,7 @@ impl Node {
         if self.overlay.deadline().is_some_and(|deadline| deadline <= now.mono) {
             self.overlay.tick(now.mono);
         }
+        self.try_contact(now.mono);
         self.repair(now);
         while let Some((client, id)) = self.waiting.take_expired(now.mono) {
             let missing: Vec<_> = self.peers.waiting_for().map(ToString::to_string).collect();

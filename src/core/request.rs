@@ -102,6 +102,11 @@ pub enum Request {
         /// Name, where known, and address of each.
         peers: Vec<(Option<NodeId>, Endpoint)>,
     },
+    /// Become a member of the network that one of these nodes belongs to: they are contacts, not declared peers.
+    Join {
+        /// Name, where known, and address of each.
+        contacts: Vec<(Option<NodeId>, Endpoint)>,
+    },
     /// Answer once all links are up.
     Ready,
     /// Leave the network: the neighbours forget the node, and it stops.

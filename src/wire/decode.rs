@@ -188,6 +188,10 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         types::CONNECT => {
             Ok(Request::Connect { peers: fields.seeded("peers", List::<AddressFields>::up_to(types::CONNECT_MAX))? })
         }
+        types::JOIN => {
+            let contacts = fields.seeded("contacts", List::<AddressFields>::up_to(types::CONNECT_MAX))?;
+            Ok(Request::Join { contacts })
+        }
         types::READY => Ok(Request::Ready),
         types::REMOVE => Ok(Request::Remove),
         types::STOP => Ok(Request::Stop),

@@ -11,7 +11,7 @@ pub const VERSION: u64 = 1;
 /// Types of what nodes say over their links.
 pub const FRAMES: Range<u64> = 1..16;
 /// Types of what a client asks, as far as they are known.
-pub const REQUESTS: RangeInclusive<u64> = PUBLISH..=STOP;
+pub const REQUESTS: RangeInclusive<u64> = PUBLISH..=JOIN;
 
 /// Whether a header of this type answers something, and so must never be answered: answers and replies.
 pub const fn is_answer(kind: u64) -> bool {
@@ -24,7 +24,7 @@ pub const DEPTH_MAX: usize = 16;
 pub const CAPABILITIES_MAX: usize = 32;
 /// Longest capability in bytes.
 pub const CAPABILITY_LEN_MAX: usize = 64;
-/// Most peers in one CONNECT.
+/// Most peers in one CONNECT or JOIN.
 pub const CONNECT_MAX: usize = 1024;
 /// Most streams or announcements in one frame.
 pub const STREAMS_MAX: usize = 4096;
@@ -102,6 +102,8 @@ types! {
     REMOVE = 39,
     /// Stop.
     STOP = 40,
+    /// Join the network of these nodes.
+    JOIN = 41,
     /// Reply to PUBLISH.
     RECEIPT = 64,
     /// Reply to FETCH.

@@ -166,6 +166,12 @@ impl Peers {
         self.has_room_for(1) && self.connect(now, Bond { kind, wish }, Some(node), endpoint, outbox)
     }
 
+    /// Opens a link to a node of a network that this one joins; its name will be known when it answers. Says whether it did.
+    pub fn join(&mut self, now: Mono, contact: Endpoint, outbox: &mut VecDeque<Output>) -> bool {
+        let bond = Bond { kind: Kind::Joined, wish: Wish::Join };
+        self.has_room_for(1) && self.connect(now, bond, None, contact, outbox)
+    }
+
     /// Tells a neighbour that it is one no more, and closes the link to it.
     pub fn part(&mut self, now: Mono, node: &NodeId, parting: Parting, outbox: &mut VecDeque<Output>) {
         self.introduced.remove(node);

@@ -140,6 +140,7 @@ impl Node {
             }
             self.note_neighbour(now.mono, slot);
         }
+        self.contacts.note(now.mono, !self.peers.up_slots().is_empty());
         for Judgement { node, verdict, .. } in self.peers.take_judgements() {
             match verdict {
                 Verdict::Up => {
@@ -188,6 +189,13 @@ impl Node {
                 Action::Part { node, reason } => self.peers.part(now, &node, reason, &mut self.outbox),
                 Action::Close { node } => self.peers.drop_link(&node, &mut self.outbox),
             }
+        }
+    }
+
+    /// Greets a contact, if it is time: the node has no neighbour.
+    pub(super) fn try_contact(&mut self, now: Mono) {
+        if let Some(endpoint) = self.contacts.on_tick(now).filter(|_| !self.is_leaving()) {
+            self.peers.join(now, endpoint, &mut self.outbox);
         }
     }
 

@@ -28,6 +28,12 @@ impl Node {
                 let declared = self.peers.declare(now.mono, peers, &mut self.stats, &mut self.outbox);
                 declared.map_or_else(|(refusal, text)| Reply::Refused { refusal, text }, |()| Reply::Done)
             }
+            Request::Join { contacts } => {
+                self.overlay.join();
+                contacts.into_iter().for_each(|(_, endpoint)| self.contacts.add(now.mono, endpoint));
+                self.try_contact(now.mono);
+                Reply::Done
+            }
             Request::Stop => {
                 self.overlay.stop();
                 self.follow_overlay(now.mono);

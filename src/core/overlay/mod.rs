@@ -3,6 +3,7 @@
 pub mod action;
 pub mod beacon;
 pub mod chance;
+pub mod contacts;
 pub mod healing;
 pub mod membership;
 mod seeking;

@@ -46,13 +46,17 @@ impl Cluster {
         }
         place.node = Some(Node::recover(config, Incarnation(incarnation), seed, "simulated", now, records));
         self.come_and_go();
-        let peers = match self.scenario.join {
-            None => self.graph.neighbours(host).to_vec(),
-            Some(join) => self.contact(host, join).into_iter().collect(),
+        let request = match self.scenario.join {
+            Some(join) => {
+                let contact = self.contact(host, join).into_iter();
+                Request::Join { contacts: contact.map(|contact| (None, endpoint(contact))).collect() }
+            }
+            None => {
+                let named = |&peer: &usize| (Some(self.graph.nodes()[peer].clone()), endpoint(peer));
+                Request::Connect { peers: self.graph.neighbours(host).iter().map(named).collect() }
+            }
         };
-        let named = |peer: usize| (Some(self.graph.nodes()[peer].clone()), endpoint(peer));
-        let peers = peers.into_iter().map(named).collect();
-        self.ask(host, NOBODY, Request::Connect { peers })
+        self.ask(host, NOBODY, request)
     }
 
     /// Whom a node knows that joins; nobody, if it is the first.
