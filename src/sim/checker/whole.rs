@@ -69,7 +69,7 @@ impl Cluster {
                 if part.iter().any(|&host| !lacks(host)) {
                     return Err(self.violation(lacking, Wrong::Unsaid { id }));
                 }
-                if self.is_entrusted(told, &survivors) {
+                if self.is_entrusted(told, part, &survivors) {
                     return Err(self.violation(lacking, Wrong::Missing { id }));
                 }
             }
@@ -181,14 +181,16 @@ impl Cluster {
         Ok(gaps)
     }
 
-    /// Whether a message cannot be lost: a client has its receipt, its origin and one that was its neighbour then lived on
-    /// long enough, the neighbour to the end, and nothing kept them apart.
-    fn is_entrusted(&self, told: &Told, survivors: &[Option<Survivor>]) -> bool {
+    /// Whether a message cannot be lost in this part of the overlay: a client has its receipt, its origin and one that was
+    /// its neighbour then lived on long enough, the neighbour to the end and in this part, and nothing kept them apart.
+    fn is_entrusted(&self, told: &Told, part: &[usize], survivors: &[Option<Survivor>]) -> bool {
         let is_undisturbed = self.scenario.faults.iter().all(|fault| fault.ends_processes_alone());
         let is_wide = self.network.model.bandwidth.is_none() && !self.checker.has_full_queues;
         let enough = if self.network.model.is_stream() { ENTRUSTED } else { ENTRUSTED_LOSSY };
         let lived = self.hosts[told.origin].lived_until(told.life, self.now).since(told.published_at);
-        let is_witness = |&(host, life): &(usize, u32)| survivors[host].is_some_and(|survivor| survivor.life == life);
+        let is_witness = |&(host, life): &(usize, u32)| {
+            part.binary_search(&host).is_ok() && survivors[host].is_some_and(|survivor| survivor.life == life)
+        };
         told.is_acknowledged && is_undisturbed && is_wide && lived >= enough && told.witnesses.iter().any(is_witness)
     }
 }
