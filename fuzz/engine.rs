@@ -39,6 +39,9 @@ pub(crate) trait Target {
     /// Smaller inputs that may do the same.
     fn smaller(input: &[u8]) -> Vec<Vec<u8>>;
 
+    /// What an input is, for people.
+    fn explain(input: &[u8]) -> String;
+
     /// Runs an input and says what happened. Panics if something is wrong.
     fn run(input: &[u8]) -> Features;
 }
@@ -50,11 +53,15 @@ pub(crate) struct Features(HashSet<u64>);
 impl Features {
     /// Notes something that happened.
     pub(crate) fn note(&mut self, feature: impl Hash) {
-        // Its keys are fixed, so that features are the same in every run.
-        let mut hasher = DefaultHasher::new();
-        feature.hash(&mut hasher);
-        self.0.insert(hasher.finish());
+        self.0.insert(hash(feature));
     }
+}
+
+/// A number for anything: the keys of this hasher are fixed, so that it is the same in every run.
+pub(crate) fn hash(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// How far a number is from others: 0, 1, 2, 4, 8, …
@@ -105,6 +112,11 @@ impl<T: Target> Engine<T> {
         }
     }
 
+    /// Whether something has happened.
+    pub(crate) fn has(&self, feature: impl Hash) -> bool {
+        self.known.contains(&hash(feature))
+    }
+
     /// How many inputs there are by now, and how many things have happened.
     pub(crate) fn size(&self) -> (usize, usize) {
         (self.corpus.len(), self.known.len())
@@ -118,7 +130,8 @@ impl<T: Target> Engine<T> {
         let mut known: HashSet<u64> = seeds.iter().flat_map(|seed| T::run(seed).0).collect();
         let mut room = DISTILLED_LEN_MAX;
         inputs.retain(|input| {
-            let has_news = input.len() <= room && T::run(input).0.into_iter().fold(false, |new, f| known.insert(f) | new);
+            let has_news =
+                input.len() <= room && T::run(input).0.into_iter().fold(false, |new, f| known.insert(f) | new);
             room -= if has_news { input.len() } else { 0 };
             has_news
         });
@@ -180,9 +193,7 @@ impl<T: Target> Engine<T> {
 
 /// Writes a failing input to a file; gives the command that runs it again.
 fn keep(target: &str, input: &[u8]) -> String {
-    let mut hasher = DefaultHasher::new();
-    input.hash(&mut hasher);
-    let path = corpus::made(&format!("{target}-{:016x}", hasher.finish()));
+    let path = corpus::made(&format!("{target}-{:016x}", hash(input)));
     match corpus::write(&path, [&input.to_vec()]) {
         Ok(()) => format!("make fuzz REPLAY={}", path.display()),
         Err(error) => format!("(not written to {}: {error}) {}", path.display(), corpus::to_hex(input)),

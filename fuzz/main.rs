@@ -10,18 +10,25 @@ mod mutate;
 mod random;
 mod script;
 mod steps;
+mod stories;
 mod value;
 mod wire;
 mod world;
 
 use engine::{Engine, Target};
-use gossip::clock;
+use gossip::{
+    clock,
+    core::stats::{Counter, Refusal},
+};
 use script::Script;
 use std::{env, path::Path, time::Duration};
 use wire::Wire;
 
 /// How long the two targets run in turns.
 const TURN: Duration = Duration::from_secs(5);
+
+/// What two nodes and their hostile peers cannot bring about.
+const UNMET: &[&str] = &["sought", "refused_no_vacancy"];
 
 #[test]
 fn the_codec_takes_all_that_was_kept_and_more() {
@@ -30,7 +37,12 @@ fn the_codec_takes_all_that_was_kept_and_more() {
 
 #[test]
 fn the_core_takes_all_that_was_kept_and_more() {
-    Engine::<Script>::new(1).run_times(200);
+    let mut engine = Engine::<Script>::new(1);
+    engine.run_times(200);
+    let counters = Counter::ALL.iter().map(|counter| counter.name().to_owned());
+    let refusals = Refusal::ALL.iter().map(|refusal| format!("refused_{}", refusal.name()));
+    let unmet: Vec<_> = counters.chain(refusals).filter(|name| !engine.has(name)).collect();
+    assert!(unmet.iter().all(|name| UNMET.contains(&name.as_str())), "the corpus does not lead to {unmet:?}");
 }
 
 #[test]
@@ -65,10 +77,16 @@ fn tell<T: Target>(engine: &Engine<T>) -> String {
 /// Runs the inputs of a file; its name begins with the target's.
 fn replay(path: &Path) {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let run = if name.starts_with(Wire::NAME) { Wire::run } else { Script::run };
+    let is_wire = name.starts_with(Wire::NAME);
+    let (explain, run) = if is_wire {
+        (Wire::explain as fn(&[u8]) -> _, Wire::run as fn(&[u8]) -> _)
+    } else {
+        (Script::explain as _, Script::run as _)
+    };
     let inputs = corpus::read(path);
     assert!(!inputs.is_empty(), "no input in {}", path.display());
     for input in inputs {
+        println!("{}", explain(&input));
         run(&input);
     }
 }

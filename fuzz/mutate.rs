@@ -13,10 +13,42 @@ const HEADER_LEN_MAX: usize = 96 << 10;
 
 /// Words that mean something to a node.
 const WORDS: &[&str] = &[
-    "GS", "1", "2", "3", "4", "5", "6", "7", "default", "7f3a", "", "trace", "tree", "repair", "overlay", "memory",
-    "unread", "all", "read", "tcp://10.0.0.1:7000", "tcp://10.0.0.2:7000", "tcp://10.0.0.3:7000", "tcp://10.0.0.4:7000",
-    "tcp://10.0.0.5:7000", "tcp://10.0.0.9:7000", "tcp://0.0.0.0:1", "tcp://[::1]:65535", "name_taken", "not_introduced",
-    "no_vacancy", "peers_full", "leaving", "a name of as many as sixty-four bytes", "\u{0}", "a/b", "köln",
+    "GS",
+    "1",
+    "2",
+    "3",
+    "4",
+    "5",
+    "6",
+    "7",
+    "default",
+    "7f3a",
+    "",
+    "trace",
+    "tree",
+    "repair",
+    "overlay",
+    "memory",
+    "unread",
+    "all",
+    "read",
+    "tcp://10.0.0.1:7000",
+    "tcp://10.0.0.2:7000",
+    "tcp://10.0.0.3:7000",
+    "tcp://10.0.0.4:7000",
+    "tcp://10.0.0.5:7000",
+    "tcp://10.0.0.9:7000",
+    "tcp://0.0.0.0:1",
+    "tcp://[::1]:65535",
+    "name_taken",
+    "not_introduced",
+    "no_vacancy",
+    "peers_full",
+    "leaving",
+    "a name of as many as sixty-four bytes",
+    "\u{0}",
+    "a/b",
+    "köln",
 ];
 
 /// Changes frames in one to a few ways; `other` are frames to take parts from.
@@ -64,7 +96,9 @@ pub(crate) fn bytes(random: &mut Random, bytes: &mut Vec<u8>) {
         match (random.below(7), bytes.get_mut(at)) {
             (0, Some(byte)) => *byte ^= 1 << random.below(8),
             (1, Some(byte)) => *byte = random.number() as u8,
-            (2, Some(byte)) => *byte = *random.pick(&[0, 0x7f, 0x80, 0x90, 0x9f, 0xc0, 0xc1, 0xc6, 0xdb, 0xdd, 0xdf, 0xff]),
+            (2, Some(byte)) => {
+                *byte = *random.pick(&[0, 0x7f, 0x80, 0x90, 0x9f, 0xc0, 0xc1, 0xc6, 0xdb, 0xdd, 0xdf, 0xff])
+            }
             (3, Some(_)) => drop(bytes.remove(at)),
             (4, _) => bytes.insert(at, random.number() as u8),
             (5, _) => bytes.truncate(at),
@@ -204,7 +238,13 @@ fn anything(random: &mut Random) -> Value {
         5 => Value::List(vec![Value::Number(1); random.few(20)]),
         6 => Value::Map(vec![(Value::Nil, Value::Nil); random.few(4)]),
         7 => nested(random),
-        8 => Value::Raw(vec![*random.pick(&[0xc1, 0xc7, 0xc9, 0xd4, 0xd8, 0xdd, 0xdb, 0xdf, 0xc6]), 0xff, 0xff, 0xff, 0xff]),
+        8 => Value::Raw(vec![
+            *random.pick(&[0xc1, 0xc7, 0xc9, 0xd4, 0xd8, 0xdd, 0xdb, 0xdf, 0xc6]),
+            0xff,
+            0xff,
+            0xff,
+            0xff,
+        ]),
         9 => Value::Text(random.pick(WORDS).as_bytes().to_vec()),
         _ => Value::Number(random.boundary()),
     }

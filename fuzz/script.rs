@@ -3,11 +3,12 @@
 
 use crate::{
     allocations::held,
-    corpus,
+    corpus::to_hex,
     engine::{Features, Target},
     mutate::{self, Frames},
     random::Random,
-    wire,
+    steps::STEPS,
+    stories, wire,
     world::World,
 };
 
@@ -35,17 +36,8 @@ pub(crate) struct Step {
 impl Target for Script {
     const NAME: &'static str = "node";
 
-    /// For each vector: peers that greet, the vector, and what follows.
     fn seeds() -> Vec<Vec<u8>> {
-        let plain = |what, who, how| Step { what, who, how, frames: Vec::new() };
-        let vectors = corpus::vectors();
-        let with = |(index, frames): (usize, &Frames)| {
-            let told = Step { what: 0, who: (index % 8) as u8, how: index as u8, frames: frames.clone() };
-            let met = |who| [plain(6, who, 0xf), plain(11, who, 1), plain(7, who, 0xf)];
-            let steps: Vec<_> = met(0).into_iter().chain(met(1)).chain([told, plain(12, 0, 1), plain(8, 0, 9)]).collect();
-            write((index * 5) as u8, &steps)
-        };
-        vectors.iter().enumerate().map(with).collect()
+        stories::all().iter().map(|(mode, steps)| write(*mode, steps)).collect()
     }
 
     fn mutate(random: &mut Random, input: &[u8], other: &[u8]) -> Vec<u8> {
@@ -84,6 +76,17 @@ impl Target for Script {
         }
         smaller.retain(|candidate| candidate.len() < input.len());
         smaller
+    }
+
+    fn explain(input: &[u8]) -> String {
+        let (mode, steps) = read(input);
+        let frames = |step: &Step| step.frames.iter().map(|frame| to_hex(frame)).collect::<Vec<_>>().join(" ");
+        let line = |step: &Step| {
+            let decoded =
+                if step.what % STEPS <= 5 { wire::Wire::explain(&wire::join(&step.frames)) } else { frames(step) };
+            format!("{:2} by {:3} how {:3} {decoded}\n", step.what % STEPS, step.who, step.how)
+        };
+        format!("mode {mode}\n{}", steps.iter().map(line).collect::<String>())
     }
 
     fn run(input: &[u8]) -> Features {

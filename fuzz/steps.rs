@@ -7,8 +7,8 @@ use crate::{
 use gossip::{
     core::{
         event::{
-            Announcement, Answer, Frame, Input, Introduction, LifeSeen, LinkId, Parting, PathCopy, ReturnAddress, Sender,
-            StreamRanges, Wish,
+            Announcement, Answer, Frame, Input, Introduction, LifeSeen, LinkId, Parting, PathCopy, ReturnAddress,
+            Sender, StreamRanges, Wish,
         },
         id::{Incarnation, MessageId, NodeId, StreamId},
         message::{Hop, Message, Relays, Trace},
@@ -22,7 +22,7 @@ use gossip::{
 use std::time::Duration;
 
 /// How many kinds of steps there are.
-const STEPS: u8 = 22;
+pub(crate) const STEPS: u8 = 22;
 
 /// Nanoseconds that time goes on at one time.
 const LEAPS: [u64; 12] = [
@@ -158,7 +158,12 @@ impl World {
             network: self.sides[0].config.network.clone(),
             instance: self.sides[0].config.instance.clone(),
             incarnation: Incarnation(7 + u64::from(how >> 6)),
-            capabilities: words.iter().enumerate().filter(|&(index, _)| has(index)).map(|(_, w)| (*w).to_owned()).collect(),
+            capabilities: words
+                .iter()
+                .enumerate()
+                .filter(|&(index, _)| has(index))
+                .map(|(_, w)| (*w).to_owned())
+                .collect(),
         }
     }
 
@@ -172,10 +177,8 @@ impl World {
     fn welcome(&mut self, side: usize, step: &Step) {
         let who = self.somebody(step.who);
         let Some(link) = self.sides[side].link_to(&endpoint(who)) else { return };
-        let seen = (step.how & 0x10 != 0).then(|| LifeSeen {
-            incarnation: Incarnation(number(step, 0)),
-            sequence: number(step, 1),
-        });
+        let seen = (step.how & 0x10 != 0)
+            .then(|| LifeSeen { incarnation: Incarnation(number(step, 0)), sequence: number(step, 1) });
         let answer = Answer::Welcome(self.introduction(who, step.how), seen);
         self.tell(side, Input::Answered { link, answer });
     }
@@ -239,11 +242,14 @@ impl World {
     fn message(&mut self, side: usize, step: &Step) {
         let from = name(self.somebody(step.who));
         let origin = self.origin(step.how & 0xf);
-        let id = MessageId { origin: origin.clone(), incarnation: Incarnation(number(step, 0)), sequence: number(step, 1) };
+        let id =
+            MessageId { origin: origin.clone(), incarnation: Incarnation(number(step, 0)), sequence: number(step, 1) };
         let hop = |node| Hop { node, micros: number(step, 2) };
         let mut path = vec![hop(origin)];
         path.extend((0..number(step, 3) % 9).map(|index| hop(name(20 + index as u32))));
         path.push(hop(from.clone()));
+        let (last, len_max) = (path.len() - 1, self.sides[side].config.limits.path_len_max);
+        path.drain(1..last.saturating_sub(len_max - 2).max(1));
         let relays = Relays::try_from(u64::from(step.how >> 4 & 3)).ok();
         let trace = relays.map(|relays| Trace { relays, path: path.into() });
         let (published_at, hops) = (Wall(number(step, 4)), number(step, 5) as u32);
@@ -269,12 +275,15 @@ impl World {
             let more = pair.get(1).map_or(0, |&more| if more == u8::MAX { u64::MAX } else { more.into() });
             ranges.push((first, first.saturating_add(more)));
         }
+        // Lives of one origin, or of all of them.
+        let is_one = number(step, 14) % 2 == 0;
         let stream = |index: u8| StreamId {
-            origin: self.origin((step.how >> 2).wrapping_add(index)),
-            incarnation: Incarnation(number(step, 12) + u64::from(index / 8)),
+            origin: self.origin((step.how >> 2).wrapping_add(if is_one { 0 } else { index })),
+            incarnation: Incarnation(number(step, 12).saturating_add(if is_one { index } else { index / 8 }.into())),
         };
         let count = 1 + step.frames.get(2).map_or(0, Vec::len).min(100) as u8;
-        let told: Vec<_> = (0..count).map(|index| StreamRanges { stream: stream(index), ranges: ranges.clone() }).collect();
+        let told: Vec<_> =
+            (0..count).map(|index| StreamRanges { stream: stream(index), ranges: ranges.clone() }).collect();
         let age = Duration::from_micros(number(step, 13));
         let frame = match step.how & 3 {
             0 => Frame::Have(told.into_iter().map(|held| Announcement { held, age }).collect()),

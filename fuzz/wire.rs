@@ -14,6 +14,7 @@ use gossip::{
     core::message::Payload,
     wire::{Decoder, Incoming, Rejected, Response, encode},
 };
+use std::fmt;
 
 /// Longest path that is accepted: small enough to be met.
 const PATH_LEN_MAX: usize = 64;
@@ -58,6 +59,12 @@ impl Target for Wire {
         smaller
     }
 
+    fn explain(input: &[u8]) -> String {
+        let frames = split(input);
+        let (header, body) = frames.split_first().map_or((&[][..], &[][..]), |(header, body)| (&header[..], body));
+        format!("{:?}", Decoder::new(PATH_LEN_MAX).decode(header, body))
+    }
+
     fn run(input: &[u8]) -> Features {
         let frames = split(input);
         let (header, body) = frames.split_first().map_or((&[][..], &[][..]), |(header, body)| (&header[..], body));
@@ -72,12 +79,12 @@ impl Target for Wire {
                 let (header, body) = encode(&incoming);
                 assert_eq!(decoder.decode(&header, &body).as_ref(), Ok(&incoming), "it is another after a round trip");
                 let is_same = frames.first() == Some(&header);
-                features.note((kind(&incoming), magnitude(header.len()), is_same, shape(&incoming)));
+                features.note((kind(&incoming), magnitude(header.len()), is_same, outline(&incoming)));
             }
             Err(Rejected { request, kind, error }) => {
                 let kind = kind.map(|kind| kind.min(128));
-                features.note((kind, shape(&error)));
-                features.note((error.refusal().name(), shape(&request), magnitude(came)));
+                features.note((kind, words(&error.to_string())));
+                features.note((error.refusal().name(), head(&request), magnitude(came)));
             }
         }
         features
@@ -124,23 +131,50 @@ pub(crate) fn encode(incoming: &Incoming) -> (Vec<u8>, Vec<Vec<u8>>) {
     (header, payload.into_iter().map(|payload: &Payload| payload.to_vec()).collect())
 }
 
+/// The names that a value's outermost types have.
 fn kind(incoming: &Incoming) -> String {
-    let text = format!("{incoming:?}");
-    text.split(['{', '[', ' ']).next().unwrap_or_default().to_owned()
+    match incoming {
+        Incoming::Frame(frame) => head(frame),
+        Incoming::Answer(answer) => head(answer),
+        Incoming::Request(id, request) => head(request) + &head(id),
+        Incoming::Response(response) => head(&response.reply) + &head(&response.request),
+    }
 }
 
-/// What something looks like, without its numbers and texts: so that equal errors about other values are one.
-pub(crate) fn shape(value: &impl std::fmt::Debug) -> String {
-    let text = format!("{value:?}");
-    let mut is_text = false;
-    let mut shape = String::new();
-    for character in text.chars() {
-        is_text ^= character == '"' || character == '`';
-        let is_plain = !is_text && !character.is_ascii_digit() && !"-\\".contains(character);
-        // Lists of many are like lists of a few.
-        if is_plain && shape.len() < 200 {
-            shape.push(character);
+/// The name that a value's type has, without what is in it.
+pub(crate) fn head(value: &impl fmt::Debug) -> String {
+    begin(value, 64, |character| !"({[".contains(character))
+}
+
+/// The words that a text begins with, up to what is somebody's: so equal errors about other values are one.
+pub(crate) fn words(text: &str) -> &str {
+    let end = text.find(|character: char| !character.is_ascii_alphabetic() && !" _:,".contains(character));
+    text[..end.unwrap_or(text.len())].trim()
+}
+
+/// How many lists and records there are in something.
+fn outline(value: &impl fmt::Debug) -> [u32; 2] {
+    let text = begin(value, 4000, |_| true);
+    ['[', '{'].map(|bracket| magnitude(text.matches(bracket).count()))
+}
+
+/// The first characters of a value's debug text, as long as there is room and they are wanted. The rest is never written.
+fn begin(value: &impl fmt::Debug, room: usize, is_wanted: impl Fn(char) -> bool) -> String {
+    use fmt::Write;
+    struct Begin<W>(String, usize, W);
+    impl<W: Fn(char) -> bool> Write for Begin<W> {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            for character in text.chars() {
+                if self.0.len() >= self.1 || !(self.2)(character) {
+                    return Err(fmt::Error);
+                }
+                self.0.push(character);
+            }
+            Ok(())
         }
     }
-    shape
+    let mut begin = Begin(String::new(), room, is_wanted);
+    // It fails where the text is cut.
+    let _ = write!(begin, "{value:?}");
+    begin.0
 }

@@ -3,8 +3,8 @@
 
 use crate::{
     checks::{self, Ledger},
-    engine::{Features, magnitude},
-    wire::shape,
+    engine::{Features, hash, magnitude},
+    wire::{head, words},
 };
 use gossip::core::{
     config::{Config, Dissemination, Limits, Protocol, Timing},
@@ -186,7 +186,8 @@ impl World {
         for side in 0..2 {
             if let Some(Reply::Status(status)) = self.ask(side, Request::Status) {
                 for (counter, count) in status.counters {
-                    self.features.note((side, counter, magnitude(count as usize)));
+                    self.features.note((side, &counter, magnitude(count as usize)));
+                    self.features.note(counter);
                 }
                 self.features.note((side, magnitude(status.peers.len()), magnitude(status.unread as usize)));
             }
@@ -227,6 +228,9 @@ impl World {
         before.check(this, now, &outputs);
         let mut kinds: Vec<(String, usize)> = Vec::new();
         for output in &outputs {
+            if let Output::Answer(_, Answer::Refuse { code, .. }) = output {
+                self.features.note(format!("refused_{code}"));
+            }
             let kind = kind(output);
             match kinds.iter_mut().find(|(known, _)| *known == kind) {
                 Some((_, count)) => *count += 1,
@@ -242,12 +246,9 @@ impl World {
 
     /// Notes what an input brought about, by itself and after what the one before it did.
     fn note(&mut self, side: usize, came: &str, kinds: &[(String, usize)]) {
-        use std::hash::{DefaultHasher, Hash, Hasher};
         let gauge = self.sides[side].node.gauge();
         let sizes = [gauge.messages, gauge.streams, gauge.links].map(magnitude);
-        let mut hasher = DefaultHasher::new();
-        (came, kinds).hash(&mut hasher);
-        let this = hasher.finish();
+        let this = hash((came, kinds));
         self.features.note((this, sizes));
         self.features.note((this, self.last % 64));
         self.last = this;
@@ -379,16 +380,11 @@ fn kind(output: &Output) -> String {
     match output {
         Output::Append(_, record) => head(record),
         Output::Send(links, frame) => format!("{} to {}", head(frame), magnitude(links.len())),
-        Output::Answer(_, Answer::Refuse { code, text }) => format!("{code} {}", shape(text)),
+        Output::Answer(_, Answer::Refuse { code, text }) => format!("{code} {}", words(text)),
         Output::Answer(_, answer) => head(answer),
         Output::Reply(_, _, Reply::Refused { refusal, .. }) => refusal.name().to_owned(),
         Output::Reply(_, _, reply) => head(reply),
         Output::Notify(event) => head(event),
         other => head(other),
     }
-}
-
-fn head(value: &impl std::fmt::Debug) -> String {
-    let text = format!("{value:?}");
-    text.split(['(', '{']).next().unwrap_or_default().to_owned()
 }
