@@ -26,7 +26,7 @@ NODE    := $(INTEROP)/node_modules/.installed
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help build start stop test check format lint docs tidy sim experiments bench install clean interop-tools
+.PHONY: help build start stop test check format lint docs tidy sim experiments fuzz bench install clean interop-tools
 
 # $(call need,command,what to do): stop with one line that says what to do.
 need = @command -v $(1) >/dev/null 2>&1 || { echo "'$(1)' is missing; $(2)" >&2; exit 1; }
@@ -62,6 +62,15 @@ sim: build ## Simulate 2000 networks in which anything goes wrong; SEEDS=..., SE
 
 experiments: build ## Run the experiments of docs/evaluation.md and write its tables anew
 	$(BINARY) simulate --experiment docs/experiments --record docs/evaluation.md
+
+# The test profile with optimised code of ours: all else that it links is there already, and assertions stay.
+FUZZ := --config profile.test.opt-level=3 --test fuzz -- --ignored --nocapture --exact fuzz
+
+fuzz: ## Fuzz codec and core for 60 s; ARGS=seconds, REPLAY=file, SEED=...
+	$(need_rust)
+	$(need_cxx)
+	$(if $(REPLAY),GOSSIP_FUZZ_REPLAY='$(abspath $(REPLAY))') $(if $(filter command line,$(origin SEED)),GOSSIP_FUZZ_SEED=$(SEED)) \
+	  GOSSIP_FUZZ_SECONDS=$(or $(ARGS),60) $(CARGO) test --locked $(FUZZ)
 
 bench: ## Measure and print the numbers
 	$(need_rust)

@@ -200,6 +200,14 @@ impl World {
         !self.is_wild && self.sides.iter().all(|side| !side.is_lost && !side.has_exited)
     }
 
+    /// How often a node has counted something.
+    pub(crate) fn count(&mut self, side: usize, counter: Counter) -> u64 {
+        match self.ask(side, Request::Status) {
+            Some(Reply::Status(status)) => status.counters.get(counter.name()).copied().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     /// A client asks; what comes back at once.
     pub(crate) fn ask(&mut self, side: usize, request: Request) -> Option<Reply> {
         self.request(side, request);
