@@ -64,5 +64,5 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
 fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim().as_bytes();
     let pairs = digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-    pairs.collect::<Option<Vec<u8>>>().filter(|_| digits.len() % 2 == 0)
+    pairs.collect::<Option<Vec<u8>>>().filter(|_| digits.len().is_multiple_of(2))
 }

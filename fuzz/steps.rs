@@ -93,7 +93,9 @@ impl World {
     fn link(&self, side: usize, which: u8) -> LinkId {
         let honest = endpoint(2 - side as u32);
         let links: Vec<_> = self.sides[side].links.iter().filter(|(_, to)| self.is_wild || **to != honest).collect();
-        links.get(usize::from(which) % links.len().max(1)).map_or(LinkId(u32::from(which) + 900), |(link, _)| **link)
+        links
+            .get(usize::from(which) % links.len().max(1))
+            .map_or_else(|| LinkId(u32::from(which) + 900), |(link, _)| **link)
     }
 
     /// Frames as they come by the wire, from somebody's link or over one of ours.
@@ -276,7 +278,7 @@ impl World {
             ranges.push((first, first.saturating_add(more)));
         }
         // Lives of one origin, or of all of them.
-        let is_one = number(step, 14) % 2 == 0;
+        let is_one = number(step, 14).is_multiple_of(2);
         let stream = |index: u8| StreamId {
             origin: self.origin((step.how >> 2).wrapping_add(if is_one { 0 } else { index })),
             incarnation: Incarnation(number(step, 12).saturating_add(if is_one { index } else { index / 8 }.into())),

@@ -10,8 +10,8 @@ pub(crate) enum Value {
     Float(f64),
     Text(Vec<u8>),
     Bytes(Vec<u8>),
-    List(Vec<Value>),
-    Map(Vec<(Value, Value)>),
+    List(Vec<Self>),
+    Map(Vec<(Self, Self)>),
     /// Bytes that are written as they are: markers without a value, lies about a length.
     Raw(Vec<u8>),
 }
