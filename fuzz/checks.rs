@@ -6,7 +6,8 @@ use crate::{
 };
 use gossip::{
     core::{
-        event::{Answer, Frame, Input, LogSeq, Output, Record},
+        event::{Input, LogSeq, Output, Record},
+        frame::{Answer, Frame},
         id::{MessageId, StreamId},
         request::{Reply, Request},
         stats::Counter,

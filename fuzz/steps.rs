@@ -6,10 +6,8 @@ use crate::{
 };
 use gossip::{
     core::{
-        event::{
-            Announcement, Answer, Frame, Input, Introduction, LifeSeen, LinkId, Parting, PathCopy, ReturnAddress,
-            Sender, StreamRanges, Wish,
-        },
+        event::{Input, LinkId, ReturnAddress, Sender},
+        frame::{Announcement, Answer, Frame, Introduction, LifeSeen, Parting, PathCopy, StreamRanges, Wish},
         id::{Incarnation, MessageId, NodeId, StreamId},
         message::{Hop, Message, Relays, Trace},
         node::Node,

@@ -9,7 +9,8 @@ use crate::{
 use gossip::core::{
     config::{Config, Dissemination, Limits, Protocol, Timing},
     endpoint::Endpoint,
-    event::{Answer, Frame, Input, LinkId, LogSeq, Output, Record, ReturnAddress},
+    event::{Input, LinkId, LogSeq, Output, Record, ReturnAddress},
+    frame::{Answer, Frame},
     id::{Incarnation, NodeId},
     node::Node,
     request::{Reply, Request, RequestId},

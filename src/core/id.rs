@@ -1,6 +1,12 @@
 //! Who is who: node names, incarnations, message ids. Spec: `docs/spec/gossip-bus.md`, *Identifiers*.
 
-use std::{cmp::Ordering, fmt, hash, str::FromStr, sync::Arc};
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+    sync::Arc,
+};
 
 /// Longest node name in bytes.
 pub const NODE_ID_LEN_MAX: usize = 64;
@@ -113,8 +119,8 @@ impl PartialOrd for NodeId {
     }
 }
 
-impl hash::Hash for NodeId {
-    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+impl Hash for NodeId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_str().hash(state);
     }
 }

@@ -5,6 +5,7 @@
 pub mod config;
 pub mod endpoint;
 pub mod event;
+pub mod frame;
 pub mod id;
 pub mod inbox;
 pub mod links;

@@ -3,7 +3,8 @@
 
 use super::{
     config::Config,
-    event::{Event, Input, LinkId, LogSeq, Member, Output, Record, ReturnAddress, Sender},
+    event::{Event, Input, LinkId, LogSeq, Output, Record, ReturnAddress, Sender},
+    frame::Member,
     id::{Incarnation, NodeId, StreamId},
     inbox::Inbox,
     links::peers::Peers,

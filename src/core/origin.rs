@@ -2,7 +2,7 @@
 //! for a while, so that a client that repeats a submission whose reply was lost publishes it once.
 
 use super::{
-    event::LifeSeen,
+    frame::LifeSeen,
     id::{Incarnation, MessageId, NodeId},
     message::{Message, Payload, Relays, Trace},
     request::RequestId,

@@ -5,7 +5,7 @@
 
 use super::{
     config::Limits,
-    event::{LifeSeen, StreamRanges},
+    frame::{LifeSeen, StreamRanges},
     id::{Incarnation, MessageId, NodeId, StreamId},
 };
 use std::{collections::BTreeMap, ops::Bound};

@@ -2,7 +2,7 @@
 
 /// Place of a peer in the node's table: the lowest that was free when the link to it was opened, so it is used again
 /// after the link was closed. Whoever keeps slots is told to forget them then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Slot(pub u16);
 
 /// A set of slots. 16 bytes as long as all of them are below 64.
@@ -10,6 +10,7 @@ pub struct Slot(pub u16);
 pub struct Slots {
     low: u64,
     /// Words for the slots from 64 on; the last one is never 0.
+    #[expect(clippy::box_collection, reason = "a word less for each of many sets, most of which have no such slots")]
     high: Option<Box<Vec<u64>>>,
 }
 

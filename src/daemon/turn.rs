@@ -5,7 +5,8 @@ use super::{error::DaemonError, report::Reporter};
 use crate::{
     clock::Clock,
     core::{
-        event::{Frame, Input, LinkId, LogSeq, Output, ReturnAddress, Sender},
+        event::{Input, LinkId, LogSeq, Output, ReturnAddress, Sender},
+        frame::Frame,
         id::{Incarnation, NodeId},
         node::Node,
         request::{Request, RequestId},

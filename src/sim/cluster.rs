@@ -15,7 +15,8 @@ use super::{
 use crate::{
     core::{
         config::Limits,
-        event::{Frame, Input, LinkId, LogSeq, Output, Record, ReturnAddress},
+        event::{Input, LinkId, LogSeq, Output, Record, ReturnAddress},
+        frame::Frame,
         id::{MessageId, NodeId},
         node::Node,
         request::{Reply, Request, RequestId},

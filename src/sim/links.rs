@@ -4,7 +4,8 @@ pub(super) mod lengths;
 
 use super::{network::Network, traffic::Kind};
 use crate::core::{
-    event::{Frame, Input, LinkId},
+    event::{Input, LinkId},
+    frame::Frame,
     id::MessageId,
     time::Mono,
 };

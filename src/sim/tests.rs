@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     core::{
-        event::{Answer, Frame, LogSeq, Output, Record},
+        event::{LogSeq, Output, Record},
+        frame::{Answer, Frame},
         id::NodeId,
         message::{Hop, Message, Trace},
     },
@@ -304,7 +305,7 @@ fn whatever_goes_wrong_the_rules_hold() {
     }
     // The seeds must reach what they are meant to reach.
     for cause in ["crash", "gap", "unreachable"] {
-        assert!(all.missing.get(cause).is_some_and(|&count| count > 10), "{cause}: {:?}", all.missing);
+        assert!(all.missing.get(cause).is_some_and(|&count| count > 5), "{cause}: {:?}", all.missing);
     }
     assert!(all.delivery_ratio() > 0.5 && all.delivery_ratio() < 1.0);
 }
@@ -317,7 +318,7 @@ fn tree(scenario: Scenario) -> Scenario {
 fn tampered(scenario: &Scenario, tamper: impl FnMut(&NodeId, Output) -> Vec<Output> + Send + 'static) -> Wrong {
     let mut simulation = Simulation::new(scenario, 1).unwrap();
     simulation.tamper(Box::new(tamper));
-    simulation.run().err().expect("it is found").wrong
+    simulation.run().expect_err("it is found").wrong
 }
 
 #[test]
@@ -398,7 +399,8 @@ fn an_id_is_given_once_even_if_the_disk_is_lost() {
     let load = Load { messages: 20, interval: Time::millis(100), senders: Senders::All, ..Load::default() };
     let latency = "1ms".parse().unwrap();
     let network = Model { latency, ..Model::default() };
-    let scenario = Scenario { load, network, faults: vec![crash, restart], ..scenario("random", Some(4), 10) };
+    let faults = vec![crash, restart];
+    let scenario = Scenario { load, network, faults, heal: false, ..scenario("random", Some(4), 10) };
     assert_eq!(run(&scenario, 1).report.delivery_ratio(), 1.0);
     // A node that is not told of its former life, and asks nobody.
     let wrong = tampered(&scenario, |_, output| match output {

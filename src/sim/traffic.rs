@@ -1,6 +1,6 @@
 //! What crosses links, counted by what it is for.
 
-use crate::core::event::{Answer, Frame};
+use crate::core::frame::{Answer, Frame};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 /// What a frame is for.

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::core::{
     endpoint::Endpoint,
-    event::{Answer, Frame, Input, LinkId},
+    event::{Input, LinkId},
+    frame::{Answer, Frame},
     id::NodeId,
     stats::Counter,
 };

@@ -11,7 +11,7 @@ use super::{
     types,
 };
 use crate::core::{
-    event::{Answer, Frame},
+    frame::{Answer, Frame},
     id::NodeId,
     message::{Payload, Relays},
     request::{Cursor, Fetch, Level, Page, Reply, Request, RequestId, Status},

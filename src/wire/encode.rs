@@ -9,7 +9,7 @@ use super::{
     },
 };
 use crate::core::{
-    event::{Answer, Beacon, Frame, Introduction, PathCopy, Walk},
+    frame::{Answer, Beacon, Frame, Introduction, PathCopy, Walk},
     id::NodeId,
     message::{Message, Payload},
     request::{Fetch, Reply, Request, RequestId},

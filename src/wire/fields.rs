@@ -7,7 +7,7 @@ use super::{
 };
 use crate::core::{
     endpoint::Endpoint,
-    event::{Introduction, Member},
+    frame::{Introduction, Member},
     id::{Incarnation, MessageId, NodeId},
     message::{Hop, Path, Payload, Relays, Trace},
     request::{Cursor, Fetched, PeerInfo, RequestId, UNIQUE_LEN},

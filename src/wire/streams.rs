@@ -7,7 +7,7 @@ use super::{
     types,
 };
 use crate::core::{
-    event::{Announcement, LifeSeen, StreamRanges},
+    frame::{Announcement, LifeSeen, StreamRanges},
     id::{Incarnation, StreamId},
     request::Gap,
 };

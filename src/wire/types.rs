@@ -1,6 +1,6 @@
 //! The numbers of the spec: mark, version, and the types of header. Spec section 4.
 
-use crate::core::event::{Parting, WalkKind, Wish};
+use crate::core::frame::{Parting, WalkKind, Wish};
 use std::ops::{Range, RangeInclusive};
 
 /// First field of each header.

@@ -2,7 +2,7 @@
 
 use crate::core::{
     endpoint::Endpoint,
-    event::{Announcement, Member, StreamRanges},
+    frame::{Announcement, Member, StreamRanges},
     id::{MessageId, NodeId},
     message::{Hop, Path, Trace},
     request::{Cursor, Fetched, Gap, PeerInfo, RequestId},

@@ -4,7 +4,7 @@ use crate::node::{Node, PATIENCE};
 use gossip::{
     core::{
         endpoint::Endpoint,
-        event::{Answer, Frame, Introduction, Wish},
+        frame::{Answer, Frame, Introduction, Wish},
         id::{Incarnation, MessageId, NodeId},
         message::Message,
         request::{Reply, Request, RequestId},

@@ -8,7 +8,7 @@ use crate::{
 use gossip::{
     clock::Deadline,
     core::{
-        event::{Frame, Wish},
+        frame::{Frame, Wish},
         request::{Cursor, Fetch, Request, Status},
     },
     transport::context::raise_descriptor_limit,

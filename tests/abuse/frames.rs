@@ -7,7 +7,7 @@ use crate::{
 };
 use gossip::{
     core::{
-        event::Frame,
+        frame::Frame,
         request::{Request, RequestId},
         stats::Refusal,
     },

@@ -7,7 +7,7 @@ use crate::{
 };
 use gossip::{
     core::{
-        event::{Answer, Frame, Introduction, Wish},
+        frame::{Answer, Frame, Introduction, Wish},
         id::{Incarnation, NodeId},
         message::{Hop, Message, Relays, Trace},
     },

@@ -8,7 +8,8 @@ use super::{
 use crate::core::{
     config::Timing,
     endpoint::Endpoint,
-    event::{Frame, Introduction, LinkId, Output, Wish},
+    event::{LinkId, Output},
+    frame::{Frame, Introduction, Wish},
     id::NodeId,
     request::PeerInfo,
     slots::Slot,

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::core::{
     endpoint::Endpoint,
-    event::{Introduction, LinkId, Member},
+    event::LinkId,
+    frame::{Introduction, Member},
     id::NodeId,
     request::PeerInfo,
     slots::{Slot, Slots},

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::core::{
     endpoint::Endpoint,
-    event::{Answer, Event, Introduction, LifeSeen, LinkId, Output, Parting, Wish},
+    event::{Event, LinkId, Output},
+    frame::{Answer, Introduction, LifeSeen, Parting, Wish},
     id::NodeId,
     stats::{Counter, Refusal, Stats},
     time::Mono,

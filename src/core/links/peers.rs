@@ -10,7 +10,8 @@ use super::{
 use crate::core::{
     config::{Config, Timing},
     endpoint::Endpoint,
-    event::{Answer, Event, Frame, Introduction, LinkId, Member, Output, Parting, Wish},
+    event::{Event, LinkId, Output},
+    frame::{Answer, Frame, Introduction, Member, Parting, Wish},
     id::{Incarnation, NodeId},
     slots::Slots,
     stats::{Refusal, Stats},

@@ -3,7 +3,8 @@
 
 use super::Node;
 use crate::core::{
-    event::{Answer, Event, Frame, Introduction, LifeSeen, LinkId, Member, Output, Wish},
+    event::{Event, LinkId, Output},
+    frame::{Answer, Frame, Introduction, LifeSeen, Member, Wish},
     id::{Incarnation, NodeId, StreamId},
     links::{
         capability::Capability,

@@ -3,7 +3,8 @@
 
 use super::Node;
 use crate::core::{
-    event::{Announcement, Answer, Event, Frame, LifeSeen, Output, Record, StreamRanges},
+    event::{Event, Output, Record},
+    frame::{Announcement, Answer, Frame, LifeSeen, StreamRanges},
     id::{Incarnation, MessageId, NodeId, StreamId},
     links::capability::Capability,
     message::Message,

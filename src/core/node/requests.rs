@@ -2,7 +2,8 @@
 
 use super::{Node, spreading::Way};
 use crate::core::{
-    event::{Event, Frame, Output, Record, ReturnAddress},
+    event::{Event, Output, Record, ReturnAddress},
+    frame::Frame,
     message::{Message, Payload, Relays},
     request::{Fetch, Level, NodeStatus, Reply, Request, RequestId, Status},
     stats::{Counter, Refusal},

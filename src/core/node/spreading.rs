@@ -4,7 +4,8 @@
 use super::Node;
 use crate::core::{
     config::Dissemination,
-    event::{Frame, LinkId, Output, PathCopy, Record},
+    event::{LinkId, Output, Record},
+    frame::{Frame, PathCopy},
     id::NodeId,
     inbox::Copy,
     links::capability::Capability,

@@ -5,7 +5,7 @@ use crate::{
     core::{
         config::{Limits, Protocol},
         endpoint::Endpoint,
-        event::{Announcement, Answer, Frame, Introduction, PathCopy, StreamRanges, Wish},
+        frame::{Announcement, Answer, Frame, Introduction, PathCopy, StreamRanges, Wish},
         id::{Instance, MessageId},
         message::{Hop, Message, Relays, Trace},
         request::{Cursor, Fetch, Level, Page, Request, Status},

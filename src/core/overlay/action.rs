@@ -1,7 +1,7 @@
 //! What the overlay asks of the node that it is a part of.
 
 use crate::core::{
-    event::{Frame, Member, Parting, Wish},
+    frame::{Frame, Member, Parting, Wish},
     id::NodeId,
 };
 

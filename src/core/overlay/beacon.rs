@@ -3,7 +3,7 @@
 //! that it has to look for the others.
 
 use crate::core::{
-    event::Beacon,
+    frame::Beacon,
     id::{Incarnation, NodeId},
     time::Mono,
 };

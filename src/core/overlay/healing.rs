@@ -15,7 +15,7 @@ use super::{
 use crate::core::{
     config::Protocol,
     endpoint::Endpoint,
-    event::{Member, Parting},
+    frame::{Member, Parting},
     id::NodeId,
     time::Mono,
 };
@@ -392,10 +392,9 @@ impl Healing {
             Standing::Awaited(until) => Some(*until),
             Standing::Up | Standing::Down => None,
         });
-        let seeks = self.seeks.values().map(Seeking::deadline);
-        let fill = if self.wanting() > 0 { self.round.pause } else { None };
+        let fill = self.round.pause.filter(|_| self.wanting() > 0);
         let bridge = election.is_root_since().map(|since| self.next_bridge.max(since + self.grace()));
         let asks = [self.trials.next, fill, bridge].into_iter().flatten().map(|at| at.max(self.quiet_until));
-        awaited.chain(seeks).chain(asks).min()
+        awaited.chain(self.seeks.values().map(Seeking::deadline)).chain(asks).min()
     }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::core::{
     config::{Limits, Protocol},
-    event::{Beacon, Frame, Member, Parting, Walk, WalkKind, Wish},
+    frame::{Beacon, Frame, Member, Parting, Walk, WalkKind, Wish},
     id::{Incarnation, NodeId},
     time::Mono,
 };

@@ -11,7 +11,7 @@ use super::{
     view::Rank,
 };
 use crate::core::{
-    event::{Member, Parting, Wish},
+    frame::{Member, Parting, Wish},
     id::NodeId,
     time::Mono,
 };

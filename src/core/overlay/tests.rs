@@ -1,6 +1,6 @@
 //! Many overlays in memory, with links that take time: what becomes of whole networks.
 
-use crate::core::{endpoint::Endpoint, event::Member, id::NodeId};
+use crate::core::{endpoint::Endpoint, frame::Member, id::NodeId};
 
 mod crashes;
 mod net;

@@ -2,7 +2,7 @@
 //! random sample of all others (HyParView's passive view, DSN 2007).
 
 use super::chance::Chance;
-use crate::core::{endpoint::Endpoint, event::Member, id::NodeId, time::Mono};
+use crate::core::{endpoint::Endpoint, frame::Member, id::NodeId, time::Mono};
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,

@@ -3,7 +3,7 @@
 
 use super::chance::Chance;
 use crate::core::{
-    event::{Member, Walk, WalkKind},
+    frame::{Member, Walk, WalkKind},
     id::NodeId,
 };
 

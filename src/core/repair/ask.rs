@@ -1,7 +1,7 @@
 //! What is asked for, and why.
 
 use super::ranges::Ranges;
-use crate::core::{event::StreamRanges, id::StreamId, request::Gap, slots::Slot, time::Mono};
+use crate::core::{frame::StreamRanges, id::StreamId, request::Gap, slots::Slot, time::Mono};
 
 /// How it became known that something is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -46,6 +46,8 @@ struct Source {
 /// What is missing of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Want {
+    /// Who told of it first.
+    pub(super) opener: Slot,
     /// Ascending and disjoint; each message is offered by a source, or bare.
     parts: Vec<Part>,
     sources: Vec<Source>,
@@ -67,6 +69,11 @@ pub(super) struct Offered {
 }
 
 impl Want {
+    /// Nothing yet of a stream that `opener` tells of first.
+    pub(super) fn of(opener: Slot) -> Self {
+        Self { opener, ..Self::default() }
+    }
+
     /// Notes that `by` has `missing`; what was not wanted before is asked for when it is `due`.
     pub(super) fn offer(&mut self, now: Mono, by: Slot, missing: &[(u64, u64)], how: How, due: Mono) -> Offered {
         let mut offer = Ranges::from(missing);

@@ -12,7 +12,7 @@ use super::{
     want::Want,
 };
 use crate::core::{
-    event::StreamRanges,
+    frame::StreamRanges,
     id::{MessageId, StreamId},
     request::Gap,
     slots::Slot,
@@ -51,6 +51,8 @@ pub struct Wants {
     questions: u64,
     misses: Misses,
     dropped: u64,
+    /// How many of the streams each peer told of first.
+    opened: BTreeMap<Slot, usize>,
     wants_max: usize,
     pull_max: u64,
     lost_after: Duration,
@@ -69,6 +71,7 @@ impl Wants {
             questions: 0,
             misses: Misses::new(wants_max),
             dropped: 0,
+            opened: BTreeMap::new(),
             wants_max,
             pull_max: pull_max.clamp(1, STREAMS_MAX as u64),
             lost_after,
@@ -94,11 +97,12 @@ impl Wants {
             How::Backlog | How::Orphan => now,
         };
         if !self.wants.contains_key(stream) {
-            if self.wants.len() >= self.wants_max {
+            if self.wants.len() >= self.wants_max && !self.make_room(by) {
                 self.dropped += 1;
                 return;
             }
-            self.wants.insert(stream.clone(), Want::default());
+            *self.opened.entry(by).or_default() += 1;
+            self.wants.insert(stream.clone(), Want::of(by));
         }
         let Some(want) = self.wants.get_mut(stream) else { return };
         self.accounts.entry(by).or_default();
@@ -353,9 +357,27 @@ impl Wants {
         }
     }
 
+    /// Makes room for one more stream that `by` tells of, by forgetting one of whoever told of most: so nobody fills the
+    /// table alone. Says whether it did.
+    fn make_room(&mut self, by: Slot) -> bool {
+        let told = self.opened.get(&by).copied().unwrap_or(0);
+        let Some((&most, &count)) = self.opened.iter().max_by_key(|(_, count)| **count) else { return false };
+        let victim = self.wants.iter().rev().find(|(_, want)| count > told + 1 && want.opener == most);
+        let Some(stream) = victim.map(|(stream, _)| stream.clone()) else { return false };
+        self.dropped += 1;
+        self.close(&stream);
+        true
+    }
+
     /// Forgets a stream, with all that was asked of it.
     fn close(&mut self, stream: &StreamId) {
         let Some(want) = self.wants.remove(stream) else { return };
+        if let Some(count) = self.opened.get_mut(&want.opener) {
+            *count -= 1;
+            if *count == 0 {
+                self.opened.remove(&want.opener);
+            }
+        }
         if let Some(at) = want.at {
             self.timers.remove(&(at, stream.clone()));
         }

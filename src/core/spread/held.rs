@@ -2,7 +2,7 @@
 //! their arrival, as the relay rule would have it.
 
 use crate::core::{
-    event::PathCopy,
+    frame::PathCopy,
     id::{MessageId, NodeId},
 };
 use std::collections::{BTreeMap, VecDeque};
@@ -11,38 +11,44 @@ use std::collections::{BTreeMap, VecDeque};
 const MESSAGES_MAX: usize = 256;
 /// Copies of one message that may wait.
 const COPIES_MAX: usize = 64;
+/// Hops of all paths that may wait.
+const HOPS_MAX: usize = 65_536;
 
-/// Copies without payload, by message. Bounds: 256 messages with 64 copies each.
+/// Copies without payload, by message. Bounds: 256 messages with 64 copies each, and 65,536 hops of their paths in all.
 #[derive(Debug, Default)]
 pub struct Held {
     copies: BTreeMap<MessageId, Vec<(NodeId, PathCopy)>>,
     order: VecDeque<MessageId>,
+    hops: usize,
 }
 
 impl Held {
     /// Keeps a copy; says how many there was no room for, this one or older ones.
     pub fn keep(&mut self, from: NodeId, copy: PathCopy) -> u64 {
-        if let Some(copies) = self.copies.get_mut(&copy.id) {
-            let is_room = copies.len() < COPIES_MAX;
-            if is_room {
-                copies.push((from, copy));
+        let hops = copy.trace.path.len();
+        match self.copies.get_mut(&copy.id) {
+            Some(copies) if copies.len() >= COPIES_MAX => return 1,
+            Some(copies) => copies.push((from, copy)),
+            None => {
+                self.order.push_back(copy.id.clone());
+                self.copies.insert(copy.id.clone(), vec![(from, copy)]);
             }
-            return u64::from(!is_room);
         }
-        self.order.push_back(copy.id.clone());
-        self.copies.insert(copy.id.clone(), vec![(from, copy)]);
+        self.hops += hops;
         // Those whose payload came are in the queue still.
         let mut dropped = 0;
-        while self.order.len() > MESSAGES_MAX {
-            let copies = self.order.pop_front().and_then(|oldest| self.copies.remove(&oldest));
-            dropped += copies.map_or(0, |copies| copies.len() as u64);
+        while self.order.len() > MESSAGES_MAX || self.hops > HOPS_MAX {
+            let Some(oldest) = self.order.pop_front() else { break };
+            dropped += self.take(&oldest).len() as u64;
         }
         dropped
     }
 
     /// Takes all copies of a message, in the order in which they came.
     pub fn take(&mut self, id: &MessageId) -> Vec<(NodeId, PathCopy)> {
-        if self.copies.is_empty() { Vec::new() } else { self.copies.remove(id).unwrap_or_default() }
+        let copies = if self.copies.is_empty() { Vec::new() } else { self.copies.remove(id).unwrap_or_default() };
+        self.hops -= copies.iter().map(|(_, copy)| copy.trace.path.len()).sum::<usize>();
+        copies
     }
 }
 

@@ -3,7 +3,7 @@
 //! their number follows time and not messages.
 
 use crate::core::{
-    event::{Announcement, StreamRanges},
+    frame::{Announcement, StreamRanges},
     id::{MessageId, StreamId},
     repair::ranges::Ranges,
     slots::{Slot, Slots},

@@ -3,7 +3,7 @@
 
 use crate::core::{
     endpoint::Endpoint,
-    event::{Announcement, Answer, Frame, Introduction, Member, StreamRanges},
+    frame::{Announcement, Answer, Frame, Introduction, Member, StreamRanges},
     id::{MessageId, NodeId},
     message::{Hop, Message, Trace},
 };
@@ -145,7 +145,7 @@ fn str_len(bytes: usize) -> usize {
 mod tests {
     use super::*;
     use crate::{
-        core::{event::Wish, id::Incarnation, message::Relays, time::Wall},
+        core::{frame::Wish, id::Incarnation, message::Relays, time::Wall},
         sim::host::endpoint as address,
         wire::encode,
     };
@@ -213,7 +213,7 @@ mod tests {
     fn payloads_are_in_messages_alone() {
         let whole = frame_len(&Frame::Message(message(1_000, 5)));
         let Message { id, published_at, hops, trace, .. } = message(1_000, 5);
-        let copy = crate::core::event::PathCopy { id, published_at, hops, trace: trace.unwrap() };
+        let copy = crate::core::frame::PathCopy { id, published_at, hops, trace: trace.unwrap() };
         assert!(whole - frame_len(&Frame::Path(copy)) >= 1_000);
     }
 }

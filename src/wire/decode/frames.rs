@@ -3,7 +3,7 @@
 use super::payload;
 use crate::{
     core::{
-        event::{Answer, Beacon, Frame, PathCopy, Walk},
+        frame::{Answer, Beacon, Frame, PathCopy, Walk},
         id::{Incarnation, MessageId},
         message::Message,
         time::Wall,

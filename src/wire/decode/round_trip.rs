@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     core::{
         endpoint::Endpoint,
-        event::{
+        frame::{
             Announcement, Answer, Beacon, Frame, Introduction, LifeSeen, Member, Parting, PathCopy, StreamRanges, Walk,
             WalkKind, Wish,
         },

@@ -72,7 +72,7 @@ fn every_type_has_a_vector() {
 
 #[test]
 fn what_is_missing_or_unknown_counts_as_the_spec_says() {
-    use crate::core::event::{Parting, Wish};
+    use crate::core::frame::{Parting, Wish};
     let cases = cases(HEADERS);
     let meaning = |name: &str| {
         let case = cases.iter().find(|case| case["name"] == name).unwrap_or_else(|| panic!("no vector '{name}'"));

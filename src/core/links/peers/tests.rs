@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::{
     config::{Dissemination, Limits, Protocol},
-    event::LifeSeen,
+    frame::LifeSeen,
     id::Instance,
     links::{capability::Capabilities, meeting::Greeting},
     slots::Slot,

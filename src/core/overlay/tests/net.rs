@@ -4,7 +4,7 @@
 use super::member;
 use crate::core::{
     config::{Limits, Protocol, Timing},
-    event::{Frame, Parting, Walk, WalkKind, Wish},
+    frame::{Frame, Parting, Walk, WalkKind, Wish},
     id::{Incarnation, NodeId},
     overlay::{action::Action, chance::Chance, membership::Overlay},
     time::Mono,

@@ -474,3 +474,20 @@ proptest! {
         world.settle()?;
     }
 }
+
+#[test]
+fn nobody_fills_the_table_alone() {
+    let mut wants = Wants::new(8, 512, Duration::from_secs(5));
+    let stream = |number| StreamId { origin: NodeId::numbered(number), incarnation: Incarnation(1) };
+    let mut tell = |by, number| {
+        wants.offered(Mono(0), &stream(number), Slot(by), &[(1, 9)], How::Announced, Duration::from_secs(1));
+        wants.len()
+    };
+    (0..20).for_each(|number| _ = tell(1, number));
+    assert_eq!(tell(2, 100), 8);
+    assert_eq!(tell(2, 101), 8);
+    let asked: BTreeSet<Slot> =
+        wants.on_tick(Mono(2_000_000_000), |_| Duration::ZERO).asks.iter().map(|ask| ask.to).collect();
+    assert_eq!(asked, [Slot(1), Slot(2)].into(), "the second peer's offers are known, too");
+    assert_eq!(wants.take_dropped(), 12 + 2);
+}

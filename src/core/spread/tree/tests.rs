@@ -27,15 +27,21 @@ enum Frame {
     Graft { origin: usize },
 }
 
+/// Time, order, from, to, what.
+type Queued = (u64, u64, usize, usize, Frame);
+
+/// When a message came and from whom.
+type Came = Option<(u64, Option<Slot>)>;
+
 /// Nodes whose slots are the places in their lists of neighbours.
 struct Net {
     neighbours: Vec<Vec<(usize, u64)>>,
     trees: Vec<Trees>,
-    queue: BinaryHeap<Reverse<(u64, u64, usize, usize, Frame)>>,
+    queue: BinaryHeap<Reverse<Queued>>,
     sent: u64,
     clock: u64,
     /// By message and node: when it came and from whom.
-    came: Vec<Vec<Option<(u64, Option<Slot>)>>>,
+    came: Vec<Vec<Came>>,
     pushes: u64,
 }
 

@@ -1,0 +1,222 @@
+//! What nodes say to each other, over a link and back: the words of the protocol. Spec: sections 5 and 6.
+
+use super::{
+    endpoint::Endpoint,
+    id::{Incarnation, Instance, MessageId, NetworkName, NodeId, StreamId},
+    message::{Message, Trace},
+    stats::Refusal,
+    time::Wall,
+};
+use std::time::Duration;
+
+/// Who a node says it is, in HELLO and WELCOME.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Introduction {
+    /// Its name.
+    pub node: NodeId,
+    /// Where it can be dialled.
+    pub endpoint: Endpoint,
+    /// Its network.
+    pub network: NetworkName,
+    /// Which start of it.
+    pub instance: Instance,
+    /// Its life.
+    pub incarnation: Incarnation,
+    /// What it can do beyond what every node must; unknown words are ignored.
+    pub capabilities: Vec<String>,
+}
+
+impl Introduction {
+    /// Whether a node that names itself `from` on the connection and introduces itself so may be a peer.
+    pub fn check(&self, from: &NodeId, them: &Self) -> Result<(), (Refusal, String)> {
+        if them.network != self.network {
+            let text = format!("this is network '{}', not '{}'", self.network, them.network);
+            return Err((Refusal::OtherNetwork, text));
+        }
+        if !self.instance.admits(&them.instance) {
+            let (ours, theirs) = (self.instance.as_str(), them.instance.as_str());
+            let text = format!("this is instance '{ours}' of network '{}', not '{theirs}'", self.network);
+            return Err((Refusal::OtherInstance, text));
+        }
+        if them.node != *from {
+            return Err((Refusal::BadIdentity, format!("the routing id says '{from}', HELLO says '{}'", them.node)));
+        }
+        if them.node == self.node {
+            return Err((Refusal::NameTaken, format!("the name '{}' is taken by {}", self.node, self.endpoint)));
+        }
+        if them.endpoint.is_unspecified() {
+            let text = format!("nobody can dial {}: advertise an address of the host", them.endpoint);
+            return Err((Refusal::BadRequest, text));
+        }
+        Ok(())
+    }
+}
+
+/// Why a node greets another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wish {
+    /// The two are neighbours: somebody declared it, or they were before.
+    #[default]
+    Declared,
+    /// It knows nobody else and wants to be part of the network.
+    Join,
+    /// It has room for a neighbour; a node without such room refuses.
+    Neighbour,
+    /// It has no neighbour at all: only a node that has no room for any peer refuses.
+    Needed,
+}
+
+/// The latest that a node has seen of another's lives: so that one that lost its memory does not repeat an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LifeSeen {
+    /// The latest life.
+    pub incarnation: Incarnation,
+    /// The highest sequence number seen of it; 0: none.
+    pub sequence: u64,
+}
+
+/// Sequence numbers of one stream as closed intervals, ascending, not touching, none of them 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamRanges {
+    /// The stream.
+    pub stream: StreamId,
+    /// First and last of each interval.
+    pub ranges: Vec<(u64, u64)>,
+}
+
+/// Messages that a node has and does not send unasked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// Which.
+    pub held: StreamRanges,
+    /// How long ago the last of them arrived at the announcing node.
+    pub age: Duration,
+}
+
+/// A copy of a traced message without its payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathCopy {
+    /// The message.
+    pub id: MessageId,
+    /// The origin's wall clock at the submission.
+    pub published_at: Wall,
+    /// Links crossed so far, the one it arrives by included.
+    pub hops: u32,
+    /// Relays, and the path to the node that sent this copy.
+    pub trace: Trace,
+}
+
+/// Why a neighbour is one no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parting {
+    /// The sender has no use for the link.
+    Unlinked,
+    /// The sender's whole network is being stopped.
+    Stopping,
+}
+
+/// A sign of life of the node with the lowest name that the sender knows to be reachable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beacon {
+    /// That node.
+    pub root: NodeId,
+    /// Its life.
+    pub incarnation: Incarnation,
+    /// Counts its signs.
+    pub beat: u64,
+    /// Links crossed, the one it arrives by included.
+    pub hops: u32,
+}
+
+/// A node and where it can be dialled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub node: NodeId,
+    /// Its address.
+    pub endpoint: Endpoint,
+}
+
+/// What a random walk over the overlay is for. HyParView, DSN 2007.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WalkKind {
+    /// The first of its members joins: whoever the walk ends at becomes its neighbour.
+    Join,
+    /// Its members are a sample of the first one's view: whoever the walk ends at replies with one of its own.
+    Shuffle,
+    /// The reply, back along the path of the shuffle.
+    Reply,
+    /// No walk: its members are new to the sender. Whoever did not know them tells its neighbours.
+    News,
+}
+
+/// Members on a random walk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Walk {
+    /// What for.
+    pub kind: WalkKind,
+    /// Steps left.
+    pub steps: u8,
+    /// Of a shuffle: the nodes passed, its origin first; of a reply: those still to pass, the next one last.
+    pub path: Vec<NodeId>,
+    /// The members that are passed on.
+    pub members: Vec<Member>,
+}
+
+/// What a node says over a link that it opened. Spec, section 5.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// Who I am, and why I greet.
+    Hello(Introduction, Wish),
+    /// A copy of a message.
+    Message(Message),
+    /// Forget me.
+    Leave,
+    /// Are you there?
+    Ping {
+        /// Comes back with the answer.
+        token: u64,
+        /// A hash of all that the sender has seen.
+        digest: Option<u64>,
+    },
+    /// I have these messages (Plumtree's IHAVE).
+    Have(Vec<Announcement>),
+    /// A copy of a traced message whose payload the receiver gets from another.
+    Path(PathCopy),
+    /// Do not send me messages of this origin unasked.
+    Prune(NodeId),
+    /// Send me messages of this origin unasked.
+    Graft(NodeId),
+    /// What I have seen, or a part of it.
+    Digest(Vec<StreamRanges>),
+    /// Send me these messages.
+    Pull(Vec<StreamRanges>),
+    /// My neighbours.
+    Neighbours(Vec<Member>),
+    /// We are neighbours no more, but do not forget me.
+    Part(Parting),
+    /// The root of our component is alive.
+    Beacon(Beacon),
+    /// Members on a random walk.
+    Walk(Walk),
+}
+
+/// What comes back over the same connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// To HELLO: who I am, and what I have seen of your lives; you are a peer now.
+    Welcome(Introduction, Option<LifeSeen>),
+    /// To LEAVE: forgotten.
+    Farewell,
+    /// To PING, with its token.
+    Pong(u64),
+    /// To PULL: these have I had, and keep no more.
+    Lost(Vec<StreamRanges>),
+    /// Not accepted.
+    Refuse {
+        /// Why, for programs: a name of [`Refusal`], or one that this node does not know.
+        code: String,
+        /// Why, for people.
+        text: String,
+    },
+}
