@@ -26,7 +26,7 @@ NODE    := $(INTEROP)/node_modules/.installed
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help build start stop test check format lint docs tidy sim bench install clean interop-tools
+.PHONY: help build start stop test check format lint docs tidy sim experiments bench install clean interop-tools
 
 # $(call need,command,what to do): stop with one line that says what to do.
 need = @command -v $(1) >/dev/null 2>&1 || { echo "'$(1)' is missing; $(2)" >&2; exit 1; }
@@ -37,7 +37,7 @@ need_cxx = $(call need,c++,on Debian: apt install g++)
 help: ## Say what can be made (this list)
 	@echo "gossip $(GOSSIP_VERSION), a brokerless message bus over ZeroMQ"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo 'Options:  make start ARGS="circular -n 32 --plot"   make install PREFIX=/usr DESTDIR=/tmp/package'
 
@@ -59,6 +59,9 @@ check: format lint docs tidy ## Check format, lints, docs, house rules, licences
 
 sim: build ## Simulate 2000 networks in which anything goes wrong; SEEDS=..., SEED=...
 	$(BINARY) simulate --chaos --seed $(SEED) --seeds $(SEEDS)
+
+experiments: build ## Run the experiments of docs/evaluation.md and write its tables anew
+	$(BINARY) simulate --experiment docs/experiments --record docs/evaluation.md
 
 bench: ## Measure and print the numbers
 	$(need_rust)

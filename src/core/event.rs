@@ -159,6 +159,8 @@ pub enum WalkKind {
     Shuffle,
     /// The reply, back along the path of the shuffle.
     Reply,
+    /// No walk: its members are new to the sender. Whoever did not know them tells its neighbours.
+    News,
 }
 
 /// Members on a random walk.

@@ -126,9 +126,7 @@ impl Message {
     /// Whether a peer `from` may have sent it; if not, why it is refused.
     pub fn check(&self, from: &NodeId, payload_len_max: usize) -> Result<(), (Refusal, String)> {
         self.payload.check(payload_len_max)?;
-        if self.id.sequence == 0 {
-            return Err((Refusal::BadRequest, "sequence numbers begin at 1".into()));
-        }
+        check_id(&self.id)?;
         self.trace.as_ref().map_or(Ok(()), |trace| trace.check(&self.id, from))
     }
 }
@@ -136,12 +134,20 @@ impl Message {
 impl Trace {
     /// Whether a peer `from` may have sent it with a copy of this message; if not, why it is refused.
     pub fn check(&self, id: &MessageId, from: &NodeId) -> Result<(), (Refusal, String)> {
+        check_id(id)?;
         let ends = self.path.first().zip(self.path.last()).map(|(first, last)| (&first.node, &last.node));
         if ends != Some((&id.origin, from)) {
             return Err((Refusal::BadRequest, format!("the path must lead from {} to {from}", id.origin)));
         }
         Ok(())
     }
+}
+
+fn check_id(id: &MessageId) -> Result<(), (Refusal, String)> {
+    if id.sequence == 0 {
+        return Err((Refusal::BadRequest, "sequence numbers begin at 1".into()));
+    }
+    Ok(())
 }
 
 /// `path` and one step more.

@@ -184,15 +184,16 @@ impl Stats {
         self.add(counter, peer, 1);
     }
 
-    /// Counts `times`.
+    /// Counts `times`, as far as there are numbers: how much was given up is what neighbours say.
     pub fn add(&mut self, counter: Counter, peer: Option<&NodeId>, times: u64) {
         // Most messages close no gap and evict nothing: they need not look for the peer's line.
         if times == 0 {
             return;
         }
-        self.total.counters[counter as usize] += times;
+        let count = |counts: &mut u64| *counts = counts.saturating_add(times);
+        count(&mut self.total.counters[counter as usize]);
         if let Some(tallies) = peer.and_then(|peer| self.peer_mut(peer)) {
-            tallies.counters[counter as usize] += times;
+            count(&mut tallies.counters[counter as usize]);
         }
     }
 
@@ -228,6 +229,15 @@ impl Stats {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_end_at_the_highest_number() {
+        let (mut stats, peer) = (Stats::new(1), NodeId::numbered(1));
+        for _ in 0..2 {
+            stats.add(Counter::GivenUp, Some(&peer), u64::MAX - 1);
+        }
+        assert_eq!([stats.total(), &stats.by_peer()[&peer]].map(|counts| counts.get(Counter::GivenUp)), [u64::MAX; 2]);
+    }
 
     #[test]
     fn counts_stand_in_total_and_by_peer_within_the_bound() {

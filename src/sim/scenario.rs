@@ -18,7 +18,7 @@ use crate::{
     topology::{Shape, ShapeError},
 };
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, time::Duration};
 use units::Time;
 
 /// Most nodes of a simulated network: about 2 KiB each, and 128 MiB for a moment while their graph is drawn.
@@ -228,6 +228,13 @@ impl Scenario {
         let usual = Protocol::default();
         let degree = self.degree.map_or(usual.degree, |degree| degree as usize);
         Protocol { dissemination: self.dissemination.into(), heal: self.heal, degree, timing: self.timing.into() }
+    }
+
+    /// How long nodes have, once their links are up, to hear of each other, before anything goes wrong: who never heard of
+    /// anybody beyond its neighbours cannot find the rest of a network in pieces.
+    pub(super) fn acquaintance(&self) -> Duration {
+        let needs_it = self.heal && self.join.is_none() && !self.faults.is_empty();
+        if needs_it { Duration::from_secs(1) + Duration::from_millis(40) * self.nodes.min(100) } else { Duration::ZERO }
     }
 
     /// The bounds of each node.

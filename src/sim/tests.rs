@@ -304,7 +304,7 @@ fn averages_over_seeds_are_those_over_all_messages() {
 #[test]
 fn whatever_goes_wrong_the_rules_hold() {
     let mut all = Report::default();
-    for seed in 0..std::env::var("N").map_or(300, |n| n.parse().unwrap()) {
+    for seed in 0..100 {
         let scenario = chaos::scenario(seed);
         let text = toml::to_string(&scenario).unwrap();
         assert_eq!(Scenario::from_toml(&text).as_ref(), Ok(&scenario), "a drawn scenario can be written and read");
@@ -326,7 +326,7 @@ fn tree(scenario: Scenario) -> Scenario {
 fn tampered(scenario: &Scenario, tamper: impl FnMut(&NodeId, Output) -> Vec<Output> + Send + 'static) -> Wrong {
     let mut simulation = Simulation::new(scenario, 1).unwrap();
     simulation.tamper(Box::new(tamper));
-    simulation.run().unwrap_err().wrong
+    simulation.run().err().expect("it is found").wrong
 }
 
 #[test]

@@ -160,6 +160,7 @@ pub const fn walk_kind(kind: WalkKind) -> u64 {
         WalkKind::Join => 0,
         WalkKind::Shuffle => 1,
         WalkKind::Reply => 2,
+        WalkKind::News => 3,
     }
 }
 
@@ -169,6 +170,7 @@ pub const fn walk_kind_of(number: u64) -> Option<WalkKind> {
         0 => Some(WalkKind::Join),
         1 => Some(WalkKind::Shuffle),
         2 => Some(WalkKind::Reply),
+        3 => Some(WalkKind::News),
         _ => None,
     }
 }

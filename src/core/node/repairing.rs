@@ -4,8 +4,9 @@
 use super::Node;
 use crate::core::{
     event::{Announcement, Answer, Event, Frame, LifeSeen, Output, Record, StreamRanges},
-    id::{MessageId, NodeId, StreamId},
+    id::{Incarnation, MessageId, NodeId, StreamId},
     links::capability::Capability,
+    message::Message,
     repair::ask::{Ask, How},
     repair::ranges::Ranges,
     request::Gap,
@@ -28,8 +29,9 @@ const RESEND_BYTES_MAX: usize = 4 << 20;
 impl Node {
     /// A neighbour announces messages.
     pub(super) fn on_have(&mut self, now: Now, slot: Slot, announcements: Vec<Announcement>) {
+        let life = self.origin.incarnation();
         for Announcement { held, age } in announcements {
-            if self.is_foreign_life(&held) {
+            if self.is_foreign_life(life, &held) {
                 continue;
             }
             self.recent.known_to(slot, &held);
@@ -56,8 +58,9 @@ impl Node {
     /// A neighbour tells what it has seen.
     pub(super) fn on_digest(&mut self, now: Now, slot: Slot, streams: Vec<StreamRanges>) {
         let how = if self.is_fresh(now.mono, slot) { How::Backlog } else { How::Digest };
+        let life = self.origin.incarnation();
         for held in streams {
-            if self.is_foreign_life(&held) {
+            if self.is_foreign_life(life, &held) {
                 continue;
             }
             let missing = self.seen.missing(&held.stream, &held.ranges, RANGES_MAX);
@@ -105,6 +108,7 @@ impl Node {
                 messages -= 1;
                 bytes = bytes.saturating_sub(message.payload.len());
                 self.stats.count(Counter::Resent, Some(from));
+                let message = self.without_long_path(message);
                 self.send_message(vec![link], message);
             }
             if !resent.lost.is_empty() {
@@ -114,6 +118,16 @@ impl Node {
         if !lost.is_empty() {
             self.outbox.push_back(Output::Answer(from.clone(), Answer::Lost(lost)));
         }
+    }
+
+    /// Whoever asks for a message gets it; its path goes along only if nobody would refuse it for its length.
+    fn without_long_path(&mut self, message: Message) -> Message {
+        let len_max = self.config.limits.path_len_max;
+        if message.trace.as_ref().is_none_or(|trace| trace.path.len() <= len_max) {
+            return message;
+        }
+        self.stats.count(Counter::PathLimit, None);
+        Message { trace: None, ..message }
     }
 
     /// A neighbour that was asked keeps these no more.
@@ -178,12 +192,12 @@ impl Node {
         }
     }
 
-    /// Whether a neighbour knows messages of this node's present life that it never published: then an earlier life had the
-    /// same number, and this one takes another.
-    fn is_foreign_life(&mut self, held: &StreamRanges) -> bool {
-        let is_own = held.stream.origin == self.config.node && held.stream.incarnation == self.origin.incarnation();
+    /// Whether a neighbour knows messages of this node's `life` that it never published: then an earlier life had the same
+    /// number, and this one takes another. `life` is that at the beginning of the frame, which may name many: each life is
+    /// stored for good, and one frame must not cost more than one of them.
+    fn is_foreign_life(&mut self, life: Incarnation, held: &StreamRanges) -> bool {
+        let is_own = held.stream.origin == self.config.node && held.stream.incarnation == life;
         let Some(&(_, last)) = held.ranges.last().filter(|_| is_own) else { return false };
-        let incarnation = held.stream.incarnation;
-        self.learn_life(LifeSeen { incarnation, sequence: last })
+        self.learn_life(LifeSeen { incarnation: life, sequence: last })
     }
 }

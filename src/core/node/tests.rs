@@ -5,7 +5,7 @@ use crate::{
     core::{
         config::{Limits, Protocol},
         endpoint::Endpoint,
-        event::{Answer, Frame, Introduction, Wish},
+        event::{Announcement, Answer, Frame, Introduction, PathCopy, StreamRanges, Wish},
         id::{Instance, MessageId},
         message::{Hop, Message, Relays, Trace},
         request::{Cursor, Fetch, Level, Page, Request, Status},
@@ -297,6 +297,18 @@ fn a_path_at_its_limit_is_noted_counted_and_not_relayed() {
     assert_eq!(held, [1, 1, 1, 1, 0, 1, 1, 1], "three hops each way, and one node beyond that notes it");
     assert_eq!(net.inbox(3).messages[0].paths[0].len(), 4);
     assert_eq!(net.count(3, Counter::PathLimit) + net.count(5, Counter::PathLimit), 2);
+}
+
+#[test]
+fn whoever_is_beyond_the_longest_path_gets_the_message_without_it() {
+    let ring = generate(Shape::Circular, 8, 0).unwrap();
+    let mut net = Net::joined(&ring, 0, &Limits { path_len_max: 3, ..Limits::default() });
+    net.publish(0, Some(1), b"far");
+    net.settle(Duration::from_secs(20));
+    let messages = net.inbox(4).messages;
+    assert_eq!(messages.len(), 1, "it is repaired");
+    assert!(messages[0].paths.is_empty() && &messages[0].payload[..] == b"far");
+    assert!(net.count(3, Counter::Resent) + net.count(5, Counter::Resent) > 0);
 }
 
 #[test]
@@ -690,6 +702,33 @@ fn a_path_that_does_not_lead_from_origin_to_sender_is_refused() {
     }
     assert_eq!(net.refused(0, Refusal::BadRequest), 3);
     assert!(net.inbox(0).messages.is_empty());
+}
+
+#[test]
+fn one_frame_begins_one_life_at_most() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    let told = |life| StreamRanges {
+        stream: StreamId { origin: name(0), incarnation: Incarnation(life) },
+        ranges: vec![(1, 9)],
+    };
+    let announced = |life| Announcement { held: told(life), age: Duration::ZERO };
+    net.input(0, Input::Arrived { from: name(1), frame: Frame::Digest((7..100).map(told).collect()) });
+    assert_eq!(net.count(0, Counter::Renewed), 1);
+    net.input(0, Input::Arrived { from: name(1), frame: Frame::Have((8..100).map(announced).collect()) });
+    assert_eq!(net.count(0, Counter::Renewed), 2);
+}
+
+#[test]
+fn the_path_of_a_message_that_cannot_be_is_refused() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    let id = MessageId { origin: name(1), incarnation: Incarnation(1), sequence: 0 };
+    let trace = Trace { relays: Relays::ONE, path: [Hop { node: name(1), micros: 0 }].into() };
+    let copy = PathCopy { id, published_at: Wall(0), hops: 1, trace };
+    net.input(0, Input::Arrived { from: name(1), frame: Frame::Path(copy) });
+    net.settle(Duration::from_secs(5));
+    assert_eq!((net.refused(0, Refusal::BadRequest), net.count(0, Counter::Pulls)), (1, 0));
 }
 
 fn any_message() -> impl Strategy<Value = Frame> {

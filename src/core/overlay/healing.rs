@@ -41,6 +41,8 @@ pub struct Means<'a> {
     pub chance: &'a mut Chance,
     /// Where actions go.
     pub todo: &'a mut VecDeque<Action>,
+    /// Where members go that the neighbours are to be told of.
+    pub news: &'a mut Vec<Member>,
 }
 
 /// The neighbours of a node. Bounds: what the node declares and meets, which `peers_max` bounds; 256 members for each of
@@ -263,7 +265,11 @@ impl Healing {
         let names: BTreeSet<NodeId> = list.iter().map(|member| member.node.clone()).collect();
         if !self.roams() {
             let strangers = list.into_iter().filter(|member| !self.neighbours.contains_key(&member.node));
-            strangers.for_each(|member| means.view.insert(member, means.chance));
+            for member in strangers {
+                if means.view.insert(member.clone(), means.chance) {
+                    means.news.push(member);
+                }
+            }
         }
         if self.declared.contains_key(from) {
             self.give_back(from, &names, means);

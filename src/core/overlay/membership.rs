@@ -52,6 +52,9 @@ pub struct Overlay {
     todo: VecDeque<Action>,
     /// When the neighbours are told of each other.
     tell_at: Option<Mono>,
+    /// Members that are new here and fit into the view, and when the neighbours are told of them.
+    news: Vec<Member>,
+    news_at: Option<Mono>,
     next_shuffle: Mono,
     shuffle_interval: Duration,
     degree: usize,
@@ -80,6 +83,8 @@ impl Overlay {
             chance,
             todo: VecDeque::new(),
             tell_at: None,
+            news: Vec::new(),
+            news_at: None,
             next_shuffle,
             shuffle_interval: timing.shuffle_interval,
             degree,
@@ -98,7 +103,7 @@ impl Overlay {
         }
         let shuffle = (self.healing.neighbours().next().is_some()).then_some(self.next_shuffle);
         let beat = Some(self.election.deadline());
-        [beat, self.healing.deadline(&self.election), self.tell_at, shuffle].into_iter().flatten().min()
+        [beat, self.healing.deadline(&self.election), self.tell_at, self.news_at, shuffle].into_iter().flatten().min()
     }
 
     /// Time has passed.
@@ -159,7 +164,10 @@ impl Overlay {
         if let Some(beacon) =
             self.election.current().filter(|_| is_new && self.heals && self.healing.is_neighbour(&node))
         {
-            self.todo.push_back(Action::Send { to: node, frame: Frame::Beacon(beacon) });
+            self.todo.push_back(Action::Send { to: node.clone(), frame: Frame::Beacon(beacon) });
+        }
+        if is_new && self.heals && !self.healing.roams() {
+            self.tell_view(&node);
         }
         self.settle(now);
     }
@@ -256,6 +264,15 @@ impl Overlay {
             let frame = self.list();
             self.todo.push_back(Action::SendAll { except: None, frame });
         }
+        if !self.news.is_empty() {
+            self.news_at.get_or_insert(now + TELL_DELAY);
+        }
+        if self.news_at.take_if(|at| *at <= now).is_some() {
+            for members in std::mem::take(&mut self.news).chunks(LISTED_MAX) {
+                let frame = Frame::Walk(walk::news(members.to_vec()));
+                self.todo.push_back(Action::SendAll { except: None, frame });
+            }
+        }
     }
 
     fn list(&self) -> Frame {
@@ -263,8 +280,8 @@ impl Overlay {
     }
 
     fn with<T>(&mut self, act: impl FnOnce(&mut Healing, &mut Means<'_>) -> T) -> T {
-        let Self { view, election, chance, todo, .. } = self;
-        act(&mut self.healing, &mut Means { view, election, chance, todo })
+        let Self { view, election, chance, todo, news, .. } = self;
+        act(&mut self.healing, &mut Means { view, election, chance, todo, news })
     }
 
     /// Sends a beat to all neighbours but the one it came from and the one that is left out.
@@ -295,7 +312,30 @@ impl Overlay {
         self.send(to, walk::shuffle(self.me.clone(), known));
     }
 
+    /// Tells a new neighbour whom this node knows.
+    fn tell_view(&mut self, to: &NodeId) {
+        let known: Vec<_> = self.view.iter().take(LISTED_MAX).collect();
+        if !known.is_empty() {
+            self.send(to.clone(), walk::news(known));
+        }
+    }
+
+    /// Notes members that are new, to be passed on; not in an overlay of views, which are to be samples.
+    fn learn(&mut self, members: Vec<Member>) {
+        if self.healing.roams() {
+            return;
+        }
+        for member in members.into_iter().take(LISTED_MAX).filter(|member| !self.healing.is_neighbour(&member.node)) {
+            if self.view.insert(member.clone(), &mut self.chance) {
+                self.news.push(member);
+            }
+        }
+    }
+
     fn on_walk(&mut self, now: Mono, from: &NodeId, walk: Walk) {
+        if walk.kind == WalkKind::News {
+            return self.learn(walk.members);
+        }
         let sound = self.healing.sound();
         for step in walk::advance(&self.me.node, from, walk, &sound, &mut self.chance) {
             match step {

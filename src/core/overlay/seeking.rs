@@ -153,8 +153,8 @@ impl Healing {
             return false;
         }
         let rank = |node: &NodeId| {
-            let shares = |(_, list): (&NodeId, &Vec<Member>)| list.iter().any(|orphan| orphan.node == *node);
-            (!self.fallen.iter().any(shares), Rank::from(node))
+            let shares = |list: &Vec<Member>| list.iter().any(|orphan| orphan.node == *node);
+            (u8::from(!self.fallen.values().any(shares)), Rank::from(node))
         };
         let asked = self.seeks.iter().filter(|(_, seek)| seek.fills() && seek.is_fresh).map(|(node, _)| node);
         let Some((highest, given_up)) = asked.map(|node| (rank(node), node)).max() else { return false };

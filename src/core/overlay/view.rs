@@ -51,16 +51,22 @@ impl View {
 
     /// Somebody tells of a member. What we know ourselves counts more: its word changes an address only if we tried the
     /// old one in vain, and does not bring back a node that left.
-    pub fn insert(&mut self, member: Member, chance: &mut Chance) {
+    /// Says whether it is new, and there was room for it without forgetting another.
+    pub fn insert(&mut self, member: Member, chance: &mut Chance) -> bool {
         if member.node == self.me || self.left.contains(&member.node) {
-            return;
+            return false;
         }
         let rank = Rank::from(&member.node);
         match self.known.get_mut(&rank) {
             Some(known) if known.attempts == 0 || known.endpoint == member.endpoint => {}
             Some(known) => *known = Known::new(member.endpoint),
-            None => self.add(rank, member.endpoint, chance),
+            None => {
+                let has_room = self.known.len() < LOWEST_KEPT + self.view_max;
+                self.add(rank, member.endpoint, chance);
+                return has_room;
+            }
         }
+        false
     }
 
     /// We have dealt with a member ourselves: it is, or was until now, at this address.
@@ -227,7 +233,7 @@ mod tests {
         fn a_sample_prefers_who_answered(seed: u64, in_vain in prop::collection::btree_set(0u32..20, 0..20)) {
             let mut chance = Chance::new(seed);
             let mut view = View::new(NodeId::numbered(99), 30, REDIAL);
-            (0..20).for_each(|name| view.insert(numbered(name), &mut chance));
+            (0..20).for_each(|name| _ = view.insert(numbered(name), &mut chance));
             in_vain.iter().for_each(|&name| view.missed(Mono(0), &NodeId::numbered(name)));
             let sample = view.sample(10, &mut chance);
             prop_assert_eq!(sample.len(), 10);

@@ -53,6 +53,11 @@ pub fn shuffle(me: Member, known: impl IntoIterator<Item = Member>) -> Walk {
     Walk { kind: WalkKind::Shuffle, steps: STEPS, path, members: std::iter::once(me).chain(known).collect() }
 }
 
+/// Members that a neighbour may not know.
+pub fn news(members: Vec<Member>) -> Walk {
+    Walk { kind: WalkKind::News, steps: 0, path: Vec::new(), members }
+}
+
 /// What is to be done with a walk that `from` has passed on to `me`, whose `neighbours` are these.
 /// More than [`STEPS`] steps are not gone, whatever the frame says.
 pub fn advance(me: &NodeId, from: &NodeId, walk: Walk, neighbours: &[NodeId], chance: &mut Chance) -> Vec<Step> {
@@ -60,6 +65,7 @@ pub fn advance(me: &NodeId, from: &NodeId, walk: Walk, neighbours: &[NodeId], ch
         WalkKind::Join => advance_join(me, from, walk, neighbours, chance),
         WalkKind::Shuffle => advance_shuffle(me, from, walk, neighbours, chance).into_iter().collect(),
         WalkKind::Reply => advance_reply(me, walk, neighbours).into_iter().collect(),
+        WalkKind::News => Vec::new(),
     }
 }
 

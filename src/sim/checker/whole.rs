@@ -4,6 +4,7 @@
 use super::{Cause, Survivor, Told, Wrong, index_of};
 use crate::{
     core::{
+        config::Timing,
         id::MessageId,
         request::{Cursor, Fetch, Gap, Page, Reply, Request, Status},
     },
@@ -15,6 +16,10 @@ use std::{
     time::Duration,
 };
 
+/// How long nodes have to come to rest, at least; where they look for news less often than once a second, longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A queue that does not hold what nodes tell each other at one time.
+const QUEUE_SMALL: usize = 16 << 10;
 /// How long a node must have lived on, and with it one of its neighbours, after it took in a message, so that this
 /// message cannot be lost: frames may be delayed, and where they can be lost they are asked for again.
 const ENTRUSTED: Duration = Duration::from_secs(1);
@@ -29,10 +34,15 @@ impl Cluster {
     /// How long nobody must have spoken of messages, for the nodes to be at rest; and how long they have to come to rest
     /// after the last thing that happened to them.
     pub(in crate::sim) fn patience(&self) -> (Duration, Duration) {
-        let beat = self.scenario.protocol().timing.digest_interval;
+        let Timing { digest_interval: beat, lost_after, .. } = self.scenario.protocol().timing;
         let bytes: usize = self.checker.told.iter().map(|told| told.payload.len() + 64).sum();
         let narrow = Duration::from_nanos(self.network.model.transmission(4 * bytes));
-        (3 * beat, 60 * beat + narrow)
+        // That something is nowhere any more is found out by one node after the other.
+        let is_forgetful = self.scenario.limits != Retention::default();
+        let forgotten = if is_forgetful { (beat + lost_after) * self.hosts.len() as u32 } else { Duration::ZERO };
+        // What does not fit into a queue is asked for again.
+        let often = if self.network.model.queue < QUEUE_SMALL { 2 } else { 1 };
+        (3 * beat, often * PATIENCE.max(60 * beat) + narrow + forgotten)
     }
 
     /// Whether all live nodes are as they must be at rest; if not, what is wrong, and where.

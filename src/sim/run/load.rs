@@ -56,7 +56,7 @@ impl Simulation {
 
     /// The scenario begins.
     pub(super) fn begin_load(&mut self) {
-        (self.phase, self.began) = (Phase::Running, self.cluster.now);
+        (self.phase, self.began) = (Phase::Running, self.cluster.now + self.cluster.scenario.acquaintance());
         self.cluster.counts = Default::default();
         self.cluster.hosts.iter_mut().for_each(|place| place.frames = 0);
         if self.cluster.scenario.join.is_some() {

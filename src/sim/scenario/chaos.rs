@@ -33,12 +33,12 @@ pub fn scenario(seed: u64) -> Scenario {
         degree,
         nodes,
         settle: Time::default(),
-        dissemination: Spread::default(),
-        heal: ahead::HEAL,
-        timing: Pace::default(),
+        dissemination: if random.random_bool(0.1) { Spread::Flood } else { Spread::Tree },
+        heal: ahead::HEAL && random.random_bool(0.8),
+        timing: [Pace::Local, Pace::Lan, Pace::Lan, Pace::Wan][random.random_range(0..4)],
         join: None,
         network: network(&mut random),
-        load: load(&mut random),
+        load: load(nodes, &mut random),
         limits: Retention::default(),
         faults: Vec::new(),
     };
@@ -48,15 +48,13 @@ pub fn scenario(seed: u64) -> Scenario {
     for _ in 0..random.random_range(0..5) {
         add_faults(&mut scenario.faults, &mut random);
     }
-    // In the end everything is mended, half of the time: what is missing then was lost for good.
-    if random.random_bool(0.5) {
+    // In the end everything is mended, as a rule: what is missing then must come.
+    if random.random_bool(0.8) {
         let at = Time::millis(SPAN_MS);
-        let mended = [
-            Fault::Heal { at },
-            Fault::Resume { at, who: None },
-            Fault::Restart { at, who: None, disk: disk(&mut random), memory: random.random_bool(0.5) },
-        ];
-        scenario.faults.extend(mended);
+        let (all, disk, memory) = (Who::Share(1.0), disk(&mut random), random.random_bool(0.5));
+        let slow = Fault::Slow { at, who: all, frame: Time::default() };
+        let restart = Fault::Restart { at, who: None, disk, memory };
+        scenario.faults.extend([Fault::Heal { at }, Fault::Resume { at, who: None }, slow, restart]);
     }
     scenario
 }
@@ -82,12 +80,17 @@ fn network(random: &mut Pcg64Mcg) -> Model {
     }
 }
 
-fn load(random: &mut Pcg64Mcg) -> Load {
-    let senders = [Senders::One, Senders::Random, Senders::Random, Senders::All][random.random_range(0..4)];
-    let messages = if senders == Senders::All { 1 } else { random.random_range(1..=12) };
+fn load(nodes: u32, random: &mut Pcg64Mcg) -> Load {
+    let senders = [Senders::One, Senders::Random, Senders::Fresh, Senders::All][random.random_range(0..4)];
+    let messages = match senders {
+        Senders::All => 1,
+        Senders::Fresh => random.random_range(1..=nodes.min(12)),
+        _ => random.random_range(1..=12),
+    };
+    let warmup = if senders == Senders::Fresh { 0 } else { random.random_range(0..3) };
     Load {
         messages,
-        warmup: 0,
+        warmup,
         size: random.random_range(0..600),
         senders,
         interval: Time(Duration::from_millis(SPAN_MS) / messages),

@@ -112,7 +112,7 @@ fn any_path_copy() -> impl Strategy<Value = PathCopy> {
 }
 
 fn any_walk() -> impl Strategy<Value = Walk> {
-    let kind = select(vec![WalkKind::Join, WalkKind::Shuffle, WalkKind::Reply]);
+    let kind = select(vec![WalkKind::Join, WalkKind::Shuffle, WalkKind::Reply, WalkKind::News]);
     let path = vec(any_node(), 0..=types::WALK_PATH_LEN_MAX);
     (kind, 0..=types::STEPS_MAX, path, vec(any_member(), 0..9)).prop_map(|(kind, steps, path, members)| Walk {
         kind,

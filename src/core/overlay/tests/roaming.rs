@@ -32,7 +32,7 @@ fn joining_one_by_one_makes_a_hyparview_overlay() {
     let views: Vec<usize> = net.overlays.values().map(|overlay| overlay.view().len()).collect();
     assert!(views.iter().all(|&len| len >= 30), "{views:?}");
     let sum: usize = net.degrees().values().sum();
-    println!("mean degree {}", sum as f64 / 500.0);
+    assert!((5 * 500..6 * 500).contains(&sum), "a mean degree of {}", sum as f64 / 500.0);
 }
 
 #[test]

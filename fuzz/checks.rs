@@ -1,0 +1,204 @@
+//! What must hold, whatever a node is told.
+
+use crate::{
+    wire::encode,
+    world::{Side, World},
+};
+use gossip::{
+    core::{
+        event::{Answer, Frame, Input, LogSeq, Output, Record},
+        id::{MessageId, StreamId},
+        request::{Reply, Request},
+        time::{Mono, Now},
+    },
+    wire::{Decoder, Incoming},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// What a node has promised so far.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    /// Messages that were delivered.
+    pub(crate) delivered: BTreeSet<MessageId>,
+    /// What was given up, by stream.
+    given_up: BTreeMap<StreamId, Vec<(u64, u64)>>,
+    pub(crate) synced: LogSeq,
+    /// The last reply to a client.
+    pub(crate) reply: Option<Reply>,
+}
+
+/// What is known of a node before an input.
+pub(crate) struct Before {
+    is_tick: bool,
+    /// How many outputs there may be.
+    outputs_max: usize,
+    is_undecodable: bool,
+    deadline: Option<Mono>,
+    /// All that a refused input must leave alone: the state besides links and counters.
+    state: Option<String>,
+}
+
+impl Before {
+    /// The state is written down for one input of some: it is long.
+    pub(crate) fn of(side: &Side, input: &Input, number: usize) -> Self {
+        let can_be_refused =
+            matches!(input, Input::Arrived { .. } | Input::Undecodable { .. } | Input::Requested { .. });
+        let is_watched = can_be_refused && number.is_multiple_of(8);
+        Self {
+            is_tick: matches!(input, Input::Tick),
+            outputs_max: outputs_max(side, input),
+            is_undecodable: matches!(input, Input::Undecodable { .. }),
+            deadline: side.node.deadline(),
+            state: is_watched.then(|| state(side)),
+        }
+    }
+
+    /// What came out of the input, before any of it is done.
+    pub(crate) fn check(self, side: &mut Side, now: Now, outputs: &[Output]) {
+        let gauge = side.node.gauge();
+        assert!(gauge.is_within(&side.config.limits), "bounds are not kept: {gauge:?}");
+        let count = outputs.len();
+        assert!(count <= self.outputs_max, "{count} outputs where {} are the limit: {outputs:?}", self.outputs_max);
+        if self.is_tick {
+            let is_due = self.deadline.is_some_and(|due| due <= now.mono);
+            let stays = side.node.deadline() == self.deadline;
+            assert!(!is_due || !stays || count > 0, "a tick does nothing at {now:?}: due {:?}", self.deadline);
+        }
+        let is_refusal = |output: &Output| {
+            matches!(output, Output::Answer(_, Answer::Refuse { .. }) | Output::Reply(_, _, Reply::Refused { .. }))
+        };
+        let is_refused = self.is_undecodable || outputs.iter().any(is_refusal);
+        let is_about_links = outputs.iter().any(|output| matches!(output, Output::Disconnect(_) | Output::Connect(..)));
+        if let Some(before) = self.state.filter(|_| is_refused && !is_about_links) {
+            let after = state(side);
+            let same = before.bytes().zip(after.bytes()).take_while(|(before, after)| before == after).count();
+            let part = |state: &str| {
+                String::from_utf8_lossy(&state.as_bytes()[same.saturating_sub(80)..])
+                    .chars()
+                    .take(300)
+                    .collect::<String>()
+            };
+            assert!(before == after, "what was refused has changed {}\nto {}", part(&before), part(&after));
+        }
+        let mut links: BTreeSet<_> = side.links.keys().copied().collect();
+        for output in outputs {
+            match output {
+                Output::Append(seq, record) => {
+                    side.appended.0 += 1;
+                    assert_eq!(*seq, side.appended, "the log's numbers have a gap");
+                    side.ledger.note(record);
+                }
+                Output::Connect(link, _) => assert!(links.insert(*link), "{link:?} is opened twice"),
+                Output::Disconnect(link) => assert!(links.remove(link), "{link:?} is closed and was not open"),
+                Output::Send(to, frame) => {
+                    assert!(to.iter().all(|link| links.contains(link)), "{frame:?} goes to {to:?}, open are {links:?}");
+                    understood(side, &Incoming::Frame(frame.clone()));
+                }
+                Output::Answer(_, Answer::Refuse { code, text }) => {
+                    assert!(text.len() < 4096, "a long word for {code}: {} bytes", text.len());
+                }
+                Output::Answer(_, answer) => understood(side, &Incoming::Answer(answer.clone())),
+                Output::Renew(life) => assert!(*life > side.incarnation, "a life that is not newer: {life:?}"),
+                _ => {}
+            }
+        }
+        let most = 2 * side.config.limits.peers_max;
+        assert!(links.len() <= most, "{} connections are open where {most} are the limit", links.len());
+    }
+}
+
+impl Ledger {
+    fn note(&mut self, record: &Record) {
+        match record {
+            Record::Received { message, .. } => {
+                let id = &message.id;
+                assert!(self.delivered.insert(id.clone()), "{id} is delivered twice");
+                let given_up = self.given_up.get(&id.stream()).map_or(&[][..], Vec::as_slice);
+                let is_gap = |&(first, last): &(u64, u64)| (first..=last).contains(&id.sequence);
+                assert!(!given_up.iter().any(is_gap), "{id} is delivered after it was given up");
+            }
+            &Record::GivenUp { ref stream, first, last } => {
+                assert!(1 <= first && first <= last, "a gap from {first} to {last}");
+                let is_here = |id: &&MessageId| id.stream() == *stream && (first..=last).contains(&id.sequence);
+                let delivered = self.delivered.iter().find(is_here);
+                assert_eq!(delivered, None, "what was delivered is given up");
+                self.given_up.entry(stream.clone()).or_default().push((first, last));
+            }
+            Record::Marked { first, last } => assert!(first <= last, "marked from {first} to {last}"),
+        }
+    }
+}
+
+/// What one input may ask for: links, neighbours, what waits; for each stream that a frame names a few words more.
+fn outputs_max(side: &Side, input: &Input) -> usize {
+    let limits = &side.config.limits;
+    let named = match input {
+        Input::Arrived { frame: Frame::Have(announcements), .. } => announcements.len(),
+        Input::Arrived { frame: Frame::Digest(streams) | Frame::Pull(streams), .. } => streams.len(),
+        Input::Requested { request: Request::Connect { peers }, .. } => peers.len(),
+        // Gaps: at most 256 intervals of each stream, each a record and a word.
+        Input::Tick => 2 * 256 * limits.wants_max.min(64) + limits.trees_max.min(64),
+        // Copies that waited for their payload.
+        Input::Arrived { frame: Frame::Message(_), .. } => 2 * 64,
+        _ => 0,
+    };
+    // Links of the default limits are as many as the hostile peers.
+    let peers = limits.peers_max.min(16);
+    24 + 6 * peers + limits.pull_max as usize + limits.waiting_max + 2 * named
+}
+
+/// What a node keeps besides its links and its counters.
+fn state(side: &Side) -> String {
+    let text = format!("{:?}", side.node);
+    let cut = |from: &str, upto: &str| {
+        let rest = text.split_once(from).expect("the node has such a field").1;
+        rest.split_once(upto).expect("the node has such a field").0.to_owned()
+    };
+    let kept = cut(", seen: Seen {", ", fresh: ");
+    // What was looked up last is no state.
+    let (begin, rest) = kept.split_once(", recent: ").expect("the seen set keeps its last stream");
+    // Nor are gaps that were closed before and are counted with the next message.
+    let rest = rest.split_once(", version: ").expect("the seen set has a version").1;
+    let origin = cut(", origin: Origin {", ", unsynced: ");
+    format!("{begin} {rest} {origin} {:?}", side.node.gauge())
+}
+
+/// What a node says must be understood by one of its kind.
+fn understood(side: &Side, said: &Incoming) {
+    let bytes = encode(said);
+    let understood = Decoder::new(side.config.limits.path_len_max).decode(&bytes.0, &bytes.1);
+    match understood {
+        // Times are cut to microseconds.
+        Ok(understood) => assert_eq!(encode(&understood), bytes, "{said:?} is understood as {understood:?}"),
+        Err(rejected) => panic!("{said:?} is not understood: {rejected:?}"),
+    }
+}
+
+/// Honest nodes whose links may have been cut find each other again, and get each other's messages.
+pub(crate) fn exchange(world: &mut World) {
+    let link_of = |world: &World, side: usize| {
+        let there = crate::world::endpoint(2 - side as u32);
+        world.sides[side].link_to(&there)
+    };
+    for side in 0..2 {
+        world.sides[side].is_connected = true;
+        world.input(side, Input::Pressure(false));
+        let link = link_of(world, side).expect("a declared link is kept");
+        world.input(side, Input::Writable(link));
+        world.run();
+    }
+    world.settle(Duration::from_secs(15));
+    for side in 0..2 {
+        let Some(Reply::Receipt { id, .. }) =
+            world.ask(side, Request::Publish { trace: None, payload: b"last"[..].into() })
+        else {
+            panic!("an honest node refuses a message");
+        };
+        world.settle(Duration::from_secs(10));
+        let has = world.sides[1 - side].ledger.delivered.contains(&id);
+        assert!(has, "{id} does not get from one honest node to the other");
+    }
+}

@@ -1,0 +1,354 @@
+//! What the steps of a script do.
+
+use crate::{
+    script::Step,
+    world::{HOSTILE, World, endpoint, name},
+};
+use gossip::{
+    core::{
+        event::{
+            Announcement, Answer, Frame, Input, Introduction, LifeSeen, LinkId, Parting, PathCopy, ReturnAddress,
+            Sender, StreamRanges, Wish,
+        },
+        id::{Incarnation, MessageId, NodeId, StreamId},
+        message::{Hop, Message, Relays, Trace},
+        node::Node,
+        request::{Cursor, Fetch, Request, Status},
+        stats::{Counter, Refusal},
+        time::Wall,
+    },
+    wire::{Decoder, Incoming},
+};
+use std::time::Duration;
+
+/// How many kinds of steps there are.
+pub(crate) const STEPS: u8 = 22;
+
+/// Nanoseconds that time goes on at one time.
+const LEAPS: [u64; 12] = [
+    1,
+    1_000_000,
+    5_000_000,
+    20_000_000,
+    100_000_000,
+    251_000_000,
+    500_000_000,
+    1_000_000_000,
+    3_000_000_000,
+    61_000_000_000,
+    86_400_000_000_000,
+    YEAR,
+];
+/// The same of a year.
+const YEAR: u64 = 31_557_600_000_000_000;
+
+impl World {
+    /// Plays one step, and lets honest nodes do what follows from it.
+    pub(crate) fn play(&mut self, step: &Step) {
+        let side = usize::from(step.who >> 7);
+        let what = step.what % STEPS;
+        self.features.note(("step", what));
+        match what {
+            0..=5 => self.wire(side, step),
+            6 => self.hello(side, step),
+            7 => self.welcome(side, step),
+            8 => {
+                for _ in 0..step.how % 32 {
+                    self.step(gossip::core::time::Mono(u64::MAX));
+                }
+            }
+            9 => self.leap(side, LEAPS[usize::from(step.how) % LEAPS.len()]),
+            10 => self.turn_wall_clock(step),
+            11 => self.connection(side, step),
+            12 => self.publish(side, step),
+            13 => self.pong(side, step),
+            14 => self.declare(side, step),
+            15 => self.message(side, step),
+            16 => self.ranges(side, step),
+            17 => self.tree(side, step),
+            18 => self.restart(side),
+            19 => self.small_talk(side, step),
+            20 => self.goodbye(side, step),
+            _ => self.read(side, step),
+        }
+        // A driver takes many inputs before it ticks.
+        if step.how & 0x80 == 0 {
+            self.tick_if_due(side);
+        }
+        self.run();
+    }
+
+    /// Somebody hostile; in a wild world, sometimes an honest node, or a name that is nobody's.
+    fn somebody(&self, who: u8) -> u32 {
+        let number = u32::from(who & 0x7f);
+        let honest = if number >= 0x70 && self.is_wild { number % 2 } else { 2 };
+        if honest < 2 { honest + 1 } else { HOSTILE.start + number % HOSTILE.len() as u32 }
+    }
+
+    fn origin(&self, which: u8) -> NodeId {
+        name(1 + u32::from(which) % HOSTILE.end)
+    }
+
+    /// A link to somebody who is not honest, or, in a wild world, any.
+    fn link(&self, side: usize, which: u8) -> LinkId {
+        let honest = endpoint(2 - side as u32);
+        let links: Vec<_> = self.sides[side].links.iter().filter(|(_, to)| self.is_wild || **to != honest).collect();
+        links.get(usize::from(which) % links.len().max(1)).map_or(LinkId(u32::from(which) + 900), |(link, _)| **link)
+    }
+
+    /// Frames as they come by the wire, from somebody's link or over one of ours.
+    fn wire(&mut self, side: usize, step: &Step) {
+        let from = name(self.somebody(step.who));
+        let link = self.link(side, step.how);
+        let client = ReturnAddress([step.who].into());
+        let (header, body) = step.frames.split_first().map_or((&[][..], &[][..]), |(header, body)| (&header[..], body));
+        let decoded = Decoder::new(self.sides[side].config.limits.path_len_max).decode(header, body);
+        let input = match decoded {
+            Ok(Incoming::Frame(frame)) => Input::Arrived { from, frame },
+            Ok(Incoming::Answer(answer)) => Input::Answered { link, answer },
+            Ok(Incoming::Request(id, request)) => {
+                if !self.is_wild && matches!(request, Request::Stop | Request::Remove | Request::Connect { .. }) {
+                    return;
+                }
+                Input::Requested { client, id, request }
+            }
+            Ok(Incoming::Response(response)) => {
+                let (refusal, text) = (Refusal::UnknownType, "misplaced".to_owned());
+                let sender = Sender::Router { client, id: response.request, node: Some(from), is_frame: false };
+                Input::Undecodable { sender, refusal, text }
+            }
+            Err(rejected) => {
+                let (refusal, text) = (rejected.error.refusal(), rejected.error.to_string());
+                let is_frame = rejected.kind.is_some_and(|kind| kind < 16);
+                let sender = match step.how >> 6 {
+                    0 => Sender::Link(link),
+                    1 => Sender::Unknown,
+                    _ => Sender::Router { client, id: rejected.request, node: Some(from), is_frame },
+                };
+                Input::Undecodable { sender, refusal, text }
+            }
+        };
+        self.tell(side, input);
+    }
+
+    /// Somebody tells a node something. Who tells lies about what an honest node has published can keep that from being
+    /// delivered: ids are not signed.
+    fn tell(&mut self, side: usize, input: Input) {
+        let other = name(2 - side as u32);
+        let is_lie = match &input {
+            Input::Arrived { frame: Frame::Message(message), .. } => message.id.origin == other,
+            Input::Arrived { frame: Frame::Path(copy), .. } => copy.id.origin == other,
+            Input::Arrived { frame: Frame::Have(told), .. } => told.iter().any(|told| told.held.stream.origin == other),
+            Input::Arrived { frame: Frame::Digest(told), .. } | Input::Answered { answer: Answer::Lost(told), .. } => {
+                told.iter().any(|told| told.stream.origin == other)
+            }
+            Input::Answered { answer: Answer::Welcome(welcome, _), .. } => welcome.node == other,
+            _ => false,
+        };
+        self.sides[side].is_lost |= is_lie;
+        self.input(side, input);
+    }
+
+    fn introduction(&self, who: u32, how: u8) -> Introduction {
+        let words = ["trace", "tree", "repair", "overlay"];
+        let has = |index: usize| how & 1 << index != 0;
+        Introduction {
+            node: name(who),
+            endpoint: endpoint(who),
+            network: self.sides[0].config.network.clone(),
+            instance: self.sides[0].config.instance.clone(),
+            incarnation: Incarnation(7 + u64::from(how >> 6)),
+            capabilities: words
+                .iter()
+                .enumerate()
+                .filter(|&(index, _)| has(index))
+                .map(|(_, w)| (*w).to_owned())
+                .collect(),
+        }
+    }
+
+    fn hello(&mut self, side: usize, step: &Step) {
+        let who = self.somebody(step.who);
+        let wish = [Wish::Declared, Wish::Join, Wish::Neighbour, Wish::Needed][usize::from(step.how >> 4 & 3)];
+        let frame = Frame::Hello(self.introduction(who, step.how), wish);
+        self.tell(side, Input::Arrived { from: name(who), frame });
+    }
+
+    fn welcome(&mut self, side: usize, step: &Step) {
+        let who = self.somebody(step.who);
+        let Some(link) = self.sides[side].link_to(&endpoint(who)) else { return };
+        let seen = (step.how & 0x10 != 0)
+            .then(|| LifeSeen { incarnation: Incarnation(number(step, 0)), sequence: number(step, 1) });
+        let answer = Answer::Welcome(self.introduction(who, step.how), seen);
+        self.tell(side, Input::Answered { link, answer });
+    }
+
+    fn leap(&mut self, side: usize, nanos: u64) {
+        // Clocks end after 584 years.
+        if self.now.mono.0 < 100 * YEAR {
+            self.pass(Duration::from_nanos(nanos));
+        }
+        self.tick_if_due(side);
+    }
+
+    fn turn_wall_clock(&mut self, step: &Step) {
+        let wall = &mut self.now.wall.0;
+        *wall = match step.how % 5 {
+            0 => wall.saturating_sub(YEAR),
+            1 => wall.saturating_add(YEAR),
+            2 => 0,
+            3 => u64::MAX,
+            _ => 1_795_435_200_000_000_000,
+        };
+    }
+
+    fn connection(&mut self, side: usize, step: &Step) {
+        let any = self.sides[side].links.keys().nth(usize::from(step.who & 0x7f) % self.sides[side].links.len().max(1));
+        let link = any.copied().unwrap_or(LinkId(7));
+        let is_honest = self.sides[side].links.get(&link) == Some(&endpoint(2 - side as u32));
+        match step.how % 5 {
+            0 => {
+                self.sides[side].is_connected &= !is_honest;
+                self.input(side, Input::Disconnected(link));
+            }
+            1 | 4 => {
+                self.sides[side].is_connected |= is_honest;
+                self.input(side, Input::Writable(link));
+            }
+            2 => self.input(side, Input::Unsent { link, why: Counter::QueueFull }),
+            _ => self.input(side, Input::Unsent { link, why: Counter::NotConnected }),
+        }
+    }
+
+    fn publish(&mut self, side: usize, step: &Step) {
+        let trace = Relays::try_from(u64::from(step.how % 8)).ok();
+        let payload = step.frames.first().map_or(&b"news"[..], Vec::as_slice);
+        self.request(side, Request::Publish { trace, payload: payload.into() });
+    }
+
+    fn pong(&mut self, side: usize, step: &Step) {
+        let link = self.link(side, step.who);
+        let Some(&token) = self.sides[side].pings.get(&link) else { return };
+        self.tell(side, Input::Answered { link, answer: Answer::Pong(token) });
+    }
+
+    fn declare(&mut self, side: usize, step: &Step) {
+        let who = self.somebody(step.who);
+        let node = (step.how & 1 == 0).then(|| name(who));
+        self.request(side, Request::Connect { peers: vec![(node, endpoint(who))] });
+    }
+
+    /// A message or its path, with a path that may be believed.
+    fn message(&mut self, side: usize, step: &Step) {
+        let from = name(self.somebody(step.who));
+        let origin = self.origin(step.how & 0xf);
+        let id =
+            MessageId { origin: origin.clone(), incarnation: Incarnation(number(step, 0)), sequence: number(step, 1) };
+        let hop = |node| Hop { node, micros: number(step, 2) };
+        let mut path = vec![hop(origin)];
+        path.extend((0..number(step, 3) % 9).map(|index| hop(name(20 + index as u32))));
+        path.push(hop(from.clone()));
+        let (last, len_max) = (path.len() - 1, self.sides[side].config.limits.path_len_max);
+        path.drain(1..last.saturating_sub(len_max - 2).max(1));
+        let relays = Relays::try_from(u64::from(step.how >> 4 & 3)).ok();
+        let trace = relays.map(|relays| Trace { relays, path: path.into() });
+        let (published_at, hops) = (Wall(number(step, 4)), number(step, 5) as u32);
+        let frame = match trace {
+            Some(trace) if step.how & 0x40 != 0 => Frame::Path(PathCopy { id, published_at, hops, trace }),
+            trace => {
+                let payload = step.frames.get(1).map_or(&b"lies"[..], Vec::as_slice).into();
+                let tree = step.frames.get(2).map(|bytes| self.origin(bytes.len() as u8));
+                Frame::Message(Message { id, published_at, hops, trace, tree, payload })
+            }
+        };
+        self.tell(side, Input::Arrived { from, frame });
+    }
+
+    /// What somebody has, has seen, wants or has lost.
+    fn ranges(&mut self, side: usize, step: &Step) {
+        let who = self.somebody(step.who);
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        for pair in step.frames.first().map_or(&[][..], Vec::as_slice).chunks(2) {
+            let begin = ranges.last().map_or(Some(1), |&(_, last)| last.checked_add(2));
+            let Some(begin) = begin else { break };
+            let first = begin.saturating_add(pair[0].into());
+            let more = pair.get(1).map_or(0, |&more| if more == u8::MAX { u64::MAX } else { more.into() });
+            ranges.push((first, first.saturating_add(more)));
+        }
+        // Lives of one origin, or of all of them.
+        let is_one = number(step, 14) % 2 == 0;
+        let stream = |index: u8| StreamId {
+            origin: self.origin((step.how >> 2).wrapping_add(if is_one { 0 } else { index })),
+            incarnation: Incarnation(number(step, 12).saturating_add(if is_one { index } else { index / 8 }.into())),
+        };
+        let count = 1 + step.frames.get(2).map_or(0, Vec::len).min(100) as u8;
+        let told: Vec<_> =
+            (0..count).map(|index| StreamRanges { stream: stream(index), ranges: ranges.clone() }).collect();
+        let age = Duration::from_micros(number(step, 13));
+        let frame = match step.how & 3 {
+            0 => Frame::Have(told.into_iter().map(|held| Announcement { held, age }).collect()),
+            1 => Frame::Digest(told),
+            2 => Frame::Pull(told),
+            _ => {
+                let Some(link) = self.sides[side].link_to(&endpoint(who)) else { return };
+                return self.tell(side, Input::Answered { link, answer: Answer::Lost(told) });
+            }
+        };
+        self.tell(side, Input::Arrived { from: name(who), frame });
+    }
+
+    fn tree(&mut self, side: usize, step: &Step) {
+        let origin = self.origin(step.how >> 1);
+        let frame = if step.how & 1 == 0 { Frame::Prune(origin) } else { Frame::Graft(origin) };
+        self.tell(side, Input::Arrived { from: name(self.somebody(step.who)), frame });
+    }
+
+    /// The process ends and begins again with what its log holds.
+    fn restart(&mut self, side: usize) {
+        let (now, this) = (self.now, &mut self.sides[side]);
+        this.incarnation.0 += 1;
+        let records = this.log.iter().cloned();
+        this.node = Node::recover(this.config.clone(), this.incarnation, 0, "fuzz", now, records);
+        (this.has_exited, this.appended, this.ledger.synced) = Default::default();
+        this.links.clear();
+        this.pings.clear();
+        let other = 2 - side as u32;
+        self.request(side, Request::Connect { peers: vec![(Some(name(other)), endpoint(other))] });
+    }
+
+    fn small_talk(&mut self, side: usize, step: &Step) {
+        match step.how % 6 {
+            0 => self.input(side, Input::Pressure(true)),
+            1 => self.input(side, Input::Pressure(false)),
+            2 => self.input(side, Input::Unreplied),
+            3 => self.request(side, Request::Ready),
+            4 => self.request(side, Request::Peers),
+            _ => self.request(side, Request::Mark { first: number(step, 0), last: number(step, 1) }),
+        }
+    }
+
+    fn goodbye(&mut self, side: usize, step: &Step) {
+        let frame = match step.how % 3 {
+            0 => Frame::Leave,
+            1 => Frame::Part(Parting::Unlinked),
+            _ => Frame::Part(Parting::Stopping),
+        };
+        self.tell(side, Input::Arrived { from: name(self.somebody(step.who)), frame });
+    }
+
+    fn read(&mut self, side: usize, step: &Step) {
+        let status = [Status::All, Status::Unread, Status::Read][usize::from(step.how) % 3];
+        let from = Cursor { position: number(step, 0), paths: number(step, 1) };
+        let fetch = Fetch { status, from, through: None, limit: number(step, 2), mark: step.how & 4 != 0 };
+        self.request(side, Request::Fetch(fetch));
+    }
+}
+
+/// The `index`th number that a step carries: small as a rule, and 7 where there is none, which is a life.
+fn number(step: &Step, index: usize) -> u64 {
+    match step.frames.first().and_then(|frame| frame.get(index)) {
+        None => 7,
+        Some(&byte @ 0..=0xbf) => byte.into(),
+        Some(&byte) => u64::MAX >> (byte & 0x3f),
+    }
+}

@@ -1,0 +1,99 @@
+//! Scripts to begin with: how peers meet, and what leads to the farther corners of a node.
+
+use crate::{corpus, script::Step};
+
+/// Modes: limits that are met soon; and honest nodes that others pretend to be, too.
+const SMALL: u8 = 0x08;
+/// See [`SMALL`].
+const TINY: u8 = 0x04;
+/// See [`SMALL`].
+const WILD: u8 = 0x40;
+
+/// For each vector: peers that greet, the vector, and what follows. Then the stories.
+pub(crate) fn all() -> Vec<(u8, Vec<Step>)> {
+    let vectors = corpus::vectors();
+    let mut all: Vec<_> = vectors
+        .iter()
+        .enumerate()
+        .map(|(index, frames)| {
+            let told = Step { what: 0, who: (index % 8) as u8, how: index as u8, frames: frames.clone() };
+            let steps = [met(0), met(1), vec![told.clone(), told, step(12, 0, 1, b""), step(8, 0, 9, b"")]].concat();
+            ((index * 5) as u8, steps)
+        })
+        .collect();
+    all.extend([
+        (SMALL, [met(0), lost(b"\x01\x05"), later(), lost(b"\x00\xff"), later(), lost_again(), later()].concat()),
+        (SMALL, [met(0), met(1), told(0, b"\x01\x05"), told(1, b"\x01\x09"), later(), later()].concat()),
+        (SMALL | WILD, [vec![step(14, 5, 0, b""), step(19, 0, 3, b""), step(9, 0, 9, b"")], later()].concat()),
+        (SMALL, [met(0), traced(0x10), traced(0x50), traced(0x10), traced(0x50), later()].concat()),
+        (TINY, [met(0), traced(0x50), origins(), traced(0x50), later()].concat()),
+        (SMALL, [met(0), met(1), origins(), later(), vec![step(18, 0, 0, b"")], origins(), later()].concat()),
+        (SMALL | WILD, [met(0), publish_and_end(), met(1), later()].concat()),
+        (SMALL, [met(0), met(1), lives(), later()].concat()),
+        (TINY, [met(0), traced(0x10), vec![step(12, 0, 0, b"more"); 5], traced(0x50)].concat()),
+        (SMALL, vec![other_instance()]),
+    ]);
+    all
+}
+
+fn step(what: u8, who: u8, how: u8, bytes: &[u8]) -> Step {
+    let frames = if bytes.is_empty() { Vec::new() } else { vec![bytes.to_vec()] };
+    Step { what, who, how, frames }
+}
+
+/// A peer that greets, and answers our greeting.
+fn met(who: u8) -> Vec<Step> {
+    vec![step(6, who, 0xf, b""), step(11, 1, 1, b""), step(11, 2, 1, b""), step(7, who, 0xf, b"")]
+}
+
+/// A peer has messages of an origin.
+fn told(who: u8, ranges: &[u8]) -> Vec<Step> {
+    vec![step(16, who, 6 << 2, ranges)]
+}
+
+/// A peer had messages, and has lost them before anybody could ask.
+fn lost(ranges: &[u8]) -> Vec<Step> {
+    vec![step(16, 0, 6 << 2, ranges), step(16, 0, 6 << 2 | 3, ranges)]
+}
+
+/// The same of another origin: all that there could be.
+fn lost_again() -> Vec<Step> {
+    vec![step(16, 0, 5 << 2, b"\x00\xff"), step(16, 0, 5 << 2 | 3, b"\x00\xff")]
+}
+
+/// A copy of one message with a path, or the path alone.
+fn traced(how: u8) -> Vec<Step> {
+    vec![step(15, 0, how | 6, b"\x07\x01\x00\x01")]
+}
+
+/// A message of each of many origins.
+fn origins() -> Vec<Step> {
+    (0..12).map(|origin| step(15, 0, origin, b"\x09\x02")).collect()
+}
+
+/// The same submission twice, and the end of the node.
+fn publish_and_end() -> Vec<Step> {
+    const PUBLISH: &[u8] = b"\x95\xa2GS\x01\x20\xc4\x08abcdefgh\xc0";
+    const REMOVE: &[u8] = b"\x94\xa2GS\x01\x27\x01";
+    let publish = Step { what: 0, who: 0, how: 0, frames: vec![PUBLISH.to_vec(), b"x".to_vec()] };
+    vec![publish.clone(), publish.clone(), step(0, 0, 0, REMOVE), publish]
+}
+
+/// A peer knows of many lives of the node, each of them newer than the one before.
+fn lives() -> Vec<Step> {
+    let first = vec![0, 9, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6];
+    [0, 1].map(|kind| Step { what: 16, who: 0, how: kind, frames: vec![first.clone(), vec![], vec![0; 100]] }).into()
+}
+
+/// A node of another start of the network greets.
+fn other_instance() -> Step {
+    let mut hello = corpus::vectors().swap_remove(0);
+    let at = hello[0].windows(4).position(|bytes| bytes == b"7f3a").expect("the first vector is a greeting");
+    hello[0][at + 3] = b'b';
+    Step { what: 0, who: 1, how: 0, frames: hello }
+}
+
+/// Time goes by, with all that is due in it.
+fn later() -> Vec<Step> {
+    vec![step(8, 0, 31, b""), step(8, 0, 31, b""), step(9, 0, 8, b""), step(8, 0, 31, b"")]
+}
