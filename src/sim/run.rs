@@ -41,6 +41,8 @@ pub struct Simulation {
     rested: Mono,
     /// Messages, faults and nodes that are still to come.
     pending: u64,
+    /// When a run ends in which not all is mended, whether it has come to rest or not.
+    latest: Option<Mono>,
     published: u32,
     /// Messages that do not count, and those that do; numbers begin with the former.
     warmup: u32,
@@ -89,6 +91,7 @@ impl Simulation {
             began: Mono(0),
             rested: Mono(0),
             pending: 0,
+            latest: None,
             published: 0,
             warmup: load.warmup.saturating_mul(all),
             messages: load.messages.saturating_mul(all),
@@ -154,6 +157,7 @@ impl Simulation {
     /// Goes on to the next phase if this one is over.
     fn proceed(&mut self) -> Result<(), Violation> {
         let now = self.cluster.now;
+        let is_over = self.phase == Phase::Running && self.pending == 0 && self.is_late();
         let is_at_rest = self.pending == 0 && self.cluster.under_way == 0;
         match self.phase {
             Phase::Meeting if self.pending == 0 && self.cluster.unready == 0 => self.warm(),
@@ -165,11 +169,17 @@ impl Simulation {
                 self.phase = Phase::Converging(now + patience);
                 self.cluster.queue.push(now + LOOK, Event::Look);
             }
-            Phase::Running if is_at_rest => self.settle(),
+            Phase::Running if is_at_rest || is_over => self.settle(),
             Phase::Settling(_) if !is_at_rest && !self.cluster.is_idle => self.phase = Phase::Running,
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether all has happened so long ago that there will be no rest: a node that is too slow never comes to an end.
+    fn is_late(&mut self) -> bool {
+        let (now, cluster) = (self.cluster.now, &self.cluster);
+        now >= *self.latest.get_or_insert_with(|| now + cluster.patience().1)
     }
 
     /// Whether nobody has spoken of messages for a while.

@@ -18,6 +18,7 @@ use crate::{
     },
     topology::{Graph, generate_within},
 };
+use std::time::Duration;
 
 fn scenario(topology: &str, degree: Option<u32>, nodes: u32) -> Scenario {
     let load = Load { messages: 5, ..Load::default() };
@@ -172,6 +173,14 @@ fn a_one_way_cut_and_a_slow_node_delay_and_lose_nothing() {
     let report = run(&faulty(vec![cut, slow, Fault::Heal { at: Time::millis(3_000) }]), 2).report;
     assert_eq!(report.delivery_ratio(), 1.0);
     assert!(report.stretch.mean() > Some(1.0));
+}
+
+#[test]
+fn a_node_that_is_too_slow_for_its_neighbours_ends_no_later_than_others() {
+    let slow = Fault::Slow { at: Time::millis(0), who: Who::Nodes(vec![1]), frame: Time(Duration::from_secs(3)) };
+    let scenario = Scenario { dissemination: Spread::Tree, heal: true, ..faulty(vec![slow]) };
+    let report = run(&scenario, 1).report;
+    assert!(report.virtual_nanos < 120_000_000_000, "{} s", report.virtual_nanos / 1_000_000_000);
 }
 
 #[test]

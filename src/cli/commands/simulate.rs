@@ -4,6 +4,7 @@ use super::{plot, simulate_experiments, simulated::Run};
 use crate::{
     cli::{Context, Output, error::CliError, progress::Progress},
     clock::Clock,
+    core::time::Mono,
     sim::{
         Outcome, Report, Scenario, ScenarioError, Simulation, chaos,
         scenario::{Fault, Senders, Spread, Who},
@@ -20,6 +21,7 @@ use std::{
         mpsc,
     },
     thread,
+    time::Duration,
 };
 
 /// Events of a run between two looks at how far it is.
@@ -45,6 +47,9 @@ Examples:
   # Anything that can go wrong, drawn anew by each of 2000 seeds
   gossip simulate --chaos --seeds 2000
 
+  # The same for a whole night, or until something breaks
+  gossip simulate --chaos --for 8h
+
   # An experiment, beside what it expects
   gossip simulate --experiment docs/experiments/e11.toml")]
 pub struct Args {
@@ -63,6 +68,9 @@ pub struct Args {
     /// Run it with so many seeds, from --seed on [default: 1, or what an experiment says]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) seeds: Option<u64>,
+    /// Run it with one seed after the other for so long, such as 10min or 8h
+    #[arg(long = "for", value_name = "TIME", value_parser = lasting, conflicts_with_all = ["seeds", "experiment"])]
+    lasting: Option<Duration>,
     /// Read the scenario from a TOML file
     #[arg(long, value_name = "FILE", conflicts_with = "chaos")]
     scenario: Option<PathBuf>,
@@ -146,7 +154,8 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
         Ok(Job { scenario, seed, replay: args.replay(seed) })
     };
     let (mut report, mut trace_hash) = (Report::default(), 0_u64);
-    run_all(args.seeds.unwrap_or(1), &job, |_, outcome| {
+    let extent = args.lasting.map_or(Extent::Runs(args.seeds.unwrap_or(1)), Extent::Within);
+    run_all(extent, &job, |_, outcome| {
         report.merge(&outcome.report);
         trace_hash = trace_hash.rotate_left(1) ^ outcome.trace_hash;
     })?;
@@ -228,6 +237,15 @@ fn set<T>(field: &mut T, value: Option<T>) {
     }
 }
 
+/// A time that may be longer than those of scenarios.
+fn lasting(text: &str) -> Result<Duration, String> {
+    let hours = text.strip_suffix('h').and_then(|hours| hours.parse::<f64>().ok());
+    match hours.map(|hours| Duration::try_from_secs_f64(hours * 3600.0)) {
+        Some(Ok(time)) => Ok(time),
+        _ => text.parse::<Time>().map(|time| time.0).map_err(|_| "write it like 90s, 10min or 8h".into()),
+    }
+}
+
 pub(super) fn usage(error: ScenarioError) -> CliError {
     CliError::Usage(error.to_string())
 }
@@ -270,21 +288,51 @@ enum News {
     Done(u64, Box<Result<Outcome, CliError>>),
 }
 
-/// Makes so many runs, as many at a time as there are cores, and hands over what came of them in their order: so that
+/// How many runs are made.
+#[derive(Debug, Clone, Copy)]
+pub enum Extent {
+    /// So many.
+    Runs(u64),
+    /// Those that begin within this time: one at least.
+    Within(Duration),
+}
+
+impl Extent {
+    /// Whether the time is over in which runs begin.
+    fn is_late(self, clock: &Clock, begun: u64) -> bool {
+        matches!(self, Self::Within(time) if begun > 0 && clock.now().mono.since(Mono(0)) >= time)
+    }
+
+    /// How far all is, where so many runs are over and one has come `within` itself, and what there is to say about it.
+    fn progress(self, clock: &Clock, done: u64, within: f64) -> (f64, String) {
+        match self {
+            Self::Runs(1) => (done as f64 + within, "of all messages published".into()),
+            Self::Runs(count) => ((done as f64 + within) / count as f64, format!("{done} of {count} runs")),
+            Self::Within(time) => {
+                let passed = clock.now().mono.since(Mono(0)).as_secs_f64();
+                (passed / time.as_secs_f64().max(f64::MIN_POSITIVE), format!("{done} runs"))
+            }
+        }
+    }
+}
+
+/// Makes these runs, as many at a time as there are cores, and hands over what came of them in their order: so that
 /// nothing depends on who was quicker. Ends with the first violation.
 pub fn run_all(
-    count: u64,
+    extent: Extent,
     job: &(dyn Fn(u64) -> Result<Job, CliError> + Sync),
     mut take: impl FnMut(u64, Outcome),
 ) -> Result<(), CliError> {
+    let count = if let Extent::Runs(count) = extent { count } else { u64::MAX };
     let workers = thread::available_parallelism().map_or(1, |cores| cores.get() as u64).min(count);
-    let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (next, stop, clock) = (AtomicU64::new(0), AtomicBool::new(false), Clock::new());
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
         for _ in 0..workers {
-            let (sender, next, stop) = (sender.clone(), &next, &stop);
+            let (sender, next, stop, clock) = (sender.clone(), &next, &stop, &clock);
             scope.spawn(move || {
-                while !stop.load(Relaxed) {
+                // Who has taken a number makes its run, so that none is left out.
+                while !stop.load(Relaxed) && !extent.is_late(clock, next.load(Relaxed)) {
                     let number = next.fetch_add(1, Relaxed);
                     if number >= count {
                         break;
@@ -297,7 +345,7 @@ pub fn run_all(
             });
         }
         drop(sender);
-        let collected = collect(count, &receiver, &mut take);
+        let collected = collect(|done, within| extent.progress(&clock, done, within), &receiver, &mut take);
         stop.store(true, Relaxed);
         collected
     })
@@ -312,7 +360,11 @@ fn run_one(job: &Job, news: &mpsc::Sender<News>) -> Result<Outcome, CliError> {
     simulation.finish().map_err(failed)
 }
 
-fn collect(count: u64, news: &mpsc::Receiver<News>, take: &mut impl FnMut(u64, Outcome)) -> Result<(), CliError> {
+fn collect(
+    show: impl Fn(u64, f64) -> (f64, String),
+    news: &mpsc::Receiver<News>,
+    take: &mut impl FnMut(u64, Outcome),
+) -> Result<(), CliError> {
     let mut progress = Progress::start();
     let mut waiting = BTreeMap::new();
     let (mut done, mut taken) = (0, 0);
@@ -329,8 +381,8 @@ fn collect(count: u64, news: &mpsc::Receiver<News>, take: &mut impl FnMut(u64, O
             take(taken, outcome?);
             taken += 1;
         }
-        let text = if count > 1 { format!("{done} of {count} runs") } else { "of all messages published".into() };
-        progress.show((done as f64 + within) / count as f64, &text);
+        let (share, text) = show(done, within);
+        progress.show(share, &text);
     }
     Ok(())
 }
@@ -358,6 +410,28 @@ mod tests {
             assert_eq!(read(&format!("{line} --seed 7 --seeds 100 --plot")).replay(41), format!("{line} --seed 41"));
         }
         assert_eq!(read("gossip simulate --scenario a.toml").replay(1), "gossip simulate --scenario 'a.toml' --seed 1");
+    }
+
+    #[test]
+    fn runs_begin_as_long_as_there_is_time_and_none_is_left_out() {
+        let job = |number| {
+            let scenario = Scenario { topology: "circular".into(), nodes: 2, ..Scenario::default() };
+            Ok(Job { scenario, seed: number, replay: String::new() })
+        };
+        let numbers = |extent| {
+            let mut numbers = Vec::new();
+            run_all(extent, &job, |number, _| numbers.push(number)).unwrap();
+            numbers
+        };
+        assert_eq!(numbers(Extent::Runs(3)), [0, 1, 2]);
+        let time = Duration::from_millis(300);
+        let clock = Clock::new();
+        let many = numbers(Extent::Within(time));
+        assert!(clock.now().mono.since(Mono(0)) >= time && many.len() > 2, "{many:?}");
+        assert!(many.iter().copied().eq(0..many.len() as u64), "{many:?}");
+        assert_eq!(numbers(Extent::Within(Duration::ZERO))[0], 0, "one at least");
+        assert_eq!(["2h", "0.5h", "90s", "10min"].map(|text| lasting(text).unwrap().as_secs()), [7200, 1800, 90, 600]);
+        assert!(["h", "-1h", "infh", "1d", ""].into_iter().all(|text| lasting(text).is_err()));
     }
 
     #[test]

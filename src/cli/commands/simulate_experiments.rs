@@ -1,6 +1,6 @@
 //! `gossip simulate --experiment`: runs experiments, compares what came of them with what they expect, and writes it down.
 
-use super::simulate::{Args, Job, run_all, usage};
+use super::simulate::{Args, Extent, Job, run_all, usage};
 use crate::{
     cli::{Output, error::CliError, text},
     sim::{
@@ -114,7 +114,7 @@ impl TriedRun {
             Ok(Job { scenario: scenarios[which as usize].clone(), seed, replay })
         };
         let mut outcomes: Vec<Outcome> = Vec::new();
-        run_all(seeds * scenarios.len() as u64, &job, |_, outcome| outcomes.push(outcome))?;
+        run_all(Extent::Runs(seeds * scenarios.len() as u64), &job, |_, outcome| outcomes.push(outcome))?;
         let (outcomes, floods) = outcomes.split_at(seeds as usize);
         Ok(run.findings(outcomes, floods))
     }
