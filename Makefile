@@ -15,6 +15,7 @@ PREFIX  ?= /usr/local
 ARGS    ?=
 SEEDS   ?= 2000
 SEED    ?= 1
+SECONDS ?= 600
 CARGO   ?= cargo
 
 # Packages of other languages for the interop tests: a Python environment and npm modules, pinned by
@@ -26,7 +27,7 @@ NODE    := $(INTEROP)/node_modules/.installed
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help build start stop test check format lint docs tidy sim experiments fuzz bench install clean interop-tools
+.PHONY: help build start stop test check format lint docs tidy sim soak mutations experiments fuzz bench install clean interop-tools
 
 # $(call need,command,what to do): stop with one line that says what to do.
 need = @command -v $(1) >/dev/null 2>&1 || { echo "'$(1)' is missing; $(2)" >&2; exit 1; }
@@ -59,6 +60,16 @@ check: format lint docs tidy ## Check format, lints, docs, house rules, licences
 
 sim: build ## Simulate 2000 networks in which anything goes wrong; SEEDS=..., SEED=...
 	$(BINARY) simulate --chaos --seed $(SEED) --seeds $(SEEDS)
+
+soak: build ## Simulate fresh networks for SECONDS=600, or until something goes wrong
+	$(BINARY) simulate --chaos --seed "$$(date +%s)000000" --for $(SECONDS)s
+
+# Builds a copy of what is committed six times, each time but the first only what a patch changes.
+mutations: ## Show that the simulator finds deliberate bugs (tests/mutations)
+	$(need_rust)
+	$(need_cxx)
+	$(need_git)
+	$(CARGO) test --locked --test mutations -- --include-ignored --nocapture --test-threads 1
 
 experiments: build ## Run the experiments of docs/evaluation.md and write its tables anew
 	$(BINARY) simulate --experiment docs/experiments --record docs/evaluation.md

@@ -254,8 +254,7 @@ impl Scenario {
 
     /// Whether nothing is meant to go wrong: every message must then reach every node by the exact number of frames.
     pub(super) fn is_faultless(&self) -> bool {
-        let harmless = |fault: &Fault| matches!(fault, Fault::Clock { .. } | Fault::Heal { .. } | Fault::Resume { .. });
-        self.network.loss == 0.0 && self.faults.iter().all(harmless)
+        self.network.loss == 0.0 && self.faults.iter().all(Fault::is_harmless)
     }
 }
 

@@ -239,11 +239,11 @@ fn set<T>(field: &mut T, value: Option<T>) {
 
 /// A time that may be longer than those of scenarios.
 fn lasting(text: &str) -> Result<Duration, String> {
-    let hours = text.strip_suffix('h').and_then(|hours| hours.parse::<f64>().ok());
-    match hours.map(|hours| Duration::try_from_secs_f64(hours * 3600.0)) {
-        Some(Ok(time)) => Ok(time),
-        _ => text.parse::<Time>().map(|time| time.0).map_err(|_| "write it like 90s, 10min or 8h".into()),
-    }
+    let units = [("h", 3600.0), ("min", 60.0), ("s", 1.0)];
+    let numbers = units.into_iter().filter_map(|(unit, each)| Some((text.strip_suffix(unit)?, each)));
+    let mut times =
+        numbers.filter_map(|(number, each)| Duration::try_from_secs_f64(number.parse::<f64>().ok()? * each).ok());
+    times.next().ok_or_else(|| "write it like 90s, 10min or 8h".into())
 }
 
 pub(super) fn usage(error: ScenarioError) -> CliError {
@@ -430,8 +430,11 @@ mod tests {
         assert!(clock.now().mono.since(Mono(0)) >= time && many.len() > 2, "{many:?}");
         assert!(many.iter().copied().eq(0..many.len() as u64), "{many:?}");
         assert_eq!(numbers(Extent::Within(Duration::ZERO))[0], 0, "one at least");
-        assert_eq!(["2h", "0.5h", "90s", "10min"].map(|text| lasting(text).unwrap().as_secs()), [7200, 1800, 90, 600]);
-        assert!(["h", "-1h", "infh", "1d", ""].into_iter().all(|text| lasting(text).is_err()));
+        assert_eq!(
+            ["2h", "0.5h", "9000s", "10min"].map(|text| lasting(text).unwrap().as_secs()),
+            [7200, 1800, 9000, 600]
+        );
+        assert!(["h", "-1h", "infh", "1d", "10ms", "10", ""].into_iter().all(|text| lasting(text).is_err()));
     }
 
     #[test]

@@ -109,10 +109,16 @@ impl Fault {
         }
     }
 
-    /// Whether all that it does is end processes, or begin them.
+    /// Whether it changes nothing by itself: it mends what others have broken, or moves clocks.
+    pub(in crate::sim) fn is_harmless(&self) -> bool {
+        use Fault::{Clock, Heal, Restart, Resume, Slow};
+        let mends = matches!(self, Clock { .. } | Heal { .. } | Resume { .. } | Restart { .. });
+        mends || matches!(self, Slow { frame, .. } if frame.0.is_zero())
+    }
+
+    /// Whether it breaks nothing but that it ends processes.
     pub(in crate::sim) fn ends_processes_alone(&self) -> bool {
-        use Fault::{Churn, Clock, Crash, Leave, Restart};
-        matches!(self, Crash { .. } | Restart { .. } | Leave { .. } | Clock { .. } | Churn { .. })
+        self.is_harmless() || matches!(self, Self::Crash { .. } | Self::Leave { .. } | Self::Churn { .. })
     }
 
     /// Whether what is missing somewhere can come there after it.
