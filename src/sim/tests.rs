@@ -317,7 +317,8 @@ fn tree(scenario: Scenario) -> Scenario {
 fn tampered(scenario: &Scenario, tamper: impl FnMut(&NodeId, Output) -> Vec<Output> + Send + 'static) -> Wrong {
     let mut simulation = Simulation::new(scenario, 1).unwrap();
     simulation.tamper(Box::new(tamper));
-    simulation.run().err().expect("it is found").wrong
+    let Err(violation) = simulation.run() else { panic!("nothing was found") };
+    violation.wrong
 }
 
 #[test]

@@ -164,7 +164,7 @@ impl fmt::Display for Results {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, tried) in self.experiments.iter().enumerate() {
             let gap = if index == 0 { "" } else { "\n\n" };
-            write!(f, "{gap}{} {}\n", tried.name, tried.title)?;
+            writeln!(f, "{gap}{} {}", tried.name, tried.title)?;
             let head = ["", "", "expected", "found", "seed by seed", "others"].map(str::to_owned);
             let mut rows = vec![head.to_vec()];
             for run in &tried.runs {

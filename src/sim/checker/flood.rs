@@ -10,16 +10,16 @@ impl Checker {
         &mut self,
         delivery: &Delivery,
         targets: &[usize],
-        up: impl Iterator<Item = &'a NodeId>,
+        mut up: impl Iterator<Item = &'a NodeId>,
     ) -> Result<(), Wrong> {
         let is_clipped = delivery.path_len > self.path_len_max;
         let is_due = |to: usize| Some(to) != delivery.from && !targets.contains(&to);
         self.is_clipped |= is_clipped;
-        for name in up.filter(|name| !is_clipped && index_of(name).is_some_and(is_due)) {
+        let missed = up.find(|name| !is_clipped && index_of(name).is_some_and(is_due));
+        missed.map_or(Ok(()), |name| {
             let id = self.told[delivery.place].id.clone();
-            return Err(Wrong::NotRelayed { id, to: name.clone() });
-        }
-        Ok(())
+            Err(Wrong::NotRelayed { id, to: name.clone() })
+        })
     }
 
     /// How many frames a message takes when nothing goes wrong: 2E − (N−1) if it is not traced; 2E·R if it is, on a
