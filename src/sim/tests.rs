@@ -18,7 +18,6 @@ use crate::{
     },
     topology::{Graph, generate_within},
 };
-use std::time::Duration;
 
 fn scenario(topology: &str, degree: Option<u32>, nodes: u32) -> Scenario {
     let load = Load { messages: 5, ..Load::default() };
@@ -176,14 +175,6 @@ fn a_one_way_cut_and_a_slow_node_delay_and_lose_nothing() {
 }
 
 #[test]
-fn a_node_that_is_too_slow_for_its_neighbours_ends_no_later_than_others() {
-    let slow = Fault::Slow { at: Time::millis(0), who: Who::Nodes(vec![1]), frame: Time(Duration::from_secs(3)) };
-    let scenario = Scenario { dissemination: Spread::Tree, heal: true, ..faulty(vec![slow]) };
-    let report = run(&scenario, 1).report;
-    assert!(report.virtual_nanos < 120_000_000_000, "{} s", report.virtual_nanos / 1_000_000_000);
-}
-
-#[test]
 fn a_long_cut_breaks_connections_and_they_are_made_again() {
     let split = Fault::Partition { at: SECOND, who: Who::Share(0.4) };
     let faults = vec![split, Fault::Heal { at: Time::millis(3_000) }];
@@ -327,7 +318,8 @@ fn tree(scenario: Scenario) -> Scenario {
 fn tampered(scenario: &Scenario, tamper: impl FnMut(&NodeId, Output) -> Vec<Output> + Send + 'static) -> Wrong {
     let mut simulation = Simulation::new(scenario, 1).unwrap();
     simulation.tamper(Box::new(tamper));
-    simulation.run().expect_err("it is found").wrong
+    let Err(violation) = simulation.run() else { panic!("nothing was found") };
+    violation.wrong
 }
 
 #[test]

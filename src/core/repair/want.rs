@@ -15,6 +15,8 @@ pub(super) const INTERVALS_MAX: usize = 256;
 const SOURCES_ASKED_MAX: usize = 2;
 /// Longest wait before a source that did not answer is asked again.
 const RETRY_MAX: Duration = Duration::from_secs(2);
+/// Questions in a row that may bring nothing: then the source is asked no more, until it offers again.
+const TRIES_MAX: u32 = 16;
 
 /// Missing messages that share a fate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,6 +217,10 @@ impl Want {
                 source.not_before = now + wait.min(RETRY_MAX);
             }
             ended.push((question.to, question.open.count()));
+        }
+        // It does not have what it offered: maybe it came back without its memory.
+        if self.sources.extract_if(.., |source| source.tries >= TRIES_MAX).count() > 0 {
+            self.reconcile(None);
         }
         ended
     }
