@@ -1,7 +1,7 @@
 //! Experiments as data: what is run, on how many seeds, and within which ranges its figures must lie.
 
 use super::{
-    Mean, Outcome, Report, Scenario, ScenarioError, ahead,
+    Mean, Outcome, Report, Scenario, ScenarioError,
     report::{FIGURES, Figure},
     scenario::Spread,
 };
@@ -132,12 +132,6 @@ impl Run {
         });
         let expectations = expectations.collect();
         Ok(Self { name, scenario, seeds: own_seeds.unwrap_or(seeds).max(1), same_paths, expectations })
-    }
-
-    /// Whether the core can do by now what the scenario asks of it.
-    pub fn is_possible(&self) -> bool {
-        let Scenario { heal, join, .. } = &self.scenario;
-        ahead::HEAL || !(*heal || join.is_some())
     }
 
     /// The same scenario as a flood, to compare paths with.

@@ -3,7 +3,6 @@
 //!
 //! [`Scenario`] says what happens, [`Simulation`] lets it happen, [`Report`] says what came of it.
 
-mod ahead;
 pub mod checker;
 mod cluster;
 pub mod experiment;

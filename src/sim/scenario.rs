@@ -9,7 +9,7 @@ pub mod units;
 pub use fault::{Disk, Fault, Who};
 pub use manner::{Contact, Join, Pace, Spread};
 
-use super::{ahead, network::Model};
+use super::network::Model;
 use crate::{
     core::{
         config::{Limits, Protocol},
@@ -140,7 +140,7 @@ impl Default for Scenario {
             nodes: 16,
             settle: Time::default(),
             dissemination: Spread::default(),
-            heal: ahead::HEAL,
+            heal: true,
             timing: Pace::default(),
             join: None,
             network: Model::default(),

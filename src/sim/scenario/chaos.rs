@@ -5,10 +5,7 @@ use super::{
     Disk, Fault, Load, Pace, Retention, Scenario, Senders, Spread, Who,
     units::{Span, Time},
 };
-use crate::sim::{
-    ahead,
-    network::{Draw, Model},
-};
+use crate::sim::network::{Draw, Model};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::time::Duration;
@@ -34,7 +31,7 @@ pub fn scenario(seed: u64) -> Scenario {
         nodes,
         settle: Time::default(),
         dissemination: if random.random_bool(0.1) { Spread::Flood } else { Spread::Tree },
-        heal: ahead::HEAL && random.random_bool(0.8),
+        heal: random.random_bool(0.8),
         timing: [Pace::Local, Pace::Lan, Pace::Lan, Pace::Wan][random.random_range(0..4)],
         join: None,
         network: network(&mut random),
