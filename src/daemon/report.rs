@@ -35,10 +35,16 @@ impl Reporter {
             Event::PeerDown(node) => tracing::warn!(peer = %node, "peer is taken for dead"),
             Event::PeerBack(node) => tracing::info!(peer = %node, "peer is back"),
             Event::PeerLeft(node) => tracing::info!(peer = %node, "peer left and is forgotten"),
-            Event::Refused { node, refusal } => tracing::warn!(peer = %node, why = refusal.name(), "refused a node"),
             Event::RefusedBy { endpoint, code, text } if code == Refusal::NameTaken.name() => {
                 tracing::error!(%endpoint, text, "refused: give this node another name, or stop the other one first");
             }
+            Event::RefusedBy { endpoint, code, .. } if code == Refusal::NoVacancy.name() => {
+                tracing::info!(%endpoint, "a node has neighbours enough");
+            }
+            Event::Refused { node, refusal: Refusal::NoVacancy } => {
+                tracing::info!(peer = %node, "has neighbours enough: refused one more");
+            }
+            Event::Refused { node, refusal } => tracing::warn!(peer = %node, why = refusal.name(), "refused a node"),
             Event::RefusedBy { endpoint, code, text } => tracing::warn!(%endpoint, code, text, "refused by a node"),
             Event::InboxFull { oldest } => tracing::warn!(%oldest, "inbox is full: the oldest messages are dropped"),
             Event::Gap { stream, first, last } => {
