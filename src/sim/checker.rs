@@ -1,8 +1,8 @@
 //! What must hold at every step: that nothing is delivered twice, altered or made up, that paths are ways that could be
 //! gone, and that no id is used again.
 //!
-//! What must hold at the end stands in the files below: [`flood`] has the rules of floods, [`tree`] those of trees,
-//! [`whole`] what holds however messages spread once all is mended.
+//! What must hold at the end stands in the files below: `flood` has the rules of floods, `tree` those of trees,
+//! `whole` what holds however messages spread once all is mended.
 
 mod flood;
 mod mending;
