@@ -98,8 +98,12 @@ pub fn reply(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &Reply)
             put(header, &(MARK, VERSION, types::RECEIPT, id, node, id_fields(message), level.name()));
         }
         Reply::Page(page) => {
-            let (messages, next, gaps) = (Entries(&page.messages), page.next.map(cursor), Gaps(&page.gaps));
-            put(header, &(MARK, VERSION, types::PAGE, id, node, messages, next, page.through, gaps));
+            let (messages, next) = (Entries(&page.messages), page.next.map(cursor));
+            // Clients that were written before there were gaps see none as long as there are none.
+            match &page.gaps[..] {
+                [] => put(header, &(MARK, VERSION, types::PAGE, id, node, messages, next, page.through)),
+                gaps => put(header, &(MARK, VERSION, types::PAGE, id, node, messages, next, page.through, Gaps(gaps))),
+            }
         }
         Reply::Peers(peers) => put(header, &(MARK, VERSION, types::PEER_LIST, id, node, PeerList(peers))),
         Reply::Status(status) => put(header, &(MARK, VERSION, types::STATE, id, node, State(status))),

@@ -70,11 +70,14 @@ impl Node {
             return self.refuse_node(&from, Refusal::BadRequest, format!("{} was never published here", copy.id));
         }
         let copy = self.arrived(now, copy);
+        let slot = self.peers.slot_of(&from);
+        if let Some(slot) = slot {
+            self.trees.spared(&copy.id.origin, slot);
+        }
         if self.seen.contains(&copy.id) {
             return self.relay_again(&from, copy);
         }
         let (stream, sequence) = (copy.id.stream(), copy.id.sequence);
-        let slot = self.peers.slot_of(&from);
         let dropped = self.held.keep(from, copy);
         self.stats.add(Counter::Late, None, dropped);
         if let Some(slot) = slot {

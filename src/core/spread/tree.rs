@@ -153,6 +153,15 @@ impl Trees {
         Some(Swap { graft: by, prune })
     }
 
+    /// An eager neighbour spares us the payload of a message, because it knows that we have it or get it: it would have
+    /// pushed it.
+    pub fn spared(&mut self, origin: &NodeId, by: Slot) {
+        let tree = self.by_origin.get_mut(origin).filter(|_| *origin != self.own);
+        if let Some(tree) = tree.filter(|tree| tree.parent.is_none() && tree.eager.contains(by)) {
+            tree.parent = Some(by);
+        }
+    }
+
     /// Whether messages of `origin` cannot be expected from anybody: nobody pushes them, nor those of another origin whose
     /// tree they could come by.
     pub fn is_orphan(&self, origin: &NodeId) -> bool {

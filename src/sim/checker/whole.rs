@@ -131,11 +131,22 @@ impl Cluster {
         let graph = overlay.graph(self.graph.nodes().to_vec());
         let mut parts = graph.components();
         parts.retain(|part| part.iter().any(live));
-        if self.scenario.heal && parts.len() > 1 {
-            let count = parts[1..].iter().map(Vec::len).sum();
-            return Err((parts[0][0], Wrong::Apart { to: name(parts[1][0]), count }));
+        let found: Vec<_> = parts.iter().filter(|part| !self.is_forlorn(part)).collect();
+        if let [first, apart, ..] = found[..]
+            && self.scenario.heal
+        {
+            let count = found[1..].iter().map(|part| part.len()).sum();
+            return Err((first[0], Wrong::Apart { to: name(apart[0]), count }));
         }
         Ok(parts)
+    }
+
+    /// Whether nodes cannot know of any other: all of them came back, without the view that they had, and of the nodes that
+    /// were declared to them none lives but they.
+    fn is_forlorn(&self, part: &[usize]) -> bool {
+        let neighbours = |host: &usize| self.graph.neighbours(*host).iter();
+        let knows_nobody = |host: &usize| neighbours(host).all(|other| !self.lives(*other) || part.contains(other));
+        self.scenario.join.is_none() && part.iter().all(|host| self.hosts[*host].life > 1 && knows_nobody(host))
     }
 
     /// By node, the messages that it keeps for reading.

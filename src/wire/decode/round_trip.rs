@@ -226,9 +226,11 @@ proptest! {
     #[test]
     fn every_page_survives_a_round_trip(page in any_page(), node in any_node()) {
         let (mut header, request) = (Vec::new(), RequestId::Number(7));
+        // Left out if there are none, so that a field of the future would stand in their place.
+        let forms = if page.gaps.is_empty() { 1 } else { 2 };
         let response = Response { request, node, reply: Reply::Page(page) };
         encode::reply(&mut header, &response.node, &response.request, &response.reply);
-        for decoded in decode_both(&header, &[]) {
+        for decoded in decode_both(&header, &[]).into_iter().take(forms) {
             prop_assert_eq!(decoded, Ok(Incoming::Response(response.clone())));
         }
     }

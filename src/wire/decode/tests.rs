@@ -86,7 +86,7 @@ fn what_is_missing_or_unknown_counts_as_the_spec_says() {
     assert_eq!(meaning("ping without its digest"), meaning("ping"));
     assert_eq!(meaning("message without its tree field"), meaning("message, traced, from its origin"));
     assert!(matches!(meaning("welcome without what it has seen"), Incoming::Answer(Answer::Welcome(_, None))));
-    assert_eq!(meaning("page without its gaps"), meaning("page, empty"));
+    assert_eq!(meaning("page that says that it has no gaps"), meaning("page, empty"));
     assert_ne!(meaning("ping with a digest of zero, which is one"), meaning("ping with a field of the future"));
 }
 
