@@ -44,25 +44,29 @@ fn mutations() -> Vec<Mutation> {
     patches.into_iter().map(read).collect()
 }
 
-fn git(folder: &Path, words: &[&OsStr]) -> Output {
+/// A path as git's command line has it.
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
+}
+
+fn git(folder: &Path, words: &[&str]) -> Output {
     Command::new("git").arg("-C").arg(folder).args(words).output().expect("git can be run")
 }
 
 /// Runs git, which must succeed.
-fn must(folder: &Path, words: &[&OsStr]) {
+fn must(folder: &Path, words: &[&str]) {
     let output = git(folder, words);
     assert!(output.status.success(), "git {words:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Fails clearly if a patch does not fit the files in `folder`.
 fn apply(folder: &Path, mutation: &Mutation, options: &[&str]) {
-    let words = ["apply"].iter().chain(options).map(OsStr::new).chain([mutation.patch.as_os_str()]);
-    let output = git(folder, &words.collect::<Vec<_>>());
+    let patch = text(&mutation.patch);
+    let output = git(folder, &[&["apply"], options, &[patch]].concat());
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
-        "{} does not apply any more; make it anew for the code as it is now:\n{error}",
-        mutation.patch.display()
+        "{patch} does not apply any more; make it anew for the code as it is now:\n{error}"
     );
 }
 
@@ -86,22 +90,18 @@ impl Copy {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../mutations");
         let (tree, target) = (folder.join("tree"), folder.join("build"));
         fs::create_dir_all(&folder).expect("the target folder can be written");
-        let words = |words: &[&'static str]| words.iter().map(OsStr::new).collect::<Vec<_>>();
         if !tree.join(".git").exists() {
-            must(
-                &folder,
-                &[words(&["clone", "--quiet", "--no-checkout"]), vec![root().as_os_str(), tree.as_os_str()]].concat(),
-            );
+            must(&folder, &["clone", "--quiet", "--no-checkout", text(root()), text(&tree)]);
         }
-        must(&tree, &[words(&["fetch", "--quiet"]), vec![root().as_os_str()], words(&["HEAD"])].concat());
-        must(&tree, &words(&["checkout", "--quiet", "--force", "--detach", "FETCH_HEAD"]));
-        must(&tree, &words(&["clean", "-ffdq"]));
+        must(&tree, &["fetch", "--quiet", text(root()), "HEAD"]);
+        must(&tree, &["checkout", "--quiet", "--force", "--detach", "FETCH_HEAD"]);
+        must(&tree, &["clean", "-ffdq"]);
         Self { tree, target }
     }
 
     /// Undoes all patches. Touches no file that is as it should be, so that no more than that is compiled again.
     fn restore(&self) {
-        must(&self.tree, &["checkout", "--quiet", "--force", "HEAD"].map(OsStr::new));
+        must(&self.tree, &["checkout", "--quiet", "--force", "HEAD"]);
     }
 
     fn cargo(&self) -> Command {
