@@ -154,7 +154,7 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
         Ok(Job { scenario, seed, replay: args.replay(seed) })
     };
     let (mut report, mut trace_hash) = (Report::default(), 0_u64);
-    let extent = args.lasting.map_or(Extent::Runs(args.seeds.unwrap_or(1)), Extent::Within);
+    let extent = args.lasting.map_or_else(|| Extent::Runs(args.seeds.unwrap_or(1)), Extent::Within);
     run_all(extent, &job, |_, outcome| {
         report.merge(&outcome.report);
         trace_hash = trace_hash.rotate_left(1) ^ outcome.trace_hash;
