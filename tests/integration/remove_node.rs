@@ -16,8 +16,9 @@ fn a_removed_node_is_gone_and_forgotten() {
     let outcome = net.run(&["remove-node", "3"]).done();
     assert_eq!(outcome.stdout, "Gossip-Node-3 removed\n");
     assert_ne!(net.process(3).life(), Life::Running);
-    for (node, left) in [("2", "1"), ("4", "5")] {
-        wait_until("the neighbours forget it", || peers(&net, node) == [left]);
+    // Whether others have taken its place by now is another story.
+    for node in ["2", "4"] {
+        wait_until("the neighbours forget it", || !peers(&net, node).contains(&"3".to_owned()));
     }
     let record = net.record("default").unwrap();
     assert_eq!(record["nodes"].as_array().unwrap().len(), 4);
