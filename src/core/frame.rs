@@ -9,6 +9,15 @@ use super::{
 };
 use std::time::Duration;
 
+/// Most streams or announcements in one frame.
+pub const STREAMS_MAX: usize = 4096;
+/// Most ranges in one frame, those of all its streams together.
+pub const RANGES_MAX: usize = 16_384;
+/// Most members in one frame.
+pub const MEMBERS_MAX: usize = 256;
+/// Most names in the path of a walk.
+pub const WALK_PATH_LEN_MAX: usize = 16;
+
 /// Who a node says it is, in HELLO and WELCOME.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Introduction {

@@ -260,7 +260,7 @@ impl Node {
         if self.stats.total().get(Counter::Evicted) == 0
             && let Some(oldest) = self.inbox.oldest()
         {
-            self.outbox.push_back(Output::Notify(Event::InboxFull { oldest: oldest.clone() }));
+            self.outbox.push_back(Output::Notify(Event::InboxFull { oldest }));
         }
         self.stats.add(Counter::Evicted, None, evicted.messages);
         self.stats.add(Counter::EvictedUnread, None, evicted.unread);

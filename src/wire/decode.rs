@@ -11,7 +11,7 @@ use super::{
     types,
 };
 use crate::core::{
-    frame::{Answer, Frame},
+    frame::{self, Answer, Frame},
     id::NodeId,
     message::{Payload, Relays},
     request::{Cursor, Fetch, Level, Page, Reply, Request, RequestId, Status},
@@ -69,7 +69,7 @@ impl Decoder {
         let mut scope = Scope {
             names: &mut self.names,
             path_len_max: self.path_len_max,
-            ranges_left: types::RANGES_MAX,
+            ranges_left: frame::RANGES_MAX,
             request: RequestId::None,
             kind: None,
             fault: None,

@@ -4,10 +4,9 @@ use super::{
     array::{Element, Fields, List, One, Record},
     error::DecodeError,
     fields::element,
-    types,
 };
 use crate::core::{
-    frame::{Announcement, LifeSeen, StreamRanges},
+    frame::{self, Announcement, LifeSeen, StreamRanges},
     id::{Incarnation, StreamId},
     request::Gap,
 };
@@ -32,7 +31,7 @@ impl<'de, A: SeqAccess<'de>> Fields<'_, '_, A> {
 
     /// The streams of a frame.
     pub(super) fn streams(&mut self) -> Result<Vec<StreamRanges>, A::Error> {
-        self.seeded("streams", List::<StreamFields>::up_to(types::STREAMS_MAX))
+        self.seeded("streams", List::<StreamFields>::up_to(frame::STREAMS_MAX))
     }
 }
 
@@ -104,7 +103,7 @@ impl Record for SeenFields {
     }
 }
 
-element!(RangeFields, |_| DecodeError::TooMany { what: "ranges in a frame", max: types::RANGES_MAX });
+element!(RangeFields, |_| DecodeError::TooMany { what: "ranges in a frame", max: frame::RANGES_MAX });
 element!(StreamFields, |max| DecodeError::TooMany { what: "streams", max });
 element!(AnnouncementFields, |max| DecodeError::TooMany { what: "announcements", max });
 element!(GapFields);

@@ -26,14 +26,6 @@ pub const CAPABILITIES_MAX: usize = 32;
 pub const CAPABILITY_LEN_MAX: usize = 64;
 /// Most peers in one CONNECT or JOIN.
 pub const CONNECT_MAX: usize = 1024;
-/// Most streams or announcements in one frame.
-pub const STREAMS_MAX: usize = 4096;
-/// Most ranges in one frame, those of all its streams together.
-pub const RANGES_MAX: usize = 16_384;
-/// Most members in one frame.
-pub const MEMBERS_MAX: usize = 256;
-/// Most names in the path of a walk.
-pub const WALK_PATH_LEN_MAX: usize = 16;
 /// Most steps of a walk.
 pub const STEPS_MAX: u8 = 16;
 /// Longest code of a refusal in bytes.

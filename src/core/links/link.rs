@@ -25,7 +25,7 @@ pub(super) const GREETINGS_MAX: u32 = 5;
 const TRIES: u32 = 3;
 
 /// Why a link is there.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kind {
     /// Somebody declared it, here or at its far end: it is kept until one of the two leaves.
     #[default]
@@ -33,14 +33,11 @@ pub enum Kind {
     /// One of the two joined the network by it.
     Joined,
     /// It replaces another, or fills up what neighbours a node should have.
-    Healing {
-        /// The neighbour that was gone, if there was one and this node sought the link.
-        because: Option<NodeId>,
-    },
+    Healing,
 }
 
 /// Why a link is there, and what its greetings say.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Bond {
     pub(super) kind: Kind,
     pub(super) wish: Wish,
@@ -53,7 +50,7 @@ impl Bond {
         let kind = match wish {
             Wish::Declared => return Self::default(),
             Wish::Join => Kind::Joined,
-            Wish::Neighbour | Wish::Needed => Kind::Healing { because: None },
+            Wish::Neighbour | Wish::Needed => Kind::Healing,
         };
         Self { kind, wish: Wish::Neighbour }
     }

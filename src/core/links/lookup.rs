@@ -29,7 +29,7 @@ pub struct Peer<'a> {
     /// Where others can dial its far end.
     pub endpoint: &'a Endpoint,
     /// Why it is there.
-    pub kind: &'a Kind,
+    pub kind: Kind,
     /// Whether it takes messages.
     pub up: bool,
     /// Whether its far end lives; `None`: it was never up.
@@ -96,6 +96,11 @@ impl Peers {
         self.roll.link_of(slot)
     }
 
+    /// The links that have these slots.
+    pub fn links_of(&self, slots: impl IntoIterator<Item = Slot>) -> Vec<LinkId> {
+        slots.into_iter().filter_map(|slot| self.link_of(slot)).collect()
+    }
+
     /// The name at the far end of the link that has a slot, as far as it is known.
     pub fn name_of_slot(&self, slot: Slot) -> Option<&NodeId> {
         self.name_of(self.link_of(slot)?)
@@ -137,7 +142,7 @@ impl Peers {
     fn as_peer(link: &Link) -> Peer<'_> {
         let Link { slot, bond, endpoint, advertised, node, up, .. } = link;
         let endpoint = advertised.as_ref().unwrap_or(endpoint);
-        Peer { slot: *slot, node: node.as_ref(), endpoint, kind: &bond.kind, up: *up, verdict: link.verdict() }
+        Peer { slot: *slot, node: node.as_ref(), endpoint, kind: bond.kind, up: *up, verdict: link.verdict() }
     }
 
     /// How sure the node is of its own timers.

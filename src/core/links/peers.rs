@@ -50,10 +50,8 @@ pub struct Peers {
 /// A verdict that is another one than before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
-    /// About whom.
+    /// About whom. A link that is not declared was closed if its peer is down.
     pub node: NodeId,
-    /// What its link is there for. One that is not declared was closed if its peer is down.
-    pub kind: Kind,
     /// The verdict.
     pub verdict: Verdict,
 }
@@ -283,7 +281,7 @@ impl Peers {
         let meant: Vec<_> = self.links.iter().filter(|(_, link)| is_meant(link)).map(|(&id, _)| id).collect();
         let mut bond: Option<Bond> = None;
         for id in meant {
-            let other = self.links.get(&id).map(|link| link.bond.clone());
+            let other = self.links.get(&id).map(|link| link.bond);
             bond = bond.filter(Bond::is_declared).or(other);
             self.close(id, outbox);
         }

@@ -98,7 +98,6 @@ impl Peers {
     /// Notes that a verdict is another one now.
     pub(super) fn judge(&mut self, id: LinkId, verdict: Verdict) {
         let Some(link) = self.links.get(&id) else { return };
-        let kind = link.bond.kind.clone();
-        self.judgements.extend(link.node.clone().map(|node| Judgement { node, kind, verdict }));
+        self.judgements.extend(link.node.clone().map(|node| Judgement { node, verdict }));
     }
 }

@@ -142,7 +142,7 @@ impl Node {
             self.note_neighbour(now.mono, slot);
         }
         self.contacts.note(now.mono, !self.peers.up_slots().is_empty());
-        for Judgement { node, verdict, .. } in self.peers.take_judgements() {
+        for Judgement { node, verdict } in self.peers.take_judgements() {
             match verdict {
                 Verdict::Up => {
                     self.peers.slot_of(&node).into_iter().for_each(|slot| self.note_neighbour(now.mono, slot))
@@ -163,7 +163,7 @@ impl Node {
     fn note_neighbour(&mut self, now: Mono, slot: Slot) {
         let Some(peer) = self.peers.peer(slot).filter(|peer| peer.up) else { return };
         let Some(member) = peer.member() else { return };
-        if *peer.kind == Kind::Declared && !self.overlay.is_declared(&member.node) {
+        if peer.kind == Kind::Declared && !self.overlay.is_declared(&member.node) {
             self.overlay.declare(now, member.clone());
         }
         self.overlay.rose(now, member);
@@ -183,8 +183,7 @@ impl Node {
                 Action::SendAll { except, frame } => {
                     let except = except.and_then(|node| self.peers.slot_of(&node));
                     let slots = self.peers.slots_with(Capability::Overlay).iter().filter(|&slot| Some(slot) != except);
-                    let links = slots.filter_map(|slot| self.peers.link_of(slot)).collect();
-                    self.send(links, frame);
+                    self.send(self.peers.links_of(slots), frame);
                 }
                 Action::Seek { member, wish } => self.seek(now, &member, wish),
                 Action::Part { node, reason } => self.peers.part(now, &node, reason, &mut self.outbox),
@@ -202,8 +201,7 @@ impl Node {
 
     /// Opens a link that nobody declared.
     fn seek(&mut self, now: Mono, member: &Member, wish: Wish) {
-        let kind = Kind::Healing { because: None };
-        if self.peers.seek(now, member, wish, kind, &mut self.outbox) {
+        if self.peers.seek(now, member, wish, Kind::Healing, &mut self.outbox) {
             self.stats.count(Counter::Sought, None);
             self.outbox.push_back(Output::Notify(Event::Seeking(member.node.clone())));
         }

@@ -1,5 +1,5 @@
 //! What a node misses: how it hears of it, whom it asks, what it gives up; and what it sends when it is asked itself.
-//! Spec: section 8.
+//! Spec: section 7.4.
 
 use super::Node;
 use crate::core::{
@@ -23,7 +23,7 @@ const LEAD_MIN: Duration = Duration::from_millis(1);
 /// The same as a part of the round trip: links are not exact.
 const LEAD_PART: u32 = 32;
 /// Intervals of one stream that are looked at in one frame.
-const RANGES_MAX: usize = 256;
+const MISSING_MAX: usize = 256;
 /// Bytes that one question is answered with at most: the rest is asked for again.
 const RESEND_BYTES_MAX: usize = 4 << 20;
 
@@ -36,7 +36,7 @@ impl Node {
                 continue;
             }
             self.recent.known_to(slot, &held);
-            let missing = self.seen.missing(&held.stream, &held.ranges, RANGES_MAX);
+            let missing = self.seen.missing(&held.stream, &held.ranges, MISSING_MAX);
             if !missing.is_empty() {
                 self.miss(now, slot, &held.stream, &missing, How::Announced);
             } else if let Some(&(_, last)) = held.ranges.last() {
@@ -64,7 +64,7 @@ impl Node {
             if self.is_foreign_life(life, &held) {
                 continue;
             }
-            let missing = self.seen.missing(&held.stream, &held.ranges, RANGES_MAX);
+            let missing = self.seen.missing(&held.stream, &held.ranges, MISSING_MAX);
             self.miss(now, slot, &held.stream, &missing, how);
         }
     }
@@ -77,8 +77,7 @@ impl Node {
         let is_orphan = how == How::Announced && self.trees.is_orphan(&stream.origin);
         let how = if is_orphan { How::Orphan } else { how };
         if is_orphan {
-            let swap = self.trees.adopt(now.mono, &stream.origin, slot, self.peers.slots_with(Capability::Tree));
-            self.swap(&stream.origin, swap);
+            self.adopt(now, &stream.origin, slot);
         }
         let wait = self.trees.pull_delay(&stream.origin, self.peers.mean_round_trip());
         self.wants.offered(now.mono, stream, slot, missing, how, wait);
@@ -158,7 +157,7 @@ impl Node {
 
     /// Sends a frame to some neighbours and counts it for each.
     fn tell(&mut self, slots: &[Slot], counter: Counter, frame: Frame) {
-        let links: Vec<_> = slots.iter().filter_map(|&slot| self.peers.link_of(slot)).collect();
+        let links = self.peers.links_of(slots.iter().copied());
         links.iter().for_each(|&link| self.stats.count(counter, self.peers.name_of(link)));
         self.send(links, frame);
     }
@@ -176,14 +175,20 @@ impl Node {
 
     fn ask(&mut self, now: Now, Ask { to, streams, is_repeat }: Ask) {
         if is_repeat {
-            let own = self.config.node.clone();
-            for StreamRanges { stream, .. } in streams.iter().filter(|asked| asked.stream.origin != own) {
-                let swap = self.trees.adopt(now.mono, &stream.origin, to, self.peers.slots_with(Capability::Tree));
-                self.swap(&stream.origin, swap);
+            for StreamRanges { stream, .. } in &streams {
+                self.adopt(now, &stream.origin, to);
             }
         }
         self.stats.count(Counter::Pulls, self.peers.name_of_slot(to));
         self.send_to(to, Frame::Pull(streams));
+    }
+
+    /// Takes a neighbour for the one that pushes the messages of an origin.
+    fn adopt(&mut self, now: Now, origin: &NodeId, slot: Slot) {
+        let links = self.peers.slots_with(Capability::Tree);
+        if let Some(swap) = self.trees.adopt(now.mono, origin, slot, links) {
+            self.swap(origin, swap);
+        }
     }
 
     fn swap(&mut self, origin: &NodeId, swap: Swap) {

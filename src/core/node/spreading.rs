@@ -6,7 +6,7 @@ use crate::core::{
     config::Dissemination,
     event::{LinkId, Output, Record},
     frame::{Frame, PathCopy},
-    id::NodeId,
+    id::{MessageId, NodeId},
     inbox::Copy,
     links::capability::Capability,
     message::{Hop, Message, Path, Payload, Trace, extend_path},
@@ -43,8 +43,8 @@ impl Node {
         if let Err((refusal, text)) = message.check(&from, self.config.limits.payload_len_max) {
             return self.refuse_node(&from, refusal, text);
         }
-        if self.origin.disowns(&message.id) {
-            return self.refuse_node(&from, Refusal::BadRequest, format!("{} was never published here", message.id));
+        if self.refuses_own(&from, &message.id) {
+            return;
         }
         let sighting = self.seen.insert(&message.id);
         self.stats.add(Counter::ClosedGaps, Some(&from), self.seen.take_closed_gaps());
@@ -66,8 +66,8 @@ impl Node {
         if let Err((refusal, text)) = copy.trace.check(&copy.id, &from) {
             return self.refuse_node(&from, refusal, text);
         }
-        if self.origin.disowns(&copy.id) {
-            return self.refuse_node(&from, Refusal::BadRequest, format!("{} was never published here", copy.id));
+        if self.refuses_own(&from, &copy.id) {
+            return;
         }
         let copy = self.arrived(now, copy);
         let slot = self.peers.slot_of(&from);
@@ -83,6 +83,15 @@ impl Node {
         if let Some(slot) = slot {
             self.miss(now, slot, &stream, &[(sequence, sequence)], How::Announced);
         }
+    }
+
+    /// Refuses a message that claims to be of this node's life and is not.
+    fn refuses_own(&mut self, from: &NodeId, id: &MessageId) -> bool {
+        let is_foreign = self.origin.disowns(id);
+        if is_foreign {
+            self.refuse_node(from, Refusal::BadRequest, format!("{id} was never published here"));
+        }
+        is_foreign
     }
 
     /// What is known of the way by which a first copy came.
@@ -114,7 +123,7 @@ impl Node {
     /// Pushes an untraced message along its tree; to the other neighbours it will be announced.
     fn spread(&mut self, now: Now, way: &Way, message: Message) {
         let mut told = self.targets(now, way, &message);
-        let links = told.iter().filter_map(|slot| self.peers.link_of(slot)).collect();
+        let links = self.peers.links_of(told.iter());
         told.extend(way.slot);
         self.recent.note(now.mono, &message.id, way.slot, way.asked.is_some(), told);
         self.send_message(links, message);

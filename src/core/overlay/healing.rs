@@ -15,7 +15,7 @@ use super::{
 use crate::core::{
     config::Protocol,
     endpoint::Endpoint,
-    frame::{Member, Parting},
+    frame::{MEMBERS_MAX, Member, Parting},
     id::NodeId,
     time::Mono,
 };
@@ -24,8 +24,6 @@ use std::{
     time::Duration,
 };
 
-/// Most members of a neighbour's list that are kept, and told.
-pub const LISTED_MAX: usize = 256;
 /// Most nodes whose lists are kept after they fell.
 const FALLEN_MAX: usize = 128;
 /// How long after a word that the network is being stopped nobody is sought.
@@ -257,7 +255,7 @@ impl Healing {
     /// was told before is lost.
     pub fn listed(&mut self, from: &NodeId, mut list: Vec<Member>, means: &mut Means<'_>) -> bool {
         let Some(neighbour) = self.neighbours.get_mut(from) else { return false };
-        list.truncate(LISTED_MAX);
+        list.truncate(MEMBERS_MAX);
         let names_me = |list: &[Member]| list.iter().any(|member| member.node == self.me);
         let is_met = names_me(&list) && !names_me(&neighbour.list);
         neighbour.list.clone_from(&list);

@@ -6,13 +6,13 @@ use super::{
     action::Action,
     beacon::Election,
     chance::Chance,
-    healing::{Healing, LISTED_MAX, Means, Neighbour},
+    healing::{Healing, Means, Neighbour},
     view::View,
     walk::{self, Step},
 };
 use crate::core::{
     config::{Limits, Protocol},
-    frame::{Beacon, Frame, Member, Parting, Walk, WalkKind, Wish},
+    frame::{Beacon, Frame, MEMBERS_MAX, Member, Parting, Walk, WalkKind, Wish},
     id::{Incarnation, NodeId},
     time::Mono,
 };
@@ -268,7 +268,7 @@ impl Overlay {
             self.news_at.get_or_insert(now + TELL_DELAY);
         }
         if self.news_at.take_if(|at| *at <= now).is_some() {
-            for members in std::mem::take(&mut self.news).chunks(LISTED_MAX) {
+            for members in std::mem::take(&mut self.news).chunks(MEMBERS_MAX) {
                 let frame = Frame::Walk(walk::news(members.to_vec()));
                 self.todo.push_back(Action::SendAll { except: None, frame });
             }
@@ -276,7 +276,7 @@ impl Overlay {
     }
 
     fn list(&self) -> Frame {
-        Frame::Neighbours(self.healing.neighbours().take(LISTED_MAX).collect())
+        Frame::Neighbours(self.healing.neighbours().take(MEMBERS_MAX).collect())
     }
 
     fn with<T>(&mut self, act: impl FnOnce(&mut Healing, &mut Means<'_>) -> T) -> T {
@@ -314,7 +314,7 @@ impl Overlay {
 
     /// Tells a new neighbour whom this node knows.
     fn tell_view(&mut self, to: &NodeId) {
-        let known: Vec<_> = self.view.iter().take(LISTED_MAX).collect();
+        let known: Vec<_> = self.view.iter().take(MEMBERS_MAX).collect();
         if !known.is_empty() {
             self.send(to.clone(), walk::news(known));
         }
@@ -325,7 +325,7 @@ impl Overlay {
         if self.healing.roams() {
             return;
         }
-        for member in members.into_iter().take(LISTED_MAX).filter(|member| !self.healing.is_neighbour(&member.node)) {
+        for member in members.into_iter().take(MEMBERS_MAX).filter(|member| !self.healing.is_neighbour(&member.node)) {
             if self.view.insert(member.clone(), &mut self.chance) {
                 self.news.push(member);
             }

@@ -3,7 +3,7 @@
 
 use super::chance::Chance;
 use crate::core::{
-    frame::{Member, Walk, WalkKind},
+    frame::{Member, WALK_PATH_LEN_MAX, Walk, WalkKind},
     id::NodeId,
 };
 
@@ -15,9 +15,6 @@ pub const NOTING_STEPS: u8 = 3;
 pub const SHUFFLED_NEIGHBOURS: usize = 3;
 /// Members of the view in a shuffle (kp).
 pub const SHUFFLED_VIEW: usize = 4;
-
-/// Longest path of a walk.
-pub const PATH_MAX: usize = 16;
 
 /// What a walk asks of the node that it has come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +100,7 @@ fn advance_shuffle(
     }
     walk.steps = walk.steps.min(STEPS).saturating_sub(1);
     let others: Vec<&NodeId> = neighbours.iter().filter(|&node| node != from && !walk.path.contains(node)).collect();
-    let goes_on = walk.steps > 0 && walk.path.len() < PATH_MAX;
+    let goes_on = walk.steps > 0 && walk.path.len() < WALK_PATH_LEN_MAX;
     let next = if goes_on { chance.pick(&others) } else { None };
     if let Some(&to) = next {
         walk.path.push(me.clone());

@@ -2,8 +2,13 @@
 //! vectors). What changed is told a little later, all of it when a link comes up and when hashes differ in a quiet moment:
 //! so a digest that was lost is made up for.
 
-use super::ranges::{RANGES_MAX, STREAMS_MAX};
-use crate::core::{frame::StreamRanges, id::StreamId, seen::Seen, slots::Slot, time::Mono};
+use crate::core::{
+    frame::{RANGES_MAX, STREAMS_MAX, StreamRanges},
+    id::StreamId,
+    seen::Seen,
+    slots::Slot,
+    time::Mono,
+};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Shortest time between two full digests to one neighbour because of hashes.

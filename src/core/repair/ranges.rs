@@ -1,10 +1,5 @@
 //! Sets of sequence numbers as closed intervals: what is offered, wanted, asked for and lost.
 
-/// Most streams in one frame that names messages by ranges.
-pub const STREAMS_MAX: usize = 4096;
-/// Most ranges in one such frame, over all its streams.
-pub const RANGES_MAX: usize = 16_384;
-
 /// A set of numbers from 1 as disjoint closed intervals, ascending, never touching. 16 bytes an interval.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ranges(Vec<(u64, u64)>);

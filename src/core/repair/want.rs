@@ -199,15 +199,9 @@ impl Want {
         }
     }
 
-    /// Ends the questions that brought nothing for too long, or those to `refuser`: to whom, and how many messages
-    /// they left open. Their sources come last in the next round.
-    pub(super) fn void(
-        &mut self,
-        now: Mono,
-        refuser: Option<Slot>,
-        account: impl Fn(Slot) -> Account,
-    ) -> Vec<(Slot, u64)> {
-        let is_void = |q: &mut Question| refuser.map_or_else(|| q.void_at(&account(q.to)) <= now, |slot| q.to == slot);
+    /// Ends the questions that brought nothing for too long: to whom, and how many messages they left open. Their sources come last in the next round.
+    pub(super) fn void(&mut self, now: Mono, account: impl Fn(Slot) -> Account) -> Vec<(Slot, u64)> {
+        let is_void = |question: &mut Question| question.void_at(&account(question.to)) <= now;
         let mut ended = Vec::new();
         for question in self.questions.extract_if(.., is_void) {
             if let Some(source) = self.sources.iter_mut().find(|source| source.slot == question.to) {

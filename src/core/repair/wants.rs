@@ -8,11 +8,10 @@ use super::{
     ask::{Arrival, Ask, Dues, How, add},
     misses::Misses,
     question::Account,
-    ranges::STREAMS_MAX,
     want::Want,
 };
 use crate::core::{
-    frame::StreamRanges,
+    frame::{STREAMS_MAX, StreamRanges},
     id::{MessageId, StreamId},
     request::Gap,
     slots::Slot,
@@ -180,21 +179,6 @@ impl Wants {
         }
     }
 
-    /// `slot` refuses what it was asked: others are asked at once, it later.
-    pub fn refused(&mut self, now: Mono, slot: Slot) {
-        for stream in self.known_by(slot) {
-            self.void(now, &stream, Some(slot));
-            self.refresh(now, &stream);
-        }
-        self.wake_queue(now);
-    }
-
-    /// Nothing of this stream is wanted any more.
-    pub fn forget_stream(&mut self, now: Mono, stream: &StreamId) {
-        self.close(stream);
-        self.wake_queue(now);
-    }
-
     /// What is due: to be asked for, with T2 from each peer's round trip, or to be given up.
     pub fn on_tick(&mut self, now: Mono, round_trip: impl Fn(Slot) -> Duration) -> Dues {
         let mut dues = Dues::default();
@@ -209,7 +193,7 @@ impl Wants {
         while self.timers.first().is_some_and(|&(at, _)| at <= now)
             && let Some((_, stream)) = self.timers.pop_first()
         {
-            has_room |= self.void(now, &stream, None);
+            has_room |= self.void(now, &stream);
             let Some(want) = self.wants.get_mut(&stream) else { continue };
             let given_up = want.give_up(|since| since + lost_after <= now).into_iter();
             dues.gaps.extend(given_up.map(|(first, last)| Gap { stream: stream.clone(), first, last }));
@@ -269,11 +253,11 @@ impl Wants {
         self.wants.iter().filter(|(_, want)| want.knows(slot)).map(|(stream, _)| stream.clone()).collect()
     }
 
-    /// Ends the questions of a stream that brought nothing, or those to `refuser`. Says whether there were any.
-    fn void(&mut self, now: Mono, stream: &StreamId, refuser: Option<Slot>) -> bool {
+    /// Ends the questions of a stream that brought nothing. Says whether there were any.
+    fn void(&mut self, now: Mono, stream: &StreamId) -> bool {
         let Some(want) = self.wants.get_mut(stream) else { return false };
         let accounts = &self.accounts;
-        let ended = want.void(now, refuser, |slot| accounts.get(&slot).copied().unwrap_or_default());
+        let ended = want.void(now, |slot| accounts.get(&slot).copied().unwrap_or_default());
         for &(slot, count) in &ended {
             self.accounts.entry(slot).or_default().open -= count;
         }

@@ -145,12 +145,7 @@ impl Trees {
         if !tree.challenge(by) {
             return None;
         }
-        let prune = tree.parent.replace(by);
-        tree.graft(now, by);
-        if let Some(old) = prune {
-            tree.prune(now, old);
-        }
-        Some(Swap { graft: by, prune })
+        Some(tree.adopt(now, by))
     }
 
     /// An eager neighbour spares us the payload of a message, because it knows that we have it or get it: it would have
@@ -177,15 +172,9 @@ impl Trees {
         self.by_origin.get(origin).is_some_and(|tree| tree.parent == Some(slot))
     }
 
-    /// Makes `slot` the parent: it is to be told so (GRAFT), and the old one, too (PRUNE).
-    pub fn adopt(&mut self, now: Mono, origin: &NodeId, slot: Slot, links: &Slots) -> Swap {
-        let tree = self.tree(now, origin, None, links);
-        let prune = tree.parent.replace(slot).filter(|&old| old != slot);
-        tree.graft(now, slot);
-        if let Some(old) = prune {
-            tree.prune(now, old);
-        }
-        Swap { graft: slot, prune }
+    /// Makes `slot` the parent: it is to be told so (GRAFT), and the old one, too (PRUNE). The node's own tree has none.
+    pub fn adopt(&mut self, now: Mono, origin: &NodeId, slot: Slot, links: &Slots) -> Option<Swap> {
+        (*origin != self.own).then(|| self.tree(now, origin, None, links).adopt(now, slot))
     }
 
     /// A payload was pushed here, or came too late after it had been asked for, `late` after its first announcement.
@@ -286,6 +275,16 @@ impl Trees {
 }
 
 impl Tree {
+    /// Makes `slot` the parent.
+    fn adopt(&mut self, now: Mono, slot: Slot) -> Swap {
+        let prune = self.parent.replace(slot).filter(|&old| old != slot);
+        self.graft(now, slot);
+        if let Some(old) = prune {
+            self.prune(now, old);
+        }
+        Swap { graft: slot, prune }
+    }
+
     fn graft(&mut self, now: Mono, slot: Slot) -> bool {
         let is_new = self.eager.insert(slot);
         if is_new {

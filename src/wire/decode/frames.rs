@@ -3,7 +3,7 @@
 use super::payload;
 use crate::{
     core::{
-        frame::{Answer, Beacon, Frame, PathCopy, Walk},
+        frame::{self, Answer, Beacon, Frame, PathCopy, Walk},
         id::{Incarnation, MessageId},
         message::Message,
         time::Wall,
@@ -37,7 +37,7 @@ pub(super) fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         types::LEAVE => Ok(Frame::Leave),
         types::PING => Ok(Frame::Ping { token: fields.required("token")?, digest: fields.optional(None)? }),
         types::IHAVE => {
-            let announcements = List::<AnnouncementFields>::up_to(types::STREAMS_MAX);
+            let announcements = List::<AnnouncementFields>::up_to(frame::STREAMS_MAX);
             fields.seeded("announcements", announcements).map(Frame::Have)
         }
         types::PATH => {
@@ -50,7 +50,7 @@ pub(super) fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         types::DIGEST => fields.streams().map(Frame::Digest),
         types::PULL => fields.streams().map(Frame::Pull),
         types::NEIGHBOURS => {
-            fields.seeded("members", List::<MemberFields>::up_to(types::MEMBERS_MAX)).map(Frame::Neighbours)
+            fields.seeded("members", List::<MemberFields>::up_to(frame::MEMBERS_MAX)).map(Frame::Neighbours)
         }
         types::PART => fields.required("reason").map(|reason| Frame::Part(types::parting_of(reason))),
         types::BEACON => {
@@ -105,7 +105,7 @@ fn walk<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Walk, 
     let steps: u64 = fields.required("steps")?;
     let few = u8::try_from(steps).ok().filter(|&steps| steps <= types::STEPS_MAX);
     let steps = fields.value("steps", few.ok_or("are more than a walk may have"))?;
-    let path = fields.seeded("path", List::<WalkHop>::up_to(types::WALK_PATH_LEN_MAX))?;
-    let members = fields.seeded("members", List::<MemberFields>::up_to(types::MEMBERS_MAX))?;
+    let path = fields.seeded("path", List::<WalkHop>::up_to(frame::WALK_PATH_LEN_MAX))?;
+    let members = fields.seeded("members", List::<MemberFields>::up_to(frame::MEMBERS_MAX))?;
     Ok(Walk { kind, steps, path, members })
 }

@@ -5,8 +5,8 @@ use crate::{
     core::{
         endpoint::Endpoint,
         frame::{
-            Announcement, Answer, Beacon, Frame, Introduction, LifeSeen, Member, Parting, PathCopy, StreamRanges, Walk,
-            WalkKind, Wish,
+            self, Announcement, Answer, Beacon, Frame, Introduction, LifeSeen, Member, Parting, PathCopy, StreamRanges,
+            Walk, WalkKind, Wish,
         },
         id::{Incarnation, MessageId, StreamId},
         message::{Hop, Message, Path, Trace},
@@ -113,7 +113,7 @@ fn any_path_copy() -> impl Strategy<Value = PathCopy> {
 
 fn any_walk() -> impl Strategy<Value = Walk> {
     let kind = select(vec![WalkKind::Join, WalkKind::Shuffle, WalkKind::Reply, WalkKind::News]);
-    let path = vec(any_node(), 0..=types::WALK_PATH_LEN_MAX);
+    let path = vec(any_node(), 0..=frame::WALK_PATH_LEN_MAX);
     (kind, 0..=types::STEPS_MAX, path, vec(any_member(), 0..9)).prop_map(|(kind, steps, path, members)| Walk {
         kind,
         steps,
@@ -265,21 +265,21 @@ fn frames_hold_as_much_as_the_limits_say() {
     let walk = |path, members| {
         Frame::Walk(Walk { kind: WalkKind::Shuffle, steps: 0, path: vec![NodeId::numbered(4); path], members })
     };
-    let (count, ranges) = (types::STREAMS_MAX, types::RANGES_MAX as u64);
+    let (count, ranges) = (frame::STREAMS_MAX, frame::RANGES_MAX as u64);
     let within = [
         Frame::Digest(streams(count, ranges)),
         Frame::Pull(streams(1, ranges)),
         Frame::Have(streams(count, ranges).into_iter().map(held).collect()),
-        Frame::Neighbours(members(types::MEMBERS_MAX)),
-        walk(types::WALK_PATH_LEN_MAX, members(types::MEMBERS_MAX)),
+        Frame::Neighbours(members(frame::MEMBERS_MAX)),
+        walk(frame::WALK_PATH_LEN_MAX, members(frame::MEMBERS_MAX)),
     ];
     let beyond = [
         Frame::Digest(streams(count + 1, ranges)),
         Frame::Pull(streams(1, ranges + 1)),
         Frame::Have(streams(count, ranges + 1).into_iter().map(held).collect()),
-        Frame::Neighbours(members(types::MEMBERS_MAX + 1)),
-        walk(types::WALK_PATH_LEN_MAX + 1, Vec::new()),
-        walk(0, members(types::MEMBERS_MAX + 1)),
+        Frame::Neighbours(members(frame::MEMBERS_MAX + 1)),
+        walk(frame::WALK_PATH_LEN_MAX + 1, Vec::new()),
+        walk(0, members(frame::MEMBERS_MAX + 1)),
     ];
     let decode = |frame: &Frame| {
         let mut header = Vec::new();

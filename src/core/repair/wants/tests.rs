@@ -172,8 +172,6 @@ fn what_a_lost_peer_was_asked_is_asked_of_others_at_once() {
     wants.forget(at(20), A);
     assert_eq!(wants.deadline(), Some(at(20)));
     assert_eq!(wants.tick(at(20)), [(B, vec![(3, 4)], false)]);
-    wants.refused(at(21), B);
-    assert_eq!(wants.tick(at(21)), [(B, vec![(3, 4)], false)], "there is nobody else");
     wants.forget(at(22), B);
     assert!(wants.is_empty() && wants.deadline().is_none());
 }
@@ -215,8 +213,8 @@ fn more_than_can_be_kept_is_dropped_and_counted() {
     assert_eq!(wants.take_dropped(), 1);
     assert_eq!(wants.comes(at(1), 520).first_announced, None);
     assert!(wants.bytes() < 2 * 2 * 256 * 100);
-    wants.forget_stream(at(2), &stream(1));
-    wants.forget_stream(at(2), &stream(2));
+    wants.forget(at(2), A);
+    wants.forget(at(2), B);
     assert!(wants.is_empty() && wants.deadline().is_none());
 }
 
@@ -308,12 +306,7 @@ impl World {
                 self.offers.remove(&slot);
                 self.asked.retain(|(to, _)| *to != slot);
             }
-            6 if more == 24 => {
-                self.wants.forget_stream(self.now, &stream);
-                self.offers.values_mut().for_each(|offers| offers.retain(|offer| offer.0 != stream));
-            }
-            6 => self.wants.refused(self.now, slot),
-            7 => self.asked.clear(),
+            6 | 7 => self.asked.clear(),
             8 => self.serve(more % 2 == 0)?,
             _ => {
                 self.now = self.now + Duration::from_millis(first * first);
