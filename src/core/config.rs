@@ -91,7 +91,7 @@ impl Timing {
         suspicion: Duration::from_secs(1),
         hello_interval: Duration::from_millis(500),
         announce_delay: Duration::from_millis(5),
-        pull_delay: (Duration::from_millis(100), Duration::from_secs(2)),
+        pull_delay: (Duration::from_millis(60), Duration::from_secs(2)),
         digest_interval: Duration::from_millis(500),
         lost_after: Duration::from_secs(2),
         beat_interval: Duration::from_secs(1),

@@ -12,11 +12,12 @@ use rand::{RngExt, seq::SliceRandom};
 use std::time::Duration;
 
 impl Cluster {
-    /// Lets a fault happen.
-    pub(super) fn inflict(&mut self, fault: &Fault) -> Result<(), Violation> {
+    /// Lets a fault happen, where `sender` publishes everything, if one node does.
+    pub(super) fn inflict(&mut self, fault: &Fault, sender: Option<usize>) -> Result<(), Violation> {
         match fault {
-            Fault::Crash { who, silent, .. } => {
-                for host in self.choose(who, Self::lives) {
+            Fault::Crash { who, silent, spare_sender, .. } => {
+                let spared = sender.filter(|_| *spare_sender);
+                for host in self.choose(who, |cluster, host| cluster.lives(host) && spared != Some(host)) {
                     self.end_life(host, *silent);
                 }
             }

@@ -241,7 +241,8 @@ impl Simulation {
             Event::Fault { index } => {
                 self.pending -= 1;
                 let fault = cluster.scenario.faults[index as usize].clone();
-                cluster.inflict(&fault)
+                let is_alone = cluster.scenario.load.senders == Senders::One;
+                cluster.inflict(&fault, self.senders.first().copied().filter(|_| is_alone))
             }
             Event::Churn { down } => {
                 self.pending -= u64::from(!cluster.churn(Duration::from_nanos(down)));

@@ -207,6 +207,9 @@ impl Scenario {
     }
 
     fn check_fault(&self, fault: &Fault) -> Result<(), ScenarioError> {
+        let spares = matches!(fault, Fault::Crash { spare_sender: true, .. });
+        let is_one = self.load.senders == Senders::One;
+        within("senders", "'one' where a crash spares the sender", "several", !spares || is_one)?;
         for who in fault.who() {
             match who {
                 Who::Share(share) => within("a share of nodes", "0 to 1", share, (0.0..=1.0).contains(share))?,
@@ -307,7 +310,10 @@ mod tests {
         let scenario = Scenario::from_toml(text).unwrap();
         scenario.check().unwrap();
         assert_eq!((scenario.load.senders, scenario.load.size), (Senders::All, 100));
-        assert_eq!(scenario.faults[0], Fault::Crash { at: Time::millis(1000), who: Who::Share(0.1), silent: true });
+        assert_eq!(
+            scenario.faults[0],
+            Fault::Crash { at: Time::millis(1000), who: Who::Share(0.1), silent: true, spare_sender: false }
+        );
         assert_eq!(
             scenario.faults[1],
             Fault::Restart { at: Time::millis(2000), who: None, disk: Disk::Kept, memory: false }
@@ -336,6 +342,10 @@ mod tests {
             ),
             ("[load]\nrelays = 17", "relays must be 1 to 16, not 17"),
             ("[[fault]]\nkind = 'crash'\nat = '0ms'\nwho = [17]", "a fault names node 17; the nodes are 1 to 16"),
+            (
+                "[[fault]]\nkind = 'crash'\nat = '0ms'\nwho = 0.5\nspare_sender = true",
+                "senders must be 'one' where a crash spares the sender, not several",
+            ),
             ("[[fault]]\nkind = 'pause'\nat = '0ms'\nwho = 2.0", "a share of nodes must be 0 to 1, not 2"),
         ] {
             let error = Scenario::from_toml(text).unwrap().check().unwrap_err().to_string();

@@ -138,7 +138,7 @@ fn all_may_send_at_once_and_bandwidth_takes_its_time() {
 
 #[test]
 fn what_faults_cost_is_told_by_cause() {
-    let crash = |silent| Fault::Crash { at: SECOND, who: Who::Share(0.3), silent };
+    let crash = |silent| Fault::Crash { at: SECOND, who: Who::Share(0.3), silent, spare_sender: false };
     let restart = Fault::Restart { at: Time::millis(2_010), who: None, disk: Disk::Kept, memory: false };
     for silent in [false, true] {
         let report = run(&faulty(vec![crash(silent), restart.clone()]), 5).report;
@@ -394,7 +394,7 @@ fn a_neighbour_on_one_side_only_is_found() {
 
 #[test]
 fn an_id_is_given_once_even_if_the_disk_is_lost() {
-    let crash = Fault::Crash { at: Time::millis(300), who: Who::Share(0.5), silent: false };
+    let crash = Fault::Crash { at: Time::millis(300), who: Who::Share(0.5), silent: false, spare_sender: false };
     // Within a second the clock says the same.
     let restart = Fault::Restart { at: Time::millis(350), who: None, disk: Disk::Lost, memory: false };
     let load = Load { messages: 20, interval: Time::millis(100), senders: Senders::All, ..Load::default() };
@@ -414,7 +414,7 @@ fn an_id_is_given_once_even_if_the_disk_is_lost() {
 #[test]
 fn what_a_crash_costs_is_measured_until_all_is_well_again() {
     let load = Load { messages: 100, interval: Time::millis(100), ..Load::default() };
-    let crash = Fault::Crash { at: Time::millis(2_000), who: Who::Share(0.2), silent: true };
+    let crash = Fault::Crash { at: Time::millis(2_000), who: Who::Share(0.2), silent: true, spare_sender: false };
     let restart = Fault::Restart { at: Time::millis(4_000), who: None, disk: Disk::Kept, memory: false };
     let report = run(&Scenario { load, faults: vec![crash, restart], ..scenario("random", Some(4), 40) }, 2).report;
     let recovery = report.recovery_ms.mean().unwrap();

@@ -196,7 +196,8 @@ impl Args {
         load.trace |= self.relays.is_some();
         set(&mut scenario.dissemination, self.dissemination.map(Spread::from));
         scenario.heal &= !self.no_heal;
-        let crash = |share| Fault::Crash { at: Time::default(), who: Who::Share(share), silent: false };
+        let crash =
+            |share| Fault::Crash { at: Time::default(), who: Who::Share(share), silent: false, spare_sender: false };
         scenario.faults.extend(self.crash.map(crash));
         scenario.check().map_err(usage)?;
         Ok(scenario)

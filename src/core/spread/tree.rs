@@ -188,7 +188,7 @@ impl Trees {
     pub fn pull_delay(&self, origin: &NodeId, round_trip: Duration) -> Duration {
         let (least, most) = self.pull_delay;
         let tree = self.by_origin.get(origin).filter(|tree| tree.messages >= YOUNG);
-        let wait = tree.map_or(round_trip * PATIENCE, |tree| (tree.late * 3 / 2).max(round_trip * 2));
+        let wait = tree.map_or(round_trip * PATIENCE, |tree| (tree.late * 3 / 2).max(round_trip));
         wait.clamp(least, most)
     }
 
@@ -267,7 +267,7 @@ impl Trees {
     /// The tree that was used last of those that bring messages and have not changed for a while: one to copy.
     /// A linear search, but only when an origin is new.
     fn model(&self, now: Mono, origin: &NodeId) -> Option<&NodeId> {
-        let settled_for = 2 * self.pull_delay.0;
+        let settled_for = 3 * self.pull_delay.0;
         let is_settled = |tree: &Tree| tree.messages > 0 && now.since(tree.changed) >= settled_for;
         let settled = self.by_origin.iter().filter(|&(other, tree)| other != origin && is_settled(tree));
         settled.max_by_key(|(_, tree)| tree.used).map(|(other, _)| other)

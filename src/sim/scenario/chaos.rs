@@ -103,7 +103,7 @@ fn add_faults(faults: &mut Vec<Fault>, random: &mut Pcg64Mcg) {
     let who = Who::Share(f64::from(random.random_range(2..=50_u32)) / 100.0);
     match random.random_range(0..9) {
         0 | 1 => {
-            faults.push(Fault::Crash { at, who, silent: random.random_bool(0.5) });
+            faults.push(Fault::Crash { at, who, silent: random.random_bool(0.5), spare_sender: false });
             faults.push(Fault::Restart {
                 at: mended,
                 who: Some(Who::Share(0.7)),

@@ -47,6 +47,9 @@ pub enum Fault {
         who: Who,
         #[serde(default)]
         silent: bool,
+        /// Not the one node that publishes everything.
+        #[serde(default, skip_serializing_if = "is_false")]
+        spare_sender: bool,
     },
     /// Crashed nodes start again; without `who` all of them.
     Restart {

@@ -273,11 +273,11 @@ fn the_wait_follows_what_was_measured() {
     for _ in 0..3 {
         trees.spread(at(0), &origin, Source::Pushed(Slot(0)), None, &links);
     }
-    assert_eq!(trees.pull_delay(&origin, round_trip), 2 * round_trip);
+    assert_eq!(trees.pull_delay(&origin, round_trip), round_trip);
     trees.learn(&origin, Duration::from_millis(400));
     assert_eq!(trees.pull_delay(&origin, round_trip), Duration::from_millis(600));
     (0..40).for_each(|_| trees.learn(&origin, Duration::ZERO));
-    assert_eq!(trees.pull_delay(&origin, round_trip), 2 * round_trip);
+    assert_eq!(trees.pull_delay(&origin, round_trip), round_trip);
     assert_eq!(trees.pull_delay(&origin, Duration::from_millis(1)), DELAYS.0);
     trees.learn(&origin, Duration::from_secs(9));
     assert_eq!(trees.pull_delay(&origin, round_trip), DELAYS.1);
