@@ -150,8 +150,14 @@ impl Node {
         for (slots, streams) in self.digests.on_tick(now.mono, &self.seen) {
             self.tell(&slots, Counter::Digests, Frame::Digest(streams));
         }
-        for (announcements, slots) in self.recent.announce(now.mono, self.peers.slots_with(Capability::Tree)) {
-            self.tell(&slots, Counter::Announced, Frame::Have(announcements));
+        let [trees, repair] = [Capability::Tree, Capability::Repair].map(|word| self.peers.slots_with(word));
+        for (news, slots) in self.recent.announce(now.mono, trees, repair) {
+            if !news.announced.is_empty() {
+                self.tell(&slots, Counter::Announced, Frame::Have(news.announced));
+            }
+            if !news.caught_up.is_empty() {
+                self.tell(&slots, Counter::Digests, Frame::Digest(news.caught_up));
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use crate::core::{
     repair::ask::How,
     seen::Sighting,
     slots::{Slot, Slots},
-    spread::{shares::Given, tree::Source},
+    spread::{recent::Came, shares::Given, tree::Source},
     stats::{Counter, Refusal},
     time::{Now, Wall},
 };
@@ -31,6 +31,10 @@ pub(super) struct Way {
 }
 
 impl Way {
+    fn came(&self) -> Came {
+        Came { from: self.slot, was_pulled: self.asked.is_some(), is_backlog: self.is_backlog() }
+    }
+
     /// Whether it was missed for so long that the neighbours have it, or will ask for it like this node.
     fn is_backlog(&self) -> bool {
         matches!(self.asked, Some(How::Digest | How::Backlog))
@@ -125,7 +129,7 @@ impl Node {
         let mut told = self.targets(now, way, &message);
         let links = self.peers.links_of(told.iter());
         told.extend(way.slot);
-        self.recent.note(now.mono, &message.id, way.slot, way.asked.is_some(), told);
+        self.recent.note(now.mono, &message.id, way.came(), told);
         self.send_message(links, message);
     }
 
@@ -166,7 +170,7 @@ impl Node {
                 self.relay(&given, &copy, payload, &eager);
             }
         }
-        self.recent.note(now.mono, id, way.slot, way.asked.is_some(), told);
+        self.recent.note(now.mono, id, way.came(), told);
     }
 
     /// One more copy comes of a message that is here.

@@ -28,6 +28,17 @@ pub struct First {
     pub was_pulled: bool,
 }
 
+/// By which way a message came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Came {
+    /// From whom; `None`: it was submitted here.
+    pub from: Option<Slot>,
+    /// Whether it had been asked for.
+    pub was_pulled: bool,
+    /// Whether it had been missed for so long that it is not pushed on.
+    pub is_backlog: bool,
+}
+
 /// The messages that came last.
 ///
 /// Bounds: the first copies of at most 1024 messages, in places by their number: a stream's last messages do not push each
@@ -40,10 +51,21 @@ pub struct Recent {
     delay: Duration,
 }
 
+/// What neighbours are told of the messages that have come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct News {
+    /// Those that were pushed along their trees, for neighbours that know trees.
+    pub announced: Vec<Announcement>,
+    /// Those that were not, because they had been missed for so long that most neighbours have them or ask for them; for
+    /// neighbours that fetch what they lack.
+    pub caught_up: Vec<StreamRanges>,
+}
+
 #[derive(Debug)]
 struct Unannounced {
     id: MessageId,
     at: Mono,
+    is_backlog: bool,
     /// Who has it, as far as that is known, or will be told otherwise.
     told: Slots,
 }
@@ -54,13 +76,15 @@ impl Recent {
         Self { firsts: Vec::new(), waiting: Vec::new(), due: None, delay }
     }
 
-    /// A message came for the first time, from `from` or from a client. `told` are those who need no announcement.
-    pub fn note(&mut self, now: Mono, id: &MessageId, from: Option<Slot>, was_pulled: bool, told: Slots) {
+    /// A message came for the first time, from `from` or from a client, and was passed on unless `is_backlog`. `told` are
+    /// those who need no announcement.
+    pub fn note(&mut self, now: Mono, id: &MessageId, came: Came, told: Slots) {
+        let Came { from, was_pulled, is_backlog } = came;
         if self.firsts.is_empty() {
             self.firsts.resize(REMEMBERED, None);
         }
         self.firsts[place(id)] = Some(First { id: id.clone(), at: now, from, was_pulled });
-        self.waiting.push(Unannounced { id: id.clone(), at: now, told });
+        self.waiting.push(Unannounced { id: id.clone(), at: now, is_backlog, told });
         self.due = if self.waiting.len() >= WAITING_MAX { Some(now) } else { self.due.or(Some(now + self.delay)) };
     }
 
@@ -85,25 +109,31 @@ impl Recent {
         self.due
     }
 
-    /// If it is time: what to announce to whom of `links`, equal announcements together. Then nothing waits.
-    pub fn announce(&mut self, now: Mono, links: &Slots) -> Vec<(Vec<Announcement>, Vec<Slot>)> {
+    /// If it is time: what to tell whom of those that know `trees` or `repair`, equal news together. Then nothing waits.
+    pub fn announce(&mut self, now: Mono, trees: &Slots, repair: &Slots) -> Vec<(News, Vec<Slot>)> {
         if self.due.is_none_or(|due| due > now) {
             return Vec::new();
         }
         self.due = None;
-        let mut frames: Vec<(Vec<Announcement>, Vec<Slot>)> = Vec::new();
+        let mut links = trees.clone();
+        links.extend(repair.iter());
+        let mut told: Vec<(News, Vec<Slot>)> = Vec::new();
         for slot in links.iter() {
-            let announcements = announcements(now, self.waiting.iter().filter(|waiting| !waiting.told.contains(slot)));
-            if announcements.is_empty() {
+            let is_meant = |waiting: &&Unannounced| {
+                let knows = if waiting.is_backlog { repair } else { trees };
+                knows.contains(slot) && !waiting.told.contains(slot)
+            };
+            let news = news(now, self.waiting.iter().filter(is_meant));
+            if news == News::default() {
                 continue;
             }
-            match frames.iter_mut().find(|(same, _)| *same == announcements) {
+            match told.iter_mut().find(|(same, _)| *same == news) {
                 Some((_, slots)) => slots.push(slot),
-                None => frames.push((announcements, vec![slot])),
+                None => told.push((news, vec![slot])),
             }
         }
         self.waiting.clear();
-        frames
+        told
     }
 
     /// A slot is another peer's from now on.
@@ -125,26 +155,43 @@ fn place(id: &MessageId) -> usize {
     (start.wrapping_add(id.sequence) % REMEMBERED as u64) as usize
 }
 
-/// The messages by stream, as ranges, each with the age of its last.
-fn announcements<'a>(now: Mono, messages: impl Iterator<Item = &'a Unannounced>) -> Vec<Announcement> {
-    let mut streams: Vec<(StreamId, Ranges, u64, Mono)> = Vec::new();
-    for Unannounced { id, at, .. } in messages {
-        let is_same = |stream: &StreamId| stream.incarnation == id.incarnation && stream.origin == id.origin;
-        let index = streams.iter().rposition(|(stream, ..)| is_same(stream)).unwrap_or_else(|| {
-            streams.push((id.stream(), Ranges::default(), 0, *at));
-            streams.len() - 1
+/// Messages of one stream.
+struct Run {
+    stream: StreamId,
+    is_backlog: bool,
+    ranges: Ranges,
+    /// The highest number, and when it came.
+    last: (u64, Mono),
+}
+
+/// The messages by stream, as ranges, each announcement with the age of its last.
+fn news<'a>(now: Mono, messages: impl Iterator<Item = &'a Unannounced>) -> News {
+    let mut runs: Vec<Run> = Vec::new();
+    for &Unannounced { ref id, at, is_backlog, .. } in messages {
+        let is_same = |run: &Run| {
+            let stream = &run.stream;
+            run.is_backlog == is_backlog && stream.incarnation == id.incarnation && stream.origin == id.origin
+        };
+        let index = runs.iter().rposition(is_same).unwrap_or_else(|| {
+            runs.push(Run { stream: id.stream(), is_backlog, ranges: Ranges::default(), last: (0, at) });
+            runs.len() - 1
         });
-        let (_, ranges, last, last_at) = &mut streams[index];
-        ranges.insert(id.sequence, id.sequence);
-        if id.sequence > *last {
-            (*last, *last_at) = (id.sequence, *at);
+        let run = &mut runs[index];
+        run.ranges.insert(id.sequence, id.sequence);
+        if id.sequence > run.last.0 {
+            run.last = (id.sequence, at);
         }
     }
-    let announcement = |(stream, ranges, _, at): (StreamId, Ranges, u64, Mono)| Announcement {
-        held: StreamRanges { stream, ranges: ranges.into_vec() },
-        age: now.since(at),
-    };
-    streams.into_iter().map(announcement).collect()
+    let mut news = News::default();
+    for Run { stream, is_backlog, ranges, last } in runs {
+        let held = StreamRanges { stream, ranges: ranges.into_vec() };
+        if is_backlog {
+            news.caught_up.push(held);
+        } else {
+            news.announced.push(Announcement { held, age: now.since(last.1) });
+        }
+    }
+    news
 }
 
 #[cfg(test)]
@@ -166,33 +213,69 @@ mod tests {
         Mono(millis * 1_000_000)
     }
 
+    fn pushed(from: u16) -> Came {
+        Came { from: Some(Slot(from)), ..Came::default() }
+    }
+
+    impl Recent {
+        /// What is announced to whom, if nothing was caught up with.
+        fn tell(&mut self, now: Mono, links: &[u16]) -> Vec<(Vec<Announcement>, Vec<Slot>)> {
+            let told = self.announce(now, &slots(links), &slots(links)).into_iter();
+            told.map(|(news, slots)| {
+                assert_eq!(news.caught_up, []);
+                (news.announced, slots)
+            })
+            .collect()
+        }
+    }
+
+    #[test]
+    fn what_was_not_pushed_is_told_apart_and_to_whom_fetches() {
+        let mut recent = Recent::new(DELAY);
+        recent.note(at(0), &id(4, 9), pushed(0), slots(&[0]));
+        for sequence in 1..=3 {
+            let came = Came { was_pulled: true, is_backlog: true, ..pushed(0) };
+            recent.note(at(0), &id(4, sequence), came, slots(&[0]));
+        }
+        let told = recent.announce(at(5), &slots(&[0, 1, 2]), &slots(&[0, 2, 3]));
+        let ranges = |held: &[StreamRanges]| held.iter().flat_map(|held| held.ranges.clone()).collect::<Vec<_>>();
+        let told: Vec<_> = told
+            .iter()
+            .map(|(news, slots)| {
+                let announced: Vec<_> = news.announced.iter().map(|announced| announced.held.clone()).collect();
+                (slots[0].0, ranges(&announced), ranges(&news.caught_up))
+            })
+            .collect();
+        assert_eq!(told, [(1, vec![(9, 9)], vec![]), (2, vec![(9, 9)], vec![(1, 3)]), (3, vec![], vec![(1, 3)])]);
+    }
+
     #[test]
     fn announcements_wait_for_each_other_and_become_ranges() {
         let mut recent = Recent::new(DELAY);
         for sequence in [1, 2, 3, 7] {
-            recent.note(at(sequence), &id(4, sequence), Some(Slot(0)), false, slots(&[0]));
+            recent.note(at(sequence), &id(4, sequence), pushed(0), slots(&[0]));
         }
-        recent.note(at(7), &id(5, 1), None, false, slots(&[0, 2]));
+        recent.note(at(7), &id(5, 1), Came::default(), slots(&[0, 2]));
         assert_eq!(recent.deadline(), Some(at(6)), "the first of them does not wait longer");
-        assert!(recent.announce(at(5), &slots(&[0, 1, 2])).is_empty());
-        let frames = recent.announce(at(8), &slots(&[0, 1, 2, 3]));
+        assert!(recent.tell(at(5), &[0, 1, 2]).is_empty());
+        let frames = recent.tell(at(8), &[0, 1, 2, 3]);
         let told: Vec<_> = frames.iter().map(|(_, slots)| slots.clone()).collect();
         assert_eq!(told, [vec![Slot(1), Slot(3)], vec![Slot(2)]]);
         let (first, _) = &frames[0];
         assert_eq!((&first[0].held.ranges, first[0].age), (&vec![(1, 3), (7, 7)], Duration::from_millis(1)));
         assert_eq!(first[1].held.stream, id(5, 1).stream());
-        assert_eq!((recent.deadline(), recent.announce(at(9), &slots(&[1])).len()), (None, 0));
+        assert_eq!((recent.deadline(), recent.tell(at(9), &[1]).len()), (None, 0));
     }
 
     #[test]
     fn whoever_has_announced_is_not_told() {
         let mut recent = Recent::new(DELAY);
         for sequence in 1..=3 {
-            recent.note(at(0), &id(4, sequence), None, false, Slots::default());
+            recent.note(at(0), &id(4, sequence), Came::default(), Slots::default());
         }
         recent.known_to(Slot(1), &StreamRanges { stream: id(4, 1).stream(), ranges: vec![(1, 1), (3, 9)] });
         recent.known_to(Slot(1), &StreamRanges { stream: id(5, 1).stream(), ranges: vec![(2, 2)] });
-        let frames = recent.announce(at(5), &slots(&[1]));
+        let frames = recent.tell(at(5), &[1]);
         assert_eq!(frames[0].0[0].held.ranges, [(2, 2)]);
     }
 
@@ -200,12 +283,13 @@ mod tests {
     fn a_full_queue_is_announced_at_once_and_the_first_copies_are_known_for_a_while() {
         let mut recent = Recent::new(DELAY);
         for sequence in 1..=1024 {
-            recent.note(at(1), &id(4, sequence), Some(Slot(2)), sequence == 9, Slots::default());
+            let came = Came { was_pulled: sequence == 9, ..pushed(2) };
+            recent.note(at(1), &id(4, sequence), came, Slots::default());
         }
         assert_eq!(recent.deadline(), Some(at(1)));
         let first = recent.first(&id(4, 9)).unwrap();
         assert_eq!((first.at, first.from, first.was_pulled), (at(1), Some(Slot(2)), true));
-        recent.note(at(2), &id(4, 1033), None, false, Slots::default());
+        recent.note(at(2), &id(4, 1033), Came::default(), Slots::default());
         assert_eq!(recent.first(&id(4, 9)), None, "a later one has its place");
         recent.forget(Slot(2));
         assert_eq!(recent.first(&id(4, 10)).unwrap().from, None);

@@ -268,7 +268,7 @@ fn whoever_loses_its_parent_adopts_the_next_that_announces() {
 #[test]
 fn the_wait_follows_what_was_measured() {
     let mut trees = Trees::new(name(999), 4, DELAYS);
-    let (origin, links, round_trip) = (name(0), slots(&[0]), Duration::from_millis(60));
+    let (origin, links, round_trip) = (name(0), slots(&[0]), Duration::from_millis(150));
     assert_eq!(trees.pull_delay(&origin, round_trip), 7 * round_trip);
     for _ in 0..3 {
         trees.spread(at(0), &origin, Source::Pushed(Slot(0)), None, &links);
