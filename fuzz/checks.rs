@@ -61,7 +61,7 @@ impl Before {
     /// What came out of the input, before any of it is done.
     pub(crate) fn check(self, side: &mut Side, now: Now, outputs: &[Output]) {
         let gauge = side.node.gauge();
-        assert!(gauge.is_within(&side.config.limits), "bounds are not kept: {gauge:?}");
+        assert_eq!(gauge.excess(&side.config.limits), None, "bounds are not kept: {gauge:?}");
         let count = outputs.len();
         assert!(count <= self.outputs_max, "{count} outputs where {} are the limit: {outputs:?}", self.outputs_max);
         if self.is_tick {

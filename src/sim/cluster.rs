@@ -234,8 +234,8 @@ impl Cluster {
         }
         let gauge = node.gauge();
         self.hosts[host].has_met = has_met;
-        if !gauge.is_within(&self.limits) {
-            return Err(self.violation(host, Wrong::Bound { gauge: format!("{gauge:?}") }));
+        if let Some((what, size)) = gauge.excess(&self.limits) {
+            return Err(self.violation(host, Wrong::Bound { what, size }));
         }
         if context.leaves {
             self.hosts[host].has_left = true;

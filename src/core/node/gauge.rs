@@ -1,7 +1,7 @@
 //! What a node holds at this moment: for whoever checks that its bounds are kept.
 
 use super::Node;
-use crate::core::{config::Limits, id::NodeId};
+use crate::core::{config::Limits, id::NodeId, overlay::view::LOWEST_KEPT, spread::held};
 
 /// The sizes of what grows in a node, each with its bound in [`Limits`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,15 +14,35 @@ pub struct Gauge {
     pub streams: usize,
     /// Links opened.
     pub links: usize,
+    /// Origins with a tree.
+    pub trees: usize,
+    /// Streams of which something is missing.
+    pub wants: usize,
+    /// Gaps listed.
+    pub gaps: usize,
+    /// Messages of which copies wait for the payload.
+    pub held: usize,
+    /// Members known beside the neighbours.
+    pub view: usize,
 }
 
 impl Gauge {
-    /// Whether all bounds are kept.
-    pub fn is_within(&self, limits: &Limits) -> bool {
-        self.messages <= limits.retained_messages_max
-            && self.bytes <= limits.retained_bytes_max
-            && self.streams <= limits.streams_max
-            && self.links <= limits.peers_max
+    /// The first bound that is not kept, if there is one: what it bounds, and how much there is.
+    pub fn excess(&self, limits: &Limits) -> Option<(&'static str, usize)> {
+        [
+            ("messages", self.messages, limits.retained_messages_max),
+            ("bytes", self.bytes, limits.retained_bytes_max),
+            ("streams", self.streams, limits.streams_max),
+            ("links", self.links, limits.peers_max),
+            ("trees", self.trees, limits.trees_max),
+            ("wants", self.wants, limits.wants_max),
+            ("gaps", self.gaps, limits.gaps_max),
+            ("held", self.held, held::MESSAGES_MAX),
+            ("view", self.view, limits.view_max + LOWEST_KEPT),
+        ]
+        .into_iter()
+        .find(|&(_, size, most)| size > most)
+        .map(|(what, size, _)| (what, size))
     }
 }
 
@@ -34,6 +54,11 @@ impl Node {
             bytes: self.inbox.bytes(),
             streams: self.seen.streams(),
             links: self.peers.len(),
+            trees: self.trees.len(),
+            wants: self.wants.len(),
+            gaps: self.gaps.len(),
+            held: self.held.len(),
+            view: self.overlay.view().len(),
         }
     }
 

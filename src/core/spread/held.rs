@@ -8,7 +8,7 @@ use crate::core::{
 use std::collections::{BTreeMap, VecDeque};
 
 /// Messages that may wait for their payload; the oldest goes first.
-const MESSAGES_MAX: usize = 256;
+pub const MESSAGES_MAX: usize = 256;
 /// Copies of one message that may wait.
 const COPIES_MAX: usize = 64;
 /// Hops of all paths that may wait.
@@ -42,6 +42,16 @@ impl Held {
             dropped += self.take(&oldest).len() as u64;
         }
         dropped
+    }
+
+    /// Of how many messages copies wait.
+    pub fn len(&self) -> usize {
+        self.copies.len()
+    }
+
+    /// Whether none wait.
+    pub fn is_empty(&self) -> bool {
+        self.copies.is_empty()
     }
 
     /// Takes all copies of a message, in the order in which they came.

@@ -52,8 +52,8 @@ pub enum Wrong {
     #[error("{id} was published for the second time, although neighbours could tell of the first")]
     Repeated { id: MessageId },
     /// A bound of the configuration is not kept.
-    #[error("a bound is not kept: {gauge}")]
-    Bound { gauge: String },
+    #[error("a bound is not kept: {size} {what}")]
+    Bound { what: &'static str, size: usize },
     /// A message is missing without any reason.
     #[error("{id} is missing, and no crash, cut or loss explains it")]
     Missing { id: MessageId },
