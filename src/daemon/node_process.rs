@@ -38,8 +38,8 @@ impl NodeProcess {
         let system = |action| move |source| DaemonError::System { action, source };
         raise_descriptor_limit().map_err(system("raise the limit of descriptors"))?;
         let signals = Signals::listen().map_err(system("listen to signals"))?;
-        let Settings { node, host, port, advertise, network, instance, peers, folder, protocol, limits, version } =
-            settings;
+        let Settings { node, host, port, advertise, network, instance, peers, contacts, .. } = settings;
+        let Settings { folder, protocol, limits, version, .. } = settings;
 
         let sockets = limits.peers_max.saturating_add(SOCKETS_BESIDE_LINKS);
         let context = Context::new(u16::try_from(sockets).unwrap_or(u16::MAX))?;
@@ -61,7 +61,11 @@ impl NodeProcess {
         let core = Node::new(config, life.incarnation(), clock::seed(), version, now);
         let mut turn = Turn::new(core, clock, router, links, decoder, Box::new(MemoryLog::default()), life);
         let nobody = ReturnAddress([].into());
-        turn.request(nobody, RequestId::None, Request::Connect { peers })?;
+        turn.request(nobody.clone(), RequestId::None, Request::Connect { peers })?;
+        if !contacts.is_empty() {
+            let contacts = contacts.into_iter().map(|contact| (None, contact)).collect();
+            turn.request(nobody, RequestId::None, Request::Join { contacts })?;
+        }
         Ok(Self { turn, poller: Poller::new(), signals, endpoint })
     }
 

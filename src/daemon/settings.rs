@@ -24,6 +24,8 @@ pub struct Settings {
     pub instance: Instance,
     /// Peers to connect to: name, where known, and address.
     pub peers: Vec<(Option<NodeId>, Endpoint)>,
+    /// Nodes of the network that it joins; any one that lives will do.
+    pub contacts: Vec<Endpoint>,
     /// The folder for its incarnation.
     pub folder: PathBuf,
     /// How it behaves.

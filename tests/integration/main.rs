@@ -3,6 +3,7 @@
 
 mod foreground;
 mod half_way;
+mod joining;
 mod list_peers;
 mod messages;
 mod misuse;

@@ -20,7 +20,8 @@ use std::{fmt, net::IpAddr, path::PathBuf, process, str::FromStr};
 #[command(after_long_help = "Examples:\n  \
     gossip node --name a --bind 127.0.0.1:7101\n  \
     gossip node --name b --bind 127.0.0.1:7102 --peer 127.0.0.1:7101\n  \
-    gossip node --name c --bind 0.0.0.0:7103 --advertise db3.example.org:7103 --peer a@10.0.0.7:7101")]
+    gossip node --name c --bind 127.0.0.1:7103 --join 127.0.0.1:7101\n  \
+    gossip node --name d --bind 0.0.0.0:7104 --advertise db3.example.org:7104 --peer a@10.0.0.7:7101")]
 pub struct Args {
     /// Name of the node, unique in its network
     #[arg(long, value_name = "NAME")]
@@ -34,6 +35,9 @@ pub struct Args {
     /// A node to connect to; may be given many times
     #[arg(long = "peer", value_name = "[NAME@]HOST:PORT")]
     peers: Vec<Peer>,
+    /// A node of the network to join, any that lives: it finds its neighbours by itself; may be given many times
+    #[arg(long = "join", value_name = "HOST:PORT", conflicts_with = "no_heal")]
+    contacts: Vec<Endpoint>,
     /// Which start of the network it belongs to; without, that of the first peer it meets
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     instance: Instance,
@@ -137,6 +141,7 @@ impl Args {
             network: network.clone(),
             instance: self.instance,
             peers: self.peers.into_iter().map(|peer| (peer.node, peer.endpoint)).collect(),
+            contacts: self.contacts,
             folder,
             protocol: self.behaviour.protocol(),
             limits: self.bounds.limits(),
