@@ -13,16 +13,12 @@ use super::{
     repair::{digests::Digests, gaps::Gaps, wants::Wants},
     request::{Gap, Reply, RequestId},
     seen::Seen,
-    slots::Slot,
     spread::{held::Held, recent::Recent, tree::Trees},
     stats::{Counter, Refusal, Stats},
     time::{Mono, Now},
     waiting::{Departure, Unsynced, Waiting},
 };
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 mod neighbours;
 mod repairing;
@@ -52,8 +48,6 @@ pub struct Node {
     wants: Wants,
     digests: Digests,
     gaps: Gaps,
-    /// When links came up, for as long as what they tell is what was missed before.
-    fresh: BTreeMap<Slot, Mono>,
     stats: Stats,
     origin: Origin,
     appended: LogSeq,
@@ -85,7 +79,6 @@ impl Node {
             wants: Wants::new(limits.wants_max, limits.pull_max, timing.lost_after),
             digests: Digests::new(timing.digest_interval),
             gaps: Gaps::new(limits.gaps_max),
-            fresh: BTreeMap::new(),
             stats: Stats::new(limits.peers_max),
             origin: Origin::new(config.node.clone(), incarnation, limits.receipts_max),
             waiting: Waiting::new(limits.waiting_max, limits.ready_timeout),

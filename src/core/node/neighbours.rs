@@ -137,7 +137,6 @@ impl Node {
         for slot in self.peers.take_risen().iter() {
             if self.peers.slots_with(Capability::Repair).contains(slot) {
                 self.digests.rose(now.mono, slot);
-                self.fresh.insert(slot, now.mono);
             }
             self.note_neighbour(now.mono, slot);
         }
@@ -213,12 +212,6 @@ impl Node {
         self.trees.forget(slot);
         self.wants.forget(now, slot);
         self.digests.forget(slot);
-        self.fresh.remove(&slot);
-    }
-
-    /// Whether a link came up so lately that what its peer tells is what was missed before.
-    pub(super) fn is_fresh(&self, now: Mono, slot: Slot) -> bool {
-        self.fresh.get(&slot).is_some_and(|&rose| now.since(rose) < self.config.protocol.timing.digest_interval)
     }
 
     /// A neighbour has seen this of our lives. If it is more than there was of this one, an earlier life had its number, and

@@ -88,10 +88,12 @@ impl View {
             return;
         }
         let others = || self.known.iter().skip(LOWEST_KEPT).filter(|(other, _)| **other != rank);
-        let in_vain: Vec<&Rank> = others().filter(|(_, known)| known.attempts > 0).map(|(other, _)| other).collect();
-        let all = || others().map(|(other, _)| other).collect();
-        let victims: Vec<&Rank> = if in_vain.is_empty() { all() } else { in_vain };
-        let victim = chance.pick(&victims).map_or_else(|| rank.clone(), |&victim| victim.clone());
+        let in_vain = || others().filter(|(_, known)| known.attempts > 0);
+        let victim = match in_vain().count() {
+            0 => others().nth(chance.below(others().count())),
+            count => in_vain().nth(chance.below(count)),
+        };
+        let victim = victim.map_or_else(|| rank.clone(), |(victim, _)| victim.clone());
         self.known.remove(&victim);
     }
 
@@ -132,13 +134,13 @@ impl View {
 
     /// Up to `count` members; those that were tried in vain only if there are no others.
     pub fn sample(&self, count: usize, chance: &mut Chance) -> Vec<Member> {
-        let known = |in_vain| self.known.iter().filter(move |(_, known)| (known.attempts > 0) == in_vain).map(member);
+        let known = |in_vain| self.known.iter().filter(move |(_, known)| (known.attempts > 0) == in_vain);
         let mut sample = chance.sample(known(false), count);
         let missing = count - sample.len();
         if missing > 0 {
             sample.extend(chance.sample(known(true), missing));
         }
-        sample
+        sample.into_iter().map(member).collect()
     }
 
     /// All members that may be tried now, in natural order.
