@@ -127,13 +127,13 @@ impl Node {
 
     /// When the node wants a [`Input::Tick`], if nothing else happens before.
     pub fn deadline(&self) -> Option<Mono> {
-        let is_leaving = self.is_leaving();
-        let peers = self.peers.deadline().filter(|_| !is_leaving);
-        let overlay = self.overlay.deadline().filter(|_| !is_leaving);
-        let contacts = self.contacts.deadline().filter(|_| !is_leaving);
-        let repair = [self.wants.deadline(), self.digests.deadline(), self.recent.deadline()];
-        let departure = self.departure.as_ref().map(Departure::deadline);
-        repair.into_iter().chain([peers, overlay, contacts, self.waiting.deadline(), departure]).flatten().min()
+        let repair = Mono::earliest([self.wants.deadline(), self.digests.deadline(), self.recent.deadline()]);
+        let waiting = self.waiting.deadline();
+        if self.is_leaving() {
+            return Mono::earliest([repair, waiting, self.departure.as_ref().map(Departure::deadline)]);
+        }
+        let (peers, overlay, contacts) = (self.peers.deadline(), self.overlay.deadline(), self.contacts.deadline());
+        Mono::earliest([repair, waiting, peers, overlay, contacts])
     }
 
     /// The node that its log tells of, at the beginning of another life.

@@ -300,7 +300,7 @@ impl Peers {
 
     /// When something is due: a greeting, a probe, a verdict, an end.
     pub fn deadline(&self) -> Option<Mono> {
-        self.links.deadline(&self.timing).into_iter().chain(self.closing.front().map(|&(at, _)| at)).min()
+        Mono::earliest([self.links.deadline(&self.timing), self.closing.front().map(|&(at, _)| at)])
     }
 
     /// Refuses a node; strangers count in the total alone, so that they crowd nobody out of the table of peers.

@@ -21,7 +21,10 @@ pub(super) struct Table {
 impl Table {
     /// Adds a link with a number above all others.
     pub(super) fn insert(&mut self, id: LinkId, link: Link) {
-        debug_assert!(self.ids.last().is_none_or(|&last| last < id), "links are numbered in the order of their opening");
+        debug_assert!(
+            self.ids.last().is_none_or(|&last| last < id),
+            "links are numbered in the order of their opening"
+        );
         self.ids.push(id);
         self.links.push(link);
         self.deadlines.push(Memo::default());

@@ -109,7 +109,7 @@ impl Overlay {
             let shuffle = (!self.healing.neighbours.is_empty()).then_some(self.next_shuffle);
             let beat = Some(self.election.deadline());
             let healing = self.healing.deadline(&self.election);
-            [beat, healing, self.tell_at, self.news_at, shuffle].into_iter().flatten().min()
+            Mono::earliest([beat, healing, self.tell_at, self.news_at, shuffle])
         })
     }
 
