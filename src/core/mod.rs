@@ -9,7 +9,6 @@ pub mod frame;
 pub mod id;
 pub mod inbox;
 pub mod links;
-pub mod memo;
 pub mod message;
 pub mod node;
 pub mod origin;

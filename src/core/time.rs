@@ -1,5 +1,7 @@
 //! Time as the core sees it: handed in with every input, never asked for.
 
+pub mod memo;
+
 use std::{ops::Add, time::Duration};
 
 /// Nanoseconds on a clock that never goes back; its zero has no meaning.

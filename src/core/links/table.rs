@@ -2,7 +2,12 @@
 //! them wants something, and how far away their peers are.
 
 use super::{link::Link, lookup::ROUND_TRIP};
-use crate::core::{config::Timing, event::LinkId, memo::Memo, slots::Slot, time::Mono};
+use crate::core::{
+    config::Timing,
+    event::LinkId,
+    slots::Slot,
+    time::{Mono, memo::Memo},
+};
 use std::time::Duration;
 
 /// Links by number. Numbers are never used twice, so the order of opening is that of the numbers.

@@ -14,8 +14,7 @@ use crate::core::{
     config::{Limits, Protocol},
     frame::{Beacon, Frame, Member, Parting, Walk, WalkKind, Wish},
     id::{Incarnation, NodeId},
-    memo::Memo,
-    time::Mono,
+    time::{Mono, memo::Memo},
 };
 use std::{collections::VecDeque, time::Duration};
 

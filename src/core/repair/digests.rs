@@ -3,7 +3,13 @@
 //! so a digest that was lost is made up for.
 
 use super::ranges::{RANGES_MAX, STREAMS_MAX};
-use crate::core::{frame::StreamRanges, id::StreamId, memo::Memo, seen::Seen, slots::Slot, time::Mono};
+use crate::core::{
+    frame::StreamRanges,
+    id::StreamId,
+    seen::Seen,
+    slots::Slot,
+    time::{Mono, memo::Memo},
+};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Shortest time between two full digests to one neighbour because of hashes.

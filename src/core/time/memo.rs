@@ -1,4 +1,4 @@
-//! A value that takes work to find and changes seldom: kept until something changes that it follows from.
+//! A time that takes work to find and changes seldom: kept until something changes that it follows from.
 
 use std::{cell::Cell, fmt::Debug};
 
