@@ -59,6 +59,13 @@ impl Endpoint {
         self.host.contains(':')
     }
 
+    /// How many bytes it takes as text.
+    pub fn text_len(&self) -> usize {
+        let digits = self.port.checked_ilog10().map_or(1, |log| log as usize + 1);
+        let brackets = if self.is_ipv6() { "[]".len() } else { 0 };
+        "tcp://:".len() + self.host.len() + brackets + digits
+    }
+
     /// `host:port`, an IPv6 host in brackets.
     pub fn authority(&self) -> String {
         if self.is_ipv6() { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
@@ -116,7 +123,8 @@ mod tests {
             ("tcp://Example.org:80", "tcp://example.org:80"),
             ("[::1]:7001", "tcp://[::1]:7001"),
         ] {
-            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), printed);
+            let endpoint: Endpoint = text.parse().unwrap();
+            assert_eq!((endpoint.to_string().as_str(), endpoint.text_len()), (printed, printed.len()));
         }
     }
 

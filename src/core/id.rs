@@ -76,7 +76,18 @@ impl NodeId {
 
     /// Sorts numbers by value and before words, so that node 10 comes after node 9.
     pub fn natural_key(&self) -> (u64, &str) {
-        natural_key(self.as_str())
+        (self.number(), self.as_str())
+    }
+
+    /// The first part of that: the number that it is, or the highest one.
+    fn number(&self) -> u64 {
+        if !self.is_short() {
+            return natural_key(self.as_str()).0;
+        }
+        // As a rule, and then the text need not be fetched.
+        let bytes = self.key.to_be_bytes();
+        let len = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+        std::str::from_utf8(&bytes[..len]).map_or(u64::MAX, |name| natural_key(name).0)
     }
 
     /// Whether the key says all: it ends in zero if it holds the whole name.
@@ -278,6 +289,12 @@ mod tests {
             prop_assert_eq!(left.clone(), left.clone());
             let hash = BuildHasherDefault::<DefaultHasher>::new();
             prop_assert_eq!(hash.hash_one(&left), hash.hash_one(&a));
+        }
+
+        #[test]
+        fn names_have_the_natural_keys_of_their_texts(name in "[0-9+aü]{1,12}|[0-9]{1,21}") {
+            let node = NodeId::new(&name).unwrap();
+            prop_assert_eq!(node.natural_key(), natural_key(&name));
         }
     }
 

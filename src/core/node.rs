@@ -13,16 +13,12 @@ use super::{
     repair::{digests::Digests, gaps::Gaps, wants::Wants},
     request::{Gap, Reply, RequestId},
     seen::Seen,
-    slots::Slot,
     spread::{held::Held, recent::Recent, tree::Trees},
     stats::{Counter, Refusal, Stats},
     time::{Mono, Now},
     waiting::{Departure, Unsynced, Waiting},
 };
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 mod neighbours;
 mod repairing;
@@ -52,8 +48,6 @@ pub struct Node {
     wants: Wants,
     digests: Digests,
     gaps: Gaps,
-    /// When links came up, for as long as what they tell is what was missed before.
-    fresh: BTreeMap<Slot, Mono>,
     stats: Stats,
     origin: Origin,
     appended: LogSeq,
@@ -85,7 +79,6 @@ impl Node {
             wants: Wants::new(limits.wants_max, limits.pull_max, timing.lost_after),
             digests: Digests::new(timing.digest_interval),
             gaps: Gaps::new(limits.gaps_max),
-            fresh: BTreeMap::new(),
             stats: Stats::new(limits.peers_max),
             origin: Origin::new(config.node.clone(), incarnation, limits.receipts_max),
             waiting: Waiting::new(limits.waiting_max, limits.ready_timeout),
@@ -134,13 +127,13 @@ impl Node {
 
     /// When the node wants a [`Input::Tick`], if nothing else happens before.
     pub fn deadline(&self) -> Option<Mono> {
-        let is_leaving = self.is_leaving();
-        let peers = self.peers.deadline().filter(|_| !is_leaving);
-        let overlay = self.overlay.deadline().filter(|_| !is_leaving);
-        let contacts = self.contacts.deadline().filter(|_| !is_leaving);
-        let repair = [self.wants.deadline(), self.digests.deadline(), self.recent.deadline()];
-        let departure = self.departure.as_ref().map(Departure::deadline);
-        repair.into_iter().chain([peers, overlay, contacts, self.waiting.deadline(), departure]).flatten().min()
+        let repair = Mono::earliest([self.wants.deadline(), self.digests.deadline(), self.recent.deadline()]);
+        let waiting = self.waiting.deadline();
+        if self.is_leaving() {
+            return Mono::earliest([repair, waiting, self.departure.as_ref().map(Departure::deadline)]);
+        }
+        let (peers, overlay, contacts) = (self.peers.deadline(), self.overlay.deadline(), self.contacts.deadline());
+        Mono::earliest([repair, waiting, peers, overlay, contacts])
     }
 
     /// The node that its log tells of, at the beginning of another life.

@@ -64,10 +64,8 @@ impl Slots {
 
     /// The slots, ascending.
     pub fn iter(&self) -> impl Iterator<Item = Slot> {
-        let high = self.high.iter().flat_map(|high| high.iter().copied());
-        (0..)
-            .zip(std::iter::once(self.low).chain(high))
-            .flat_map(|(index, word)| Bits(word).map(move |bit| Slot(index * 64 + bit)))
+        let high = self.high.iter().flat_map(|words| (1..).zip(words.iter()));
+        Bits { index: 0, word: self.low }.chain(high.flat_map(|(index, &word)| Bits { index, word }))
     }
 
     /// How many there are.
@@ -102,16 +100,23 @@ impl Extend<Slot> for Slots {
     }
 }
 
-/// The numbers of the bits that are set, ascending.
-struct Bits(u64);
+/// The slots of one word, ascending.
+struct Bits {
+    /// Which of the words it is.
+    index: u16,
+    word: u64,
+}
 
 impl Iterator for Bits {
-    type Item = u16;
+    type Item = Slot;
 
-    fn next(&mut self) -> Option<u16> {
-        let bit = u16::try_from(self.0.trailing_zeros()).ok().filter(|&bit| bit < 64)?;
-        self.0 &= self.0 - 1;
-        Some(bit)
+    fn next(&mut self) -> Option<Slot> {
+        if self.word == 0 {
+            return None;
+        }
+        let bit = self.word.trailing_zeros() as u16;
+        self.word &= self.word - 1;
+        Some(Slot(self.index * 64 + bit))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a node counts. Nothing is dropped or refused without a counter: in total, and by peer.
 
 use super::id::NodeId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 macro_rules! named {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
@@ -216,13 +216,11 @@ impl Stats {
     }
 
     fn peer_mut(&mut self, peer: &NodeId) -> Option<&mut Tallies> {
-        if !self.by_peer.contains_key(peer) {
-            if self.by_peer.len() >= self.peers_max {
-                return None;
-            }
-            self.by_peer.insert(peer.clone(), Tallies::default());
+        let has_room = self.by_peer.len() < self.peers_max;
+        match self.by_peer.entry(peer.clone()) {
+            Entry::Vacant(_) if !has_room => None,
+            entry => Some(entry.or_default()),
         }
-        self.by_peer.get_mut(peer)
     }
 }
 

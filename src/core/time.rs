@@ -1,5 +1,7 @@
 //! Time as the core sees it: handed in with every input, never asked for.
 
+pub mod memo;
+
 use std::{ops::Add, time::Duration};
 
 /// Nanoseconds on a clock that never goes back; its zero has no meaning.
@@ -29,6 +31,14 @@ impl Add<Duration> for Mono {
 }
 
 impl Mono {
+    /// The earliest of some times, if there is any.
+    pub fn earliest<const N: usize>(times: [Option<Self>; N]) -> Option<Self> {
+        times.into_iter().fold(None, |first, time| match (first, time) {
+            (Some(first), Some(time)) => Some(time.min(first)),
+            (first, time) => first.or(time),
+        })
+    }
+
     /// How long from `earlier` to `self`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

@@ -115,7 +115,8 @@ pub(super) struct Checker {
 
 /// The index of a node by its name, which is its number.
 pub(super) fn index_of(node: &NodeId) -> Option<usize> {
-    node.as_str().parse::<usize>().ok()?.checked_sub(1)
+    let (number, _) = node.natural_key();
+    usize::try_from(number).ok().filter(|_| number < u64::MAX)?.checked_sub(1)
 }
 
 impl Checker {

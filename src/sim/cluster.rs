@@ -189,7 +189,7 @@ impl Cluster {
             self.context.arriving = index_of(from).map(|from| (from, message.id.clone()));
         }
         let now = self.clock(host);
-        self.after.push_back(input);
+        self.handle(host, now, input)?;
         loop {
             while let Some(input) = self.after.pop_front() {
                 self.handle(host, now, input)?;

@@ -197,6 +197,6 @@ impl Link {
         let greeting = (!self.up).then_some(self.next_greeting);
         let reopening = self.doubted.map(|since| since + timing.ping_interval);
         let life = self.life.as_ref().and_then(Liveness::deadline);
-        [greeting, self.expires, reopening, life].into_iter().flatten().min()
+        Mono::earliest([greeting, self.expires, reopening, life])
     }
 }

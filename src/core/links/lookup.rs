@@ -17,7 +17,7 @@ use crate::core::{
 use std::time::Duration;
 
 /// The round trip of a link where none was measured yet.
-const ROUND_TRIP: Duration = Duration::from_millis(50);
+pub(super) const ROUND_TRIP: Duration = Duration::from_millis(50);
 
 /// One link, for whoever decides about links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,9 +124,7 @@ impl Peers {
 
     /// The mean round trip of the links that are up: what a hop of the network takes, as far as this node can tell.
     pub fn mean_round_trip(&self) -> Duration {
-        let times = self.links.values().filter(|link| link.up).map(|link| link.round_trip.unwrap_or(ROUND_TRIP));
-        let (sum, count) = times.fold((Duration::ZERO, 0), |(sum, count), time| (sum + time, count + 1));
-        sum.checked_div(count).unwrap_or(ROUND_TRIP)
+        self.links.mean_round_trip()
     }
 
     /// The link that has a slot.

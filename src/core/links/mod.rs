@@ -7,4 +7,5 @@ pub mod lookup;
 pub mod meeting;
 pub mod peers;
 mod roll;
+mod table;
 mod watch;

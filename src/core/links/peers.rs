@@ -6,6 +6,7 @@ use super::{
     detector::{Health, Verdict},
     link::{Bond, Kind, Link},
     roll::Roll,
+    table::Table,
 };
 use crate::core::{
     config::{Config, Timing},
@@ -32,7 +33,7 @@ const PART_LINGER: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Peers {
     pub(super) me: Introduction,
-    pub(super) links: BTreeMap<LinkId, Link>,
+    pub(super) links: Table,
     pub(super) roll: Roll,
     pub(super) introduced: BTreeMap<NodeId, Incarnation>,
     /// Where another node has our name: not dialled again.
@@ -81,7 +82,7 @@ impl Peers {
         };
         Self {
             me,
-            links: BTreeMap::new(),
+            links: Table::default(),
             roll: Roll::default(),
             introduced: BTreeMap::new(),
             parted: None,
@@ -297,8 +298,7 @@ impl Peers {
 
     /// When something is due: a greeting, a probe, a verdict, an end.
     pub fn deadline(&self) -> Option<Mono> {
-        let links = self.links.values().filter_map(|link| link.deadline(&self.timing)).min();
-        links.into_iter().chain(self.closing.front().map(|&(at, _)| at)).min()
+        Mono::earliest([self.links.deadline(&self.timing), self.closing.front().map(|&(at, _)| at)])
     }
 
     /// Refuses a node; strangers count in the total alone, so that they crowd nobody out of the table of peers.

@@ -22,10 +22,9 @@ impl Peers {
 
     /// Something comes back over a link: its far end lives. Gives the link's slot, if it is still there.
     pub fn heard_on(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) -> Option<Slot> {
-        let link = self.links.get_mut(&id)?;
-        let slot = link.slot;
-        if link.life.as_mut().is_some_and(|life| life.heard(now, link.up, &self.timing)) {
-            outbox.extend(link.node.clone().map(|node| Output::Notify(Event::PeerBack(node))));
+        let (slot, is_back) = self.links.heard(now, &id, &self.timing)?;
+        if is_back {
+            outbox.extend(self.name_of(id).cloned().map(|node| Output::Notify(Event::PeerBack(node))));
             self.judge(id, Verdict::Up);
         }
         Some(slot)
@@ -35,15 +34,16 @@ impl Peers {
     /// doubted for too long, and closes what did not come up. `digest` goes with the probes: a hash of all that the node has
     /// seen.
     pub fn on_tick(&mut self, now: Mono, digest: Option<u64>, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+        if self.deadline().is_none_or(|due| now < due) {
+            return;
+        }
         self.close_parted(now, outbox);
         let lives = self.links.values().filter_map(|link| link.life.as_ref()?.deadline()).min();
         if lives.is_some_and(|due| self.health.on_timer(now, due, &self.timing)) {
             let lives = self.links.values_mut().filter_map(|link| link.life.as_mut());
             lives.for_each(|life| life.forgive(now, &self.timing));
         }
-        let due = |&id: &LinkId| self.links[&id].deadline(&self.timing).is_some_and(|due| due <= now);
-        let due: Vec<_> = self.links.keys().copied().filter(due).collect();
-        for id in due {
+        for id in self.links.due(now, &self.timing) {
             self.attend(now, id, digest, stats, outbox);
         }
     }

@@ -25,15 +25,15 @@ const INCARNATION_MAX: u64 = 1 << 62;
 impl Node {
     /// Another node says something over its link to us.
     pub(super) fn on_frame(&mut self, now: Now, from: NodeId, frame: Frame) {
-        if !matches!(frame, Frame::Hello(..)) && self.peers.is_introduced(&from) {
-            self.peers.heard(now.mono, &from, &mut self.outbox);
-        }
+        let is_introduced = self.peers.is_introduced(&from);
+        let is_heard = is_introduced && !matches!(frame, Frame::Hello(..));
+        let slot = if is_heard { self.peers.heard(now.mono, &from, &mut self.outbox) } else { None };
         match frame {
             Frame::Hello(..) if self.is_leaving() => {
                 self.refuse_node(&from, Refusal::Leaving, "this node is leaving its network".into());
             }
             Frame::Hello(hello, wish) => self.on_hello(now.mono, &from, hello, wish),
-            _ if !self.peers.is_introduced(&from) => {
+            _ if !is_introduced => {
                 self.refuse_node(&from, Refusal::NotIntroduced, "say HELLO first".into());
             }
             Frame::Message(message) => self.on_message(now, from, message),
@@ -46,10 +46,10 @@ impl Node {
                 self.peers.on_part(now.mono, &from, parting, &mut self.outbox);
                 self.overlay.on_frame(now.mono, &from, frame);
             }
-            Frame::Ping { token, digest } => self.on_ping(now, from, token, digest),
+            Frame::Ping { token, digest } => self.on_ping(now, from, slot, token, digest),
             frame => {
                 // What is told over a link that goes one way alone cannot be answered.
-                if let Some(slot) = self.peers.slot_of(&from) {
+                if let Some(slot) = slot {
                     self.on_word(now, from, slot, frame);
                 }
             }
@@ -83,8 +83,8 @@ impl Node {
         }
     }
 
-    fn on_ping(&mut self, now: Now, from: NodeId, token: u64, digest: Option<u64>) {
-        if let (Some(theirs), Some(slot)) = (digest, self.peers.slot_of(&from)) {
+    fn on_ping(&mut self, now: Now, from: NodeId, slot: Option<Slot>, token: u64, digest: Option<u64>) {
+        if let (Some(theirs), Some(slot)) = (digest, slot) {
             self.digests.on_ping_digest(now.mono, slot, theirs, self.seen.digest());
         }
         self.outbox.push_back(Output::Answer(from, Answer::Pong(token)));
@@ -137,7 +137,6 @@ impl Node {
         for slot in self.peers.take_risen().iter() {
             if self.peers.slots_with(Capability::Repair).contains(slot) {
                 self.digests.rose(now.mono, slot);
-                self.fresh.insert(slot, now.mono);
             }
             self.note_neighbour(now.mono, slot);
         }
@@ -211,12 +210,6 @@ impl Node {
         self.trees.forget(slot);
         self.wants.forget(now, slot);
         self.digests.forget(slot);
-        self.fresh.remove(&slot);
-    }
-
-    /// Whether a link came up so lately that what its peer tells is what was missed before.
-    pub(super) fn is_fresh(&self, now: Mono, slot: Slot) -> bool {
-        self.fresh.get(&slot).is_some_and(|&rose| now.since(rose) < self.config.protocol.timing.digest_interval)
     }
 
     /// A neighbour has seen this of our lives. If it is more than there was of this one, an earlier life had its number, and

@@ -58,7 +58,7 @@ impl Node {
 
     /// A neighbour tells what it has seen.
     pub(super) fn on_digest(&mut self, now: Now, slot: Slot, streams: Vec<StreamRanges>) {
-        let how = if self.is_fresh(now.mono, slot) { How::Backlog } else { How::Digest };
+        let how = if self.digests.is_fresh(now.mono, slot) { How::Backlog } else { How::Digest };
         let life = self.origin.incarnation();
         for held in streams {
             if self.is_foreign_life(life, &held) {

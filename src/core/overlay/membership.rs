@@ -14,7 +14,7 @@ use crate::core::{
     config::{Limits, Protocol},
     frame::{Beacon, Frame, MEMBERS_MAX, Member, Parting, Walk, WalkKind, Wish},
     id::{Incarnation, NodeId},
-    time::Mono,
+    time::{Mono, memo::Memo},
 };
 use std::{collections::VecDeque, time::Duration};
 
@@ -58,6 +58,8 @@ pub struct Overlay {
     next_shuffle: Mono,
     shuffle_interval: Duration,
     degree: usize,
+    /// What [`deadline`](Self::deadline) says; cleared by [`with`](Self::with) and by all that settles.
+    deadline: Memo<Option<Mono>>,
 }
 
 impl Overlay {
@@ -88,6 +90,7 @@ impl Overlay {
             next_shuffle,
             shuffle_interval: timing.shuffle_interval,
             degree,
+            deadline: Memo::default(),
         }
     }
 
@@ -101,9 +104,12 @@ impl Overlay {
         if !self.heals {
             return None;
         }
-        let shuffle = (self.healing.neighbours().next().is_some()).then_some(self.next_shuffle);
-        let beat = Some(self.election.deadline());
-        [beat, self.healing.deadline(&self.election), self.tell_at, self.news_at, shuffle].into_iter().flatten().min()
+        self.deadline.get(|| {
+            let shuffle = (!self.healing.neighbours.is_empty()).then_some(self.next_shuffle);
+            let beat = Some(self.election.deadline());
+            let healing = self.healing.deadline(&self.election);
+            Mono::earliest([beat, healing, self.tell_at, self.news_at, shuffle])
+        })
     }
 
     /// Time has passed.
@@ -125,6 +131,7 @@ impl Overlay {
     /// the neighbours it finds.
     pub fn join(&mut self) {
         self.healing.join();
+        self.deadline.clear();
     }
 
     /// A neighbour is declared: by this node's operator, or by the neighbour's greeting.
@@ -252,6 +259,7 @@ impl Overlay {
 
     /// After everything that happens: seeks whom it needs, and has the neighbours told of what changed.
     fn settle(&mut self, now: Mono) {
+        self.deadline.clear();
         if !self.heals {
             self.healing.take_changed();
             return;
@@ -280,6 +288,7 @@ impl Overlay {
     }
 
     fn with<T>(&mut self, act: impl FnOnce(&mut Healing, &mut Means<'_>) -> T) -> T {
+        self.deadline.clear();
         let Self { view, election, chance, todo, news, .. } = self;
         act(&mut self.healing, &mut Means { view, election, chance, todo, news })
     }

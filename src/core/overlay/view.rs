@@ -3,10 +3,7 @@
 
 use super::chance::Chance;
 use crate::core::{endpoint::Endpoint, frame::Member, id::NodeId, time::Mono};
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 /// How many of the lowest names are always kept.
 pub const LOWEST_KEPT: usize = 16;
@@ -16,7 +13,10 @@ pub const LOWEST_KEPT: usize = 16;
 #[derive(Debug)]
 pub struct View {
     me: NodeId,
-    known: BTreeMap<Rank, Known>,
+    /// In the order of their ranks.
+    known: Vec<Known>,
+    /// How many of them were tried in vain.
+    in_vain: usize,
     /// Who left: not taken in again because somebody else has not heard of it. The latest last.
     left: VecDeque<NodeId>,
     view_max: usize,
@@ -36,6 +36,7 @@ impl From<&NodeId> for Rank {
 /// What is known of a member.
 #[derive(Debug)]
 struct Known {
+    rank: Rank,
     endpoint: Endpoint,
     /// Times in a row that it was tried in vain.
     attempts: u32,
@@ -46,7 +47,7 @@ struct Known {
 impl View {
     /// Knows nobody. `redial`: first and longest wait between two attempts to reach a member.
     pub fn new(me: NodeId, view_max: usize, redial: (Duration, Duration)) -> Self {
-        Self { me, known: BTreeMap::new(), left: VecDeque::new(), view_max, redial }
+        Self { me, known: Vec::new(), in_vain: 0, left: VecDeque::new(), view_max, redial }
     }
 
     /// Somebody tells of a member. What we know ourselves counts more: its word changes an address only if we tried the
@@ -56,17 +57,20 @@ impl View {
         if member.node == self.me || self.left.contains(&member.node) {
             return false;
         }
-        let rank = Rank::from(&member.node);
-        match self.known.get_mut(&rank) {
-            Some(known) if known.attempts == 0 || known.endpoint == member.endpoint => {}
-            Some(known) => *known = Known::new(member.endpoint),
-            None => {
+        match self.place(&member.node) {
+            Ok(place) => {
+                let known = &self.known[place];
+                if known.attempts > 0 && known.endpoint != member.endpoint {
+                    self.change(place, |known| *known = Known::new(member));
+                }
+                false
+            }
+            Err(place) => {
                 let has_room = self.known.len() < LOWEST_KEPT + self.view_max;
-                self.add(rank, member.endpoint, chance);
-                return has_room;
+                self.add(place, member, chance);
+                has_room
             }
         }
-        false
     }
 
     /// We have dealt with a member ourselves: it is, or was until now, at this address.
@@ -75,30 +79,52 @@ impl View {
             return;
         }
         self.left.retain(|node| *node != member.node);
-        let rank = Rank::from(&member.node);
-        match self.known.get_mut(&rank) {
-            Some(known) => *known = Known::new(member.endpoint),
-            None => self.add(rank, member.endpoint, chance),
+        match self.place(&member.node) {
+            Ok(place) => self.change(place, |known| *known = Known::new(member)),
+            Err(place) => self.add(place, member, chance),
         }
     }
 
-    fn add(&mut self, rank: Rank, endpoint: Endpoint, chance: &mut Chance) {
-        self.known.insert(rank.clone(), Known::new(endpoint));
+    fn add(&mut self, place: usize, member: Member, chance: &mut Chance) {
+        self.known.insert(place, Known::new(member));
         if self.known.len() <= LOWEST_KEPT + self.view_max {
             return;
         }
-        let others = || self.known.iter().skip(LOWEST_KEPT).filter(|(other, _)| **other != rank);
-        let in_vain: Vec<&Rank> = others().filter(|(_, known)| known.attempts > 0).map(|(other, _)| other).collect();
-        let all = || others().map(|(other, _)| other).collect();
-        let victims: Vec<&Rank> = if in_vain.is_empty() { all() } else { in_vain };
-        let victim = chance.pick(&victims).map_or_else(|| rank.clone(), |&victim| victim.clone());
-        self.known.remove(&victim);
+        let others = || (LOWEST_KEPT..self.known.len()).filter(|&other| other != place);
+        let in_vain = || others().filter(|&other| self.known[other].attempts > 0);
+        // Nearly always nobody was: then nobody need be looked at.
+        let count = if self.in_vain == 0 { 0 } else { in_vain().count() };
+        let victim = match count {
+            0 => others().nth(chance.below(others().count())),
+            count => in_vain().nth(chance.below(count)),
+        };
+        self.take(victim.unwrap_or(place));
+    }
+
+    /// The place of a member among the others, or the one that it would have.
+    fn place(&self, node: &NodeId) -> Result<usize, usize> {
+        let rank = (node.natural_key().0, node);
+        self.known.binary_search_by(|Known { rank: Rank(number, name), .. }| (*number, name).cmp(&rank))
+    }
+
+    fn change(&mut self, place: usize, change: impl FnOnce(&mut Known)) {
+        let known = &mut self.known[place];
+        let was_in_vain = known.attempts > 0;
+        change(known);
+        self.in_vain = self.in_vain - usize::from(was_in_vain) + usize::from(known.attempts > 0);
+        debug_assert_eq!(self.in_vain, self.known.iter().filter(|known| known.attempts > 0).count());
+    }
+
+    fn take(&mut self, place: usize) {
+        self.in_vain -= usize::from(self.known.remove(place).attempts > 0);
     }
 
     /// A member is a neighbour now, which is kept elsewhere; it is no node that left.
     pub fn remove(&mut self, node: &NodeId) {
         self.left.retain(|left| left != node);
-        self.known.remove(&Rank::from(node));
+        if let Ok(place) = self.place(node) {
+            self.take(place);
+        }
     }
 
     /// A member left: it is forgotten until we meet it again.
@@ -116,51 +142,56 @@ impl View {
     /// A member was tried in vain: it is kept, and tried again after a wait that doubles each time.
     pub fn missed(&mut self, now: Mono, node: &NodeId) {
         let (first, longest) = self.redial;
-        if let Some(known) = self.known.get_mut(&Rank::from(node)) {
-            let wait = first.saturating_mul(1 << known.attempts.min(16)).min(longest);
-            known.attempts = known.attempts.saturating_add(1);
-            known.next_try = now + wait;
+        if let Ok(place) = self.place(node) {
+            self.change(place, |known| {
+                let wait = first.saturating_mul(1 << known.attempts.min(16)).min(longest);
+                known.attempts = known.attempts.saturating_add(1);
+                known.next_try = now + wait;
+            });
         }
     }
 
     /// A member is alive, though it is no neighbour.
     pub fn reached(&mut self, node: &NodeId) {
-        if let Some(known) = self.known.get_mut(&Rank::from(node)) {
-            (known.attempts, known.next_try) = (0, Mono::default());
+        if let Ok(place) = self.place(node) {
+            self.change(place, |known| (known.attempts, known.next_try) = (0, Mono::default()));
         }
     }
 
     /// Up to `count` members; those that were tried in vain only if there are no others.
     pub fn sample(&self, count: usize, chance: &mut Chance) -> Vec<Member> {
-        let known = |in_vain| self.known.iter().filter(move |(_, known)| (known.attempts > 0) == in_vain).map(member);
+        let known = |in_vain| self.known.iter().filter(move |known| (known.attempts > 0) == in_vain);
         let mut sample = chance.sample(known(false), count);
         let missing = count - sample.len();
         if missing > 0 {
             sample.extend(chance.sample(known(true), missing));
         }
-        sample
+        sample.into_iter().map(member).collect()
     }
 
     /// All members that may be tried now, in natural order.
     pub fn due(&self, now: Mono) -> impl Iterator<Item = Member> {
-        self.known.iter().filter(move |(_, known)| known.next_try <= now).map(member)
+        self.known.iter().filter(move |known| known.next_try <= now).map(member)
     }
 
     /// The members with a lower name than `node` that may be tried now, in natural order.
     pub fn due_below(&self, now: Mono, node: &NodeId) -> impl Iterator<Item = Member> {
-        self.known.range(..Rank::from(node)).filter(move |(_, known)| known.next_try <= now).map(member)
+        self.below(node).iter().filter(move |known| known.next_try <= now).map(member)
     }
 
     /// When the next of the members with a lower name than `below` (`None`: of all) may be tried.
     pub fn next_try(&self, below: Option<&NodeId>) -> Option<Mono> {
-        let end = below.map(Rank::from);
-        let is_meant = |rank: &Rank| end.as_ref().is_none_or(|end| rank < end);
-        self.known.iter().take_while(|(rank, _)| is_meant(rank)).map(|(_, known)| known.next_try).min()
+        below.map_or(&self.known[..], |node| self.below(node)).iter().map(|known| known.next_try).min()
+    }
+
+    fn below(&self, node: &NodeId) -> &[Known] {
+        let (Ok(place) | Err(place)) = self.place(node);
+        &self.known[..place]
     }
 
     /// Where a member is.
     pub fn find(&self, node: &NodeId) -> Option<Member> {
-        self.known.get_key_value(&Rank::from(node)).map(member)
+        self.place(node).ok().map(|place| member(&self.known[place]))
     }
 
     /// All members in natural order.
@@ -180,13 +211,13 @@ impl View {
 }
 
 impl Known {
-    fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, attempts: 0, next_try: Mono::default() }
+    fn new(Member { node, endpoint }: Member) -> Self {
+        Self { rank: Rank(node.natural_key().0, node), endpoint, attempts: 0, next_try: Mono::default() }
     }
 }
 
-fn member((rank, known): (&Rank, &Known)) -> Member {
-    Member { node: rank.1.clone(), endpoint: known.endpoint.clone() }
+fn member(known: &Known) -> Member {
+    Member { node: known.rank.1.clone(), endpoint: known.endpoint.clone() }
 }
 
 #[cfg(test)]

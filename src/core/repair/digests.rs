@@ -7,7 +7,7 @@ use crate::core::{
     id::StreamId,
     seen::Seen,
     slots::Slot,
-    time::Mono,
+    time::{Mono, memo::Memo},
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,38 +17,6 @@ const FULL_INTERVAL: Duration = Duration::from_secs(5);
 const FRAMES_MAX: usize = 4;
 /// See [`FRAMES_MAX`].
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// All that a node has seen, as far as digests need it.
-pub trait Vector {
-    /// Raised by every change.
-    fn version(&self) -> u64;
-
-    /// The streams that changed after `version` (0: all streams), ascending, those after `after` only: at most
-    /// `streams_max`, with at most `ranges_max` ranges in all. Nothing means that there are no more.
-    fn changed_since(
-        &self,
-        version: u64,
-        after: Option<&StreamId>,
-        streams_max: usize,
-        ranges_max: usize,
-    ) -> Vec<StreamRanges>;
-}
-
-impl Vector for Seen {
-    fn version(&self) -> u64 {
-        self.version()
-    }
-
-    fn changed_since(
-        &self,
-        version: u64,
-        after: Option<&StreamId>,
-        streams_max: usize,
-        ranges_max: usize,
-    ) -> Vec<StreamRanges> {
-        self.changed_since(version, after, streams_max, ranges_max)
-    }
-}
 
 /// A DIGEST to be sent: over which links, and what it says.
 pub type Due = (Vec<Slot>, Vec<StreamRanges>);
@@ -61,10 +29,14 @@ pub struct Digests {
     /// When the next digests of what changed are due.
     changes_due: Option<Mono>,
     changed: Option<Mono>,
+    /// What [`deadline`](Self::deadline) says; cleared by all that changes anything.
+    deadline: Memo<Option<Mono>>,
 }
 
 #[derive(Debug, Default)]
 struct Told {
+    /// When the link came up.
+    rose: Mono,
     /// All changes up to this one were told.
     version: u64,
     wants_full: bool,
@@ -89,17 +61,24 @@ struct Telling {
 impl Digests {
     /// No neighbours. What changed is told `interval` later.
     pub fn new(interval: Duration) -> Self {
-        Self { links: BTreeMap::new(), interval, changes_due: None, changed: None }
+        Self { links: BTreeMap::new(), interval, changes_due: None, changed: None, deadline: Memo::default() }
     }
 
     /// A link came up: the neighbour is told everything.
     pub fn rose(&mut self, now: Mono, slot: Slot) {
-        self.links.insert(slot, Told { wants_full: true, next: now, ..Told::default() });
+        self.links.insert(slot, Told { rose: now, wants_full: true, next: now, ..Told::default() });
+        self.deadline.clear();
     }
 
     /// A link is gone.
     pub fn forget(&mut self, slot: Slot) {
         self.links.remove(&slot);
+        self.deadline.clear();
+    }
+
+    /// Whether a link came up so lately that what its peer tells is what was missed before.
+    pub fn is_fresh(&self, now: Mono, slot: Slot) -> bool {
+        self.links.get(&slot).is_some_and(|told| now.since(told.rose) < self.interval)
     }
 
     /// What this node has seen has changed.
@@ -107,6 +86,7 @@ impl Digests {
         self.changed = Some(now);
         if self.changes_due.is_none() {
             self.changes_due = Some(now + self.interval);
+            self.deadline.clear();
         }
     }
 
@@ -119,14 +99,19 @@ impl Digests {
         if theirs == ours || !is_quiet || is_soon || told.wants_full || told.telling.is_some() {
             return;
         }
+        self.deadline.clear();
         told.full = Some(now);
         told.wants_full = true;
         told.next = told.next.max(now);
     }
 
     /// The digests that are due. Neighbours who are told the same get the same frame.
-    pub fn on_tick(&mut self, now: Mono, seen: &impl Vector) -> Vec<Due> {
+    pub fn on_tick(&mut self, now: Mono, seen: &Seen) -> Vec<Due> {
         let tells_changes = self.changes_due.is_some_and(|at| at <= now);
+        if !tells_changes && self.deadline().is_none_or(|due| now < due) {
+            return Vec::new();
+        }
+        self.deadline.clear();
         if tells_changes {
             self.changes_due = None;
         }
@@ -167,14 +152,16 @@ impl Digests {
 
     /// When [`on_tick`](Self::on_tick) has something to do.
     pub fn deadline(&self) -> Option<Mono> {
-        let telling = self.links.values().filter(|told| told.wants_full || told.telling.is_some());
-        let changes = self.changes_due.filter(|_| !self.links.is_empty());
-        telling.map(|told| told.next).chain(changes).min()
+        self.deadline.get(|| {
+            let telling = self.links.values().filter(|told| told.wants_full || told.telling.is_some());
+            let changes = self.changes_due.filter(|_| !self.links.is_empty());
+            telling.map(|told| told.next).chain(changes).min()
+        })
     }
 }
 
 /// The next frames of a digest for these neighbours, and what is left of it.
-fn tell(mut telling: Telling, slots: &[Slot], seen: &impl Vector, dues: &mut Vec<Due>) -> Option<Telling> {
+fn tell(mut telling: Telling, slots: &[Slot], seen: &Seen, dues: &mut Vec<Due>) -> Option<Telling> {
     for _ in 0..FRAMES_MAX {
         let streams = seen.changed_since(telling.since, telling.after.as_ref(), STREAMS_MAX, RANGES_MAX);
         telling.after = Some(streams.last()?.stream.clone());

@@ -15,6 +15,8 @@ use std::time::Duration;
 const REMEMBERED: usize = 1024;
 /// Messages that may wait to be announced; that many are announced at once.
 const WAITING_MAX: usize = 1024;
+/// Where no message has a place.
+const NOBODY: u16 = u16::MAX;
 
 /// How a message came here first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +47,9 @@ pub struct Came {
 /// other out. At most 1024 wait to be announced.
 #[derive(Debug)]
 pub struct Recent {
-    firsts: Vec<Option<First>>,
+    firsts: Vec<First>,
+    /// By place, which of them is there; [`NOBODY`]: none.
+    places: Vec<u16>,
     waiting: Vec<Unannounced>,
     due: Option<Mono>,
     delay: Duration,
@@ -73,24 +77,32 @@ struct Unannounced {
 impl Recent {
     /// Nothing yet; announcements wait for `delay`.
     pub fn new(delay: Duration) -> Self {
-        Self { firsts: Vec::new(), waiting: Vec::new(), due: None, delay }
+        Self { firsts: Vec::new(), places: Vec::new(), waiting: Vec::new(), due: None, delay }
     }
 
     /// A message came for the first time, from `from` or from a client, and was passed on unless `is_backlog`. `told` are
     /// those who need no announcement.
     pub fn note(&mut self, now: Mono, id: &MessageId, came: Came, told: Slots) {
         let Came { from, was_pulled, is_backlog } = came;
-        if self.firsts.is_empty() {
-            self.firsts.resize(REMEMBERED, None);
+        let first = First { id: id.clone(), at: now, from, was_pulled };
+        // A node that has seen few messages holds few.
+        self.places.resize(REMEMBERED, NOBODY);
+        let index = &mut self.places[place(id)];
+        match self.firsts.get_mut(usize::from(*index)) {
+            Some(former) => *former = first,
+            None => {
+                *index = self.firsts.len() as u16;
+                self.firsts.push(first);
+            }
         }
-        self.firsts[place(id)] = Some(First { id: id.clone(), at: now, from, was_pulled });
         self.waiting.push(Unannounced { id: id.clone(), at: now, is_backlog, told });
         self.due = if self.waiting.len() >= WAITING_MAX { Some(now) } else { self.due.or(Some(now + self.delay)) };
     }
 
     /// How a message came first, if that is still known.
     pub fn first(&self, id: &MessageId) -> Option<&First> {
-        self.firsts.get(place(id))?.as_ref().filter(|first| first.id == *id)
+        let index = *self.places.get(place(id))?;
+        self.firsts.get(usize::from(index)).filter(|first| first.id == *id)
     }
 
     /// A neighbour has announced these: it need not be told of them.
@@ -141,7 +153,7 @@ impl Recent {
         for waiting in &mut self.waiting {
             waiting.told.remove(slot);
         }
-        for first in self.firsts.iter_mut().flatten().filter(|first| first.from == Some(slot)) {
+        for first in self.firsts.iter_mut().filter(|first| first.from == Some(slot)) {
             first.from = None;
         }
     }

@@ -103,7 +103,7 @@ fn member(member: &Member) -> usize {
 }
 
 fn endpoint(endpoint: &Endpoint) -> usize {
-    str_len(endpoint.to_string().len())
+    str_len(endpoint.text_len())
 }
 
 fn name(name: &NodeId) -> usize {

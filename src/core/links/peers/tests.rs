@@ -349,7 +349,7 @@ fn the_round_trip_is_smoothed() {
     assert_eq!(table.peers.round_trip(Slot(0)), Duration::from_millis(50));
     for (millis, expected) in [(16, 16_000), (32, 18_000), (18, 18_000)] {
         table.pass(1_000);
-        let sent = table.peers.links[&LinkId(0)].pinged.unwrap();
+        let sent = table.peers.links.get(&LinkId(0)).unwrap().pinged.unwrap();
         table.after(millis);
         table.peers.on_pong(table.now, LinkId(0), sent.0, &mut table.stats, &mut table.outbox);
         table.peers.heard_on(table.now, LinkId(0), &mut table.outbox);
@@ -468,7 +468,7 @@ impl Follower {
         }
         let peers = &mut table.peers;
         let closing = peers.closing.iter().map(|&(_, id)| id);
-        let held: std::collections::BTreeSet<_> = peers.links.keys().copied().chain(closing).collect();
+        let held: std::collections::BTreeSet<_> = peers.links.iter().map(|(&id, _)| id).chain(closing).collect();
         prop_assert!(held.iter().eq(self.open.keys()), "a connection without link, or the other way round");
         let (freed, fallen, risen) = (peers.take_freed(), peers.take_fallen(), peers.take_risen());
         for slot in freed.iter() {
@@ -483,7 +483,7 @@ impl Follower {
             prop_assert!(self.up.insert(slot, node).is_none(), "rose twice");
         }
         let mut owners = BTreeMap::new();
-        for (&id, link) in &peers.links {
+        for (&id, link) in peers.links.iter() {
             prop_assert!(owners.insert(link.slot, (id, link.node.clone())).is_none(), "a slot twice");
         }
         for (slot, (id, node)) in &self.owners {
@@ -507,7 +507,7 @@ impl Follower {
             let able: Slots = able.map(|link| link.slot).collect();
             prop_assert_eq!(peers.slots_with(capability), &able);
         }
-        for (&id, link) in &peers.links {
+        for (&id, link) in peers.links.iter() {
             prop_assert_eq!(peers.link_of(link.slot), Some(id));
             prop_assert_eq!(peers.name_of_slot(link.slot), link.node.as_ref());
             if let Some(node) = &link.node {
@@ -562,7 +562,7 @@ proptest! {
         prop_assert_eq!(owned(&table.peers).collect::<Vec<_>>(), declared);
         prop_assert!(table.peers.up_slots().is_empty());
         prop_assert!(table.peers.iter().all(|peer| peer.verdict.is_none_or(|verdict| verdict == Verdict::Down)));
-        for link in table.peers.links.keys().copied().collect::<Vec<_>>() {
+        for link in table.peers.links.iter().map(|(&id, _)| id).collect::<Vec<_>>() {
             table.peers.close(link, &mut table.outbox);
         }
         prop_assert_eq!(table.peers.deadline(), None);

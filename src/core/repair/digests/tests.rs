@@ -2,69 +2,24 @@
 
 use super::*;
 use crate::core::{
+    config::Limits,
     id::{Incarnation, NodeId},
-    repair::ranges::Ranges,
 };
 use proptest::prelude::*;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 const A: Slot = Slot(0);
 const B: Slot = Slot(1);
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a node has seen: each stream with the version of its last change.
-#[derive(Debug, Default)]
-struct Had {
-    version: u64,
-    streams: BTreeMap<StreamId, (u64, Ranges)>,
+/// What a node has seen, nothing yet. It has room for all intervals that a test puts into one stream.
+fn nothing() -> Seen {
+    let own = StreamId { origin: "me".parse().unwrap(), incarnation: Incarnation(1) };
+    Seen::new(own, &Limits { intervals_max: 10_000, ..Limits::default() })
 }
 
-impl Had {
-    /// Adds ranges; says whether that changed anything.
-    fn add(&mut self, stream: &StreamId, ranges: &[(u64, u64)]) -> bool {
-        let (version, had) = self.streams.entry(stream.clone()).or_default();
-        let before = had.clone();
-        had.extend(ranges);
-        let is_change = *had != before;
-        if is_change {
-            self.version += 1;
-            *version = self.version;
-        }
-        is_change
-    }
-
-    fn hash(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        for (stream, (_, ranges)) in &self.streams {
-            (stream, ranges.as_slice()).hash(&mut hasher);
-        }
-        hasher.finish()
-    }
-}
-
-impl Vector for Had {
-    fn version(&self) -> u64 {
-        self.version
-    }
-
-    fn changed_since(
-        &self,
-        version: u64,
-        after: Option<&StreamId>,
-        most: usize,
-        ranges_max: usize,
-    ) -> Vec<StreamRanges> {
-        let mut room = ranges_max;
-        let streams = self.streams.iter().filter(|(stream, (changed, _))| *changed > version && after < Some(stream));
-        let frames =
-            streams.map(|(stream, (_, had))| StreamRanges { stream: stream.clone(), ranges: had.clone().into_vec() });
-        let fits = |streams: &StreamRanges| {
-            let fits = streams.ranges.len() <= room;
-            room = room.saturating_sub(streams.ranges.len());
-            fits
-        };
-        frames.take(most).take_while(fits).collect()
-    }
+/// Adds ranges of a stream; says whether that changed anything.
+fn add(seen: &mut Seen, stream: &StreamId, ranges: &[(u64, u64)]) -> bool {
+    seen.close(stream, ranges) > 0
 }
 
 fn stream(origin: u32) -> StreamId {
@@ -82,23 +37,23 @@ fn told(dues: &[Due]) -> Vec<(&[Slot], usize)> {
 
 #[test]
 fn a_new_neighbour_is_told_everything_and_then_what_changes() {
-    let (mut digests, mut had) = (Digests::new(INTERVAL), Had::default());
+    let (mut digests, mut had) = (Digests::new(INTERVAL), nothing());
     for origin in 0..3 {
-        had.add(&stream(origin), &[(1, 9)]);
+        add(&mut had, &stream(origin), &[(1, 9)]);
     }
     digests.rose(at(0), A);
     assert_eq!(digests.deadline(), Some(at(0)));
     assert_eq!(told(&digests.on_tick(at(0), &had)), [(&[A][..], 3)]);
     assert_eq!(digests.deadline(), None);
-    had.add(&stream(1), &[(10, 10)]);
+    add(&mut had, &stream(1), &[(10, 10)]);
     digests.changed(at(100));
     digests.changed(at(900));
     digests.rose(at(500), B);
     assert_eq!(told(&digests.on_tick(at(500), &had)), [(&[B][..], 3)]);
-    had.add(&stream(7), &[(1, 1)]);
+    add(&mut had, &stream(7), &[(1, 1)]);
     assert_eq!(digests.deadline(), Some(at(1100)));
     assert_eq!(told(&digests.on_tick(at(1100), &had)), [(&[A][..], 2), (&[B][..], 1)]);
-    had.add(&stream(7), &[(2, 2)]);
+    add(&mut had, &stream(7), &[(2, 2)]);
     digests.changed(at(1200));
     assert_eq!(told(&digests.on_tick(at(2200), &had)), [(&[A, B][..], 1)], "one frame for both");
     digests.forget(A);
@@ -109,9 +64,9 @@ fn a_new_neighbour_is_told_everything_and_then_what_changes() {
 
 #[test]
 fn other_hashes_bring_everything_in_a_quiet_moment_and_not_too_often() {
-    let (mut digests, mut had) = (Digests::new(INTERVAL), Had::default());
+    let (mut digests, mut had) = (Digests::new(INTERVAL), nothing());
     digests.rose(at(0), A);
-    had.add(&stream(1), &[(1, 1)]);
+    add(&mut had, &stream(1), &[(1, 1)]);
     digests.changed(at(0));
     digests.on_tick(at(0), &had);
     digests.on_ping_digest(at(999), A, 1, 2);
@@ -129,15 +84,15 @@ fn other_hashes_bring_everything_in_a_quiet_moment_and_not_too_often() {
 
 #[test]
 fn a_large_digest_goes_in_frames_with_pauses() {
-    let (mut digests, mut had) = (Digests::new(INTERVAL), Had::default());
+    let (mut digests, mut had) = (Digests::new(INTERVAL), nothing());
     for origin in 0..20_000 {
-        had.add(&stream(origin), &[(1, 1)]);
+        add(&mut had, &stream(origin), &[(1, 1)]);
     }
     digests.rose(at(0), A);
     let first = digests.on_tick(at(0), &had);
     assert_eq!(told(&first), [(&[A][..], STREAMS_MAX); 4]);
     assert_eq!(digests.deadline(), Some(at(0) + PAUSE));
-    had.add(&first[0].1[0].stream, &[(2, 2)]);
+    add(&mut had, &first[0].1[0].stream, &[(2, 2)]);
     digests.changed(at(1));
     let rest = digests.on_tick(at(0) + PAUSE, &had);
     assert_eq!(told(&rest), [(&[A][..], 20_000 - 4 * STREAMS_MAX)]);
@@ -145,7 +100,7 @@ fn a_large_digest_goes_in_frames_with_pauses() {
     let changed = digests.on_tick(at(1001), &had);
     assert_eq!(changed[0].1, had.changed_since(20_000, None, 9, 9), "what changed behind the digest's back");
     let many: Vec<_> = (1..=5000).map(|n| (2 * n, 2 * n)).collect();
-    (0..5).for_each(|origin| assert!(had.add(&stream(origin), &many)));
+    (0..5).for_each(|origin| assert!(add(&mut had, &stream(origin), &many)));
     digests.changed(at(2000));
     let frames = digests.on_tick(at(3000), &had);
     assert_eq!(told(&frames), [(&[A][..], 3), (&[A][..], 2)]);
@@ -153,7 +108,7 @@ fn a_large_digest_goes_in_frames_with_pauses() {
 
 /// Two neighbours, each with what it has seen. A digest brings what it shows: as if it were pulled at once.
 struct Pair {
-    nodes: [(Digests, Had); 2],
+    nodes: [(Digests, Seen); 2],
     now: Mono,
 }
 
@@ -172,7 +127,7 @@ impl Pair {
                 }
                 let (digests, had) = &mut self.nodes[1 - from];
                 for StreamRanges { stream, ranges } in streams {
-                    if had.add(&stream, &ranges) {
+                    if add(had, &stream, &ranges) {
                         digests.changed(self.now);
                     }
                 }
@@ -182,7 +137,7 @@ impl Pair {
     }
 
     fn ping(&mut self) {
-        let hashes = [0, 1].map(|index| self.nodes[index].1.hash());
+        let hashes = [0, 1].map(|index| self.nodes[index].1.digest());
         for index in [0, 1] {
             self.nodes[index].0.on_ping_digest(self.now, A, hashes[1 - index], hashes[index]);
         }
@@ -194,13 +149,13 @@ proptest! {
     fn whatever_is_lost_both_sides_end_equal(
         steps in prop::collection::vec((0..8_u8, 0..2_usize, 0..6_u32, 1..50_u64, any::<bool>()), 0..120),
     ) {
-        let mut pair = Pair { nodes: [(); 2].map(|()| (Digests::new(INTERVAL), Had::default())), now: at(0) };
+        let mut pair = Pair { nodes: [(); 2].map(|()| (Digests::new(INTERVAL), nothing())), now: at(0) };
         pair.nodes.iter_mut().for_each(|(digests, _)| digests.rose(at(0), A));
         for (kind, node, origin, number, flag) in steps {
             match kind {
                 0..=3 => {
                     let (digests, had) = &mut pair.nodes[node];
-                    if had.add(&stream(origin), &[(number, number + number % 3)]) {
+                    if add(had, &stream(origin), &[(number, number + number % 3)]) {
                         digests.changed(pair.now);
                     }
                 }
@@ -222,7 +177,7 @@ proptest! {
             pair.tick(|| false)?;
         }
         let [(left, left_had), (right, right_had)] = &pair.nodes;
-        prop_assert_eq!(left_had.hash(), right_had.hash());
+        prop_assert_eq!(left_had.digest(), right_had.digest());
         prop_assert_eq!((left.deadline(), right.deadline()), (None, None), "and then there is silence");
     }
 }

@@ -1,0 +1,124 @@
+//! All links of a node, in the order in which they were opened, and what is known of them all together: when the first of
+//! them wants something, and how far away their peers are.
+
+use super::{link::Link, lookup::ROUND_TRIP};
+use crate::core::{
+    config::Timing,
+    event::LinkId,
+    slots::Slot,
+    time::{Mono, memo::Memo},
+};
+use std::time::Duration;
+
+/// Links by number. Numbers are never used twice, so the order of opening is that of the numbers.
+///
+/// Each frame looks at one link and at what all of them come to, so both are kept where they are found at once; whoever
+/// gets hold of a link to change it has that found anew.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    ids: Vec<LinkId>,
+    links: Vec<Link>,
+    /// Of each link, as its [`Link::deadline`] has it.
+    deadlines: Vec<Memo<Option<Mono>>>,
+    mean_round_trip: Memo<Duration>,
+}
+
+impl Table {
+    /// Adds a link with a number above all others.
+    pub(super) fn insert(&mut self, id: LinkId, link: Link) {
+        debug_assert!(
+            self.ids.last().is_none_or(|&last| last < id),
+            "links are numbered in the order of their opening"
+        );
+        self.ids.push(id);
+        self.links.push(link);
+        self.deadlines.push(Memo::default());
+        self.mean_round_trip.clear();
+    }
+
+    pub(super) fn remove(&mut self, id: &LinkId) -> Option<Link> {
+        let index = self.index(id)?;
+        self.ids.remove(index);
+        self.deadlines.remove(index);
+        self.mean_round_trip.clear();
+        Some(self.links.remove(index))
+    }
+
+    pub(super) fn get(&self, id: &LinkId) -> Option<&Link> {
+        self.index(id).map(|index| &self.links[index])
+    }
+
+    pub(super) fn get_mut(&mut self, id: &LinkId) -> Option<&mut Link> {
+        let index = self.index(id)?;
+        self.deadlines[index].clear();
+        self.mean_round_trip.clear();
+        Some(&mut self.links[index])
+    }
+
+    /// The far end of a link has said something. Gives the link's slot, and whether a suspicion ends.
+    pub(super) fn heard(&mut self, now: Mono, id: &LinkId, timing: &Timing) -> Option<(Slot, bool)> {
+        let index = self.index(id)?;
+        let Link { slot, life, up, .. } = &mut self.links[index];
+        self.deadlines[index].clear();
+        Some((*slot, life.as_mut().is_some_and(|life| life.heard(now, *up, timing))))
+    }
+
+    pub(super) fn contains_key(&self, id: &LinkId) -> bool {
+        self.index(id).is_some()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&LinkId, &Link)> {
+        self.ids.iter().zip(&self.links)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&LinkId, &mut Link)> {
+        self.deadlines.iter_mut().for_each(Memo::clear);
+        self.mean_round_trip.clear();
+        self.ids.iter().zip(&mut self.links)
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &Link> {
+        self.links.iter()
+    }
+
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Link> {
+        self.iter_mut().map(|(_, link)| link)
+    }
+
+    /// When the first link wants something.
+    pub(super) fn deadline(&self, timing: &Timing) -> Option<Mono> {
+        self.deadlines(timing).filter_map(|(_, due)| due).min()
+    }
+
+    /// The links that want something by now.
+    pub(super) fn due(&self, now: Mono, timing: &Timing) -> Vec<LinkId> {
+        let due = self.deadlines(timing).filter(|(_, due)| due.is_some_and(|due| due <= now));
+        due.map(|(index, _)| self.ids[index]).collect()
+    }
+
+    fn deadlines(&self, timing: &Timing) -> impl Iterator<Item = (usize, Option<Mono>)> {
+        let deadline = |(index, memo): (usize, &Memo<_>)| (index, memo.get(|| self.links[index].deadline(timing)));
+        self.deadlines.iter().enumerate().map(deadline)
+    }
+
+    /// The mean round trip of the links that are up.
+    pub(super) fn mean_round_trip(&self) -> Duration {
+        self.mean_round_trip.get(|| {
+            let times = self.links.iter().filter(|link| link.up).map(|link| link.round_trip.unwrap_or(ROUND_TRIP));
+            let (sum, count) = times.fold((Duration::ZERO, 0), |(sum, count), time| (sum + time, count + 1));
+            sum.checked_div(count).unwrap_or(ROUND_TRIP)
+        })
+    }
+
+    fn index(&self, id: &LinkId) -> Option<usize> {
+        self.ids.binary_search(id).ok()
+    }
+}
