@@ -107,12 +107,42 @@ pub enum Request {
         /// Name, where known, and address of each.
         contacts: Vec<(Option<NodeId>, Endpoint)>,
     },
+    /// Disturb what the node sends to a peer, or to all; only where that was allowed when it was started.
+    Disturb {
+        /// Whom; `None`: all, also those that were disturbed in another way before.
+        node: Option<NodeId>,
+        /// How from now on.
+        disturbance: Disturbance,
+    },
     /// Answer once all links are up.
     Ready,
     /// Leave the network: the neighbours forget the node, and it stops.
     Remove,
     /// Stop: the neighbours keep the node in mind.
     Stop,
+}
+
+/// What becomes of what a node sends to a peer. By default nothing unusual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Disturbance {
+    /// Nothing arrives.
+    pub cut: bool,
+    /// All comes so much later; at most [`DELAY_MAX`](Self::DELAY_MAX).
+    pub delay: Duration,
+    /// So many of a million messages do not arrive.
+    pub drop_ppm: u32,
+}
+
+impl Disturbance {
+    /// The longest delay.
+    pub const DELAY_MAX: Duration = Duration::from_secs(60);
+    /// The highest share of messages that are lost: all.
+    pub const DROP_PPM_MAX: u32 = 1_000_000;
+
+    /// Whether all is as usual.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How safe an accepted message is.

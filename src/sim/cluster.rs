@@ -293,7 +293,8 @@ impl Cluster {
             }
             Output::Reply(client, _, reply) => return self.reply(host, &client, reply),
             Output::Exit { .. } => self.context.leaves = true,
-            Output::Notify(_) => {}
+            // Nobody orders faults here: the simulator has its own.
+            Output::Notify(_) | Output::Disturb(..) => {}
         }
         Ok(())
     }

@@ -230,7 +230,8 @@ impl Scenario {
     pub(super) fn protocol(&self) -> Protocol {
         let usual = Protocol::default();
         let degree = self.degree.map_or(usual.degree, |degree| degree as usize);
-        Protocol { dissemination: self.dissemination.into(), heal: self.heal, degree, timing: self.timing.into() }
+        let (dissemination, timing) = (self.dissemination.into(), self.timing.into());
+        Protocol { dissemination, heal: self.heal, degree, timing, chaos: false }
     }
 
     /// How long nodes have, once their links are up, to hear of each other, before anything goes wrong: who never heard of

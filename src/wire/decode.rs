@@ -14,11 +14,11 @@ use crate::core::{
     frame::{self, Answer, Frame},
     id::NodeId,
     message::{Payload, Relays},
-    request::{Cursor, Fetch, Level, Page, Reply, Request, RequestId, Status},
+    request::{Cursor, Disturbance, Fetch, Level, Page, Reply, Request, RequestId, Status},
     stats::Refusal,
 };
 use serde::de::{Deserialize, Deserializer as _, IgnoredAny, SeqAccess, Visitor};
-use std::fmt;
+use std::{fmt, time::Duration};
 
 mod frames;
 
@@ -192,11 +192,24 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
             let contacts = fields.seeded("contacts", List::<AddressFields>::up_to(types::CONNECT_MAX))?;
             Ok(Request::Join { contacts })
         }
+        types::DISTURB => decode_disturb(fields),
         types::READY => Ok(Request::Ready),
         types::REMOVE => Ok(Request::Remove),
         types::STOP => Ok(Request::Stop),
         found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
     }
+}
+
+fn decode_disturb<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Request, A::Error> {
+    let node = fields.node_or_nil("node")?;
+    let cut = fields.required("cut")?;
+    let delay = Duration::from_micros(fields.required("delay_us")?);
+    let delay =
+        fields.value("delay_us", Some(delay).filter(|&d| d <= Disturbance::DELAY_MAX).ok_or("over a minute"))?;
+    let drop_ppm: u32 = fields.required("drop_ppm")?;
+    let share = Some(drop_ppm).filter(|&share| share <= Disturbance::DROP_PPM_MAX);
+    let drop_ppm = fields.value("drop_ppm", share.ok_or("over a million"))?;
+    Ok(Request::Disturb { node, disturbance: Disturbance { cut, delay, drop_ppm } })
 }
 
 fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A>) -> Result<Reply, A::Error> {

@@ -5,14 +5,14 @@ use super::{
     types::{self, MARK, VERSION},
     values::{
         Addresses, Announcements, Entries, Gaps, Members, NodeNames, PeerList, RequestIdField, Streams, cursor,
-        id_fields, trace_fields,
+        id_fields, micros, trace_fields,
     },
 };
 use crate::core::{
     frame::{Answer, Beacon, Frame, Introduction, PathCopy, Walk},
     id::NodeId,
     message::{Message, Payload},
-    request::{Fetch, Reply, Request, RequestId},
+    request::{Disturbance, Fetch, Reply, Request, RequestId},
 };
 use serde::Serialize;
 
@@ -83,6 +83,10 @@ pub fn request<'a>(header: &mut Vec<u8>, id: &RequestId, request: &'a Request) -
         Request::Status => put(header, &(MARK, VERSION, types::STATUS, id)),
         Request::Connect { peers } => put(header, &(MARK, VERSION, types::CONNECT, id, Addresses(peers))),
         Request::Join { contacts } => put(header, &(MARK, VERSION, types::JOIN, id, Addresses(contacts))),
+        Request::Disturb { node, disturbance: Disturbance { cut, delay, drop_ppm } } => {
+            let node = node.as_ref().map(NodeId::as_str);
+            put(header, &(MARK, VERSION, types::DISTURB, id, node, cut, micros(*delay), drop_ppm));
+        }
         Request::Ready => put(header, &(MARK, VERSION, types::READY, id)),
         Request::Remove => put(header, &(MARK, VERSION, types::REMOVE, id)),
         Request::Stop => put(header, &(MARK, VERSION, types::STOP, id)),

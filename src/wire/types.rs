@@ -11,7 +11,7 @@ pub const VERSION: u64 = 1;
 /// Types of what nodes say over their links.
 pub const FRAMES: Range<u64> = 1..16;
 /// Types of what a client asks, as far as they are known.
-pub const REQUESTS: RangeInclusive<u64> = PUBLISH..=JOIN;
+pub const REQUESTS: RangeInclusive<u64> = PUBLISH..=DISTURB;
 
 /// Whether a header of this type answers something, and so must never be answered: answers and replies.
 pub const fn is_answer(kind: u64) -> bool {
@@ -96,6 +96,8 @@ types! {
     STOP = 40,
     /// Join the network of these nodes.
     JOIN = 41,
+    /// Lose what is sent, or let it come late.
+    DISTURB = 45,
     /// Reply to PUBLISH.
     RECEIPT = 64,
     /// Reply to FETCH.

@@ -26,7 +26,7 @@ pub(super) fn trace_fields(trace: &Trace) -> (u8, Hops<'_>) {
 }
 
 /// A length of time as the spec counts them.
-fn micros(time: Duration) -> u64 {
+pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 

@@ -4,8 +4,9 @@ use super::{Node, spreading::Way};
 use crate::core::{
     event::{Event, Output, Record, ReturnAddress},
     frame::Frame,
+    id::NodeId,
     message::{Message, Payload, Relays},
-    request::{Fetch, Level, NodeStatus, Reply, Request, RequestId, Status},
+    request::{Disturbance, Fetch, Level, NodeStatus, Reply, Request, RequestId, Status},
     stats::{Counter, Refusal},
     time::Now,
     waiting::Departure,
@@ -35,6 +36,10 @@ impl Node {
                 self.try_contact(now.mono);
                 Reply::Done
             }
+            Request::Disturb { node, disturbance } => match self.disturb(node, disturbance) {
+                Ok(()) => Reply::Done,
+                Err((refusal, text)) => return self.refuse_client(client, id, refusal, text),
+            },
             Request::Stop => {
                 self.overlay.stop();
                 self.follow_overlay(now.mono);
@@ -42,6 +47,15 @@ impl Node {
             }
         };
         self.reply(client, id, reply);
+    }
+
+    fn disturb(&mut self, node: Option<NodeId>, disturbance: Disturbance) -> Result<(), (Refusal, String)> {
+        if !self.config.protocol.chaos {
+            let text = "this node takes no orders for faults: start it with --chaos".to_owned();
+            return Err((Refusal::NotAllowed, text));
+        }
+        self.outbox.push_back(Output::Disturb(node, disturbance));
+        Ok(())
     }
 
     fn publish(&mut self, now: Now, client: ReturnAddress, id: RequestId, relays: Option<Relays>, payload: Payload) {

@@ -8,7 +8,7 @@ use crate::{
         frame::{Announcement, Answer, Frame, Introduction, PathCopy, StreamRanges, Wish},
         id::{Instance, MessageId},
         message::{Hop, Message, Relays, Trace},
-        request::{Cursor, Fetch, Level, Page, Request, Status},
+        request::{Cursor, Disturbance, Fetch, Level, Page, Request, Status},
         time::Wall,
     },
     topology::{Graph, Shape, generate},
@@ -127,7 +127,7 @@ impl Net {
             }
             Output::Reply(_, id, reply) => self.replies.push((index, id, reply)),
             Output::Exit { .. } => self.exits.push(index),
-            Output::Notify(_) => {}
+            Output::Notify(_) | Output::Disturb(..) => {}
         }
     }
 
@@ -830,4 +830,19 @@ proptest! {
             prop_assert!(node.peers.describe().len() <= 3);
         }
     }
+}
+
+#[test]
+fn faults_are_ordered_only_where_that_was_allowed() {
+    let disturbance = Disturbance { cut: true, ..Disturbance::default() };
+    let request = Request::Disturb { node: Some(name(1)), disturbance };
+    let mut net = Net::of(1, 0, &Limits::default());
+    assert!(matches!(net.reply(0, request.clone()), Reply::Refused { refusal: Refusal::NotAllowed, .. }));
+    net.nodes[0].config.protocol.chaos = true;
+    let input = Input::Requested { client: ReturnAddress([1].into()), id: RequestId::None, request };
+    let now = net.now();
+    net.nodes[0].handle(now, input);
+    let outputs: Vec<_> = std::iter::from_fn(|| net.nodes[0].poll_output()).collect();
+    assert_eq!(outputs[0], Output::Disturb(Some(name(1)), disturbance));
+    assert!(matches!(outputs[1], Output::Reply(_, _, Reply::Done)));
 }
