@@ -252,7 +252,10 @@ impl Healing {
             let orphans: Vec<&Member> = self.fallen.values().flatten().filter(|member| is_open(member)).collect();
             let orphan = means.chance.pick(&orphans).map(|&member| member.clone());
             let known = orphan.or_else(|| means.chance.pick(&known()).cloned());
-            known.or_else(|| means.chance.pick(&near()).map(|&member| member.clone()))
+            // Neighbours of neighbours would make clusters: walks and samples of views come from farther away.
+            let has_nobody_else = self.round.number > 0 && means.view.is_empty();
+            let near = if has_nobody_else { near() } else { Vec::new() };
+            known.or_else(|| means.chance.pick(&near).map(|&member| member.clone()))
         } else {
             let near = means.chance.pick(&near()).map(|&member| member.clone());
             near.or_else(|| means.chance.pick(&known()).cloned())
