@@ -189,6 +189,11 @@ impl Overlay {
         self.settle(now);
     }
 
+    /// No link is kept for a node any more, although it did not leave: another has its address, or its name.
+    pub fn undeclare(&mut self, node: &NodeId) {
+        self.healing.undeclare(node);
+    }
+
     /// A node that was greeted refuses us.
     pub fn refused(&mut self, now: Mono, node: &NodeId) {
         self.with(|healing, means| healing.refused(now, node, means));

@@ -200,8 +200,6 @@ impl Healing {
                 return;
             }
             if self.round.number > ROUNDS_MAX && !self.neighbours.is_empty() {
-                let given_up = std::mem::take(&mut self.places);
-                given_up.iter().for_each(|place| drop(self.fallen.remove(place)));
                 return;
             }
             let Some((member, cause)) = self.candidate(now, means) else {

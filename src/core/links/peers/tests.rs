@@ -212,7 +212,7 @@ fn what_somebody_declares_stays_declared() {
     table.seek(2, Wish::Neighbour, HEALING);
     table.hello(2, Wish::Declared, false);
     table.seek(3, Wish::Neighbour, HEALING);
-    table.peers.adopt(&name(3));
+    table.peers.adopt(&name(3), &mut table.outbox);
     // A node that knows no wishes says what a declared neighbour says.
     table.seek(4, Wish::Neighbour, HEALING);
     let old = introduction(4, 1, &["trace"]);
@@ -438,7 +438,7 @@ impl Table {
             Act::Leave(node) => peers.on_leave(&name(node), outbox),
             Act::Part(node, parting) => peers.part(now, &name(node), parting, outbox),
             Act::OnPart(node, parting) => peers.on_part(now, &name(node), parting, outbox),
-            Act::Adopt(node) => peers.adopt(&name(node)),
+            Act::Adopt(node) => peers.adopt(&name(node), &mut self.outbox),
             Act::Pass(millis) => return self.pass(millis),
             Act::Late(millis) => return self.after(millis).tick(),
         }

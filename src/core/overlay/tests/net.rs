@@ -322,6 +322,11 @@ impl Net {
                 assert!(to != node && !self.up.contains(&(node, to)), "{node} seeks {to}, which is there");
                 self.greet(node, to, wish);
             }
+            Action::Adopt { node: to } => {
+                let to = number(&to);
+                assert!(self.up.contains(&(node, to)), "{node} declares a link to {to}, which it has not");
+                self.greet(node, to, Wish::Declared);
+            }
             Action::Part { node: to, reason } => {
                 let to = number(&to);
                 assert!(!self.overlays[&node].is_declared(&NodeId::numbered(to)), "{node} parts from declared {to}");
