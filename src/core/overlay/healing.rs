@@ -267,7 +267,7 @@ impl Healing {
 
     /// How many neighbours this node is to have.
     pub fn target(&self) -> usize {
-        let declared = self.declared.len() + self.places.len();
+        let declared = self.declared.len() + self.places.len() - self.covered();
         if self.joined || declared == 0 { declared.max(self.protocol.degree) } else { declared }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     action::Action,
-    healing::{Bond, Healing, Means, Standing, names},
+    healing::{Bond, Healing, Means, Neighbour, Standing, names},
     seeking::Cause,
 };
 use crate::core::{frame::Member, id::NodeId, time::Mono};
@@ -24,8 +24,9 @@ impl Healing {
         };
         self.places.remove(&member.node);
         if !self.declared.contains_key(&member.node) {
-            if let Some(lost) = self.place_of(&member.node) {
-                self.fill_place(&lost);
+            match self.place_of(&member.node).or_else(|| self.untold_place()) {
+                Some(lost) => self.fill_place(&lost),
+                None => self.cover(&member.node),
             }
             self.declared.insert(member.node.clone(), standing);
         }
@@ -41,7 +42,11 @@ impl Healing {
         }
         self.seeks.remove(node);
         means.view.forget(node);
-        if self.declared.remove(node).is_some() && self.is_missed_by_others(node) {
+        let replaces = |(other, neighbour): (&NodeId, &Neighbour)| {
+            neighbour.bond == Bond::For(node.clone()) && self.declared.contains_key(other)
+        };
+        let is_replaced = self.neighbours.iter().any(replaces);
+        if self.declared.remove(node).is_some() && !is_replaced && self.is_missed_by_others(node) {
             self.keep_place(node);
         }
         let names: Vec<NodeId> = self.neighbours.keys().cloned().collect();
@@ -88,6 +93,32 @@ impl Healing {
                 || bond.is_none_or(|bond| *bond == Bond::Met) && names(orphans, node)
         };
         self.places.iter().find(replaces).cloned()
+    }
+
+    /// A node declares a link that there is already: for its end, it replaces for good what it had lost. If that is down
+    /// here, which may be because nobody told that it left, the link has its place.
+    fn cover(&mut self, node: &NodeId) {
+        let has_lost = |lost: &&NodeId| self.fallen.get(*lost).is_none_or(|list| list.is_empty() || names(list, node));
+        let lost = self.vacant().iter().find(has_lost).cloned();
+        if let Some(neighbour) = self.neighbours.get_mut(node)
+            && neighbour.bond == Bond::Met
+        {
+            neighbour.bond = lost.map_or(Bond::Met, Bond::For);
+        }
+    }
+
+    /// How many declared neighbours are down and have others in their places that are declared, too.
+    pub(super) fn covered(&self) -> usize {
+        let is_down = |lost: &NodeId| self.declared.get(lost) == Some(&Standing::Down);
+        let covers = |(node, neighbour): &(&NodeId, &Neighbour)| {
+            matches!(&neighbour.bond, Bond::For(lost) if is_down(lost)) && self.declared.contains_key(*node)
+        };
+        self.neighbours.iter().filter(covers).count()
+    }
+
+    /// A place of a node that has not told who else lost it.
+    fn untold_place(&self) -> Option<NodeId> {
+        self.places.iter().find(|lost| self.fallen.get(*lost).is_none_or(Vec::is_empty)).cloned()
     }
 
     /// A link to a node that lost what left for good takes its place, and is declared from now on, on both of its ends:

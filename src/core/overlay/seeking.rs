@@ -259,7 +259,7 @@ impl Healing {
     }
 
     /// Declared neighbours that are gone and have nobody in their place.
-    fn vacant(&self) -> Vec<NodeId> {
+    pub(super) fn vacant(&self) -> Vec<NodeId> {
         let bonds = self.neighbours.values().map(|neighbour| &neighbour.bond);
         let made = bonds.filter_map(|bond| if let Bond::For(lost) = bond { Some(lost) } else { None });
         let sought = self.seeks.values().filter(|seek| seek.is_fresh);
