@@ -26,6 +26,8 @@ use std::{
 
 /// Most members of a neighbour's list that are kept, and told.
 pub const LISTED_MAX: usize = 256;
+/// How long a neighbour must have had no other than this node for nobody else to miss it when it leaves.
+const LEAF_STANDING: Duration = Duration::from_secs(10);
 /// How long after a word that the network is being stopped nobody is sought.
 const STOPPING: Duration = Duration::from_secs(30);
 
@@ -82,6 +84,9 @@ pub(super) struct Neighbour {
     pub(super) bond: Bond,
     /// Its own neighbours.
     pub(super) list: Vec<Member>,
+    rose_at: Mono,
+    /// Whether it has ever had others.
+    has_had_others: bool,
 }
 
 /// Why there is a link that nobody declared.
@@ -93,6 +98,17 @@ pub(super) enum Bond {
     Bridge,
     /// Somebody asked, or there was room.
     Met,
+}
+
+impl Neighbour {
+    fn new(now: Mono, endpoint: Endpoint, bond: Bond) -> Self {
+        Self { endpoint, is_suspect: false, bond, list: Vec::new(), rose_at: now, has_had_others: false }
+    }
+
+    /// Whether it has no other neighbour than this node, and has had none for as long as it takes to find one.
+    pub(super) fn is_leaf(&self, now: Mono) -> bool {
+        !self.list.is_empty() && !self.has_had_others && now.since(self.rose_at) >= LEAF_STANDING
+    }
 }
 
 impl Healing {
@@ -137,7 +153,7 @@ impl Healing {
             Some(Cause::Root) => Bond::Bridge,
             Some(Cause::Room | Cause::Walk | Cause::Accepted) | None => Bond::Met,
         };
-        self.neighbours.insert(node.clone(), Neighbour { endpoint, is_suspect: false, bond, list: Vec::new() });
+        self.neighbours.insert(node.clone(), Neighbour::new(now, endpoint, bond));
         self.changed = true;
         match self.declared.get_mut(&node) {
             Some(standing) => *standing = Standing::Up,
@@ -219,6 +235,7 @@ impl Healing {
         list.truncate(LISTED_MAX);
         let is_met = names(&list, &self.me) && !names(&neighbour.list, &self.me);
         neighbour.list.clone_from(&list);
+        neighbour.has_had_others |= list.iter().any(|member| member.node != self.me);
         self.round.has_news = true;
         let its_neighbours: BTreeSet<NodeId> = list.iter().map(|member| member.node.clone()).collect();
         if !self.roams() {

@@ -185,7 +185,7 @@ impl Overlay {
 
     /// A node left, or was removed: it is forgotten.
     pub fn left(&mut self, now: Mono, node: &NodeId) {
-        self.with(|healing, means| healing.left(node, means));
+        self.with(|healing, means| healing.left(now, node, means));
         self.settle(now);
     }
 

@@ -35,9 +35,12 @@ impl Healing {
         }
     }
 
-    /// A node has left, or is to be forgotten: what replaces it stays.
-    pub fn left(&mut self, node: &NodeId, means: &mut Means<'_>) {
+    /// A node has left, or is to be forgotten: what replaces it stays. Its place is kept for another,
+    /// unless nobody else can miss it.
+    pub fn left(&mut self, now: Mono, node: &NodeId, means: &mut Means<'_>) {
+        let mut is_leaf = false;
         if let Some(neighbour) = self.lose(node, means) {
+            is_leaf = neighbour.is_leaf(now);
             self.remember(node, neighbour.list);
         }
         self.seeks.remove(node);
@@ -46,7 +49,7 @@ impl Healing {
             neighbour.bond == Bond::For(node.clone()) && self.declared.contains_key(other)
         };
         let is_replaced = self.neighbours.iter().any(replaces);
-        if self.declared.remove(node).is_some() && !is_replaced && self.is_missed_by_others(node) {
+        if self.declared.remove(node).is_some() && !is_replaced && !is_leaf {
             self.keep_place(node);
         }
         let names: Vec<NodeId> = self.neighbours.keys().cloned().collect();
@@ -59,12 +62,6 @@ impl Healing {
     /// There is no link that is kept for a node: another node has its address or its name. It is not waited for.
     pub fn undeclare(&mut self, node: &NodeId) {
         self.declared.remove(node);
-    }
-
-    /// Whether a node may have had other neighbours than this one, so far as it told. If it had none, nobody lacks one.
-    fn is_missed_by_others(&self, left: &NodeId) -> bool {
-        let told = self.fallen.get(left).filter(|orphans| !orphans.is_empty());
-        told.is_none_or(|orphans| orphans.iter().any(|orphan| orphan.node != self.me && orphan.node != *left))
     }
 
     /// Keeps the place of a node that left for another.

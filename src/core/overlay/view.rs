@@ -11,6 +11,9 @@ use std::{
 /// How many of the lowest names are always kept.
 pub const LOWEST_KEPT: usize = 16;
 
+/// The longest wait between two attempts to reach a member with a lower name: it may be in another part of a broken network.
+const ROOT_REDIAL_MAX: Duration = Duration::from_secs(8);
+
 /// Known members. Bounds: [`LOWEST_KEPT`] and `view_max` members, and as many names of nodes that left as
 /// `view_max`, at least [`LOWEST_KEPT`].
 #[derive(Debug)]
@@ -115,8 +118,10 @@ impl View {
 
     /// A member was tried in vain: it is kept, and tried again after a wait that doubles each time.
     pub fn missed(&mut self, now: Mono, node: &NodeId) {
-        let (first, longest) = self.redial;
-        if let Some(known) = self.known.get_mut(&Rank::from(node)) {
+        let ((first, longest), rank) = (self.redial, Rank::from(node));
+        // Those with lower names are looked for by roots alone.
+        let longest = if rank < Rank::from(&self.me) { longest.min(ROOT_REDIAL_MAX) } else { longest };
+        if let Some(known) = self.known.get_mut(&rank) {
             let wait = first.saturating_mul(1 << known.attempts.min(16)).min(longest);
             known.attempts = known.attempts.saturating_add(1);
             known.next_try = now + wait;
