@@ -142,6 +142,10 @@ impl Healing {
             self.expect(now, node, Cause::Accepted, wish);
             return true;
         }
+        // Maybe it is of another part, and nobody here has heard of it.
+        if means.view.insert(member.clone(), means.chance) && !self.roams() {
+            means.news.push(member.clone());
+        }
         self.round.askers.retain(|asker| asker.node != *node);
         self.round.askers.push_back(member.clone());
         if self.round.askers.len() > ASKERS_MAX {

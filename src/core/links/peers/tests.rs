@@ -242,7 +242,7 @@ fn a_name_that_a_welcome_claims_stays_with_the_node_that_answers() {
         // Whoever lives there says that it is node 1.
         let mut claim = introduction(1, 1, ALL);
         claim.endpoint = endpoint(2);
-        let mut welcome = |table: &mut Table| {
+        let welcome = |table: &mut Table| {
             let (now, claim) = (table.now, claim.clone());
             table.peers.on_welcome(now, LinkId(1), claim, None, &mut table.stats, &mut table.outbox);
             table.outputs()
