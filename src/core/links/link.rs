@@ -84,8 +84,8 @@ pub(super) struct Link {
     pub(super) pinged: Option<Mono>,
     /// Since when there is reason to think that the connection has died unseen.
     pub(super) doubted: Option<Mono>,
-    /// Since when another node wants the name at its far end.
-    pub(super) contested: Option<Mono>,
+    /// Since when another node wants the name at its far end, and the link by whose answer it does, if not by a greeting.
+    pub(super) contested: Option<(Mono, Option<LinkId>)>,
     /// Smoothed.
     pub(super) round_trip: Option<Duration>,
     /// Whether the far end lives, once it was met.

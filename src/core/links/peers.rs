@@ -152,10 +152,10 @@ impl Peers {
         }
     }
 
-    /// From now on the link to `node` counts as declared, as it does at its far end.
-    pub fn adopt(&mut self, node: &NodeId) {
-        if let Some(link) = self.roll.link_to(node).and_then(|id| self.links.get_mut(&id)) {
-            link.declare();
+    /// From now on the link to `node` counts as declared, and its far end is told so.
+    pub fn adopt(&mut self, node: &NodeId, outbox: &mut VecDeque<Output>) {
+        if let Some(id) = self.roll.link_to(node) {
+            self.declare_link(id, outbox);
         }
     }
 

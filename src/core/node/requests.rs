@@ -2,8 +2,9 @@
 
 use super::{Node, spreading::Way};
 use crate::core::{
+    endpoint::Endpoint,
     event::{Event, Output, Record, ReturnAddress},
-    frame::Frame,
+    frame::{Frame, Member},
     id::NodeId,
     message::{Message, Payload, Relays},
     request::{Disturbance, Fetch, Level, NodeStatus, Reply, Request, RequestId, Status},
@@ -27,7 +28,15 @@ impl Node {
             Request::Peers => Reply::Peers(self.peers.describe()),
             Request::Status => Reply::Status(Box::new(self.status(now))),
             Request::Connect { peers } => {
+                let named = |(node, endpoint): &(Option<NodeId>, Endpoint)| {
+                    Some(Member { node: node.clone()?, endpoint: endpoint.clone() })
+                };
+                let members: Vec<Member> = peers.iter().filter_map(named).collect();
                 let declared = self.peers.declare(now.mono, peers, &mut self.stats, &mut self.outbox);
+                // Another name may be known for that address.
+                for member in members.into_iter().filter(|member| self.peers.is_declared(&member.node)) {
+                    self.overlay.declare(now.mono, member);
+                }
                 declared.map_or_else(|(refusal, text)| Reply::Refused { refusal, text }, |()| Reply::Done)
             }
             Request::Join { contacts } => {

@@ -192,8 +192,13 @@ impl Overlay {
 
     /// A node left, or was removed: it is forgotten.
     pub fn left(&mut self, now: Mono, node: &NodeId) {
-        self.with(|healing, means| healing.left(node, means));
+        self.with(|healing, means| healing.left(now, node, means));
         self.settle(now);
+    }
+
+    /// No link is kept for a node any more, although it did not leave: another has its address, or its name.
+    pub fn undeclare(&mut self, node: &NodeId) {
+        self.healing.undeclare(node);
     }
 
     /// A node that was greeted refuses us.

@@ -211,7 +211,8 @@ fn what_somebody_declares_stays_declared() {
     table.seek(2, Wish::Neighbour, HEALING);
     table.hello(2, Wish::Declared, false);
     table.seek(3, Wish::Neighbour, HEALING);
-    table.peers.adopt(&name(3));
+    table.peers.adopt(&name(3), &mut table.outbox);
+    assert_eq!(wishes(&table.outputs()), [Wish::Declared], "the far end is told");
     // A node that knows no wishes says what a declared neighbour says.
     table.seek(4, Wish::Neighbour, HEALING);
     let old = introduction(4, 1, &["trace"]);
@@ -228,6 +229,41 @@ fn what_somebody_declares_stays_declared() {
     assert_eq!((moved.kind, moved.endpoint), (Kind::Declared, &endpoint(9)));
     table.pass(60_000);
     assert_eq!(table.peers.len(), 3);
+}
+
+#[test]
+fn a_name_that_a_welcome_claims_stays_with_the_node_that_answers() {
+    for answers in [true, false] {
+        let mut table = Table::new(8);
+        table.declare(1);
+        table.welcome(0, 1);
+        table.seek(2, Wish::Needed, HEALING);
+        // Whoever lives there says that it is node 1.
+        let mut claim = introduction(1, 1, ALL);
+        claim.endpoint = endpoint(2);
+        let welcome = |table: &mut Table| {
+            let (now, claim) = (table.now, claim.clone());
+            table.peers.on_welcome(now, LinkId(1), claim, None, &mut table.stats, &mut table.outbox);
+            table.outputs()
+        };
+        let asked = welcome(&mut table);
+        let [Output::Send(links, Frame::Ping { token, .. })] = &asked[..] else { panic!("{asked:?}") };
+        assert_eq!(links, &[LinkId(0)], "the node that has the name is asked");
+        let slot = table.peers.slot_of_link(LinkId(0));
+        assert!(slot.is_some() && table.peers.slot_of(&name(1)) == slot, "it has it until then");
+        table.after(20);
+        if answers {
+            table.peers.on_pong(table.now, LinkId(0), *token, &mut table.stats, &mut table.outbox);
+            let told = table.outputs();
+            assert!(!is_refused(&told, Refusal::NameTaken), "the honest node is not refused: {told:?}");
+            assert_eq!(table.peers.take_failures(), [(name(2), Failure::Stranger)]);
+            assert_eq!((table.peers.slot_of(&name(1)), table.peers.len()), (slot, 1));
+        } else {
+            table.after(5_000);
+            welcome(&mut table);
+            assert_eq!((table.peers.slot_of_link(LinkId(0)), table.peers.len()), (None, 1), "it has moved");
+        }
+    }
 }
 
 #[test]
@@ -437,7 +473,7 @@ impl Table {
             Act::Leave(node) => peers.on_leave(&name(node), outbox),
             Act::Part(node, parting) => peers.part(now, &name(node), parting, outbox),
             Act::OnPart(node, parting) => peers.on_part(now, &name(node), parting, outbox),
-            Act::Adopt(node) => peers.adopt(&name(node)),
+            Act::Adopt(node) => peers.adopt(&name(node), &mut self.outbox),
             Act::Pass(millis) => return self.pass(millis),
             Act::Late(millis) => return self.after(millis).tick(),
         }

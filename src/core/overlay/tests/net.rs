@@ -167,6 +167,18 @@ impl Net {
         self.queue.retain(|_, (at, _)| *at != node);
     }
 
+    /// A node ends at once. Each neighbour that `told` gives a time for gets its last word so many milliseconds later,
+    /// maybe long after it has noticed the silence; the others only notice.
+    pub(super) fn remove(&mut self, node: u32, told: impl Fn(u32) -> Option<u64>) {
+        let neighbours: Vec<u32> = self.up.iter().filter(|pair| pair.1 == node).map(|pair| pair.0).collect();
+        self.kill(node);
+        for to in neighbours {
+            if let Some(wait) = told(to) {
+                self.queue_at(self.now + Duration::from_millis(wait), to, Happening::Leave { from: node });
+            }
+        }
+    }
+
     /// The whole network is told to stop, of which `node` has done so.
     pub(super) fn stop(&mut self, node: u32) {
         self.act(node, |overlay, _| overlay.stop());
@@ -321,6 +333,11 @@ impl Net {
                 let to = number(&member.node);
                 assert!(to != node && !self.up.contains(&(node, to)), "{node} seeks {to}, which is there");
                 self.greet(node, to, wish);
+            }
+            Action::Adopt { node: to } => {
+                let to = number(&to);
+                assert!(self.up.contains(&(node, to)), "{node} declares a link to {to}, which it has not");
+                self.greet(node, to, Wish::Declared);
             }
             Action::Part { node: to, reason } => {
                 let to = number(&to);
