@@ -149,7 +149,7 @@ impl Healing {
         let bond = match seek.as_ref().map(|seek| &seek.cause) {
             Some(Cause::Lost(lost)) => Bond::For(lost.clone()),
             Some(Cause::Root) => Bond::Bridge,
-            Some(Cause::Room | Cause::Walk | Cause::Accepted) | None => Bond::Met,
+            Some(Cause::Room | Cause::Walk | Cause::Accepted | Cause::Missed) | None => Bond::Met,
         };
         self.neighbours.insert(node.clone(), Neighbour::new(now, endpoint, bond));
         self.changed = true;

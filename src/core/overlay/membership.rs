@@ -123,6 +123,7 @@ impl Overlay {
         if self.next_shuffle <= now {
             self.next_shuffle = now + self.shuffle_interval;
             self.shuffle();
+            self.with(|healing, means| healing.ask_missed(now, means));
         }
         self.settle(now);
     }

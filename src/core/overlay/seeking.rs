@@ -60,6 +60,8 @@ pub(super) enum Cause {
     Walk,
     /// It has asked, and has been told to come.
     Accepted,
+    /// It was not there once, and may be back.
+    Missed,
 }
 
 /// What was done to fill the places since the last time that one was lost.
@@ -181,6 +183,18 @@ impl Healing {
         let is_ours = self.neighbours.contains_key(&member.node) || self.seeks.contains_key(&member.node);
         if !is_ours && member.node != self.me && self.seeks.len() < SEEKS_MAX && self.quiet_until <= now {
             self.seek(now, member, Cause::Walk, Wish::Needed, means);
+        }
+    }
+
+    /// Asks one of those that were not there whether it is back: it may have forgotten all who knew it, and all who knew
+    /// it may be gone but this node. If it has no room for a neighbour, each side has still heard of the other.
+    pub fn ask_missed(&mut self, now: Mono, means: &mut Means<'_>) {
+        if now < self.quiet_until || self.seeks.len() >= SEEKS_MAX {
+            return;
+        }
+        let missed: Vec<Member> = means.view.missed_due(now).filter(|member| self.is_stranger(&member.node)).collect();
+        if let Some(member) = means.chance.pick(&missed).cloned() {
+            self.seek(now, member, Cause::Missed, Wish::Neighbour, means);
         }
     }
 

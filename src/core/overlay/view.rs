@@ -185,6 +185,12 @@ impl View {
         self.below(node).iter().filter(move |known| known.next_try <= now).map(member)
     }
 
+    /// The members that may be tried now and were not there when they were tried, in natural order.
+    pub fn missed_due(&self, now: Mono) -> impl Iterator<Item = Member> {
+        let is_missed = move |known: &&Known| known.attempts > 0 && known.next_try <= now;
+        self.known.iter().filter(is_missed).map(member)
+    }
+
     /// When the next of the members with a lower name than `below` (`None`: of all) may be tried.
     pub fn next_try(&self, below: Option<&NodeId>) -> Option<Mono> {
         below.map_or(&self.known[..], |node| self.below(node)).iter().map(|known| known.next_try).min()
