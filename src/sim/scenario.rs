@@ -250,8 +250,8 @@ impl Scenario {
         }
     }
 
-    /// Whether each node that delivers a message must send it to all its neighbours at once: what a neighbour asked for
-    /// goes no further, and only where nothing goes wrong is nothing asked for.
+    /// Whether each node that delivers a message must send it to all its neighbours at once, as long as it has not had to
+    /// ask for any: on slow links it may, though nothing goes wrong.
     pub(super) fn is_relayed(&self) -> bool {
         self.dissemination == Spread::Flood && self.is_faultless()
     }

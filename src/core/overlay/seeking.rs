@@ -145,7 +145,7 @@ impl Healing {
             return true;
         }
         // Maybe it is of another part, and nobody here has heard of it.
-        if means.view.insert(member.clone(), means.chance) && !self.roams() {
+        if !self.roams() && means.view.insert(member.clone(), means.chance) {
             means.news.push(member.clone());
         }
         self.round.askers.retain(|asker| asker.node != *node);
@@ -258,30 +258,29 @@ impl Healing {
                 return Some((orphan, Cause::Lost(lost)));
             }
         }
-        let is_open = |member: &Member| self.is_candidate(&member.node);
-        let near = || {
-            let lists = self.neighbours.values().flat_map(|neighbour| neighbour.list.iter());
-            let near: Vec<&Member> = lists.filter(|member| is_open(member)).collect();
-            near
+        self.acquaintance(now, means).map(|member| (member, place))
+    }
+
+    /// One of all that this node has heard of.
+    fn acquaintance(&self, now: Mono, means: &mut Means<'_>) -> Option<Member> {
+        let open = |members: &mut dyn Iterator<Item = &Member>| -> Vec<Member> {
+            members.filter(|member| self.is_candidate(&member.node)).cloned().collect()
         };
-        let known = || means.view.due(now).filter(is_open).collect::<Vec<Member>>();
-        if self.is_patient() {
-            let mut all = known();
-            all.extend(near().into_iter().cloned());
-            means.chance.pick(&all).cloned()
-        } else if self.roams() {
-            let orphans: Vec<&Member> = self.fallen.values().flatten().filter(|member| is_open(member)).collect();
-            let orphan = means.chance.pick(&orphans).map(|&member| member.clone());
-            let known = orphan.or_else(|| means.chance.pick(&known()).cloned());
-            // Neighbours of neighbours would make clusters: walks and samples of views come from farther away.
-            let has_nobody_else = self.round.number > 0 && means.view.is_empty();
-            let near = if has_nobody_else { near() } else { Vec::new() };
-            known.or_else(|| means.chance.pick(&near).map(|&member| member.clone()))
-        } else {
-            let near = means.chance.pick(&near()).map(|&member| member.clone());
-            near.or_else(|| means.chance.pick(&known()).cloned())
+        let known: Vec<Member> = means.view.due(now).filter(|member| self.is_candidate(&member.node)).collect();
+        let mut near = open(&mut self.neighbours.values().flat_map(|neighbour| neighbour.list.iter()));
+        if !self.roams() && !self.is_patient() {
+            return [near, known].iter().find_map(|members| means.chance.pick(members).cloned());
         }
-        .map(|member| (member, place))
+        if self.roams() && (self.round.number == 0 || !means.view.is_empty()) {
+            // Neighbours of neighbours would make clusters: walks and samples of views come from farther away.
+            near.clear();
+        }
+        if self.is_patient() {
+            near.extend(known);
+            return means.chance.pick(&near).cloned();
+        }
+        let orphans = open(&mut self.fallen.values().flatten());
+        [orphans, known, near].iter().find_map(|members| means.chance.pick(members).cloned())
     }
 
     /// Whether all who may have room were asked again and again, so that it may be that nobody has.
