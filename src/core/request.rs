@@ -107,6 +107,11 @@ pub enum Request {
         /// Name, where known, and address of each.
         contacts: Vec<(Option<NodeId>, Endpoint)>,
     },
+    /// Take these nodes for declared peers no more, and part from them; they forget that they were, too.
+    Disconnect {
+        /// Their names. One that is no peer is passed over.
+        nodes: Vec<NodeId>,
+    },
     /// Answer once all links are up.
     Ready,
     /// Leave the network: the neighbours forget the node, and it stops.
