@@ -28,6 +28,8 @@ use tempfile::TempDir;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a condition is looked at.
 const STEP: Duration = Duration::from_millis(10);
+/// Ports kept free behind those of a network, for nodes that are added to it.
+const SPARE_PORTS: u16 = 4;
 /// Lines shown of each log when a test fails.
 const TAIL_LINES: usize = 8;
 
@@ -265,7 +267,7 @@ impl TestNet {
         let world = World::new();
         let count = nodes.to_string();
         for _ in 0..20 {
-            let port_base = free_ports(nodes);
+            let port_base = free_ports(nodes + SPARE_PORTS);
             let base = port_base.to_string();
             let words: Vec<_> = ["start-network"].into_iter().chain(shape.split_whitespace()).collect();
             let outcome = world.run(&[&words[..], &["-n", &count, "--port-base", &base, "--json"]].concat());
