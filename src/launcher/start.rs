@@ -263,15 +263,19 @@ fn check_not_running(folder: &Folder) -> Result<(), LaunchError> {
 fn check_ports(networks: &Networks, manifest: &Manifest) -> Result<(), LaunchError> {
     match find_taken(networks, &manifest.nodes)? {
         None => Ok(()),
-        Some((taken, by)) => Err(LaunchError::PortsTaken { ports: ports_are(&taken), by }),
+        Some(Taken { ports, by }) => Err(LaunchError::PortsTaken { ports: ports_are(&ports), by }),
     }
 }
 
-/// Ports of these nodes that cannot be had now, and the network of ours that has one of them.
-pub(super) fn find_taken(
-    networks: &Networks,
-    nodes: &[NodeRecord],
-) -> Result<Option<(Vec<u16>, Option<String>)>, LaunchError> {
+/// Ports that cannot be had now.
+pub(super) struct Taken {
+    ports: Vec<u16>,
+    /// The network of ours that has one of them.
+    pub(super) by: Option<String>,
+}
+
+/// Ports of these nodes that cannot be had now.
+pub(super) fn find_taken(networks: &Networks, nodes: &[NodeRecord]) -> Result<Option<Taken>, LaunchError> {
     let deadline = Deadline::after(LETTING_GO);
     loop {
         let taken = taken_ports(nodes)?;
@@ -280,7 +284,7 @@ pub(super) fn find_taken(
         }
         let by = owner(networks, &taken);
         if by.is_some() || !deadline.pause(GLANCE) {
-            return Ok(Some((taken, by)));
+            return Ok(Some(Taken { ports: taken, by }));
         }
     }
 }

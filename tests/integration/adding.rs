@@ -30,7 +30,10 @@ fn a_node_is_put_into_a_ring_between_two_neighbours() {
         assert_eq!((net.peers(&node).len(), net.recorded_peers(&node)), (2, net.peers(&node)));
     }
     let shown = net.run(&["add-node", "east"]).done().stdout;
-    assert!(shown.starts_with("Gossip-Node-east added on 127.0.0.1:") && shown.contains("are peers no more"), "{shown}");
+    assert!(
+        shown.starts_with("Gossip-Node-east added on 127.0.0.1:") && shown.contains("are peers no more"),
+        "{shown}"
+    );
     assert_all_hold(&net, ["east".to_owned()], &texts);
     net.run(&["stop-network"]).done();
     net.assert_nothing_is_left();
@@ -43,7 +46,10 @@ fn a_node_is_added_to_a_regular_graph_while_messages_flow() {
     traffic.go_on(20);
     for number in 9..=10 {
         let added = net.json(&["add-node"]);
-        assert_eq!((added["node"].as_str().unwrap(), added["peers"].as_array().unwrap().len()), (&*number.to_string(), 4));
+        assert_eq!(
+            (added["node"].as_str().unwrap(), added["peers"].as_array().unwrap().len()),
+            (&*number.to_string(), 4)
+        );
         traffic.go_on(20);
     }
     let texts = traffic.end();

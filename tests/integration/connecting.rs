@@ -24,7 +24,10 @@ fn links_are_made_and_taken_away_while_messages_flow() {
     assert_eq!(net.run(&["disconnect", "4", "5"]).done().stdout, "Gossip-Node-4 and Gossip-Node-5 disconnected\n");
     assert_eq!(net.json(&["disconnect", "1", "2"]), serde_json::json!({"disconnected": ["1", "2"]}));
     traffic.go_on(30);
-    assert_eq!([net.peers("4"), net.peers("5"), net.peers("1"), net.peers("2")].map(|peers| peers.join(" ")), ["1 3", "6", "4 8", "3"]);
+    assert_eq!(
+        [net.peers("4"), net.peers("5"), net.peers("1"), net.peers("2")].map(|peers| peers.join(" ")),
+        ["1 3", "6", "4 8", "3"]
+    );
     let texts = traffic.end();
     assert_all_hold(&net, net.nodes(), &texts);
 

@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 #[track_caller]
 fn degrees(net: &TestNet) -> BTreeSet<usize> {
     let record = net.record("default").unwrap();
-    let nodes: Vec<&str> = record["nodes"].as_array().unwrap().iter().map(|node| node["node"].as_str().unwrap()).collect();
+    let nodes: Vec<&str> =
+        record["nodes"].as_array().unwrap().iter().map(|node| node["node"].as_str().unwrap()).collect();
     for node in &nodes {
         assert_eq!(net.peers(node), net.recorded_peers(node), "peers of node {node}");
     }

@@ -1,7 +1,7 @@
 //! Messages that are sent all the while something else happens, and the proof that none was lost and none came twice.
 
 use crate::testnet::{PATIENCE, TestNet, wait_until};
-use gossip::{client::Client, core::message::Payload};
+use gossip::{client::Client, clock::Deadline, core::message::Payload};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -39,7 +39,7 @@ impl Traffic {
                     client.publish(Payload::from(text.as_bytes()), None).unwrap();
                     sent.lock().unwrap().push(text);
                     // A rate, not a wait for something.
-                    thread::sleep(PAUSE);
+                    Deadline::after(Duration::MAX).pause(PAUSE);
                 }
             })
         };

@@ -12,7 +12,7 @@ use crate::{
         manifest::NodeRecord,
         resolve::Target,
         spawn::{Cradle, Nursery},
-        start::{connect_to, find_taken, node_arguments, taken_ports},
+        start::{Taken, connect_to, find_taken, node_arguments, taken_ports},
     },
     topology::{
         Shape,
@@ -73,7 +73,7 @@ pub fn add(
         None => Place::find(&site, &node, &live),
     };
     let record = NodeRecord { node: node.clone(), endpoint, process: None, peers: Vec::new(), lost: Vec::new() };
-    if let Some((_, by)) = find_taken(networks, std::slice::from_ref(&record))? {
+    if let Some(Taken { by, .. }) = find_taken(networks, std::slice::from_ref(&record))? {
         return Err(LaunchError::PortTaken { node, port: record.endpoint.port(), by });
     }
     let before = site.manifest.clone();

@@ -11,7 +11,7 @@ use crate::{
         folders::Networks,
         manifest::NodeRecord,
         resolve::Target,
-        start::find_taken,
+        start::{Taken, find_taken},
         stop::{Ended, end_one},
     },
 };
@@ -51,7 +51,7 @@ pub fn restart(
         return Err(LaunchError::Ended { node });
     };
     let ended = end_one(&site.manifest, index, &site.deadline)?;
-    if let Some((_, by)) = find_taken(networks, std::slice::from_ref(&site.manifest.nodes[index]))? {
+    if let Some(Taken { by, .. }) = find_taken(networks, std::slice::from_ref(&site.manifest.nodes[index]))? {
         return Err(LaunchError::PortTaken { node, port: site.manifest.nodes[index].endpoint.port(), by });
     }
     // Pids of another boot mean nothing; those that follow do.
