@@ -83,7 +83,7 @@ pub fn add(
     }
     site.write()?;
     let settled = raise(&mut site, &node, &addition.executable, interrupted).and_then(|nursery| {
-        place.make_way(&mut site)?;
+        place.make_way(&mut site, &node)?;
         Ok(nursery)
     });
     match settled {
@@ -242,11 +242,16 @@ impl Place {
 
     /// Once the new node is there: the link that it was put into goes, and so do the places of nodes that were removed, which
     /// it has taken.
-    pub(super) fn make_way(&self, site: &mut Site<'_>) -> Result<(), LaunchError> {
+    pub(super) fn make_way(&self, site: &mut Site<'_>, node: &NodeId) -> Result<(), LaunchError> {
         let mut gone: BTreeSet<Pair> = self.split.iter().cloned().collect();
         for peer in &self.peers {
-            let lost = site.manifest.node_mut(peer).and_then(|record| record.lost.pop());
-            gone.extend(lost.map(|lost| pair(peer, &lost)));
+            let Some(record) = site.manifest.node_mut(peer) else { continue };
+            if let Some(own) = record.lost.iter().position(|lost| lost == node) {
+                // It has the name of the node that was removed, and so its place already.
+                record.lost.remove(own);
+            } else {
+                gone.extend(record.lost.pop().map(|lost| pair(peer, &lost)));
+            }
         }
         if gone.is_empty() {
             return Ok(());

@@ -66,7 +66,7 @@ pub fn restart(
         site.manifest.link(&node, peer);
     }
     let settled = raise(&mut site, &node, &restart.executable, interrupted).and_then(|raised| {
-        place.as_ref().map_or(Ok(()), |place| place.make_way(&mut site))?;
+        place.as_ref().map_or(Ok(()), |place| place.make_way(&mut site, &node))?;
         Ok(raised)
     });
     match settled {
