@@ -7,6 +7,7 @@ use crate::{
 use gossip::launcher::process::{Life, Process};
 use rustix::process::Signal;
 use serde_json::json;
+use std::net::TcpListener;
 
 fn end(process: Process) {
     process.hold().unwrap().expect("it runs").signal(Signal::KILL).unwrap();
@@ -100,6 +101,8 @@ fn mistakes_are_told_in_a_line() {
     net.run(&["restart-node", "127.0.0.1:9"]).fails(1, "no node of network 'default' listens on 127.0.0.1:9");
     net.run(&["restart-node", "1", "--network", "none"]).fails(1, "network 'none' is not running");
     net.kill(2);
+    // The threads of a killed process end one after the other.
+    wait_until("its port is free", || TcpListener::bind(net.address(2)).is_ok());
     let heir = net.spawn(&["node", "--name", "2", "--bind", &net.address(2), "--network", "two", "--json"]);
     wait_until("the heir listens", || heir.stdout().contains("endpoint"));
     net.run(&["restart-node", "2"]).fails(1, &format!("node 2 cannot start: port {} is taken", net.port_base() + 2));
