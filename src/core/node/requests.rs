@@ -39,6 +39,10 @@ impl Node {
                 }
                 declared.map_or_else(|(refusal, text)| Reply::Refused { refusal, text }, |()| Reply::Done)
             }
+            Request::Disconnect { nodes } => {
+                nodes.iter().for_each(|node| self.undeclare(now.mono, node));
+                Reply::Done
+            }
             Request::Join { contacts } => {
                 self.overlay.join();
                 contacts.into_iter().for_each(|(_, endpoint)| self.contacts.add(now.mono, endpoint));
