@@ -11,7 +11,7 @@ pub const VERSION: u64 = 1;
 /// Types of what nodes say over their links.
 pub const FRAMES: Range<u64> = 1..16;
 /// Types of what a client asks, as far as they are known.
-pub const REQUESTS: RangeInclusive<u64> = PUBLISH..=JOIN;
+pub const REQUESTS: RangeInclusive<u64> = PUBLISH..=SEEN;
 
 /// Whether a header of this type answers something, and so must never be answered: answers and replies.
 pub const fn is_answer(kind: u64) -> bool {
@@ -96,6 +96,8 @@ types! {
     STOP = 40,
     /// Join the network of these nodes.
     JOIN = 41,
+    /// What the node has seen.
+    SEEN = 43,
     /// Reply to PUBLISH.
     RECEIPT = 64,
     /// Reply to FETCH.
@@ -104,6 +106,8 @@ types! {
     PEER_LIST = 67,
     /// Reply to STATUS.
     STATE = 68,
+    /// Reply to SEEN.
+    VECTOR = 69,
     /// Reply to a request that asks for nothing back.
     DONE = 94,
     /// Not done.
