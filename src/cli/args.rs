@@ -3,10 +3,10 @@
 use super::{
     Context, Output,
     commands::{
-        generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network, status,
-        stop_network,
+        generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network, stop_network,
     },
     error::CliError,
+    verdict::{audit, status},
     version::Version,
 };
 use crate::core::{
@@ -54,8 +54,8 @@ pub struct Globals {
     /// Print one JSON document instead of text, also for an error
     #[arg(long, global = true, overrides_with = "json")]
     pub json: bool,
-    /// Most seconds to wait, such as 0.5 [default: 30 for start-network and stop-network, 2 for list-peers and
-    /// status, else 5]
+    /// Most seconds to wait, such as 0.5 [default: 30 for start-network and stop-network, 2 for list-peers,
+    /// status and audit, else 5]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
 }
@@ -71,6 +71,7 @@ pub enum Command {
     ListPeers(list_peers::Args),
     RemoveNode(remove_node::Args),
     Status(status::Args),
+    Audit(audit::Args),
     Node(node::Args),
     Simulate(simulate::Args),
     #[command(name = "gen", hide = true)]
@@ -113,6 +114,7 @@ impl Command {
             Self::ListPeers(args) => list_peers::run(args, context, out),
             Self::RemoveNode(args) => remove_node::run(args, context, out),
             Self::Status(args) => status::run(args, context, out),
+            Self::Audit(args) => audit::run(args, context, out),
             Self::Node(args) => node::run(args, context, out),
             Self::Simulate(args) => simulate::run(&args, context, out),
             Self::Generate(args) => generate::run(&args, out),
