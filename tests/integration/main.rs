@@ -1,6 +1,7 @@
 //! Stories about real processes: each test is a sentence of what the program promises, told through the binary.
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+mod audit;
 mod foreground;
 mod half_way;
 mod joining;
@@ -10,3 +11,4 @@ mod misuse;
 mod remove_node;
 mod start_stop;
 mod testnet;
+mod verdict;

@@ -174,12 +174,12 @@ impl Verdict {
             return format!("{distance}.");
         }
         let weak: Vec<_> = overlay.weak.nodes.iter().map(|&node| &overlay.graph.nodes()[node]).collect();
-        let nodes = if weak.len() > 1 { "any of nodes" } else { "node" };
-        let nodes = format!("{nodes} {} alone holds it together", text::escape(&ranges(weak)));
+        let nodes = if weak.len() > 1 { "any one of nodes" } else { "node" };
+        let nodes = format!("the loss of {nodes} {}", text::escape(&ranges(weak)));
         let bridges: Vec<_> = self.shape.bridges.iter().map(|[a, b]| format!("{a}–{b}")).collect();
         match bridges.is_empty() {
-            true => format!("{distance}: {nodes}."),
-            false => format!("{distance}: {nodes}, and so do the bridges {}.", some(bridges)),
+            true => format!("{distance}: {nodes} splits it."),
+            false => format!("{distance}: {nodes}, or of a bridge ({}), splits it.", some(bridges)),
         }
     }
 
