@@ -6,7 +6,7 @@ use super::{
         generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network, stop_network,
     },
     error::CliError,
-    verdict::{audit, status},
+    verdict::{audit, plot, status},
     version::Version,
 };
 use crate::core::{
@@ -72,6 +72,7 @@ pub enum Command {
     RemoveNode(remove_node::Args),
     Status(status::Args),
     Audit(audit::Args),
+    Plot(plot::Args),
     Node(node::Args),
     Simulate(simulate::Args),
     #[command(name = "gen", hide = true)]
@@ -115,6 +116,7 @@ impl Command {
             Self::RemoveNode(args) => remove_node::run(args, context, out),
             Self::Status(args) => status::run(args, context, out),
             Self::Audit(args) => audit::run(args, context, out),
+            Self::Plot(args) => plot::run(args, context, out),
             Self::Node(args) => node::run(args, context, out),
             Self::Simulate(args) => simulate::run(&args, context, out),
             Self::Generate(args) => generate::run(&args, out),

@@ -87,6 +87,11 @@ impl Picture {
         })
     }
 
+    /// What the picture says of itself below its heading.
+    pub fn caption(&self) -> &str {
+        &self.caption
+    }
+
     /// Places the nodes of a scene, which has as many marks and values as nodes.
     pub fn of(scene: Scene<'_>) -> Self {
         let Scene { places, links, marks, values: (noun, values), heading, caption } = scene;

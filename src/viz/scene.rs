@@ -18,6 +18,8 @@ pub enum NodeMark {
     Silent,
     /// It has ended.
     Dead,
+    /// It does not have the message.
+    Without,
     /// A message began here.
     Start,
 }
@@ -69,7 +71,7 @@ pub struct Scene<'a> {
 impl NodeMark {
     /// Whether such a node is no part of the network now, and so has no colour.
     pub(super) fn is_hollow(self) -> bool {
-        matches!(self, Self::Silent | Self::Dead)
+        matches!(self, Self::Silent | Self::Dead | Self::Without)
     }
 
     /// The colour of its rim; `None`: no rim.
@@ -79,6 +81,7 @@ impl NodeMark {
             Self::Cut => Some(Rgb(0xea, 0x58, 0x0c)),
             Self::Suspect | Self::Silent => Some(Rgb(0xd9, 0x77, 0x06)),
             Self::Dead => Some(Rgb(0xdc, 0x26, 0x26)),
+            Self::Without => Some(Rgb(0x64, 0x74, 0x8b)),
             Self::Start => Some(Rgb(0x25, 0x63, 0xeb)),
         }
     }
@@ -91,6 +94,7 @@ impl NodeMark {
             Self::Suspect => ("~", Some(33)),
             Self::Silent => ("?", Some(33)),
             Self::Dead => ("×", Some(31)),
+            Self::Without => ("-", Some(90)),
             Self::Start => ("*", Some(94)),
         }
     }
@@ -103,6 +107,7 @@ impl NodeMark {
             Self::Suspect => "suspect",
             Self::Silent => "silent",
             Self::Dead => "down",
+            Self::Without => "without the message",
             Self::Start => "origin",
         }
     }

@@ -167,7 +167,9 @@ impl Picture {
     /// What the legend tells: classes of nodes first, then what is special.
     fn keys(&self) -> Vec<Key> {
         let mut keys: Vec<Key> = self.classes.iter().map(|class| Key::Class(class.colour, class.caption())).collect();
-        for mark in [NodeMark::Start, NodeMark::Cut, NodeMark::Suspect, NodeMark::Silent, NodeMark::Dead] {
+        for mark in
+            [NodeMark::Start, NodeMark::Cut, NodeMark::Suspect, NodeMark::Silent, NodeMark::Dead, NodeMark::Without]
+        {
             let count = self.nodes.iter().filter(|node| node.mark == mark).count();
             if count > 0 {
                 keys.push(Key::Node(mark, told(mark.caption(), count, "node")));
