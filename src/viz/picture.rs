@@ -121,14 +121,14 @@ fn place(graph: &Graph, values: &[usize], marks: &[NodeMark], classes: &[Class])
     let order = layout::circle_order(graph);
     let spokes = graph.node_count() > CIRCLE_LEVEL_MAX;
     let outside = order.is_some() && graph.node_count() > CIRCLE_INSIDE_MAX;
-    let degrees = (0..graph.node_count()).map(|node| graph.degree(node));
-    let degrees = (degrees.clone().min().unwrap_or(0), degrees.max().unwrap_or(0));
+    let shown = || values.iter().zip(marks).filter(|(_, mark)| !mark.is_hollow()).map(|(&value, _)| value);
+    let span = (shown().min().unwrap_or(0), shown().max().unwrap_or(0));
     let dot = (600.0 / graph.node_count() as f64).clamp(4.5, 10.0);
     let mut nodes: Vec<_> = (0..graph.node_count())
         .map(|index| {
             let name = graph.nodes()[index].to_string();
             let degree = values[index];
-            let radius = if outside { dot } else { radius(graph, index, degrees) };
+            let radius = if outside { dot } else { radius(graph.node_count(), degree, span) };
             let label = label(&name, radius, outside, &glyphs);
             let class = classes.iter().position(|class| degree <= class.to).unwrap_or(0);
             Node { name, at: Point { x: 0.0, y: 0.0 }, radius, degree, mark: marks[index], class, label }
@@ -167,8 +167,7 @@ fn place(graph: &Graph, values: &[usize], marks: &[NodeMark], classes: &[Class])
 }
 
 /// Larger for nodes with more neighbours, smaller where there are many nodes.
-fn radius(graph: &Graph, node: usize, (least, most): (usize, usize)) -> f64 {
-    let count = graph.node_count();
+fn radius(count: usize, degree: usize, (least, most): (usize, usize)) -> f64 {
     let base = if count <= 32 {
         18.0
     } else if count <= 100 {
@@ -180,7 +179,7 @@ fn radius(graph: &Graph, node: usize, (least, most): (usize, usize)) -> f64 {
     if span == 0 {
         return base;
     }
-    base * (1.0 + 0.6 * ((graph.degree(node) - least) as f64 / span as f64).sqrt())
+    base * (1.0 + 0.6 * (degree.saturating_sub(least) as f64 / span as f64).sqrt())
 }
 
 /// A name inside its node if it is legible there, else beside it. Its place is found later.

@@ -22,6 +22,8 @@ pub(super) const HEAD: f64 = 92.0;
 const LEGEND_LINE: f64 = 24.0;
 /// Type of what stands beside a link, in pixels.
 const NOTE: f64 = 9.5;
+/// Where on a link it may stand, as parts of the way: the best first.
+const NOTE_PLACES: [f64; 5] = [0.5, 0.38, 0.62, 0.3, 0.7];
 /// Type of the caption and the legend, in pixels.
 pub(super) const SMALL: f64 = 13.0;
 
@@ -139,12 +141,22 @@ impl Picture {
         }
     }
 
-    /// What stands beside links, at their middle.
+    /// What stands on links: at their middle, or a little off where another note stands already.
     fn write_notes(&self, out: &mut String, glyphs: &mut Glyphs) {
+        let mut taken: Vec<(Point, f64)> = Vec::new();
         for (&(a, b), link) in self.edges.iter().zip(&self.links) {
             let Some(note) = &link.note else { continue };
             let (a, b) = (self.nodes[a].at, self.nodes[b].at);
-            let at = Point { x: (a.x + b.x) / 2.0, y: (a.y + b.y) / 2.0 };
+            let wide = glyphs.width(note, NOTE) / 2.0;
+            let at = |part: f64| Point { x: a.x + (b.x - a.x) * part, y: a.y + (b.y - a.y) * part };
+            let is_free = |at: &Point| {
+                let clear = |(other, other_wide): &(Point, f64)| {
+                    (at.x - other.x).abs() > wide + other_wide + 2.0 || (at.y - other.y).abs() > NOTE * 1.3
+                };
+                taken.iter().all(clear)
+            };
+            let at = NOTE_PLACES.iter().map(|&part| at(part)).find(is_free).unwrap_or(at(NOTE_PLACES[0]));
+            taken.push((at, wide));
             let style = Style { size: NOTE, colour: INK, anchor: Anchor::Middle, halo: Some(GROUND), ..PLAIN };
             out.push_str(&glyphs.text(note, at, &style));
             out.push('\n');

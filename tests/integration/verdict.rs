@@ -72,3 +72,41 @@ fn who_watches_sees_it_anew_until_interrupted() {
     let outcome = watch.wait();
     assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "Ctrl-C is its normal end");
 }
+
+#[test]
+fn the_way_of_a_message_is_drawn_from_what_nodes_recorded() {
+    let net = TestNet::start("circular --no-heal", 5);
+    let id = net.json(&["send-message", "1", "apple"])["id"].as_str().unwrap().to_owned();
+    let steps =
+        || net.run(&["plot", "--message", &id, "--json"]).json()["steps"].as_array().cloned().unwrap_or_default();
+    wait_until("all have it", || steps().len() == 4);
+    let told = net.json(&["plot", "--message", &id]);
+    assert_eq!(
+        (&told["kind"], &told["message"], &told["steps"][0]["from"]),
+        (&json!("message"), &json!(id), &json!("1"))
+    );
+    for file in told["plot"].as_array().unwrap() {
+        assert!(std::path::Path::new(file.as_str().unwrap()).exists(), "{file} is missing");
+    }
+    let untraced = net.json(&["send-message", "1", "pear", "--no-trace"])["id"].as_str().unwrap().to_owned();
+    net.run(&["plot", "--message", &untraced]).fails(1, "was sent without a trace, so nobody noted its way");
+    net.run(&["plot", "--message", "1-5-1"]).fails(1, "no node that answered keeps a message 1-5-1");
+}
+
+#[test]
+fn a_picture_shows_the_network_as_it_is() {
+    let net = TestNet::start("circular --no-heal", 5);
+    net.kill(3);
+    wait_until("its neighbours notice", || verdict(&net)["links"] == 3);
+    let drawn = |args: &[&str]| {
+        let told = net.json(args);
+        let svg = told["plot"][0].as_str().unwrap().to_owned();
+        (told["caption"].as_str().unwrap().to_owned(), std::fs::read_to_string(svg).unwrap())
+    };
+    let (caption, svg) = drawn(&["plot"]);
+    assert_eq!(caption, "overlay now · 4 of 5 nodes up · 3 links · 1 failure from a split");
+    assert!(svg.contains("node 3, down") && svg.contains("declared, down: 2 links") && svg.contains("bridge: 3 links"));
+    let (caption, svg) = drawn(&["plot", "--declared"]);
+    assert_eq!(caption, "circular · 5 nodes · 5 links · diameter 2");
+    assert!(!svg.contains("down"));
+}
