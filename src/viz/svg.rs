@@ -155,7 +155,7 @@ impl Picture {
                 };
                 taken.iter().all(clear)
             };
-            let at = NOTE_PLACES.iter().map(|&part| at(part)).find(is_free).unwrap_or(at(NOTE_PLACES[0]));
+            let at = NOTE_PLACES.iter().map(|&part| at(part)).find(is_free).unwrap_or_else(|| at(NOTE_PLACES[0]));
             taken.push((at, wide));
             let style = Style { size: NOTE, colour: INK, anchor: Anchor::Middle, halo: Some(GROUND), ..PLAIN };
             out.push_str(&glyphs.text(note, at, &style));
@@ -285,6 +285,6 @@ pub(super) fn head(width: f64, height: f64, title: &str, description: &str) -> S
 fn label_style(node: &Node, colour: Rgb) -> Style {
     let Label { size, turn, inside, .. } = node.label;
     let hollow = node.mark.rim().filter(|_| node.mark.is_hollow());
-    let (colour, halo) = if inside { (hollow.unwrap_or(colour.text()), None) } else { (INK, Some(GROUND)) };
+    let (colour, halo) = if inside { (hollow.unwrap_or_else(|| colour.text()), None) } else { (INK, Some(GROUND)) };
     Style { size, colour, anchor: Anchor::Middle, bold: inside, halo, turn }
 }

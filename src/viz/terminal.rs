@@ -2,7 +2,11 @@
 
 use std::fmt::Write;
 
-use super::{layout::Point, picture::Picture, scene::LinkMark};
+use super::{
+    layout::Point,
+    picture::{Node, Picture},
+    scene::LinkMark,
+};
 
 /// Dots across and down a character cell of braille.
 const DOTS: (usize, usize) = (2, 4);
@@ -61,7 +65,8 @@ impl Picture {
 
     /// The dot of each node on the canvas. Leaves room at both sides for half a number.
     fn places(&self, columns: usize, rows: usize) -> Vec<(usize, usize)> {
-        let name = self.nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(1).min(columns / 4);
+        let shown = |node: &Node| node.mark.terminal().0.chars().count() + node.name.chars().count();
+        let name = self.nodes.iter().map(shown).max().unwrap_or(1).min(columns / 4);
         let side = name * DOTS.0 / 2;
         let wide = (columns * DOTS.0 - 1).saturating_sub(2 * side) as f64;
         let high = (rows * DOTS.1 - 1) as f64;

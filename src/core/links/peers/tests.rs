@@ -119,7 +119,7 @@ impl Table {
     }
 
     fn kind(&self, index: u32) -> Option<Kind> {
-        Some(self.peers.peer(self.peers.slot_of(&name(index))?)?.kind.clone())
+        Some(self.peers.peer(self.peers.slot_of(&name(index))?)?.kind)
     }
 }
 
