@@ -4,10 +4,10 @@ use super::{
     Context, Output,
     change::{add_node, connect, disconnect, restart_node, restructure},
     commands::{
-        generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network, status,
-        stop_network,
+        generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network, stop_network,
     },
     error::CliError,
+    verdict::{audit, plot, status},
     version::Version,
 };
 use crate::core::{
@@ -56,7 +56,7 @@ pub struct Globals {
     #[arg(long, global = true, overrides_with = "json")]
     pub json: bool,
     /// Most seconds to wait, such as 0.5 [default: 30 to start, stop or restructure a network and to add or restart a
-    /// node, 2 for list-peers and status, else 5]
+    /// node, 2 for list-peers, status and audit, else 5]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
 }
@@ -77,6 +77,8 @@ pub enum Command {
     Disconnect(disconnect::Args),
     Restructure(restructure::Args),
     Status(status::Args),
+    Audit(audit::Args),
+    Plot(plot::Args),
     Node(node::Args),
     Simulate(simulate::Args),
     #[command(name = "gen", hide = true)]
@@ -124,6 +126,8 @@ impl Command {
             Self::Restructure(args) => restructure::run(&args, context, out),
             Self::RemoveNode(args) => remove_node::run(args, context, out),
             Self::Status(args) => status::run(args, context, out),
+            Self::Audit(args) => audit::run(args, context, out),
+            Self::Plot(args) => plot::run(args, context, out),
             Self::Node(args) => node::run(args, context, out),
             Self::Simulate(args) => simulate::run(&args, context, out),
             Self::Generate(args) => generate::run(&args, out),

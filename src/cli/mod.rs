@@ -15,6 +15,7 @@ pub mod numbers;
 pub mod output;
 pub mod progress;
 pub mod text;
+pub mod verdict;
 pub mod version;
 
 #[cfg(test)]

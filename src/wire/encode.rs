@@ -5,7 +5,7 @@ use super::{
     types::{self, MARK, VERSION},
     values::{
         Addresses, Announcements, Entries, Gaps, Members, NodeNames, PeerList, RequestIdField, Streams, cursor,
-        id_fields, micros, trace_fields,
+        id_fields, micros, stream_fields, trace_fields,
     },
 };
 use crate::core::{
@@ -83,6 +83,9 @@ pub fn request<'a>(header: &mut Vec<u8>, id: &RequestId, request: &'a Request) -
         Request::Status => put(header, &(MARK, VERSION, types::STATUS, id)),
         Request::Connect { peers } => put(header, &(MARK, VERSION, types::CONNECT, id, Addresses(peers))),
         Request::Join { contacts } => put(header, &(MARK, VERSION, types::JOIN, id, Addresses(contacts))),
+        Request::Seen { after } => {
+            put(header, &(MARK, VERSION, types::SEEN, id, after.as_ref().map(stream_fields)));
+        }
         Request::Disconnect { nodes } => put(header, &(MARK, VERSION, types::DISCONNECT, id, NodeNames(nodes))),
         Request::Disturb { node, disturbance: Disturbance { cut, delay, drop_ppm } } => {
             let node = node.as_ref().map(NodeId::as_str);
@@ -112,6 +115,13 @@ pub fn reply(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &Reply)
         }
         Reply::Peers(peers) => put(header, &(MARK, VERSION, types::PEER_LIST, id, node, PeerList(peers))),
         Reply::Status(status) => put(header, &(MARK, VERSION, types::STATE, id, node, State(status))),
+        Reply::Vector(vector) => {
+            let streams = Streams(&vector.streams);
+            match &vector.gaps[..] {
+                [] => put(header, &(MARK, VERSION, types::VECTOR, id, node, streams, vector.more)),
+                gaps => put(header, &(MARK, VERSION, types::VECTOR, id, node, streams, vector.more, Gaps(gaps))),
+            }
+        }
         Reply::Done => put(header, &(MARK, VERSION, types::DONE, id, node)),
         Reply::Refused { refusal, text } => {
             let text = cut(text, types::TEXT_LEN_MAX);

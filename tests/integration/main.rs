@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod adding;
+mod audit;
 mod connecting;
 mod foreground;
 mod half_way;
@@ -15,3 +16,4 @@ mod restructuring;
 mod start_stop;
 mod testnet;
 mod traffic;
+mod verdict;
