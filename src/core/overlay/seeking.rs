@@ -271,8 +271,8 @@ impl Healing {
         if !self.roams() && !self.is_patient() {
             return [near, known].iter().find_map(|members| means.chance.pick(members).cloned());
         }
-        if self.roams() && (self.round.number == 0 || !means.view.is_empty()) {
-            // Neighbours of neighbours would make clusters: walks and samples of views come from farther away.
+        if self.roams() && !(self.is_patient() && means.view.is_empty()) {
+            // Neighbours of neighbours would make clusters: walks and samples of views come from farther away, if later.
             near.clear();
         }
         if self.is_patient() {
