@@ -322,6 +322,7 @@ impl World {
             1 => self.input(side, Input::Pressure(false)),
             2 => self.input(side, Input::Unreplied),
             3 => self.request(side, Request::Ready),
+            4 if step.how & 0x80 != 0 => self.request(side, Request::Seen { after: None }),
             4 => self.request(side, Request::Peers),
             _ => self.request(side, Request::Mark { first: number(step, 0), last: number(step, 1) }),
         }

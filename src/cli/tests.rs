@@ -14,6 +14,7 @@ use super::{
 use crate::core::{
     endpoint::Endpoint,
     id::{Incarnation, MessageId, NodeId, StreamId},
+    links::link::Kind,
     message::{Hop, Path, Payload},
     request::{Cursor, Fetched, Gap, NodeStatus, Page, PeerInfo, Status},
     time::Wall,
@@ -383,6 +384,8 @@ fn state() -> NodeStatus {
         endpoint: endpoint(7005),
         up,
         round_trip: up.then_some(Duration::from_micros(180)),
+        verdict: None,
+        kind: Kind::Declared,
     };
     let counters = |count| [("delivered".to_owned(), 2), ("sent".to_owned(), count)].into();
     NodeStatus {
@@ -398,6 +401,12 @@ fn state() -> NodeStatus {
         retained_messages: 2,
         retained_bytes: 1536,
         unread: 1,
+        root: Some(NodeId::numbered(4)),
+        health: Some(0),
+        seen_messages: Some(2),
+        digest: Some(7),
+        missing: 0,
+        given_up: 0,
         counters: counters(9),
         peer_counters: [("12".to_owned(), counters(5)), ("5".to_owned(), counters(4)), ("6".to_owned(), [].into())]
             .into(),

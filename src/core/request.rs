@@ -3,7 +3,9 @@
 
 use super::{
     endpoint::Endpoint,
+    frame::StreamRanges,
     id::{Incarnation, Instance, MessageId, NetworkName, NodeId, StreamId},
+    links::{detector::Verdict, link::Kind},
     message::{Path, Payload, Relays},
     stats::Refusal,
     time::Wall,
@@ -116,6 +118,11 @@ pub enum Request {
     },
     /// Answer once all links are up.
     Ready,
+    /// What it has seen, stream by stream: as much as one page holds.
+    Seen {
+        /// The stream behind which the page begins; `None`: with the first.
+        after: Option<StreamId>,
+    },
     /// Leave the network: the neighbours forget the node, and it stops.
     Remove,
     /// Stop: the neighbours keep the node in mind.
@@ -207,6 +214,17 @@ pub struct Page {
     pub gaps: Vec<Gap>,
 }
 
+/// A part of what a node has seen: its version vector, in the order of streams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vector {
+    /// The streams with all that was seen of them; what was given up counts as seen.
+    pub streams: Vec<StreamRanges>,
+    /// Whether there are more streams behind the last of these.
+    pub more: bool,
+    /// What this node has given up; told on the first page alone, and no more than a node lists.
+    pub gaps: Vec<Gap>,
+}
+
 impl Gap {
     /// How many messages that are.
     pub fn count(&self) -> u64 {
@@ -232,6 +250,10 @@ pub struct PeerInfo {
     pub up: bool,
     /// Its round trip, smoothed, once measured.
     pub round_trip: Option<Duration>,
+    /// Whether it lives, as this node judges; `None`: it was not met yet, or the node does not say.
+    pub verdict: Option<Verdict>,
+    /// Why the link is there.
+    pub kind: Kind,
 }
 
 /// A node's account of itself.
@@ -261,6 +283,19 @@ pub struct NodeStatus {
     pub retained_bytes: u64,
     /// Of the messages kept, those unread.
     pub unread: u64,
+    /// The root that it follows: nodes with different ones are in different parts, or have been until now. `None`: it does
+    /// not say.
+    pub root: Option<NodeId>,
+    /// How far it distrusts its own sense of time: 0, it runs on time, to 7. `None`: it does not say.
+    pub health: Option<u64>,
+    /// Ids in its version vector, those given up included. `None`: it does not say.
+    pub seen_messages: Option<u64>,
+    /// The hash of all that it has seen: equal hashes, equal sets. `None`: it does not say.
+    pub digest: Option<u64>,
+    /// Streams of which it knows that something is missing and may still come.
+    pub missing: u64,
+    /// Messages that it has given up.
+    pub given_up: u64,
     /// All counts that are not zero, by name.
     pub counters: BTreeMap<String, u64>,
     /// The same by peer.
@@ -283,6 +318,8 @@ pub enum Reply {
     Peers(Vec<PeerInfo>),
     /// To [`Request::Status`].
     Status(Box<NodeStatus>),
+    /// To [`Request::Seen`].
+    Vector(Vector),
     /// To the others: done.
     Done,
     /// Not done.

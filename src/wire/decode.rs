@@ -7,14 +7,14 @@ use super::{
     fields::{AddressFields, CursorFields, EntryFields, Id, PeerFields, RequestIdField},
     names::Names,
     state::StateMap,
-    streams::GapFields,
+    streams::{GapFields, StreamName},
     types,
 };
 use crate::core::{
     frame::{self, Answer, Frame},
     id::NodeId,
     message::{Payload, Relays},
-    request::{Cursor, Disturbance, Fetch, Level, Page, Reply, Request, RequestId, Status},
+    request::{Cursor, Disturbance, Fetch, Level, Page, Reply, Request, RequestId, Status, Vector},
     stats::Refusal,
 };
 use serde::de::{Deserialize, Deserializer as _, IgnoredAny, SeqAccess, Visitor};
@@ -192,6 +192,10 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
             let contacts = fields.seeded("contacts", List::<AddressFields>::up_to(types::CONNECT_MAX))?;
             Ok(Request::Join { contacts })
         }
+        types::SEEN => {
+            let after = fields.seeded_or(Nullable(One::<StreamName>::NEW), None)?;
+            Ok(Request::Seen { after })
+        }
         types::DISTURB => decode_disturb(fields),
         types::READY => Ok(Request::Ready),
         types::REMOVE => Ok(Request::Remove),
@@ -230,6 +234,12 @@ fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A
         }
         types::PEER_LIST => fields.seeded("peers", List::<PeerFields>::up_to(usize::MAX)).map(Reply::Peers),
         types::STATE => fields.seeded("state", StateMap).map(|status| Reply::Status(Box::new(status))),
+        types::VECTOR => {
+            let streams = fields.streams()?;
+            let more = fields.required("more")?;
+            let gaps = fields.seeded_or(List::<GapFields>::up_to(usize::MAX), Vec::new())?;
+            Ok(Reply::Vector(Vector { streams, more, gaps }))
+        }
         types::DONE => Ok(Reply::Done),
         types::ERROR => {
             let code = fields.text("code", types::CODE_LEN_MAX)?;

@@ -5,7 +5,7 @@ use super::{
     types::{self, MARK, VERSION},
     values::{
         Addresses, Announcements, Entries, Gaps, Members, NodeNames, PeerList, RequestIdField, Streams, cursor,
-        id_fields, micros, trace_fields,
+        id_fields, micros, stream_fields, trace_fields,
     },
 };
 use crate::core::{
@@ -87,6 +87,9 @@ pub fn request<'a>(header: &mut Vec<u8>, id: &RequestId, request: &'a Request) -
             let node = node.as_ref().map(NodeId::as_str);
             put(header, &(MARK, VERSION, types::DISTURB, id, node, cut, micros(*delay), drop_ppm));
         }
+        Request::Seen { after } => {
+            put(header, &(MARK, VERSION, types::SEEN, id, after.as_ref().map(stream_fields)));
+        }
         Request::Ready => put(header, &(MARK, VERSION, types::READY, id)),
         Request::Remove => put(header, &(MARK, VERSION, types::REMOVE, id)),
         Request::Stop => put(header, &(MARK, VERSION, types::STOP, id)),
@@ -111,6 +114,13 @@ pub fn reply(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &Reply)
         }
         Reply::Peers(peers) => put(header, &(MARK, VERSION, types::PEER_LIST, id, node, PeerList(peers))),
         Reply::Status(status) => put(header, &(MARK, VERSION, types::STATE, id, node, State(status))),
+        Reply::Vector(vector) => {
+            let streams = Streams(&vector.streams);
+            match &vector.gaps[..] {
+                [] => put(header, &(MARK, VERSION, types::VECTOR, id, node, streams, vector.more)),
+                gaps => put(header, &(MARK, VERSION, types::VECTOR, id, node, streams, vector.more, Gaps(gaps))),
+            }
+        }
         Reply::Done => put(header, &(MARK, VERSION, types::DONE, id, node)),
         Reply::Refused { refusal, text } => {
             let text = cut(text, types::TEXT_LEN_MAX);

@@ -96,6 +96,8 @@ types! {
     STOP = 40,
     /// Join the network of these nodes.
     JOIN = 41,
+    /// What the node has seen.
+    SEEN = 43,
     /// Lose what is sent, or let it come late.
     DISTURB = 45,
     /// Reply to PUBLISH.
@@ -106,6 +108,8 @@ types! {
     PEER_LIST = 67,
     /// Reply to STATUS.
     STATE = 68,
+    /// Reply to SEEN.
+    VECTOR = 69,
     /// Reply to a request that asks for nothing back.
     DONE = 94,
     /// Not done.

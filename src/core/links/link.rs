@@ -36,6 +36,22 @@ pub enum Kind {
     Healing,
 }
 
+impl Kind {
+    /// The word in replies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Declared => "declared",
+            Self::Joined => "joined",
+            Self::Healing => "healing",
+        }
+    }
+
+    /// The kind that a word names.
+    pub fn named(word: &str) -> Option<Self> {
+        [Self::Declared, Self::Joined, Self::Healing].into_iter().find(|kind| kind.name() == word)
+    }
+}
+
 /// Why a link is there, and what its greetings say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Bond {
@@ -136,8 +152,15 @@ impl Link {
 
     /// What the node tells about it.
     pub(super) fn describe(&self) -> PeerInfo {
-        let Self { node, endpoint, up, round_trip, .. } = self;
-        PeerInfo { node: node.clone(), endpoint: endpoint.clone(), up: *up, round_trip: *round_trip }
+        let Self { node, endpoint, up, round_trip, bond, .. } = self;
+        PeerInfo {
+            node: node.clone(),
+            endpoint: endpoint.clone(),
+            up: *up,
+            round_trip: *round_trip,
+            verdict: self.verdict(),
+            kind: bond.kind,
+        }
     }
 
     /// Somebody declared it.

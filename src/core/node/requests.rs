@@ -3,10 +3,10 @@
 use super::{Node, spreading::Way};
 use crate::core::{
     event::{Event, Output, Record, ReturnAddress},
-    frame::Frame,
-    id::NodeId,
+    frame::{Frame, RANGES_MAX, STREAMS_MAX},
+    id::{NodeId, StreamId},
     message::{Message, Payload, Relays},
-    request::{Disturbance, Fetch, Level, NodeStatus, Reply, Request, RequestId, Status},
+    request::{Disturbance, Fetch, Level, NodeStatus, Reply, Request, RequestId, Status, Vector},
     stats::{Counter, Refusal},
     time::Now,
     waiting::Departure,
@@ -26,6 +26,7 @@ impl Node {
             }
             Request::Peers => Reply::Peers(self.peers.describe()),
             Request::Status => Reply::Status(Box::new(self.status(now))),
+            Request::Seen { after } => Reply::Vector(self.vector(after.as_ref())),
             Request::Connect { peers } => {
                 let declared = self.peers.declare(now.mono, peers, &mut self.stats, &mut self.outbox);
                 declared.map_or_else(|(refusal, text)| Reply::Refused { refusal, text }, |()| Reply::Done)
@@ -124,9 +125,24 @@ impl Node {
             retained_messages: self.inbox.len() as u64,
             retained_bytes: self.inbox.bytes() as u64,
             unread: self.inbox.unread(),
+            root: Some(self.overlay.root().clone()),
+            health: Some(u64::from(self.peers.health().score())),
+            seen_messages: Some(self.seen.messages()),
+            digest: Some(self.seen.digest()),
+            missing: self.wants.len() as u64,
+            given_up: self.gaps.messages(),
             counters: self.stats.total().named(),
             peer_counters: by_peer.map(|(node, tallies)| (node.to_string(), tallies.named())).collect(),
         }
+    }
+
+    /// A page of the version vector. No stream is larger than a page, so none is cut (`Limits::intervals_max`).
+    fn vector(&self, after: Option<&StreamId>) -> Vector {
+        let streams = self.seen.changed_since(0, after, STREAMS_MAX, RANGES_MAX);
+        let last = streams.last().map(|held| &held.stream);
+        let more = last.is_some_and(|last| !self.seen.changed_since(0, Some(last), 1, 1).is_empty());
+        let gaps = if after.is_none() { self.gaps.iter().collect() } else { Vec::new() };
+        Vector { streams, more, gaps }
     }
 
     fn wait_for_links(&mut self, now: Now, client: ReturnAddress, id: RequestId) {

@@ -5,7 +5,7 @@ use crate::{
     core::{
         config::{Limits, Protocol},
         endpoint::Endpoint,
-        frame::{Announcement, Answer, Frame, Introduction, PathCopy, StreamRanges, Wish},
+        frame::{Announcement, Answer, Frame, Introduction, PathCopy, STREAMS_MAX, StreamRanges, Wish},
         id::{Instance, MessageId},
         message::{Hop, Message, Relays, Trace},
         request::{Cursor, Disturbance, Fetch, Level, Page, Request, Status},
@@ -781,6 +781,10 @@ fn any_input() -> impl Strategy<Value = Input> {
         Just(Request::Ready),
         Just(Request::Remove),
         Just(Request::Status),
+        (0..4_u32).prop_map(|number| {
+            let stream = StreamId { origin: NodeId::numbered(number), incarnation: Incarnation(1) };
+            Request::Seen { after: (number > 0).then_some(stream) }
+        }),
     ];
     let requested = |request| {
         let (client, id) = (ReturnAddress([1].into()), RequestId::Number(1));
@@ -845,4 +849,56 @@ fn faults_are_ordered_only_where_that_was_allowed() {
     let outputs: Vec<_> = std::iter::from_fn(|| net.nodes[0].poll_output()).collect();
     assert_eq!(outputs[0], Output::Disturb(Some(name(1)), disturbance));
     assert!(matches!(outputs[1], Output::Reply(_, _, Reply::Done)));
+}
+
+#[test]
+fn what_was_seen_is_told_page_by_page_and_without_a_break() {
+    let streams = 2 * STREAMS_MAX as u32 + 10;
+    let received = |number: u32| {
+        let id = MessageId { origin: NodeId::numbered(number), incarnation: Incarnation(1), sequence: 1 };
+        let (published_at, payload) = (Wall(0), b"x"[..].into());
+        let message = Message { id, published_at, hops: 1, trace: None, tree: None, payload };
+        Record::Received { message, at: Wall(0) }
+    };
+    let stream = StreamId { origin: NodeId::numbered(3), incarnation: Incarnation(1) };
+    let given_up = Record::GivenUp { stream: stream.clone(), first: 2, last: 4 };
+    let records = (1..=streams).map(received).chain([given_up]);
+    let mut net = Net::of(1, 0, &Limits::default());
+    net.nodes[0] = Node::recover(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default(), records);
+    let (mut after, mut pages, mut told) = (None, Vec::new(), Vec::new());
+    loop {
+        let Reply::Vector(page) = net.reply(0, Request::Seen { after: after.take() }) else { panic!("no vector") };
+        pages.push((page.streams.len(), page.gaps.len()));
+        told.extend(page.streams.iter().map(|held| held.stream.clone()));
+        after = page.streams.last().map(|held| held.stream.clone());
+        if page.streams.iter().any(|held| held.stream == stream) {
+            let held = page.streams.iter().find(|held| held.stream == stream).unwrap();
+            assert_eq!(held.ranges, [(1, 4)], "what was given up counts as seen");
+        }
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(pages, [(STREAMS_MAX, 1), (STREAMS_MAX, 0), (10, 0)]);
+    assert!(told.is_sorted() && told.len() == streams as usize);
+    let Reply::Status(status) = net.reply(0, Request::Status) else { panic!("no status") };
+    assert_eq!((status.seen_messages, status.given_up), (Some(u64::from(streams) + 3), 3));
+}
+
+#[test]
+fn nodes_that_have_seen_the_same_say_the_same() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    (0..3).for_each(|_| drop(net.publish(0, None, b"apple")));
+    net.settle(Duration::from_secs(1));
+    let status = |net: &mut Net, index| match net.reply(index, Request::Status) {
+        Reply::Status(status) => *status,
+        other => panic!("no status but {other:?}"),
+    };
+    let [one, two] = [0, 1].map(|index| status(&mut net, index));
+    assert_eq!((one.seen_messages, one.digest), (Some(3), two.digest));
+    assert_eq!((two.seen_messages, two.missing, two.health), (Some(3), 0, Some(0)));
+    assert_eq!((one.root, two.root), (Some(name(0)), Some(name(0))), "the lowest name is the root of both");
+    let [vector, other] = [0, 1].map(|index| net.reply(index, Request::Seen { after: None }));
+    assert_eq!(vector, other);
 }
