@@ -3,7 +3,7 @@
 use super::{
     Context, Output,
     commands::{
-        generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network, status,
+        chaos, generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network, status,
         stop_network,
     },
     error::CliError,
@@ -54,8 +54,8 @@ pub struct Globals {
     /// Print one JSON document instead of text, also for an error
     #[arg(long, global = true, overrides_with = "json")]
     pub json: bool,
-    /// Most seconds to wait, such as 0.5 [default: 30 for start-network and stop-network, 2 for list-peers and
-    /// status, else 5]
+    /// Most seconds to wait, such as 0.5 [default: 30 for start-network, stop-network and chaos, 2 for
+    /// list-peers and status, else 5]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
 }
@@ -72,6 +72,7 @@ pub enum Command {
     RemoveNode(remove_node::Args),
     Status(status::Args),
     Node(node::Args),
+    Chaos(chaos::Args),
     Simulate(simulate::Args),
     #[command(name = "gen", hide = true)]
     Generate(generate::Args),
@@ -114,6 +115,7 @@ impl Command {
             Self::RemoveNode(args) => remove_node::run(args, context, out),
             Self::Status(args) => status::run(args, context, out),
             Self::Node(args) => node::run(args, context, out),
+            Self::Chaos(args) => chaos::run(args, context, out),
             Self::Simulate(args) => simulate::run(&args, context, out),
             Self::Generate(args) => generate::run(&args, out),
         }

@@ -34,6 +34,9 @@ pub struct Manifest {
     pub started_at: String,
     /// Which boot of the machine: after another one no process of ours is left, whatever the pids say.
     pub boot: String,
+    /// What each node is started with, beside its name, address, network and instance.
+    #[serde(default)]
+    pub arguments: Vec<String>,
     /// Its nodes, in the order of their start.
     pub nodes: Vec<NodeRecord>,
 }
@@ -59,7 +62,8 @@ impl Manifest {
     /// A record of a network on this boot of the machine.
     pub fn new(network: NetworkName, instance: Instance, topology: String, seed: u64, port_base: u32) -> Self {
         let (started_at, boot, nodes) = (String::new(), current_boot(), Vec::new());
-        Self { format: FORMAT, network, instance, topology, seed, port_base, started_at, boot, nodes }
+        let arguments = Vec::new();
+        Self { format: FORMAT, network, instance, topology, seed, port_base, started_at, boot, arguments, nodes }
     }
 
     /// Reads a record.

@@ -61,7 +61,7 @@ pub struct Plan {
     /// The program whose `node` command is one node.
     pub executable: PathBuf,
     /// Arguments for each node beside its name, address, network and instance.
-    pub node_arguments: Vec<OsString>,
+    pub node_arguments: Vec<String>,
     /// How long the whole start may take.
     pub timeout: Duration,
 }
@@ -111,13 +111,8 @@ fn raise(
     deadline: &Deadline,
     interrupted: &AtomicBool,
 ) -> Result<Vec<Child>, LaunchError> {
-    let mut arguments: Vec<OsString> =
-        ["--network", plan.network.as_str(), "--instance", manifest.instance.as_str(), "--state"]
-            .map(OsString::from)
-            .into();
-    arguments.push(folder.nodes().into());
-    arguments.extend(plan.node_arguments.iter().cloned());
-    let mut nursery = Nursery::new(Cradle { executable: plan.executable.clone(), arguments, folder, interrupted });
+    let (executable, arguments) = (plan.executable.clone(), node_arguments(manifest, folder));
+    let mut nursery = Nursery::new(Cradle { executable, arguments, folder, interrupted });
     for record in &mut manifest.nodes {
         record.process = Some(nursery.spawn(&record.node, &record.endpoint)?);
     }
@@ -126,6 +121,13 @@ fn raise(
     introduce(manifest, &mut nursery, deadline, plan.timeout)?;
     nursery.check()?;
     Ok(nursery.release())
+}
+
+/// What each node of a network is started with, beside its name and address.
+pub(super) fn node_arguments(manifest: &Manifest, folder: &Folder) -> Vec<OsString> {
+    let words = ["--network", manifest.network.as_str(), "--instance", manifest.instance.as_str(), "--state"];
+    let words = words.map(OsString::from).into_iter().chain([folder.nodes().into()]);
+    words.chain(manifest.arguments.iter().map(OsString::from)).collect()
 }
 
 /// Tells every node its peers, and waits until all links are up.
@@ -185,6 +187,7 @@ fn draft(plan: &Plan) -> Result<Manifest, LaunchError> {
     };
     let mut manifest =
         Manifest::new(plan.network.clone(), new_instance(), plan.topology.clone(), plan.seed, plan.port_base);
+    manifest.arguments = plan.node_arguments.clone();
     manifest.started_at = rfc3339(Clock::new().now().wall);
     let host = IpAddr::from(Ipv4Addr::LOCALHOST);
     let ports = (1..).map(|number| port_base + number);
