@@ -46,6 +46,8 @@ pub struct Drill {
     pub timeout: Duration,
     /// Whether those that are dead at the end stay so.
     pub leave_dead: bool,
+    /// Whether those whose process has ended are asked, too: somebody may have started them by other means.
+    pub ask_dead: bool,
 }
 
 /// Something that was done, or could not be.
@@ -100,6 +102,8 @@ struct Run<'a> {
     faults: BTreeMap<&'static str, u64>,
     /// When the last order was in force.
     last: Mono,
+    /// From then to a network of one piece, if it has become that.
+    to_one: Option<Duration>,
     interrupted: &'a AtomicBool,
     tell: &'a mut dyn FnMut(&Happening),
 }
@@ -124,6 +128,7 @@ pub fn drill(
         timeline,
         faults,
         last: begin,
+        to_one: None,
         interrupted,
         tell,
     };
@@ -168,6 +173,17 @@ impl Run<'_> {
         self.hands.manifest().nodes.iter().map(|record| (record.node.clone(), record.endpoint.clone())).collect()
     }
 
+    /// Those that are looked at.
+    fn asked(&self) -> Vec<(NodeId, Endpoint)> {
+        let is_asked = |node: &NodeId| self.drill.ask_dead || !self.hands.disorder().down.contains(node);
+        self.nodes().into_iter().filter(|(node, _)| is_asked(node)).collect()
+    }
+
+    /// Who should have answered.
+    fn absent(&self, glance: &Glance) -> Vec<NodeId> {
+        glance.silent.iter().filter(|node| !self.hands.disorder().down.contains(node)).cloned().collect()
+    }
+
     /// Waits until `at` since the beginning; `false` if the user ended it.
     fn wait_until(&self, at: Duration) -> bool {
         loop {
@@ -191,6 +207,13 @@ impl Run<'_> {
                 return Ok(());
             }
             self.give(order)?;
+        }
+        // Whether the pieces find each other is looked at while messages still come.
+        while self.to_one.is_none() && self.now().since(self.begin) < drill.span && self.wait_until(Duration::ZERO) {
+            let glance = look(&self.asked(), LOOK)?;
+            let since = self.now().since(self.last);
+            self.to_one = (glance.parts.len() <= 1 && self.absent(&glance).is_empty()).then_some(since);
+            Deadline::after(GLANCE).pause(GLANCE);
         }
         self.wait_until(drill.span);
         Ok(())
@@ -216,19 +239,22 @@ impl Run<'_> {
         let was_down = self.hands.disorder().down.clone();
         let done = self.hands.perform(order, self.interrupted);
         let end = self.now();
+        let mut harms = order.is_fault();
         if let Order::Kill(nodes) | Order::Restart(nodes) = order {
-            let killed = nodes.iter().filter(|node| !was_down.contains(node));
+            let killed: Vec<_> = nodes.iter().filter(|node| !was_down.contains(node)).collect();
+            // Who starts the dead anew mends.
+            harms = !killed.is_empty();
             self.timeline.note_deaths(Death { begin, end }, killed);
         }
         self.timeline.add(end, self.hands.disorder());
         self.offer();
-        self.last = end;
+        (self.last, self.to_one) = (end, None);
         let failure = match done {
             Ok(()) => None,
             Err(error @ ChaosError::NotAllowed { .. }) => return Err(error),
             Err(error) => Some(error.to_string()),
         };
-        if failure.is_none() && order.is_fault() {
+        if failure.is_none() && harms {
             *self.faults.entry(order.name()).or_default() += 1;
         }
         (self.tell)(&Happening { at: end.since(self.begin), order: order.clone(), failure });
@@ -252,7 +278,7 @@ impl Run<'_> {
     }
 
     fn tell_done(&mut self, order: Order) {
-        self.last = self.now();
+        (self.last, self.to_one) = (self.now(), None);
         (self.tell)(&Happening { at: self.last.since(self.begin), order, failure: None });
     }
 
@@ -263,6 +289,7 @@ impl Run<'_> {
             sent: self.load.sent(),
             acknowledged: receipts.len() as u64,
             faults: std::mem::take(&mut self.faults),
+            to_one: self.to_one,
             ..Told::default()
         };
         let peers = self.hands.places().into_iter().map(|place| (place.node, place.peers)).collect();
@@ -297,11 +324,10 @@ impl Run<'_> {
 
     /// Looks at the network until it is one, all answer, and all have seen the same; or until time is up.
     fn converge(&self, deadline: &Deadline, told: &mut Told) -> Result<Glance, ChaosError> {
-        let disorder = self.hands.disorder();
         loop {
-            let glance = look(&self.nodes(), LOOK)?;
+            let glance = look(&self.asked(), LOOK)?;
             let since = self.now().since(self.last);
-            told.silent = glance.silent.iter().filter(|node| !disorder.down.contains(node)).cloned().collect();
+            told.silent = self.absent(&glance);
             let is_one = glance.parts.len() <= 1 && told.silent.is_empty();
             let is_equal = glance.is_equal && told.silent.is_empty();
             told.parts = if is_one { Vec::new() } else { glance.parts.clone() };

@@ -66,7 +66,7 @@ pub struct Args {
     #[arg(long, value_name = "S", value_parser = whole(0, u64::MAX), allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Messages submitted a second, 0 to 100000
-    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = whole(0, 100_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = whole(0_u64, 100_000))]
     rate: u64,
     /// Which faults: kill, pause, restart, cut, delay, drop, partition [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = kind, conflicts_with = "script")]
@@ -98,7 +98,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
             Some(meant) => by_hand(&meant, &mut hands, context, out),
             None => {
                 let (steps, span, keep) = (Vec::new(), Duration::ZERO, Duration::ZERO);
-                let check = Drill { steps, span, rate: 0, seed: 0, keep, timeout, leave_dead: true };
+                let check = Drill { steps, span, rate: 0, seed: 0, keep, timeout, leave_dead: true, ask_dead: true };
                 carry_out(&check, &mut hands, context, out)
             }
         },
@@ -122,7 +122,12 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
                 hands.require_orders().map_err(with_other_faults)?;
             }
             let Args { rate, keep, leave_dead, .. } = args;
-            carry_out(&Drill { steps, span, rate, seed, keep, timeout, leave_dead }, &mut hands, context, out)
+            carry_out(
+                &Drill { steps, span, rate, seed, keep, timeout, leave_dead, ask_dead: false },
+                &mut hands,
+                context,
+                out,
+            )
         }
     }
 }
