@@ -329,9 +329,10 @@ impl World {
     }
 
     fn goodbye(&mut self, side: usize, step: &Step) {
-        let frame = match step.how % 3 {
+        let frame = match step.how % 4 {
             0 => Frame::Leave,
             1 => Frame::Part(Parting::Unlinked),
+            2 => Frame::Part(Parting::Undeclared),
             _ => Frame::Part(Parting::Stopping),
         };
         self.tell(side, Input::Arrived { from: name(self.somebody(step.who)), frame });

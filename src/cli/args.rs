@@ -2,6 +2,7 @@
 
 use super::{
     Context, Output,
+    change::{add_node, connect, disconnect, restart_node, restructure},
     commands::{
         chaos, generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network, status,
         stop_network,
@@ -54,8 +55,8 @@ pub struct Globals {
     /// Print one JSON document instead of text, also for an error
     #[arg(long, global = true, overrides_with = "json")]
     pub json: bool,
-    /// Most seconds to wait, such as 0.5 [default: 30 for start-network, stop-network and chaos, 2 for
-    /// list-peers and status, else 5]
+    /// Most seconds to wait, such as 0.5 [default: 30 to start, stop, break or restructure a network and to add or
+    /// restart a node, 2 for list-peers and status, else 5]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
 }
@@ -69,7 +70,12 @@ pub enum Command {
     SendMessage(send_message::Args),
     GetMessages(get_messages::Args),
     ListPeers(list_peers::Args),
+    AddNode(add_node::Args),
     RemoveNode(remove_node::Args),
+    RestartNode(restart_node::Args),
+    Connect(connect::Args),
+    Disconnect(disconnect::Args),
+    Restructure(restructure::Args),
     Status(status::Args),
     Node(node::Args),
     Chaos(chaos::Args),
@@ -112,6 +118,11 @@ impl Command {
             Self::SendMessage(args) => send_message::run(args, context, out),
             Self::GetMessages(args) => get_messages::run(args, context, out),
             Self::ListPeers(args) => list_peers::run(args, context, out),
+            Self::AddNode(args) => add_node::run(args, context, out),
+            Self::RestartNode(args) => restart_node::run(args, context, out),
+            Self::Connect(args) => connect::run(args, context, out),
+            Self::Disconnect(args) => disconnect::run(args, context, out),
+            Self::Restructure(args) => restructure::run(&args, context, out),
             Self::RemoveNode(args) => remove_node::run(args, context, out),
             Self::Status(args) => status::run(args, context, out),
             Self::Node(args) => node::run(args, context, out),

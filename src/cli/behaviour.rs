@@ -2,6 +2,7 @@
 
 use crate::core::config::{Dissemination, Protocol, Timing};
 use clap::ValueEnum;
+use std::ffi::OsString;
 
 /// How a node behaves. The timing that is meant without the option differs: `start-network` changes it to `local`.
 #[derive(Debug, Clone, clap::Args)]
@@ -61,7 +62,7 @@ impl Behaviour {
     }
 
     /// As `gossip node` takes it.
-    pub fn arguments(&self) -> Vec<String> {
+    pub fn arguments(&self) -> Vec<OsString> {
         let mut arguments = vec!["--dissemination".into(), word(&self.dissemination)];
         arguments.extend(["--timing".into(), word(&self.timing)]);
         arguments.extend(self.no_heal.then(|| "--no-heal".into()));
@@ -71,8 +72,8 @@ impl Behaviour {
 }
 
 /// A value as it is typed; none is left out of those that can be.
-fn word(value: &impl ValueEnum) -> String {
-    value.to_possible_value().map_or_else(String::new, |word| word.get_name().to_owned())
+fn word(value: &impl ValueEnum) -> OsString {
+    value.to_possible_value().map_or_else(OsString::new, |word| word.get_name().into())
 }
 
 #[cfg(test)]
@@ -87,9 +88,9 @@ mod tests {
         behaviour: Behaviour,
     }
 
-    fn typed<T: Into<std::ffi::OsString> + Clone>(arguments: impl IntoIterator<Item = T>) -> Behaviour {
+    fn typed<T: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = T>) -> Behaviour {
         let arguments = arguments.into_iter().map(Into::into);
-        Typed::try_parse_from(std::iter::once(std::ffi::OsString::from("gossip")).chain(arguments)).unwrap().behaviour
+        Typed::try_parse_from(std::iter::once(OsString::from("gossip")).chain(arguments)).unwrap().behaviour
     }
 
     #[test]

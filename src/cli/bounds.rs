@@ -2,6 +2,7 @@
 
 use super::numbers::whole;
 use crate::core::config::Limits;
+use std::ffi::OsString;
 
 /// Bytes that a bound may be set to at most: 1 GiB.
 const BYTES_MAX: u64 = 1 << 30;
@@ -37,10 +38,10 @@ impl Bounds {
     }
 
     /// As `gossip node` takes them.
-    pub fn arguments(&self) -> Vec<String> {
+    pub fn arguments(&self) -> Vec<OsString> {
         let Self { payload_max, retain_messages, retain_bytes } = self;
         let pairs =
             [("--payload-max", payload_max), ("--retain-messages", retain_messages), ("--retain-bytes", retain_bytes)];
-        pairs.iter().flat_map(|(option, value)| [(*option).to_owned(), value.to_string()]).collect()
+        pairs.iter().flat_map(|(option, value)| [OsString::from(option), value.to_string().into()]).collect()
     }
 }

@@ -6,6 +6,7 @@
 pub mod args;
 pub mod behaviour;
 pub mod bounds;
+pub mod change;
 pub mod commands;
 pub mod context;
 pub mod error;

@@ -3,6 +3,7 @@
 use super::{
     Cli, CliError, Output,
     args::wants_json,
+    change::{add_node, connect, disconnect, restart_node, restructure},
     commands::{
         account::{Account, Report},
         get_messages, list_peers,
@@ -100,6 +101,13 @@ fn lines_that_are_right() {
         "gossip get-messages 8 unread -A --limit 5",
         "gossip --network my-net_2.0 --timeout 3600 get-messages 8 -ppp -tt",
         "gossip status",
+        "gossip add-node",
+        "gossip add-node east --peers 2,Gossip-Node-5,127.0.0.1:7003",
+        "gossip restart-node 4 --timeout 60",
+        "gossip connect 1 127.0.0.1:7002",
+        "gossip disconnect 1 Gossip-Node-2 --json",
+        "gossip restructure random 4 --seed 7",
+        "gossip restructure --min-degree 2",
         "gossip gen here",
         "gossip node --name 4 --bind 127.0.0.1:0 --peer 5@127.0.0.1:7005",
         "gossip node --name 4 --bind 127.0.0.1:0 --timing wan --no-heal --dissemination flood",
@@ -147,6 +155,16 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip start-network --seed -1", "out of range; give a number from 0 to 18446744073709551615"),
         ("gossip start-network --retain-bytes -1", "out of range; give a number from 1 to"),
         ("gossip node --name a --bind 127.0.0.1:1 --payload-max 0", "out of range; give a number from 1 to 1073741824"),
+        ("gossip add-node a/b", "must not contain '/'"),
+        ("gossip add-node 4 --peers", "a value is required for '--peers <A,B,…>'"),
+        ("gossip add-node 4 --peers 1,,2", "a NODE is a number, a name, or host:port"),
+        ("gossip restart-node", "were not provided: <NODE>"),
+        ("gossip connect 4", "were not provided: <B>"),
+        ("gossip restructure", "were not provided: <TOPOLOGY>"),
+        ("gossip restructure star", "there is no topology 'star'; choose random, circular or powerlaw"),
+        ("gossip restructure circular 3", "a circular topology takes no degree"),
+        ("gossip restructure --min-degree 0", "out of range; give a number from 1 to 1023"),
+        ("gossip restructure random --max-degree 3", "cannot be used with"),
         ("gossip --timeout -1 status", "'-1' for '--timeout <SECONDS>': give seconds from 0.001 to 3600"),
         ("gossip --timeout -0.5 status", "give seconds from 0.001 to 3600"),
         ("gossip --timeout 0 status", "give seconds from 0.001 to 3600"),
@@ -175,11 +193,12 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
 fn help_says_how_long_commands_wait() {
     let seconds = [start_network::TIMEOUT, stop_network::TIMEOUT, list_peers::TIMEOUT, status::TIMEOUT]
         .into_iter()
-        .chain([send_message::TIMEOUT, get_messages::TIMEOUT, remove_node::TIMEOUT])
+        .chain([send_message::TIMEOUT, get_messages::TIMEOUT, remove_node::TIMEOUT, connect::TIMEOUT])
+        .chain([add_node::TIMEOUT, restart_node::TIMEOUT, restructure::TIMEOUT, disconnect::TIMEOUT])
         .map(|timeout| timeout.as_secs());
-    assert_eq!(seconds.collect::<Vec<_>>(), [30, 30, 2, 2, 5, 5, 5]);
+    assert_eq!(seconds.collect::<Vec<_>>(), [30, 30, 2, 2, 5, 5, 5, 5, 30, 30, 30, 5]);
     let help = Cli::command().term_width(200).render_long_help().to_string();
-    assert!(help.contains("[default: 30 for start-network and stop-network, 2 for list-peers and status, else 5]"));
+    assert!(help.contains("[default: 30 to start, stop or restructure a network and to add or restart a node, 2 for list-peers and status, else 5]"));
 }
 
 #[test]

@@ -109,6 +109,11 @@ pub enum Request {
         /// Name, where known, and address of each.
         contacts: Vec<(Option<NodeId>, Endpoint)>,
     },
+    /// Take these nodes for declared peers no more, and part from them; they forget that they were, too.
+    Disconnect {
+        /// Their names. One that is no peer is passed over.
+        nodes: Vec<NodeId>,
+    },
     /// Disturb what the node sends to a peer, or to all; only where that was allowed when it was started.
     Disturb {
         /// Whom; `None`: all, also those that were disturbed in another way before.

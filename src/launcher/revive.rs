@@ -6,13 +6,12 @@ use super::{
     folders::Networks,
     manifest::{Manifest, NodeRecord},
     spawn::{Cradle, Nursery},
-    start::node_arguments,
+    start::{ask_until_done, connect_to, node_arguments},
+    stop::complete,
 };
 use crate::{
-    client::{ClientError, ask_all},
     clock::Deadline,
     core::{
-        endpoint::Endpoint,
         id::{NetworkName, NodeId},
         request::Request,
     },
@@ -46,6 +45,8 @@ pub fn revive(
     }
     let _lock = folder.lock(&deadline, Some(revival.interrupted))?;
     let mut manifest = folder.require_record(networks)?;
+    complete(&mut manifest);
+    manifest.renew_boot();
     let alive: Vec<_> = manifest.alive().map(|record| record.node.clone()).collect();
     let is_wanted = |record: &NodeRecord| nodes.contains(&record.node) && !alive.contains(&record.node);
     let arguments = node_arguments(&manifest, &folder);
@@ -60,31 +61,24 @@ pub fn revive(
         manifest.nodes.iter().filter(|record| !alive.contains(&record.node) && nodes.contains(&record.node)).collect();
     let rounds: Vec<_> = begun.iter().map(|record| (revival.first)(&record.node)).collect();
     for round in 0..rounds.iter().map(Vec::len).max().unwrap_or(0) {
-        let asked =
-            begun.iter().zip(&rounds).filter_map(|(record, requests)| Some((*record, requests.get(round)?.clone())));
-        ask(asked, &deadline)?;
+        let asked = begun.iter().zip(&rounds).filter_map(|(record, words)| Some((*record, words.get(round)?.clone())));
+        ask(asked.collect(), &mut nursery, &deadline, revival.timeout)?;
     }
-    ask(begun.iter().map(|record| (*record, introduction(&manifest, record))), &deadline)?;
+    let introduced = begun.iter().map(|record| (*record, connect_to(&manifest, &record.peers)));
+    ask(introduced.collect(), &mut nursery, &deadline, revival.timeout)?;
     nursery.check()?;
     // They go on without us; who ended before is reaped by whoever inherits it.
     drop(nursery.release());
     Ok(manifest)
 }
 
-/// Who its declared peers are, and where.
-fn introduction(manifest: &Manifest, record: &NodeRecord) -> Request {
-    let address = |peer: &NodeId| -> Option<(Option<NodeId>, Endpoint)> {
-        manifest.node(peer).map(|record| (Some(peer.clone()), record.endpoint.clone()))
-    };
-    Request::Connect { peers: record.peers.iter().filter_map(address).collect() }
-}
-
-/// Asks nodes, each of which must agree.
-fn ask<'r>(questions: impl Iterator<Item = (&'r NodeRecord, Request)>, deadline: &Deadline) -> Result<(), LaunchError> {
-    let (records, targets): (Vec<_>, Vec<_>) =
-        questions.map(|(record, request)| (record, (record.endpoint.clone(), request))).unzip();
-    for (record, answer) in records.into_iter().zip(ask_all(&targets, deadline.remaining())?) {
-        answer.map_err(|source: ClientError| LaunchError::Node { node: record.node.to_string(), source })?;
-    }
-    Ok(())
+/// Asks nodes, all of which must agree in time.
+fn ask(
+    questions: Vec<(&NodeRecord, Request)>,
+    nursery: &mut Nursery<'_>,
+    deadline: &Deadline,
+    patience: Duration,
+) -> Result<(), LaunchError> {
+    let silent = ask_until_done(questions, deadline, || nursery.check())?;
+    if silent.is_empty() { Ok(()) } else { Err(nursery.not_ready(silent.iter().map(|record| &record.node), patience)) }
 }

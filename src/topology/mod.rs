@@ -2,11 +2,13 @@
 //!
 //! [`generate::generate`] makes a [`Graph`], [`metrics::Metrics`] measures one.
 
+pub mod change;
 pub mod generate;
 pub mod graph;
 pub mod metrics;
 pub mod shape;
 
+pub use change::{BoundsError, DegreeBounds};
 pub use generate::{generate, generate_within};
 pub use graph::{Graph, GraphError};
 pub use metrics::Metrics;

@@ -4,7 +4,7 @@
 use super::{
     array::{Fields, List, Nullable, One, Scope},
     error::{DecodeError, Rejected},
-    fields::{AddressFields, CursorFields, EntryFields, Id, PeerFields, RequestIdField},
+    fields::{AddressFields, CursorFields, EntryFields, Id, NameField, PeerFields, RequestIdField},
     names::Names,
     state::StateMap,
     streams::{GapFields, StreamName},
@@ -191,6 +191,9 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         types::JOIN => {
             let contacts = fields.seeded("contacts", List::<AddressFields>::up_to(types::CONNECT_MAX))?;
             Ok(Request::Join { contacts })
+        }
+        types::DISCONNECT => {
+            Ok(Request::Disconnect { nodes: fields.seeded("nodes", List::<NameField>::up_to(types::CONNECT_MAX))? })
         }
         types::SEEN => {
             let after = fields.seeded_or(Nullable(One::<StreamName>::NEW), None)?;

@@ -83,6 +83,7 @@ pub fn request<'a>(header: &mut Vec<u8>, id: &RequestId, request: &'a Request) -
         Request::Status => put(header, &(MARK, VERSION, types::STATUS, id)),
         Request::Connect { peers } => put(header, &(MARK, VERSION, types::CONNECT, id, Addresses(peers))),
         Request::Join { contacts } => put(header, &(MARK, VERSION, types::JOIN, id, Addresses(contacts))),
+        Request::Disconnect { nodes } => put(header, &(MARK, VERSION, types::DISCONNECT, id, NodeNames(nodes))),
         Request::Disturb { node, disturbance: Disturbance { cut, delay, drop_ppm } } => {
             let node = node.as_ref().map(NodeId::as_str);
             put(header, &(MARK, VERSION, types::DISTURB, id, node, cut, micros(*delay), drop_ppm));

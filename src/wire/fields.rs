@@ -158,6 +158,18 @@ impl Record for MemberFields {
     }
 }
 
+/// One name of DISCONNECT.
+pub(super) struct NameField;
+
+impl Element for NameField {
+    type Value = NodeId;
+
+    fn next<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Option<NodeId>, A::Error> {
+        let text: Option<&str> = fields.seq.next_element()?;
+        fields.named("nodes", text)
+    }
+}
+
 /// One name of a walk's path.
 pub(super) struct WalkHop;
 

@@ -24,7 +24,7 @@ pub const DEPTH_MAX: usize = 16;
 pub const CAPABILITIES_MAX: usize = 32;
 /// Longest capability in bytes.
 pub const CAPABILITY_LEN_MAX: usize = 64;
-/// Most peers in one CONNECT or JOIN.
+/// Most peers in one CONNECT, JOIN or DISCONNECT.
 pub const CONNECT_MAX: usize = 1024;
 /// Most steps of a walk.
 pub const STEPS_MAX: u8 = 16;
@@ -96,6 +96,8 @@ types! {
     STOP = 40,
     /// Join the network of these nodes.
     JOIN = 41,
+    /// Declare peers no more.
+    DISCONNECT = 42,
     /// What the node has seen.
     SEEN = 43,
     /// Lose what is sent, or let it come late.
@@ -141,6 +143,7 @@ pub const fn parting(reason: Parting) -> u64 {
     match reason {
         Parting::Unlinked => 0,
         Parting::Stopping => 1,
+        Parting::Undeclared => 2,
     }
 }
 
@@ -148,6 +151,7 @@ pub const fn parting(reason: Parting) -> u64 {
 pub const fn parting_of(number: u64) -> Parting {
     match number {
         1 => Parting::Stopping,
+        2 => Parting::Undeclared,
         _ => Parting::Unlinked,
     }
 }

@@ -54,6 +54,9 @@ impl Peers {
         if let Err((refusal, text)) = self.me.check(from, &hello) {
             return self.refuse(from, refusal, text, stats, outbox);
         }
+        if wish == Wish::Declared && self.is_undeclared(now, from) && self.roll.link_to(from).is_none() {
+            return;
+        }
         if self.contest(now, from, &hello.endpoint, outbox) {
             return;
         }
@@ -84,6 +87,20 @@ impl Peers {
             Some(_) => self.doubt(now, from, outbox),
             None => {}
         }
+    }
+
+    /// From now on a greeting that declares what is declared no more, and was under way or answers a refusal, is not heard: for
+    /// as long as the node may need to learn what has become of the link. If it declares it again later, somebody asked it to.
+    pub(super) fn note_undeclared(&mut self, now: Mono, node: &NodeId) {
+        self.undeclared.retain(|(until, other)| *until > now && other != node);
+        if self.undeclared.len() >= self.peers_max {
+            self.undeclared.pop_front();
+        }
+        self.undeclared.push_back((now + self.timing.hello_interval, node.clone()));
+    }
+
+    fn is_undeclared(&self, now: Mono, node: &NodeId) -> bool {
+        self.undeclared.iter().any(|(until, other)| *until > now && other == node)
     }
 
     /// Notes what a node says to which there is a link already. One that knows no wishes declares nothing by its greeting.
@@ -270,8 +287,8 @@ impl Peers {
         outbox.push_back(Output::Notify(Event::PeerLeft(from.clone())));
     }
 
-    /// A peer is a neighbour no more. A link that somebody declared is kept: its far end is told so, or, if it stops, is
-    /// greeted until it is back.
+    /// A peer is a neighbour no more. A link that somebody declared is kept, unless that does not hold any more: its far end
+    /// is told so, or, if it stops, is greeted until it is back.
     pub fn on_part(&mut self, now: Mono, from: &NodeId, parting: Parting, outbox: &mut VecDeque<Output>) {
         self.introduced.remove(from);
         let Some(id) = self.roll.link_to(from) else { return };
@@ -279,6 +296,9 @@ impl Peers {
         let is_declared = link.bond.is_declared();
         if is_declared && parting == Parting::Unlinked {
             return outbox.push_back(link.greet(id, &self.me));
+        }
+        if parting == Parting::Undeclared {
+            return self.close(id, outbox);
         }
         link.begin_anew();
         link.life.iter_mut().for_each(Liveness::stop);

@@ -4,7 +4,7 @@
 use super::Node;
 use crate::core::{
     event::{Event, LinkId, Output},
-    frame::{Answer, Frame, Introduction, LifeSeen, Member, Wish},
+    frame::{Answer, Frame, Introduction, LifeSeen, Member, Parting, Wish},
     id::{Incarnation, NodeId, StreamId},
     links::{
         capability::Capability,
@@ -88,6 +88,12 @@ impl Node {
             self.digests.on_ping_digest(now.mono, slot, theirs, self.seen.digest());
         }
         self.outbox.push_back(Output::Answer(from, Answer::Pong(token)));
+    }
+
+    /// Somebody wants a node to be a peer no more.
+    pub(super) fn undeclare(&mut self, now: Mono, node: &NodeId) {
+        self.overlay.sever(now, node);
+        self.peers.part(now, node, Parting::Undeclared, &mut self.outbox);
     }
 
     /// Something comes back over a link of ours.

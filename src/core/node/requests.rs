@@ -31,6 +31,10 @@ impl Node {
                 let declared = self.peers.declare(now.mono, peers, &mut self.stats, &mut self.outbox);
                 declared.map_or_else(|(refusal, text)| Reply::Refused { refusal, text }, |()| Reply::Done)
             }
+            Request::Disconnect { nodes } => {
+                nodes.iter().for_each(|node| self.undeclare(now.mono, node));
+                Reply::Done
+            }
             Request::Join { contacts } => {
                 self.overlay.join();
                 contacts.into_iter().for_each(|(_, endpoint)| self.contacts.add(now.mono, endpoint));

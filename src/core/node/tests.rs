@@ -5,7 +5,7 @@ use crate::{
     core::{
         config::{Limits, Protocol},
         endpoint::Endpoint,
-        frame::{Announcement, Answer, Frame, Introduction, PathCopy, STREAMS_MAX, StreamRanges, Wish},
+        frame::{Announcement, Answer, Frame, Introduction, Parting, PathCopy, STREAMS_MAX, StreamRanges, Wish},
         id::{Instance, MessageId},
         message::{Hop, Message, Relays, Trace},
         request::{Cursor, Disturbance, Fetch, Level, Page, Request, Status},
@@ -519,6 +519,54 @@ fn a_leaving_node_is_forgotten_before_it_says_so() {
     }
 }
 
+/// Whether two nodes have a link to each other, and take it for declared; `None` if they do not agree.
+fn are_peers(net: &Net, a: usize, b: usize) -> Option<bool> {
+    let sees = |node: usize, other: usize| {
+        let node = &net.nodes[node];
+        let declared = node.overlay.is_declared(&name(other));
+        let linked = node.peers.neighbours().any(|(peer, _)| *peer == name(other));
+        (declared == linked && linked == node.peers.is_introduced(&name(other))).then_some(linked)
+    };
+    sees(a, b).filter(|_| sees(a, b) == sees(b, a))
+}
+
+#[test]
+fn peers_that_are_to_be_none_part_in_any_order_and_lose_no_message() {
+    for (seed, (told, publishes)) in (0..).zip([(1, true), (2, true), (3, true), (3, false), (1, false), (2, false)]) {
+        let graph = generate(Shape::Random { degree: 3 }, 8, seed).unwrap();
+        let mut net = Net::joined(&graph, seed, &Limits::default());
+        net.settle(Duration::from_secs(1));
+        let (a, b) = graph.edges().next().unwrap();
+        assert_eq!(are_peers(&net, a, b), Some(true));
+        let mut sent = 0;
+        let mut publish = |net: &mut Net| {
+            for node in 0..8 {
+                net.publish(node, None, b"m");
+                sent += 1;
+            }
+        };
+        publish(&mut net);
+        for (end, other, bit) in [(a, b, 1), (b, a, 2)] {
+            if told & bit != 0 {
+                net.ask(end, Request::Disconnect { nodes: vec![name(other), name(40), name(end)] });
+            }
+            if publishes {
+                publish(&mut net);
+            }
+        }
+        net.settle(Duration::from_secs(20));
+        assert_eq!(are_peers(&net, a, b), Some(false), "told {told}");
+        for node in 0..8 {
+            assert_eq!(net.inbox(node).messages.len(), sent, "at {node}, told {told}");
+        }
+        for (end, other) in [(a, b), (b, a)] {
+            net.ask(end, Request::Connect { peers: vec![(Some(name(other)), endpoint(other))] });
+        }
+        net.settle(Duration::from_secs(2));
+        assert_eq!(are_peers(&net, a, b), Some(true), "made again");
+    }
+}
+
 #[test]
 fn a_link_without_connection_is_down_until_it_is_greeted_again() {
     let pair = generate(Shape::Circular, 2, 0).unwrap();
@@ -759,6 +807,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => introduction.clone().prop_map(|hello| Frame::Hello(hello, Wish::Declared)),
         4 => any_message(),
         1 => Just(Frame::Leave),
+        1 => Just(Frame::Part(Parting::Undeclared)),
         1 => any::<u64>().prop_map(|token| Frame::Ping { token, digest: None }),
     ];
     let answer = prop_oneof![
@@ -778,6 +827,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         }),
         (any::<u64>(), any::<u64>()).prop_map(|(first, last)| Request::Mark { first, last }),
         (0..4_usize).prop_map(|index| Request::Connect { peers: vec![(None, endpoint(index))] }),
+        (0..4_usize).prop_map(|index| Request::Disconnect { nodes: vec![name(index)] }),
         Just(Request::Ready),
         Just(Request::Remove),
         Just(Request::Status),

@@ -302,7 +302,7 @@ impl Healing {
     }
 
     /// Takes a node out of the neighbours; it stays known.
-    fn lose(&mut self, node: &NodeId, means: &mut Means<'_>) -> Option<Neighbour> {
+    pub(super) fn lose(&mut self, node: &NodeId, means: &mut Means<'_>) -> Option<Neighbour> {
         let neighbour = self.neighbours.remove(node)?;
         self.changed = true;
         means.election.forget(node);

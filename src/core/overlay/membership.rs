@@ -167,6 +167,7 @@ impl Overlay {
     pub fn rose(&mut self, now: Mono, member: Member) {
         let is_new = !self.healing.is_neighbour(&member.node);
         let node = member.node.clone();
+        self.healing.resume(now, &node);
         self.with(|healing, means| healing.rose(now, member, means));
         if let Some(beacon) =
             self.election.current().filter(|_| is_new && self.heals && self.healing.is_neighbour(&node))
@@ -196,6 +197,12 @@ impl Overlay {
         self.settle(now);
     }
 
+    /// A declared neighbour is to be one no more, or any other: nobody takes its place.
+    pub fn sever(&mut self, now: Mono, node: &NodeId) {
+        self.with(|healing, means| healing.sever(node, means));
+        self.settle(now);
+    }
+
     /// A node that was greeted refuses us.
     pub fn refused(&mut self, now: Mono, node: &NodeId) {
         self.with(|healing, means| healing.refused(now, node, means));
@@ -205,6 +212,7 @@ impl Overlay {
     /// A peer says something of the overlay; frames of other kinds are not for it.
     pub fn on_frame(&mut self, now: Mono, from: &NodeId, frame: Frame) {
         match frame {
+            Frame::Part(Parting::Undeclared) => self.with(|healing, means| healing.sever(from, means)),
             Frame::Part(reason) => self.with(|healing, means| healing.parted(now, from, reason, means)),
             _ if !self.heals || !self.healing.is_neighbour(from) => return,
             Frame::Neighbours(list) => {

@@ -146,7 +146,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         any_streams().prop_map(Frame::Digest),
         any_streams().prop_map(Frame::Pull),
         vec(any_member(), 0..6).prop_map(Frame::Neighbours),
-        select(vec![Parting::Unlinked, Parting::Stopping]).prop_map(Frame::Part),
+        select(vec![Parting::Unlinked, Parting::Stopping, Parting::Undeclared]).prop_map(Frame::Part),
         any_beacon().prop_map(Frame::Beacon),
         any_walk().prop_map(Frame::Walk),
     ]

@@ -119,7 +119,7 @@ impl Table {
     }
 
     fn kind(&self, index: u32) -> Option<Kind> {
-        Some(self.peers.peer(self.peers.slot_of(&name(index))?)?.kind.clone())
+        Some(self.peers.peer(self.peers.slot_of(&name(index))?)?.kind)
     }
 }
 
@@ -228,6 +228,47 @@ fn what_somebody_declares_stays_declared() {
     assert_eq!((moved.kind, moved.endpoint), (Kind::Declared, &endpoint(9)));
     table.pass(60_000);
     assert_eq!(table.peers.len(), 3);
+}
+
+#[test]
+fn a_link_that_is_undeclared_goes_at_both_ends_and_stays_away() {
+    let mut table = Table::new(8);
+    table.declare(1);
+    table.welcome(0, 1);
+    table.hello(1, Wish::Declared, false);
+    table.peers.part(table.now, &name(1), Parting::Undeclared, &mut table.outbox);
+    let told = table.outputs();
+    assert!(matches!(&told[..], [Output::Send(_, Frame::Part(Parting::Undeclared))]), "{told:?}");
+    assert!(table.peers.is_empty() && !table.peers.is_introduced(&name(1)));
+    // Its greeting was under way.
+    assert_eq!(table.after(20).hello(1, Wish::Declared, false), []);
+    assert!(table.peers.is_empty());
+    // One that asks for something else is heard, and so is one that declares it later, or that we declare ourselves.
+    assert!(is_refused(&table.hello(1, Wish::Neighbour, false), Refusal::NoVacancy));
+    table.after(2_000).hello(1, Wish::Declared, false);
+    assert_eq!(table.kind(1), Some(Kind::Declared));
+    table.peers.part(table.now, &name(1), Parting::Undeclared, &mut table.outbox);
+    table.declare(1);
+    assert_eq!(wishes(&table.hello(1, Wish::Declared, false)).len(), 0);
+    assert!(table.peers.is_introduced(&name(1)), "it is declared anew");
+
+    // At the far end.
+    let mut table = Table::new(8);
+    table.declare(1);
+    table.welcome(0, 1);
+    table.hello(1, Wish::Declared, false);
+    table.peers.on_part(table.now, &name(1), Parting::Undeclared, &mut table.outbox);
+    assert_eq!(table.outputs().last(), Some(&Output::Disconnect(LinkId(0))));
+    assert!(table.peers.is_empty() && !table.peers.is_introduced(&name(1)));
+
+    // One that knows nothing of this takes it for a farewell.
+    let mut table = Table::new(8);
+    table.declare(1);
+    let old = introduction(1, 1, &["trace"]);
+    table.peers.on_welcome(table.now, LinkId(0), old, None, &mut table.stats, &mut table.outbox);
+    table.outputs();
+    table.peers.part(table.now, &name(1), Parting::Undeclared, &mut table.outbox);
+    assert!(matches!(&table.outputs()[..], [Output::Send(_, Frame::Leave)]));
 }
 
 #[test]
@@ -380,7 +421,7 @@ enum Act {
 
 fn any_act() -> impl Strategy<Value = Act> {
     let wish = prop::sample::select(vec![Wish::Declared, Wish::Join, Wish::Neighbour, Wish::Needed]);
-    let parting = prop::sample::select(vec![Parting::Unlinked, Parting::Stopping]);
+    let parting = prop::sample::select(vec![Parting::Unlinked, Parting::Stopping, Parting::Undeclared]);
     let refusal = prop::sample::select(Refusal::ALL);
     // Mostly links and nodes that fit each other.
     let (node, link) = (0..6_u32, 0..12_u32);

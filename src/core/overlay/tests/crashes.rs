@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Edges = Vec<(u32, u32)>;
 
-fn ring(n: u32) -> Edges {
+pub(super) fn ring(n: u32) -> Edges {
     (0..n).map(|node| (node.min((node + 1) % n), node.max((node + 1) % n))).collect()
 }
 
 /// A connected random graph in which every node has `degree` neighbours (n · degree even): a circulant whose links are
 /// switched at random.
-fn regular(n: u32, degree: u32, seed: u64) -> Edges {
+pub(super) fn regular(n: u32, degree: u32, seed: u64) -> Edges {
     let mut edges: BTreeSet<(u32, u32)> = BTreeSet::new();
     let mut add = |a: u32, b: u32| edges.insert((a.min(b), a.max(b)));
     for node in 0..n {

@@ -167,6 +167,13 @@ impl Net {
         self.queue.retain(|_, (at, _)| *at != node);
     }
 
+    /// A node is told that another is to be its peer no more.
+    pub(super) fn sever(&mut self, node: u32, other: u32) {
+        self.act(node, |overlay, now| overlay.sever(now, &NodeId::numbered(other)));
+        self.send(node, other, Frame::Part(Parting::Undeclared));
+        self.close(node, other);
+    }
+
     /// The whole network is told to stop, of which `node` has done so.
     pub(super) fn stop(&mut self, node: u32) {
         self.act(node, |overlay, _| overlay.stop());
@@ -292,7 +299,11 @@ impl Net {
 
     fn on_frame(&mut self, node: u32, from: u32, frame: Frame) {
         let is_parting = frame == Frame::Part(Parting::Unlinked);
+        let is_end = frame == Frame::Part(Parting::Undeclared);
         self.act(node, |overlay, now| overlay.on_frame(now, &NodeId::numbered(from), frame));
+        if is_end {
+            return self.close(node, from);
+        }
         let is_declared = self.overlays[&node].is_declared(&NodeId::numbered(from));
         if is_parting && is_declared {
             self.greet(node, from, Wish::Declared);
@@ -337,6 +348,7 @@ impl Net {
             Frame::Neighbours(_) => "NEIGHBOURS",
             Frame::Part(Parting::Unlinked) => "PART",
             Frame::Part(Parting::Stopping) => "STOPPING",
+            Frame::Part(Parting::Undeclared) => "UNDECLARED",
             Frame::Beacon(_) => "BEACON",
             Frame::Walk(_) => "WALK",
             other => panic!("{other:?} is no frame of the overlay"),
