@@ -80,7 +80,8 @@ pub struct Told {
     pub incomplete: Vec<(NodeId, u64)>,
     /// From the last order to a network of one piece; `None`: not within the time.
     pub to_one: Option<Duration>,
-    /// From the last order to nodes that have all seen the same; `None`: not within the time.
+    /// From the last order, or the last message if that was later, to nodes that have all seen the same; `None`: not within
+    /// the time.
     pub to_equal: Option<Duration>,
 }
 
@@ -102,7 +103,9 @@ struct Run<'a> {
     faults: BTreeMap<&'static str, u64>,
     /// When the last order was in force.
     last: Mono,
-    /// From then to a network of one piece, if it has become that.
+    /// When no more messages were submitted.
+    quiet: Mono,
+    /// From the last order to a network of one piece, if it has become that.
     to_one: Option<Duration>,
     interrupted: &'a AtomicBool,
     tell: &'a mut dyn FnMut(&Happening),
@@ -128,6 +131,7 @@ pub fn drill(
         timeline,
         faults,
         last: begin,
+        quiet: begin,
         to_one: None,
         interrupted,
         tell,
@@ -141,6 +145,7 @@ pub fn drill(
         }
         let done = run.follow();
         load.end();
+        run.quiet = run.now();
         let mended = run.mend();
         done.and(mended)
     });
@@ -333,7 +338,8 @@ impl Run<'_> {
             told.parts = if is_one { Vec::new() } else { glance.parts.clone() };
             // What was reached and lost again was not reached.
             told.to_one = is_one.then(|| told.to_one.unwrap_or(since));
-            told.to_equal = is_equal.then(|| told.to_equal.unwrap_or(since));
+            let quiet = self.now().since(self.quiet.max(self.last));
+            told.to_equal = is_equal.then(|| told.to_equal.unwrap_or(quiet));
             if (is_one && is_equal) || !deadline.pause(GLANCE) {
                 if glance.live.is_empty() {
                     return Err(ChaosError::NobodyRuns { network: self.hands.manifest().network.clone() });

@@ -78,6 +78,11 @@ impl Kind {
     pub const ALL: [Self; 7] =
         [Self::Kill, Self::Pause, Self::Restart, Self::Cut, Self::Delay, Self::Drop, Self::Partition];
 
+    /// Whether nodes must be asked for it.
+    pub const fn is_of_links(self) -> bool {
+        matches!(self, Self::Cut | Self::Delay | Self::Drop | Self::Partition)
+    }
+
     /// The word for it.
     pub const fn name(self) -> &'static str {
         match self {

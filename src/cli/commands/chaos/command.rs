@@ -104,12 +104,10 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         },
         None => {
             let seed = args.seed.unwrap_or_else(|| clock::seed() >> 32);
+            let kinds = if args.faults.is_empty() { &Kind::ALL[..] } else { &args.faults };
             let (steps, span) = match (&args.script, args.span) {
                 (Some(file), span) => (script::read(&contents(file)?, find)?, span.unwrap_or_default()),
-                (None, Some(span)) => {
-                    let kinds = if args.faults.is_empty() { &Kind::ALL[..] } else { &args.faults };
-                    (draw(seed, &hands.places(), span, kinds), span)
-                }
+                (None, Some(span)) => (draw(seed, &hands.places(), span, kinds), span),
                 (None, None) => {
                     let text = "say what to break, such as 'kill 3', or for how long, such as '--for 60s'";
                     return Err(CliError::Usage(format!("{text}; see 'gossip chaos --help'")));
@@ -118,7 +116,8 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
             if args.dry_run {
                 return steps.iter().try_for_each(|Step { at, order }| out.print(&Fault::new(*at, order, None)));
             }
-            if steps.iter().any(|step| step.order.is_of_links()) {
+            let may_be_drawn = args.script.is_none() && kinds.iter().any(|kind| kind.is_of_links());
+            if may_be_drawn || steps.iter().any(|step| step.order.is_of_links()) {
                 hands.require_orders().map_err(with_other_faults)?;
             }
             let Args { rate, keep, leave_dead, .. } = args;
