@@ -10,6 +10,7 @@ mod joining;
 mod list_peers;
 mod messages;
 mod misuse;
+mod namespaces;
 mod remove_node;
 mod restarting;
 mod restructuring;
