@@ -16,12 +16,14 @@ use std::{
 };
 
 /// Threads that submit: a node that answers late holds up only one of them.
-pub(super) const THREADS: u64 = 8;
+pub(super) const THREADS: u64 = 16;
 /// How long a node may take for a receipt. Shorter than the wait before a client would ask again: a node that was killed
 /// and started anew in between would take the message twice.
 const PATIENCE: Duration = Duration::from_millis(900);
 /// How far a thread may fall behind its pace before it lets messages go: what cannot be submitted is not caught up with.
 const BEHIND_MAX: Duration = Duration::from_millis(500);
+/// Connections that a thread keeps; beyond, it begins anew.
+const CONNECTIONS_MAX: usize = 64;
 /// How long to wait where nobody takes messages.
 const IDLE: Duration = Duration::from_millis(5);
 
@@ -114,6 +116,9 @@ impl Load {
         if let Ok(receipt) = client.publish(Payload::from(text.as_bytes()), None) {
             let receipt = Receipt { id: receipt.id, sent, at: clock.now().mono };
             self.receipts.lock().unwrap_or_else(PoisonError::into_inner).push(receipt);
+            if known.len() >= CONNECTIONS_MAX {
+                known.clear();
+            }
             known.insert(node.clone(), client);
         }
     }
