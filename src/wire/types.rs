@@ -96,10 +96,10 @@ types! {
     STOP = 40,
     /// Join the network of these nodes.
     JOIN = 41,
-    /// What the node has seen.
-    SEEN = 43,
     /// Declare peers no more.
     DISCONNECT = 42,
+    /// What the node has seen.
+    SEEN = 43,
     /// Lose what is sent, or let it come late.
     DISTURB = 45,
     /// Reply to PUBLISH.
