@@ -3,9 +3,9 @@
 use super::{
     Context, Output,
     change::{add_node, connect, disconnect, restart_node, restructure},
+    chaos,
     commands::{
-        chaos, generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network,
-        stop_network,
+        generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network, stop_network,
     },
     error::CliError,
     verdict::{audit, plot, status},

@@ -7,6 +7,7 @@ pub mod args;
 pub mod behaviour;
 pub mod bounds;
 pub mod change;
+pub mod chaos;
 pub mod commands;
 pub mod context;
 pub mod error;

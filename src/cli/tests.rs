@@ -125,6 +125,12 @@ fn lines_that_are_right() {
         "gossip simulate random 5 -n 1000 --seeds 4 --latency 10-50ms --loss 0.01 --senders all --crash .1 --plot",
         "gossip simulate --chaos --seed 41",
         "gossip simulate --warmup 5 --senders fresh --dissemination tree --no-heal",
+        "gossip chaos kill 1-4 7,9 127.0.0.1:7003",
+        "gossip chaos pause 3 --for 5s --network b",
+        "gossip chaos cut 1 2 --one-way --json",
+        "gossip chaos drop 1 2 0.5%",
+        "gossip chaos --for 10min --seed 7 --rate 0 --faults kill,cut --keep 2s --leave-dead",
+        "gossip chaos --script - --rate 500 --dry-run",
         "gossip simulate --experiment docs/experiments --seeds 2 --record docs/evaluation.md",
     ] {
         assert!(read(line).is_ok(), "{line}: {}", read(line).unwrap_err());

@@ -127,7 +127,7 @@ fn complaint(told: &Told) -> Option<String> {
         parts.push(format!("no answer from {}", ranges(&told.silent)));
     }
     if told.parts.len() > 1 {
-        let sides: Vec<_> = told.parts.iter().take(NODES_MAX).map(|part| ranges(part)).collect();
+        let sides: Vec<_> = told.parts.iter().take(NODES_MAX).map(ranges).collect();
         parts.push(format!("{} components: {}", told.parts.len(), sides.join(" | ")));
     }
     for (what, lists) in [("lacks", &verdict.missing), ("has more than once", &verdict.duplicates)] {
