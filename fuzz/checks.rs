@@ -9,6 +9,7 @@ use gossip::{
         event::{Input, LogSeq, Output, Record},
         frame::{Answer, Frame},
         id::{MessageId, StreamId},
+        node::Gauge,
         request::{Reply, Request},
         stats::Counter,
         time::{Mono, Now},
@@ -159,13 +160,15 @@ fn state(side: &Side) -> String {
         let rest = text.split_once(from).expect("the node has such a field").1;
         rest.split_once(upto).expect("the node has such a field").0.to_owned()
     };
-    let kept = cut(", seen: Seen {", ", fresh: ");
+    let kept = cut(", seen: Seen {", ", stats: Stats {");
     // What was looked up last is no state.
     let (begin, rest) = kept.split_once(", recent: ").expect("the seen set keeps its last stream");
     // Nor are gaps that were closed before and are counted with the next message.
     let rest = rest.split_once(", version: ").expect("the seen set has a version").1;
     let origin = cut(", origin: Origin {", ", unsynced: ");
-    format!("{begin} {rest} {origin} {:?}", side.node.gauge())
+    // A node that is refused for want of room is known from then on.
+    let gauge = Gauge { view: 0, ..side.node.gauge() };
+    format!("{begin} {rest} {origin} {gauge:?}")
 }
 
 /// What a node says must be understood by one of its kind.
