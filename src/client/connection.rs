@@ -103,6 +103,7 @@ impl Client {
             Reply::Page(_) => "PAGE",
             Reply::Peers(_) => "PEER-LIST",
             Reply::Status(_) => "STATE",
+            Reply::Events { .. } => "EVENTS",
             Reply::Done => "DONE",
             Reply::Refused { .. } => "ERROR",
         };

@@ -7,6 +7,7 @@ use super::{
     message::{Path, Payload, Relays},
     stats::Refusal,
     time::Wall,
+    watch::journal::Told,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -109,11 +110,21 @@ pub enum Request {
     },
     /// Answer once all links are up.
     Ready,
+    /// What happened at the node, from a position of its journal on.
+    Watch {
+        /// The first position of interest; `None`: that of the next happening.
+        from: Option<u64>,
+        /// How long to wait if nothing has happened there yet; at most [`WATCH_WAIT_MAX`].
+        wait: Duration,
+    },
     /// Leave the network: the neighbours forget the node, and it stops.
     Remove,
     /// Stop: the neighbours keep the node in mind.
     Stop,
 }
+
+/// Longest time that a watcher waits at a node.
+pub const WATCH_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// How safe an accepted message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -253,6 +264,13 @@ pub enum Reply {
     Peers(Vec<PeerInfo>),
     /// To [`Request::Status`].
     Status(Box<NodeStatus>),
+    /// To [`Request::Watch`].
+    Events {
+        /// What happened.
+        told: Told,
+        /// The life that the positions belong to: another one counts anew.
+        incarnation: Incarnation,
+    },
     /// To the others: done.
     Done,
     /// Not done.

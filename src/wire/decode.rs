@@ -5,6 +5,7 @@ use super::{
     array::{Fields, List, Nullable, One, Scope},
     error::{DecodeError, Rejected},
     fields::{AddressFields, CursorFields, EntryFields, Id, PeerFields, RequestIdField},
+    happenings::HappeningFields,
     names::Names,
     state::StateMap,
     streams::GapFields,
@@ -12,13 +13,14 @@ use super::{
 };
 use crate::core::{
     frame::{self, Answer, Frame},
-    id::NodeId,
+    id::{Incarnation, NodeId},
     message::{Payload, Relays},
     request::{Cursor, Fetch, Level, Page, Reply, Request, RequestId, Status},
     stats::Refusal,
+    watch::journal::Told,
 };
 use serde::de::{Deserialize, Deserializer as _, IgnoredAny, SeqAccess, Visitor};
-use std::fmt;
+use std::{fmt, time::Duration};
 
 mod frames;
 
@@ -152,7 +154,7 @@ fn decode_type<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
 
 /// The id of a request. A request of an unknown type is told so whether it has one or not.
 fn decode_request_id<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A>) -> Result<RequestId, A::Error> {
-    if types::REQUESTS.contains(&kind) {
+    if types::is_request(kind) {
         fields.scope.request = fields.seeded("request id", RequestIdField)?;
     } else if let Ok(id) = fields.seeded_or(RequestIdField, RequestId::None) {
         fields.scope.request = id;
@@ -195,6 +197,10 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         types::READY => Ok(Request::Ready),
         types::REMOVE => Ok(Request::Remove),
         types::STOP => Ok(Request::Stop),
+        types::WATCH => {
+            let from = fields.optional(None)?;
+            Ok(Request::Watch { from, wait: Duration::from_millis(fields.optional(0)?) })
+        }
         found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
     }
 }
@@ -217,6 +223,12 @@ fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A
         }
         types::PEER_LIST => fields.seeded("peers", List::<PeerFields>::up_to(usize::MAX)).map(Reply::Peers),
         types::STATE => fields.seeded("state", StateMap).map(|status| Reply::Status(Box::new(status))),
+        types::EVENTS => {
+            let (next, missed) = (fields.required("next")?, fields.required("missed")?);
+            let happenings = fields.seeded("events", List::<HappeningFields>::up_to(usize::MAX))?;
+            let incarnation = Incarnation(fields.required("incarnation")?);
+            Ok(Reply::Events { told: Told { next, missed, happenings }, incarnation })
+        }
         types::DONE => Ok(Reply::Done),
         types::ERROR => {
             let code = fields.text("code", types::CODE_LEN_MAX)?;

@@ -1,7 +1,7 @@
 //! The numbers of the spec: mark, version, and the types of header. Spec section 4.
 
 use crate::core::frame::{Parting, WalkKind, Wish};
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 
 /// First field of each header.
 pub const MARK: &str = "GS";
@@ -10,8 +10,11 @@ pub const VERSION: u64 = 1;
 
 /// Types of what nodes say over their links.
 pub const FRAMES: Range<u64> = 1..16;
-/// Types of what a client asks, as far as they are known.
-pub const REQUESTS: RangeInclusive<u64> = PUBLISH..=JOIN;
+
+/// Whether this is the type of something that a client asks, as far as they are known.
+pub const fn is_request(kind: u64) -> bool {
+    matches!(kind, PUBLISH..=JOIN | WATCH)
+}
 
 /// Whether a header of this type answers something, and so must never be answered: answers and replies.
 pub const fn is_answer(kind: u64) -> bool {
@@ -96,6 +99,8 @@ types! {
     STOP = 40,
     /// Join the network of these nodes.
     JOIN = 41,
+    /// Tell what happens.
+    WATCH = 44,
     /// Reply to PUBLISH.
     RECEIPT = 64,
     /// Reply to FETCH.
@@ -104,6 +109,8 @@ types! {
     PEER_LIST = 67,
     /// Reply to STATUS.
     STATE = 68,
+    /// Reply to WATCH.
+    EVENTS = 70,
     /// Reply to a request that asks for nothing back.
     DONE = 94,
     /// Not done.
