@@ -322,15 +322,17 @@ impl World {
             1 => self.input(side, Input::Pressure(false)),
             2 => self.input(side, Input::Unreplied),
             3 => self.request(side, Request::Ready),
+            4 if step.how & 0x80 != 0 => self.request(side, Request::Seen { after: None }),
             4 => self.request(side, Request::Peers),
             _ => self.request(side, Request::Mark { first: number(step, 0), last: number(step, 1) }),
         }
     }
 
     fn goodbye(&mut self, side: usize, step: &Step) {
-        let frame = match step.how % 3 {
+        let frame = match step.how % 4 {
             0 => Frame::Leave,
             1 => Frame::Part(Parting::Unlinked),
+            2 => Frame::Part(Parting::Undeclared),
             _ => Frame::Part(Parting::Stopping),
         };
         self.tell(side, Input::Arrived { from: name(self.somebody(step.who)), frame });

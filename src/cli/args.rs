@@ -2,11 +2,12 @@
 
 use super::{
     Context, Output,
+    change::{add_node, connect, disconnect, restart_node, restructure},
     commands::{
-        generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network, status,
-        stop_network,
+        generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network, stop_network,
     },
     error::CliError,
+    verdict::{audit, plot, status},
     version::Version,
 };
 use crate::core::{
@@ -54,8 +55,8 @@ pub struct Globals {
     /// Print one JSON document instead of text, also for an error
     #[arg(long, global = true, overrides_with = "json")]
     pub json: bool,
-    /// Most seconds to wait, such as 0.5 [default: 30 for start-network and stop-network, 2 for list-peers and
-    /// status, else 5]
+    /// Most seconds to wait, such as 0.5 [default: 30 to start, stop or restructure a network and to add or restart a
+    /// node, 2 for list-peers, status and audit, else 5]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
 }
@@ -69,8 +70,15 @@ pub enum Command {
     SendMessage(send_message::Args),
     GetMessages(get_messages::Args),
     ListPeers(list_peers::Args),
+    AddNode(add_node::Args),
     RemoveNode(remove_node::Args),
+    RestartNode(restart_node::Args),
+    Connect(connect::Args),
+    Disconnect(disconnect::Args),
+    Restructure(restructure::Args),
     Status(status::Args),
+    Audit(audit::Args),
+    Plot(plot::Args),
     Node(node::Args),
     Simulate(simulate::Args),
     #[command(name = "gen", hide = true)]
@@ -111,8 +119,15 @@ impl Command {
             Self::SendMessage(args) => send_message::run(args, context, out),
             Self::GetMessages(args) => get_messages::run(args, context, out),
             Self::ListPeers(args) => list_peers::run(args, context, out),
+            Self::AddNode(args) => add_node::run(args, context, out),
+            Self::RestartNode(args) => restart_node::run(args, context, out),
+            Self::Connect(args) => connect::run(args, context, out),
+            Self::Disconnect(args) => disconnect::run(args, context, out),
+            Self::Restructure(args) => restructure::run(&args, context, out),
             Self::RemoveNode(args) => remove_node::run(args, context, out),
             Self::Status(args) => status::run(args, context, out),
+            Self::Audit(args) => audit::run(args, context, out),
+            Self::Plot(args) => plot::run(args, context, out),
             Self::Node(args) => node::run(args, context, out),
             Self::Simulate(args) => simulate::run(&args, context, out),
             Self::Generate(args) => generate::run(&args, out),

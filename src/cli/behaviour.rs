@@ -14,6 +14,9 @@ pub struct Behaviour {
     /// Do not replace neighbours that are gone
     #[arg(long)]
     no_heal: bool,
+    /// Take orders for faults: whoever reaches a node may cut, delay and drop what it sends
+    #[arg(long)]
+    chaos: bool,
     /// How far apart the nodes are: how soon a silent neighbour is missed and a lost message is asked for
     #[arg(long, value_name = "PRESET", default_value = "lan")]
     timing: Preset,
@@ -48,6 +51,7 @@ impl Behaviour {
                 How::Flood => Dissemination::Flood,
             },
             heal: !self.no_heal,
+            chaos: self.chaos,
             timing: match self.timing {
                 Preset::Local => Timing::LOCAL,
                 Preset::Lan => Timing::LAN,
@@ -62,6 +66,7 @@ impl Behaviour {
         let mut arguments = vec!["--dissemination".into(), word(&self.dissemination)];
         arguments.extend(["--timing".into(), word(&self.timing)]);
         arguments.extend(self.no_heal.then(|| "--no-heal".into()));
+        arguments.extend(self.chaos.then(|| "--chaos".into()));
         arguments
     }
 }
@@ -91,12 +96,13 @@ mod tests {
     #[test]
     fn a_node_is_told_what_was_typed() {
         let tree = Protocol { timing: Timing::LAN, ..Protocol::default() };
-        let flood = Protocol { dissemination: Dissemination::Flood, heal: false, timing: Timing::WAN, ..tree };
+        let (dissemination, timing) = (Dissemination::Flood, Timing::WAN);
+        let flood = Protocol { dissemination, heal: false, timing, chaos: true, ..tree };
         for (line, protocol) in [
             ("", tree),
             ("--timing local", Protocol { timing: Timing::LOCAL, ..tree }),
             ("--no-heal", Protocol { heal: false, ..tree }),
-            ("--dissemination flood --no-heal --timing wan", flood),
+            ("--dissemination flood --no-heal --timing wan --chaos", flood),
         ] {
             let behaviour = typed(line.split_whitespace());
             assert_eq!(behaviour.protocol(), protocol, "{line}");

@@ -15,6 +15,7 @@ use signal_hook::{
 };
 use std::{
     fs,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -80,6 +81,14 @@ impl Context {
         Ok(endpoint)
     }
 
+    /// The node that is meant, looked up in the record of the network unless it is an address; dead or alive.
+    pub fn target(&self, networks: &Networks, node: &NodeArgument) -> Result<Target, CliError> {
+        match node {
+            NodeArgument::Address(endpoint) => Ok(Target { node: None, endpoint: endpoint.clone(), has_ended: false }),
+            NodeArgument::Name(name) => Ok(resolve::find(networks, self.network(), name)?),
+        }
+    }
+
     /// A connection to a node; each wait of it takes `--timeout`, or else the command's `default`.
     pub fn connect(&self, node: &NodeArgument, default: Duration) -> Result<Client, CliError> {
         Ok(Client::connect(&self.endpoint_of(node)?, self.timeout_or(default))?)
@@ -105,6 +114,11 @@ fn is_ignored(signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
     mask >> (signal - 1) & 1 == 1
+}
+
+/// The file of this program, to be run as a node.
+pub fn own_program() -> Result<PathBuf, CliError> {
+    std::env::current_exe().map_err(|error| CliError::Failed(format!("cannot find this program: {error}")))
 }
 
 fn no_handler(error: std::io::Error) -> CliError {

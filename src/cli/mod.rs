@@ -6,6 +6,7 @@
 pub mod args;
 pub mod behaviour;
 pub mod bounds;
+pub mod change;
 pub mod commands;
 pub mod context;
 pub mod error;
@@ -14,6 +15,7 @@ pub mod numbers;
 pub mod output;
 pub mod progress;
 pub mod text;
+pub mod verdict;
 pub mod version;
 
 #[cfg(test)]

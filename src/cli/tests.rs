@@ -3,17 +3,23 @@
 use super::{
     Cli, CliError, Output,
     args::wants_json,
+    change::{add_node, connect, disconnect, restart_node, restructure},
     commands::{
-        account::{Account, Report},
         get_messages, list_peers,
         listing::{Choice, Document, Header, Listing, Missing, Nothing, Parts, Stamp},
-        remove_node, send_message, start_network, status, stop_network,
+        remove_node, send_message, start_network, stop_network,
     },
     output::Form,
+    verdict::{
+        overlay::Overlay,
+        report::{Report, complaint},
+        survey::{self, Heard, Outcome, Survey},
+    },
 };
 use crate::core::{
     endpoint::Endpoint,
     id::{Incarnation, MessageId, NodeId, StreamId},
+    links::{detector::Verdict, link::Kind},
     message::{Hop, Path, Payload},
     request::{Cursor, Fetched, Gap, NodeStatus, Page, PeerInfo, Status},
     time::Wall,
@@ -99,6 +105,19 @@ fn lines_that_are_right() {
         "gossip get-messages 8 unread -A --limit 5",
         "gossip --network my-net_2.0 --timeout 3600 get-messages 8 -ppp -tt",
         "gossip status",
+        "gossip add-node",
+        "gossip add-node east --peers 2,Gossip-Node-5,127.0.0.1:7003",
+        "gossip restart-node 4 --timeout 60",
+        "gossip connect 1 127.0.0.1:7002",
+        "gossip disconnect 1 Gossip-Node-2 --json",
+        "gossip restructure random 4 --seed 7",
+        "gossip restructure --min-degree 2",
+        "gossip status -w --json",
+        "gossip audit --timeout 10",
+        "gossip audit 10.0.0.7:7004 10.0.0.8:7004",
+        "gossip plot",
+        "gossip plot --declared",
+        "gossip plot --message 4-1795437901-17",
         "gossip gen here",
         "gossip node --name 4 --bind 127.0.0.1:0 --peer 5@127.0.0.1:7005",
         "gossip node --name 4 --bind 127.0.0.1:0 --timing wan --no-heal --dissemination flood",
@@ -146,6 +165,18 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip start-network --seed -1", "out of range; give a number from 0 to 18446744073709551615"),
         ("gossip start-network --retain-bytes -1", "out of range; give a number from 1 to"),
         ("gossip node --name a --bind 127.0.0.1:1 --payload-max 0", "out of range; give a number from 1 to 1073741824"),
+        ("gossip add-node a/b", "must not contain '/'"),
+        ("gossip add-node 4 --peers", "a value is required for '--peers <A,B,…>'"),
+        ("gossip add-node 4 --peers 1,,2", "a NODE is a number, a name, or host:port"),
+        ("gossip restart-node", "were not provided: <NODE>"),
+        ("gossip connect 4", "were not provided: <B>"),
+        ("gossip restructure", "were not provided: <TOPOLOGY>"),
+        ("gossip restructure star", "there is no topology 'star'; choose random, circular or powerlaw"),
+        ("gossip restructure circular 3", "a circular topology takes no degree"),
+        ("gossip restructure --min-degree 0", "out of range; give a number from 1 to 1023"),
+        ("gossip restructure random --max-degree 3", "cannot be used with"),
+        ("gossip plot --message apple", "'apple' for '--message <ID>': it is no id; give one as"),
+        ("gossip plot --declared --message 4-5-1", "cannot be used with"),
         ("gossip --timeout -1 status", "'-1' for '--timeout <SECONDS>': give seconds from 0.001 to 3600"),
         ("gossip --timeout -0.5 status", "give seconds from 0.001 to 3600"),
         ("gossip --timeout 0 status", "give seconds from 0.001 to 3600"),
@@ -172,13 +203,16 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
 
 #[test]
 fn help_says_how_long_commands_wait() {
-    let seconds = [start_network::TIMEOUT, stop_network::TIMEOUT, list_peers::TIMEOUT, status::TIMEOUT]
+    let seconds = [start_network::TIMEOUT, stop_network::TIMEOUT, list_peers::TIMEOUT, survey::TIMEOUT]
         .into_iter()
-        .chain([send_message::TIMEOUT, get_messages::TIMEOUT, remove_node::TIMEOUT])
+        .chain([send_message::TIMEOUT, get_messages::TIMEOUT, remove_node::TIMEOUT, connect::TIMEOUT])
+        .chain([add_node::TIMEOUT, restart_node::TIMEOUT, restructure::TIMEOUT, disconnect::TIMEOUT])
         .map(|timeout| timeout.as_secs());
-    assert_eq!(seconds.collect::<Vec<_>>(), [30, 30, 2, 2, 5, 5, 5]);
+    assert_eq!(seconds.collect::<Vec<_>>(), [30, 30, 2, 2, 5, 5, 5, 5, 30, 30, 30, 5]);
     let help = Cli::command().term_width(200).render_long_help().to_string();
-    assert!(help.contains("[default: 30 for start-network and stop-network, 2 for list-peers and status, else 5]"));
+    let words = "[default: 30 to start, stop or restructure a network and to add or restart a node, 2 for list-peers, status \
+                 and audit, else 5]";
+    assert!(help.contains(words));
 }
 
 #[test]
@@ -383,6 +417,8 @@ fn state() -> NodeStatus {
         endpoint: endpoint(7005),
         up,
         round_trip: up.then_some(Duration::from_micros(180)),
+        verdict: None,
+        kind: Kind::Declared,
     };
     let counters = |count| [("delivered".to_owned(), 2), ("sent".to_owned(), count)].into();
     NodeStatus {
@@ -398,33 +434,118 @@ fn state() -> NodeStatus {
         retained_messages: 2,
         retained_bytes: 1536,
         unread: 1,
+        root: Some(NodeId::numbered(4)),
+        health: Some(0),
+        seen_messages: Some(2),
+        digest: Some(7),
+        missing: 0,
+        given_up: 0,
         counters: counters(9),
         peer_counters: [("12".to_owned(), counters(5)), ("5".to_owned(), counters(4)), ("6".to_owned(), [].into())]
             .into(),
     }
 }
 
-#[test]
-fn nodes_tell_how_they_are() {
-    let report = |with_peers| {
-        let silent = Err(CliError::Unreachable("its process has ended".into()));
-        let accounts = [Account::new("4", &endpoint(7004), Ok(state())), Account::new("9", &endpoint(7009), silent)];
-        Report::new(&"default".parse().unwrap(), accounts.into(), with_peers)
+/// What a ring of nodes says; those that are `gone` have ended, and their neighbours know it.
+fn survey(nodes: u32, gone: &[u32]) -> Survey {
+    let peer = |number: u32| PeerInfo {
+        node: Some(NodeId::numbered(number)),
+        endpoint: endpoint(7000 + number as u16),
+        up: !gone.contains(&number),
+        round_trip: (!gone.contains(&number)).then_some(Duration::from_micros(180)),
+        verdict: Some(if gone.contains(&number) { Verdict::Down } else { Verdict::Up }),
+        kind: Kind::Declared,
     };
-    let lines = "Gossip-Node-4 is up: 1/2 peers, 2 messages (1.5 KiB), 1 unread\n  delivered 2, sent 9\n";
-    let silent = "Gossip-Node-9 is unreachable: its process has ended";
-    assert_eq!(report(false).to_string(), format!("{lines}{silent}"));
-    assert_eq!(
-        report(true).to_string(),
-        format!("{lines}  Gossip-Node-5: delivered 2, sent 4\n  Gossip-Node-12: delivered 2, sent 5\n{silent}")
-    );
-    assert_eq!(report(false).silent(), [NodeId::numbered(9)]);
-    let json = serde_json::to_value(report(false)).unwrap();
-    let [up, down] = [&json["nodes"][0], &json["nodes"][1]];
+    let heard = |number: u32| {
+        let (before, behind) = ((number + nodes - 2) % nodes + 1, number % nodes + 1);
+        let (node, peers) = (NodeId::numbered(number), vec![peer(before), peer(behind)]);
+        let status = NodeStatus { node, peers, ..state() };
+        let outcome = if gone.contains(&number) { Outcome::Ended } else { Outcome::Said(Box::new(status)) };
+        Heard { name: number.to_string(), endpoint: endpoint(7000 + number as u16), is_ours: true, outcome }
+    };
+    Survey { nodes: (1..=nodes).map(heard).collect(), is_whole: true }
+}
+
+fn report(survey: &Survey, with_peers: bool) -> Report {
+    Report::new(&"default".parse().unwrap(), survey, &Overlay::of(survey).unwrap(), with_peers, false)
+}
+
+#[test]
+fn a_network_is_judged_at_a_glance() {
+    let complained = |survey: &Survey| {
+        let complaint = complaint(survey, &Overlay::of(survey).unwrap(), None);
+        complaint.map_or_else(|error| (error.exit_status(), error.to_string()), |()| (0, String::new()))
+    };
+    for (gone, first, second, status, words) in [
+        (&[][..], "is well: all 6 nodes are up.", "It is 2 failures from a split.", 0, ""),
+        (
+            &[3],
+            "is connected, but not well: 5 of 6 nodes up, 1 down (3).",
+            "It is 1 failure from a split: the loss of any one of nodes 1, 5-6, or of a bridge (1–2, 1–6, 4–5, 5–6), \
+             splits it.",
+            1,
+            "1 of 6 nodes is down: 3",
+        ),
+        (
+            &[3, 6],
+            "is SPLIT into 2 parts: 4 of 6 nodes up, 2 down (3, 6).",
+            "Its parts: 1-2 | 4-5.",
+            1,
+            "the network is split into 2 parts: 1-2 | 4-5; 2 of 6 nodes are down: 3, 6",
+        ),
+    ] {
+        let survey = survey(6, gone);
+        let text = report(&survey, false).to_string();
+        let mut lines = text.lines();
+        assert_eq!(lines.next(), Some(&*format!("Network 'default' {first}")));
+        assert_eq!(lines.next(), Some(second));
+        assert_eq!(complained(&survey), (status, words.to_owned()));
+    }
+}
+
+#[test]
+fn who_does_not_answer_or_is_not_heard_is_named() {
+    let mut survey = survey(6, &[]);
+    survey.nodes[2].outcome = Outcome::Silent(CliError::TimedOut("no reply".into()));
+    if let Outcome::Said(status) = &mut survey.nodes[4].outcome {
+        status.peers[1].verdict = Some(Verdict::Suspect);
+        (status.seen_messages, status.digest) = (Some(9), Some(1));
+    }
+    let text = report(&survey, false).to_string();
+    let first = "is connected, but not well: 4 of 6 nodes up, 1 suspect (6), 1 silent (3).";
+    assert!(text.starts_with(&format!("Network 'default' {first}\n")), "{text}");
+    assert!(text.contains("not heard by 5") && text.contains("no reply"), "{text}");
+    let json = serde_json::to_value(report(&survey, false)).unwrap();
+    let state = |node: usize| (json["nodes"][node]["state"].as_str().unwrap(), json["nodes"][node]["lag"].as_u64());
+    assert_eq!([2, 4, 5].map(state), [("silent", None), ("up", Some(0)), ("suspect", Some(7))]);
+    assert_eq!((&json["verdict"]["ok"], &json["verdict"]["equal"]), (&false.into(), &false.into()));
+    let error = complaint(&survey, &Overlay::of(&survey).unwrap(), None).unwrap_err();
+    assert_eq!((error.exit_status(), &*error.to_string()), (3, "1 of 6 nodes did not answer: 3"));
+}
+
+#[test]
+fn what_was_dropped_is_shown_by_node_peer_and_reason() {
+    let mut survey = survey(3, &[]);
+    if let Outcome::Said(status) = &mut survey.nodes[0].outcome {
+        status.counters.extend([("queue_full".to_owned(), 3), ("refused_malformed".to_owned(), 1)]);
+    }
+    let plain = report(&survey, false).to_string();
+    assert!(plain.ends_with("Dropped, refused, sent again or given up: queue_full 3, refused_malformed 1"), "{plain}");
+    let full = report(&survey, true).to_string();
+    for line in [
+        "Gossip-Node-1: delivered 2, queue_full 3, refused_malformed 1, sent 9",
+        "  Gossip-Node-2 (up, 0.18 ms)",
+        "  Gossip-Node-5 (no peer any more): delivered 2, sent 4",
+        "  Gossip-Node-12 (no peer any more): delivered 2, sent 5",
+    ] {
+        assert!(full.lines().any(|shown| shown == line), "no line {line:?} in\n{full}");
+    }
+    let json = serde_json::to_value(report(&survey, false)).unwrap();
+    let (up, verdict) = (&json["nodes"][0], &json["verdict"]);
     assert_eq!((up["up"].as_bool(), up["peers"][0]["round_trip_us"].as_u64()), (Some(true), Some(180)));
     assert_eq!((&up["counters"]["sent"], &up["uptime_ms"]), (&9.into(), &1500.into()));
-    assert_eq!((down["up"].as_bool(), down["error"]["code"].as_str()), (Some(false), Some("unreachable")));
-    assert!(up.get("error").is_none());
+    assert_eq!((&verdict["troubles"]["queue_full"], &verdict["degree"]["mean"]), (&3.into(), &2.0.into()));
+    assert_eq!((&verdict["failures_to_split"], &verdict["retained_bytes"]), (&serde_json::Value::Null, &4608.into()));
 }
 
 #[test]

@@ -104,6 +104,7 @@ impl Client {
             Reply::Peers(_) => "PEER-LIST",
             Reply::Status(_) => "STATE",
             Reply::Events { .. } => "EVENTS",
+            Reply::Vector(_) => "VECTOR",
             Reply::Done => "DONE",
             Reply::Refused { .. } => "ERROR",
         };

@@ -35,11 +35,13 @@ pub struct Protocol {
     pub degree: usize,
     /// How soon things are noticed.
     pub timing: Timing,
+    /// Whether clients may order faults. Default false: whoever reaches the port could cut the node off.
+    pub chaos: bool,
 }
 
 impl Default for Protocol {
     fn default() -> Self {
-        Self { dissemination: Dissemination::Tree, heal: true, degree: 5, timing: Timing::LAN }
+        Self { dissemination: Dissemination::Tree, heal: true, degree: 5, timing: Timing::LAN, chaos: false }
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     frame::{Answer, Frame},
     id::{Incarnation, MessageId, NodeId, StreamId},
     message::Message,
-    request::{Reply, Request, RequestId},
+    request::{Disturbance, Reply, Request, RequestId},
     stats::{Counter, Refusal},
     time::Wall,
 };
@@ -228,6 +228,8 @@ pub enum Output {
     Answer(NodeId, Answer),
     /// Reply to a client.
     Reply(ReturnAddress, RequestId, Reply),
+    /// From now on this becomes of what is sent to a node, or to all.
+    Disturb(Option<NodeId>, Disturbance),
     /// Tell whoever watches.
     Notify(Event),
     /// Stop, giving what was sent `linger` to leave.

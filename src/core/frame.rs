@@ -122,6 +122,8 @@ pub enum Parting {
     Unlinked,
     /// The sender's whole network is being stopped.
     Stopping,
+    /// Somebody wants the two to be peers no more, whoever had declared it.
+    Undeclared,
 }
 
 /// A sign of life of the node with the lowest name that the sender knows to be reachable.

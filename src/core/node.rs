@@ -174,6 +174,11 @@ impl Node {
         node
     }
 
+    /// To whom a link leads, as far as that is known.
+    pub fn peer_of(&self, link: LinkId) -> Option<&NodeId> {
+        self.peers.name_of(link)
+    }
+
     /// Its name.
     pub fn name(&self) -> &NodeId {
         &self.config.node

@@ -3,7 +3,9 @@
 
 use super::{
     endpoint::Endpoint,
+    frame::StreamRanges,
     id::{Incarnation, Instance, MessageId, NetworkName, NodeId, StreamId},
+    links::{detector::Verdict, link::Kind},
     message::{Path, Payload, Relays},
     stats::Refusal,
     time::Wall,
@@ -108,6 +110,18 @@ pub enum Request {
         /// Name, where known, and address of each.
         contacts: Vec<(Option<NodeId>, Endpoint)>,
     },
+    /// Take these nodes for declared peers no more, and part from them; they forget that they were, too.
+    Disconnect {
+        /// Their names. One that is no peer is passed over.
+        nodes: Vec<NodeId>,
+    },
+    /// Disturb what the node sends to a peer, or to all; only where that was allowed when it was started.
+    Disturb {
+        /// Whom; `None`: all, also those that were disturbed in another way before.
+        node: Option<NodeId>,
+        /// How from now on.
+        disturbance: Disturbance,
+    },
     /// Answer once all links are up.
     Ready,
     /// What happened at the node, from a position of its journal on.
@@ -117,6 +131,11 @@ pub enum Request {
         /// How long to wait if nothing has happened there yet; at most [`WATCH_WAIT_MAX`].
         wait: Duration,
     },
+    /// What it has seen, stream by stream: as much as one page holds.
+    Seen {
+        /// The stream behind which the page begins; `None`: with the first.
+        after: Option<StreamId>,
+    },
     /// Leave the network: the neighbours forget the node, and it stops.
     Remove,
     /// Stop: the neighbours keep the node in mind.
@@ -125,6 +144,29 @@ pub enum Request {
 
 /// Longest time that a watcher waits at a node.
 pub const WATCH_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// What becomes of what a node sends to a peer. By default nothing unusual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Disturbance {
+    /// Nothing arrives.
+    pub cut: bool,
+    /// All comes so much later; at most [`DELAY_MAX`](Self::DELAY_MAX).
+    pub delay: Duration,
+    /// So many of a million messages do not arrive.
+    pub drop_ppm: u32,
+}
+
+impl Disturbance {
+    /// The longest delay.
+    pub const DELAY_MAX: Duration = Duration::from_secs(60);
+    /// The highest share of messages that are lost: all.
+    pub const DROP_PPM_MAX: u32 = 1_000_000;
+
+    /// Whether all is as usual.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
 
 /// How safe an accepted message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,6 +230,17 @@ pub struct Page {
     pub gaps: Vec<Gap>,
 }
 
+/// A part of what a node has seen: its version vector, in the order of streams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vector {
+    /// The streams with all that was seen of them; what was given up counts as seen.
+    pub streams: Vec<StreamRanges>,
+    /// Whether there are more streams behind the last of these.
+    pub more: bool,
+    /// What this node has given up; told on the first page alone, and no more than a node lists.
+    pub gaps: Vec<Gap>,
+}
+
 impl Gap {
     /// How many messages that are.
     pub fn count(&self) -> u64 {
@@ -213,6 +266,10 @@ pub struct PeerInfo {
     pub up: bool,
     /// Its round trip, smoothed, once measured.
     pub round_trip: Option<Duration>,
+    /// Whether it lives, as this node judges; `None`: it was not met yet, or the node does not say.
+    pub verdict: Option<Verdict>,
+    /// Why the link is there.
+    pub kind: Kind,
 }
 
 /// A node's account of itself.
@@ -242,6 +299,19 @@ pub struct NodeStatus {
     pub retained_bytes: u64,
     /// Of the messages kept, those unread.
     pub unread: u64,
+    /// The root that it follows: nodes with different ones are in different parts, or have been until now. `None`: it does
+    /// not say.
+    pub root: Option<NodeId>,
+    /// How far it distrusts its own sense of time: 0, it runs on time, to 7. `None`: it does not say.
+    pub health: Option<u64>,
+    /// Ids in its version vector, those given up included. `None`: it does not say.
+    pub seen_messages: Option<u64>,
+    /// The hash of all that it has seen: equal hashes, equal sets. `None`: it does not say.
+    pub digest: Option<u64>,
+    /// Streams of which it knows that something is missing and may still come.
+    pub missing: u64,
+    /// Messages that it has given up.
+    pub given_up: u64,
     /// All counts that are not zero, by name.
     pub counters: BTreeMap<String, u64>,
     /// The same by peer.
@@ -271,6 +341,8 @@ pub enum Reply {
         /// The life that the positions belong to: another one counts anew.
         incarnation: Incarnation,
     },
+    /// To [`Request::Seen`].
+    Vector(Vector),
     /// To the others: done.
     Done,
     /// Not done.

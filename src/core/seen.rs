@@ -229,6 +229,12 @@ impl Seen {
         std::mem::take(&mut self.closed_gaps)
     }
 
+    /// How many ids are in it, those given up included: equal for equal sets. Costs a look at each stream.
+    pub fn messages(&self) -> u64 {
+        let streams = self.index.values().map(|&place| self.streams[place].seen.count_numbers());
+        streams.fold(0, u64::saturating_add)
+    }
+
     /// How many lives of origins are remembered, the node's own included.
     pub fn streams(&self) -> usize {
         self.index.len()

@@ -74,6 +74,8 @@ named! {
         QueueFull = "queue_full",
         /// Frames not sent because the link was not connected.
         NotConnected = "not_connected",
+        /// Frames that a fault to order kept from leaving.
+        Disturbed = "disturbed",
         /// Replies not sent because the client does not read, or is gone.
         RepliesDropped = "replies_dropped",
         /// Messages dropped from the inbox to keep its bounds.
@@ -126,6 +128,8 @@ named! {
         OriginsFull = "origins_full",
         /// Queues are filling up: try again.
         Busy = "busy",
+        /// A fault was ordered of a node that was started without `--chaos`.
+        NotAllowed = "not_allowed",
         /// The links that a client waited for did not come up in time.
         NotReady = "not_ready",
         /// The node is leaving its network.

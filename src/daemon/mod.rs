@@ -1,5 +1,6 @@
 //! One node as a process: sockets in, the core, log and sockets out. One thread owns everything.
 
+mod disturbances;
 pub mod error;
 pub mod node_process;
 mod report;

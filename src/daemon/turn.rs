@@ -1,16 +1,20 @@
 //! One turn of a node process: take what came, up to a bound; hand each to the core; do what it asks, in order;
 //! sync the log once. Nothing here decides anything about the protocol.
 
-use super::{error::DaemonError, report::Reporter};
+use super::{
+    disturbances::{Disturbances, Fate, Way},
+    error::DaemonError,
+    report::Reporter,
+};
 use crate::{
-    clock::Clock,
+    clock::{self, Clock},
     core::{
         event::{Input, LinkId, LogSeq, Output, ReturnAddress, Sender},
         frame::Frame,
         id::{Incarnation, NodeId},
         node::Node,
         request::{Request, RequestId},
-        stats::Refusal,
+        stats::{Counter, Refusal},
         time::Mono,
     },
     store::{Log, incarnation::Life},
@@ -46,6 +50,7 @@ pub(super) struct Turn {
     header: Vec<u8>,
     readable: Vec<LinkId>,
     reporter: Reporter,
+    disturbances: Disturbances,
 }
 
 impl Turn {
@@ -74,6 +79,7 @@ impl Turn {
             header: Vec::new(),
             readable: Vec::new(),
             reporter: Reporter::default(),
+            disturbances: Disturbances::new(clock::seed()),
         }
     }
 
@@ -105,7 +111,8 @@ impl Turn {
 
     /// Waits for something to do and does it. Returns whether a signal came.
     pub(super) fn wait_and_run(&mut self, poller: &mut Poller, signal: BorrowedFd<'_>) -> Result<bool, DaemonError> {
-        let timeout = self.node.deadline().map(|deadline| deadline.since(self.clock.now().mono));
+        let deadline = Mono::earliest([self.node.deadline(), self.disturbances.deadline()]);
+        let timeout = deadline.map(|deadline| deadline.since(self.clock.now().mono));
         let ready = poller.poll(&mut self.router, &mut self.links, Some(signal), timeout)?;
         let (router, signalled) = (ready.router, ready.signal);
         // What is lost comes first: a connection may be lost and another one up since the last wait.
@@ -113,6 +120,7 @@ impl Turn {
         self.after.extend(ready.writable.iter().copied().map(Input::Writable));
         self.readable.clear();
         self.readable.extend_from_slice(&ready.readable);
+        self.send_delayed();
         self.settle()?;
         for index in 0..self.readable.len() {
             self.take_from_link(self.readable[index])?;
@@ -215,10 +223,10 @@ impl Turn {
             Output::Answer(node, answer) => {
                 self.header.clear();
                 encode::answer(&mut self.header, &answer);
-                if self.router.answer(&node, &[SharedFrame::from(&self.header[..])]).is_err() {
-                    self.after.push_back(Input::Unreplied);
-                }
+                let parts = [SharedFrame::from(&self.header[..])];
+                self.post(Way::Back(node), &parts);
             }
+            Output::Disturb(node, disturbance) => self.disturbances.set(node, disturbance),
             // The node asked itself, for the peers that it was started with.
             Output::Reply(client, ..) if client.0.is_empty() => {}
             Output::Reply(client, id, reply) => {
@@ -244,9 +252,46 @@ impl Turn {
             None => &[header],
         };
         for &link in links {
-            if let Err(unsent) = self.links.send(link, body) {
-                self.after.push_back(Input::Unsent { link, why: unsent.into() });
+            self.post(Way::Link(link), body);
+        }
+    }
+
+    /// Sends a message, unless a fault was ordered for it.
+    fn post(&mut self, way: Way, parts: &[SharedFrame]) {
+        if !self.disturbances.is_idle() {
+            let peer = match &way {
+                Way::Link(link) => self.node.peer_of(*link),
+                Way::Back(node) => Some(node),
+            };
+            match self.disturbances.lets_go(self.clock.now().mono, way.clone(), peer, parts) {
+                Fate::Goes => {}
+                Fate::Waits => return,
+                Fate::Lost => {
+                    if let Way::Link(link) = way {
+                        self.after.push_back(Input::Unsent { link, why: Counter::Disturbed });
+                    }
+                    return;
+                }
             }
+        }
+        self.send_now(&way, parts);
+    }
+
+    fn send_now(&mut self, way: &Way, parts: &[SharedFrame]) {
+        let unsent = match way {
+            Way::Link(link) => {
+                self.links.send(*link, parts).err().map(|unsent| Input::Unsent { link: *link, why: unsent.into() })
+            }
+            Way::Back(node) => self.router.answer(node, parts).err().map(|_| Input::Unreplied),
+        };
+        self.after.extend(unsent);
+    }
+
+    /// Sends what was to come late and has waited for long enough.
+    fn send_delayed(&mut self) {
+        let now = self.clock.now().mono;
+        while let Some((way, parts)) = self.disturbances.next_due(now) {
+            self.send_now(&way, &parts);
         }
     }
 }

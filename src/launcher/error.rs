@@ -2,7 +2,11 @@
 
 use crate::{
     client::ClientError,
-    core::id::{NetworkName, NodeId},
+    core::{
+        endpoint::Endpoint,
+        id::{NetworkName, NodeId},
+    },
+    topology::{BoundsError, ShapeError},
 };
 use std::{io, path::PathBuf, time::Duration};
 
@@ -58,6 +62,94 @@ pub enum LaunchError {
         /// The nodes that it has, in short; empty if none is left.
         known: String,
     },
+    /// No node of the network has that address.
+    #[error("no node of network '{network}' listens on {}; {}", endpoint.authority(), has(known, network))]
+    Stranger {
+        /// The network.
+        network: NetworkName,
+        /// The address asked for.
+        endpoint: Endpoint,
+        /// The nodes that it has, in short; empty if none is left.
+        known: String,
+    },
+    /// There is nobody to be linked to.
+    #[error("no node of network '{network}' runs; 'gossip restart-node' brings one back")]
+    NoneRuns {
+        /// The network.
+        network: NetworkName,
+    },
+    /// The name of a new node is not new.
+    #[error("network '{network}' has a node '{node}' already; choose another NAME, or leave it out")]
+    NodeExists {
+        /// The network.
+        network: NetworkName,
+        /// The name asked for.
+        node: NodeId,
+    },
+    /// One machine has as many nodes as it may have.
+    #[error("network '{network}' has {most} nodes already, and more it may not have")]
+    Full {
+        /// The network.
+        network: NetworkName,
+        /// How many it may have.
+        most: u32,
+    },
+    /// The port of a node with that number is none.
+    #[error("node {node} would listen on port {port}, and ports end at 65535; choose a lower number, or a name")]
+    NodePort {
+        /// The node.
+        node: NodeId,
+        /// The port base plus its number.
+        port: u32,
+    },
+    /// Somebody else listens where a node belongs.
+    #[error("node {node} cannot start: port {port} is taken{}; end what listens there first", by.as_ref().map_or_else(String::new, |by| format!(" by network '{by}'")))]
+    PortTaken {
+        /// The node.
+        node: NodeId,
+        /// Its port.
+        port: u16,
+        /// The network that uses it, if it is one of ours.
+        by: Option<String>,
+    },
+    /// A node is named twice where it takes two.
+    #[error("node {node} is named twice; give different nodes")]
+    SameNode {
+        /// The node.
+        node: NodeId,
+    },
+    /// There is nothing to connect.
+    #[error("nodes {a} and {b} are connected already")]
+    Connected {
+        /// One of them.
+        a: NodeId,
+        /// The other.
+        b: NodeId,
+    },
+    /// There is nothing to disconnect.
+    #[error("nodes {a} and {b} are not connected; {}", if peers.is_empty() { format!("node {a} has no peers") } else { format!("the peers of node {a} are {peers}") })]
+    NotConnected {
+        /// One of them.
+        a: NodeId,
+        /// The other.
+        b: NodeId,
+        /// Peers of the first, in short.
+        peers: String,
+    },
+    /// Without that link the network would be in two parts.
+    #[error("the link between nodes {a} and {b} holds the network together; connect its parts by another one first")]
+    OnlyLink {
+        /// One end.
+        a: NodeId,
+        /// The other.
+        b: NodeId,
+    },
+    /// The live nodes cannot have such a shape.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// The live nodes cannot have such degrees.
+    #[error(transparent)]
+    Bounds(#[from] BoundsError),
     /// Its process is known, and no more: its port may be somebody else's by now.
     #[error("node {node} does not run: its process has ended")]
     Ended {
@@ -107,7 +199,9 @@ pub enum LaunchError {
         limit: u64,
     },
     /// Another command holds the lock.
-    #[error("network '{network}' is being started or stopped by another command (waited {after:?}); try again")]
+    #[error(
+        "network '{network}' is being started, changed or stopped by another command (waited {after:?}); try again"
+    )]
     Busy {
         /// The network.
         network: NetworkName,
@@ -203,13 +297,25 @@ impl LaunchError {
     /// What the error means to the caller.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::PortRange { .. } => Kind::Usage,
+            Self::PortRange { .. }
+            | Self::NodePort { .. }
+            | Self::SameNode { .. }
+            | Self::Shape(_)
+            | Self::Bounds(_) => Kind::Usage,
             Self::NoHome
             | Self::NoNetwork { .. }
             | Self::NoNode { .. }
             | Self::RunsAlready { .. }
             | Self::PortsTaken { .. }
             | Self::PortForbidden { .. }
+            | Self::Stranger { .. }
+            | Self::NoneRuns { .. }
+            | Self::NodeExists { .. }
+            | Self::Full { .. }
+            | Self::PortTaken { .. }
+            | Self::Connected { .. }
+            | Self::NotConnected { .. }
+            | Self::OnlyLink { .. }
             | Self::Descriptors { .. }
             | Self::Busy { .. } => Kind::Refused,
             Self::Node { source, .. } | Self::Client(source) => client_kind(source),

@@ -18,6 +18,9 @@ use std::{
 /// How often a held lock is tried again.
 const LOCK_STEP: Duration = Duration::from_millis(10);
 
+/// What pictures of a network show: its declared topology, the overlay at one time, the way of a message.
+pub const PICTURES: [&str; 3] = ["topology", "overlay", "message"];
+
 /// The folder of all networks of this user.
 #[derive(Debug, Clone)]
 pub struct Networks {
@@ -91,9 +94,9 @@ impl Folder {
         self.nodes().join(format!("{node}.log"))
     }
 
-    /// The picture of the topology with this extension.
-    pub fn picture(&self, extension: &str) -> PathBuf {
-        self.path.join("topology").with_extension(extension)
+    /// A picture of the network, one of [`PICTURES`], with this extension.
+    pub fn picture(&self, name: &str, extension: &str) -> PathBuf {
+        self.path.join(name).with_extension(extension)
     }
 
     /// The chart of a simulation with this extension.
@@ -136,7 +139,8 @@ impl Folder {
         let nodes = self.nodes();
         let entries = fs::read_dir(&nodes).map_err(LaunchError::file("read", nodes))?;
         let logs = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension() == Some("log".as_ref()));
-        for path in logs.chain(["svg", "png"].map(|extension| self.picture(extension))) {
+        let pictures = PICTURES.iter().flat_map(|name| ["svg", "png"].map(|extension| self.picture(name, extension)));
+        for path in logs.chain(pictures) {
             remove_file(&path)?;
         }
         Ok(())
@@ -239,7 +243,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = folder(root.path());
         let [log, svg, life] =
-            [folder.log(&NodeId::numbered(4)), folder.picture("svg"), folder.nodes().join("4.incarnation")];
+            [folder.log(&NodeId::numbered(4)), folder.picture("overlay", "svg"), folder.nodes().join("4.incarnation")];
         for path in [&log, &svg, &life] {
             fs::write(path, "x").unwrap();
         }

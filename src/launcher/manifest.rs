@@ -34,6 +34,9 @@ pub struct Manifest {
     pub started_at: String,
     /// Which boot of the machine: after another one no process of ours is left, whatever the pids say.
     pub boot: String,
+    /// What each node is started with, beside its name, address, network and instance.
+    #[serde(default)]
+    pub arguments: Vec<String>,
     /// Its nodes, in the order of their start.
     pub nodes: Vec<NodeRecord>,
 }
@@ -53,13 +56,17 @@ pub struct NodeRecord {
     /// Its declared peers.
     #[serde(with = "texts")]
     pub peers: Vec<NodeId>,
+    /// Peers that were removed and in whose places others may have stepped since.
+    #[serde(with = "texts", default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<NodeId>,
 }
 
 impl Manifest {
     /// A record of a network on this boot of the machine.
     pub fn new(network: NetworkName, instance: Instance, topology: String, seed: u64, port_base: u32) -> Self {
         let (started_at, boot, nodes) = (String::new(), current_boot(), Vec::new());
-        Self { format: FORMAT, network, instance, topology, seed, port_base, started_at, boot, nodes }
+        let arguments = Vec::new();
+        Self { format: FORMAT, network, instance, topology, seed, port_base, started_at, boot, arguments, nodes }
     }
 
     /// Reads a record.
@@ -79,17 +86,62 @@ impl Manifest {
         self.nodes.iter().find(|record| record.node == *name)
     }
 
+    /// The node of this name, to be changed.
+    pub fn node_mut(&mut self, name: &NodeId) -> Option<&mut NodeRecord> {
+        self.nodes.iter_mut().find(|record| record.node == *name)
+    }
+
+    /// Whether two nodes are declared peers.
+    pub fn are_peers(&self, a: &NodeId, b: &NodeId) -> bool {
+        let names = |one: &NodeId, other| self.node(one).is_some_and(|record| record.peers.contains(other));
+        names(a, b) || names(b, a)
+    }
+
+    /// Two nodes are declared peers from now on; `false` if they were before, or one of them is not there.
+    pub fn link(&mut self, a: &NodeId, b: &NodeId) -> bool {
+        if self.are_peers(a, b) || a == b || self.node(a).is_none() || self.node(b).is_none() {
+            return false;
+        }
+        for (one, other) in [(a, b), (b, a)] {
+            if let Some(record) = self.node_mut(one) {
+                record.peers.push(other.clone());
+                record.peers.sort_by(|x, y| x.natural_key().cmp(&y.natural_key()));
+            }
+        }
+        true
+    }
+
+    /// Two nodes are declared peers no more; says whether they were.
+    pub fn unlink(&mut self, a: &NodeId, b: &NodeId) -> bool {
+        let were_peers = self.are_peers(a, b);
+        for (one, other) in [(a, b), (b, a)] {
+            if let Some(record) = self.node_mut(one) {
+                record.peers.retain(|peer| peer != other);
+            }
+        }
+        were_peers
+    }
+
     /// Takes a node out: of the list, and of the peers of the others.
     pub fn forget(&mut self, name: &NodeId) {
         self.nodes.retain(|record| record.node != *name);
-        for record in &mut self.nodes {
+        for record in self.nodes.iter_mut().filter(|record| record.peers.contains(name)) {
             record.peers.retain(|peer| peer != name);
+            record.lost.push(name.clone());
         }
     }
 
     /// Whether the machine has not been booted since: only then do pids mean anything.
     pub fn is_of_this_boot(&self) -> bool {
         self.boot == current_boot()
+    }
+
+    /// From now on pids are those of this boot of the machine; those of another one are forgotten.
+    pub fn renew_boot(&mut self) {
+        if !self.is_of_this_boot() {
+            self.boot = current_boot();
+            self.nodes.iter_mut().for_each(|record| record.process = None);
+        }
     }
 
     /// Nodes whose process runs now, as far as they are recorded.
@@ -170,6 +222,7 @@ pub(super) mod tests {
                 endpoint: format!("127.0.0.1:{}", 7000 + number).parse().unwrap(),
                 process: (number < 3).then_some(Process { pid: u32::MAX >> 2, start_time: 5 }),
                 peers: peers.into_iter().map(NodeId::numbered).collect(),
+                lost: Vec::new(),
             });
         }
         manifest
@@ -204,6 +257,26 @@ pub(super) mod tests {
         manifest.forget(&NodeId::numbered(2));
         assert_eq!(manifest.nodes.len(), 2);
         assert!(manifest.nodes.iter().all(|record| record.peers.is_empty()));
+    }
+
+    #[test]
+    fn links_come_and_go_at_both_ends() {
+        let mut manifest = sample();
+        let [one, two, three, nobody] = [1, 2, 3, 17].map(NodeId::numbered);
+        assert!(manifest.link(&three, &one) && !manifest.link(&one, &three));
+        assert!(!manifest.link(&one, &one) && !manifest.link(&one, &nobody));
+        assert_eq!(manifest.node(&three).unwrap().peers, [one.clone(), two.clone()], "in order");
+        assert!(manifest.unlink(&one, &two) && !manifest.unlink(&two, &one));
+        assert_eq!((manifest.are_peers(&one, &two), manifest.are_peers(&two, &three)), (false, true));
+        manifest.forget(&two);
+        assert_eq!(manifest.node(&three).unwrap().lost, [two]);
+        assert_eq!(Manifest::from_json(&manifest.to_json()).unwrap(), manifest);
+    }
+
+    #[test]
+    fn a_record_of_an_older_program_is_read() {
+        let text = String::from_utf8(sample().to_json()).unwrap().replace("\"arguments\":[],", "");
+        assert_eq!(Manifest::from_json(text.as_bytes()).unwrap(), sample());
     }
 
     #[test]

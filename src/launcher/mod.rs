@@ -2,6 +2,7 @@
 //! state folder; whoever holds the record can end the network, also after its starter was killed.
 
 pub mod attend;
+pub mod change;
 pub mod error;
 pub mod folders;
 pub mod manifest;

@@ -231,7 +231,12 @@ mod tests {
         std::fs::write(directory.path().join("node"), "read line").unwrap();
         let shell = Command::new("sh").args(script).current_dir(&directory).stdin(Stdio::piped()).spawn();
         let mut shell = shell.unwrap();
-        let found = find(&script[4].parse().unwrap());
+        // A process that has just begun may not show its arguments yet.
+        let (instance, deadline) = (script[4].parse().unwrap(), Deadline::after(Duration::from_secs(30)));
+        let mut found = find(&instance);
+        while found.is_empty() && deadline.pause(Duration::from_millis(5)) {
+            found = find(&instance);
+        }
         assert_eq!(found.get(&NodeId::numbered(4)), Process::of(shell.id()).unwrap().as_ref());
         assert!(find(&"f00d-somebody-else".parse().unwrap()).is_empty());
         drop(shell.stdin.take());

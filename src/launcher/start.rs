@@ -111,13 +111,8 @@ fn raise(
     deadline: &Deadline,
     interrupted: &AtomicBool,
 ) -> Result<Vec<Child>, LaunchError> {
-    let mut arguments: Vec<OsString> =
-        ["--network", plan.network.as_str(), "--instance", manifest.instance.as_str(), "--state"]
-            .map(OsString::from)
-            .into();
-    arguments.push(folder.nodes().into());
-    arguments.extend(plan.node_arguments.iter().cloned());
-    let mut nursery = Nursery::new(Cradle { executable: plan.executable.clone(), arguments, folder, interrupted });
+    let (executable, arguments) = (plan.executable.clone(), node_arguments(manifest, folder));
+    let mut nursery = Nursery::new(Cradle { executable, arguments, folder, interrupted });
     for record in &mut manifest.nodes {
         record.process = Some(nursery.spawn(&record.node, &record.endpoint)?);
     }
@@ -128,6 +123,13 @@ fn raise(
     Ok(nursery.release())
 }
 
+/// What each node of a network is started with, beside its name and address.
+pub(super) fn node_arguments(manifest: &Manifest, folder: &Folder) -> Vec<OsString> {
+    let words = ["--network", manifest.network.as_str(), "--instance", manifest.instance.as_str(), "--state"];
+    let words = words.map(OsString::from).into_iter().chain([folder.nodes().into()]);
+    words.chain(manifest.arguments.iter().map(OsString::from)).collect()
+}
+
 /// Tells every node its peers, and waits until all links are up.
 fn introduce(
     manifest: &Manifest,
@@ -135,41 +137,50 @@ fn introduce(
     deadline: &Deadline,
     patience: Duration,
 ) -> Result<(), LaunchError> {
-    let address = |peer: &NodeId| manifest.node(peer).map(|record| (Some(peer.clone()), record.endpoint.clone()));
-    let peers_of = |record: &NodeRecord| Request::Connect { peers: record.peers.iter().filter_map(address).collect() };
-    ask_until_done(manifest, nursery, deadline, patience, peers_of)?;
-    ask_until_done(manifest, nursery, deadline, patience, |_| Request::Ready)
+    let connect = manifest.nodes.iter().map(|record| (record, connect_to(manifest, &record.peers)));
+    let ready = manifest.nodes.iter().map(|record| (record, Request::Ready));
+    for questions in [connect.collect(), ready.collect()] {
+        let silent = ask_until_done(questions, deadline, || nursery.check())?;
+        if !silent.is_empty() {
+            return Err(nursery.not_ready(silent.iter().map(|record| &record.node), patience));
+        }
+    }
+    Ok(())
 }
 
-/// Asks every node, and those again that have not answered, until all have or time is up. What is asked must be
-/// harmless when it is asked twice.
-fn ask_until_done(
-    manifest: &Manifest,
-    nursery: &mut Nursery<'_>,
+/// A request to take these nodes for declared peers.
+pub(super) fn connect_to<'n>(manifest: &Manifest, peers: impl IntoIterator<Item = &'n NodeId>) -> Request {
+    let address = |peer: &NodeId| manifest.node(peer).map(|record| (Some(peer.clone()), record.endpoint.clone()));
+    Request::Connect { peers: peers.into_iter().filter_map(address).collect() }
+}
+
+/// Asks every node its question, and those again that have not answered, until all have or time is up: gives those that
+/// have not. `check` is called on the way. What is asked must be harmless when it is asked twice.
+pub(super) fn ask_until_done<'r>(
+    questions: Vec<(&'r NodeRecord, Request)>,
     deadline: &Deadline,
-    patience: Duration,
-    question: impl Fn(&NodeRecord) -> Request,
-) -> Result<(), LaunchError> {
-    let mut waiting: Vec<_> = manifest.nodes.iter().collect();
+    mut check: impl FnMut() -> Result<(), LaunchError>,
+) -> Result<Vec<&'r NodeRecord>, LaunchError> {
+    let mut waiting = questions;
     let mut look = FIRST_LOOK;
     loop {
-        let targets: Vec<_> = waiting.iter().map(|record| (record.endpoint.clone(), question(record))).collect();
+        let targets: Vec<_> =
+            waiting.iter().map(|(record, question)| (record.endpoint.clone(), question.clone())).collect();
         let answers = ask_all(&targets, deadline.at_most(look).remaining())?;
         let mut silent = Vec::new();
-        for (record, answer) in waiting.into_iter().zip(answers) {
+        for ((record, question), answer) in waiting.into_iter().zip(answers) {
             match answer {
                 Ok(_) => {}
-                Err(ClientError::TimedOut { .. } | ClientError::Unreachable { .. }) => silent.push(record),
-                Err(ClientError::Refused { refusal: Refusal::NotReady | Refusal::Busy, .. }) => silent.push(record),
+                Err(ClientError::TimedOut { .. } | ClientError::Unreachable { .. })
+                | Err(ClientError::Refused { refusal: Refusal::NotReady | Refusal::Busy, .. }) => {
+                    silent.push((record, question));
+                }
                 Err(source) => return Err(LaunchError::Node { node: record.node.to_string(), source }),
             }
         }
-        if silent.is_empty() {
-            return Ok(());
-        }
-        nursery.check()?;
-        if deadline.is_over() {
-            return Err(nursery.not_ready(silent.iter().map(|record| &record.node), patience));
+        check()?;
+        if silent.is_empty() || deadline.is_over() {
+            return Ok(silent.into_iter().map(|(record, _)| record).collect());
         }
         (waiting, look) = (silent, LAST_LOOK.min(look * 2));
     }
@@ -186,6 +197,7 @@ fn draft(plan: &Plan) -> Result<Manifest, LaunchError> {
     let mut manifest =
         Manifest::new(plan.network.clone(), new_instance(), plan.topology.clone(), plan.seed, plan.port_base);
     manifest.started_at = rfc3339(Clock::new().now().wall);
+    manifest.arguments = plan.node_arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let host = IpAddr::from(Ipv4Addr::LOCALHOST);
     let ports = (1..).map(|number| port_base + number);
     manifest.nodes = graph
@@ -198,6 +210,7 @@ fn draft(plan: &Plan) -> Result<Manifest, LaunchError> {
             endpoint: Endpoint::from_ip(host, port),
             process: None,
             peers: graph.neighbours(index).iter().map(|&peer| graph.nodes()[peer].clone()).collect(),
+            lost: Vec::new(),
         })
         .collect();
     Ok(manifest)
@@ -248,22 +261,38 @@ fn check_not_running(folder: &Folder) -> Result<(), LaunchError> {
 
 /// Refuses if a port cannot be had now.
 fn check_ports(networks: &Networks, manifest: &Manifest) -> Result<(), LaunchError> {
+    match find_taken(networks, &manifest.nodes)? {
+        None => Ok(()),
+        Some(Taken { ports, by }) => Err(LaunchError::PortsTaken { ports: ports_are(&ports), by }),
+    }
+}
+
+/// Ports that cannot be had now.
+pub(super) struct Taken {
+    ports: Vec<u16>,
+    /// The network of ours that has one of them.
+    pub(super) by: Option<String>,
+}
+
+/// Ports of these nodes that cannot be had now.
+pub(super) fn find_taken(networks: &Networks, nodes: &[NodeRecord]) -> Result<Option<Taken>, LaunchError> {
     let deadline = Deadline::after(LETTING_GO);
     loop {
-        let taken = taken_ports(manifest)?;
+        let taken = taken_ports(nodes)?;
         if taken.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let by = owner(networks, &taken);
         if by.is_some() || !deadline.pause(GLANCE) {
-            return Err(LaunchError::PortsTaken { ports: ports_are(&taken), by });
+            return Ok(Some(Taken { ports: taken, by }));
         }
     }
 }
 
-fn taken_ports(manifest: &Manifest) -> Result<Vec<u16>, LaunchError> {
+/// Those of their ports that somebody listens on.
+pub(super) fn taken_ports(nodes: &[NodeRecord]) -> Result<Vec<u16>, LaunchError> {
     let mut taken = Vec::new();
-    for record in &manifest.nodes {
+    for record in nodes {
         let (host, port) = (IpAddr::from(Ipv4Addr::LOCALHOST), record.endpoint.port());
         match TcpListener::bind((host, port)) {
             Ok(_) => {}

@@ -127,6 +127,16 @@ pub fn stop(
     Ok(Stopped { network: manifest.network, nodes: nodes.collect() })
 }
 
+/// Ends one node of a network that goes on, as a whole network is ended; gives how.
+pub(super) fn end_one(manifest: &Manifest, index: usize, deadline: &Deadline) -> Result<Ended, LaunchError> {
+    let mut ended = vec![Ended::Gone; manifest.nodes.len()];
+    let survivors = end(manifest, hold(manifest, &[index])?, &mut ended, deadline)?;
+    if survivors.is_empty() {
+        return Ok(ended[index]);
+    }
+    Err(LaunchError::Survivors { nodes: nodes_are([&manifest.nodes[index].node]) })
+}
+
 /// How many nodes are stopped at a time: as many as there are descriptors for.
 fn part_len() -> usize {
     let free = descriptor_limit().saturating_sub(descriptors_open() + OWN_DESCRIPTORS);
@@ -165,7 +175,7 @@ fn end(
 }
 
 /// Finds processes that a starter which was killed could not note any more.
-fn complete(manifest: &mut Manifest) {
+pub(super) fn complete(manifest: &mut Manifest) {
     if manifest.is_of_this_boot() && manifest.nodes.iter().any(|record| record.process.is_none()) {
         let found = find(&manifest.instance);
         for record in &mut manifest.nodes {

@@ -225,7 +225,7 @@ impl Cluster {
         let Some(node) = &self.hosts[host].node else { return Ok(()) };
         let has_met = self.hosts[host].has_met || node.neighbours().next().is_some();
         match context.delivery {
-            Some(delivery) if self.relays_at_once => {
+            Some(delivery) if self.relays_at_once && !self.hosts[host].has_asked => {
                 let relayed = self.checker.relayed(&delivery, &context.targets, node.neighbours());
                 relayed.map_err(|wrong| self.violation(host, wrong))?;
             }
@@ -293,7 +293,8 @@ impl Cluster {
             }
             Output::Reply(client, _, reply) => return self.reply(host, &client, reply),
             Output::Exit { .. } => self.context.leaves = true,
-            Output::Notify(_) => {}
+            // Nobody orders faults here: the simulator has its own.
+            Output::Notify(_) | Output::Disturb(..) => {}
         }
         Ok(())
     }
@@ -303,6 +304,10 @@ impl Cluster {
         self.count(host, kind, links.len(), bytes);
         let sent = match &frame {
             Frame::Message(message) => self.checker.sent(host, message, links.len(), bytes),
+            Frame::Pull(_) => {
+                self.hosts[host].has_asked = true;
+                Ok(())
+            }
             Frame::Path(copy) => self.checker.sent_path(host, &copy.id, &copy.trace.path, links.len(), bytes),
             _ => Ok(()),
         };

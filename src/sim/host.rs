@@ -120,6 +120,8 @@ pub(super) struct Host {
     ended: Vec<Mono>,
     /// Whether it had a neighbour in this life.
     pub(super) has_met: bool,
+    /// Whether it has asked for a message: what comes of that goes no further by itself.
+    pub(super) has_asked: bool,
     /// Messages handed in that it has not minted yet: number and payload.
     pub(super) submitted: VecDeque<(u32, Payload)>,
     /// Connections that it opened, by link.
@@ -151,6 +153,7 @@ impl Host {
             frames: 0,
             ended: Vec::new(),
             has_met: false,
+            has_asked: false,
             submitted: VecDeque::new(),
             links: Vec::new(),
             inbound: Vec::new(),

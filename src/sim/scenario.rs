@@ -230,7 +230,8 @@ impl Scenario {
     pub(super) fn protocol(&self) -> Protocol {
         let usual = Protocol::default();
         let degree = self.degree.map_or(usual.degree, |degree| degree as usize);
-        Protocol { dissemination: self.dissemination.into(), heal: self.heal, degree, timing: self.timing.into() }
+        let (dissemination, timing) = (self.dissemination.into(), self.timing.into());
+        Protocol { dissemination, heal: self.heal, degree, timing, chaos: false }
     }
 
     /// How long nodes have, once their links are up, to hear of each other, before anything goes wrong: who never heard of
@@ -249,8 +250,8 @@ impl Scenario {
         }
     }
 
-    /// Whether each node that delivers a message must send it to all its neighbours at once: what a neighbour asked for
-    /// goes no further, and only where nothing goes wrong is nothing asked for.
+    /// Whether each node that delivers a message must send it to all its neighbours at once, as long as it has not had to
+    /// ask for any: on slow links it may, though nothing goes wrong.
     pub(super) fn is_relayed(&self) -> bool {
         self.dissemination == Spread::Flood && self.is_faultless()
     }

@@ -56,6 +56,8 @@ impl Rgb {
 /// Degrees that share a colour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Class {
+    /// What the numbers are.
+    pub(super) noun: &'static str,
     /// Smallest degree.
     pub(super) from: usize,
     /// Largest degree.
@@ -73,13 +75,13 @@ impl Class {
     pub(super) fn caption(&self) -> String {
         let range = if self.from == self.to { self.from.to_string() } else { format!("{}–{}", self.from, self.to) };
         let plural = if self.nodes == 1 { "node" } else { "nodes" };
-        format!("degree {range}: {} {plural}", self.nodes)
+        format!("{} {range}: {} {plural}", self.noun, self.nodes)
     }
 }
 
 /// Sorts degrees into at most six classes: one a degree if that suffices, else classes that widen by a constant
 /// factor, as degrees of hubs do. `degrees` maps a degree to the number of nodes that have it.
-pub(super) fn classes(degrees: &BTreeMap<usize, usize>) -> Vec<Class> {
+pub(super) fn classes(noun: &'static str, degrees: &BTreeMap<usize, usize>) -> Vec<Class> {
     let ranges = if degrees.len() <= SCALE.len() {
         degrees.keys().map(|&degree| (degree, degree)).collect()
     } else {
@@ -89,7 +91,7 @@ pub(super) fn classes(degrees: &BTreeMap<usize, usize>) -> Vec<Class> {
     let class = |(index, &(from, to)): (usize, &(usize, usize))| {
         let step = (index * (SCALE.len() - 1)).checked_div(last).unwrap_or(ONLY);
         let nodes = degrees.range(from..=to).map(|(_, nodes)| nodes).sum();
-        Class { from, to, nodes, colour: SCALE[step], terminal: TERMINAL_SCALE[step] }
+        Class { noun, from, to, nodes, colour: SCALE[step], terminal: TERMINAL_SCALE[step] }
     };
     ranges.iter().enumerate().map(class).collect()
 }
@@ -121,11 +123,11 @@ mod tests {
 
     #[test]
     fn few_degrees_have_a_colour_each() {
-        let found = classes(&BTreeMap::from([(3, 9), (4, 1), (9, 2)]));
+        let found = classes("degree", &BTreeMap::from([(3, 9), (4, 1), (9, 2)]));
         let captions: Vec<_> = found.iter().map(Class::caption).collect();
         assert_eq!(captions, ["degree 3: 9 nodes", "degree 4: 1 node", "degree 9: 2 nodes"]);
         assert_eq!((found[0].colour, found[2].colour), (SCALE[0], SCALE[5]));
-        assert_eq!(classes(&BTreeMap::from([(3, 16)])).len(), 1);
+        assert_eq!(classes("degree", &BTreeMap::from([(3, 16)])).len(), 1);
     }
 
     #[test]
@@ -133,7 +135,7 @@ mod tests {
         for most in [9, 12, 40, 300, 1023] {
             for least in [0, 1, 3] {
                 let degrees: BTreeMap<_, _> = (least..=most).map(|degree| (degree, 2)).collect();
-                let found = classes(&degrees);
+                let found = classes("degree", &degrees);
                 assert!((4..=6).contains(&found.len()), "{found:?}");
                 assert_eq!((found[0].from, found.last().unwrap().to), (least, most));
                 assert!(found.windows(2).all(|pair| pair[0].to + 1 == pair[1].from), "{found:?}");

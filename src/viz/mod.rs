@@ -8,6 +8,7 @@ mod legend;
 mod picture;
 #[cfg(feature = "png")]
 mod png;
+mod scene;
 mod svg;
 mod terminal;
 mod xml;
@@ -19,3 +20,4 @@ pub use chart::{Chart, Curve};
 pub use picture::Picture;
 #[cfg(feature = "png")]
 pub use png::PngError;
+pub use scene::{Link, LinkMark, NodeMark, Scene};

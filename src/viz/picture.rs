@@ -4,7 +4,10 @@ use super::{
     glyphs::Glyphs,
     layout::{self, Point},
     legend::{self, Class},
+    scene::{Link, NodeMark, Scene},
 };
+use std::collections::BTreeMap;
+
 use crate::topology::{Graph, Metrics};
 
 /// Longest name in characters that is shown in full.
@@ -27,6 +30,8 @@ pub struct Picture {
     pub(super) nodes: Vec<Node>,
     /// Links by node index, `a < b`, ascending.
     pub(super) edges: Vec<(usize, usize)>,
+    /// What is special about each of them, in the same order.
+    pub(super) links: Vec<Link>,
     pub(super) classes: Vec<Class>,
 }
 
@@ -37,7 +42,9 @@ pub(super) struct Node {
     pub(super) at: Point,
     /// Of its circle, in pixels.
     pub(super) radius: f64,
+    /// The number that its colour stands for: its degree, as a rule.
     pub(super) degree: usize,
+    pub(super) mark: NodeMark,
     /// Index into the picture's classes.
     pub(super) class: usize,
     pub(super) label: Label,
@@ -69,15 +76,33 @@ impl Picture {
     /// Places the nodes of a graph. `network` is the heading; `topology` says below it what the graph is.
     pub fn new(graph: &Graph, network: &str, topology: &str) -> Self {
         let metrics = Metrics::of(graph);
-        let classes = legend::classes(&metrics.degrees);
-        let nodes = place(graph, &metrics, &classes);
-        Self {
+        let degrees = (0..graph.node_count()).map(|node| graph.degree(node)).collect();
+        Self::of(Scene {
+            places: graph,
+            links: graph.edges().map(|edge| (edge, Link::default())).collect(),
+            marks: vec![NodeMark::Plain; graph.node_count()],
+            values: ("degree", degrees),
             heading: network.into(),
             caption: caption(topology, &metrics),
-            nodes,
-            edges: graph.edges().collect(),
-            classes,
+        })
+    }
+
+    /// What the picture says of itself below its heading.
+    pub fn caption(&self) -> &str {
+        &self.caption
+    }
+
+    /// Places the nodes of a scene, which has as many marks and values as nodes.
+    pub fn of(scene: Scene<'_>) -> Self {
+        let Scene { places, links, marks, values: (noun, values), heading, caption } = scene;
+        let mut counts = BTreeMap::new();
+        for (&value, _) in values.iter().zip(&marks).filter(|(_, mark)| !mark.is_hollow()) {
+            *counts.entry(value).or_insert(0) += 1;
         }
+        let classes = legend::classes(noun, &counts);
+        let nodes = place(places, &values, &marks, &classes);
+        let (edges, links) = links.into_iter().unzip();
+        Self { heading, caption, nodes, edges, links, classes }
     }
 }
 
@@ -91,20 +116,22 @@ fn caption(topology: &str, metrics: &Metrics) -> String {
     format!("{topology} · {} · {} · {reach}", count(metrics.nodes, "node"), count(metrics.edges, "link"))
 }
 
-fn place(graph: &Graph, metrics: &Metrics, classes: &[Class]) -> Vec<Node> {
+fn place(graph: &Graph, values: &[usize], marks: &[NodeMark], classes: &[Class]) -> Vec<Node> {
     let glyphs = Glyphs::new();
     let order = layout::circle_order(graph);
     let spokes = graph.node_count() > CIRCLE_LEVEL_MAX;
     let outside = order.is_some() && graph.node_count() > CIRCLE_INSIDE_MAX;
+    let shown = || values.iter().zip(marks).filter(|(_, mark)| !mark.is_hollow()).map(|(&value, _)| value);
+    let span = (shown().min().unwrap_or(0), shown().max().unwrap_or(0));
     let dot = (600.0 / graph.node_count() as f64).clamp(4.5, 10.0);
     let mut nodes: Vec<_> = (0..graph.node_count())
         .map(|index| {
             let name = graph.nodes()[index].to_string();
-            let degree = graph.degree(index);
-            let radius = if outside { dot } else { radius(graph.node_count(), degree, metrics) };
+            let degree = values[index];
+            let radius = if outside { dot } else { radius(graph.node_count(), degree, span) };
             let label = label(&name, radius, outside, &glyphs);
             let class = classes.iter().position(|class| degree <= class.to).unwrap_or(0);
-            Node { name, at: Point { x: 0.0, y: 0.0 }, radius, degree, class, label }
+            Node { name, at: Point { x: 0.0, y: 0.0 }, radius, degree, mark: marks[index], class, label }
         })
         .collect();
     let wide = |node: &Node| glyphs.width(&node.label.text, node.label.size);
@@ -140,7 +167,7 @@ fn place(graph: &Graph, metrics: &Metrics, classes: &[Class]) -> Vec<Node> {
 }
 
 /// Larger for nodes with more neighbours, smaller where there are many nodes.
-fn radius(count: usize, degree: usize, metrics: &Metrics) -> f64 {
+fn radius(count: usize, degree: usize, (least, most): (usize, usize)) -> f64 {
     let base = if count <= 32 {
         18.0
     } else if count <= 100 {
@@ -148,11 +175,11 @@ fn radius(count: usize, degree: usize, metrics: &Metrics) -> f64 {
     } else {
         13.5
     };
-    let span = metrics.degree_max() - metrics.degree_min();
+    let span = most - least;
     if span == 0 {
         return base;
     }
-    base * (1.0 + 0.6 * ((degree - metrics.degree_min()) as f64 / span as f64).sqrt())
+    base * (1.0 + 0.6 * (degree.saturating_sub(least) as f64 / span as f64).sqrt())
 }
 
 /// A name inside its node if it is legible there, else beside it. Its place is found later.

@@ -7,6 +7,7 @@ use super::{
     layout::Point,
     legend::{INK, Rgb},
     picture::{Label, Node, Picture},
+    scene::{LinkMark, NodeMark},
     xml::escape,
 };
 
@@ -19,6 +20,10 @@ pub(super) const MARGIN: f64 = 36.0;
 pub(super) const HEAD: f64 = 92.0;
 /// Pixels a line of the legend.
 const LEGEND_LINE: f64 = 24.0;
+/// Type of what stands beside a link, in pixels.
+const NOTE: f64 = 9.5;
+/// Where on a link it may stand, as parts of the way: the best first.
+const NOTE_PLACES: [f64; 5] = [0.5, 0.38, 0.62, 0.3, 0.7];
 /// Type of the caption and the legend, in pixels.
 pub(super) const SMALL: f64 = 13.0;
 
@@ -49,6 +54,8 @@ impl Picture {
         body.push_str(&glyphs.text(&self.caption, left(69.0), &PLAIN));
         let _ = writeln!(body, "\n<g transform=\"translate({:.2} {:.2})\">", frame.shift.x, frame.shift.y);
         self.write_edges(&mut body);
+        self.write_arrows(&mut body);
+        self.write_notes(&mut body, &mut glyphs);
         self.write_nodes(&mut body, &mut glyphs);
         body.push_str("</g>\n");
         self.write_legend(&mut body, &mut glyphs, &frame);
@@ -56,7 +63,7 @@ impl Picture {
     }
 
     fn head(&self, frame: &Frame) -> String {
-        let legend: Vec<_> = self.classes.iter().map(|class| class.caption()).collect();
+        let legend: Vec<_> = self.keys().iter().map(|key| key.caption().to_owned()).collect();
         let description = format!("{}; {}", self.caption, legend.join(", "));
         head(frame.width, frame.height, &self.heading, &description)
     }
@@ -72,12 +79,13 @@ impl Picture {
             let (wide, high) = node.label.half_extent(glyphs);
             include(node.label.at, wide, high);
         }
-        let captions = self.classes.iter().map(|class| glyphs.width(&class.caption(), SMALL));
+        let keys = self.keys();
+        let captions = keys.iter().map(|key| glyphs.width(key.caption(), SMALL));
         let legend_column = captions.fold(0.0, f64::max) + 44.0;
         let text = glyphs.width(&self.heading, HEADING.size).max(glyphs.width(&self.caption, SMALL)).max(legend_column);
         let inner = (most.x - least.x).max(text).ceil();
-        let legend_columns = ((inner / legend_column) as usize).clamp(1, self.classes.len().max(1));
-        let legend_rows = self.classes.len().div_ceil(legend_columns);
+        let legend_columns = ((inner / legend_column) as usize).clamp(1, keys.len().max(1));
+        let legend_rows = keys.len().div_ceil(legend_columns);
         let legend_top = HEAD + (most.y - least.y) + MARGIN;
         Frame {
             width: inner + 2.0 * MARGIN,
@@ -93,47 +101,170 @@ impl Picture {
         // Many links make a mat; each is then drawn thinner, so that the nodes stay in front.
         let crowd = (self.edges.len() as f64 / 60.0).max(1.0);
         let (width, opacity) = ((1.7 / crowd.powf(0.17)).max(0.6), (0.85 / crowd.powf(0.2)).max(0.12));
-        let _ = writeln!(
-            out,
-            r#"<g stroke="{}" stroke-width="{width:.2}" stroke-opacity="{opacity:.2}" stroke-linecap="round">"#,
-            LINE.hex()
-        );
-        for &(a, b) in &self.edges {
-            let (a, b) = (self.nodes[a].at, self.nodes[b].at);
-            let _ = writeln!(out, r#"<line x1="{:.1}" y1="{:.1}" x2="{:.1}" y2="{:.1}"/>"#, a.x, a.y, b.x, b.y);
+        for mark in LinkMark::ALL {
+            let (colour, wider, dashes) = mark.style(LINE);
+            let links = || self.edges.iter().zip(&self.links).filter(|(_, link)| link.mark == mark);
+            if links().next().is_none() {
+                continue;
+            }
+            let opacity = if mark == LinkMark::Plain { opacity } else { 0.95 };
+            let dashes = dashes.map_or_else(String::new, |dashes| format!(" stroke-dasharray=\"{dashes}\""));
+            let _ = writeln!(
+                out,
+                r#"<g stroke="{}" stroke-width="{:.2}" stroke-opacity="{opacity:.2}" stroke-linecap="round"{dashes}>"#,
+                colour.hex(),
+                width + wider
+            );
+            for (&(a, b), _) in links() {
+                let (a, b) = (self.nodes[a].at, self.nodes[b].at);
+                let _ = writeln!(out, r#"<line x1="{:.1}" y1="{:.1}" x2="{:.1}" y2="{:.1}"/>"#, a.x, a.y, b.x, b.y);
+            }
+            out.push_str("</g>\n");
         }
-        out.push_str("</g>\n");
+    }
+
+    /// Heads of arrows, over the links and up to the rims of their nodes.
+    fn write_arrows(&self, out: &mut String) {
+        for (&(a, b), link) in self.edges.iter().zip(&self.links) {
+            let Some(to) = link.to else { continue };
+            let (tip, tail) = (&self.nodes[to], &self.nodes[if to == a { b } else { a }]);
+            let (x, y) = (tip.at.x - tail.at.x, tip.at.y - tail.at.y);
+            let length = x.hypot(y).max(1e-9);
+            let (x, y) = (x / length, y / length);
+            let at = |back: f64, side: f64| {
+                let back = tip.radius + back;
+                (tip.at.x - x * back - y * side, tip.at.y - y * back + x * side)
+            };
+            let [(x1, y1), (x2, y2), (x3, y3)] = [at(1.5, 0.0), at(11.0, 4.6), at(11.0, -4.6)];
+            let colour = link.mark.style(LINE).0.hex();
+            let _ = writeln!(out, r#"<path d="M{x1:.1} {y1:.1}L{x2:.1} {y2:.1}L{x3:.1} {y3:.1}Z" fill="{colour}"/>"#);
+        }
+    }
+
+    /// What stands on links: at their middle, or a little off where another note stands already.
+    fn write_notes(&self, out: &mut String, glyphs: &mut Glyphs) {
+        let mut taken: Vec<(Point, f64)> = Vec::new();
+        for (&(a, b), link) in self.edges.iter().zip(&self.links) {
+            let Some(note) = &link.note else { continue };
+            let (a, b) = (self.nodes[a].at, self.nodes[b].at);
+            let wide = glyphs.width(note, NOTE) / 2.0;
+            let at = |part: f64| Point { x: a.x + (b.x - a.x) * part, y: a.y + (b.y - a.y) * part };
+            let is_free = |at: &Point| {
+                let clear = |(other, other_wide): &(Point, f64)| {
+                    (at.x - other.x).abs() > wide + other_wide + 2.0 || (at.y - other.y).abs() > NOTE * 1.3
+                };
+                taken.iter().all(clear)
+            };
+            let at = NOTE_PLACES.iter().map(|&part| at(part)).find(is_free).unwrap_or_else(|| at(NOTE_PLACES[0]));
+            taken.push((at, wide));
+            let style = Style { size: NOTE, colour: INK, anchor: Anchor::Middle, halo: Some(GROUND), ..PLAIN };
+            out.push_str(&glyphs.text(note, at, &style));
+            out.push('\n');
+        }
     }
 
     fn write_nodes(&self, out: &mut String, glyphs: &mut Glyphs) {
         for node in &self.nodes {
-            let colour = self.classes[node.class].colour;
-            let _ = write!(
-                out,
-                "<g><title>node {}, degree {}</title>\
-                 <circle class=\"node\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"{:.1}\" fill=\"{}\" stroke=\"{}\" stroke-width=\"2\"/>",
-                escape(&node.name),
-                node.degree,
-                node.at.x,
-                node.at.y,
-                node.radius,
-                colour.hex(),
-                GROUND.hex()
-            );
+            let class = self.classes.get(node.class).filter(|_| !node.mark.is_hollow());
+            let told =
+                class.map_or_else(|| node.mark.caption().to_owned(), |class| format!("{} {}", class.noun, node.degree));
+            let _ = write!(out, "<g><title>node {}, {told}</title>", escape(&node.name));
+            let colour = class.map_or(GROUND, |class| class.colour);
+            write_node(out, node.at, node.radius, colour, node.mark);
             out.push_str(&glyphs.text(&node.label.text, node.label.at, &label_style(node, colour)));
             out.push_str("</g>\n");
         }
     }
 
+    /// What the legend tells: classes of nodes first, then what is special.
+    fn keys(&self) -> Vec<Key> {
+        let mut keys: Vec<Key> = self.classes.iter().map(|class| Key::Class(class.colour, class.caption())).collect();
+        for mark in
+            [NodeMark::Start, NodeMark::Cut, NodeMark::Suspect, NodeMark::Silent, NodeMark::Dead, NodeMark::Without]
+        {
+            let count = self.nodes.iter().filter(|node| node.mark == mark).count();
+            if count > 0 {
+                keys.push(Key::Node(mark, told(mark.caption(), count, "node")));
+            }
+        }
+        for mark in LinkMark::ALL.into_iter().filter(|&mark| mark != LinkMark::Plain) {
+            let count = self.links.iter().filter(|link| link.mark == mark).count();
+            if count > 0 {
+                keys.push(Key::Link(mark, told(mark.caption(), count, "link")));
+            }
+        }
+        keys
+    }
+
     fn write_legend(&self, out: &mut String, glyphs: &mut Glyphs, frame: &Frame) {
-        for (index, class) in self.classes.iter().enumerate() {
+        for (index, key) in self.keys().into_iter().enumerate() {
             let (row, column) = (index / frame.legend_columns, index % frame.legend_columns);
             let x = MARGIN + column as f64 * frame.legend_column;
             let y = frame.legend_top + row as f64 * LEGEND_LINE;
-            let _ = write!(out, r#"<circle cx="{:.1}" cy="{y:.1}" r="7" fill="{}"/>"#, x + 7.0, class.colour.hex());
-            out.push_str(&glyphs.text(&class.caption(), Point { x: x + 22.0, y }, &PLAIN));
+            match &key {
+                Key::Class(colour, _) => {
+                    let _ = write!(out, r#"<circle cx="{:.1}" cy="{y:.1}" r="7" fill="{}"/>"#, x + 7.0, colour.hex());
+                }
+                Key::Node(mark, _) => write_node(out, Point { x: x + 7.0, y }, 5.5, GROUND, *mark),
+                Key::Link(mark, _) => {
+                    let (colour, wider, dashes) = mark.style(LINE);
+                    let dashes = dashes.map_or_else(String::new, |dashes| format!(" stroke-dasharray=\"{dashes}\""));
+                    let _ = write!(
+                        out,
+                        r#"<path d="M{:.1} {y:.1}H{:.1}" stroke="{}" stroke-width="{:.1}"{dashes}/>"#,
+                        x - 1.0,
+                        x + 15.0,
+                        colour.hex(),
+                        1.7 + wider
+                    );
+                }
+            }
+            out.push_str(&glyphs.text(key.caption(), Point { x: x + 22.0, y }, &PLAIN));
             out.push('\n');
         }
+    }
+}
+
+/// One entry of the legend.
+enum Key {
+    Class(Rgb, String),
+    Node(NodeMark, String),
+    Link(LinkMark, String),
+}
+
+impl Key {
+    fn caption(&self) -> &str {
+        match self {
+            Self::Class(_, caption) | Self::Node(_, caption) | Self::Link(_, caption) => caption,
+        }
+    }
+}
+
+/// `down: 1 node`, `healed: 2 links`.
+fn told(caption: &str, count: usize, noun: &str) -> String {
+    format!("{caption}: {count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The circle of a node with what is special about it.
+fn write_node(out: &mut String, at: Point, radius: f64, colour: Rgb, mark: NodeMark) {
+    let Point { x, y } = at;
+    let (fill, ground) = (colour.hex(), GROUND.hex());
+    let rim = mark.rim().map(Rgb::hex);
+    let (stroke, width) = match (&rim, mark.is_hollow()) {
+        (Some(rim), true) => (rim.as_str(), "1.8\" stroke-dasharray=\"4 3"),
+        _ => (ground.as_str(), "2"),
+    };
+    let _ = write!(
+        out,
+        "<circle class=\"node\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius:.1}\" fill=\"{fill}\" stroke=\"{stroke}\" \
+         stroke-width=\"{width}\"/>"
+    );
+    if let Some(rim) = rim.filter(|_| !mark.is_hollow()) {
+        let beyond = radius + 2.6;
+        let _ = write!(
+            out,
+            r#"<circle class="rim" cx="{x:.1}" cy="{y:.1}" r="{beyond:.1}" fill="none" stroke="{rim}" stroke-width="2.6"/>"#
+        );
     }
 }
 
@@ -153,6 +284,7 @@ pub(super) fn head(width: f64, height: f64, title: &str, description: &str) -> S
 
 fn label_style(node: &Node, colour: Rgb) -> Style {
     let Label { size, turn, inside, .. } = node.label;
-    let (colour, halo) = if inside { (colour.text(), None) } else { (INK, Some(GROUND)) };
+    let hollow = node.mark.rim().filter(|_| node.mark.is_hollow());
+    let (colour, halo) = if inside { (hollow.unwrap_or_else(|| colour.text()), None) } else { (INK, Some(GROUND)) };
     Style { size, colour, anchor: Anchor::Middle, bold: inside, halo, turn }
 }

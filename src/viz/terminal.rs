@@ -2,7 +2,11 @@
 
 use std::fmt::Write;
 
-use super::{layout::Point, picture::Picture};
+use super::{
+    layout::Point,
+    picture::{Node, Picture},
+    scene::LinkMark,
+};
 
 /// Dots across and down a character cell of braille.
 const DOTS: (usize, usize) = (2, 4);
@@ -16,11 +20,14 @@ const STRETCH_MAX: f64 = 1.8;
 /// What stands in one cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cell {
-    /// Dots of links; 0 is empty.
-    Links(u8),
+    /// Dots of links; 0 is empty. And their terminal colour.
+    Links(u8, u8),
     /// Part of a node: a character, and the node's terminal colour.
     Node(char, u8),
 }
+
+/// A cell without anything.
+const EMPTY: Cell = Cell::Links(0, LINK_COLOUR);
 
 impl Picture {
     /// The picture as at most `rows` lines of at most `columns` characters, each ended by a line feed.
@@ -31,10 +38,12 @@ impl Picture {
         if columns == 0 || rows == 0 || self.nodes.is_empty() {
             return String::new();
         }
-        let mut canvas = Canvas { columns, rows, cells: vec![Cell::Links(0); columns * rows] };
+        let mut canvas = Canvas { columns, rows, cells: vec![EMPTY; columns * rows] };
         let places = self.places(columns, rows);
-        for &(a, b) in &self.edges {
-            canvas.line(places[a], places[b]);
+        for mark in LinkMark::ALL {
+            for (&(a, b), _) in self.edges.iter().zip(&self.links).filter(|(_, link)| link.mark == mark) {
+                canvas.line(places[a], places[b], mark);
+            }
         }
         let mut order: Vec<usize> = (0..self.nodes.len()).collect();
         order.sort_by_key(|&index| std::cmp::Reverse(self.nodes[index].degree));
@@ -43,18 +52,21 @@ impl Picture {
             canvas.dot(places[index], self.code(index));
         }
         for &index in &order {
-            canvas.name(&self.nodes[index].name, places[index], self.code(index));
+            let node = &self.nodes[index];
+            canvas.name(&format!("{}{}", node.mark.terminal().0, node.name), places[index], self.code(index));
         }
         canvas.text(colour)
     }
 
     fn code(&self, node: usize) -> u8 {
-        self.classes[self.nodes[node].class].terminal
+        let node = &self.nodes[node];
+        node.mark.terminal().1.or_else(|| Some(self.classes.get(node.class)?.terminal)).unwrap_or(LINK_COLOUR)
     }
 
     /// The dot of each node on the canvas. Leaves room at both sides for half a number.
     fn places(&self, columns: usize, rows: usize) -> Vec<(usize, usize)> {
-        let name = self.nodes.iter().map(|node| node.name.chars().count()).max().unwrap_or(1).min(columns / 4);
+        let shown = |node: &Node| node.mark.terminal().0.chars().count() + node.name.chars().count();
+        let name = self.nodes.iter().map(shown).max().unwrap_or(1).min(columns / 4);
         let side = name * DOTS.0 / 2;
         let wide = (columns * DOTS.0 - 1).saturating_sub(2 * side) as f64;
         let high = (rows * DOTS.1 - 1) as f64;
@@ -82,14 +94,16 @@ struct Canvas {
 
 impl Canvas {
     /// Sets the dots from one place to another.
-    fn line(&mut self, from: (usize, usize), to: (usize, usize)) {
+    fn line(&mut self, from: (usize, usize), to: (usize, usize), mark: LinkMark) {
         let steps = from.0.abs_diff(to.0).max(from.1.abs_diff(to.1)).max(1);
-        for step in 0..=steps {
+        // One that is down is dotted.
+        for step in (0..=steps).filter(|step| mark != LinkMark::Down || step % 4 == 0) {
             let part = step as f64 / steps as f64;
             let between = |a: usize, b: usize| (a as f64 + (b as f64 - a as f64) * part).round() as usize;
             let (x, y) = (between(from.0, to.0), between(from.1, to.1));
-            if let Some(Cell::Links(bits)) = self.cell(x, y) {
+            if let Some(Cell::Links(bits, code)) = self.cell(x, y) {
                 *bits |= BITS[y % DOTS.1][x % DOTS.0];
+                *code = mark.terminal();
             }
         }
     }
@@ -100,7 +114,7 @@ impl Canvas {
     }
 
     fn dot(&mut self, (x, y): (usize, usize), code: u8) {
-        if let Some(cell @ Cell::Links(_)) = self.cell(x, y) {
+        if let Some(cell @ Cell::Links(..)) = self.cell(x, y) {
             *cell = Cell::Node('●', code);
         }
     }
@@ -128,12 +142,12 @@ impl Canvas {
     fn text(&self, colour: bool) -> String {
         let mut out = String::new();
         for line in self.cells.chunks(self.columns) {
-            let end = line.iter().rposition(|&cell| cell != Cell::Links(0)).map_or(0, |last| last + 1);
+            let end = line.iter().rposition(|&cell| cell != EMPTY).map_or(0, |last| last + 1);
             let mut active = None;
             for &cell in &line[..end] {
                 let (character, code) = match cell {
-                    Cell::Links(0) => (' ', None),
-                    Cell::Links(bits) => (char::from_u32(0x2800 + u32::from(bits)).unwrap_or(' '), Some(LINK_COLOUR)),
+                    Cell::Links(0, _) => (' ', None),
+                    Cell::Links(bits, code) => (char::from_u32(0x2800 + u32::from(bits)).unwrap_or(' '), Some(code)),
                     Cell::Node(character, code) => (character, Some(code)),
                 };
                 if colour && code.is_some() && code != active {

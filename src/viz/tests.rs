@@ -1,10 +1,11 @@
 //! What a picture promises: complete, well-formed, without overlaps, the same each time.
 
-use super::{Picture, glyphs::Glyphs, layout::Point, picture::Node};
+use super::{Link, LinkMark, NodeMark, Picture, Scene, glyphs::Glyphs, layout::Point, picture::Node};
 use crate::{
     core::id::NodeId,
     topology::{Graph, Shape, generate},
 };
+use std::collections::BTreeMap;
 
 const RANDOM_3: Shape = Shape::Random { degree: 3 };
 
@@ -121,8 +122,49 @@ fn graphs_without_links_have_pictures_too() {
     }
 }
 
+/// A ring of five with one node down, a link in its place, and one that holds all together.
+fn marked() -> Picture {
+    let ring = named(&["1", "2", "3", "4", "5"], &[(0, 1), (1, 2), (2, 3), (3, 4), (4, 0)]);
+    let mut links: BTreeMap<_, _> = ring.edges().map(|edge| (edge, Link::default())).collect();
+    for (edge, mark) in [((1, 2), LinkMark::Down), ((2, 3), LinkMark::Down), ((1, 3), LinkMark::Healing)] {
+        links.insert(edge, Link { mark, ..Link::default() });
+    }
+    links.insert((3, 4), Link { mark: LinkMark::Way, to: Some(4), note: Some("+0.42 ms".into()) });
+    let marks = vec![NodeMark::Start, NodeMark::Cut, NodeMark::Dead, NodeMark::Suspect, NodeMark::Plain];
+    let values = ("degree", vec![2, 2, 0, 2, 2]);
+    Picture::of(Scene { places: &ring, links, marks, values, heading: "n".into(), caption: "now".into() })
+}
+
+#[test]
+fn what_is_special_is_marked_and_told_in_the_legend() {
+    let svg = marked().svg();
+    for words in [
+        "node 3, down",
+        "node 1, degree 2",
+        "degree 2: 4 nodes, origin: 1 node, holds it together alone: 1 node, suspect: 1 node, down: 1 node",
+        "declared, down: 2 links, healed: 1 link, first way: 1 link",
+        "aria-label=\"+0.42 ms\"",
+    ] {
+        assert!(svg.contains(words), "no {words:?} in {svg}");
+    }
+    assert_eq!(svg.matches("<line").count(), 6);
+    let dotted = svg.split("<g ").find(|group| group.contains("stroke-dasharray=\"3 5\"")).unwrap();
+    assert_eq!(dotted.matches("<line").count(), 2, "what is down is dashed");
+    let places: Vec<_> = marked().nodes.iter().map(|node| node.radius).collect();
+    assert!(places.iter().all(|radius| *radius == places[0]), "who is down is no smaller");
+}
+
 mod terminal {
     use super::*;
+
+    #[test]
+    fn what_is_special_is_told_by_a_sign_before_the_name() {
+        let text = marked().terminal(60, 20, false);
+        for name in ["*1", "!2", "×3", "~4"] {
+            assert!(text.contains(name), "{name} is missing in\n{text}");
+        }
+        assert!(marked().terminal(60, 20, true).contains("\x1b[31m×3"), "who is down is red");
+    }
 
     fn plain(text: &str) -> String {
         let mut out = String::new();

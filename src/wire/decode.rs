@@ -4,18 +4,18 @@
 use super::{
     array::{Fields, List, Nullable, One, Scope},
     error::{DecodeError, Rejected},
-    fields::{AddressFields, CursorFields, EntryFields, Id, PeerFields, RequestIdField},
+    fields::{AddressFields, CursorFields, EntryFields, Id, NameField, PeerFields, RequestIdField},
     happenings::HappeningFields,
     names::Names,
     state::StateMap,
-    streams::GapFields,
+    streams::{GapFields, StreamName},
     types,
 };
 use crate::core::{
     frame::{self, Answer, Frame},
     id::{Incarnation, NodeId},
     message::{Payload, Relays},
-    request::{Cursor, Fetch, Level, Page, Reply, Request, RequestId, Status},
+    request::{Cursor, Disturbance, Fetch, Level, Page, Reply, Request, RequestId, Status, Vector},
     stats::Refusal,
     watch::journal::Told,
 };
@@ -154,7 +154,7 @@ fn decode_type<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
 
 /// The id of a request. A request of an unknown type is told so whether it has one or not.
 fn decode_request_id<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A>) -> Result<RequestId, A::Error> {
-    if types::is_request(kind) {
+    if types::REQUESTS.contains(&kind) {
         fields.scope.request = fields.seeded("request id", RequestIdField)?;
     } else if let Ok(id) = fields.seeded_or(RequestIdField, RequestId::None) {
         fields.scope.request = id;
@@ -194,6 +194,14 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
             let contacts = fields.seeded("contacts", List::<AddressFields>::up_to(types::CONNECT_MAX))?;
             Ok(Request::Join { contacts })
         }
+        types::SEEN => {
+            let after = fields.seeded_or(Nullable(One::<StreamName>::NEW), None)?;
+            Ok(Request::Seen { after })
+        }
+        types::DISCONNECT => {
+            Ok(Request::Disconnect { nodes: fields.seeded("nodes", List::<NameField>::up_to(types::CONNECT_MAX))? })
+        }
+        types::DISTURB => decode_disturb(fields),
         types::READY => Ok(Request::Ready),
         types::REMOVE => Ok(Request::Remove),
         types::STOP => Ok(Request::Stop),
@@ -203,6 +211,18 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         }
         found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
     }
+}
+
+fn decode_disturb<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Request, A::Error> {
+    let node = fields.node_or_nil("node")?;
+    let cut = fields.required("cut")?;
+    let delay = Duration::from_micros(fields.required("delay_us")?);
+    let delay =
+        fields.value("delay_us", Some(delay).filter(|&d| d <= Disturbance::DELAY_MAX).ok_or("over a minute"))?;
+    let drop_ppm: u32 = fields.required("drop_ppm")?;
+    let share = Some(drop_ppm).filter(|&share| share <= Disturbance::DROP_PPM_MAX);
+    let drop_ppm = fields.value("drop_ppm", share.ok_or("over a million"))?;
+    Ok(Request::Disturb { node, disturbance: Disturbance { cut, delay, drop_ppm } })
 }
 
 fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A>) -> Result<Reply, A::Error> {
@@ -228,6 +248,12 @@ fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A
             let happenings = fields.seeded("events", List::<HappeningFields>::up_to(usize::MAX))?;
             let incarnation = Incarnation(fields.required("incarnation")?);
             Ok(Reply::Events { told: Told { next, missed, happenings }, incarnation })
+        }
+        types::VECTOR => {
+            let streams = fields.streams()?;
+            let more = fields.required("more")?;
+            let gaps = fields.seeded_or(List::<GapFields>::up_to(usize::MAX), Vec::new())?;
+            Ok(Reply::Vector(Vector { streams, more, gaps }))
         }
         types::DONE => Ok(Reply::Done),
         types::ERROR => {

@@ -6,14 +6,14 @@ use super::{
     types::{self, MARK, VERSION},
     values::{
         Addresses, Announcements, Entries, Gaps, Members, NodeNames, PeerList, RequestIdField, Streams, cursor,
-        id_fields, trace_fields,
+        id_fields, micros, stream_fields, trace_fields,
     },
 };
 use crate::core::{
     frame::{Answer, Beacon, Frame, Introduction, PathCopy, Walk},
     id::NodeId,
     message::{Message, Payload},
-    request::{Fetch, Reply, Request, RequestId},
+    request::{Disturbance, Fetch, Reply, Request, RequestId},
     watch::journal::Told,
 };
 use serde::Serialize;
@@ -86,6 +86,14 @@ pub fn request<'a>(header: &mut Vec<u8>, id: &RequestId, request: &'a Request) -
         Request::Status => put(header, &(MARK, VERSION, types::STATUS, id)),
         Request::Connect { peers } => put(header, &(MARK, VERSION, types::CONNECT, id, Addresses(peers))),
         Request::Join { contacts } => put(header, &(MARK, VERSION, types::JOIN, id, Addresses(contacts))),
+        Request::Seen { after } => {
+            put(header, &(MARK, VERSION, types::SEEN, id, after.as_ref().map(stream_fields)));
+        }
+        Request::Disconnect { nodes } => put(header, &(MARK, VERSION, types::DISCONNECT, id, NodeNames(nodes))),
+        Request::Disturb { node, disturbance: Disturbance { cut, delay, drop_ppm } } => {
+            let node = node.as_ref().map(NodeId::as_str);
+            put(header, &(MARK, VERSION, types::DISTURB, id, node, cut, micros(*delay), drop_ppm));
+        }
         Request::Ready => put(header, &(MARK, VERSION, types::READY, id)),
         Request::Remove => put(header, &(MARK, VERSION, types::REMOVE, id)),
         Request::Watch { from, wait } => put(header, &(MARK, VERSION, types::WATCH, id, from, millis(*wait))),
@@ -114,6 +122,13 @@ pub fn reply(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &Reply)
         Reply::Events { told: Told { next, missed, happenings }, incarnation } => {
             let happenings = Happenings(happenings);
             put(header, &(MARK, VERSION, types::EVENTS, id, node, next, missed, happenings, incarnation.0));
+        }
+        Reply::Vector(vector) => {
+            let streams = Streams(&vector.streams);
+            match &vector.gaps[..] {
+                [] => put(header, &(MARK, VERSION, types::VECTOR, id, node, streams, vector.more)),
+                gaps => put(header, &(MARK, VERSION, types::VECTOR, id, node, streams, vector.more, Gaps(gaps))),
+            }
         }
         Reply::Done => put(header, &(MARK, VERSION, types::DONE, id, node)),
         Reply::Refused { refusal, text } => {

@@ -9,6 +9,7 @@ use crate::core::{
     endpoint::Endpoint,
     frame::{Introduction, Member},
     id::{Incarnation, MessageId, NodeId},
+    links::{detector::Verdict, link::Kind},
     message::{Hop, Path, Payload, Relays, Trace},
     request::{Cursor, Fetched, PeerInfo, RequestId, UNIQUE_LEN},
     time::Wall,
@@ -157,6 +158,18 @@ impl Record for MemberFields {
     }
 }
 
+/// One name of DISCONNECT.
+pub(super) struct NameField;
+
+impl Element for NameField {
+    type Value = NodeId;
+
+    fn next<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Option<NodeId>, A::Error> {
+        let text: Option<&str> = fields.seq.next_element()?;
+        fields.named("nodes", text)
+    }
+}
+
 /// One name of a walk's path.
 pub(super) struct WalkHop;
 
@@ -184,7 +197,17 @@ impl Record for PeerFields {
         let endpoint = fields.parsed("endpoint")?;
         let up = fields.required("up")?;
         let round_trip: Option<u64> = fields.required("round_trip_us")?;
-        Ok(PeerInfo { node, endpoint, up, round_trip: round_trip.map(Duration::from_micros) })
+        // Words of the future count as nothing said.
+        let verdict: Option<&str> = fields.optional(None)?;
+        let kind: Option<&str> = fields.optional(None)?;
+        Ok(PeerInfo {
+            node,
+            endpoint,
+            up,
+            round_trip: round_trip.map(Duration::from_micros),
+            verdict: verdict.and_then(Verdict::named),
+            kind: kind.and_then(Kind::named).unwrap_or_default(),
+        })
     }
 }
 

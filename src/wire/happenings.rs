@@ -1,4 +1,4 @@
-//! The happenings of EVENTS, both ways. Spec section 8.4.
+//! The happenings of EVENTS, both ways. Spec section 8.5.
 
 use super::{
     array::{Element, Fields, One, Record, Scope, Scoped, WithScope},

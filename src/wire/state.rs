@@ -19,7 +19,16 @@ impl Serialize for State<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeMap;
         let status = self.0;
-        let mut map = serializer.serialize_map(Some(14))?;
+        // Entries that say nothing are left out, as nodes did that did not know them.
+        let numbers = [
+            ("health", status.health),
+            ("seen_messages", status.seen_messages),
+            ("digest", status.digest),
+            ("missing", Some(status.missing).filter(|&count| count > 0)),
+            ("given_up", Some(status.given_up).filter(|&count| count > 0)),
+        ];
+        let said = numbers.iter().filter(|(_, number)| number.is_some()).count();
+        let mut map = serializer.serialize_map(Some(14 + usize::from(status.root.is_some()) + said))?;
         map.serialize_entry("node", status.node.as_str())?;
         map.serialize_entry("endpoint", &status.endpoint.to_string())?;
         map.serialize_entry("network", status.network.as_str())?;
@@ -34,6 +43,14 @@ impl Serialize for State<'_> {
         map.serialize_entry("peers", &PeerList(&status.peers))?;
         map.serialize_entry("counters", &status.counters)?;
         map.serialize_entry("peer_counters", &status.peer_counters)?;
+        if let Some(root) = &status.root {
+            map.serialize_entry("root", root.as_str())?;
+        }
+        for (name, number) in numbers {
+            if let Some(number) = number {
+                map.serialize_entry(name, &number)?;
+            }
+        }
         map.end()
     }
 }
@@ -75,6 +92,8 @@ impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
         let (mut incarnation, mut uptime_ms, mut payload_len_max) = (None, None, None);
         let (mut retained_messages, mut retained_bytes, mut unread) = (None, None, None);
         let (mut peers, mut counters, mut peer_counters) = (None, None, None);
+        let (mut root, mut health, mut seen_messages, mut digest) = (None::<&str>, None, None, None);
+        let (mut missing_streams, mut given_up) = (0, 0);
         while let Some(key) = map.next_key::<&str>()? {
             match key {
                 "node" => node = Some(map.next_value::<&str>()?),
@@ -90,6 +109,12 @@ impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
                 "unread" => entry!(map, unread),
                 "counters" => entry!(map, counters),
                 "peer_counters" => entry!(map, peer_counters),
+                "root" => entry!(map, root),
+                "health" => entry!(map, health),
+                "seen_messages" => entry!(map, seen_messages),
+                "digest" => entry!(map, digest),
+                "missing" => missing_streams = map.next_value()?,
+                "given_up" => given_up = map.next_value()?,
                 "peers" => {
                     let seed = List::<PeerFields>::up_to(usize::MAX);
                     peers = Some(map.next_value_seed(WithScope { scope: &mut *self.scope, seed })?);
@@ -114,6 +139,12 @@ impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
             unread: entered!(unread),
             counters: entered!(counters),
             peer_counters: entered!(peer_counters),
+            root: root.map(str::parse).transpose().map_err(M::Error::custom)?,
+            health,
+            seen_messages,
+            digest,
+            missing: missing_streams,
+            given_up,
         })
     }
 }

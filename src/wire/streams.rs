@@ -68,6 +68,17 @@ impl Record for StreamFields {
     }
 }
 
+/// `after` of SEEN, where it is not nil.
+pub(super) struct StreamName;
+
+impl Record for StreamName {
+    type Value = StreamId;
+
+    fn read<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<StreamId, A::Error> {
+        fields.stream()
+    }
+}
+
 /// `announcement` of the spec.
 pub(super) struct AnnouncementFields;
 

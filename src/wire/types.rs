@@ -1,7 +1,7 @@
 //! The numbers of the spec: mark, version, and the types of header. Spec section 4.
 
 use crate::core::frame::{Parting, WalkKind, Wish};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 /// First field of each header.
 pub const MARK: &str = "GS";
@@ -10,11 +10,8 @@ pub const VERSION: u64 = 1;
 
 /// Types of what nodes say over their links.
 pub const FRAMES: Range<u64> = 1..16;
-
-/// Whether this is the type of something that a client asks, as far as they are known.
-pub const fn is_request(kind: u64) -> bool {
-    matches!(kind, PUBLISH..=JOIN | WATCH)
-}
+/// Types of what a client asks, as far as they are known.
+pub const REQUESTS: RangeInclusive<u64> = PUBLISH..=DISTURB;
 
 /// Whether a header of this type answers something, and so must never be answered: answers and replies.
 pub const fn is_answer(kind: u64) -> bool {
@@ -27,7 +24,7 @@ pub const DEPTH_MAX: usize = 16;
 pub const CAPABILITIES_MAX: usize = 32;
 /// Longest capability in bytes.
 pub const CAPABILITY_LEN_MAX: usize = 64;
-/// Most peers in one CONNECT or JOIN.
+/// Most peers in one CONNECT, JOIN or DISCONNECT.
 pub const CONNECT_MAX: usize = 1024;
 /// Most steps of a walk.
 pub const STEPS_MAX: u8 = 16;
@@ -101,6 +98,12 @@ types! {
     JOIN = 41,
     /// Tell what happens.
     WATCH = 44,
+    /// What the node has seen.
+    SEEN = 43,
+    /// Declare peers no more.
+    DISCONNECT = 42,
+    /// Lose what is sent, or let it come late.
+    DISTURB = 45,
     /// Reply to PUBLISH.
     RECEIPT = 64,
     /// Reply to FETCH.
@@ -111,6 +114,8 @@ types! {
     STATE = 68,
     /// Reply to WATCH.
     EVENTS = 70,
+    /// Reply to SEEN.
+    VECTOR = 69,
     /// Reply to a request that asks for nothing back.
     DONE = 94,
     /// Not done.
@@ -142,6 +147,7 @@ pub const fn parting(reason: Parting) -> u64 {
     match reason {
         Parting::Unlinked => 0,
         Parting::Stopping => 1,
+        Parting::Undeclared => 2,
     }
 }
 
@@ -149,6 +155,7 @@ pub const fn parting(reason: Parting) -> u64 {
 pub const fn parting_of(number: u64) -> Parting {
     match number {
         1 => Parting::Stopping,
+        2 => Parting::Undeclared,
         _ => Parting::Unlinked,
     }
 }

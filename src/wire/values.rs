@@ -3,11 +3,12 @@
 use crate::core::{
     endpoint::Endpoint,
     frame::{Announcement, Member, StreamRanges},
-    id::{MessageId, NodeId},
+    id::{MessageId, NodeId, StreamId},
+    links::link::Kind,
     message::{Hop, Path, Trace},
     request::{Cursor, Fetched, Gap, PeerInfo, RequestId},
 };
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::SerializeSeq};
 use std::time::Duration;
 
 /// `id` of the spec.
@@ -26,7 +27,7 @@ pub(super) fn trace_fields(trace: &Trace) -> (u8, Hops<'_>) {
 }
 
 /// A length of time as the spec counts them.
-fn micros(time: Duration) -> u64 {
+pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -40,6 +41,38 @@ impl Serialize for RequestIdField<'_> {
             RequestId::Number(number) => serializer.serialize_u64(*number),
             RequestId::Unique(bytes) => serializer.serialize_bytes(bytes),
         }
+    }
+}
+
+/// `after` of SEEN.
+pub(super) fn stream_fields(stream: &StreamId) -> (&str, u64) {
+    (stream.origin.as_str(), stream.incarnation.0)
+}
+
+/// One peer of PEER-LIST. Clients that were written before there were its last fields do not meet them as long as they
+/// say nothing.
+struct PeerEntry<'a>(&'a PeerInfo);
+
+impl Serialize for PeerEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let PeerInfo { node, endpoint, up, round_trip, verdict, kind } = self.0;
+        let len = match (verdict, kind) {
+            (None, Kind::Declared) => 4,
+            (Some(_), Kind::Declared) => 5,
+            _ => 6,
+        };
+        let mut fields = serializer.serialize_seq(Some(len))?;
+        fields.serialize_element(&node.as_ref().map(NodeId::as_str))?;
+        fields.serialize_element(&endpoint.to_string())?;
+        fields.serialize_element(up)?;
+        fields.serialize_element(&round_trip.map(micros))?;
+        if len > 4 {
+            fields.serialize_element(&verdict.map(|verdict| verdict.name()))?;
+        }
+        if len > 5 {
+            fields.serialize_element(kind.name())?;
+        }
+        fields.end()
     }
 }
 
@@ -68,9 +101,7 @@ macro_rules! array {
 array!(Hops(Hop), hop => (hop.node.as_str(), hop.micros));
 array!(Paths(Path), path => Hops(path));
 array!(Addresses((Option<NodeId>, Endpoint)), peer => (peer.0.as_ref().map(NodeId::as_str), peer.1.to_string()));
-array!(PeerList(PeerInfo), peer => {
-    (peer.node.as_ref().map(NodeId::as_str), peer.endpoint.to_string(), peer.up, peer.round_trip.map(micros))
-});
+array!(PeerList(PeerInfo), peer => PeerEntry(peer));
 array!(Entries(Fetched), entry => {
     let Fetched { position, id, published_at, received_at, unread, continued, paths, payload } = entry;
     (position, id_fields(id), published_at.0, received_at.0, unread, continued, Paths(paths), Bytes(payload))

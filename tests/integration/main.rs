@@ -1,6 +1,9 @@
 //! Stories about real processes: each test is a sentence of what the program promises, told through the binary.
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+mod adding;
+mod audit;
+mod connecting;
 mod foreground;
 mod half_way;
 mod joining;
@@ -8,5 +11,9 @@ mod list_peers;
 mod messages;
 mod misuse;
 mod remove_node;
+mod restarting;
+mod restructuring;
 mod start_stop;
 mod testnet;
+mod traffic;
+mod verdict;

@@ -135,7 +135,7 @@ fn nodes_that_are_not_there_are_named() {
         let outcome = net.run(&[command, "2", "--json"]).fails(3, "its process has ended");
         assert_eq!(outcome.json()["error"]["code"], "unreachable");
     }
-    net.run(&["remove-node", "2"]).fails(3, "its neighbours try to reach it until they end");
+    net.run(&["remove-node", "2"]).fails(3, "'gossip restart-node 2' brings it back");
     net.run(&["send-message", "2", "x"]).fails(3, "node 2 does not run: its process has ended; its log is /");
     net.run(&["send-message", &net.address(2), "x"]).fails(3, "is the node running?");
     net.signal(3, rustix::process::Signal::STOP);
@@ -150,10 +150,10 @@ fn nodes_that_do_not_answer_are_told_in_short_with_the_place_of_their_logs() {
     let net = TestNet::start("circular", 5);
     [1, 2, 3, 5].iter().for_each(|&node| net.kill(node));
     let answer = |args: &[&str]| net.run(args).stderr;
-    assert!(answer(&["status"]).starts_with("error: 4 of 5 nodes did not answer: 1-3, 5; the logs in /"));
-    assert!(answer(&["status", "2", "4"]).starts_with("error: 1 of 2 nodes did not answer: 2; the logs in /"));
+    assert!(answer(&["status"]).starts_with("error: 4 of 5 nodes are down: 1-3, 5; the logs in /"));
+    assert!(answer(&["status", "2", "4"]).starts_with("error: 1 of 2 nodes is down: 2; the logs in /"));
     // There is no log of what was not started here.
     let address = net.address(1);
-    let expected = format!("error: 1 of 1 nodes did not answer: {address}\n");
+    let expected = format!("error: 1 of 1 node did not answer: {address}\n");
     assert_eq!(answer(&["status", &address, "--timeout", "0.5"]), expected);
 }

@@ -28,6 +28,8 @@ use tempfile::TempDir;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How often a condition is looked at.
 const STEP: Duration = Duration::from_millis(10);
+/// Ports kept free behind those of a network, for nodes that are added to it.
+const SPARE_PORTS: u16 = 4;
 /// Lines shown of each log when a test fails.
 const TAIL_LINES: usize = 8;
 
@@ -265,7 +267,7 @@ impl TestNet {
         let world = World::new();
         let count = nodes.to_string();
         for _ in 0..20 {
-            let port_base = free_ports(nodes);
+            let port_base = free_ports(nodes + SPARE_PORTS);
             let base = port_base.to_string();
             let words: Vec<_> = ["start-network"].into_iter().chain(shape.split_whitespace()).collect();
             let outcome = world.run(&[&words[..], &["-n", &count, "--port-base", &base, "--json"]].concat());
@@ -303,6 +305,33 @@ impl TestNet {
     #[track_caller]
     pub(crate) fn process(&self, node: u16) -> Process {
         self.pids[&node.to_string()]
+    }
+
+    /// The process that a node has now, by the record: it may have been started anew.
+    #[track_caller]
+    pub(crate) fn current(&self, node: &str) -> Process {
+        let record = self.record("default").unwrap();
+        let found = record["nodes"].as_array().unwrap().iter().find(|one| one["node"] == node).expect("a node").clone();
+        let number = |key: &str| found[key].as_u64().unwrap();
+        Process { pid: u32::try_from(number("pid")).unwrap(), start_time: number("start_time") }
+    }
+
+    /// Its declared peers, by the record.
+    #[track_caller]
+    pub(crate) fn recorded_peers(&self, node: &str) -> Vec<String> {
+        let record = self.record("default").unwrap();
+        let found = record["nodes"].as_array().unwrap().iter().find(|one| one["node"] == node).expect("a node").clone();
+        found["peers"].as_array().unwrap().iter().map(|peer| peer.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Peers that it has a link to, up or not, in natural order.
+    #[track_caller]
+    pub(crate) fn peers(&self, node: &str) -> Vec<String> {
+        let told = self.json(&["list-peers", node]);
+        let mut peers: Vec<String> =
+            told["peers"].as_array().unwrap().iter().map(|peer| peer["node"].as_str().unwrap().to_owned()).collect();
+        peers.sort_by_key(|peer| (peer.parse::<u64>().unwrap_or(u64::MAX), peer.clone()));
+        peers
     }
 
     /// Sends a signal to a node.

@@ -235,10 +235,18 @@ impl fmt::Display for Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::links::link::Kind;
 
     fn peer(number: u32, up: bool) -> PeerInfo {
         let endpoint = format!("127.0.0.1:{}", 7000 + number).parse().unwrap();
-        PeerInfo { node: Some(NodeId::numbered(number)), endpoint, up, round_trip: None }
+        PeerInfo {
+            node: Some(NodeId::numbered(number)),
+            endpoint,
+            up,
+            round_trip: None,
+            verdict: None,
+            kind: Kind::Declared,
+        }
     }
 
     fn searched() -> Search {

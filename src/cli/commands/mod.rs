@@ -1,6 +1,5 @@
 //! The subcommands, a file each with its `Args` and a `run`, and beside them what the larger ones print.
 
-pub mod account;
 pub mod generate;
 pub mod get_messages;
 pub mod list_peers;
@@ -13,5 +12,4 @@ pub mod simulate;
 pub mod simulate_experiments;
 pub mod simulated;
 pub mod start_network;
-pub mod status;
 pub mod stop_network;

@@ -34,10 +34,14 @@ pub struct Plot {
 impl Plot {
     /// Draws a graph into the folder of its network; shows it if stdout is a terminal.
     pub fn draw(folder: &Folder, graph: &Graph, topology: &str, out: &Output) -> Result<Self, CliError> {
-        let picture = Picture::new(graph, folder.network().as_str(), topology);
-        let svg = folder.picture("svg");
+        Self::draw_as(folder, "topology", &Picture::new(graph, folder.network().as_str(), topology), out)
+    }
+
+    /// Draws a picture into the folder of its network under a name; shows it if stdout is a terminal.
+    pub fn draw_as(folder: &Folder, name: &str, picture: &Picture, out: &Output) -> Result<Self, CliError> {
+        let svg = folder.picture(name, "svg");
         write(&svg, picture.svg().as_bytes())?;
-        let files: Vec<_> = [Some(svg), draw_png(folder, &picture)?].into_iter().flatten().collect();
+        let files: Vec<_> = [Some(svg), draw_png(folder, name, picture)?].into_iter().flatten().collect();
         let is_seen = out.is_terminal() && !out.is_json();
         if let Some(file) = files.last().filter(|_| is_seen && has_display()) {
             open(file);
@@ -63,8 +67,8 @@ pub fn draw_chart(folder: &Folder, chart: &Chart, out: &Output) -> Result<Vec<Pa
 }
 
 #[cfg(feature = "png")]
-fn draw_png(folder: &Folder, picture: &Picture) -> Result<Option<PathBuf>, CliError> {
-    let png = folder.picture("png");
+fn draw_png(folder: &Folder, name: &str, picture: &Picture) -> Result<Option<PathBuf>, CliError> {
+    let png = folder.picture(name, "png");
     write(&png, &picture.png().map_err(|error| CliError::Failed(error.to_string()))?)?;
     Ok(Some(png))
 }
@@ -78,7 +82,7 @@ fn chart_png(folder: &Folder, chart: &Chart) -> Result<Option<PathBuf>, CliError
 
 /// This build cannot rasterise.
 #[cfg(not(feature = "png"))]
-fn draw_png(_folder: &Folder, _picture: &Picture) -> Result<Option<PathBuf>, CliError> {
+fn draw_png(_folder: &Folder, _name: &str, _picture: &Picture) -> Result<Option<PathBuf>, CliError> {
     Ok(None)
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     cli::{Context, NodeArgument, Output, error::CliError, text::Shown},
     core::id::NodeId,
-    launcher::{Target, remove, resolve},
+    launcher::remove,
 };
 use serde::Serialize;
 use std::{fmt, time::Duration};
@@ -37,14 +37,10 @@ struct Report {
 /// Removes the node.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let networks = context.networks()?;
-    let target = match args.node {
-        NodeArgument::Address(endpoint) => Target { node: None, endpoint, has_ended: false },
-        NodeArgument::Name(name) => resolve::find(&networks, context.network(), &name)?,
-    };
+    let target = context.target(&networks, &args.node)?;
     if let Some(node) = target.node.as_ref().filter(|_| target.has_ended) {
         return Err(CliError::Unreachable(format!(
-            "node {node} cannot be removed: its process has ended; its neighbours try to reach it until they end, and \
-             'stop-network' passes over it"
+            "node {node} cannot be removed: its process has ended; 'gossip restart-node {node}' brings it back"
         )));
     }
     let removed = remove(&networks, context.network(), &target, context.timeout_or(TIMEOUT))?;

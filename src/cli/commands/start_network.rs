@@ -6,6 +6,7 @@ use crate::{
         Context, Output,
         behaviour::Behaviour,
         bounds::Bounds,
+        context::own_program,
         error::CliError,
         numbers::{checked_later, whole},
         text,
@@ -114,14 +115,13 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     let seed = args.seed.unwrap_or_else(|| clock::seed() >> 32);
     let graph = generate(shape, args.num_nodes, seed).map_err(usage)?;
     let networks = context.networks()?;
-    let executable = std::env::current_exe();
     let plan = Plan {
         network: context.network().clone(),
         topology: words(shape),
         seed,
         graph,
         port_base: args.port_base,
-        executable: executable.map_err(|error| CliError::Failed(format!("cannot find this program: {error}")))?,
+        executable: own_program()?,
         node_arguments: [args.behaviour.arguments(), args.bounds.arguments()].concat(),
         timeout: context.timeout_or(TIMEOUT),
     };

@@ -18,6 +18,22 @@ pub enum Verdict {
     Down,
 }
 
+impl Verdict {
+    /// The word in replies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Suspect => "suspect",
+            Self::Down => "down",
+        }
+    }
+
+    /// The verdict that a word names.
+    pub fn named(word: &str) -> Option<Self> {
+        [Self::Up, Self::Suspect, Self::Down].into_iter().find(|verdict| verdict.name() == word)
+    }
+}
+
 /// How sure a node is of itself: 0 if its timers run on time, up to 7 if they do not. Its suspicions last so many times
 /// longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -36,6 +36,22 @@ pub enum Kind {
     Healing,
 }
 
+impl Kind {
+    /// The word in replies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Declared => "declared",
+            Self::Joined => "joined",
+            Self::Healing => "healing",
+        }
+    }
+
+    /// The kind that a word names.
+    pub fn named(word: &str) -> Option<Self> {
+        [Self::Declared, Self::Joined, Self::Healing].into_iter().find(|kind| kind.name() == word)
+    }
+}
+
 /// Why a link is there, and what its greetings say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Bond {
@@ -84,8 +100,8 @@ pub(super) struct Link {
     pub(super) pinged: Option<Mono>,
     /// Since when there is reason to think that the connection has died unseen.
     pub(super) doubted: Option<Mono>,
-    /// Since when another node wants the name at its far end.
-    pub(super) contested: Option<Mono>,
+    /// Since when another node wants the name at its far end, and the link by whose answer it does, if not by a greeting.
+    pub(super) contested: Option<(Mono, Option<LinkId>)>,
     /// Smoothed.
     pub(super) round_trip: Option<Duration>,
     /// Whether the far end lives, once it was met.
@@ -136,8 +152,15 @@ impl Link {
 
     /// What the node tells about it.
     pub(super) fn describe(&self) -> PeerInfo {
-        let Self { node, endpoint, up, round_trip, .. } = self;
-        PeerInfo { node: node.clone(), endpoint: endpoint.clone(), up: *up, round_trip: *round_trip }
+        let Self { node, endpoint, up, round_trip, bond, .. } = self;
+        PeerInfo {
+            node: node.clone(),
+            endpoint: endpoint.clone(),
+            up: *up,
+            round_trip: *round_trip,
+            verdict: self.verdict(),
+            kind: bond.kind,
+        }
     }
 
     /// Somebody declared it.

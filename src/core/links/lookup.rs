@@ -70,6 +70,12 @@ impl Peers {
         self.introduced.contains_key(node)
     }
 
+    /// Whether the link to `node` is kept until one of the two leaves.
+    pub fn is_declared(&self, node: &NodeId) -> bool {
+        let link = self.roll.link_to(node).and_then(|id| self.links.get(&id));
+        link.is_some_and(|link| link.bond.is_declared())
+    }
+
     /// Addresses of the declared links that are not up, and of the one where our name is another's.
     pub fn waiting_for(&self) -> impl Iterator<Item = &Endpoint> {
         let missing = self.links.values().filter(|link| !link.up && link.bond.is_declared());

@@ -54,7 +54,10 @@ impl Peers {
         if let Err((refusal, text)) = self.me.check(from, &hello) {
             return self.refuse(from, refusal, text, stats, outbox);
         }
-        if self.contest(now, from, &hello.endpoint, outbox) {
+        if wish == Wish::Declared && self.is_undeclared(now, from) && self.roll.link_to(from).is_none() {
+            return;
+        }
+        if self.contest(now, from, &hello.endpoint, None, outbox) {
             return;
         }
         let former = self.close_all(|link| link.is_to(from) && !link.leads_to(&hello.endpoint), outbox);
@@ -86,6 +89,20 @@ impl Peers {
         }
     }
 
+    /// From now on a greeting that declares what is declared no more, and was under way or answers a refusal, is not heard: for
+    /// as long as the node may need to learn what has become of the link. If it declares it again later, somebody asked it to.
+    pub(super) fn note_undeclared(&mut self, now: Mono, node: &NodeId) {
+        self.undeclared.retain(|(until, other)| *until > now && other != node);
+        if self.undeclared.len() >= self.peers_max {
+            self.undeclared.pop_front();
+        }
+        self.undeclared.push_back((now + self.timing.hello_interval, node.clone()));
+    }
+
+    fn is_undeclared(&self, now: Mono, node: &NodeId) -> bool {
+        self.undeclared.iter().any(|(until, other)| *until > now && other == node)
+    }
+
     /// Notes what a node says to which there is a link already. One that knows no wishes declares nothing by its greeting.
     fn meet_again(&mut self, from: &NodeId, wish: Wish, words: Capabilities) {
         let Some(link) = self.roll.link_to(from).and_then(|id| self.links.get_mut(&id)) else { return };
@@ -99,14 +116,23 @@ impl Peers {
     }
 
     /// Whether `from` is, as far as we know, a node elsewhere. It is asked: if it still answers, the newcomer is
-    /// refused; if it does not before the newcomer says HELLO again, it has moved or is gone.
-    fn contest(&mut self, now: Mono, from: &NodeId, endpoint: &Endpoint, outbox: &mut VecDeque<Output>) -> bool {
+    /// refused; if it does not before the newcomer says so again, it has moved or is gone. `by` is the link that
+    /// the newcomer answers, if it is not it that greets.
+    fn contest(
+        &mut self,
+        now: Mono,
+        from: &NodeId,
+        endpoint: &Endpoint,
+        by: Option<LinkId>,
+        outbox: &mut VecDeque<Output>,
+    ) -> bool {
         let is_rival = |link: &Link| link.up && link.is_to(from) && !link.leads_to(endpoint);
-        let Some((&id, link)) = self.links.iter_mut().find(|(_, link)| is_rival(link)) else { return false };
+        let mut others = self.links.iter_mut().filter(|(id, _)| Some(**id) != by);
+        let Some((&id, link)) = others.find(|(_, link)| is_rival(link)) else { return false };
         match link.contested {
-            Some(asked) => now.since(asked) < self.timing.hello_interval,
+            Some((asked, _)) => now.since(asked) < self.timing.hello_interval,
             None => {
-                link.contested = Some(now);
+                link.contested = Some((now, by));
                 outbox.push_back(link.ping(id, now, None));
                 true
             }
@@ -167,6 +193,9 @@ impl Peers {
             if refusal == Refusal::NameTaken {
                 self.close(id, outbox);
             }
+            return None;
+        }
+        if self.contest(now, &welcome.node, &welcome.endpoint, Some(id), outbox) {
             return None;
         }
         self.adopt_instance(&welcome);
@@ -253,8 +282,13 @@ impl Peers {
         (link.pinged, link.doubted) = (None, None);
         link.measure(now.since(sent));
         self.health.on_pong();
-        let is_contested = link.contested.take().is_some_and(|asked| now.since(asked) < self.timing.hello_interval);
-        if let Some(node) = link.node.clone().filter(|_| is_contested) {
+        let contested = link.contested.take().filter(|(asked, _)| now.since(*asked) < self.timing.hello_interval);
+        if let Some((_, Some(claimant))) = contested {
+            // One that somebody declared is tried again: the name may be free by then.
+            if self.links.get(&claimant).is_some_and(|link| !link.bond.is_declared()) {
+                self.give_up(claimant, Some(Failure::Stranger), outbox);
+            }
+        } else if let Some(node) = link.node.clone().filter(|_| contested.is_some()) {
             let text = format!("the name '{node}' is taken by {}", link.endpoint);
             refuse(&node, Refusal::NameTaken, text, true, stats, outbox);
             // The newcomer has cut off its connection to us. It finds that out when we greet.
@@ -270,8 +304,8 @@ impl Peers {
         outbox.push_back(Output::Notify(Event::PeerLeft(from.clone())));
     }
 
-    /// A peer is a neighbour no more. A link that somebody declared is kept: its far end is told so, or, if it stops, is
-    /// greeted until it is back.
+    /// A peer is a neighbour no more. A link that somebody declared is kept, unless that does not hold any more: its far end
+    /// is told so, or, if it stops, is greeted until it is back.
     pub fn on_part(&mut self, now: Mono, from: &NodeId, parting: Parting, outbox: &mut VecDeque<Output>) {
         self.introduced.remove(from);
         let Some(id) = self.roll.link_to(from) else { return };
@@ -279,6 +313,9 @@ impl Peers {
         let is_declared = link.bond.is_declared();
         if is_declared && parting == Parting::Unlinked {
             return outbox.push_back(link.greet(id, &self.me));
+        }
+        if parting == Parting::Undeclared {
+            return self.close(id, outbox);
         }
         link.begin_anew();
         link.life.iter_mut().for_each(Liveness::stop);

@@ -28,7 +28,8 @@ const PART_LINGER: Duration = Duration::from_millis(100);
 
 /// The peers of a node: links that it opened, and nodes that introduced themselves over theirs.
 ///
-/// Bounds: `peers_max` links, as many that are closing, and as many introductions. What it reports grows with the links
+/// Bounds: `peers_max` links, as many that are closing, as many that were undeclared a moment ago, and as many
+/// introductions. What it reports grows with the links
 /// alone; it is to be taken after each input.
 #[derive(Debug)]
 pub struct Peers {
@@ -38,6 +39,8 @@ pub struct Peers {
     pub(super) introduced: BTreeMap<NodeId, Incarnation>,
     /// Where another node has our name: not dialled again.
     pub(super) parted: Option<Endpoint>,
+    /// Nodes that are to be peers no more and may not know it yet, and until when what they declare is not heard.
+    pub(super) undeclared: VecDeque<(Mono, NodeId)>,
     /// Links that are not used any more, and when they are closed.
     closing: VecDeque<(Mono, LinkId)>,
     next_link: u32,
@@ -86,6 +89,7 @@ impl Peers {
             roll: Roll::default(),
             introduced: BTreeMap::new(),
             parted: None,
+            undeclared: VecDeque::new(),
             closing: VecDeque::new(),
             next_link: 0,
             peers_max: config.limits.peers_max.min(usize::from(u16::MAX)),
@@ -136,6 +140,7 @@ impl Peers {
             return Err((Refusal::PeersFull, format!("a node has at most {} peers", self.peers_max)));
         }
         for (node, endpoint) in peers {
+            self.undeclared.retain(|(_, undeclared)| Some(undeclared) != node.as_ref());
             match self.find(node.as_ref(), &endpoint) {
                 None => drop(self.connect(now, Bond::default(), node, endpoint, outbox)),
                 Some(id) => self.declare_link(id, outbox),
@@ -152,10 +157,10 @@ impl Peers {
         }
     }
 
-    /// From now on the link to `node` counts as declared, as it does at its far end.
-    pub fn adopt(&mut self, node: &NodeId) {
-        if let Some(link) = self.roll.link_to(node).and_then(|id| self.links.get_mut(&id)) {
-            link.declare();
+    /// From now on the link to `node` counts as declared, and its far end is told so.
+    pub fn adopt(&mut self, node: &NodeId, outbox: &mut VecDeque<Output>) {
+        if let Some(id) = self.roll.link_to(node) {
+            self.declare_link(id, outbox);
         }
     }
 
@@ -175,12 +180,15 @@ impl Peers {
     /// Tells a neighbour that it is one no more, and closes the link to it.
     pub fn part(&mut self, now: Mono, node: &NodeId, parting: Parting, outbox: &mut VecDeque<Output>) {
         self.introduced.remove(node);
+        if parting == Parting::Undeclared {
+            self.note_undeclared(now, node);
+        }
         let Some(id) = self.roll.link_to(node) else { return };
         let Some(link) = self.remove(id) else { return };
         let frame = match parting {
             _ if link.words.has(Capability::Overlay) => Some(Frame::Part(parting)),
             // It would think that the link is to be kept.
-            Parting::Unlinked => Some(Frame::Leave),
+            Parting::Unlinked | Parting::Undeclared => Some(Frame::Leave),
             Parting::Stopping => None,
         };
         if let Some(frame) = frame.filter(|_| link.up && self.closing.len() < self.peers_max) {

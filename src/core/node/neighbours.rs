@@ -4,7 +4,7 @@
 use super::Node;
 use crate::core::{
     event::{Event, LinkId, Output},
-    frame::{Answer, Frame, Introduction, LifeSeen, Member, Wish},
+    frame::{Answer, Frame, Introduction, LifeSeen, Member, Parting, Wish},
     id::{Incarnation, NodeId, StreamId},
     links::{
         capability::Capability,
@@ -79,6 +79,9 @@ impl Node {
         let greeting = Greeting { hello, wish, vacancy, seen };
         self.peers.on_hello(now, from, greeting, &mut self.stats, &mut self.outbox);
         if self.peers.is_introduced(from) {
+            // One that knows no wishes declares nothing by its greeting.
+            let is_kept = wish != Wish::Declared || self.peers.is_declared(from);
+            let wish = if is_kept { wish } else { Wish::Neighbour };
             self.overlay.greeted(now, member, wish);
         }
     }
@@ -88,6 +91,12 @@ impl Node {
             self.digests.on_ping_digest(now.mono, slot, theirs, self.seen.digest());
         }
         self.outbox.push_back(Output::Answer(from, Answer::Pong(token)));
+    }
+
+    /// Somebody wants a node to be a peer no more.
+    pub(super) fn undeclare(&mut self, now: Mono, node: &NodeId) {
+        self.overlay.sever(now, node);
+        self.peers.part(now, node, Parting::Undeclared, &mut self.outbox);
     }
 
     /// Something comes back over a link of ours.
@@ -127,9 +136,13 @@ impl Node {
 
     /// Tells the parts of the node which neighbours have come and gone.
     pub(super) fn note_changes(&mut self, now: Now) {
-        for slot in self.peers.take_freed().iter() {
+        let freed = self.peers.take_freed();
+        for slot in freed.iter() {
             self.recent.forget(slot);
             self.forget(now.mono, slot);
+        }
+        if !freed.is_empty() {
+            self.forget_links(now.mono);
         }
         for slot in self.peers.take_fallen().iter() {
             self.forget(now.mono, slot);
@@ -156,6 +169,16 @@ impl Node {
                 Failure::Silent | Failure::Stranger => self.overlay.down(now.mono, &node),
             }
         }
+    }
+
+    /// Links were closed: whom the overlay takes for a neighbour, or keeps a link to, has one.
+    fn forget_links(&mut self, now: Mono) {
+        let has_link = |node: &NodeId| self.peers.slot_of(node).is_some();
+        let healing = self.overlay.healing();
+        let gone: Vec<NodeId> = healing.neighbours().map(|member| member.node).filter(|node| !has_link(node)).collect();
+        let undeclared: Vec<NodeId> = healing.declared().filter(|node| !has_link(node)).cloned().collect();
+        undeclared.iter().for_each(|node| self.overlay.undeclare(node));
+        gone.iter().for_each(|node| self.overlay.down(now, node));
     }
 
     /// A neighbour is there, or there again.
@@ -185,6 +208,7 @@ impl Node {
                     self.send(self.peers.links_of(slots), frame);
                 }
                 Action::Seek { member, wish } => self.seek(now, &member, wish),
+                Action::Adopt { node } => self.peers.adopt(&node, &mut self.outbox),
                 Action::Part { node, reason } => self.peers.part(now, &node, reason, &mut self.outbox),
                 Action::Close { node } => self.peers.drop_link(&node, &mut self.outbox),
             }

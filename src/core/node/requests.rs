@@ -2,10 +2,12 @@
 
 use super::{Node, spreading::Way};
 use crate::core::{
+    endpoint::Endpoint,
     event::{Event, Output, Record, ReturnAddress},
-    frame::Frame,
+    frame::{Frame, Member, RANGES_MAX, STREAMS_MAX},
+    id::{NodeId, StreamId},
     message::{Message, Payload, Relays},
-    request::{Fetch, Level, NodeStatus, Reply, Request, RequestId, Status},
+    request::{Disturbance, Fetch, Level, NodeStatus, Reply, Request, RequestId, Status, Vector},
     stats::{Counter, Refusal},
     time::Now,
     waiting::Departure,
@@ -26,9 +28,22 @@ impl Node {
             }
             Request::Peers => Reply::Peers(self.peers.describe()),
             Request::Status => Reply::Status(Box::new(self.status(now))),
+            Request::Seen { after } => Reply::Vector(self.vector(after.as_ref())),
             Request::Connect { peers } => {
+                let named = |(node, endpoint): &(Option<NodeId>, Endpoint)| {
+                    Some(Member { node: node.clone()?, endpoint: endpoint.clone() })
+                };
+                let members: Vec<Member> = peers.iter().filter_map(named).collect();
                 let declared = self.peers.declare(now.mono, peers, &mut self.stats, &mut self.outbox);
+                // Another name may be known for that address.
+                for member in members.into_iter().filter(|member| self.peers.is_declared(&member.node)) {
+                    self.overlay.declare(now.mono, member);
+                }
                 declared.map_or_else(|(refusal, text)| Reply::Refused { refusal, text }, |()| Reply::Done)
+            }
+            Request::Disconnect { nodes } => {
+                nodes.iter().for_each(|node| self.undeclare(now.mono, node));
+                Reply::Done
             }
             Request::Join { contacts } => {
                 self.overlay.join();
@@ -36,6 +51,10 @@ impl Node {
                 self.try_contact(now.mono);
                 Reply::Done
             }
+            Request::Disturb { node, disturbance } => match self.disturb(node, disturbance) {
+                Ok(()) => Reply::Done,
+                Err((refusal, text)) => return self.refuse_client(client, id, refusal, text),
+            },
             Request::Stop => {
                 self.overlay.stop();
                 self.follow_overlay(now.mono);
@@ -43,6 +62,15 @@ impl Node {
             }
         };
         self.reply(client, id, reply);
+    }
+
+    fn disturb(&mut self, node: Option<NodeId>, disturbance: Disturbance) -> Result<(), (Refusal, String)> {
+        if !self.config.protocol.chaos {
+            let text = "this node takes no orders for faults: start it with --chaos".to_owned();
+            return Err((Refusal::NotAllowed, text));
+        }
+        self.outbox.push_back(Output::Disturb(node, disturbance));
+        Ok(())
     }
 
     fn publish(&mut self, now: Now, client: ReturnAddress, id: RequestId, relays: Option<Relays>, payload: Payload) {
@@ -111,9 +139,24 @@ impl Node {
             retained_messages: self.inbox.len() as u64,
             retained_bytes: self.inbox.bytes() as u64,
             unread: self.inbox.unread(),
+            root: Some(self.overlay.root().clone()),
+            health: Some(u64::from(self.peers.health().score())),
+            seen_messages: Some(self.seen.messages()),
+            digest: Some(self.seen.digest()),
+            missing: self.wants.len() as u64,
+            given_up: self.gaps.messages(),
             counters: self.stats.total().named(),
             peer_counters: by_peer.map(|(node, tallies)| (node.to_string(), tallies.named())).collect(),
         }
+    }
+
+    /// A page of the version vector. No stream is larger than a page, so none is cut (`Limits::intervals_max`).
+    fn vector(&self, after: Option<&StreamId>) -> Vector {
+        let streams = self.seen.changed_since(0, after, STREAMS_MAX, RANGES_MAX);
+        let last = streams.last().map(|held| &held.stream);
+        let more = last.is_some_and(|last| !self.seen.changed_since(0, Some(last), 1, 1).is_empty());
+        let gaps = if after.is_none() { self.gaps.iter().collect() } else { Vec::new() };
+        Vector { streams, more, gaps }
     }
 
     fn wait_for_links(&mut self, now: Now, client: ReturnAddress, id: RequestId) {

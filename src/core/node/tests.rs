@@ -5,10 +5,10 @@ use crate::{
     core::{
         config::{Limits, Protocol},
         endpoint::Endpoint,
-        frame::{Announcement, Answer, Frame, Introduction, PathCopy, StreamRanges, Wish},
+        frame::{Announcement, Answer, Frame, Introduction, Parting, PathCopy, STREAMS_MAX, StreamRanges, Wish},
         id::{Instance, MessageId},
         message::{Hop, Message, Relays, Trace},
-        request::{Cursor, Fetch, Level, Page, Request, Status},
+        request::{Cursor, Disturbance, Fetch, Level, Page, Request, Status},
         time::Wall,
     },
     topology::{Graph, Shape, generate},
@@ -127,7 +127,7 @@ impl Net {
             }
             Output::Reply(_, id, reply) => self.replies.push((index, id, reply)),
             Output::Exit { .. } => self.exits.push(index),
-            Output::Notify(_) => {}
+            Output::Notify(_) | Output::Disturb(..) => {}
         }
     }
 
@@ -519,6 +519,54 @@ fn a_leaving_node_is_forgotten_before_it_says_so() {
     }
 }
 
+/// Whether two nodes have a link to each other, and take it for declared; `None` if they do not agree.
+fn are_peers(net: &Net, a: usize, b: usize) -> Option<bool> {
+    let sees = |node: usize, other: usize| {
+        let node = &net.nodes[node];
+        let declared = node.overlay.is_declared(&name(other));
+        let linked = node.peers.neighbours().any(|(peer, _)| *peer == name(other));
+        (declared == linked && linked == node.peers.is_introduced(&name(other))).then_some(linked)
+    };
+    sees(a, b).filter(|_| sees(a, b) == sees(b, a))
+}
+
+#[test]
+fn peers_that_are_to_be_none_part_in_any_order_and_lose_no_message() {
+    for (seed, (told, publishes)) in (0..).zip([(1, true), (2, true), (3, true), (3, false), (1, false), (2, false)]) {
+        let graph = generate(Shape::Random { degree: 3 }, 8, seed).unwrap();
+        let mut net = Net::joined(&graph, seed, &Limits::default());
+        net.settle(Duration::from_secs(1));
+        let (a, b) = graph.edges().next().unwrap();
+        assert_eq!(are_peers(&net, a, b), Some(true));
+        let mut sent = 0;
+        let mut publish = |net: &mut Net| {
+            for node in 0..8 {
+                net.publish(node, None, b"m");
+                sent += 1;
+            }
+        };
+        publish(&mut net);
+        for (end, other, bit) in [(a, b, 1), (b, a, 2)] {
+            if told & bit != 0 {
+                net.ask(end, Request::Disconnect { nodes: vec![name(other), name(40), name(end)] });
+            }
+            if publishes {
+                publish(&mut net);
+            }
+        }
+        net.settle(Duration::from_secs(20));
+        assert_eq!(are_peers(&net, a, b), Some(false), "told {told}");
+        for node in 0..8 {
+            assert_eq!(net.inbox(node).messages.len(), sent, "at {node}, told {told}");
+        }
+        for (end, other) in [(a, b), (b, a)] {
+            net.ask(end, Request::Connect { peers: vec![(Some(name(other)), endpoint(other))] });
+        }
+        net.settle(Duration::from_secs(2));
+        assert_eq!(are_peers(&net, a, b), Some(true), "made again");
+    }
+}
+
 #[test]
 fn a_link_without_connection_is_down_until_it_is_greeted_again() {
     let pair = generate(Shape::Circular, 2, 0).unwrap();
@@ -759,6 +807,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => introduction.clone().prop_map(|hello| Frame::Hello(hello, Wish::Declared)),
         4 => any_message(),
         1 => Just(Frame::Leave),
+        1 => Just(Frame::Part(Parting::Undeclared)),
         1 => any::<u64>().prop_map(|token| Frame::Ping { token, digest: None }),
     ];
     let answer = prop_oneof![
@@ -778,9 +827,14 @@ fn any_input() -> impl Strategy<Value = Input> {
         }),
         (any::<u64>(), any::<u64>()).prop_map(|(first, last)| Request::Mark { first, last }),
         (0..4_usize).prop_map(|index| Request::Connect { peers: vec![(None, endpoint(index))] }),
+        (0..4_usize).prop_map(|index| Request::Disconnect { nodes: vec![name(index)] }),
         Just(Request::Ready),
         Just(Request::Remove),
         Just(Request::Status),
+        (0..4_u32).prop_map(|number| {
+            let stream = StreamId { origin: NodeId::numbered(number), incarnation: Incarnation(1) };
+            Request::Seen { after: (number > 0).then_some(stream) }
+        }),
     ];
     let requested = |request| {
         let (client, id) = (ReturnAddress([1].into()), RequestId::Number(1));
@@ -830,4 +884,71 @@ proptest! {
             prop_assert!(node.peers.describe().len() <= 3);
         }
     }
+}
+
+#[test]
+fn faults_are_ordered_only_where_that_was_allowed() {
+    let disturbance = Disturbance { cut: true, ..Disturbance::default() };
+    let request = Request::Disturb { node: Some(name(1)), disturbance };
+    let mut net = Net::of(1, 0, &Limits::default());
+    assert!(matches!(net.reply(0, request.clone()), Reply::Refused { refusal: Refusal::NotAllowed, .. }));
+    net.nodes[0].config.protocol.chaos = true;
+    let input = Input::Requested { client: ReturnAddress([1].into()), id: RequestId::None, request };
+    let now = net.now();
+    net.nodes[0].handle(now, input);
+    let outputs: Vec<_> = std::iter::from_fn(|| net.nodes[0].poll_output()).collect();
+    assert_eq!(outputs[0], Output::Disturb(Some(name(1)), disturbance));
+    assert!(matches!(outputs[1], Output::Reply(_, _, Reply::Done)));
+}
+
+#[test]
+fn what_was_seen_is_told_page_by_page_and_without_a_break() {
+    let streams = 2 * STREAMS_MAX as u32 + 10;
+    let received = |number: u32| {
+        let id = MessageId { origin: NodeId::numbered(number), incarnation: Incarnation(1), sequence: 1 };
+        let (published_at, payload) = (Wall(0), b"x"[..].into());
+        let message = Message { id, published_at, hops: 1, trace: None, tree: None, payload };
+        Record::Received { message, at: Wall(0) }
+    };
+    let stream = StreamId { origin: NodeId::numbered(3), incarnation: Incarnation(1) };
+    let given_up = Record::GivenUp { stream: stream.clone(), first: 2, last: 4 };
+    let records = (1..=streams).map(received).chain([given_up]);
+    let mut net = Net::of(1, 0, &Limits::default());
+    net.nodes[0] = Node::recover(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default(), records);
+    let (mut after, mut pages, mut told) = (None, Vec::new(), Vec::new());
+    loop {
+        let Reply::Vector(page) = net.reply(0, Request::Seen { after: after.take() }) else { panic!("no vector") };
+        pages.push((page.streams.len(), page.gaps.len()));
+        told.extend(page.streams.iter().map(|held| held.stream.clone()));
+        after = page.streams.last().map(|held| held.stream.clone());
+        if page.streams.iter().any(|held| held.stream == stream) {
+            let held = page.streams.iter().find(|held| held.stream == stream).unwrap();
+            assert_eq!(held.ranges, [(1, 4)], "what was given up counts as seen");
+        }
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(pages, [(STREAMS_MAX, 1), (STREAMS_MAX, 0), (10, 0)]);
+    assert!(told.is_sorted() && told.len() == streams as usize);
+    let Reply::Status(status) = net.reply(0, Request::Status) else { panic!("no status") };
+    assert_eq!((status.seen_messages, status.given_up), (Some(u64::from(streams) + 3), 3));
+}
+
+#[test]
+fn nodes_that_have_seen_the_same_say_the_same() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    (0..3).for_each(|_| drop(net.publish(0, None, b"apple")));
+    net.settle(Duration::from_secs(1));
+    let status = |net: &mut Net, index| match net.reply(index, Request::Status) {
+        Reply::Status(status) => *status,
+        other => panic!("no status but {other:?}"),
+    };
+    let [one, two] = [0, 1].map(|index| status(&mut net, index));
+    assert_eq!((one.seen_messages, one.digest), (Some(3), two.digest));
+    assert_eq!((two.seen_messages, two.missing, two.health), (Some(3), 0, Some(0)));
+    assert_eq!((one.root, two.root), (Some(name(0)), Some(name(0))), "the lowest name is the root of both");
+    let [vector, other] = [0, 1].map(|index| net.reply(index, Request::Seen { after: None }));
+    assert_eq!(vector, other);
 }

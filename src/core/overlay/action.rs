@@ -29,6 +29,11 @@ pub enum Action {
         /// Why: goes into the greeting.
         wish: Wish,
     },
+    /// A link that this node or its far end made is declared from now on: keep it, and say so at its far end.
+    Adopt {
+        /// Whose link.
+        node: NodeId,
+    },
     /// Tell a node that it is no neighbour, whether or not it knows yet that it was one, and close the link to it.
     Part {
         /// Whom.

@@ -24,8 +24,8 @@ use std::{
     time::Duration,
 };
 
-/// Most nodes whose lists are kept after they fell.
-const FALLEN_MAX: usize = 128;
+/// How long a neighbour must have had no other than this node for nobody else to miss it when it leaves.
+const LEAF_STANDING: Duration = Duration::from_secs(10);
 /// How long after a word that the network is being stopped nobody is sought.
 const STOPPING: Duration = Duration::from_secs(30);
 
@@ -82,6 +82,9 @@ pub(super) struct Neighbour {
     pub(super) bond: Bond,
     /// Its own neighbours.
     pub(super) list: Vec<Member>,
+    rose_at: Mono,
+    /// Whether it has ever had others.
+    has_had_others: bool,
 }
 
 /// Why there is a link that nobody declared.
@@ -93,6 +96,17 @@ pub(super) enum Bond {
     Bridge,
     /// Somebody asked, or there was room.
     Met,
+}
+
+impl Neighbour {
+    fn new(now: Mono, endpoint: Endpoint, bond: Bond) -> Self {
+        Self { endpoint, is_suspect: false, bond, list: Vec::new(), rose_at: now, has_had_others: false }
+    }
+
+    /// Whether it has no other neighbour than this node, and has had none for as long as it takes to find one.
+    pub(super) fn is_leaf(&self, now: Mono) -> bool {
+        !self.list.is_empty() && !self.has_had_others && now.since(self.rose_at) >= LEAF_STANDING
+    }
 }
 
 impl Healing {
@@ -120,25 +134,6 @@ impl Healing {
         self.joined = true;
     }
 
-    /// A neighbour is declared, by this node's operator or by the neighbour.
-    pub fn declare(&mut self, now: Mono, member: Member, means: &mut Means<'_>) {
-        if member.node == self.me {
-            return;
-        }
-        let standing = if self.neighbours.contains_key(&member.node) {
-            Standing::Up
-        } else {
-            Standing::Awaited(now + self.grace())
-        };
-        self.places.remove(&member.node);
-        if !self.declared.contains_key(&member.node) {
-            self.declared.insert(member.node.clone(), standing);
-        }
-        if !self.neighbours.contains_key(&member.node) {
-            means.view.meet(member, means.chance);
-        }
-    }
-
     /// A link is up.
     pub fn rose(&mut self, now: Mono, member: Member, means: &mut Means<'_>) {
         let Member { node, endpoint } = member;
@@ -154,15 +149,14 @@ impl Healing {
         let bond = match seek.as_ref().map(|seek| &seek.cause) {
             Some(Cause::Lost(lost)) => Bond::For(lost.clone()),
             Some(Cause::Root) => Bond::Bridge,
-            Some(Cause::Room | Cause::Walk | Cause::Accepted) | None => Bond::Met,
+            Some(Cause::Room | Cause::Walk | Cause::Accepted | Cause::Missed) | None => Bond::Met,
         };
-        self.neighbours.insert(node.clone(), Neighbour { endpoint, is_suspect: false, bond, list: Vec::new() });
+        self.neighbours.insert(node.clone(), Neighbour::new(now, endpoint, bond));
         self.changed = true;
         match self.declared.get_mut(&node) {
             Some(standing) => *standing = Standing::Up,
             None => drop(self.fallen.remove(&node)),
         }
-        self.take_place(&node);
         if seek.as_ref().is_some_and(|seek| seek.cause == Cause::Root) {
             self.abandon(|seek| seek.cause == Cause::Root, means);
             self.next_bridge = now + self.grace();
@@ -194,25 +188,6 @@ impl Healing {
         } else if self.seeks.contains_key(node) {
             self.in_vain(now, node, means);
         }
-    }
-
-    /// A node has left, or is to be forgotten: what replaces it stays.
-    pub fn left(&mut self, node: &NodeId, means: &mut Means<'_>) {
-        if let Some(neighbour) = self.lose(node, means) {
-            self.remember(node, neighbour.list);
-        }
-        self.seeks.remove(node);
-        means.view.forget(node);
-        let was_known = self.fallen.contains_key(node)
-            || self.neighbours.values().any(|neighbour| neighbour.bond == Bond::For(node.clone()));
-        if self.declared.remove(node).is_some() && was_known {
-            self.places.insert(node.clone());
-        }
-        let names: Vec<NodeId> = self.neighbours.keys().cloned().collect();
-        for name in names {
-            self.take_place(&name);
-        }
-        self.round.renew();
     }
 
     /// A node has no room for us.
@@ -256,11 +231,11 @@ impl Healing {
     pub fn listed(&mut self, from: &NodeId, mut list: Vec<Member>, means: &mut Means<'_>) -> bool {
         let Some(neighbour) = self.neighbours.get_mut(from) else { return false };
         list.truncate(MEMBERS_MAX);
-        let names_me = |list: &[Member]| list.iter().any(|member| member.node == self.me);
-        let is_met = names_me(&list) && !names_me(&neighbour.list);
+        let is_met = names(&list, &self.me) && !names(&neighbour.list, &self.me);
         neighbour.list.clone_from(&list);
+        neighbour.has_had_others |= list.iter().any(|member| member.node != self.me);
         self.round.has_news = true;
-        let names: BTreeSet<NodeId> = list.iter().map(|member| member.node.clone()).collect();
+        let its_neighbours: BTreeSet<NodeId> = list.iter().map(|member| member.node.clone()).collect();
         if !self.roams() {
             let strangers = list.into_iter().filter(|member| !self.neighbours.contains_key(&member.node));
             for member in strangers {
@@ -269,29 +244,12 @@ impl Healing {
                 }
             }
         }
+        self.take_place(from, means);
         if self.declared.contains_key(from) {
-            self.give_back(from, &names, means);
+            self.give_back(from, &its_neighbours, means);
         }
         self.trim(None, means);
         is_met
-    }
-
-    /// A link to a node that lost what left for good takes its place, on both of its ends.
-    fn take_place(&mut self, node: &NodeId) {
-        let Some(neighbour) = self.neighbours.get(node) else { return };
-        if self.declared.contains_key(node) {
-            return;
-        }
-        let replaces = |lost: &&NodeId| {
-            let orphans = self.fallen.get(*lost).map_or(&[][..], Vec::as_slice);
-            neighbour.bond == Bond::For((*lost).clone())
-                || neighbour.bond == Bond::Met && orphans.iter().any(|orphan| orphan.node == *node)
-        };
-        if let Some(lost) = self.places.iter().find(replaces).cloned() {
-            self.places.remove(&lost);
-            self.fallen.remove(&lost);
-            self.declared.insert(node.clone(), Standing::Up);
-        }
     }
 
     /// Says good-bye to a neighbour.
@@ -302,7 +260,7 @@ impl Healing {
     }
 
     /// Takes a node out of the neighbours; it stays known.
-    fn lose(&mut self, node: &NodeId, means: &mut Means<'_>) -> Option<Neighbour> {
+    pub(super) fn lose(&mut self, node: &NodeId, means: &mut Means<'_>) -> Option<Neighbour> {
         let neighbour = self.neighbours.remove(node)?;
         self.changed = true;
         means.election.forget(node);
@@ -311,15 +269,6 @@ impl Healing {
         }
         means.view.meet(Member { node: node.clone(), endpoint: neighbour.endpoint.clone() }, means.chance);
         Some(neighbour)
-    }
-
-    fn remember(&mut self, fallen: &NodeId, list: Vec<Member>) {
-        if self.fallen.len() >= FALLEN_MAX && !self.fallen.contains_key(fallen) {
-            let is_met = |node: &&NodeId| !self.declared.contains_key(*node) && !self.places.contains(*node);
-            let victim = self.fallen.keys().find(is_met).or_else(|| self.fallen.keys().next()).cloned();
-            victim.map(|victim| self.fallen.remove(&victim));
-        }
-        self.fallen.insert(fallen.clone(), list);
     }
 
     /// What was declared and did not come up in time is down.
@@ -333,7 +282,7 @@ impl Healing {
 
     /// How many neighbours this node is to have.
     pub fn target(&self) -> usize {
-        let declared = self.declared.len() + self.places.len();
+        let declared = self.declared.len() + self.places.len() - self.covered();
         if self.joined || declared == 0 { declared.max(self.protocol.degree) } else { declared }
     }
 
@@ -395,4 +344,9 @@ impl Healing {
         let asks = [self.trials.next, fill, bridge].into_iter().flatten().map(|at| at.max(self.quiet_until));
         awaited.chain(self.seeks.values().map(Seeking::deadline)).chain(asks).min()
     }
+}
+
+/// Whether a node is in a list.
+pub(super) fn names(list: &[Member], node: &NodeId) -> bool {
+    list.iter().any(|member| member.node == *node)
 }

@@ -123,6 +123,7 @@ impl Overlay {
         if self.next_shuffle <= now {
             self.next_shuffle = now + self.shuffle_interval;
             self.shuffle();
+            self.with(|healing, means| healing.ask_missed(now, means));
         }
         self.settle(now);
     }
@@ -167,6 +168,7 @@ impl Overlay {
     pub fn rose(&mut self, now: Mono, member: Member) {
         let is_new = !self.healing.is_neighbour(&member.node);
         let node = member.node.clone();
+        self.healing.resume(now, &node);
         self.with(|healing, means| healing.rose(now, member, means));
         if let Some(beacon) =
             self.election.current().filter(|_| is_new && self.heals && self.healing.is_neighbour(&node))
@@ -192,7 +194,18 @@ impl Overlay {
 
     /// A node left, or was removed: it is forgotten.
     pub fn left(&mut self, now: Mono, node: &NodeId) {
-        self.with(|healing, means| healing.left(node, means));
+        self.with(|healing, means| healing.left(now, node, means));
+        self.settle(now);
+    }
+
+    /// No link is kept for a node any more, although it did not leave: another has its address, or its name.
+    pub fn undeclare(&mut self, node: &NodeId) {
+        self.healing.undeclare(node);
+    }
+
+    /// A declared neighbour is to be one no more, or any other: nobody takes its place.
+    pub fn sever(&mut self, now: Mono, node: &NodeId) {
+        self.with(|healing, means| healing.sever(node, means));
         self.settle(now);
     }
 
@@ -205,6 +218,7 @@ impl Overlay {
     /// A peer says something of the overlay; frames of other kinds are not for it.
     pub fn on_frame(&mut self, now: Mono, from: &NodeId, frame: Frame) {
         match frame {
+            Frame::Part(Parting::Undeclared) => self.with(|healing, means| healing.sever(from, means)),
             Frame::Part(reason) => self.with(|healing, means| healing.parted(now, from, reason, means)),
             _ if !self.heals || !self.healing.is_neighbour(from) => return,
             Frame::Neighbours(list) => {

@@ -6,6 +6,7 @@ pub mod chance;
 pub mod contacts;
 pub mod healing;
 pub mod membership;
+mod places;
 mod seeking;
 mod surplus;
 pub mod view;

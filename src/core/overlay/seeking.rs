@@ -2,8 +2,8 @@
 //!
 //! Two nodes that lack a neighbour find each other without a coordinator: each asks those that should lack one too, in an
 //! order that makes pairs; a place for which somebody was asked just now is taken, unless a lower name asks for it.
-//! Everybody who may have room is asked a few times and no more, so that a network in which one node must lack a
-//! neighbour comes to rest; whoever loses a neighbour later asks that node.
+//! Everybody who may have room is asked a few times, then one or two once in a long while, so that a network in which one
+//! node must lack a neighbour is all but at rest; whoever loses a neighbour later asks that node.
 
 use super::{
     action::Action,
@@ -23,10 +23,14 @@ const SEEKS_MAX: usize = 64;
 const STALE_MAX: usize = 8;
 /// Most nodes that are asked in one round.
 const ASKED_MAX: usize = 64;
-/// Rounds before a node that has neighbours puts up with lacking one.
+/// Most in a round after many in vain.
+const LATE_ASKED_MAX: usize = 2;
+/// Rounds before a node that has neighbours takes it that it must lack one, and asks but a few.
 const ROUNDS_MAX: u32 = 6;
 /// Most nodes that are remembered for having asked in vain.
 const ASKERS_MAX: usize = 16;
+/// How many of them are asked in the time that the first waits before it is asked again.
+const BRIDGES_PER_REDIAL: u32 = 4;
 /// Most roots of other components that are sought at one time.
 const BRIDGES_MAX: usize = 8;
 /// How many times as long as it counts for what is lacking a node is sought.
@@ -56,6 +60,8 @@ pub(super) enum Cause {
     Walk,
     /// It has asked, and has been told to come.
     Accepted,
+    /// It was not there once, and may be back.
+    Missed,
 }
 
 /// What was done to fill the places since the last time that one was lost.
@@ -138,6 +144,10 @@ impl Healing {
             self.expect(now, node, Cause::Accepted, wish);
             return true;
         }
+        // Maybe it is of another part, and nobody here has heard of it.
+        if !self.roams() && means.view.insert(member.clone(), means.chance) {
+            means.news.push(member.clone());
+        }
         self.round.askers.retain(|asker| asker.node != *node);
         self.round.askers.push_back(member.clone());
         if self.round.askers.len() > ASKERS_MAX {
@@ -176,6 +186,18 @@ impl Healing {
         }
     }
 
+    /// Asks one of those that were not there whether it is back: it may have forgotten all who knew it, and all who knew
+    /// it may be gone but this node. If it has no room for a neighbour, each side has still heard of the other.
+    pub fn ask_missed(&mut self, now: Mono, means: &mut Means<'_>) {
+        if now < self.quiet_until || self.seeks.len() >= SEEKS_MAX {
+            return;
+        }
+        let missed: Vec<Member> = means.view.missed_due(now).filter(|member| self.is_stranger(&member.node)).collect();
+        if let Some(member) = means.chance.pick(&missed).cloned() {
+            self.seek(now, member, Cause::Missed, Wish::Neighbour, means);
+        }
+    }
+
     /// What goes into a greeting of that node.
     pub fn wish(&self, node: &NodeId) -> Wish {
         match self.seeks.get(node) {
@@ -197,11 +219,6 @@ impl Healing {
             let (wanting, holding) = (self.wanting(), self.holding());
             let pending = self.seeks.values().filter(|seek| seek.fills()).count();
             if wanting <= holding || pending >= holding + STALE_MAX || self.seeks.len() >= SEEKS_MAX {
-                return;
-            }
-            if self.round.number > ROUNDS_MAX && !self.neighbours.is_empty() {
-                let given_up = std::mem::take(&mut self.places);
-                given_up.iter().for_each(|place| drop(self.fallen.remove(place)));
                 return;
             }
             let Some((member, cause)) = self.candidate(now, means) else {
@@ -233,7 +250,7 @@ impl Healing {
                 return Some((asker, place));
             }
         }
-        if self.round.asked.len() >= ASKED_MAX {
+        if self.round.asked.len() >= if self.is_patient() { LATE_ASKED_MAX } else { ASKED_MAX } {
             return None;
         }
         for lost in vacant {
@@ -241,27 +258,38 @@ impl Healing {
                 return Some((orphan, Cause::Lost(lost)));
             }
         }
-        let is_open = |member: &Member| self.is_candidate(&member.node);
-        let near = || {
-            let lists = self.neighbours.values().flat_map(|neighbour| neighbour.list.iter());
-            let near: Vec<&Member> = lists.filter(|member| is_open(member)).collect();
-            near
+        self.acquaintance(now, means).map(|member| (member, place))
+    }
+
+    /// One of all that this node has heard of.
+    fn acquaintance(&self, now: Mono, means: &mut Means<'_>) -> Option<Member> {
+        let open = |members: &mut dyn Iterator<Item = &Member>| -> Vec<Member> {
+            members.filter(|member| self.is_candidate(&member.node)).cloned().collect()
         };
-        let known = || means.view.due(now).filter(is_open).collect::<Vec<Member>>();
-        if self.roams() {
-            let orphans: Vec<&Member> = self.fallen.values().flatten().filter(|member| is_open(member)).collect();
-            let orphan = means.chance.pick(&orphans).map(|&member| member.clone());
-            let known = orphan.or_else(|| means.chance.pick(&known()).cloned());
-            known.or_else(|| means.chance.pick(&near()).map(|&member| member.clone()))
-        } else {
-            let near = means.chance.pick(&near()).map(|&member| member.clone());
-            near.or_else(|| means.chance.pick(&known()).cloned())
+        let known: Vec<Member> = means.view.due(now).filter(|member| self.is_candidate(&member.node)).collect();
+        let mut near = open(&mut self.neighbours.values().flat_map(|neighbour| neighbour.list.iter()));
+        if !self.roams() && !self.is_patient() {
+            return [near, known].iter().find_map(|members| means.chance.pick(members).cloned());
         }
-        .map(|member| (member, place))
+        if self.roams() && !(self.is_patient() && means.view.is_empty()) {
+            // Neighbours of neighbours would make clusters: walks and samples of views come from farther away, if later.
+            near.clear();
+        }
+        if self.is_patient() {
+            near.extend(known);
+            return means.chance.pick(&near).cloned();
+        }
+        let orphans = open(&mut self.fallen.values().flatten());
+        [orphans, known, near].iter().find_map(|members| means.chance.pick(members).cloned())
+    }
+
+    /// Whether all who may have room were asked again and again, so that it may be that nobody has.
+    fn is_patient(&self) -> bool {
+        self.round.number > ROUNDS_MAX && !self.neighbours.is_empty()
     }
 
     /// Declared neighbours that are gone and have nobody in their place.
-    fn vacant(&self) -> Vec<NodeId> {
+    pub(super) fn vacant(&self) -> Vec<NodeId> {
         let bonds = self.neighbours.values().map(|neighbour| &neighbour.bond);
         let made = bonds.filter_map(|bond| if let Bond::For(lost) = bond { Some(lost) } else { None });
         let sought = self.seeks.values().filter(|seek| seek.is_fresh);
@@ -296,17 +324,16 @@ impl Healing {
         let Some(since) = means.election.is_root_since() else {
             return self.abandon(|seek| seek.cause == Cause::Root, means);
         };
-        let bridges = self.seeks.values().filter(|seek| seek.cause == Cause::Root);
-        let (count, has_fresh) = bridges.fold((0, false), |(n, fresh), seek| (n + 1, fresh | seek.is_fresh));
+        let count = self.seeks.values().filter(|seek| seek.cause == Cause::Root).count();
         if now < self.next_bridge.max(since + self.grace()) {
             return;
         }
         let below = means.view.due_below(now, &self.me).filter(|member| self.is_stranger(&member.node));
         let below: Vec<Member> = below.collect();
         match means.chance.pick(&below).cloned() {
-            Some(member) if count < BRIDGES_MAX && !has_fresh && self.seeks.len() < SEEKS_MAX => {
+            Some(member) if count < BRIDGES_MAX && self.seeks.len() < SEEKS_MAX => {
                 self.seek(now, member, Cause::Root, Wish::Needed, means);
-                self.next_bridge = now + self.protocol.timing.redial.0;
+                self.next_bridge = now + self.protocol.timing.redial.0 / BRIDGES_PER_REDIAL;
             }
             _ => self.next_bridge = now + self.protocol.timing.beat_interval,
         }

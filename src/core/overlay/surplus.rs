@@ -1,6 +1,9 @@
 //! Neighbours that a node has beside those it should have, and when it parts from them. Part of [`Healing`].
 
-use super::healing::{Bond, Healing, Means, Neighbour, Standing};
+use super::{
+    healing::{Bond, Healing, Means, Neighbour, Standing},
+    seeking::Cause,
+};
 use crate::core::{id::NodeId, time::Mono};
 use std::collections::BTreeSet;
 
@@ -36,6 +39,34 @@ impl Healing {
         over.iter().for_each(|node| self.part(node, means));
         if kept.is_empty() {
             self.fallen.remove(lost);
+        }
+    }
+
+    /// A node is to be no neighbour, declared or not: its place is gone, and with it what was made or is sought for its sake.
+    pub fn sever(&mut self, node: &NodeId, means: &mut Means<'_>) {
+        let is_for_it = |cause: &Cause| *cause == Cause::Lost(node.clone());
+        self.seeks.remove(node);
+        self.lose(node, means);
+        self.declared.remove(node);
+        self.places.remove(node);
+        self.fallen.remove(node);
+        self.abandon(|seek| is_for_it(&seek.cause), means);
+        let made = self.neighbours.iter().filter(|(_, neighbour)| neighbour.bond == Bond::For(node.clone()));
+        let made: Vec<NodeId> = made.map(|(made, _)| made.clone()).collect();
+        for made in made {
+            if !self.declared.contains_key(&made) {
+                self.part(&made, means);
+            }
+        }
+        // It is not asked in the place of another, as far as there are others.
+        self.round.asked.insert(node.clone());
+        self.trim(None, means);
+    }
+
+    /// A declared neighbour that was down is up: it was not the whole network that was being stopped.
+    pub fn resume(&mut self, now: Mono, node: &NodeId) {
+        if self.declared.get(node) == Some(&Standing::Down) {
+            self.quiet_until = self.quiet_until.min(now);
         }
     }
 

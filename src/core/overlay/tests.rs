@@ -5,6 +5,7 @@ use crate::core::{endpoint::Endpoint, frame::Member, id::NodeId};
 mod crashes;
 mod net;
 mod roaming;
+mod severed;
 
 /// The member whose name is `number`.
 pub(super) fn member(number: u32) -> Member {

@@ -8,6 +8,9 @@ use std::{collections::VecDeque, time::Duration};
 /// How many of the lowest names are always kept.
 pub const LOWEST_KEPT: usize = 16;
 
+/// The longest wait between two attempts to reach a member with a lower name: it may be in another part of a broken network.
+const ROOT_REDIAL_MAX: Duration = Duration::from_secs(8);
+
 /// Known members. Bounds: [`LOWEST_KEPT`] and `view_max` members, and as many names of nodes that left as
 /// `view_max`, at least [`LOWEST_KEPT`].
 #[derive(Debug)]
@@ -142,6 +145,9 @@ impl View {
     /// A member was tried in vain: it is kept, and tried again after a wait that doubles each time.
     pub fn missed(&mut self, now: Mono, node: &NodeId) {
         let (first, longest) = self.redial;
+        // Those with lower names are looked for by roots alone.
+        let is_below = Rank::from(node) < Rank::from(&self.me);
+        let longest = if is_below { longest.min(ROOT_REDIAL_MAX) } else { longest };
         if let Ok(place) = self.place(node) {
             self.change(place, |known| {
                 let wait = first.saturating_mul(1 << known.attempts.min(16)).min(longest);
@@ -177,6 +183,12 @@ impl View {
     /// The members with a lower name than `node` that may be tried now, in natural order.
     pub fn due_below(&self, now: Mono, node: &NodeId) -> impl Iterator<Item = Member> {
         self.below(node).iter().filter(move |known| known.next_try <= now).map(member)
+    }
+
+    /// The members that may be tried now and were not there when they were tried, in natural order.
+    pub fn missed_due(&self, now: Mono) -> impl Iterator<Item = Member> {
+        let is_missed = move |known: &&Known| known.attempts > 0 && known.next_try <= now;
+        self.known.iter().filter(is_missed).map(member)
     }
 
     /// When the next of the members with a lower name than `below` (`None`: of all) may be tried.

@@ -46,6 +46,11 @@ impl Intervals {
         lowest.chain(self.others().iter().copied())
     }
 
+    /// How many numbers are in it.
+    pub(super) fn count_numbers(&self) -> u64 {
+        self.iter().map(|(first, last)| (last - first).saturating_add(1)).fold(0, u64::saturating_add)
+    }
+
     /// Whether `number` is in the set.
     pub(super) fn contains(&self, number: u64) -> bool {
         let (from, to) = self.touching(number, number).unwrap_or_default();

@@ -8,7 +8,11 @@ use crate::{
         id::MessageId,
         request::{Cursor, Fetch, Gap, Page, Reply, Request, Status},
     },
-    sim::{checker::Violation, cluster::Cluster, scenario::Retention},
+    sim::{
+        checker::Violation,
+        cluster::Cluster,
+        scenario::{Fault, Retention},
+    },
     topology::Graph,
 };
 use std::{
@@ -128,6 +132,9 @@ impl Cluster {
                 return Err((host, Wrong::Unlinked { to: name(to) }));
             }
         }
+        if self.scenario.heal && self.scenario.join.is_none() {
+            self.check_healed(overlay)?;
+        }
         let graph = overlay.graph(self.graph.nodes().to_vec());
         let mut parts = graph.components();
         parts.retain(|part| part.iter().any(live));
@@ -139,6 +146,25 @@ impl Cluster {
             return Err((first[0], Wrong::Apart { to: name(apart[0]), count }));
         }
         Ok(parts)
+    }
+
+    /// Whether lost neighbours were replaced: where nodes have equally many, any two that have too few are neighbours of
+    /// each other, so that no link could help both. As a sum of degrees is even, one may have to have too few.
+    fn check_healed(&self, overlay: &Overlay) -> Result<(), (usize, Wrong)> {
+        let is_even = matches!(self.scenario.topology.as_str(), "circular" | "random");
+        if !is_even || self.scenario.faults.iter().any(|fault| matches!(fault, Fault::Leave { .. })) {
+            return Ok(());
+        }
+        let lacks = |&host: &usize| self.lives(host) && overlay.0[host].len() < self.graph.degree(host);
+        let lacking: Vec<usize> = (0..self.hosts.len()).filter(lacks).collect();
+        for (index, &host) in lacking.iter().enumerate() {
+            if let Some(&other) = lacking[index + 1..].iter().find(|&&other| !overlay.has(host, other)) {
+                let to = self.graph.nodes()[other].clone();
+                let (found, declared) = (overlay.0[host].len(), self.graph.degree(host));
+                return Err((host, Wrong::Unhealed { to, found, declared }));
+            }
+        }
+        Ok(())
     }
 
     /// Whether nodes cannot know of any other: all of them came back, without the view that they had, and of the nodes that

@@ -72,6 +72,9 @@ pub enum Wrong {
     /// The overlay does not hold together.
     #[error("no way leads to {count} live nodes, node {to} among them")]
     Apart { to: NodeId, count: usize },
+    /// Two nodes lack neighbours and could be each other's.
+    #[error("this node has {found} of {declared} neighbours, node {to} lacks some, too, and they have no link")]
+    Unhealed { to: NodeId, found: usize, declared: usize },
     /// Frames about messages go on although there is nothing to say.
     #[error("frames about messages go on, the last one was of the kind '{kind}'")]
     Restless { kind: &'static str },

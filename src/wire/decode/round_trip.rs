@@ -9,8 +9,9 @@ use crate::{
             Walk, WalkKind, Wish,
         },
         id::{Incarnation, MessageId, StreamId},
+        links::{detector::Verdict, link::Kind},
         message::{Hop, Message, Path, Trace},
-        request::{Fetched, Gap},
+        request::{Fetched, Gap, NodeStatus, PeerInfo, Vector},
         time::Wall,
         watch::happening::{Detail, Happening},
     },
@@ -146,7 +147,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         any_streams().prop_map(Frame::Digest),
         any_streams().prop_map(Frame::Pull),
         vec(any_member(), 0..6).prop_map(Frame::Neighbours),
-        select(vec![Parting::Unlinked, Parting::Stopping]).prop_map(Frame::Part),
+        select(vec![Parting::Unlinked, Parting::Stopping, Parting::Undeclared]).prop_map(Frame::Part),
         any_beacon().prop_map(Frame::Beacon),
         any_walk().prop_map(Frame::Walk),
     ]
@@ -199,6 +200,66 @@ fn any_happening() -> impl Strategy<Value = Happening> {
         node,
         details,
     })
+}
+
+fn any_vector() -> impl Strategy<Value = Vector> {
+    let gap = (any_stream(), any::<u64>(), any::<u64>()).prop_map(|(stream, first, last)| Gap { stream, first, last });
+    (any_streams(), any::<bool>(), vec(gap, 0..4)).prop_map(|(streams, more, gaps)| Vector { streams, more, gaps })
+}
+
+fn any_peer() -> impl Strategy<Value = PeerInfo> {
+    let verdict = option::of(select(vec![Verdict::Up, Verdict::Suspect, Verdict::Down]));
+    let kind = select(vec![Kind::Declared, Kind::Joined, Kind::Healing]);
+    (option::of(any_node()), any::<u16>(), any::<bool>(), option::of(any::<u32>()), verdict, kind).prop_map(
+        |(node, port, up, round_trip, verdict, kind)| PeerInfo {
+            node,
+            endpoint: Endpoint::from_ip([127, 0, 0, 1].into(), port.max(1)),
+            up,
+            round_trip: round_trip.map(|micros| Duration::from_micros(micros.into())),
+            verdict,
+            kind,
+        },
+    )
+}
+
+fn any_status() -> impl Strategy<Value = NodeStatus> {
+    let says = (option::of(any_node()), any::<[Option<u64>; 3]>(), any::<[u64; 2]>());
+    let counts = prop::collection::btree_map("[a-z_]{1,12}", any::<u64>(), 0..4);
+    let by_peer = prop::collection::btree_map("[a-z0-9]{1,12}", counts.clone(), 0..4);
+    (any_node(), vec(any_peer(), 0..5), any::<[u32; 6]>(), says, counts, by_peer).prop_map(
+        |(
+            node,
+            peers,
+            numbers,
+            (root, [health, seen_messages, digest], [missing, given_up]),
+            counters,
+            peer_counters,
+        )| {
+            let [incarnation, uptime, payload_len_max, messages, bytes, unread] = numbers.map(u64::from);
+            NodeStatus {
+                node,
+                endpoint: Endpoint::from_ip([127, 0, 0, 1].into(), 7001),
+                network: "default".parse().unwrap(),
+                instance: "7f3a".parse().unwrap(),
+                incarnation: Incarnation(incarnation),
+                version: "0.1.0".into(),
+                uptime: Duration::from_millis(uptime),
+                peers,
+                payload_len_max,
+                retained_messages: messages,
+                retained_bytes: bytes,
+                unread,
+                root,
+                health,
+                seen_messages,
+                digest,
+                missing,
+                given_up,
+                counters,
+                peer_counters,
+            }
+        },
+    )
 }
 
 /// The header with one more field behind its last.
@@ -265,6 +326,36 @@ proptest! {
         encode::request(&mut header, &id, &request);
         for decoded in decode_both(&header, &[]) {
             prop_assert_eq!(decoded, Ok(Incoming::Request(id.clone(), request.clone())));
+        }
+    }
+
+    #[test]
+    fn every_vector_survives_a_round_trip(vector in any_vector(), after in option::of(any_stream()), node in any_node()) {
+        let (mut header, request) = (Vec::new(), RequestId::Number(7));
+        let forms = if vector.gaps.is_empty() { 1 } else { 2 };
+        let response = Response { request: request.clone(), node, reply: Reply::Vector(vector) };
+        encode::reply(&mut header, &response.node, &response.request, &response.reply);
+        for decoded in decode_both(&header, &[]).into_iter().take(forms) {
+            prop_assert_eq!(decoded, Ok(Incoming::Response(response.clone())));
+        }
+        header.clear();
+        let asked = Request::Seen { after };
+        encode::request(&mut header, &request, &asked);
+        for decoded in decode_both(&header, &[]) {
+            prop_assert_eq!(decoded, Ok(Incoming::Request(request.clone(), asked.clone())));
+        }
+    }
+
+    #[test]
+    fn every_state_survives_a_round_trip(status in any_status(), node in any_node()) {
+        let (mut header, request) = (Vec::new(), RequestId::Number(7));
+        for reply in [Reply::Peers(status.peers.clone()), Reply::Status(Box::new(status))] {
+            let response = Response { request: request.clone(), node: node.clone(), reply };
+            header.clear();
+            encode::reply(&mut header, &response.node, &response.request, &response.reply);
+            for decoded in decode_both(&header, &[]) {
+                prop_assert_eq!(decoded, Ok(Incoming::Response(response.clone())));
+            }
         }
     }
 

@@ -119,7 +119,7 @@ impl Table {
     }
 
     fn kind(&self, index: u32) -> Option<Kind> {
-        Some(self.peers.peer(self.peers.slot_of(&name(index))?)?.kind.clone())
+        Some(self.peers.peer(self.peers.slot_of(&name(index))?)?.kind)
     }
 }
 
@@ -211,7 +211,8 @@ fn what_somebody_declares_stays_declared() {
     table.seek(2, Wish::Neighbour, HEALING);
     table.hello(2, Wish::Declared, false);
     table.seek(3, Wish::Neighbour, HEALING);
-    table.peers.adopt(&name(3));
+    table.peers.adopt(&name(3), &mut table.outbox);
+    assert_eq!(wishes(&table.outputs()), [Wish::Declared], "the far end is told");
     // A node that knows no wishes says what a declared neighbour says.
     table.seek(4, Wish::Neighbour, HEALING);
     let old = introduction(4, 1, &["trace"]);
@@ -228,6 +229,82 @@ fn what_somebody_declares_stays_declared() {
     assert_eq!((moved.kind, moved.endpoint), (Kind::Declared, &endpoint(9)));
     table.pass(60_000);
     assert_eq!(table.peers.len(), 3);
+}
+
+#[test]
+fn a_name_that_a_welcome_claims_stays_with_the_node_that_answers() {
+    for answers in [true, false] {
+        let mut table = Table::new(8);
+        table.declare(1);
+        table.welcome(0, 1);
+        table.seek(2, Wish::Needed, HEALING);
+        // Whoever lives there says that it is node 1.
+        let mut claim = introduction(1, 1, ALL);
+        claim.endpoint = endpoint(2);
+        let welcome = |table: &mut Table| {
+            let (now, claim) = (table.now, claim.clone());
+            table.peers.on_welcome(now, LinkId(1), claim, None, &mut table.stats, &mut table.outbox);
+            table.outputs()
+        };
+        let asked = welcome(&mut table);
+        let [Output::Send(links, Frame::Ping { token, .. })] = &asked[..] else { panic!("{asked:?}") };
+        assert_eq!(links, &[LinkId(0)], "the node that has the name is asked");
+        let slot = table.peers.slot_of_link(LinkId(0));
+        assert!(slot.is_some() && table.peers.slot_of(&name(1)) == slot, "it has it until then");
+        table.after(20);
+        if answers {
+            table.peers.on_pong(table.now, LinkId(0), *token, &mut table.stats, &mut table.outbox);
+            let told = table.outputs();
+            assert!(!is_refused(&told, Refusal::NameTaken), "the honest node is not refused: {told:?}");
+            assert_eq!(table.peers.take_failures(), [(name(2), Failure::Stranger)]);
+            assert_eq!((table.peers.slot_of(&name(1)), table.peers.len()), (slot, 1));
+        } else {
+            table.after(5_000);
+            welcome(&mut table);
+            assert_eq!((table.peers.slot_of_link(LinkId(0)), table.peers.len()), (None, 1), "it has moved");
+        }
+    }
+}
+
+#[test]
+fn a_link_that_is_undeclared_goes_at_both_ends_and_stays_away() {
+    let mut table = Table::new(8);
+    table.declare(1);
+    table.welcome(0, 1);
+    table.hello(1, Wish::Declared, false);
+    table.peers.part(table.now, &name(1), Parting::Undeclared, &mut table.outbox);
+    let told = table.outputs();
+    assert!(matches!(&told[..], [Output::Send(_, Frame::Part(Parting::Undeclared))]), "{told:?}");
+    assert!(table.peers.is_empty() && !table.peers.is_introduced(&name(1)));
+    // Its greeting was under way.
+    assert_eq!(table.after(20).hello(1, Wish::Declared, false), []);
+    assert!(table.peers.is_empty());
+    // One that asks for something else is heard, and so is one that declares it later, or that we declare ourselves.
+    assert!(is_refused(&table.hello(1, Wish::Neighbour, false), Refusal::NoVacancy));
+    table.after(2_000).hello(1, Wish::Declared, false);
+    assert_eq!(table.kind(1), Some(Kind::Declared));
+    table.peers.part(table.now, &name(1), Parting::Undeclared, &mut table.outbox);
+    table.declare(1);
+    assert_eq!(wishes(&table.hello(1, Wish::Declared, false)).len(), 0);
+    assert!(table.peers.is_introduced(&name(1)), "it is declared anew");
+
+    // At the far end.
+    let mut table = Table::new(8);
+    table.declare(1);
+    table.welcome(0, 1);
+    table.hello(1, Wish::Declared, false);
+    table.peers.on_part(table.now, &name(1), Parting::Undeclared, &mut table.outbox);
+    assert_eq!(table.outputs().last(), Some(&Output::Disconnect(LinkId(0))));
+    assert!(table.peers.is_empty() && !table.peers.is_introduced(&name(1)));
+
+    // One that knows nothing of this takes it for a farewell.
+    let mut table = Table::new(8);
+    table.declare(1);
+    let old = introduction(1, 1, &["trace"]);
+    table.peers.on_welcome(table.now, LinkId(0), old, None, &mut table.stats, &mut table.outbox);
+    table.outputs();
+    table.peers.part(table.now, &name(1), Parting::Undeclared, &mut table.outbox);
+    assert!(matches!(&table.outputs()[..], [Output::Send(_, Frame::Leave)]));
 }
 
 #[test]
@@ -380,7 +457,7 @@ enum Act {
 
 fn any_act() -> impl Strategy<Value = Act> {
     let wish = prop::sample::select(vec![Wish::Declared, Wish::Join, Wish::Neighbour, Wish::Needed]);
-    let parting = prop::sample::select(vec![Parting::Unlinked, Parting::Stopping]);
+    let parting = prop::sample::select(vec![Parting::Unlinked, Parting::Stopping, Parting::Undeclared]);
     let refusal = prop::sample::select(Refusal::ALL);
     // Mostly links and nodes that fit each other.
     let (node, link) = (0..6_u32, 0..12_u32);
@@ -437,7 +514,7 @@ impl Table {
             Act::Leave(node) => peers.on_leave(&name(node), outbox),
             Act::Part(node, parting) => peers.part(now, &name(node), parting, outbox),
             Act::OnPart(node, parting) => peers.on_part(now, &name(node), parting, outbox),
-            Act::Adopt(node) => peers.adopt(&name(node)),
+            Act::Adopt(node) => peers.adopt(&name(node), &mut self.outbox),
             Act::Pass(millis) => return self.pass(millis),
             Act::Late(millis) => return self.after(millis).tick(),
         }

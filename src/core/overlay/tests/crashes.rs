@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Edges = Vec<(u32, u32)>;
 
-fn ring(n: u32) -> Edges {
+pub(super) fn ring(n: u32) -> Edges {
     (0..n).map(|node| (node.min((node + 1) % n), node.max((node + 1) % n))).collect()
 }
 
 /// A connected random graph in which every node has `degree` neighbours (n · degree even): a circulant whose links are
 /// switched at random.
-fn regular(n: u32, degree: u32, seed: u64) -> Edges {
+pub(super) fn regular(n: u32, degree: u32, seed: u64) -> Edges {
     let mut edges: BTreeSet<(u32, u32)> = BTreeSet::new();
     let mut add = |a: u32, b: u32| edges.insert((a.min(b), a.max(b)));
     for node in 0..n {
@@ -161,13 +161,50 @@ proptest! {
         }
         let lacking = net.degrees().values().filter(|&&found| found < degree as usize).count();
         prop_assert!(degree != 2 || lacking == 0);
-        for overlay in net.overlays.values() {
-            prop_assert_eq!(overlay.healing().wanting(), 0);
+        let links = net.links();
+        let wanting = net.overlays.iter().filter(|(_, overlay)| overlay.healing().wanting() > 0);
+        let wanting: Vec<u32> = wanting.map(|(&node, _)| node).collect();
+        for (&a, &b) in wanting.iter().flat_map(|a| wanting.iter().map(move |b| (a, b))).filter(|(a, b)| a < b) {
+            prop_assert!(links.contains(&(a, b)), "{} and {} could help each other: {:?}", a, b, links);
         }
         for orphan in orphans {
             prop_assert!(net.overlays[&orphan].view().find(&NodeId::numbered(gone)).is_none());
         }
         prop_assert_eq!(net.components(), 1);
+    }
+
+    /// Whatever its neighbours know of each other by then, in whatever order they learn that it left or notice that it is
+    /// silent, and whether or not both are told.
+    #[test]
+    fn a_ring_closes_over_a_node_that_is_removed(
+        seed: u64, n in 4u32..12, gone in 0u32..12, age in 1u64..400,
+        waits in prop::array::uniform2(prop::option::weighted(0.8, 0u64..9_000)),
+    ) {
+        let (edges, gone) = (ring(n), gone % n);
+        let mut net = Net::new(seed);
+        net.declare(&edges);
+        net.run(1_200);
+        while net.links().len() < edges.len() {
+            net.run(1);
+        }
+        net.run(age);
+        let lower = (gone + n - 1) % n;
+        net.remove(gone, |to| waits[usize::from(to == lower)]);
+        net.run(30_000);
+        prop_assert!(net.degrees().values().all(|&degree| degree == 2), "{:?}", net.links());
+        prop_assert_eq!(net.components(), 1);
+        for (&node, overlay) in &net.overlays {
+            prop_assert_eq!(overlay.healing().wanting(), 0, "{} wants another", node);
+            prop_assert_eq!(overlay.healing().target(), 2, "{} is to have so many", node);
+            let knows = waits[usize::from(node == lower)].is_none() && [lower, (gone + 1) % n].contains(&node);
+            prop_assert!(overlay.is_declared(&NodeId::numbered(gone)) == knows);
+        }
+        let one_was_told = waits.iter().any(Option::is_some);
+        for &(a, b) in &net.links() {
+            let is_declared = |a: u32, b: u32| net.overlays[&a].is_declared(&NodeId::numbered(b));
+            prop_assert_eq!(is_declared(a, b), is_declared(b, a), "{} - {}", a, b);
+            prop_assert!(is_declared(a, b) || !one_was_told, "{} - {}", a, b);
+        }
     }
 
     #[test]
@@ -214,7 +251,8 @@ fn a_quiet_network_only_beats_and_shuffles() {
         net.run(90_000);
         net.sent.clear();
         net.run(60_000);
-        let redials = if dead.is_empty() { 0 } else { 3 * 61 };
+        // Those of three declared links, and one node that must lack a neighbour asks two every 8 s or so.
+        let redials = if dead.is_empty() { 0 } else { 3 * 61 + 2 * 10 };
         let beats = net.sent.remove("BEACON").unwrap();
         let greetings = net.sent.remove("HELLO").unwrap_or(0);
         assert!(greetings <= redials, "{greetings} greetings");

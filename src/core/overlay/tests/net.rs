@@ -167,6 +167,25 @@ impl Net {
         self.queue.retain(|_, (at, _)| *at != node);
     }
 
+    /// A node ends at once. Each neighbour that `told` gives a time for gets its last word so many milliseconds later,
+    /// maybe long after it has noticed the silence; the others only notice.
+    pub(super) fn remove(&mut self, node: u32, told: impl Fn(u32) -> Option<u64>) {
+        let neighbours: Vec<u32> = self.up.iter().filter(|pair| pair.1 == node).map(|pair| pair.0).collect();
+        self.kill(node);
+        for to in neighbours {
+            if let Some(wait) = told(to) {
+                self.queue_at(self.now + Duration::from_millis(wait), to, Happening::Leave { from: node });
+            }
+        }
+    }
+
+    /// A node is told that another is to be its peer no more.
+    pub(super) fn sever(&mut self, node: u32, other: u32) {
+        self.act(node, |overlay, now| overlay.sever(now, &NodeId::numbered(other)));
+        self.send(node, other, Frame::Part(Parting::Undeclared));
+        self.close(node, other);
+    }
+
     /// The whole network is told to stop, of which `node` has done so.
     pub(super) fn stop(&mut self, node: u32) {
         self.act(node, |overlay, _| overlay.stop());
@@ -292,7 +311,11 @@ impl Net {
 
     fn on_frame(&mut self, node: u32, from: u32, frame: Frame) {
         let is_parting = frame == Frame::Part(Parting::Unlinked);
+        let is_end = frame == Frame::Part(Parting::Undeclared);
         self.act(node, |overlay, now| overlay.on_frame(now, &NodeId::numbered(from), frame));
+        if is_end {
+            return self.close(node, from);
+        }
         let is_declared = self.overlays[&node].is_declared(&NodeId::numbered(from));
         if is_parting && is_declared {
             self.greet(node, from, Wish::Declared);
@@ -322,6 +345,11 @@ impl Net {
                 assert!(to != node && !self.up.contains(&(node, to)), "{node} seeks {to}, which is there");
                 self.greet(node, to, wish);
             }
+            Action::Adopt { node: to } => {
+                let to = number(&to);
+                assert!(self.up.contains(&(node, to)), "{node} declares a link to {to}, which it has not");
+                self.greet(node, to, Wish::Declared);
+            }
             Action::Part { node: to, reason } => {
                 let to = number(&to);
                 assert!(!self.overlays[&node].is_declared(&NodeId::numbered(to)), "{node} parts from declared {to}");
@@ -337,6 +365,7 @@ impl Net {
             Frame::Neighbours(_) => "NEIGHBOURS",
             Frame::Part(Parting::Unlinked) => "PART",
             Frame::Part(Parting::Stopping) => "STOPPING",
+            Frame::Part(Parting::Undeclared) => "UNDECLARED",
             Frame::Beacon(_) => "BEACON",
             Frame::Walk(_) => "WALK",
             other => panic!("{other:?} is no frame of the overlay"),

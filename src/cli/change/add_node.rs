@@ -1,0 +1,109 @@
+//! `gossip add-node`.
+
+use crate::{
+    cli::{Context, NodeArgument, Output, context::own_program, error::CliError, text::Shown},
+    core::id::NodeId,
+    launcher::{
+        Ended, NodeRecord,
+        change::{Added, Addition, add},
+    },
+};
+use serde::Serialize;
+use std::{fmt, time::Duration};
+
+/// How long the node may take to be linked unless told otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Add a node to a running network
+///
+/// The node is started as the others were, linked to its peers, and told what was sent before. Without --peers it gets as
+/// many as the topology says, from those that have fewest; a node of a ring is put between two neighbours.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  # Add a node, under the lowest number that is free
+  gossip add-node
+
+  # Add a node named east, linked to nodes 2 and 5
+  gossip add-node east --peers 2,5")]
+pub struct Args {
+    /// Number or name of the new node: N listens on port base + N, a name on the first free port [default: the lowest
+    /// number that is free]
+    #[arg(value_name = "NAME")]
+    name: Option<NodeId>,
+    /// Nodes to be linked to, by number, name or address
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
+    peers: Option<Vec<NodeArgument>>,
+}
+
+/// What is printed of a node that runs.
+#[derive(Serialize)]
+pub struct Report {
+    node: String,
+    endpoint: String,
+    pid: Option<u32>,
+    peers: Vec<String>,
+    /// How the process before it ended, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<&'static str>,
+    /// Peers that are none any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped: Option<(String, String)>,
+    #[serde(skip)]
+    name: NodeId,
+    #[serde(skip)]
+    authority: String,
+    #[serde(skip)]
+    verb: &'static str,
+}
+
+/// Adds the node.
+pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let networks = context.networks()?;
+    let peers = args.peers.map(|peers| peers.iter().map(|peer| context.target(&networks, peer)).collect());
+    let addition = Addition {
+        node: args.name,
+        peers: peers.transpose()?,
+        executable: own_program()?,
+        timeout: context.timeout_or(TIMEOUT),
+    };
+    let interrupted = context.catch_interrupts()?;
+    let Added { record, split } = add(&networks, context.network(), &addition, &interrupted)?;
+    let dropped = split.map(|(a, b)| (a.to_string(), b.to_string()));
+    out.print(&Report { dropped, ..Report::new(record, "added") })
+}
+
+impl Report {
+    /// Of a node that was `verb`, as its record says.
+    pub fn new(record: NodeRecord, verb: &'static str) -> Self {
+        Self {
+            node: record.node.to_string(),
+            endpoint: record.endpoint.to_string(),
+            pid: record.process.map(|process| process.pid),
+            peers: record.peers.iter().map(NodeId::to_string).collect(),
+            ended: None,
+            dropped: None,
+            name: record.node,
+            authority: record.endpoint.authority(),
+            verb,
+        }
+    }
+
+    /// And how its former process ended.
+    pub fn after(self, ended: Ended) -> Self {
+        Self { ended: Some(ended.name()), ..self }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} on {}", Shown(&self.name), self.verb, self.authority)?;
+        if !self.peers.is_empty() {
+            write!(f, ", peers {}", self.peers.join(", "))?;
+        }
+        if let Some((a, b)) = &self.dropped {
+            write!(f, "\nNodes {a} and {b} are peers no more: it is between them")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,52 @@
+//! `gossip connect`.
+
+use crate::{
+    cli::{Context, NodeArgument, Output, error::CliError, text::Shown},
+    core::id::NodeId,
+    launcher::change,
+};
+use serde::Serialize;
+use std::{fmt, time::Duration};
+
+/// How long the two may take unless told otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Make two nodes of a running network peers
+///
+/// The link belongs to the topology from then on: it is kept, and replaced while one of the two is dead.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  # Link nodes 3 and 12
+  gossip connect 3 12")]
+pub struct Args {
+    /// Number or name of one node, or its address host:port
+    #[arg(value_name = "A")]
+    a: NodeArgument,
+    /// The other node
+    #[arg(value_name = "B")]
+    b: NodeArgument,
+}
+
+/// What is printed of two nodes that are connected.
+#[derive(Serialize)]
+struct Report {
+    connected: [String; 2],
+    #[serde(skip)]
+    names: (NodeId, NodeId),
+}
+
+/// Connects the two.
+pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let networks = context.networks()?;
+    let (a, b) = (context.target(&networks, &args.a)?, context.target(&networks, &args.b)?);
+    let names = change::connect(&networks, context.network(), [&a, &b], context.timeout_or(TIMEOUT))?;
+    out.print(&Report { connected: [names.0.to_string(), names.1.to_string()], names })
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (a, b) = &self.names;
+        write!(f, "{} and {} connected", Shown(a), Shown(b))
+    }
+}

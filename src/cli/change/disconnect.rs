@@ -1,0 +1,52 @@
+//! `gossip disconnect`.
+
+use crate::{
+    cli::{Context, NodeArgument, Output, error::CliError, text::Shown},
+    core::id::NodeId,
+    launcher::change,
+};
+use serde::Serialize;
+use std::{fmt, time::Duration};
+
+/// How long the two may take unless told otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Make two peers of a running network strangers
+///
+/// The link is taken out of the topology, and nothing takes its place. One that holds the network together is left alone.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  # Take the link between nodes 3 and 12 away
+  gossip disconnect 3 12")]
+pub struct Args {
+    /// Number or name of one node, or its address host:port
+    #[arg(value_name = "A")]
+    a: NodeArgument,
+    /// The other node
+    #[arg(value_name = "B")]
+    b: NodeArgument,
+}
+
+/// What is printed of two nodes that are disconnected.
+#[derive(Serialize)]
+struct Report {
+    disconnected: [String; 2],
+    #[serde(skip)]
+    names: (NodeId, NodeId),
+}
+
+/// Disconnects the two.
+pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let networks = context.networks()?;
+    let (a, b) = (context.target(&networks, &args.a)?, context.target(&networks, &args.b)?);
+    let names = change::disconnect(&networks, context.network(), [&a, &b], context.timeout_or(TIMEOUT))?;
+    out.print(&Report { disconnected: [names.0.to_string(), names.1.to_string()], names })
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (a, b) = &self.names;
+        write!(f, "{} and {} disconnected", Shown(a), Shown(b))
+    }
+}

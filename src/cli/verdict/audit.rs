@@ -1,0 +1,225 @@
+//! `gossip audit`.
+
+use super::{
+    account::count,
+    comparison::{Compared, Comparison},
+    survey::{Heard, Outcome, Survey, TIMEOUT},
+};
+use crate::{
+    cli::{
+        Context, NodeArgument, Output,
+        error::{CliError, ErrorBody},
+        text::{self, Shown},
+    },
+    clock::Deadline,
+    core::id::{NodeId, StreamId},
+    launcher::error::ranges,
+};
+use serde::Serialize;
+use std::fmt;
+
+/// Prove that every node has every message, or name who misses which
+///
+/// Compares what all nodes have seen, by hashes first and then by ranges of ids, not by messages: what it costs follows
+/// origins and gaps. A message that is just spreading is no finding: nodes that differ are asked again until each has seen
+/// what any of them had seen when the audit began, for at most --timeout (2 s). Named are, for each node, the messages
+/// that it misses, and those that it will never have because no node that it asked keeps them any more.
+///
+/// Exit code 1 if a node misses anything or has given anything up, 3 if a node does not answer.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  # Has every node of the network every message?
+  gossip audit
+
+  # Give them 10 seconds to catch up
+  gossip audit --timeout 10
+
+  # Nodes on other hosts
+  gossip audit 10.0.0.7:7004 10.0.0.8:7004")]
+pub struct Args {
+    /// Numbers or names of nodes, or addresses host:port [default: all nodes of the network]
+    #[arg(value_name = "NODE")]
+    nodes: Vec<NodeArgument>,
+}
+
+/// What is printed.
+#[derive(Serialize)]
+struct Report {
+    network: String,
+    /// Whether all nodes answered and none misses anything.
+    ok: bool,
+    /// Messages that at least one node had seen when the audit began.
+    messages: u64,
+    nodes: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    node: String,
+    answered: bool,
+    missing_count: u64,
+    missing: Vec<Range>,
+    gap_count: u64,
+    gaps: Vec<Range>,
+    /// Messages given up that the node does not list.
+    gaps_unlisted: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorBody>,
+}
+
+/// Messages of one stream, by the sequence numbers in their ids.
+#[derive(Serialize)]
+struct Range {
+    origin: String,
+    incarnation: u64,
+    from: u64,
+    to: u64,
+}
+
+/// Asks all, waits for those that are late, prints who misses what; then complains.
+pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let timeout = context.timeout_or(TIMEOUT);
+    let survey = Survey::take(&args.nodes, context, timeout)?;
+    let comparison = Comparison::of(&survey, &Deadline::after(timeout))?;
+    let report = Report::new(context, &survey, &comparison);
+    out.print(&report)?;
+    let wanting: Vec<_> = comparison.nodes.iter().filter(|node| node.is_finding()).map(|node| &node.node).collect();
+    let unheard = report.unheard();
+    let mut wrong = Vec::new();
+    if !wanting.is_empty() {
+        wrong.push(format!("{} messages: {}", count_of(wanting.len(), report.nodes.len(), "lack"), ranges(wanting)));
+    }
+    if !unheard.is_empty() {
+        wrong.push(format!(
+            "{} not be audited: {}",
+            count_of(unheard.len(), report.nodes.len(), "could"),
+            ranges(&unheard)
+        ));
+    }
+    match (comparison.has_findings(), wrong.is_empty()) {
+        (true, _) => Err(CliError::Failed(wrong.join("; "))),
+        (false, false) => Err(CliError::Unreachable(wrong.join("; "))),
+        (false, true) => Ok(()),
+    }
+}
+
+/// `1 of 6 nodes lacks`, `2 of 6 nodes could`.
+fn count_of(some: usize, all: usize, verb: &str) -> String {
+    let ending = if some == 1 && verb == "lack" { "s" } else { "" };
+    format!("{some} of {} {verb}{ending}", count(all as u64, "node"))
+}
+
+impl Report {
+    fn new(context: &Context, survey: &Survey, comparison: &Comparison) -> Self {
+        let entry = |heard: &Heard| {
+            let compared = comparison.nodes.iter().find(|node| node.node.as_str() == heard.name);
+            let mute = comparison.mute.iter().find(|(node, _)| node.as_str() == heard.name);
+            let error = match (&heard.outcome, mute) {
+                (_, Some((_, error))) | (Outcome::Silent(error), _) => Some(error.body()),
+                (Outcome::Ended, _) => Some(CliError::Unreachable("its process has ended".into()).body()),
+                (Outcome::Said(_), None) => None,
+            };
+            Entry::new(&heard.name, compared, error)
+        };
+        let nodes: Vec<_> = survey.nodes.iter().map(entry).collect();
+        let ok = !comparison.has_findings() && nodes.iter().all(|entry| entry.answered);
+        Self { network: context.network().to_string(), ok, messages: comparison.messages, nodes }
+    }
+
+    fn unheard(&self) -> Vec<NodeId> {
+        self.nodes.iter().filter(|entry| !entry.answered).filter_map(|entry| NodeId::new(&entry.node).ok()).collect()
+    }
+}
+
+impl Entry {
+    fn new(node: &str, compared: Option<&Compared>, error: Option<ErrorBody>) -> Self {
+        let range = |stream: &StreamId, from: u64, to: u64| Range {
+            origin: stream.origin.to_string(),
+            incarnation: stream.incarnation.0,
+            from,
+            to,
+        };
+        let missing = compared.into_iter().flat_map(|node| &node.missing);
+        let missing = missing
+            .flat_map(|(stream, numbers)| numbers.as_slice().iter().map(move |&(from, to)| range(stream, from, to)));
+        let gaps = compared.into_iter().flat_map(|node| &node.gaps);
+        Self {
+            node: node.to_owned(),
+            answered: error.is_none(),
+            missing_count: compared.map_or(0, Compared::missing_count),
+            missing: missing.collect(),
+            gap_count: compared.map_or(0, Compared::gap_count),
+            gaps: gaps.map(|gap| range(&gap.stream, gap.first, gap.last)).collect(),
+            gaps_unlisted: compared.map_or(0, |node| node.unlisted),
+            error,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let answered = self.nodes.iter().filter(|entry| entry.answered).count() as u64;
+        let whole = |entry: &&Entry| entry.missing_count == 0 && entry.gap_count == 0;
+        let whole = self.nodes.iter().filter(|entry| entry.answered).filter(whole).count() as u64;
+        let messages = count(self.messages, "message");
+        match (answered, whole) {
+            (0, _) => f.write_str("No node answered")?,
+            (_, 0) => write!(f, "None of {} has all of {messages}:", count(answered, "node"))?,
+            _ if answered == whole => {
+                let who = if answered == 1 { "The one node".to_owned() } else { format!("All {answered} nodes") };
+                let verb = if answered == 1 { "has" } else { "have" };
+                write!(f, "{who} that answered {verb} seen the same {messages}; nothing is missing")?;
+            }
+            _ => write!(
+                f,
+                "{whole} of {} that answered have all of {messages}; the others lack some:",
+                count(answered, "node")
+            )?,
+        }
+        for entry in &self.nodes {
+            entry.show(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Entry {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match NodeId::new(&self.node) {
+            Ok(id) if !self.node.contains(':') => Shown(&id).to_string(),
+            _ => self.node.clone(),
+        };
+        let name = text::escape(&name);
+        if let Some(error) = &self.error {
+            write!(f, "\n{name} was not audited: {}", error.message)?;
+        }
+        if self.missing_count > 0 {
+            write!(f, "\n{name} misses {}:", count(self.missing_count, "message"))?;
+            show_ranges(f, &self.missing)?;
+        }
+        if self.gap_count > 0 {
+            write!(f, "\n{name} will never have {} (nobody keeps them any more):", count(self.gap_count, "message"))?;
+            show_ranges(f, &self.gaps)?;
+            if self.gaps_unlisted > 0 {
+                write!(f, "\n  and {} more that it does not list", self.gaps_unlisted)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A line for each stream: `4-1795437901: 12–40, 42`.
+fn show_ranges(f: &mut fmt::Formatter<'_>, ranges: &[Range]) -> fmt::Result {
+    let mut stream = None;
+    for Range { origin, incarnation, from, to } in ranges {
+        let is_new = stream.replace((origin, incarnation)) != Some((origin, incarnation));
+        if is_new {
+            write!(f, "\n  {}-{incarnation}: ", text::escape(origin))?;
+        } else {
+            f.write_str(", ")?;
+        }
+        if from == to { write!(f, "{from}")? } else { write!(f, "{from}–{to}")? }
+    }
+    Ok(())
+}

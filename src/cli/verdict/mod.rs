@@ -1,0 +1,13 @@
+//! How a whole network is: what all its nodes say is asked for at once, and judged together. The commands `status`,
+//! `audit` and `plot`, and what they stand on.
+
+pub mod account;
+pub mod audit;
+pub mod comparison;
+pub mod journey;
+pub mod overlay;
+pub mod plot;
+pub mod report;
+pub mod status;
+pub mod survey;
+pub mod vectors;

@@ -1,0 +1,182 @@
+//! The overlay as it is now, put together from what its nodes say of their links, and how well it holds.
+
+use super::survey::Survey;
+use crate::{
+    cli::error::CliError,
+    core::{
+        id::{NodeId, natural_key},
+        links::{detector::Verdict, link::Kind},
+    },
+    launcher::error::ranges,
+    topology::{Graph, Margin, Metrics, WeakPoints},
+};
+use serde::Serialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// Looks at links that the search for the fewest failures may take: a fraction of a second.
+const STEPS_MAX: u64 = 100_000_000;
+
+/// The nodes that answered, and the links between them.
+#[derive(Debug)]
+pub struct Overlay {
+    /// The links that both ends say are up.
+    pub graph: Graph,
+    /// Why each of them is there, by the indexes of its ends, the lower first: healing if one end says so.
+    pub kinds: BTreeMap<(usize, usize), Kind>,
+    /// Links that are up at one end only.
+    pub half_open: usize,
+    /// What holds it together alone.
+    pub weak: WeakPoints,
+    /// How many failures away a split is.
+    pub margin: Margin,
+    /// Its measures.
+    pub metrics: Metrics,
+    /// Round trips over links that are up, ascending.
+    pub round_trips: Vec<Duration>,
+    /// By node that is suspected or taken for down, who says so.
+    pub suspects: BTreeMap<NodeId, BTreeSet<NodeId>>,
+}
+
+/// How an overlay holds, for programs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Shape {
+    /// The parts that cannot reach each other, the largest first.
+    pub components: Vec<Vec<String>>,
+    /// Links whose loss splits a part.
+    pub bridges: Vec<[String; 2]>,
+    /// Nodes whose loss splits a part.
+    pub articulation_points: Vec<String>,
+    /// How many nodes must fail until the rest is split: 0, it is; null, no number does.
+    pub failures_to_split: Option<usize>,
+    /// Whether fewer certainly do not.
+    pub is_exact: bool,
+    /// Links between nodes that answered.
+    pub links: usize,
+    /// Of these, the ones that heal the overlay.
+    pub healing_links: usize,
+    /// Links that are up at one end only.
+    pub half_open_links: usize,
+    /// Hops between the two nodes farthest apart; null if some cannot reach each other.
+    pub diameter: Option<usize>,
+    /// Neighbours of a node.
+    pub degree: Degrees,
+    /// Over links that are up, in microseconds; null if none was measured.
+    pub round_trip_us: Option<RoundTrips>,
+}
+
+/// Numbers of neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Degrees {
+    /// The fewest.
+    pub min: usize,
+    /// On average.
+    pub mean: f64,
+    /// The most.
+    pub max: usize,
+}
+
+/// Round trips in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RoundTrips {
+    /// The shortest.
+    pub min: u64,
+    /// The one in the middle.
+    pub median: u64,
+    /// The longest.
+    pub max: u64,
+}
+
+impl Overlay {
+    /// Of the nodes that answered.
+    pub fn of(survey: &Survey) -> Result<Self, CliError> {
+        let mut names: Vec<NodeId> = survey.said().map(|status| status.node.clone()).collect();
+        names.sort_by(|a, b| natural_key(a.as_str()).cmp(&natural_key(b.as_str())));
+        names.dedup();
+        let index: BTreeMap<&NodeId, usize> = names.iter().enumerate().map(|(at, name)| (name, at)).collect();
+        let mut halves: BTreeMap<(usize, usize), (BTreeSet<usize>, Kind)> = BTreeMap::new();
+        let mut round_trips = Vec::new();
+        let mut suspects: BTreeMap<NodeId, BTreeSet<NodeId>> = BTreeMap::new();
+        for status in survey.said() {
+            let here = index[&status.node];
+            for peer in &status.peers {
+                let Some(node) = &peer.node else { continue };
+                if matches!(peer.verdict, Some(Verdict::Suspect | Verdict::Down)) {
+                    suspects.entry(node.clone()).or_default().insert(status.node.clone());
+                }
+                if !peer.up {
+                    continue;
+                }
+                round_trips.extend(peer.round_trip);
+                let Some(&there) = index.get(node).filter(|&&there| there != here) else { continue };
+                let (ends, kind) = halves.entry((here.min(there), here.max(there))).or_default();
+                ends.insert(here);
+                // The end that was dialled may know less of the reason.
+                *kind = if peer.kind == Kind::Declared { *kind } else { peer.kind };
+            }
+        }
+        let half_open = halves.values().filter(|(ends, _)| ends.len() < 2).count();
+        let whole = halves.into_iter().filter(|(_, (ends, _))| ends.len() == 2);
+        let kinds: BTreeMap<_, _> = whole.map(|(link, (_, kind))| (link, kind)).collect();
+        let graph = Graph::new(names, kinds.keys().copied()).map_err(|error| CliError::Failed(error.to_string()))?;
+        let weak = WeakPoints::of(&graph);
+        let margin = Margin::of(&graph, &weak, STEPS_MAX);
+        round_trips.sort_unstable();
+        Ok(Self { metrics: Metrics::of(&graph), graph, kinds, half_open, weak, margin, round_trips, suspects })
+    }
+
+    /// The parts that cannot reach each other, the largest first.
+    pub fn parts(&self) -> Vec<Vec<&NodeId>> {
+        let mut parts = self.graph.components();
+        parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+        parts.iter().map(|part| part.iter().map(|&node| &self.graph.nodes()[node]).collect()).collect()
+    }
+
+    /// The parts for people: `1-2 | 4-6`.
+    pub fn told_parts(&self) -> String {
+        let parts: Vec<_> = self.parts().into_iter().map(ranges).collect();
+        parts.join(" | ")
+    }
+
+    /// What programs are told of it.
+    pub fn shape(&self) -> Shape {
+        let name = |node: usize| self.graph.nodes()[node].to_string();
+        let (failures_to_split, is_exact) = match self.margin {
+            Margin::Split => (Some(0), true),
+            Margin::Failures(count) => (Some(count), true),
+            Margin::AtMost(count) => (Some(count), false),
+            Margin::Never => (None, true),
+        };
+        let nodes = self.graph.node_count().max(1) as f64;
+        let micros = |time: &Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let times = &self.round_trips;
+        let round_trip_us = times.first().zip(times.get(times.len() / 2)).zip(times.last());
+        Shape {
+            components: self
+                .parts()
+                .into_iter()
+                .map(|part| part.into_iter().map(NodeId::to_string).collect())
+                .collect(),
+            bridges: self.weak.links.iter().map(|&(a, b)| [name(a), name(b)]).collect(),
+            articulation_points: self.weak.nodes.iter().map(|&node| name(node)).collect(),
+            failures_to_split,
+            is_exact,
+            links: self.graph.edge_count(),
+            healing_links: self.kinds.values().filter(|&&kind| kind == Kind::Healing).count(),
+            half_open_links: self.half_open,
+            diameter: self.metrics.diameter,
+            degree: Degrees {
+                min: self.metrics.degree_min(),
+                mean: 2.0 * self.graph.edge_count() as f64 / nodes,
+                max: self.metrics.degree_max(),
+            },
+            round_trip_us: round_trip_us.map(|((min, median), max)| RoundTrips {
+                min: micros(min),
+                median: micros(median),
+                max: micros(max),
+            }),
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! `gossip plot`.
+
+use super::{
+    account::{count, millis},
+    journey::{Journey, Step, parse},
+    overlay::Overlay,
+    survey::{Outcome, Survey, record},
+};
+use crate::{
+    cli::{Context, Output, commands::plot::Plot, error::CliError, text},
+    clock::Deadline,
+    core::{
+        id::{MessageId, NodeId, natural_key},
+        links::link::Kind,
+    },
+    launcher::Manifest,
+    topology::{Graph, Margin, Metrics},
+    viz::{Link, LinkMark, NodeMark, Picture, Scene},
+};
+use serde::Serialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+    time::Duration,
+};
+
+/// How long nodes may take unless told otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Draw a network as it is now, or the way that one message took
+///
+/// Marked are nodes that are down, silent or suspect, links that healing put in the place of others, declared links that
+/// are down, and the nodes and bridges that hold the network together alone. The picture is written to the network's state
+/// folder as SVG and PNG, and drawn on a terminal (× down, ? silent, ~ suspect, ! holds it together alone).
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  # The network as it is now
+  gossip plot
+
+  # As it was declared
+  gossip plot --declared
+
+  # The way one message took, with the time of each hop
+  gossip send-message 4 apple --json
+  gossip plot --message 4-1795437901-1")]
+pub struct Args {
+    /// Draw the declared topology, whatever became of it
+    #[arg(long)]
+    declared: bool,
+    /// Draw the way that the message of this id took first to each node; it must have been sent with a trace
+    #[arg(long, value_name = "ID", value_parser = parse, conflicts_with = "declared")]
+    message: Option<MessageId>,
+}
+
+/// What is printed.
+#[derive(Serialize)]
+struct Report {
+    network: String,
+    /// `overlay`, `declared` or `message`.
+    kind: &'static str,
+    caption: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<Hop>,
+    plot: Vec<PathBuf>,
+    #[serde(skip)]
+    drawing: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Hop {
+    from: String,
+    to: String,
+    took_us: u64,
+    after_us: u64,
+}
+
+/// Asks all nodes, draws what they say, and says where the picture lies.
+pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let manifest = record(context)?;
+    let deadline = Deadline::after(context.timeout_or(TIMEOUT));
+    let (kind, picture, journey) = if args.declared {
+        let graph = graph_of(&manifest, &BTreeSet::new())?;
+        ("topology", Picture::new(&graph, manifest.network.as_str(), &manifest.topology), None)
+    } else {
+        let survey = Survey::take(&[], context, deadline.remaining() / 2)?;
+        let overlay = Overlay::of(&survey)?;
+        let journey = args.message.as_ref().map(|id| Journey::trace(id, &survey, &deadline)).transpose()?;
+        let kind = if journey.is_some() { "message" } else { "overlay" };
+        (kind, Picture::of(Canvas::new(&manifest, &survey, &overlay, journey.as_ref())?.scene(&manifest)), journey)
+    };
+    let folder = context.networks()?.folder(context.network());
+    let caption = picture.caption().to_owned();
+    let plot = Plot::draw_as(&folder, kind, &picture, out)?;
+    let hop = |step: Step| Hop {
+        from: step.from.to_string(),
+        to: step.to.to_string(),
+        took_us: step.took_us,
+        after_us: step.after_us,
+    };
+    out.print(&Report {
+        network: manifest.network.to_string(),
+        kind: if kind == "topology" { "declared" } else { kind },
+        caption,
+        message: journey.as_ref().map(|journey| journey.id.to_string()),
+        steps: journey.map_or_else(Vec::new, |journey| journey.steps().into_iter().map(hop).collect()),
+        plot: plot.files,
+        drawing: plot.drawing,
+    })
+}
+
+/// What is drawn, before it is placed.
+struct Canvas {
+    /// Where nodes stand.
+    places: Graph,
+    links: BTreeMap<(usize, usize), Link>,
+    marks: Vec<NodeMark>,
+    values: (&'static str, Vec<usize>),
+    caption: String,
+}
+
+impl Canvas {
+    fn new(
+        manifest: &Manifest,
+        survey: &Survey,
+        overlay: &Overlay,
+        journey: Option<&Journey>,
+    ) -> Result<Self, CliError> {
+        let mut names: BTreeSet<NodeId> = overlay.graph.nodes().iter().cloned().collect();
+        names.extend(journey.map_or_else(BTreeSet::new, Journey::nodes));
+        let declared = graph_of(manifest, &names)?;
+        let at = |node: &NodeId| declared.index_of(node);
+        let live = overlay.kinds.iter().filter_map(|(&(a, b), &kind)| {
+            let [a, b] = [a, b].map(|end| at(&overlay.graph.nodes()[end]));
+            Some((pair(a?, b?), kind))
+        });
+        let live: BTreeMap<(usize, usize), Kind> = live.collect();
+        let all = declared.edges().chain(live.keys().copied());
+        let all = Graph::new(declared.nodes().to_vec(), all).map_err(|error| CliError::Failed(error.to_string()))?;
+        // A ring stays a ring, whatever became of it; all else is placed so that each link has room.
+        let metrics = Metrics::of(&declared);
+        let is_ring = metrics.components == 1 && (metrics.degree_min(), metrics.degree_max()) == (2, 2);
+        let places = if is_ring { declared.clone() } else { all };
+        let mut canvas = Self {
+            marks: declared.nodes().iter().map(|node| mark_of(node, survey, overlay)).collect(),
+            links: BTreeMap::new(),
+            values: ("degree", Vec::new()),
+            caption: caption(survey, overlay),
+            places,
+        };
+        match journey {
+            Some(journey) => canvas.show_journey(journey, &live),
+            None => canvas.show_overlay(&declared, &live, overlay),
+        }
+        Ok(canvas)
+    }
+
+    fn scene(&self, manifest: &Manifest) -> Scene<'_> {
+        Scene {
+            places: &self.places,
+            links: self.links.clone(),
+            marks: self.marks.clone(),
+            values: self.values.clone(),
+            heading: manifest.network.to_string(),
+            caption: self.caption.clone(),
+        }
+    }
+
+    fn show_overlay(&mut self, declared: &Graph, live: &BTreeMap<(usize, usize), Kind>, overlay: &Overlay) {
+        let node = |index: usize| &overlay.graph.nodes()[index];
+        let bridges = overlay
+            .weak
+            .links
+            .iter()
+            .filter_map(|&(a, b)| Some(pair(self.places.index_of(node(a))?, self.places.index_of(node(b))?)));
+        let bridges: BTreeSet<_> = bridges.collect();
+        for edge in declared.edges() {
+            self.links.insert(edge, Link { mark: LinkMark::Down, ..Link::default() });
+        }
+        for (&edge, &kind) in live {
+            let mark = match kind {
+                _ if bridges.contains(&edge) => LinkMark::Bridge,
+                Kind::Healing => LinkMark::Healing,
+                Kind::Declared | Kind::Joined => LinkMark::Plain,
+            };
+            self.links.insert(edge, Link { mark, ..Link::default() });
+        }
+        let degree = |name: &NodeId| overlay.graph.index_of(name).map_or(0, |index| overlay.graph.degree(index));
+        self.values = ("degree", self.places.nodes().iter().map(degree).collect());
+    }
+
+    fn show_journey(&mut self, journey: &Journey, live: &BTreeMap<(usize, usize), Kind>) {
+        self.links = live.keys().map(|&edge| (edge, Link::default())).collect();
+        let steps = journey.steps();
+        for step in &steps {
+            let (Some(from), Some(to)) = (self.places.index_of(&step.from), self.places.index_of(&step.to)) else {
+                continue;
+            };
+            let note = Some(format!("+{}", millis(step.took_us)));
+            self.links.insert(pair(from, to), Link { mark: LinkMark::Way, to: Some(to), note });
+        }
+        for (node, mark) in self.places.nodes().iter().zip(&mut self.marks) {
+            *mark = match (*mark, journey.hops(node)) {
+                (_, Some(_)) if *node == journey.id.origin => NodeMark::Start,
+                (_, Some(_)) => NodeMark::Plain,
+                (NodeMark::Dead | NodeMark::Silent, None) => *mark,
+                (_, None) => NodeMark::Without,
+            };
+        }
+        let hops = |node: &NodeId| journey.hops(node).unwrap_or(0);
+        self.values = ("hops", self.places.nodes().iter().map(hops).collect());
+        let last = steps.last().map_or_else(String::new, |step| format!(" · last after {}", millis(step.after_us)));
+        let reached = count(journey.first.len() as u64, "node");
+        let far = self.values.1.iter().max().copied().unwrap_or(0) as u64;
+        self.caption = format!("message {} · {reached} reached · {} at most{last}", journey.id, count(far, "hop"));
+    }
+}
+
+fn pair(a: usize, b: usize) -> (usize, usize) {
+    (a.min(b), a.max(b))
+}
+
+/// The declared topology, with nodes besides that are in no record.
+fn graph_of(manifest: &Manifest, others: &BTreeSet<NodeId>) -> Result<Graph, CliError> {
+    let mut names: BTreeSet<NodeId> = manifest.nodes.iter().map(|record| record.node.clone()).collect();
+    names.extend(others.iter().cloned());
+    let mut names: Vec<_> = names.into_iter().collect();
+    names.sort_by(|a, b| natural_key(a.as_str()).cmp(&natural_key(b.as_str())));
+    let at = |node: &NodeId| names.iter().position(|name| name == node);
+    let peers = manifest.nodes.iter().flat_map(|record| record.peers.iter().map(|peer| (&record.node, peer)));
+    let edges: Vec<_> = peers.filter_map(|(node, peer)| Some((at(node)?, at(peer)?))).collect();
+    Graph::new(names, edges).map_err(|error| CliError::Failed(error.to_string()))
+}
+
+fn mark_of(node: &NodeId, survey: &Survey, overlay: &Overlay) -> NodeMark {
+    let heard = survey.nodes.iter().find(|heard| heard.name == node.as_str());
+    let index = overlay.graph.index_of(node);
+    match heard.map(|heard| &heard.outcome) {
+        Some(Outcome::Said(_)) if overlay.suspects.contains_key(node) => NodeMark::Suspect,
+        Some(Outcome::Said(_)) if index.is_some_and(|index| overlay.weak.nodes.contains(&index)) => NodeMark::Cut,
+        Some(Outcome::Said(_)) => NodeMark::Plain,
+        Some(Outcome::Silent(_)) => NodeMark::Silent,
+        Some(Outcome::Ended) | None => NodeMark::Dead,
+    }
+}
+
+/// `overlay now · 5 of 6 nodes up · 5 links · 2 failures from a split`
+fn caption(survey: &Survey, overlay: &Overlay) -> String {
+    let (up, all) = (overlay.graph.node_count(), survey.nodes.len() as u64);
+    let margin = match overlay.margin {
+        Margin::Split => format!("split into {} parts", overlay.parts().len()),
+        Margin::Failures(failures) => format!("{} from a split", count(failures as u64, "failure")),
+        Margin::AtMost(failures) => format!("at most {} from a split", count(failures as u64, "failure")),
+        Margin::Never => "no failure splits it".to_owned(),
+    };
+    let links = count(overlay.graph.edge_count() as u64, "link");
+    format!("overlay now · {up} of {} up · {links} · {margin}", count(all, "node"))
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Network '{}': {}", self.network, self.caption)?;
+        if let Some(drawing) = &self.drawing {
+            write!(f, "\n\n{}", drawing.trim_end_matches('\n'))?;
+        }
+        for Hop { from, to, took_us, after_us } in &self.steps {
+            let line = format!("{from} ➜ {to}  +{}  after {}", millis(*took_us), millis(*after_us));
+            write!(f, "\n  {}", text::escape(&line))?;
+        }
+        if !self.plot.is_empty() && (self.drawing.is_some() || !self.steps.is_empty()) {
+            f.write_str("\n")?;
+        }
+        for file in &self.plot {
+            write!(f, "\nPicture: {}", file.display())?;
+        }
+        Ok(())
+    }
+}

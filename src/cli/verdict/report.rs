@@ -1,0 +1,286 @@
+//! What `gossip status` prints: a verdict that is understood at a glance, a table of the nodes, and what went wrong.
+
+use super::{
+    account::{Account, Counters, Counts, State, count, millis},
+    overlay::{Overlay, Shape},
+    survey::Survey,
+};
+use crate::{
+    cli::{error::CliError, text},
+    core::id::{NetworkName, NodeId},
+    launcher::error::{no_node_left, ranges},
+    topology::Margin,
+};
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+/// Counters of what is no trouble: the daily work of a node. All others are drops, refusals, resends or gaps.
+const DAILY: &[&str] = &[
+    "published",
+    "delivered",
+    "duplicates",
+    "sent",
+    "announced",
+    "pruned",
+    "grafted",
+    "digests",
+    "requests",
+    "repeated",
+    "sought",
+];
+/// Most names that a line of the verdict lists.
+const NAMED_MAX: usize = 12;
+
+/// How a network is.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    #[serde(serialize_with = "as_text")]
+    network: NetworkName,
+    /// Of the whole; null if only some nodes were asked.
+    verdict: Option<Verdict>,
+    nodes: Vec<Account>,
+    #[serde(skip)]
+    with_peers: bool,
+    #[serde(skip)]
+    has_colour: bool,
+    #[serde(skip)]
+    lines: Vec<String>,
+}
+
+/// What there is to say of a network as a whole.
+#[derive(Debug, Serialize)]
+struct Verdict {
+    /// Whether every node is up and can reach every other.
+    ok: bool,
+    up: usize,
+    suspect: usize,
+    silent: usize,
+    down: usize,
+    #[serde(flatten)]
+    shape: Shape,
+    /// Copies that came in vain for each message that arrived; null if none did.
+    redundancy: Option<f64>,
+    retained_messages: u64,
+    retained_bytes: u64,
+    /// Whether all nodes that answered have seen the same; null if some do not say.
+    equal: Option<bool>,
+    /// Drops, refusals, resends and gaps of all nodes, by reason.
+    troubles: Counters,
+}
+
+impl Report {
+    /// Of what was heard. `with_peers`: as text, too, it shows what was counted at each peer.
+    pub fn new(network: &NetworkName, survey: &Survey, overlay: &Overlay, with_peers: bool, has_colour: bool) -> Self {
+        let most = survey.said().filter_map(|status| status.seen_messages.zip(status.digest)).max();
+        let nodes: Vec<_> = survey.nodes.iter().map(|heard| Account::new(heard, overlay, most)).collect();
+        let verdict = Some(Verdict::of(&nodes, survey, overlay)).filter(|_| survey.is_whole);
+        let lines = verdict.as_ref().map_or_else(Vec::new, |verdict| verdict.lines(network, &nodes, overlay));
+        Self { network: network.clone(), verdict, nodes, with_peers, has_colour, lines }
+    }
+}
+
+/// Why a network is not well, if it is not: split or with nodes that are down, or with nodes that do not answer.
+pub fn complaint(survey: &Survey, overlay: &Overlay, logs: Option<String>) -> Result<(), CliError> {
+    let (down, silent) = (survey.ended(), survey.silent());
+    let mut wrong = Vec::new();
+    if survey.is_whole && overlay.margin == Margin::Split {
+        wrong.push(format!("the network is split into {} parts: {}", overlay.parts().len(), overlay.told_parts()));
+    }
+    let of = |nodes: &[NodeId]| format!("{} of {}", nodes.len(), count(survey.nodes.len() as u64, "node"));
+    let hint = logs.map_or_else(String::new, |logs| format!("; the logs in {logs} may say why"));
+    if !down.is_empty() {
+        let verb = if down.len() == 1 { "is" } else { "are" };
+        wrong.push(format!("{} {verb} down: {}", of(&down), ranges(&down)));
+    }
+    let is_failed = !wrong.is_empty();
+    if !silent.is_empty() {
+        wrong.push(format!("{} did not answer: {}", of(&silent), ranges(&silent)));
+    }
+    match (wrong.is_empty(), is_failed) {
+        (true, _) => Ok(()),
+        (false, true) => Err(CliError::Failed(format!("{}{hint}", wrong.join("; ")))),
+        (false, false) => Err(CliError::Unreachable(format!("{}{hint}", wrong.join("; ")))),
+    }
+}
+
+impl Verdict {
+    fn of(nodes: &[Account], survey: &Survey, overlay: &Overlay) -> Self {
+        let count = |state| nodes.iter().filter(|account| account.state == state).count();
+        let sum = |name: &str| survey.said().filter_map(|status| status.counters.get(name)).sum::<u64>();
+        let (delivered, duplicates) = (sum("delivered"), sum("duplicates"));
+        let digests: Option<Vec<_>> = survey.said().map(|status| status.digest).collect();
+        let mut troubles = Counters::new();
+        let counters = survey.said().flat_map(|status| &status.counters);
+        for (name, count) in counters.filter(|(name, _)| !DAILY.contains(&name.as_str())) {
+            let sum: &mut u64 = troubles.entry(name.clone()).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+        Self {
+            ok: nodes.iter().all(|account| account.state == State::Up) && overlay.margin != Margin::Split,
+            up: count(State::Up),
+            suspect: count(State::Suspect),
+            silent: count(State::Silent),
+            down: count(State::Down),
+            shape: overlay.shape(),
+            redundancy: (delivered > 0).then(|| duplicates as f64 / delivered as f64),
+            retained_messages: survey.said().map(|status| status.retained_messages).sum(),
+            retained_bytes: survey.said().map(|status| status.retained_bytes).sum(),
+            equal: digests.map(|digests| digests.windows(2).all(|pair| pair[0] == pair[1])),
+            troubles,
+        }
+    }
+
+    /// The verdict for people: how it is, how it holds, and what that costs.
+    fn lines(&self, network: &NetworkName, nodes: &[Account], overlay: &Overlay) -> Vec<String> {
+        let all = nodes.len() as u64;
+        let named = |state: State| {
+            let of_state = nodes.iter().filter(|account| account.state == state);
+            let names: Vec<_> = of_state.filter_map(|account| NodeId::new(&account.node).ok()).collect();
+            format!("{} {} ({})", names.len(), state.name(), text::escape(&ranges(&names)))
+        };
+        let mut states = Vec::new();
+        if self.up as u64 == all {
+            states.push(if all == 1 { "its one node is up".to_owned() } else { format!("all {all} nodes are up") });
+        } else {
+            states.push(format!("{} of {} up", self.up, count(all, "node")));
+            let others = [(self.suspect, State::Suspect), (self.silent, State::Silent), (self.down, State::Down)];
+            states.extend(others.into_iter().filter(|(count, _)| *count > 0).map(|(_, state)| named(state)));
+        }
+        let parts = self.shape.components.len();
+        let word = match (overlay.margin, self.ok) {
+            (Margin::Split, _) => format!("SPLIT into {parts} parts"),
+            (_, true) => "well".to_owned(),
+            _ => "connected, but not well".to_owned(),
+        };
+        let mut lines = vec![format!("Network '{network}' is {word}: {}.", states.join(", ")), self.margin(overlay)];
+        lines.push(self.measures());
+        lines
+    }
+
+    fn margin(&self, overlay: &Overlay) -> String {
+        let some = |list: Vec<String>| {
+            let more = list.len().saturating_sub(NAMED_MAX);
+            let shown = list[..list.len() - more].join(", ");
+            text::escape(&if more > 0 { format!("{shown} and {more} more") } else { shown }).into_owned()
+        };
+        let distance = match overlay.margin {
+            Margin::Split => return format!("Its parts: {}.", text::escape(&overlay.told_parts())),
+            Margin::Never => return "No failure of nodes can split it.".to_owned(),
+            Margin::Failures(1) => "It is 1 failure from a split".to_owned(),
+            Margin::Failures(count) => format!("It is {count} failures from a split"),
+            Margin::AtMost(count) => format!("It is at most {count} failures from a split"),
+        };
+        if self.shape.articulation_points.is_empty() {
+            return format!("{distance}.");
+        }
+        let weak: Vec<_> = overlay.weak.nodes.iter().map(|&node| &overlay.graph.nodes()[node]).collect();
+        let nodes = if weak.len() > 1 { "any one of nodes" } else { "node" };
+        let nodes = format!("the loss of {nodes} {}", text::escape(&ranges(weak)));
+        let bridges: Vec<_> = self.shape.bridges.iter().map(|[a, b]| format!("{a}–{b}")).collect();
+        match bridges.is_empty() {
+            true => format!("{distance}: {nodes} splits it."),
+            false => format!("{distance}: {nodes}, or of a bridge ({}), splits it.", some(bridges)),
+        }
+    }
+
+    fn measures(&self) -> String {
+        let Shape { links, healing_links, diameter, degree, round_trip_us, .. } = &self.shape;
+        let mut parts = vec![count(*links as u64, "link")];
+        if *healing_links > 0 {
+            parts[0].push_str(&format!(" ({healing_links} healing)"));
+        }
+        if self.shape.half_open_links > 0 {
+            parts.push(format!("{} up at one end only", self.shape.half_open_links));
+        }
+        parts.push(if degree.min == degree.max {
+            format!("degree {}", degree.min)
+        } else {
+            format!("degree {}–{} (mean {:.1})", degree.min, degree.max, degree.mean)
+        });
+        parts.extend(diameter.map(|hops| format!("diameter {hops}")));
+        if let Some(times) = round_trip_us {
+            let [min, median, max] = [times.min, times.median, times.max].map(millis);
+            parts.push(format!("round trips {min} to {max} (median {median})"));
+        }
+        parts.extend(self.redundancy.map(|redundancy| format!("{redundancy:.2} duplicates a delivery")));
+        parts.push(format!("{} kept ({})", count(self.retained_messages, "message"), text::bytes(self.retained_bytes)));
+        match self.equal {
+            Some(true) => parts.push("all have seen the same".to_owned()),
+            Some(false) => parts.push("not all have seen the same ('gossip audit' says who misses what)".to_owned()),
+            None => {}
+        }
+        format!("{}.", parts.join(", "))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.nodes.is_empty() {
+            return write!(f, "Network '{}': {}", self.network, no_node_left(&self.network));
+        }
+        for (place, line) in self.lines.iter().enumerate() {
+            let paint = self.has_colour && place == 0;
+            let is_well = self.verdict.as_ref().is_some_and(|verdict| verdict.ok);
+            match (paint, is_well) {
+                (true, true) => writeln!(f, "\x1b[1;32m{line}\x1b[0m")?,
+                (true, false) => writeln!(f, "\x1b[1;31m{line}\x1b[0m")?,
+                (false, _) => writeln!(f, "{line}")?,
+            }
+        }
+        if !self.lines.is_empty() {
+            writeln!(f)?;
+        }
+        f.write_str(&self.table())?;
+        if let Some(verdict) = self.verdict.as_ref().filter(|verdict| !verdict.troubles.is_empty()) {
+            write!(f, "\n\nDropped, refused, sent again or given up: {}", Counts(&verdict.troubles))?;
+        }
+        for account in self.nodes.iter().filter(|_| self.with_peers) {
+            if let Some(details) = &account.details {
+                f.write_str("\n")?;
+                details.show_counters(f, &account.node)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn table(&self) -> String {
+        let head = ["node", "state", "peers", "behind", "messages", "kept", "unread", "round trip", ""];
+        let rows =
+            std::iter::once(head.map(str::to_owned).to_vec()).chain(self.nodes.iter().map(row)).collect::<Vec<_>>();
+        let table = text::columns("  ", &rows);
+        if !self.has_colour {
+            return table;
+        }
+        let mut lines = table.lines();
+        let head = lines.next().map(|head| format!("\x1b[2m{head}\x1b[0m"));
+        let painted = lines.zip(&self.nodes).map(|(line, account)| match account.state {
+            State::Up => line.to_owned(),
+            State::Suspect | State::Silent => format!("\x1b[33m{line}\x1b[0m"),
+            State::Down => format!("\x1b[31m{line}\x1b[0m"),
+        });
+        head.into_iter().chain(painted).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn row(account: &Account) -> Vec<String> {
+    let details = account.details.as_deref();
+    let told = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let (up, all) = details.map_or((0, 0), |details| details.links());
+    vec![
+        text::escape(&account.node).into_owned(),
+        account.state.name().to_owned(),
+        told(details.map(|_| format!("{up}/{all}"))),
+        told(details.map(|_| account.lag.map_or_else(|| "?".to_owned(), |lag| lag.to_string()))),
+        told(details.map(|details| details.retained_messages.to_string())),
+        told(details.map(|details| text::bytes(details.retained_bytes))),
+        told(details.map(|details| details.unread.to_string())),
+        told(details.and_then(|details| details.round_trip_us()).map(millis)),
+        account.remark(),
+    ]
+}
+
+fn as_text<S: Serializer>(network: &NetworkName, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(network)
+}

@@ -1,0 +1,104 @@
+//! `gossip status`.
+
+use super::{
+    overlay::Overlay,
+    report::{Report, complaint},
+    survey::{Survey, TIMEOUT},
+};
+use crate::{
+    cli::{Context, NodeArgument, Output, error::CliError},
+    clock::Deadline,
+};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+/// How often `--watch` looks.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// How often it looks whether somebody pressed Ctrl-C.
+const STEP: Duration = Duration::from_millis(50);
+/// To the top of the terminal; and nothing below what was written.
+const HOME: &str = "\x1b[H";
+const CLEAR_BELOW: &str = "\x1b[J";
+const CLEAR_LINE: &str = "\x1b[K\n";
+
+/// Show how a network is: a verdict, and a line on each node
+///
+/// All nodes are asked at once. The verdict says which of them are up, which are suspect (a live neighbour does not hear
+/// them) and which are down (their process has ended), whether the overlay is whole, which nodes and links hold it
+/// together alone, and how many nodes must fail until it is split. A node is behind by the messages that another has
+/// seen and it has not. Nothing is dropped, refused, sent again or given up without a counter; --peers and --json
+/// show them by node, peer and reason. With nodes named, only these are asked, and there is no verdict.
+///
+/// Exit code 1 if the network is split or a node is down, 3 if a node that runs does not answer.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  # The network at a glance
+  gossip status
+
+  # Look again each second, until Ctrl-C
+  gossip status --watch
+
+  # Nodes 3 and 4, with what they counted at each peer
+  gossip status 3 4 --peers
+
+  # A node of a network that was not started here
+  gossip status 10.0.0.7:7004")]
+pub struct Args {
+    /// Numbers or names of nodes, or addresses host:port [default: all nodes of the network]
+    #[arg(value_name = "NODE")]
+    nodes: Vec<NodeArgument>,
+    /// Show the counters of each peer, too
+    #[arg(long)]
+    peers: bool,
+    /// Show it anew each second until Ctrl-C: on a terminal in place, else a block or a JSON object each second
+    #[arg(short, long)]
+    watch: bool,
+}
+
+/// Asks all at once and prints what they say; then complains of what is wrong.
+pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    if args.watch {
+        let interrupted = context.catch_interrupts()?;
+        return watch(&args, context, out, &interrupted);
+    }
+    let (survey, overlay) = show(&args, context, out)?;
+    let is_ours = survey.nodes.iter().any(|heard| heard.is_ours && heard.status().is_none());
+    let logs = context.networks().ok().filter(|_| is_ours).map(|networks| networks.folder(context.network()).nodes());
+    complaint(&survey, &overlay, logs.map(|logs| logs.display().to_string()))
+}
+
+fn show(args: &Args, context: &Context, out: &mut Output) -> Result<(Survey, Overlay), CliError> {
+    let survey = Survey::take(&args.nodes, context, context.timeout_or(TIMEOUT))?;
+    let overlay = Overlay::of(&survey)?;
+    let report = Report::new(context.network(), &survey, &overlay, args.peers, out.has_colour());
+    if args.watch && out.is_terminal() && !out.is_json() {
+        let text = report.to_string().replace('\n', CLEAR_LINE);
+        out.write(format_args!("{HOME}{text}{CLEAR_LINE}{CLEAR_BELOW}"))?;
+    } else {
+        out.print(&report)?;
+    }
+    Ok((survey, overlay))
+}
+
+/// Shows it again and again. What is wrong with the network stands in what is shown; Ctrl-C is the normal end.
+fn watch(args: &Args, context: &Context, out: &mut Output, interrupted: &AtomicBool) -> Result<(), CliError> {
+    let is_live = out.is_terminal() && !out.is_json();
+    if is_live {
+        out.write(format_args!("{HOME}{CLEAR_BELOW}"))?;
+    }
+    let mut is_first = true;
+    while !interrupted.load(Ordering::Relaxed) {
+        let next = Deadline::after(INTERVAL);
+        if !is_first && !is_live && !out.is_json() {
+            out.line("")?;
+        }
+        is_first = false;
+        show(args, context, out)?;
+        out.flush()?;
+        while !interrupted.load(Ordering::Relaxed) && next.pause(STEP) {}
+    }
+    Ok(())
+}

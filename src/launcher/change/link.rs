@@ -1,0 +1,76 @@
+//! One link of the declared topology is made, or taken away.
+
+use super::site::{Pair, Site, pair};
+use crate::{
+    core::id::NetworkName,
+    launcher::{
+        error::{LaunchError, ranges},
+        folders::Networks,
+        resolve::Target,
+    },
+    topology::change::is_only_way,
+};
+use std::{collections::BTreeSet, time::Duration};
+
+/// Declares two nodes peers of each other, and returns when the link is up at both ends.
+pub fn connect(
+    networks: &Networks,
+    network: &NetworkName,
+    ends: [&Target; 2],
+    timeout: Duration,
+) -> Result<Pair, LaunchError> {
+    let mut site = Site::open(networks, network, timeout, None)?;
+    site.adopt()?;
+    let (a, b) = two(&site, ends)?;
+    if site.manifest.are_peers(&a, &b) {
+        return Err(LaunchError::Connected { a, b });
+    }
+    let links = BTreeSet::from([(a.clone(), b.clone())]);
+    let made = site.declare(&links).and_then(|()| site.await_links(&links, &BTreeSet::new(), || Ok(())));
+    if let Err(error) = made {
+        site.take_back(&links);
+        return Err(error);
+    }
+    site.manifest.link(&a, &b);
+    site.write()?;
+    Ok((a, b))
+}
+
+/// Makes two peers strangers, and returns when neither has a link to the other. Not if the network would fall apart.
+pub fn disconnect(
+    networks: &Networks,
+    network: &NetworkName,
+    ends: [&Target; 2],
+    timeout: Duration,
+) -> Result<Pair, LaunchError> {
+    let mut site = Site::open(networks, network, timeout, None)?;
+    site.adopt()?;
+    let (a, b) = two(&site, ends)?;
+    let links = BTreeSet::from([(a.clone(), b.clone())]);
+    let is_declared = site.manifest.are_peers(&a, &b);
+    if !is_declared && !site.links(&[a.clone(), b.clone()])?.contains(&(a.clone(), b.clone())) {
+        let peers = site.manifest.node(&a).map_or_else(String::new, |record| ranges(&record.peers));
+        return Err(LaunchError::NotConnected { a, b, peers });
+    }
+    let graph = site.graph(&site.live()?);
+    if let (Some(from), Some(to)) = (graph.index_of(&a), graph.index_of(&b))
+        && is_declared
+        && is_only_way(&graph, from, to)
+    {
+        return Err(LaunchError::OnlyLink { a, b });
+    }
+    site.undeclare(&links)?;
+    site.manifest.unlink(&a, &b);
+    site.write()?;
+    site.await_links(&BTreeSet::new(), &links, || Ok(()))?;
+    Ok((a, b))
+}
+
+/// Two different nodes that live.
+fn two(site: &Site<'_>, [a, b]: [&Target; 2]) -> Result<Pair, LaunchError> {
+    let (one, other) = (site.node(a)?.node.clone(), site.node(b)?.node.clone());
+    if one == other {
+        return Err(LaunchError::SameNode { node: one });
+    }
+    Ok(pair(&site.live_node(a)?, &site.live_node(b)?))
+}

@@ -1,0 +1,279 @@
+//! A network while it is changed: its record under the lock, its nodes that live, and the links that they have.
+
+use crate::{
+    client::ask_all,
+    clock::Deadline,
+    core::{
+        id::{NetworkName, NodeId},
+        request::{Reply, Request},
+    },
+    launcher::{
+        error::{LaunchError, nodes_are, ranges},
+        folders::{Folder, Lock, Networks},
+        manifest::{Manifest, NodeRecord},
+        resolve::Target,
+        spawn::descriptor_limit,
+        start::{ask_until_done, connect_to},
+        stop::complete,
+    },
+    topology::Graph,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+/// Two nodes with a link, the lower name first in natural order.
+pub type Pair = (NodeId, NodeId);
+
+/// How often nodes are asked for their links while these come up: at first, and at last.
+const FIRST_LOOK: Duration = Duration::from_millis(10);
+const LAST_LOOK: Duration = Duration::from_millis(250);
+/// How long a node may take to tell its peers before it is asked again.
+const ANSWER: Duration = Duration::from_secs(1);
+/// How long those may take that need not answer.
+const GLANCE: Duration = Duration::from_millis(300);
+
+/// A network whose lock this command has.
+pub(super) struct Site<'a> {
+    pub(super) folder: Folder,
+    pub(super) manifest: Manifest,
+    pub(super) deadline: Deadline,
+    pub(super) patience: Duration,
+    interrupted: Option<&'a AtomicBool>,
+    _lock: Lock,
+}
+
+/// The two in natural order.
+pub(super) fn pair(a: &NodeId, b: &NodeId) -> Pair {
+    let (a, b) = if a.natural_key() <= b.natural_key() { (a, b) } else { (b, a) };
+    (a.clone(), b.clone())
+}
+
+impl<'a> Site<'a> {
+    /// Takes the lock of a network that has a record. All further waits end with `patience`, or when `interrupted` is set.
+    pub(super) fn open(
+        networks: &Networks,
+        network: &NetworkName,
+        patience: Duration,
+        interrupted: Option<&'a AtomicBool>,
+    ) -> Result<Self, LaunchError> {
+        let deadline = Deadline::after(patience);
+        let folder = networks.folder(network);
+        if !folder.path().exists() {
+            folder.require_record(networks)?;
+        }
+        let lock = folder.lock(&deadline, interrupted)?;
+        let mut manifest = folder.require_record(networks)?;
+        complete(&mut manifest);
+        // Many sockets at once: as many as the system allows.
+        descriptor_limit();
+        Ok(Self { folder, manifest, deadline, patience, interrupted, _lock: lock })
+    }
+
+    pub(super) fn write(&self) -> Result<(), LaunchError> {
+        self.folder.write_record(&self.manifest)
+    }
+
+    /// Refuses to go on if the user wants to end it.
+    pub(super) fn check(&self) -> Result<(), LaunchError> {
+        let is_over = self.interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed));
+        if is_over { Err(LaunchError::Interrupted) } else { Ok(()) }
+    }
+
+    /// The node that is meant: by its name, or as one of the network by its address.
+    pub(super) fn node(&self, target: &Target) -> Result<&NodeRecord, LaunchError> {
+        let is_it = |record: &&NodeRecord| match &target.node {
+            Some(name) => record.node == *name,
+            None => record.endpoint == target.endpoint,
+        };
+        self.manifest.nodes.iter().find(is_it).ok_or_else(|| {
+            let (network, known) = (self.manifest.network.clone(), ranges(self.manifest.nodes.iter().map(|r| &r.node)));
+            match &target.node {
+                Some(node) => LaunchError::NoNode { network, node: node.clone(), known },
+                None => LaunchError::Stranger { network, endpoint: target.endpoint.clone(), known },
+            }
+        })
+    }
+
+    /// The node that is meant, which must live.
+    pub(super) fn live_node(&self, target: &Target) -> Result<NodeId, LaunchError> {
+        let node = self.node(target)?.node.clone();
+        if self.is_alive(&node) { Ok(node) } else { Err(LaunchError::Ended { node }) }
+    }
+
+    pub(super) fn is_alive(&self, node: &NodeId) -> bool {
+        self.manifest.alive().any(|record| record.node == *node)
+    }
+
+    /// Those that live, in natural order; at least one.
+    pub(super) fn live(&self) -> Result<Vec<NodeId>, LaunchError> {
+        let mut live: Vec<NodeId> = self.manifest.alive().map(|record| record.node.clone()).collect();
+        live.sort_by(|a, b| a.natural_key().cmp(&b.natural_key()));
+        if live.is_empty() {
+            return Err(LaunchError::NoneRuns { network: self.manifest.network.clone() });
+        }
+        Ok(live)
+    }
+
+    /// The declared links between these nodes.
+    pub(super) fn graph(&self, nodes: &[NodeId]) -> Graph {
+        let index: BTreeMap<&NodeId, usize> = nodes.iter().enumerate().map(|(index, node)| (node, index)).collect();
+        let edges = self.manifest.nodes.iter().flat_map(|record| {
+            let ends = record.peers.iter().filter_map(|peer| Some((*index.get(&record.node)?, *index.get(peer)?)));
+            ends.filter(|(a, b)| a != b).collect::<Vec<_>>()
+        });
+        let edges: Vec<_> = edges.collect();
+        Graph::new(nodes.to_vec(), edges).unwrap_or_else(|_| unreachable!("a record names each node once"))
+    }
+
+    /// Tells each node something, until all have taken it.
+    pub(super) fn tell(&self, words: Vec<(NodeId, Request)>) -> Result<(), LaunchError> {
+        let record = |(node, request): (NodeId, Request)| Some((self.manifest.node(&node)?, request));
+        let questions = words.into_iter().filter_map(record).collect();
+        let silent = ask_until_done(questions, &self.deadline, || self.check())?;
+        if silent.is_empty() { Ok(()) } else { Err(self.late(silent.into_iter().map(|record| &record.node))) }
+    }
+
+    /// Makes all of these links: both ends of each declare it.
+    pub(super) fn declare(&self, pairs: &BTreeSet<Pair>) -> Result<(), LaunchError> {
+        let words = by_end(pairs).into_iter();
+        self.tell(words.map(|(node, peers)| (node, connect_to(&self.manifest, &peers))).collect())
+    }
+
+    /// Takes all of these links away, at those of their ends that live.
+    pub(super) fn undeclare(&self, pairs: &BTreeSet<Pair>) -> Result<(), LaunchError> {
+        let words = by_end(pairs).into_iter().filter(|(node, _)| self.is_alive(node));
+        self.tell(words.map(|(node, nodes)| (node, Request::Disconnect { nodes })).collect())
+    }
+
+    /// Tells live nodes, as far as they hear it, that these links are not to be: after a change that failed.
+    pub(super) fn take_back(&self, pairs: &BTreeSet<Pair>) {
+        let words = by_end(pairs).into_iter().filter(|(node, _)| self.is_alive(node));
+        let target = |(node, nodes)| Some((self.manifest.node(&node)?.endpoint.clone(), Request::Disconnect { nodes }));
+        // What went wrong is told already.
+        let _ = ask_all(&words.filter_map(target).collect::<Vec<_>>(), ANSWER);
+    }
+
+    /// Which of these nodes have a link to each other that is up at both ends; and those that do not answer within `wait`.
+    fn look(&self, nodes: &[NodeId], wait: Duration) -> Result<(Links, Vec<NodeId>), LaunchError> {
+        let endpoint = |node: &NodeId| self.manifest.node(node).map(|record| (record.endpoint.clone(), Request::Peers));
+        let targets: Vec<_> = nodes.iter().filter_map(endpoint).collect();
+        let (mut links, mut silent) = (Links::default(), Vec::new());
+        for (node, answer) in nodes.iter().zip(ask_all(&targets, self.deadline.at_most(wait).remaining())?) {
+            let Ok(Reply::Peers(peers)) = answer.map(|response| response.reply) else {
+                silent.push(node.clone());
+                continue;
+            };
+            for peer in peers {
+                // Before it has answered, a link that was declared by address alone has no name.
+                let by_address = || self.manifest.nodes.iter().find(|record| record.endpoint == peer.endpoint);
+                let Some(other) = peer.node.or_else(|| by_address().map(|record| record.node.clone())) else {
+                    continue;
+                };
+                links.ends.insert((node.clone(), other), peer.up);
+            }
+        }
+        Ok((links, silent))
+    }
+
+    /// The links between these nodes as they are; all must answer.
+    pub(super) fn links(&self, nodes: &[NodeId]) -> Result<BTreeSet<Pair>, LaunchError> {
+        loop {
+            let (links, silent) = self.look(nodes, ANSWER)?;
+            if silent.is_empty() {
+                return Ok(links.whole());
+            }
+            self.check()?;
+            if self.deadline.is_over() {
+                return Err(self.late(&silent));
+            }
+        }
+    }
+
+    /// Waits until some links are up at both ends, and others gone from both. `check` is called on the way.
+    pub(super) fn await_links(
+        &self,
+        present: &BTreeSet<Pair>,
+        absent: &BTreeSet<Pair>,
+        mut check: impl FnMut() -> Result<(), LaunchError>,
+    ) -> Result<(), LaunchError> {
+        let ends: BTreeSet<&NodeId> = present.iter().chain(absent).flat_map(|(a, b)| [a, b]).collect();
+        let nodes: Vec<NodeId> = ends.into_iter().cloned().collect();
+        let mut look = FIRST_LOOK;
+        loop {
+            let (links, silent) = self.look(&nodes, ANSWER)?;
+            let late: Vec<&Pair> = present.iter().filter(|pair| !links.is_whole(pair)).collect();
+            let stays = absent.iter().any(|pair| links.is_begun(pair));
+            if silent.is_empty() && late.is_empty() && !stays {
+                return Ok(());
+            }
+            self.check()?;
+            check()?;
+            if !self.deadline.pause(look) {
+                let nodes = late.iter().flat_map(|(a, b)| [a, b]).chain(&silent);
+                return Err(self.late(nodes.collect::<BTreeSet<_>>()));
+            }
+            look = LAST_LOOK.min(look * 2);
+        }
+    }
+
+    /// Takes links into the record that healing made for good, in the places of nodes that were removed.
+    pub(super) fn adopt(&mut self) -> Result<(), LaunchError> {
+        let orphans: Vec<NodeId> =
+            self.manifest.alive().filter(|record| !record.lost.is_empty()).map(|record| record.node.clone()).collect();
+        if orphans.len() < 2 {
+            return Ok(());
+        }
+        let (links, _) = self.look(&orphans, GLANCE)?;
+        for (a, b) in links.whole() {
+            let has_lost = |node: &NodeId| self.manifest.node(node).is_some_and(|record| !record.lost.is_empty());
+            if has_lost(&a) && has_lost(&b) && self.manifest.link(&a, &b) {
+                for node in [&a, &b] {
+                    self.manifest.node_mut(node).map(|record| record.lost.pop());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn late<'n>(&self, nodes: impl IntoIterator<Item = &'n NodeId>) -> LaunchError {
+        LaunchError::NotReady { nodes: nodes_are(nodes), after: self.patience, logs: self.folder.nodes() }
+    }
+}
+
+/// What nodes say of their links: from whom to whom, and whether it is up.
+#[derive(Default)]
+struct Links {
+    ends: BTreeMap<(NodeId, NodeId), bool>,
+}
+
+impl Links {
+    fn is_up(&self, from: &NodeId, to: &NodeId) -> bool {
+        self.ends.get(&(from.clone(), to.clone())) == Some(&true)
+    }
+
+    fn is_whole(&self, (a, b): &Pair) -> bool {
+        self.is_up(a, b) && self.is_up(b, a)
+    }
+
+    /// Whether one of the two has a link to the other, up or not.
+    fn is_begun(&self, (a, b): &Pair) -> bool {
+        self.ends.contains_key(&(a.clone(), b.clone())) || self.ends.contains_key(&(b.clone(), a.clone()))
+    }
+
+    fn whole(&self) -> BTreeSet<Pair> {
+        self.ends.keys().map(|(a, b)| pair(a, b)).filter(|pair| self.is_whole(pair)).collect()
+    }
+}
+
+/// Each node with the far ends of its links.
+fn by_end(pairs: &BTreeSet<Pair>) -> BTreeMap<NodeId, Vec<NodeId>> {
+    let mut ends: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
+    for (a, b) in pairs {
+        ends.entry(a.clone()).or_default().push(b.clone());
+        ends.entry(b.clone()).or_default().push(a.clone());
+    }
+    ends
+}

@@ -1,0 +1,112 @@
+//! How a network is: whole, weak, split, and how far from it.
+
+use crate::testnet::{TestNet, wait_until};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+/// The verdict, whatever the exit code.
+#[track_caller]
+fn verdict(net: &TestNet) -> Value {
+    net.run(&["status", "--json"]).json()["verdict"].clone()
+}
+
+#[test]
+fn a_ring_says_how_many_failures_it_is_from_a_split() {
+    let net = TestNet::start("circular --no-heal", 6);
+    let whole = net.run(&["status"]).done().stdout;
+    assert!(
+        whole.starts_with("Network 'default' is well: all 6 nodes are up.\nIt is 2 failures from a split.\n"),
+        "{whole}"
+    );
+    let told = verdict(&net);
+    assert_eq!((&told["failures_to_split"], &told["diameter"], &told["up"]), (&json!(2), &json!(3), &json!(6)));
+    assert_eq!((&told["degree"]["mean"], &told["bridges"]), (&json!(2.0), &json!([])));
+
+    net.kill(3);
+    wait_until("its neighbours notice", || verdict(&net)["links"] == 4);
+    let weak = net.run(&["status"]).fails(1, "1 of 6 nodes is down: 3; the logs in /").stdout;
+    let words = "is connected, but not well: 5 of 6 nodes up, 1 down (3).\nIt is 1 failure from a split: ";
+    assert!(weak.starts_with(&format!("Network 'default' {words}")), "{weak}");
+    let told = verdict(&net);
+    assert_eq!(told["articulation_points"], json!(["1", "5", "6"]));
+    assert_eq!(told["bridges"], json!([["1", "2"], ["1", "6"], ["4", "5"], ["5", "6"]]));
+
+    net.kill(6);
+    let words = "the network is split into 2 parts: 1-2 | 4-5; 2 of 6 nodes are down: 3, 6";
+    wait_until("it is split", || net.run(&["status"]).stderr.contains(words));
+    assert_eq!(net.run(&["status"]).fails(1, words).code, Some(1));
+    let told = verdict(&net);
+    assert_eq!((&told["components"], &told["failures_to_split"]), (&json!([["1", "2"], ["4", "5"]]), &json!(0)));
+    assert_eq!((&told["ok"], &told["down"]), (&json!(false), &json!(2)));
+}
+
+#[test]
+fn a_ring_that_heals_is_connected_again_and_says_by_which_link() {
+    let net = TestNet::start("circular", 6);
+    net.kill(3);
+    wait_until("it heals", || verdict(&net)["healing_links"] == 1);
+    let told = verdict(&net);
+    assert_eq!((&told["failures_to_split"], &told["links"]), (&json!(2), &json!(5)));
+    net.run(&["status"]).fails(1, "1 of 6 nodes is down: 3");
+}
+
+#[test]
+fn a_node_that_runs_and_is_silent_is_not_down() {
+    let net = TestNet::start("circular --no-heal", 4);
+    net.signal(2, Signal::STOP);
+    let outcome = net.run(&["status", "--timeout", "0.5", "--json"]).fails(3, "1 of 4 nodes did not answer: 2");
+    assert_eq!(outcome.json()["nodes"][1]["state"], "silent");
+    net.signal(2, Signal::CONT);
+    wait_until("it answers", || net.run(&["status"]).code == Some(0));
+}
+
+#[test]
+fn who_watches_sees_it_anew_until_interrupted() {
+    let net = TestNet::start("circular --no-heal", 3);
+    let watch = net.spawn(&["status", "--watch", "--json"]);
+    wait_until("two looks", || watch.stdout().lines().count() >= 2);
+    net.kill(3);
+    let last_down = || watch.stdout().lines().last().and_then(|line| serde_json::from_str::<Value>(line).ok());
+    wait_until("it shows the node that is down", || last_down().is_some_and(|told| told["verdict"]["down"] == 1));
+    watch.signal(Signal::INT);
+    let outcome = watch.wait();
+    assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "Ctrl-C is its normal end");
+}
+
+#[test]
+fn the_way_of_a_message_is_drawn_from_what_nodes_recorded() {
+    let net = TestNet::start("circular --no-heal", 5);
+    let id = net.json(&["send-message", "1", "apple"])["id"].as_str().unwrap().to_owned();
+    let steps =
+        || net.run(&["plot", "--message", &id, "--json"]).json()["steps"].as_array().cloned().unwrap_or_default();
+    wait_until("all have it", || steps().len() == 4);
+    let told = net.json(&["plot", "--message", &id]);
+    assert_eq!(
+        (&told["kind"], &told["message"], &told["steps"][0]["from"]),
+        (&json!("message"), &json!(id), &json!("1"))
+    );
+    for file in told["plot"].as_array().unwrap() {
+        assert!(std::path::Path::new(file.as_str().unwrap()).exists(), "{file} is missing");
+    }
+    let untraced = net.json(&["send-message", "1", "pear", "--no-trace"])["id"].as_str().unwrap().to_owned();
+    net.run(&["plot", "--message", &untraced]).fails(1, "was sent without a trace, so nobody noted its way");
+    net.run(&["plot", "--message", "1-5-1"]).fails(1, "no node that answered keeps a message 1-5-1");
+}
+
+#[test]
+fn a_picture_shows_the_network_as_it_is() {
+    let net = TestNet::start("circular --no-heal", 5);
+    net.kill(3);
+    wait_until("its neighbours notice", || verdict(&net)["links"] == 3);
+    let drawn = |args: &[&str]| {
+        let told = net.json(args);
+        let svg = told["plot"][0].as_str().unwrap().to_owned();
+        (told["caption"].as_str().unwrap().to_owned(), std::fs::read_to_string(svg).unwrap())
+    };
+    let (caption, svg) = drawn(&["plot"]);
+    assert_eq!(caption, "overlay now · 4 of 5 nodes up · 3 links · 1 failure from a split");
+    assert!(svg.contains("node 3, down") && svg.contains("declared, down: 2 links") && svg.contains("bridge: 3 links"));
+    let (caption, svg) = drawn(&["plot", "--declared"]);
+    assert_eq!(caption, "circular · 5 nodes · 5 links · diameter 2");
+    assert!(!svg.contains("down"));
+}
