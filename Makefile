@@ -27,7 +27,7 @@ NODE    := $(INTEROP)/node_modules/.installed
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help build start stop test check format lint docs tidy sim soak mutations experiments fuzz bench install clean interop-tools
+.PHONY: help build start stop test check format lint docs tidy sim soak mutations chaos experiments fuzz bench install clean interop-tools
 
 # $(call need,command,what to do): stop with one line that says what to do.
 need = @command -v $(1) >/dev/null 2>&1 || { echo "'$(1)' is missing; $(2)" >&2; exit 1; }
@@ -70,6 +70,10 @@ mutations: ## Show that the simulator finds deliberate bugs (tests/mutations)
 	$(need_cxx)
 	$(need_git)
 	$(CARGO) test --locked --test mutations -- --include-ignored --nocapture --test-threads 1
+
+# Real processes on the shipped program: some minutes, 64 nodes at a time.
+chaos: build ## Break networks of 64 nodes under load, and have them prove that nothing was lost
+	tests/chaos/run $(BINARY) $(ARGS)
 
 experiments: build ## Run the experiments of docs/evaluation.md and write its tables anew
 	$(BINARY) simulate --experiment docs/experiments --record docs/evaluation.md

@@ -2,6 +2,7 @@
 //!
 //! The house has floors, and imports go only downward; `docs/design/house.md` draws it.
 
+pub mod chaos;
 pub mod cli;
 pub mod client;
 pub mod clock;

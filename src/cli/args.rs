@@ -4,7 +4,8 @@ use super::{
     Context, Output,
     change::{add_node, connect, disconnect, restart_node, restructure},
     commands::{
-        generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network, stop_network,
+        chaos, generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network,
+        stop_network,
     },
     error::CliError,
     verdict::{audit, plot, status},
@@ -55,8 +56,8 @@ pub struct Globals {
     /// Print one JSON document instead of text, also for an error
     #[arg(long, global = true, overrides_with = "json")]
     pub json: bool,
-    /// Most seconds to wait, such as 0.5 [default: 30 to start, stop or restructure a network and to add or restart a
-    /// node, 2 for list-peers, status and audit, else 5]
+    /// Most seconds to wait, such as 0.5 [default: 30 to start, stop, break or restructure a network and to add or
+    /// restart a node, 2 for list-peers, status and audit, else 5]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
 }
@@ -80,6 +81,7 @@ pub enum Command {
     Audit(audit::Args),
     Plot(plot::Args),
     Node(node::Args),
+    Chaos(chaos::Args),
     Simulate(simulate::Args),
     #[command(name = "gen", hide = true)]
     Generate(generate::Args),
@@ -129,6 +131,7 @@ impl Command {
             Self::Audit(args) => audit::run(args, context, out),
             Self::Plot(args) => plot::run(args, context, out),
             Self::Node(args) => node::run(args, context, out),
+            Self::Chaos(args) => chaos::run(args, context, out),
             Self::Simulate(args) => simulate::run(&args, context, out),
             Self::Generate(args) => generate::run(&args, out),
         }

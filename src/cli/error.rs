@@ -2,7 +2,9 @@
 
 use super::text;
 use crate::{
+    chaos::ChaosError,
     client::ClientError,
+    core::stats::Refusal,
     launcher::{Kind, LaunchError},
 };
 use clap::error::ErrorKind;
@@ -141,6 +143,20 @@ impl From<LaunchError> for CliError {
             Kind::Unreachable => Self::Unreachable(text),
             Kind::TimedOut => Self::TimedOut(text),
             Kind::Interrupted => Self::Interrupted(text),
+        }
+    }
+}
+
+impl From<ChaosError> for CliError {
+    fn from(error: ChaosError) -> Self {
+        let text = error.to_string();
+        match error {
+            ChaosError::NotAllowed { .. } => Self::Refused { code: Refusal::NotAllowed.name(), text },
+            ChaosError::NobodyRuns { .. } => Self::Unreachable(text),
+            ChaosError::OneSided { .. } => Self::Refused { code: "refused", text },
+            ChaosError::Launch(error) => error.into(),
+            ChaosError::Client(error) => error.into(),
+            ChaosError::Interrupted => Self::Interrupted(text),
         }
     }
 }

@@ -210,8 +210,8 @@ fn help_says_how_long_commands_wait() {
         .map(|timeout| timeout.as_secs());
     assert_eq!(seconds.collect::<Vec<_>>(), [30, 30, 2, 2, 5, 5, 5, 5, 30, 30, 30, 5]);
     let help = Cli::command().term_width(200).render_long_help().to_string();
-    let words = "[default: 30 to start, stop or restructure a network and to add or restart a node, 2 for list-peers, status \
-                 and audit, else 5]";
+    let words = "[default: 30 to start, stop, break or restructure a network and to add or restart a node, 2 for list-peers, \
+                 status and audit, else 5]";
     assert!(help.contains(words));
 }
 

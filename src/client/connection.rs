@@ -31,6 +31,27 @@ pub struct Receipt {
     pub level: Level,
 }
 
+/// Where connections to many nodes come from: they share what a process has once.
+#[derive(Clone)]
+pub struct Clients {
+    context: Context,
+}
+
+impl Clients {
+    /// For at most 2000 connections at a time.
+    pub fn new() -> Result<Self, ClientError> {
+        Ok(Self { context: Context::new(SOCKETS_MAX)? })
+    }
+
+    /// Connects to a node, as [`Client::connect`] does.
+    pub fn connect(&self, endpoint: &Endpoint, timeout: Duration) -> Result<Client, ClientError> {
+        let patience = Patience { connect: timeout, reply: timeout, retry: RETRY };
+        let failed = |error: RequestError| ClientError::from_request(endpoint, error);
+        let requester = Requester::connect(&self.context, endpoint, patience).map_err(failed)?;
+        Ok(Client { requester, decoder: Decoder::new(usize::MAX), endpoint: endpoint.clone(), header: Vec::new() })
+    }
+}
+
 /// A connection to one node. Every wait ends with the timeout it was made with.
 pub struct Client {
     requester: Requester,
@@ -42,12 +63,7 @@ pub struct Client {
 impl Client {
     /// Connects to a node. An address where nobody listens is found out at once.
     pub fn connect(endpoint: &Endpoint, timeout: Duration) -> Result<Self, ClientError> {
-        let context = Context::new(SOCKETS_MAX)?;
-        let patience = Patience { connect: timeout, reply: timeout, retry: RETRY };
-        let failed = |error: RequestError| ClientError::from_request(endpoint, error);
-        let requester = Requester::connect(&context, endpoint, patience).map_err(failed)?;
-        let decoder = Decoder::new(usize::MAX);
-        Ok(Self { requester, decoder, endpoint: endpoint.clone(), header: Vec::new() })
+        Clients::new()?.connect(endpoint, timeout)
     }
 
     /// Sends a request and waits for its reply; asks again if none comes, under the same id.

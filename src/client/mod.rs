@@ -5,7 +5,7 @@ pub mod error;
 pub mod many;
 pub mod pages;
 
-pub use connection::{Client, Receipt};
+pub use connection::{Client, Clients, Receipt};
 pub use error::ClientError;
 pub use many::ask_all;
 pub use pages::Pages;

@@ -50,6 +50,11 @@ impl Process {
         }
     }
 
+    /// Whether it is halted, as SIGSTOP does.
+    pub fn is_halted(self) -> bool {
+        matches!(read_stat(self.pid), Ok(Some(Stat { state: 'T' | 't', start_time })) if start_time == self.start_time)
+    }
+
     /// A hold on the process, if it runs.
     pub fn hold(self) -> Result<Option<Held>, LaunchError> {
         let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
@@ -194,6 +199,12 @@ mod tests {
         let held = process.hold().unwrap().unwrap();
         assert!(!held.has_ended().unwrap());
         assert!(!wait_for_all([&held], &Deadline::after(Duration::from_millis(10))).unwrap());
+        for (signal, is_halted) in [(Signal::STOP, true), (Signal::CONT, false)] {
+            held.signal(signal).unwrap();
+            let deadline = soon();
+            while process.is_halted() != is_halted && deadline.pause(Duration::from_millis(1)) {}
+            assert_eq!((process.is_halted(), process.life()), (is_halted, Life::Running));
+        }
         held.signal(Signal::TERM).unwrap();
         assert!(wait_for_all([&held], &soon()).unwrap());
         assert_eq!(process.life(), Life::Zombie);

@@ -194,12 +194,12 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
             let contacts = fields.seeded("contacts", List::<AddressFields>::up_to(types::CONNECT_MAX))?;
             Ok(Request::Join { contacts })
         }
+        types::DISCONNECT => {
+            Ok(Request::Disconnect { nodes: fields.seeded("nodes", List::<NameField>::up_to(types::CONNECT_MAX))? })
+        }
         types::SEEN => {
             let after = fields.seeded_or(Nullable(One::<StreamName>::NEW), None)?;
             Ok(Request::Seen { after })
-        }
-        types::DISCONNECT => {
-            Ok(Request::Disconnect { nodes: fields.seeded("nodes", List::<NameField>::up_to(types::CONNECT_MAX))? })
         }
         types::DISTURB => decode_disturb(fields),
         types::READY => Ok(Request::Ready),

@@ -96,12 +96,12 @@ types! {
     STOP = 40,
     /// Join the network of these nodes.
     JOIN = 41,
-    /// Tell what happens.
-    WATCH = 44,
-    /// What the node has seen.
-    SEEN = 43,
     /// Declare peers no more.
     DISCONNECT = 42,
+    /// What the node has seen.
+    SEEN = 43,
+    /// Tell what happens.
+    WATCH = 44,
     /// Lose what is sent, or let it come late.
     DISTURB = 45,
     /// Reply to PUBLISH.
@@ -112,10 +112,10 @@ types! {
     PEER_LIST = 67,
     /// Reply to STATUS.
     STATE = 68,
-    /// Reply to WATCH.
-    EVENTS = 70,
     /// Reply to SEEN.
     VECTOR = 69,
+    /// Reply to WATCH.
+    EVENTS = 70,
     /// Reply to a request that asks for nothing back.
     DONE = 94,
     /// Not done.

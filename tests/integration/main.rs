@@ -3,6 +3,7 @@
 
 mod adding;
 mod audit;
+mod chaos;
 mod connecting;
 mod foreground;
 mod half_way;
@@ -10,6 +11,7 @@ mod joining;
 mod list_peers;
 mod messages;
 mod misuse;
+mod namespaces;
 mod remove_node;
 mod restarting;
 mod restructuring;

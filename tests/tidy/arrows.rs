@@ -17,7 +17,24 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sim", &["store", "topology", "core"]),
     ("launcher", &["client", "topology", "core", "clock"]),
     ("viz", &["client", "topology", "core", "clock"]),
-    ("cli", &["viz", "launcher", "sim", "daemon", "client", "store", "transport", "clock", "topology", "wire", "core"]),
+    ("chaos", &["launcher", "client", "topology", "core", "clock"]),
+    (
+        "cli",
+        &[
+            "chaos",
+            "viz",
+            "launcher",
+            "sim",
+            "daemon",
+            "client",
+            "store",
+            "transport",
+            "clock",
+            "topology",
+            "wire",
+            "core",
+        ],
+    ),
 ];
 
 /// Crates that only one room may name.

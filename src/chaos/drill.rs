@@ -1,0 +1,352 @@
+//! A drill: a schedule of faults carried out while messages are submitted, then all is mended, and the checker proves that
+//! the network has what it should.
+
+use super::{
+    check::{Glance, look},
+    error::ChaosError,
+    hands::Hands,
+    holdings::Holdings,
+    judge::{Past, Verdict, judge},
+    load::{Load, THREADS},
+    order::Order,
+    schedule::Step,
+    timeline::{Death, Timeline},
+};
+use crate::{
+    client::Clients,
+    clock::{Clock, Deadline},
+    core::{endpoint::Endpoint, id::NodeId, time::Mono},
+};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+    time::Duration,
+};
+
+/// How often to look whether the user wants to end it, and whether all nodes agree by now.
+const GLANCE: Duration = Duration::from_millis(50);
+/// How long one look at the network may take.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct Drill {
+    /// What happens when.
+    pub steps: Vec<Step>,
+    /// How long messages are submitted, at least; the schedule may take longer.
+    pub span: Duration,
+    /// Messages a second.
+    pub rate: u64,
+    /// Names the run in its messages.
+    pub seed: u64,
+    /// How long a node must live on for its acknowledgements to count.
+    pub keep: Duration,
+    /// How long the network may take to agree when all is mended.
+    pub timeout: Duration,
+    /// Whether those that are dead at the end stay so.
+    pub leave_dead: bool,
+    /// Whether those whose process has ended are asked, too: somebody may have started them by other means.
+    pub ask_dead: bool,
+}
+
+/// Something that was done, or could not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Happening {
+    /// Since the beginning, when it was in force.
+    pub at: Duration,
+    /// What.
+    pub order: Order,
+    /// Why it was not done.
+    pub failure: Option<String>,
+}
+
+/// What came of a drill.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    /// Messages submitted.
+    pub sent: u64,
+    /// Of these, acknowledged.
+    pub acknowledged: u64,
+    /// Faults, by their word.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// The checker's.
+    pub verdict: Verdict,
+    /// Nodes that should live and do not answer.
+    pub silent: Vec<NodeId>,
+    /// Parts of the network at the end, if there are several.
+    pub parts: Vec<Vec<NodeId>>,
+    /// Nodes that keep no more all that they received, and how many messages are gone: of these they say that they saw them.
+    pub incomplete: Vec<(NodeId, u64)>,
+    /// From the last order to a network of one piece; `None`: not within the time.
+    pub to_one: Option<Duration>,
+    /// From the last order, or the last message if that was later, to nodes that have all seen the same; `None`: not within
+    /// the time.
+    pub to_equal: Option<Duration>,
+}
+
+impl Told {
+    /// Whether the network has what it should.
+    pub fn is_clean(&self) -> bool {
+        self.verdict.is_clean() && self.silent.is_empty() && self.to_one.is_some() && self.to_equal.is_some()
+    }
+}
+
+/// A drill under way.
+struct Run<'a> {
+    hands: &'a mut Hands,
+    drill: &'a Drill,
+    clock: Clock,
+    begin: Mono,
+    load: &'a Load,
+    timeline: Timeline,
+    faults: BTreeMap<&'static str, u64>,
+    /// When the last order was in force.
+    last: Mono,
+    /// When no more messages were submitted.
+    quiet: Mono,
+    /// From the last order to a network of one piece, if it has become that.
+    to_one: Option<Duration>,
+    interrupted: &'a AtomicBool,
+    tell: &'a mut dyn FnMut(&Happening),
+}
+
+/// Carries out a drill. `tell` hears of each order. Whatever happens, and also when `interrupted` is set meanwhile, what was
+/// broken is mended.
+pub fn drill(
+    hands: &mut Hands,
+    drill: &Drill,
+    interrupted: &AtomicBool,
+    tell: &mut dyn FnMut(&Happening),
+) -> Result<Told, ChaosError> {
+    let (clock, load) = (Clock::new(), Load::new(drill.rate, drill.seed));
+    let begin = clock.now().mono;
+    let (timeline, faults) = (Timeline::default(), BTreeMap::new());
+    let mut run = Run {
+        hands,
+        drill,
+        clock: clock.clone(),
+        begin,
+        load: &load,
+        timeline,
+        faults,
+        last: begin,
+        quiet: begin,
+        to_one: None,
+        interrupted,
+        tell,
+    };
+    run.timeline.add(begin, run.hands.disorder());
+    run.offer();
+    let done = thread::scope(|scope| {
+        for thread in 0..if drill.rate > 0 { THREADS } else { 0 } {
+            let (clock, load) = (&clock, &load);
+            scope.spawn(move || load.submit(thread, clock));
+        }
+        let done = run.follow();
+        load.end();
+        run.quiet = run.now();
+        let mended = run.mend();
+        done.and(mended)
+    });
+    done?;
+    if interrupted.load(Relaxed) {
+        return Err(ChaosError::Interrupted);
+    }
+    run.prove()
+}
+
+impl Run<'_> {
+    fn now(&self) -> Mono {
+        self.clock.now().mono
+    }
+
+    /// Messages go to nodes that run.
+    fn offer(&self) {
+        let runs = |node: &&NodeId| self.hands.disorder().runs(node);
+        self.load.set_takers(
+            self.nodes().iter().map(|(node, _)| node).filter(runs).filter_map(|node| self.place(node)).collect(),
+        );
+    }
+
+    fn place(&self, node: &NodeId) -> Option<(NodeId, Endpoint)> {
+        Some((node.clone(), self.hands.endpoint(node)?.clone()))
+    }
+
+    /// All nodes, with their addresses.
+    fn nodes(&self) -> Vec<(NodeId, Endpoint)> {
+        self.hands.manifest().nodes.iter().map(|record| (record.node.clone(), record.endpoint.clone())).collect()
+    }
+
+    /// Those that are looked at.
+    fn asked(&self) -> Vec<(NodeId, Endpoint)> {
+        let is_asked = |node: &NodeId| self.drill.ask_dead || !self.hands.disorder().down.contains(node);
+        self.nodes().into_iter().filter(|(node, _)| is_asked(node)).collect()
+    }
+
+    /// Who should have answered.
+    fn absent(&self, glance: &Glance) -> Vec<NodeId> {
+        glance.silent.iter().filter(|node| !self.hands.disorder().down.contains(node)).cloned().collect()
+    }
+
+    /// Waits until `at` since the beginning; `false` if the user ended it.
+    fn wait_until(&self, at: Duration) -> bool {
+        loop {
+            let now = self.now().since(self.begin);
+            if self.interrupted.load(Relaxed) {
+                return false;
+            }
+            if now >= at {
+                return true;
+            }
+            Deadline::after((at - now).min(GLANCE)).pause(GLANCE);
+        }
+    }
+
+    /// The schedule, in order. An order that cannot be carried out now is told, and the schedule goes on: a node may be on
+    /// its way down or up.
+    fn follow(&mut self) -> Result<(), ChaosError> {
+        let drill = self.drill;
+        for Step { at, order } in &drill.steps {
+            if !self.wait_until(*at) {
+                return Ok(());
+            }
+            self.give(order)?;
+        }
+        // Whether the pieces find each other is looked at while messages still come.
+        while self.to_one.is_none() && self.now().since(self.begin) < drill.span && self.wait_until(Duration::ZERO) {
+            let glance = look(&self.asked(), LOOK)?;
+            let since = self.now().since(self.last);
+            self.to_one = (glance.parts.len() <= 1 && self.absent(&glance).is_empty()).then_some(since);
+            Deadline::after(GLANCE).pause(GLANCE);
+        }
+        self.wait_until(drill.span);
+        Ok(())
+    }
+
+    fn give(&mut self, order: &Order) -> Result<(), ChaosError> {
+        let mut after = self.hands.disorder().clone();
+        after.apply(order);
+        let begin = self.now();
+        if order.is_fault() {
+            // Nobody submits to a node that is about to stand still, or counts on what is about to go.
+            if matches!(order, Order::Kill(_) | Order::Pause(_) | Order::Restart(_)) {
+                let taking =
+                    self.nodes().into_iter().filter(|(node, _)| after.runs(node) && !order.nodes().contains(&node));
+                self.load.set_takers(taking.collect());
+            }
+            let mut harmed = after;
+            if let Order::Restart(nodes) = order {
+                harmed.apply(&Order::Kill(nodes.clone()));
+            }
+            self.timeline.add(begin, &harmed);
+        }
+        let was_down = self.hands.disorder().down.clone();
+        let done = self.hands.perform(order, self.interrupted);
+        let end = self.now();
+        let mut harms = order.is_fault();
+        if let Order::Kill(nodes) | Order::Restart(nodes) = order {
+            let killed: Vec<_> = nodes.iter().filter(|node| !was_down.contains(node)).collect();
+            // Who starts the dead anew mends.
+            harms = !killed.is_empty();
+            self.timeline.note_deaths(Death { begin, end }, killed);
+        }
+        self.timeline.add(end, self.hands.disorder());
+        self.offer();
+        (self.last, self.to_one) = (end, None);
+        let failure = match done {
+            Ok(()) => None,
+            Err(error @ ChaosError::NotAllowed { .. }) => return Err(error),
+            Err(error) => Some(error.to_string()),
+        };
+        if failure.is_none() && harms {
+            *self.faults.entry(order.name()).or_default() += 1;
+        }
+        (self.tell)(&Happening { at: end.since(self.begin), order: order.clone(), failure });
+        Ok(())
+    }
+
+    /// All that is still broken, with or without our doing, is mended; also after Ctrl-C, which counts no more then.
+    fn mend(&mut self) -> Result<(), ChaosError> {
+        let go_on = AtomicBool::new(false);
+        let disorder = self.hands.disorder().clone();
+        if disorder.has_disturbances() || !disorder.paused.is_empty() {
+            self.hands.perform(&Order::Heal, &go_on)?;
+            self.tell_done(Order::Heal);
+        }
+        if !self.drill.leave_dead && !disorder.down.is_empty() {
+            let restart = Order::Restart(disorder.down.into_iter().collect());
+            self.hands.perform(&restart, &go_on)?;
+            self.tell_done(restart);
+        }
+        Ok(())
+    }
+
+    fn tell_done(&mut self, order: Order) {
+        (self.last, self.to_one) = (self.now(), None);
+        (self.tell)(&Happening { at: self.last.since(self.begin), order, failure: None });
+    }
+
+    /// Waits until the network is one and all have seen the same, then reads what they hold and judges.
+    fn prove(mut self) -> Result<Told, ChaosError> {
+        let receipts = self.load.take_receipts();
+        let mut told = Told {
+            sent: self.load.sent(),
+            acknowledged: receipts.len() as u64,
+            faults: std::mem::take(&mut self.faults),
+            to_one: self.to_one,
+            ..Told::default()
+        };
+        let peers = self.hands.places().into_iter().map(|place| (place.node, place.peers)).collect();
+        let deadline = Deadline::after(self.drill.timeout);
+        loop {
+            let glance = self.converge(&deadline, &mut told)?;
+            let mut holdings = Holdings::new(glance.live.iter().cloned());
+            let clients = Clients::new()?;
+            for (node, endpoint) in glance.live.iter().filter_map(|node| self.place(node)) {
+                holdings.read(&node, &endpoint, &clients, LOOK.max(deadline.remaining()))?;
+            }
+            let past = Past { receipts: &receipts, timeline: &self.timeline, keep: self.drill.keep, peers: &peers };
+            told.verdict = judge(&holdings, &past);
+            // What all have seen and one keeps no more is not missing there.
+            let excused = |node: &NodeId, missing: usize| {
+                holdings.incomplete().any(|(one, gone)| one == node && missing as u64 <= gone)
+            };
+            if told.to_equal.is_some() {
+                told.verdict.missing.retain(|node, missing| !excused(node, missing.len()));
+            }
+            told.incomplete = holdings.incomplete().map(|(node, count)| (node.clone(), count)).collect();
+            if told.is_clean() || !deadline.pause(GLANCE) {
+                return Ok(told);
+            }
+            self.check()?;
+        }
+    }
+
+    fn check(&self) -> Result<(), ChaosError> {
+        if self.interrupted.load(Relaxed) { Err(ChaosError::Interrupted) } else { Ok(()) }
+    }
+
+    /// Looks at the network until it is one, all answer, and all have seen the same; or until time is up.
+    fn converge(&self, deadline: &Deadline, told: &mut Told) -> Result<Glance, ChaosError> {
+        loop {
+            let glance = look(&self.asked(), LOOK)?;
+            let since = self.now().since(self.last);
+            told.silent = self.absent(&glance);
+            let is_one = glance.parts.len() <= 1 && told.silent.is_empty();
+            let is_equal = glance.is_equal && told.silent.is_empty();
+            told.parts = if is_one { Vec::new() } else { glance.parts.clone() };
+            // What was reached and lost again was not reached.
+            told.to_one = is_one.then(|| told.to_one.unwrap_or(since));
+            let quiet = self.now().since(self.quiet.max(self.last));
+            told.to_equal = is_equal.then(|| told.to_equal.unwrap_or(quiet));
+            if (is_one && is_equal) || !deadline.pause(GLANCE) {
+                if glance.live.is_empty() {
+                    return Err(ChaosError::NobodyRuns { network: self.hands.manifest().network.clone() });
+                }
+                return Ok(glance);
+            }
+            self.check()?;
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Faults ordered for a running local network: by hand or as a schedule drawn by a seed, with load, and a checker that
+//! proves at the end that nothing was lost but what died with its only holders.
+
+pub mod check;
+pub mod disorder;
+pub mod drill;
+pub mod error;
+pub mod hands;
+pub mod holdings;
+pub mod judge;
+pub mod load;
+pub mod order;
+pub mod schedule;
+pub mod timeline;
+
+pub use drill::{Drill, Happening, Told, drill};
+pub use error::ChaosError;
+pub use hands::Hands;
+pub use judge::Verdict;
+pub use order::{Kind, Order};
+pub use schedule::{Place, Step};

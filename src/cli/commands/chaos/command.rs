@@ -1,0 +1,220 @@
+//! What is typed, and what is done about it.
+
+use super::{
+    report::{Fault, Summary},
+    script,
+    typed::{Meant, Typed, duration},
+};
+use crate::{
+    chaos::{ChaosError, Drill, Hands, Happening, Kind, Order, Step, drill, schedule::draw},
+    cli::{Context, NodeArgument, Output, error::CliError, numbers::whole},
+    clock::{self, Deadline},
+    core::id::NodeId,
+    launcher::resolve,
+};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Duration,
+};
+
+/// How long one order may take, and how long nodes may take to agree, unless told otherwise.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How often to look whether a pause is to end early.
+const GLANCE: Duration = Duration::from_millis(50);
+/// Longest schedule.
+const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+
+/// Break a local network, and have it prove that nothing was lost
+///
+/// By hand: kill, pause and restart nodes, cut, delay and lose what goes over links. As a schedule: random faults from a seed,
+/// while messages are submitted; at the end all is mended, and every message that any node holds, and every one that was
+/// acknowledged by a node that lived on, must be on all live nodes exactly once. Exit code 1, with names and ids, if not.
+/// Faults of links need a network that was started with --chaos; a link has one fault at a time, the last that was ordered.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true, subcommand_value_name = "ORDER")]
+#[command(override_usage = "gossip chaos <ORDER>\n       gossip chaos --for TIME [OPTIONS]")]
+#[command(after_long_help = "\
+Examples:
+  # A network that takes orders for faults
+  gossip start-network --chaos
+
+  # Kill two nodes, and start them anew
+  gossip chaos kill 3 4
+  gossip chaos restart 3-4
+
+  # Cut three nodes off, then let all be as usual
+  gossip chaos partition 1,2,3
+  gossip chaos heal
+
+  # A minute of random faults under 100 messages a second; the same seed orders the same faults
+  gossip chaos --for 60s --seed 7
+
+  # What that would do
+  gossip chaos --for 60s --seed 7 --dry-run
+
+  # Faults from a file with lines such as '1.5s kill 3'
+  gossip chaos --script faults.txt --rate 500")]
+pub struct Args {
+    #[command(subcommand)]
+    order: Option<Typed>,
+    /// Draw random faults for so long, such as 60s or 10min; with --script, submit messages for at least so long
+    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    span: Option<Duration>,
+    /// What the faults are drawn from [default: chosen anew]
+    #[arg(long, value_name = "S", value_parser = whole(0, u64::MAX), allow_negative_numbers = true)]
+    seed: Option<u64>,
+    /// Messages submitted a second, 0 to 100000
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = whole(0_u64, 100_000))]
+    rate: u64,
+    /// Which faults: kill, pause, restart, cut, delay, drop, partition [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = kind, conflicts_with = "script")]
+    faults: Vec<Kind>,
+    /// How long a node must live on for what it acknowledged to count as kept
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    keep: Duration,
+    /// Take the faults from a file, as --dry-run prints them; '-' is stdin
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+    /// Print the schedule and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not start dead nodes again at the end
+    #[arg(long)]
+    leave_dead: bool,
+}
+
+/// Does what was ordered, or runs the schedule.
+pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let networks = context.networks()?;
+    let executable =
+        std::env::current_exe().map_err(|error| CliError::Failed(format!("cannot find this program: {error}")))?;
+    let timeout = context.timeout_or(TIMEOUT);
+    let mut hands = Hands::new(&networks, context.network(), executable, timeout)?;
+    let find = |argument: &NodeArgument| find(argument, context, &hands);
+    match args.order {
+        Some(typed) => match typed.meant(find)? {
+            Some(meant) => by_hand(&meant, &mut hands, context, out),
+            None => {
+                let (steps, span, keep) = (Vec::new(), Duration::ZERO, Duration::ZERO);
+                let check = Drill { steps, span, rate: 0, seed: 0, keep, timeout, leave_dead: true, ask_dead: true };
+                carry_out(&check, &mut hands, context, out)
+            }
+        },
+        None => {
+            let seed = args.seed.unwrap_or_else(|| clock::seed() >> 32);
+            let kinds = if args.faults.is_empty() { &Kind::ALL[..] } else { &args.faults };
+            let (steps, span) = match (&args.script, args.span) {
+                (Some(file), span) => (script::read(&contents(file)?, find)?, span.unwrap_or_default()),
+                (None, Some(span)) => (draw(seed, &hands.places(), span, kinds), span),
+                (None, None) => {
+                    let text = "say what to break, such as 'kill 3', or for how long, such as '--for 60s'";
+                    return Err(CliError::Usage(format!("{text}; see 'gossip chaos --help'")));
+                }
+            };
+            if args.dry_run {
+                return steps.iter().try_for_each(|Step { at, order }| out.print(&Fault::new(*at, order, None)));
+            }
+            let may_be_drawn = args.script.is_none() && kinds.iter().any(|kind| kind.is_of_links());
+            if may_be_drawn || steps.iter().any(|step| step.order.is_of_links()) {
+                hands.require_orders().map_err(with_other_faults)?;
+            }
+            let Args { rate, keep, leave_dead, .. } = args;
+            carry_out(
+                &Drill { steps, span, rate, seed, keep, timeout, leave_dead, ask_dead: false },
+                &mut hands,
+                context,
+                out,
+            )
+        }
+    }
+}
+
+/// A schedule can do without faults of links.
+fn with_other_faults(error: ChaosError) -> CliError {
+    match CliError::from(error) {
+        CliError::Refused { code, text } => {
+            CliError::Refused { code, text: format!("{text}; or choose --faults kill,pause,restart") }
+        }
+        other => other,
+    }
+}
+
+fn by_hand(meant: &Meant, hands: &mut Hands, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    // Neither a node that is being started nor one that is to go on may be left as it is.
+    let interrupted = context.catch_interrupts()?;
+    let Meant { order, lasting } = meant;
+    if let Order::Cut { from: a, to: b, .. }
+    | Order::Delay { a, b, .. }
+    | Order::Drop { a, b, .. }
+    | Order::Mend { a, b } = order
+        && a == b
+    {
+        return Err(CliError::Usage(format!("node {a} is named twice; give two nodes")));
+    }
+    hands.perform(order, &interrupted)?;
+    out.print(&Fault::new(Duration::ZERO, order, None).done())?;
+    let (Some(lasting), Order::Pause(nodes)) = (lasting, order) else { return Ok(()) };
+    out.flush()?;
+    let deadline = Deadline::after(*lasting);
+    while !interrupted.load(Relaxed) && deadline.pause(GLANCE) {}
+    let resume = Order::Resume(nodes.clone());
+    hands.perform(&resume, &interrupted)?;
+    out.print(&Fault::new(*lasting, &resume, None).done())?;
+    if interrupted.load(Relaxed) { Err(ChaosError::Interrupted.into()) } else { Ok(()) }
+}
+
+fn carry_out(plan: &Drill, hands: &mut Hands, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let interrupted = context.catch_interrupts()?;
+    let broken = AtomicBool::new(false);
+    let mut tell = |happening: &Happening| {
+        // Whoever reads no more does not keep the network from being mended.
+        if out.print(&Fault::from(happening)).and_then(|()| out.flush()).is_err() {
+            broken.store(true, Relaxed);
+            interrupted.store(true, Relaxed);
+        }
+    };
+    let told = drill(hands, plan, &interrupted, &mut tell);
+    if broken.load(Relaxed) {
+        return Err(CliError::BrokenPipe);
+    }
+    let summary = Summary::new(context.network().as_str(), plan.seed, &told?);
+    out.print(&summary)?;
+    summary.complaint().map_or(Ok(()), |complaint| Err(CliError::Failed(complaint)))
+}
+
+/// The node of the network that is meant.
+fn find(argument: &NodeArgument, context: &Context, hands: &Hands) -> Result<NodeId, CliError> {
+    match argument {
+        NodeArgument::Name(name) => {
+            let target = resolve::find(&context.networks()?, context.network(), name)?;
+            Ok(target.node.unwrap_or_else(|| name.clone()))
+        }
+        NodeArgument::Address(endpoint) => {
+            let record = hands.manifest().nodes.iter().find(|record| record.endpoint == *endpoint);
+            record.map(|record| record.node.clone()).ok_or_else(|| CliError::Refused {
+                code: "refused",
+                text: format!("network '{}' has no node at {}", context.network(), endpoint.authority()),
+            })
+        }
+    }
+}
+
+fn contents(file: &PathBuf) -> Result<String, CliError> {
+    let text =
+        if file.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { fs::read_to_string(file) };
+    text.map_err(|error| CliError::Failed(format!("cannot read {}: {error}", file.display())))
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    let span = duration(text)?;
+    if span <= LONGEST { Ok(span) } else { Err("it is out of range; give a time up to 168h".into()) }
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    Kind::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
+        let names = Kind::ALL.map(Kind::name).join(", ");
+        format!("it is no fault; there are {names}")
+    })
+}

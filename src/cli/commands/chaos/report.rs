@@ -1,0 +1,195 @@
+//! How faults and what they came to look: a line or an object each.
+
+use crate::{
+    chaos::{Happening, Order, Told},
+    core::id::{MessageId, NodeId},
+    launcher::error::ranges,
+};
+use serde::Serialize;
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+/// Ids of one node that are named in a line; the document has all.
+const NAMED_MAX: usize = 3;
+/// Nodes whose ids are named in a line.
+const NODES_MAX: usize = 8;
+
+/// A step as a script has it: `  1.250s  kill 3 4`.
+pub(super) fn line(at: Duration, order: &Order) -> String {
+    format!("{:>8.3}s  {order}", at.as_secs_f64())
+}
+
+/// An order that was carried out, or is planned.
+#[derive(Serialize)]
+pub(super) struct Fault {
+    at_ms: u64,
+    order: &'static str,
+    nodes: Vec<String>,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip)]
+    line: String,
+}
+
+impl Fault {
+    pub(super) fn new(at: Duration, order: &Order, error: Option<String>) -> Self {
+        let nodes = order.nodes().into_iter().map(ToString::to_string).collect();
+        let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
+        Self { at_ms, order: order.name(), nodes, text: order.to_string(), error, line: line(at, order) }
+    }
+
+    /// Without its time, for one that was given by hand.
+    pub(super) fn done(self) -> Self {
+        Self { line: format!("Done: {}", self.text), ..self }
+    }
+}
+
+impl From<&Happening> for Fault {
+    fn from(happening: &Happening) -> Self {
+        Self::new(happening.at, &happening.order, happening.failure.clone())
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)?;
+        self.error.as_ref().map_or(Ok(()), |error| write!(f, "  # not done: {error}"))
+    }
+}
+
+/// What a drill came to.
+#[derive(Serialize)]
+pub(super) struct Summary {
+    network: String,
+    seed: u64,
+    clean: bool,
+    sent: u64,
+    acknowledged: u64,
+    held: u64,
+    everywhere: u64,
+    duplicates: BTreeMap<String, Vec<String>>,
+    missing: BTreeMap<String, Vec<String>>,
+    lost: Vec<String>,
+    died_with_holder: Vec<String>,
+    faults: BTreeMap<&'static str, u64>,
+    to_one_component_ms: Option<u64>,
+    to_equal_ms: Option<u64>,
+    components: usize,
+    silent: Vec<String>,
+    keep_no_more: BTreeMap<String, u64>,
+    #[serde(skip)]
+    complaint: Option<String>,
+}
+
+impl Summary {
+    pub(super) fn new(network: &str, seed: u64, told: &Told) -> Self {
+        let verdict = &told.verdict;
+        let ids = |ids: &[MessageId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let by_node = |lists: &BTreeMap<NodeId, Vec<MessageId>>| {
+            lists.iter().map(|(node, list)| (node.to_string(), ids(list))).collect::<BTreeMap<_, _>>()
+        };
+        let millis = |time: Option<Duration>| time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        Self {
+            network: network.to_owned(),
+            seed,
+            clean: told.is_clean(),
+            sent: told.sent,
+            acknowledged: told.acknowledged,
+            held: verdict.held,
+            everywhere: verdict.everywhere,
+            duplicates: by_node(&verdict.duplicates),
+            missing: by_node(&verdict.missing),
+            lost: ids(&verdict.lost),
+            died_with_holder: ids(&verdict.died),
+            faults: told.faults.clone(),
+            to_one_component_ms: millis(told.to_one),
+            to_equal_ms: millis(told.to_equal),
+            components: told.parts.len().max(1),
+            silent: told.silent.iter().map(ToString::to_string).collect(),
+            keep_no_more: told.incomplete.iter().map(|(node, count)| (node.to_string(), *count)).collect(),
+            complaint: complaint(told),
+        }
+    }
+
+    /// What is wrong, in one line; `None` if nothing is.
+    pub(super) fn complaint(&self) -> Option<String> {
+        self.complaint.clone()
+    }
+}
+
+fn complaint(told: &Told) -> Option<String> {
+    if told.is_clean() {
+        return None;
+    }
+    let verdict = &told.verdict;
+    let mut parts = Vec::new();
+    if !told.silent.is_empty() {
+        parts.push(format!("no answer from {}", ranges(&told.silent)));
+    }
+    if told.parts.len() > 1 {
+        let sides: Vec<_> = told.parts.iter().take(NODES_MAX).map(|part| ranges(part)).collect();
+        parts.push(format!("{} components: {}", told.parts.len(), sides.join(" | ")));
+    }
+    for (what, lists) in [("lacks", &verdict.missing), ("has more than once", &verdict.duplicates)] {
+        for (node, ids) in lists.iter().take(NODES_MAX) {
+            parts.push(format!("node {node} {what} {}", some(ids)));
+        }
+        if lists.len() > NODES_MAX {
+            parts.push(format!("so do {} more nodes", lists.len() - NODES_MAX));
+        }
+    }
+    if !verdict.lost.is_empty() {
+        parts.push(format!("acknowledged and lost: {}", some(&verdict.lost)));
+    }
+    if parts.is_empty() {
+        parts.push("the nodes have not all seen the same".into());
+    }
+    Some(format!("the network has not what it should: {}", parts.join("; ")))
+}
+
+/// A few ids, and how many more there are.
+fn some(ids: &[MessageId]) -> String {
+    let named: Vec<_> = ids.iter().take(NAMED_MAX).map(ToString::to_string).collect();
+    match ids.len().saturating_sub(NAMED_MAX) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults: Vec<_> = self.faults.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let faults = if faults.is_empty() { "none".to_owned() } else { faults.join(", ") };
+        let time =
+            |time: Option<u64>| time.map_or_else(|| "not in time".into(), |ms| format!("{:.1} s", ms as f64 / 1e3));
+        let twice: usize = self.duplicates.values().map(Vec::len).sum();
+        let missing: usize = self.missing.values().map(Vec::len).sum();
+        writeln!(f, "Faults       {faults}")?;
+        writeln!(f, "Messages     {} sent, {} acknowledged", self.sent, self.acknowledged)?;
+        writeln!(
+            f,
+            "Delivered    {} of {} on all live nodes, {missing} missing, {twice} twice",
+            self.everywhere, self.held
+        )?;
+        write!(
+            f,
+            "Gone         {} lost, {} died with their only holder",
+            self.lost.len(),
+            self.died_with_holder.len()
+        )?;
+        if !self.died_with_holder.is_empty() {
+            let named: Vec<_> = self.died_with_holder.iter().take(NODES_MAX).map(String::as_str).collect();
+            let more = if self.died_with_holder.len() > NODES_MAX { " …" } else { "" };
+            write!(f, ": {}{more}", named.join(", "))?;
+        }
+        for (node, count) in &self.keep_no_more {
+            write!(
+                f,
+                "\nNote         node {node} keeps its oldest {count} messages no more; it says that it saw them"
+            )?;
+        }
+        let [one, equal] = [self.to_one_component_ms, self.to_equal_ms].map(time);
+        write!(f, "\nRecovery     one component {one}, equal {equal} after the last order")?;
+        write!(f, "\nVerdict      {}", if self.clean { "clean" } else { "not clean" })
+    }
+}

@@ -1,0 +1,217 @@
+//! Orders as they are typed, by hand and in a script, and what they mean in a network.
+
+use crate::{
+    chaos::Order,
+    cli::args::NodeArgument,
+    core::{id::NodeId, request::Disturbance},
+    sim::units::Time,
+};
+use clap::Subcommand;
+use std::{str::FromStr, time::Duration};
+
+/// Most nodes of one range.
+const RANGE_MAX: u32 = 1024;
+
+/// What is typed behind `gossip chaos`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Typed {
+    /// End nodes by SIGKILL: what they hold in memory is gone
+    Kill {
+        /// Numbers, names or addresses of nodes; ranges such as 1-4
+        #[arg(value_name = "NODE", required = true)]
+        nodes: Vec<Nodes>,
+    },
+    /// Halt nodes by SIGSTOP
+    Pause {
+        /// Numbers, names or addresses of nodes; ranges such as 1-4
+        #[arg(value_name = "NODE", required = true)]
+        nodes: Vec<Nodes>,
+        /// Wait for so long, such as 5s, and let them go on
+        #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+        lasting: Option<Duration>,
+    },
+    /// Let halted nodes go on
+    Resume {
+        /// Numbers, names or addresses of nodes; ranges such as 1-4
+        #[arg(value_name = "NODE", required = true)]
+        nodes: Vec<Nodes>,
+    },
+    /// Start nodes anew with nothing in memory; those that run are killed first
+    Restart {
+        /// Numbers, names or addresses of nodes; ranges such as 1-4
+        #[arg(value_name = "NODE", required = true)]
+        nodes: Vec<Nodes>,
+    },
+    /// Let nothing through between two nodes
+    Cut {
+        /// One of the two
+        #[arg(value_name = "A")]
+        a: NodeArgument,
+        /// The other
+        #[arg(value_name = "B")]
+        b: NodeArgument,
+        /// Only what A says does not reach B
+        #[arg(long)]
+        one_way: bool,
+    },
+    /// Let all between two nodes come later
+    Delay {
+        /// One of the two
+        #[arg(value_name = "A")]
+        a: NodeArgument,
+        /// The other
+        #[arg(value_name = "B")]
+        b: NodeArgument,
+        /// By so much each way, such as 50ms; at most 60s
+        #[arg(value_name = "TIME", value_parser = delay)]
+        by: Duration,
+    },
+    /// Lose some of what is between two nodes
+    Drop {
+        /// One of the two
+        #[arg(value_name = "A")]
+        a: NodeArgument,
+        /// The other
+        #[arg(value_name = "B")]
+        b: NodeArgument,
+        /// So many of a hundred messages, such as 5% or 0.1%
+        #[arg(value_name = "SHARE", value_parser = share)]
+        ppm: u32,
+    },
+    /// Let all between two nodes be as usual again
+    Mend {
+        /// One of the two
+        #[arg(value_name = "A")]
+        a: NodeArgument,
+        /// The other
+        #[arg(value_name = "B")]
+        b: NodeArgument,
+    },
+    /// Let nothing through between these nodes and all others
+    Partition {
+        /// The nodes on one side, such as 1,2,3 or 1-8
+        #[arg(value_name = "NODE", required = true)]
+        nodes: Vec<Nodes>,
+    },
+    /// End all disturbances, and let halted nodes go on; the dead stay dead
+    Heal,
+    /// Break nothing: prove that all live nodes have the same messages, each once
+    Check,
+}
+
+/// Several nodes: `4`, `1-4`, `1,2,7`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nodes(Vec<NodeArgument>);
+
+impl FromStr for Nodes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut nodes = Vec::new();
+        for part in text.split(',') {
+            let range = part
+                .split_once('-')
+                .and_then(|(first, last)| Some((first.parse::<u32>().ok()?, last.parse::<u32>().ok()?)));
+            match range {
+                Some((first, last)) if first > last || last - first >= RANGE_MAX => {
+                    return Err(format!("{part} is no range; write the lower number first, such as 1-4"));
+                }
+                Some((first, last)) => {
+                    nodes.extend((first..=last).map(|number| NodeArgument::Name(NodeId::numbered(number))))
+                }
+                None => {
+                    nodes.push(part.parse().map_err(|error: crate::cli::args::NodeArgumentError| error.to_string())?)
+                }
+            }
+        }
+        Ok(Self(nodes))
+    }
+}
+
+/// An order, and what follows it by itself.
+pub struct Meant {
+    /// What to do.
+    pub order: Order,
+    /// After how long a pause ends.
+    pub lasting: Option<Duration>,
+}
+
+impl Typed {
+    /// What it means where `find` knows the nodes; `None`: to break nothing.
+    pub fn meant<E>(&self, find: impl Fn(&NodeArgument) -> Result<NodeId, E>) -> Result<Option<Meant>, E> {
+        let all = |nodes: &[Nodes]| -> Result<Vec<NodeId>, E> {
+            let mut found: Vec<NodeId> = Vec::new();
+            for argument in nodes.iter().flat_map(|nodes| &nodes.0) {
+                let node = find(argument)?;
+                if !found.contains(&node) {
+                    found.push(node);
+                }
+            }
+            Ok(found)
+        };
+        let order = match self {
+            Self::Kill { nodes } => Order::Kill(all(nodes)?),
+            Self::Pause { nodes, .. } => Order::Pause(all(nodes)?),
+            Self::Resume { nodes } => Order::Resume(all(nodes)?),
+            Self::Restart { nodes } => Order::Restart(all(nodes)?),
+            Self::Cut { a, b, one_way } => Order::Cut { from: find(a)?, to: find(b)?, one_way: *one_way },
+            Self::Delay { a, b, by } => Order::Delay { a: find(a)?, b: find(b)?, by: *by },
+            Self::Drop { a, b, ppm } => Order::Drop { a: find(a)?, b: find(b)?, ppm: *ppm },
+            Self::Mend { a, b } => Order::Mend { a: find(a)?, b: find(b)? },
+            Self::Partition { nodes } => Order::Partition(all(nodes)?),
+            Self::Heal => Order::Heal,
+            Self::Check => return Ok(None),
+        };
+        let lasting = if let Self::Pause { lasting, .. } = self { *lasting } else { None };
+        Ok(Some(Meant { order, lasting }))
+    }
+}
+
+/// Parses times with their unit: `50ms`, `5s`, `2min`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let has_unit = text.ends_with(|c: char| c.is_ascii_alphabetic());
+    let time: Option<Time> = text.parse().ok().filter(|_| has_unit);
+    time.map(|time| time.0).ok_or_else(|| "write it with its unit, such as 50ms, 5s or 2min".into())
+}
+
+fn delay(text: &str) -> Result<Duration, String> {
+    let by = duration(text)?;
+    if by <= Disturbance::DELAY_MAX { Ok(by) } else { Err("it is out of range; give a time up to 60s".into()) }
+}
+
+/// Parses `5%` as parts in a million.
+fn share(text: &str) -> Result<u32, String> {
+    let percent = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
+    let percent = percent.filter(|percent| (0.0..=100.0).contains(percent));
+    percent
+        .map(|percent| (percent * 10_000.0).round() as u32)
+        .ok_or_else(|| "give a share from 0% to 100%, such as 5%".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_typed_one_by_one_as_lists_and_as_ranges() {
+        let names =
+            |text: &str| text.parse::<Nodes>().map(|nodes| nodes.0.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(names("1-4").unwrap(), ["1", "2", "3", "4"]);
+        assert_eq!(names("7,db-3,2-3,[::1]:7004").unwrap(), ["7", "db-3", "2", "3", "[::1]:7004"]);
+        assert_eq!(names("Gossip-Node-4").unwrap(), ["Gossip-Node-4"]);
+        for wrong in ["4-1", "1-2000", "1,,2", ""] {
+            assert!(names(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_have_units_and_shares_a_sign() {
+        assert_eq!(
+            [duration("50ms"), duration("1.5s")],
+            [Ok(Duration::from_millis(50)), Ok(Duration::from_millis(1500))]
+        );
+        assert_eq!([share("5%"), share("0.1%"), share("100%")], [Ok(50_000), Ok(1_000), Ok(1_000_000)]);
+        assert!([duration("5"), duration("s"), delay("61s")].iter().all(Result::is_err));
+        assert!([share("5"), share("101%"), share("-1%"), share("%")].iter().all(Result::is_err));
+    }
+}
