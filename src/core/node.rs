@@ -88,7 +88,7 @@ impl Node {
             stats: Stats::new(limits.peers_max),
             origin: Origin::new(config.node.clone(), incarnation, limits.receipts_max),
             waiting: Waiting::new(limits.waiting_max, limits.ready_timeout),
-            journal: Journal::new(limits.journal_max),
+            journal: Journal::new(incarnation, limits.journal_max),
             watchers: Watchers::new(limits.waiting_max),
             journaled: 0,
             config,

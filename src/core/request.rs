@@ -338,7 +338,7 @@ pub enum Reply {
     Events {
         /// What happened.
         told: Told,
-        /// The life that the positions belong to: another one counts anew.
+        /// The life that the node began with: the positions belong to it, those of another one count anew.
         incarnation: Incarnation,
     },
     /// To [`Request::Seen`].

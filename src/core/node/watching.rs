@@ -78,7 +78,7 @@ impl Node {
     }
 
     fn told(&self, from: u64) -> Reply {
-        Reply::Events { told: self.journal.tell(from), incarnation: self.origin.incarnation() }
+        Reply::Events { told: self.journal.tell(from), incarnation: self.journal.life() }
     }
 }
 

@@ -6,6 +6,7 @@
 use super::happening::{Arrival, Happening};
 use crate::core::{
     event::Event,
+    id::Incarnation,
     time::{Mono, Now, Wall},
 };
 use std::{collections::VecDeque, time::Duration};
@@ -29,6 +30,7 @@ pub struct Told {
 /// The latest happenings.
 #[derive(Debug)]
 pub struct Journal {
+    life: Incarnation,
     events: Ring<Event>,
     arrivals: Ring<Arrival>,
     next: u64,
@@ -36,9 +38,14 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// An empty journal that keeps the latest `journal_max` events, and as many arrivals.
-    pub fn new(journal_max: usize) -> Self {
-        Self { events: Ring::new(journal_max), arrivals: Ring::new(journal_max), next: 1, watched_until: None }
+    /// The empty journal of the life `life`. It keeps the latest `journal_max` events, and as many arrivals.
+    pub fn new(life: Incarnation, journal_max: usize) -> Self {
+        Self { life, events: Ring::new(journal_max), arrivals: Ring::new(journal_max), next: 1, watched_until: None }
+    }
+
+    /// The life that its positions belong to. A node that takes up another one while it runs keeps its journal.
+    pub fn life(&self) -> Incarnation {
+        self.life
     }
 
     /// Notes an event.
@@ -142,7 +149,7 @@ impl<T> Ring<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::id::{Incarnation, NodeId, StreamId};
+    use crate::core::id::{NodeId, StreamId};
     use proptest::prelude::*;
 
     fn arrival(sequence: u64) -> Arrival {
@@ -161,7 +168,7 @@ mod tests {
             steps in prop::collection::vec((any::<bool>(), prop::option::weighted(0.2, 0u64..12)), 0..120),
             max in 0usize..10,
         ) {
-            let mut journal = Journal::new(max);
+            let mut journal = Journal::new(Incarnation(17), max);
             journal.watched(now(0).mono);
             let mut all = Vec::new();
             let (mut next, mut told, mut missed) = (1, 0, 0);
@@ -197,7 +204,7 @@ mod tests {
 
     #[test]
     fn arrivals_cost_nothing_unless_somebody_watches() {
-        let mut journal = Journal::new(8);
+        let mut journal = Journal::new(Incarnation(17), 8);
         journal.arrive(now(1), || panic!("nobody watches"));
         assert_eq!((journal.arrivals.entries.capacity(), journal.next()), (0, 1));
         journal.watched(now(2).mono);
@@ -210,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_long_journal_is_told_in_parts() {
-        let mut journal = Journal::new(3000);
+        let mut journal = Journal::new(Incarnation(17), 3000);
         for _ in 0..TOLD_MAX + 5 {
             journal.note(Wall(1), &Event::Leaving);
         }
@@ -223,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_position_of_another_life_means_the_first() {
-        let mut journal = Journal::new(8);
+        let mut journal = Journal::new(Incarnation(17), 8);
         journal.note(Wall(1), &Event::Leaving);
         assert_eq!(journal.tell(1000), journal.tell(1));
     }
