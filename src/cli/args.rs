@@ -10,6 +10,7 @@ use super::{
     error::CliError,
     verdict::{audit, plot, status},
     version::Version,
+    watch::command as watch,
 };
 use crate::core::{
     endpoint::{Endpoint, EndpointError},
@@ -57,7 +58,7 @@ pub struct Globals {
     #[arg(long, global = true, overrides_with = "json")]
     pub json: bool,
     /// Most seconds to wait, such as 0.5 [default: 30 to start, stop, break or restructure a network and to add or
-    /// restart a node, 2 for list-peers, status and audit, else 5]
+    /// restart a node, 2 for list-peers, status, audit and watch, else 5]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
 }
@@ -80,6 +81,7 @@ pub enum Command {
     Status(status::Args),
     Audit(audit::Args),
     Plot(plot::Args),
+    Watch(watch::Args),
     Node(node::Args),
     Chaos(chaos::Args),
     Simulate(simulate::Args),
@@ -130,6 +132,7 @@ impl Command {
             Self::Status(args) => status::run(args, context, out),
             Self::Audit(args) => audit::run(args, context, out),
             Self::Plot(args) => plot::run(args, context, out),
+            Self::Watch(args) => watch::run(args, context, out),
             Self::Node(args) => node::run(args, context, out),
             Self::Chaos(args) => chaos::run(args, context, out),
             Self::Simulate(args) => simulate::run(&args, context, out),

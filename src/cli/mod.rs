@@ -18,6 +18,7 @@ pub mod progress;
 pub mod text;
 pub mod verdict;
 pub mod version;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use super::{
         report::{Report, complaint},
         survey::{self, Heard, Outcome, Survey},
     },
+    watch::command as watch,
 };
 use crate::core::{
     endpoint::Endpoint,
@@ -209,15 +210,15 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
 
 #[test]
 fn help_says_how_long_commands_wait() {
-    let seconds = [start_network::TIMEOUT, stop_network::TIMEOUT, list_peers::TIMEOUT, survey::TIMEOUT]
+    let seconds = [start_network::TIMEOUT, stop_network::TIMEOUT, list_peers::TIMEOUT, survey::TIMEOUT, watch::TIMEOUT]
         .into_iter()
         .chain([send_message::TIMEOUT, get_messages::TIMEOUT, remove_node::TIMEOUT, connect::TIMEOUT])
         .chain([add_node::TIMEOUT, restart_node::TIMEOUT, restructure::TIMEOUT, disconnect::TIMEOUT])
         .map(|timeout| timeout.as_secs());
-    assert_eq!(seconds.collect::<Vec<_>>(), [30, 30, 2, 2, 5, 5, 5, 5, 30, 30, 30, 5]);
+    assert_eq!(seconds.collect::<Vec<_>>(), [30, 30, 2, 2, 2, 5, 5, 5, 5, 30, 30, 30, 5]);
     let help = Cli::command().term_width(200).render_long_help().to_string();
     let words = "[default: 30 to start, stop, break or restructure a network and to add or restart a node, 2 for list-peers, \
-                 status and audit, else 5]";
+                 status, audit and watch, else 5]";
     assert!(help.contains(words));
 }
 

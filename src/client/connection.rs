@@ -119,6 +119,7 @@ impl Client {
             Reply::Page(_) => "PAGE",
             Reply::Peers(_) => "PEER-LIST",
             Reply::Status(_) => "STATE",
+            Reply::Events { .. } => "EVENTS",
             Reply::Vector(_) => "VECTOR",
             Reply::Done => "DONE",
             Reply::Refused { .. } => "ERROR",

@@ -2,10 +2,12 @@
 
 pub mod connection;
 pub mod error;
+pub mod follow;
 pub mod many;
 pub mod pages;
 
 pub use connection::{Client, Clients, Receipt};
 pub use error::ClientError;
+pub use follow::{Follower, News};
 pub use many::ask_all;
 pub use pages::Pages;

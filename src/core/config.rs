@@ -150,7 +150,7 @@ pub struct Limits {
     pub receipts_max: usize,
     /// Most bytes in one page of a fetch; a single message that is larger comes alone. Default 1 MiB.
     pub page_len_max: usize,
-    /// Most clients that may wait for the links at one time. Default 64.
+    /// Most clients that may wait for the links at one time, and most that may watch. Default 64.
     pub waiting_max: usize,
     /// Largest payload of a traced message that rides on every frame, so that each copy can be read by itself.
     /// Default 256 bytes. Larger payloads cross each link of the tree once.
@@ -168,6 +168,9 @@ pub struct Limits {
     pub view_max: usize,
     /// Most gaps that are kept to be shown. Default 1024. More are counted.
     pub gaps_max: usize,
+    /// Most happenings of either kind, events and arrivals, that are kept for those who watch. Default 4096. The oldest go
+    /// first; a watcher is told how many it missed.
+    pub journal_max: usize,
     /// How long a leaving node waits for its neighbours' farewells, and a waiting client for the links.
     /// Default 0.5 s, less than the second after which a client asks again, and 60 s.
     pub leave_timeout: Duration,
@@ -195,6 +198,7 @@ impl Default for Limits {
             pull_max: 512,
             view_max: 128,
             gaps_max: 1024,
+            journal_max: 4096,
             leave_timeout: Duration::from_millis(500),
             ready_timeout: Duration::from_secs(60),
         }

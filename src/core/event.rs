@@ -190,6 +190,27 @@ pub enum Event {
     Leaving,
 }
 
+impl Event {
+    /// The word by which logs and watchers call it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::LinkUp { .. } => "link_up",
+            Self::LinkDown { .. } => "link_down",
+            Self::PeerSuspected(_) => "suspected",
+            Self::PeerDown(_) => "down",
+            Self::PeerBack(_) => "back",
+            Self::PeerLeft(_) => "left",
+            Self::Refused { .. } => "refused",
+            Self::RefusedBy { .. } => "refused_by",
+            Self::InboxFull { .. } => "inbox_full",
+            Self::Gap { .. } => "gap",
+            Self::Seeking(_) => "seeking",
+            Self::Renewed(_) => "renewed",
+            Self::Leaving => "leaving",
+        }
+    }
+}
+
 /// All a node can ask for, to be done in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {

@@ -21,3 +21,4 @@ pub mod spread;
 pub mod stats;
 pub mod time;
 pub mod waiting;
+pub mod watch;

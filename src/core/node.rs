@@ -17,6 +17,7 @@ use super::{
     stats::{Counter, Refusal, Stats},
     time::{Mono, Now},
     waiting::{Departure, Unsynced, Waiting},
+    watch::{journal::Journal, watchers::Watchers},
 };
 use std::{collections::VecDeque, time::Duration};
 
@@ -24,6 +25,7 @@ mod neighbours;
 mod repairing;
 mod requests;
 mod spreading;
+mod watching;
 
 /// How long an exiting node lets its last frames leave.
 const EXIT_LINGER: Duration = Duration::from_millis(500);
@@ -53,6 +55,10 @@ pub struct Node {
     appended: LogSeq,
     unsynced: Unsynced,
     waiting: Waiting,
+    journal: Journal,
+    watchers: Watchers,
+    /// How many of the outputs were looked through for the journal.
+    journaled: usize,
     departure: Option<Departure>,
     /// Whether the node has said that it ends.
     ended: bool,
@@ -82,6 +88,9 @@ impl Node {
             stats: Stats::new(limits.peers_max),
             origin: Origin::new(config.node.clone(), incarnation, limits.receipts_max),
             waiting: Waiting::new(limits.waiting_max, limits.ready_timeout),
+            journal: Journal::new(incarnation, limits.journal_max),
+            watchers: Watchers::new(limits.waiting_max),
+            journaled: 0,
             config,
             version,
             started: now.mono,
@@ -99,6 +108,7 @@ impl Node {
     /// waits for it, a refusal.
     pub fn handle(&mut self, now: Now, input: Input) {
         debug_assert!(self.outbox.is_empty(), "outputs of the last turn were not drained");
+        self.journaled = 0;
         match input {
             Input::Arrived { from, frame } => self.on_frame(now, from, frame),
             Input::Answered { link, answer } => self.on_answer(now, link, answer),
@@ -116,6 +126,7 @@ impl Node {
         }
         self.note_changes(now);
         self.follow_overlay(now.mono);
+        self.answer_watchers(now);
         self.answer_waiting();
         self.answer_synced();
     }
@@ -128,7 +139,7 @@ impl Node {
     /// When the node wants a [`Input::Tick`], if nothing else happens before.
     pub fn deadline(&self) -> Option<Mono> {
         let repair = Mono::earliest([self.wants.deadline(), self.digests.deadline(), self.recent.deadline()]);
-        let waiting = self.waiting.deadline();
+        let waiting = Mono::earliest([self.waiting.deadline(), self.watchers.deadline()]);
         if self.is_leaving() {
             return Mono::earliest([repair, waiting, self.departure.as_ref().map(Departure::deadline)]);
         }
@@ -179,8 +190,9 @@ impl Node {
     }
 
     /// Says a last word and ends.
-    fn end(&mut self, clients: impl IntoIterator<Item = (ReturnAddress, RequestId)>) {
+    fn end(&mut self, now: Now, clients: impl IntoIterator<Item = (ReturnAddress, RequestId)>) {
         self.ended = true;
+        self.answer_watchers(now);
         let done = |(client, id)| Output::Reply(client, id, Reply::Done);
         self.outbox.extend(clients.into_iter().map(done));
         self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
@@ -206,7 +218,7 @@ impl Node {
 
     fn finish_departure(&mut self, now: Now) {
         if let Some(departure) = self.departure.take_if(|departure| departure.is_over(now.mono)) {
-            self.end(departure.into_clients());
+            self.end(now, departure.into_clients());
         }
     }
 

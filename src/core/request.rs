@@ -9,6 +9,7 @@ use super::{
     message::{Path, Payload, Relays},
     stats::Refusal,
     time::Wall,
+    watch::journal::Told,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -123,6 +124,13 @@ pub enum Request {
     },
     /// Answer once all links are up.
     Ready,
+    /// What happened at the node, from a position of its journal on.
+    Watch {
+        /// The first position of interest; `None`: that of the next happening.
+        from: Option<u64>,
+        /// How long to wait if nothing has happened there yet; at most [`WATCH_WAIT_MAX`].
+        wait: Duration,
+    },
     /// What it has seen, stream by stream: as much as one page holds.
     Seen {
         /// The stream behind which the page begins; `None`: with the first.
@@ -133,6 +141,9 @@ pub enum Request {
     /// Stop: the neighbours keep the node in mind.
     Stop,
 }
+
+/// Longest time that a watcher waits at a node.
+pub const WATCH_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// What becomes of what a node sends to a peer. By default nothing unusual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -323,6 +334,13 @@ pub enum Reply {
     Peers(Vec<PeerInfo>),
     /// To [`Request::Status`].
     Status(Box<NodeStatus>),
+    /// To [`Request::Watch`].
+    Events {
+        /// What happened.
+        told: Told,
+        /// The life that the node began with: the positions belong to it, those of another one count anew.
+        incarnation: Incarnation,
+    },
     /// To [`Request::Seen`].
     Vector(Vector),
     /// To the others: done.

@@ -1,13 +1,20 @@
 //! What a node counts. Nothing is dropped or refused without a counter: in total, and by peer.
 
+mod histogram;
+
+pub use histogram::{Deliveries, HOPS_BOUNDS, Histogram, LATENCY_BOUNDS};
+
 use super::id::NodeId;
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::Duration,
+};
 
 macro_rules! named {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
+    ($(#[$meta:meta])* $name:ident { $($(#[doc = $doc:literal])+ $variant:ident = $text:literal,)+ }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum $name { $($(#[$doc])* $variant,)+ }
+        pub enum $name { $($(#[doc = $doc])+ $variant,)+ }
 
         impl $name {
             /// All of them, in the order of their declaration.
@@ -16,6 +23,11 @@ macro_rules! named {
             /// The name that people and other programs see.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// What it says, as a sentence for people.
+            pub const fn help(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii(),)+ }
             }
         }
     };
@@ -170,17 +182,28 @@ impl Tallies {
 }
 
 /// All counts of a node: in total, and by peer for at most `peers_max` peers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Stats {
     total: Tallies,
     by_peer: BTreeMap<NodeId, Tallies>,
+    deliveries: Deliveries,
     peers_max: usize,
 }
 
 impl Stats {
     /// All zero. Counts of peers beyond `peers_max` go to the total alone.
     pub fn new(peers_max: usize) -> Self {
-        Self { total: Tallies::default(), by_peer: BTreeMap::new(), peers_max }
+        Self { total: Tallies::default(), by_peer: BTreeMap::new(), deliveries: Deliveries::default(), peers_max }
+    }
+
+    /// Counts a message that came from another node, by the time that it took and the links that it crossed.
+    pub fn delivered(&mut self, latency: Duration, hops: u32) {
+        self.deliveries.add(latency, hops);
+    }
+
+    /// The messages that came from other nodes.
+    pub fn deliveries(&self) -> &Deliveries {
+        &self.deliveries
     }
 
     /// Counts once, and once more for `peer` if there is one.

@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 /// Connections to many nodes, numbered from 0 in the order of [`connect`](Self::connect).
 pub struct Fan {
     context: Context,
-    targets: Vec<Socket>,
+    /// `None`: closed.
+    targets: Vec<Option<Socket>>,
     table: PollTable,
     parts: Parts,
 }
@@ -26,16 +27,33 @@ impl Fan {
     /// Connects to one more node, without waiting, and returns its number. A request to a node that is not there
     /// yet waits for it.
     pub fn connect(&mut self, endpoint: &Endpoint) -> Result<usize, SocketError> {
-        let mut socket = self.context.socket(zmq::DEALER)?;
-        configure(&socket, endpoint).map_err(SocketError::during("set up a connection"))?;
-        socket.connect(&endpoint.to_string()).map_err(SocketError::during("connect"))?;
-        self.targets.push(socket);
+        let socket = self.open(endpoint)?;
+        self.targets.push(Some(socket));
         Ok(self.targets.len() - 1)
     }
 
-    /// Sends an empty frame and `frames` to a target, without waiting.
+    /// Connects a target anew, to wherever it is now: what was asked there is answered no more.
+    pub fn reconnect(&mut self, target: usize, endpoint: &Endpoint) -> Result<(), SocketError> {
+        self.close(target);
+        self.targets[target] = Some(self.open(endpoint)?);
+        Ok(())
+    }
+
+    /// Closes the connection to a target, whose number stays its own.
+    pub fn close(&mut self, target: usize) {
+        self.targets[target] = None;
+    }
+
+    fn open(&self, endpoint: &Endpoint) -> Result<Socket, SocketError> {
+        let mut socket = self.context.socket(zmq::DEALER)?;
+        configure(&socket, endpoint).map_err(SocketError::during("set up a connection"))?;
+        socket.connect(&endpoint.to_string()).map_err(SocketError::during("connect"))?;
+        Ok(socket)
+    }
+
+    /// Sends an empty frame and `frames` to a target, without waiting. To one that is closed it sends nothing.
     pub fn send<F: AsRef<[u8]>>(&mut self, target: usize, frames: &[F]) -> Result<(), SocketError> {
-        let socket = &mut self.targets[target];
+        let Some(socket) = &mut self.targets[target] else { return Ok(()) };
         let last = frames.len();
         std::iter::once(&[][..])
             .chain(frames.iter().map(AsRef::as_ref))
@@ -54,6 +72,7 @@ impl Fan {
         mut on_reply: impl FnMut(usize, &[Part]) -> bool,
     ) -> Result<(), SocketError> {
         let Self { targets, table, parts, .. } = self;
+        waiting.retain(|&target| targets[target].is_some());
         let mut polled = Vec::with_capacity(waiting.len());
         while !waiting.is_empty() {
             polled.clear();
@@ -62,12 +81,13 @@ impl Fan {
                 .iter_mut()
                 .enumerate()
                 .filter(|(target, _)| waiting.contains(target))
-                .map(|(_, socket)| (socket, READABLE));
+                .filter_map(|(_, socket)| Some((socket.as_mut()?, READABLE)));
             let ready = wait_slice(deadline, |slice| table.poll(None, sockets, Some(slice)))?;
             // One wait looks at all sockets, so take from all that are ready before the next.
             for (index, &target) in polled.iter().enumerate().filter(|_| ready) {
                 while table.found(index).readable && waiting.contains(&target) {
-                    if !targets[target].recv(parts).map_err(SocketError::during("receive a reply"))? {
+                    let Some(socket) = &mut targets[target] else { break };
+                    if !socket.recv(parts).map_err(SocketError::during("receive a reply"))? {
                         break;
                     }
                     if let [empty, body @ ..] = parts.frames()

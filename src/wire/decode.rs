@@ -5,6 +5,7 @@ use super::{
     array::{Fields, List, Nullable, One, Scope},
     error::{DecodeError, Rejected},
     fields::{AddressFields, CursorFields, EntryFields, Id, NameField, PeerFields, RequestIdField},
+    happenings::HappeningFields,
     names::Names,
     state::StateMap,
     streams::{GapFields, StreamName},
@@ -12,10 +13,11 @@ use super::{
 };
 use crate::core::{
     frame::{self, Answer, Frame},
-    id::NodeId,
+    id::{Incarnation, NodeId},
     message::{Payload, Relays},
     request::{Cursor, Disturbance, Fetch, Level, Page, Reply, Request, RequestId, Status, Vector},
     stats::Refusal,
+    watch::journal::Told,
 };
 use serde::de::{Deserialize, Deserializer as _, IgnoredAny, SeqAccess, Visitor};
 use std::{fmt, time::Duration};
@@ -203,6 +205,10 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         types::READY => Ok(Request::Ready),
         types::REMOVE => Ok(Request::Remove),
         types::STOP => Ok(Request::Stop),
+        types::WATCH => {
+            let from = fields.optional(None)?;
+            Ok(Request::Watch { from, wait: Duration::from_millis(fields.optional(0)?) })
+        }
         found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
     }
 }
@@ -237,6 +243,12 @@ fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A
         }
         types::PEER_LIST => fields.seeded("peers", List::<PeerFields>::up_to(usize::MAX)).map(Reply::Peers),
         types::STATE => fields.seeded("state", StateMap).map(|status| Reply::Status(Box::new(status))),
+        types::EVENTS => {
+            let (next, missed) = (fields.required("next")?, fields.required("missed")?);
+            let happenings = fields.seeded("events", List::<HappeningFields>::up_to(usize::MAX))?;
+            let incarnation = Incarnation(fields.required("incarnation")?);
+            Ok(Reply::Events { told: Told { next, missed, happenings }, incarnation })
+        }
         types::VECTOR => {
             let streams = fields.streams()?;
             let more = fields.required("more")?;

@@ -1,6 +1,7 @@
 //! Core types to headers. Each function is one tuple: the header as the spec writes it.
 
 use super::{
+    happenings::Happenings,
     state::State,
     types::{self, MARK, VERSION},
     values::{
@@ -13,8 +14,10 @@ use crate::core::{
     id::NodeId,
     message::{Message, Payload},
     request::{Disturbance, Fetch, Reply, Request, RequestId},
+    watch::journal::Told,
 };
 use serde::Serialize;
+use std::time::Duration;
 
 /// Encodes what a node says over a link, behind what is in `header`; a message's payload is a frame of its own.
 pub fn frame<'a>(header: &mut Vec<u8>, frame: &'a Frame) -> Option<&'a Payload> {
@@ -93,6 +96,7 @@ pub fn request<'a>(header: &mut Vec<u8>, id: &RequestId, request: &'a Request) -
         }
         Request::Ready => put(header, &(MARK, VERSION, types::READY, id)),
         Request::Remove => put(header, &(MARK, VERSION, types::REMOVE, id)),
+        Request::Watch { from, wait } => put(header, &(MARK, VERSION, types::WATCH, id, from, millis(*wait))),
         Request::Stop => put(header, &(MARK, VERSION, types::STOP, id)),
     }
     None
@@ -115,6 +119,10 @@ pub fn reply(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &Reply)
         }
         Reply::Peers(peers) => put(header, &(MARK, VERSION, types::PEER_LIST, id, node, PeerList(peers))),
         Reply::Status(status) => put(header, &(MARK, VERSION, types::STATE, id, node, State(status))),
+        Reply::Events { told: Told { next, missed, happenings }, incarnation } => {
+            let happenings = Happenings(happenings);
+            put(header, &(MARK, VERSION, types::EVENTS, id, node, next, missed, happenings, incarnation.0));
+        }
         Reply::Vector(vector) => {
             let streams = Streams(&vector.streams);
             match &vector.gaps[..] {
@@ -133,6 +141,11 @@ pub fn reply(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &Reply)
 fn put(header: &mut Vec<u8>, fields: &impl Serialize) {
     let written = rmp_serde::encode::write(header, fields);
     debug_assert!(written.is_ok(), "a Vec takes all, and no field here can fail: {written:?}");
+}
+
+/// A wait as the spec counts it.
+fn millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// HELLO or WELCOME, with the field that only one of them has.

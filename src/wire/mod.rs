@@ -6,6 +6,7 @@ pub mod encode;
 pub mod error;
 mod fields;
 pub mod frames;
+mod happenings;
 mod names;
 mod state;
 mod streams;

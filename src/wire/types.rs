@@ -100,6 +100,8 @@ types! {
     DISCONNECT = 42,
     /// What the node has seen.
     SEEN = 43,
+    /// Tell what happens.
+    WATCH = 44,
     /// Lose what is sent, or let it come late.
     DISTURB = 45,
     /// Reply to PUBLISH.
@@ -112,6 +114,8 @@ types! {
     STATE = 68,
     /// Reply to SEEN.
     VECTOR = 69,
+    /// Reply to WATCH.
+    EVENTS = 70,
     /// Reply to a request that asks for nothing back.
     DONE = 94,
     /// Not done.

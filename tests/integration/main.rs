@@ -19,3 +19,4 @@ mod start_stop;
 mod testnet;
 mod traffic;
 mod verdict;
+mod watch;

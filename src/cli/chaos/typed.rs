@@ -168,7 +168,7 @@ impl Typed {
 }
 
 /// Parses times with their unit: `50ms`, `5s`, `2min`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
     let has_unit = text.ends_with(|c: char| c.is_ascii_alphabetic());
     let time: Option<Time> = text.parse().ok().filter(|_| has_unit);
     time.map(|time| time.0).ok_or_else(|| "write it with its unit, such as 50ms, 5s or 2min".into())

@@ -24,6 +24,10 @@ pub struct Gauge {
     pub held: usize,
     /// Members known beside the neighbours.
     pub view: usize,
+    /// Happenings kept for those who watch: events and arrivals.
+    pub journal: usize,
+    /// Clients that wait for something to happen.
+    pub watchers: usize,
 }
 
 impl Gauge {
@@ -39,6 +43,8 @@ impl Gauge {
             ("gaps", self.gaps, limits.gaps_max),
             ("held", self.held, held::MESSAGES_MAX),
             ("view", self.view, limits.view_max + LOWEST_KEPT),
+            ("journal", self.journal, limits.journal_max.saturating_mul(2)),
+            ("watchers", self.watchers, limits.waiting_max),
         ]
         .into_iter()
         .find(|&(_, size, most)| size > most)
@@ -59,6 +65,8 @@ impl Node {
             gaps: self.gaps.len(),
             held: self.held.len(),
             view: self.overlay.view().len(),
+            journal: self.journal.len(),
+            watchers: self.watchers.len(),
         }
     }
 

@@ -20,6 +20,7 @@ impl Node {
             Request::Publish { trace, payload } => return self.publish(now, client, id, trace, payload),
             Request::Ready => return self.wait_for_links(now, client, id),
             Request::Remove => return self.leave(now, client, id),
+            Request::Watch { from, wait } => return self.watch(now, client, id, from, wait),
             Request::Fetch(fetch) => self.fetch(&fetch),
             Request::Mark { first, last } => {
                 self.mark(first, last);
@@ -57,7 +58,7 @@ impl Node {
             Request::Stop => {
                 self.overlay.stop();
                 self.follow_overlay(now.mono);
-                return self.end([(client, id)]);
+                return self.end(now, [(client, id)]);
             }
         };
         self.reply(client, id, reply);

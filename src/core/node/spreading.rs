@@ -115,6 +115,7 @@ impl Node {
     pub(super) fn deliver(&mut self, now: Now, way: Way, message: Message) {
         self.digests.changed(now.mono);
         self.stats.count(Counter::Delivered, way.from.as_ref());
+        self.note_delivery(now, way.from.as_ref(), &message);
         self.append(Record::Received { message: message.clone(), at: now.wall });
         self.inbox.file(&message, now.wall);
         match &message.trace {

@@ -13,11 +13,12 @@ use crate::{
         message::{Hop, Message, Path, Trace},
         request::{Fetched, Gap, NodeStatus, PeerInfo, Vector},
         time::Wall,
+        watch::happening::{Detail, Happening},
     },
     wire::encode,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 fn any_node() -> impl Strategy<Value = NodeId> {
     "[a-z0-9äß._-]{1,20}".prop_map(|name| NodeId::new(&name).unwrap())
@@ -190,6 +191,17 @@ fn any_page() -> impl Strategy<Value = Page> {
     })
 }
 
+fn any_happening() -> impl Strategy<Value = Happening> {
+    let detail = prop_oneof!["[a-z0-9é]{0,40}".prop_map(Detail::Text), any::<u64>().prop_map(Detail::Number)];
+    let details = prop::collection::btree_map("[a-z_]{1,12}".prop_map(Cow::Owned), detail, 0..5);
+    (any::<u64>(), "[a-z_]{1,12}", option::of(any_node()), details).prop_map(|(at, kind, node, details)| Happening {
+        at: Wall(at),
+        kind: kind.into(),
+        node,
+        details,
+    })
+}
+
 fn any_vector() -> impl Strategy<Value = Vector> {
     let gap = (any_stream(), any::<u64>(), any::<u64>()).prop_map(|(stream, first, last)| Gap { stream, first, last });
     (any_streams(), any::<bool>(), vec(gap, 0..4)).prop_map(|(streams, more, gaps)| Vector { streams, more, gaps })
@@ -293,6 +305,27 @@ proptest! {
         encode::reply(&mut header, &response.node, &response.request, &response.reply);
         for decoded in decode_both(&header, &[]).into_iter().take(forms) {
             prop_assert_eq!(decoded, Ok(Incoming::Response(response.clone())));
+        }
+    }
+
+    #[test]
+    fn every_watch_and_what_it_is_told_survive_a_round_trip(
+        (next, missed, happenings) in (any::<u64>(), any::<u64>(), vec(any_happening(), 0..5)),
+        (from, wait) in (any::<Option<u64>>(), any::<u64>()),
+        (node, incarnation) in (any_node(), any_incarnation()),
+    ) {
+        let (mut header, id) = (Vec::new(), RequestId::Number(7));
+        let reply = Reply::Events { told: Told { next, missed, happenings }, incarnation };
+        encode::reply(&mut header, &node, &id, &reply);
+        for decoded in decode_both(&header, &[]) {
+            let response = Response { request: id.clone(), node: node.clone(), reply: reply.clone() };
+            prop_assert_eq!(decoded, Ok(Incoming::Response(response)));
+        }
+        let request = Request::Watch { from, wait: Duration::from_millis(wait) };
+        header.clear();
+        encode::request(&mut header, &id, &request);
+        for decoded in decode_both(&header, &[]) {
+            prop_assert_eq!(decoded, Ok(Incoming::Request(id.clone(), request.clone())));
         }
     }
 

@@ -65,8 +65,7 @@ fn every_vector_decodes_and_encodes_to_the_same_bytes() {
 #[test]
 fn every_type_has_a_vector() {
     let cases = cases(HEADERS);
-    let requests = (32..=43).chain([45]);
-    for kind in (1..=14).chain([17, 19, 20, 26, 31]).chain(requests).chain([64, 65, 67, 68, 69, 94, 95]) {
+    for kind in (1..=14).chain([17, 19, 20, 26, 31]).chain(32..=45).chain([64, 65, 67, 68, 69, 70, 94, 95]) {
         assert!(cases.iter().any(|case| case["fields"][2] == kind), "no vector of type {kind}");
     }
 }

@@ -1,0 +1,168 @@
+//! `gossip watch`.
+
+use super::{
+    line::Line,
+    members::{Change, Members},
+    merge::Merge,
+};
+use crate::{
+    cli::{Context, NodeArgument, Output, chaos::typed::duration, error::CliError, numbers::whole},
+    client::{Follower, News},
+    clock::{Clock, Deadline},
+    core::{
+        time::{Mono, Now},
+        watch::happening::Detail,
+    },
+};
+use std::{sync::atomic::Ordering, time::Duration};
+
+/// How long a node may be silent before that is said, unless told otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(2);
+/// How often the record is read again.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long one turn waits for news.
+const STEP: Duration = Duration::from_millis(25);
+
+/// Watch what happens in a network
+///
+/// Arrivals of messages, links that come and go, suspicions, deaths, neighbours that are sought in their place, gaps and
+/// refusals at all nodes of the network, or at those named, one line each in the order of time, until Ctrl-C. A node that does
+/// not answer for --timeout (2 s) is said to be silent, and said to answer when it is back. Nodes that are added, restarted or
+/// removed meanwhile are followed or forgotten.
+///
+/// With --json each line is an object with 'time', 'node' (that tells), 'kind', 'peer' (that it is about) and 'details'.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  # All nodes of the network
+  gossip watch
+
+  # Nodes 3 and 4 for a minute, for a program
+  gossip watch 3 4 --for 1min --json
+
+  # Wait for the next thing to happen at a node on another host
+  gossip watch 10.0.0.7:7004 --count 1")]
+pub struct Args {
+    /// Numbers or names of nodes, or addresses host:port [default: all nodes of the network]
+    #[arg(value_name = "NODE")]
+    nodes: Vec<NodeArgument>,
+    /// End after this time, such as 500ms, 60s or 5min
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    span: Option<Duration>,
+    /// End after so many lines; the one that says that all nodes are watched does not count
+    #[arg(long, value_name = "N", value_parser = whole(1, u64::MAX), allow_negative_numbers = true)]
+    count: Option<u64>,
+}
+
+/// Prints what happens until it is told to end.
+pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let silent_after = context.timeout_or(TIMEOUT);
+    let mut follower = Follower::new(silent_after)?;
+    let members = Members::begin(&args.nodes, context, &mut follower)?;
+    let interrupted = context.catch_interrupts()?;
+    let deadline = args.span.map(Deadline::after);
+    let clock = Clock::new();
+    let now = clock.now();
+    let mut stream = Stream {
+        members,
+        merge: Merge::default(),
+        left: args.count.unwrap_or(u64::MAX),
+        first_look: Some(now.mono + silent_after),
+        next_look: now.mono + LOOK,
+        out,
+    };
+    while stream.left > 0 && !interrupted.load(Ordering::SeqCst) && !deadline.is_some_and(|deadline| deadline.is_over())
+    {
+        let step = deadline.map_or(STEP, |deadline| deadline.remaining().min(STEP));
+        let mut news = Vec::new();
+        follower.poll(step, |node, item| news.push((node, item)))?;
+        stream.turn(clock.now(), news, &mut follower)?;
+    }
+    let rest = stream.merge.take_all();
+    stream.print(rest)
+}
+
+/// What is printed, and what decides about it.
+struct Stream<'o> {
+    members: Members,
+    merge: Merge,
+    /// How many lines may still be printed.
+    left: u64,
+    /// When to say at the latest that watching has begun; `None`: it was said.
+    first_look: Option<Mono>,
+    next_look: Mono,
+    out: &'o mut Output,
+}
+
+impl Stream<'_> {
+    fn turn(&mut self, now: Now, news: Vec<(usize, News)>, follower: &mut Follower) -> Result<(), CliError> {
+        for (node, item) in news {
+            if let Some(line) = self.line(now, node, item) {
+                self.merge.push(now.mono, line);
+            }
+        }
+        if self.next_look <= now.mono {
+            self.next_look = now.mono + LOOK;
+            for change in self.members.look(follower)? {
+                let (name, kind) = match &change {
+                    Change::Added(name) => (name, "added"),
+                    Change::Removed(name) => (name, "removed"),
+                };
+                self.merge.push(now.mono, Line::own(now.wall, Some(name), kind));
+            }
+        }
+        self.announce(now, follower)?;
+        let due = self.merge.take_due(now.mono);
+        self.print(due)
+    }
+
+    /// Says once that all nodes are watched, or as many as answer.
+    fn announce(&mut self, now: Now, follower: &Follower) -> Result<(), CliError> {
+        let (count, answered) = (self.members.count(), self.members.answered(follower));
+        if self.first_look.is_none_or(|latest| answered < count && now.mono < latest) {
+            return Ok(());
+        }
+        self.first_look = None;
+        let line = Line::own(now.wall, None, "watching");
+        let line = line.with("answer", (answered as u64).into()).with("nodes", (count as u64).into());
+        self.say(&line)?;
+        self.out.flush()
+    }
+
+    fn line(&self, now: Now, node: usize, item: News) -> Option<Line> {
+        let name = self.members.name(node);
+        let own = |kind| Line::own(now.wall, Some(name), kind);
+        let millis = |time: Duration| Detail::from(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        match item {
+            News::Happened(happening) => Some(Line::told(name, happening)),
+            News::Missed(count) => Some(own("missed").with("count", count.into())),
+            News::Silent(time) => Some(own("silent").with("for_ms", millis(time))),
+            News::Answers(time) => Some(own("answers").with("after_ms", millis(time))),
+            News::Restarted(life) => Some(own("restarted").with("incarnation", life.0.into())),
+            News::Refused(text) => Some(own("unwatched").with("text", Detail::Text(text))),
+            News::Follows(_) => None,
+        }
+    }
+
+    fn print(&mut self, lines: Vec<Line>) -> Result<(), CliError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        for line in lines {
+            if self.left == 0 {
+                break;
+            }
+            self.left -= 1;
+            self.say(&line)?;
+        }
+        self.out.flush()
+    }
+
+    fn say(&mut self, line: &Line) -> Result<(), CliError> {
+        if self.out.is_json() {
+            return self.out.document(line);
+        }
+        let text = line.text(self.members.width(), self.out.has_colour());
+        self.out.line(text)
+    }
+}

@@ -1,0 +1,145 @@
+//! Who is watched: the nodes of the network's record as it changes, or those that were named.
+
+use crate::{
+    cli::{Context, NodeArgument, error::CliError},
+    client::Follower,
+    core::{endpoint::Endpoint, id::NodeId},
+    launcher::{Folder, NodeRecord, process::Process, resolve},
+};
+use std::collections::BTreeMap;
+
+/// One node that is watched.
+pub(super) struct Member {
+    pub(super) name: String,
+    endpoint: Endpoint,
+    process: Option<Process>,
+    /// Addresses are watched whatever a record says.
+    is_recorded: bool,
+    is_member: bool,
+}
+
+/// What a look at the record brought.
+pub(super) enum Change {
+    Added(String),
+    Removed(String),
+}
+
+/// All that are or were watched, in the order of their numbers at the follower.
+pub(super) struct Members {
+    all: Vec<Member>,
+    /// The record, if it decides who is watched.
+    folder: Option<Folder>,
+    /// Those that were named; nobody: all nodes.
+    named: Vec<NodeId>,
+}
+
+impl Members {
+    /// Begins to follow all nodes of the network, or those that were named.
+    pub(super) fn begin(
+        arguments: &[NodeArgument],
+        context: &Context,
+        follower: &mut Follower,
+    ) -> Result<Self, CliError> {
+        let mut members = Self { all: Vec::new(), folder: None, named: Vec::new() };
+        for argument in arguments {
+            match argument {
+                NodeArgument::Address(endpoint) => {
+                    follower.follow(endpoint, false)?;
+                    members.all.push(Member {
+                        name: argument.to_string(),
+                        endpoint: endpoint.clone(),
+                        process: None,
+                        is_recorded: false,
+                        is_member: true,
+                    });
+                }
+                NodeArgument::Name(name) => {
+                    let found = resolve::find(&context.networks()?, context.network(), name)?;
+                    members.named.push(found.node.unwrap_or_else(|| name.clone()));
+                }
+            }
+        }
+        if arguments.is_empty() || !members.named.is_empty() {
+            let networks = context.networks()?;
+            let folder = networks.folder(context.network());
+            let manifest = folder.require_record(&networks)?;
+            members.folder = Some(folder);
+            members.compare(&manifest.nodes, follower, false)?;
+        }
+        Ok(members)
+    }
+
+    /// Looks at the record again, follows who is new in it and forgets who is not in it any more. A record that cannot be read
+    /// now says nothing: it will be looked at again.
+    pub(super) fn look(&mut self, follower: &mut Follower) -> Result<Vec<Change>, CliError> {
+        let Some(folder) = &self.folder else { return Ok(Vec::new()) };
+        let nodes = match folder.read_record() {
+            Ok(manifest) => manifest.map_or_else(Vec::new, |manifest| manifest.nodes),
+            Err(_) => return Ok(Vec::new()),
+        };
+        self.compare(&nodes, follower, true)
+    }
+
+    fn compare(
+        &mut self,
+        records: &[NodeRecord],
+        follower: &mut Follower,
+        is_later: bool,
+    ) -> Result<Vec<Change>, CliError> {
+        let wanted = |record: &&NodeRecord| self.named.is_empty() || self.named.contains(&record.node);
+        let mut wanted: BTreeMap<_, _> =
+            records.iter().filter(wanted).map(|record| (record.node.as_str(), record)).collect();
+        let mut changes = Vec::new();
+        for (number, member) in self.all.iter_mut().enumerate().filter(|(_, member)| member.is_recorded) {
+            match wanted.remove(member.name.as_str()) {
+                Some(record) if member.is_member => {
+                    if record.process != member.process || record.endpoint != member.endpoint {
+                        (member.process, member.endpoint) = (record.process, record.endpoint.clone());
+                        follower.redial(number, &record.endpoint)?;
+                    }
+                }
+                // A name that comes back is a node like any other.
+                Some(record) => drop(wanted.insert(record.node.as_str(), record)),
+                None if member.is_member => {
+                    member.is_member = false;
+                    follower.forget(number);
+                    changes.push(Change::Removed(member.name.clone()));
+                }
+                None => {}
+            }
+        }
+        let mut added: Vec<_> = wanted.into_values().collect();
+        added.sort_by_key(|record| record.node.natural_key());
+        for record in added {
+            follower.follow(&record.endpoint, is_later)?;
+            let name = record.node.to_string();
+            if is_later {
+                changes.push(Change::Added(name.clone()));
+            }
+            let (endpoint, process) = (record.endpoint.clone(), record.process);
+            self.all.push(Member { name, endpoint, process, is_recorded: true, is_member: true });
+        }
+        Ok(changes)
+    }
+
+    /// The name of a node by its number.
+    pub(super) fn name(&self, number: usize) -> &str {
+        self.all.get(number).map_or("", |member| &member.name)
+    }
+
+    /// How many are watched now.
+    pub(super) fn count(&self) -> usize {
+        self.all.iter().filter(|member| member.is_member).count()
+    }
+
+    /// How many of those that are watched have answered.
+    pub(super) fn answered(&self, follower: &Follower) -> usize {
+        let members = self.all.iter().enumerate().filter(|(_, member)| member.is_member);
+        members.filter(|(number, _)| follower.has_answered(*number)).count()
+    }
+
+    /// Columns that the longest name takes.
+    pub(super) fn width(&self) -> usize {
+        self.all.iter().map(|member| member.name.chars().count()).max().unwrap_or(0)
+    }
+}

@@ -1,0 +1,6 @@
+//! `gossip watch`: what happens in a network, as it happens.
+
+pub mod command;
+mod line;
+mod members;
+mod merge;

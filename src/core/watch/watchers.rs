@@ -1,0 +1,129 @@
+//! The clients that wait for something to happen, each with a deadline of its own; bounded.
+
+use crate::core::{event::ReturnAddress, request::RequestId, time::Mono};
+
+/// Clients that wait for the journal to grow.
+#[derive(Debug)]
+pub struct Watchers {
+    waiting: Vec<Watcher>,
+    waiting_max: usize,
+}
+
+/// One of them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Watcher {
+    /// The first position that it wants to know.
+    pub from: u64,
+    /// When it is answered, whatever happens.
+    pub due: Mono,
+    /// Who waits.
+    pub client: ReturnAddress,
+    /// What it calls its question.
+    pub id: RequestId,
+}
+
+impl Watchers {
+    /// Nobody; at most `waiting_max`.
+    pub fn new(waiting_max: usize) -> Self {
+        Self { waiting: Vec::new(), waiting_max }
+    }
+
+    /// Lets a watcher wait, or gives it back if too many do. One that asks again under a unique id waits once.
+    pub fn push(&mut self, watcher: Watcher) -> Result<(), Watcher> {
+        if let RequestId::Unique(_) = watcher.id
+            && let Some(same) = self.waiting.iter_mut().find(|other| other.id == watcher.id)
+        {
+            *same = watcher;
+            return Ok(());
+        }
+        if self.waiting.len() >= self.waiting_max {
+            return Err(watcher);
+        }
+        self.waiting.push(watcher);
+        Ok(())
+    }
+
+    /// Takes one that has something to be told: the next position is beyond the one that it waits for.
+    pub fn take_ready(&mut self, next: u64) -> Option<Watcher> {
+        let index = self.waiting.iter().position(|watcher| watcher.from < next)?;
+        Some(self.waiting.remove(index))
+    }
+
+    /// Takes one whose time is over.
+    pub fn take_due(&mut self, now: Mono) -> Option<Watcher> {
+        let index = self.waiting.iter().position(|watcher| watcher.due <= now)?;
+        Some(self.waiting.remove(index))
+    }
+
+    /// Takes all, in the order in which they came.
+    pub fn take_all(&mut self) -> Vec<Watcher> {
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// When the first of them has waited long enough.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.waiting.iter().map(|watcher| watcher.due).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn watcher(client: u8, from: u64, due: u64, id: RequestId) -> Watcher {
+        Watcher { from, due: Mono(due), client: ReturnAddress([client].into()), id }
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_waits_beyond_a_deadline_or_a_happening(
+            steps in prop::collection::vec((0u64..8, 0u64..8, any::<bool>()), 0..60),
+        ) {
+            let (mut watchers, mut taken, mut pushed, mut refused) = (Watchers::new(3), 0, 0, 0);
+            for (number, (from, due, is_time)) in steps.into_iter().enumerate() {
+                match watchers.push(watcher(number as u8, from, due, RequestId::None)) {
+                    Ok(()) => pushed += 1,
+                    Err(back) => {
+                        prop_assert_eq!((watchers.len(), back.from), (3, from));
+                        refused += 1;
+                    }
+                }
+                let one = if is_time { watchers.take_due(Mono(due)) } else { watchers.take_ready(from + 1) };
+                if let Some(one) = one {
+                    let fits = if is_time { one.due <= Mono(due) } else { one.from <= from };
+                    prop_assert!(fits, "{:?}", one);
+                    taken += 1;
+                } else {
+                    let waits = |one: &Watcher| if is_time { one.due > Mono(due) } else { one.from > from };
+                    let all_wait = watchers.waiting.iter().all(waits);
+                    prop_assert!(all_wait, "{:?}", watchers);
+                }
+                prop_assert_eq!(watchers.deadline(), watchers.waiting.iter().map(|one| one.due).min());
+            }
+            prop_assert_eq!(watchers.len() + taken + refused, pushed + refused);
+            prop_assert_eq!(watchers.take_all().len(), pushed - taken);
+            prop_assert_eq!(watchers.deadline(), None);
+        }
+    }
+
+    #[test]
+    fn who_asks_again_under_a_unique_id_waits_once() {
+        let mut watchers = Watchers::new(1);
+        let id = || RequestId::Unique([7; 16].as_slice().into());
+        watchers.push(watcher(1, 1, 5, id())).unwrap();
+        watchers.push(watcher(2, 3, 9, id())).unwrap();
+        assert_eq!((watchers.len(), watchers.deadline()), (1, Some(Mono(9))));
+        assert!(watchers.push(watcher(3, 1, 5, RequestId::Number(1))).is_err());
+    }
+}
