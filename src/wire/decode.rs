@@ -272,7 +272,7 @@ fn payload<T: AsRef<[u8]>>(body: &[T]) -> Payload {
 }
 
 #[cfg(test)]
-#[path = "decode/round_trip.rs"]
+#[path = "decode/tests/round_trip.rs"]
 mod round_trip;
 #[cfg(test)]
 #[path = "decode/tests.rs"]

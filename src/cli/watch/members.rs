@@ -18,6 +18,13 @@ pub(super) struct Member {
     is_member: bool,
 }
 
+impl Member {
+    /// Whether it is watched where a record says that it is.
+    fn is_at(&self, record: &NodeRecord) -> bool {
+        self.is_member && record.process == self.process && record.endpoint == self.endpoint
+    }
+}
+
 /// What a look at the record brought.
 pub(super) enum Change {
     Added(String),
@@ -92,11 +99,10 @@ impl Members {
         let mut changes = Vec::new();
         for (number, member) in self.all.iter_mut().enumerate().filter(|(_, member)| member.is_recorded) {
             match wanted.remove(member.name.as_str()) {
+                Some(record) if member.is_at(record) => {}
                 Some(record) if member.is_member => {
-                    if record.process != member.process || record.endpoint != member.endpoint {
-                        (member.process, member.endpoint) = (record.process, record.endpoint.clone());
-                        follower.redial(number, &record.endpoint)?;
-                    }
+                    (member.process, member.endpoint) = (record.process, record.endpoint.clone());
+                    follower.redial(number, &record.endpoint)?;
                 }
                 // A name that comes back is a node like any other.
                 Some(record) => drop(wanted.insert(record.node.as_str(), record)),

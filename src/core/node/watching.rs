@@ -18,7 +18,7 @@ impl Node {
         // What this turn has brought so far belongs to the past of this question.
         self.note_events(now);
         self.journal.watched(now.mono);
-        let from = from.unwrap_or(self.journal.next());
+        let from = from.unwrap_or_else(|| self.journal.next());
         if from != self.journal.next() || wait.is_zero() || self.is_leaving() {
             let told = self.told(from);
             return self.reply(client, id, told);
