@@ -19,4 +19,5 @@ mod start_stop;
 mod testnet;
 mod traffic;
 mod verdict;
+mod watching;
 mod watch;
