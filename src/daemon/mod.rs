@@ -2,6 +2,7 @@
 
 mod disturbances;
 pub mod error;
+pub mod metrics;
 pub mod node_process;
 mod report;
 pub mod settings;

@@ -4,6 +4,7 @@
 use super::{
     disturbances::{Disturbances, Fate, Way},
     error::DaemonError,
+    metrics::MetricsPort,
     report::Reporter,
 };
 use crate::{
@@ -21,7 +22,11 @@ use crate::{
     transport::{Links, Parts, Poller, Router, SharedFrame, address},
     wire::{DecodeError, Decoder, Frames, Incoming, Rejected, encode, types},
 };
-use std::{collections::VecDeque, os::fd::BorrowedFd, time::Duration};
+use std::{
+    collections::VecDeque,
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
 
 /// Most messages that one turn takes from a socket, so that no sender keeps the others waiting.
 const TURN_MESSAGES_MAX: usize = 1024;
@@ -51,6 +56,7 @@ pub(super) struct Turn {
     readable: Vec<LinkId>,
     reporter: Reporter,
     disturbances: Disturbances,
+    metrics: Option<MetricsPort>,
 }
 
 impl Turn {
@@ -80,7 +86,13 @@ impl Turn {
             readable: Vec::new(),
             reporter: Reporter::default(),
             disturbances: Disturbances::new(clock::seed()),
+            metrics: None,
         }
+    }
+
+    /// From now on whoever asks at this port is told what the node counts.
+    pub(super) fn serve_metrics(&mut self, port: MetricsPort) {
+        self.metrics = Some(port);
     }
 
     /// The node's life.
@@ -113,8 +125,10 @@ impl Turn {
     pub(super) fn wait_and_run(&mut self, poller: &mut Poller, signal: BorrowedFd<'_>) -> Result<bool, DaemonError> {
         let deadline = Mono::earliest([self.node.deadline(), self.disturbances.deadline()]);
         let timeout = deadline.map(|deadline| deadline.since(self.clock.now().mono));
-        let ready = poller.poll(&mut self.router, &mut self.links, Some(signal), timeout)?;
-        let (router, signalled) = (ready.router, ready.signal);
+        let others = [signal, self.metrics.as_ref().map_or(signal, AsFd::as_fd)];
+        let others = &others[..1 + usize::from(self.metrics.is_some())];
+        let ready = poller.poll(&mut self.router, &mut self.links, others, timeout)?;
+        let (router, signalled, is_asked) = (ready.router, ready.others[0], ready.others.get(1) == Some(&true));
         // What is lost comes first: a connection may be lost and another one up since the last wait.
         self.after.extend(ready.disconnected.iter().copied().map(Input::Disconnected));
         self.after.extend(ready.writable.iter().copied().map(Input::Writable));
@@ -137,6 +151,9 @@ impl Turn {
             self.apply(Input::Pressure(pressure))?;
         }
         self.sync()?;
+        if let Some(port) = self.metrics.as_mut().filter(|_| is_asked) {
+            port.answer(|| self.node.snapshot(self.clock.now()));
+        }
         Ok(signalled)
     }
 

@@ -10,6 +10,7 @@ mod half_way;
 mod joining;
 mod list_peers;
 mod messages;
+mod metrics;
 mod misuse;
 mod namespaces;
 mod remove_node;
