@@ -10,7 +10,7 @@ pub mod change;
 pub mod commands;
 pub mod context;
 pub mod error;
-mod log;
+pub mod log;
 pub mod numbers;
 pub mod output;
 pub mod progress;

@@ -4,7 +4,7 @@ mod disturbances;
 pub mod error;
 pub mod metrics;
 pub mod node_process;
-mod report;
+pub mod report;
 pub mod settings;
 mod signals;
 mod turn;

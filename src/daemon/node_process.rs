@@ -1,6 +1,8 @@
 //! The life of a node process: bind, begin a new incarnation, serve turn by turn, end within a bounded time.
 
-use super::{error::DaemonError, metrics::MetricsPort, settings::Settings, signals::Signals, turn::Turn};
+use super::{
+    error::DaemonError, metrics::MetricsPort, report::rooms, settings::Settings, signals::Signals, turn::Turn,
+};
 use crate::{
     clock::{self, Clock},
     core::{
@@ -98,11 +100,11 @@ impl NodeProcess {
         let linger = loop {
             let signal = self.signals.as_fd();
             if self.turn.wait_and_run(&mut self.poller, signal)? {
-                tracing::info!("ends: asked to by a signal");
+                tracing::info!(target: rooms::NODE, event = "ends", why = "signal", "ends: asked to by a signal");
                 break SIGNAL_LINGER;
             }
             if let Some(linger) = self.turn.exit() {
-                tracing::info!("ends: asked to by a request");
+                tracing::info!(target: rooms::NODE, event = "ends", why = "request", "ends: asked to by a request");
                 break linger;
             }
         };

@@ -5,7 +5,7 @@ use super::{
     disturbances::{Disturbances, Fate, Way},
     error::DaemonError,
     metrics::MetricsPort,
-    report::Reporter,
+    report::{self, Reporter},
 };
 use crate::{
     clock::{self, Clock},
@@ -148,6 +148,7 @@ impl Turn {
         let pressure = self.links.pressure();
         if pressure != self.pressure {
             self.pressure = pressure;
+            self.reporter.pressure(self.clock.now().mono, pressure);
             self.apply(Input::Pressure(pressure))?;
         }
         self.sync()?;
@@ -218,6 +219,7 @@ impl Turn {
 
     fn settle(&mut self) -> Result<(), DaemonError> {
         while let Some(input) = self.after.pop_front() {
+            report::trace_input(&input);
             self.node.handle(self.clock.now(), input);
             while let Some(output) = self.node.poll_output() {
                 self.perform(output)?;
@@ -227,6 +229,7 @@ impl Turn {
     }
 
     fn perform(&mut self, output: Output) -> Result<(), DaemonError> {
+        report::trace_output(&output);
         match output {
             Output::Append(seq, record) => self.log.append(seq, &record)?,
             Output::Renew(incarnation) => self.life.renew(incarnation)?,

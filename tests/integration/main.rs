@@ -9,6 +9,7 @@ mod foreground;
 mod half_way;
 mod joining;
 mod list_peers;
+mod logs;
 mod messages;
 mod metrics;
 mod misuse;

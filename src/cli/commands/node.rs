@@ -1,7 +1,7 @@
 //! `gossip node`: one node in the foreground. What `start-network` starts, and what a person can start by hand.
 
 use crate::{
-    cli::{Context, Output, behaviour::Behaviour, bounds::Bounds, error::CliError, log},
+    cli::{Context, Output, behaviour::Behaviour, bounds::Bounds, error::CliError, log::Logging},
     core::{
         endpoint::Endpoint,
         id::{Incarnation, Instance, NetworkName, NodeId},
@@ -60,6 +60,8 @@ pub struct Args {
     behaviour: Behaviour,
     #[command(flatten)]
     bounds: Bounds,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 /// Where to listen: an IP address and a port, which may be 0.
@@ -125,7 +127,7 @@ impl fmt::Display for ReadyLine<'_> {
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     // The node takes over the signals itself, as something that it can wait for.
     context.release_interrupts();
-    log::begin();
+    args.logging.begin();
     let network = context.network();
     let (name, instance) = (args.name.clone(), args.instance.clone());
     let node = NodeProcess::start(args.into_settings(network)?).map_err(failed)?;

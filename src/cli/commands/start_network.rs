@@ -8,6 +8,7 @@ use crate::{
         bounds::Bounds,
         context::own_program,
         error::CliError,
+        log::Logging,
         numbers::{checked_later, whole},
         text,
     },
@@ -78,6 +79,8 @@ pub struct Args {
     behaviour: Behaviour,
     #[command(flatten)]
     bounds: Bounds,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 /// What is printed of a network that was started.
@@ -126,7 +129,8 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         graph,
         port_base: args.port_base,
         executable: own_program()?,
-        node_arguments: [args.behaviour.arguments(), args.bounds.arguments(), metrics].concat(),
+        node_arguments: [args.behaviour.arguments(), args.bounds.arguments(), args.logging.arguments(), metrics]
+            .concat(),
         timeout: context.timeout_or(TIMEOUT),
     };
     let interrupted = context.catch_interrupts()?;
