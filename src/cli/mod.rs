@@ -11,7 +11,7 @@ pub mod chaos;
 pub mod commands;
 pub mod context;
 pub mod error;
-mod log;
+pub mod log;
 pub mod numbers;
 pub mod output;
 pub mod progress;

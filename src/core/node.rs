@@ -287,7 +287,9 @@ impl Node {
 }
 
 mod gauge;
+mod snapshot;
 pub use gauge::Gauge;
+pub use snapshot::Snapshot;
 
 #[cfg(test)]
 #[path = "node/tests.rs"]

@@ -142,6 +142,28 @@ pub enum Request {
     Stop,
 }
 
+impl Request {
+    /// The word by which logs call it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Publish { .. } => "publish",
+            Self::Fetch(_) => "fetch",
+            Self::Mark { .. } => "mark",
+            Self::Peers => "peers",
+            Self::Status => "status",
+            Self::Connect { .. } => "connect",
+            Self::Disconnect { .. } => "disconnect",
+            Self::Disturb { .. } => "disturb",
+            Self::Join { .. } => "join",
+            Self::Ready => "ready",
+            Self::Watch { .. } => "watch",
+            Self::Seen { .. } => "seen",
+            Self::Remove => "remove",
+            Self::Stop => "stop",
+        }
+    }
+}
+
 /// Longest time that a watcher waits at a node.
 pub const WATCH_WAIT_MAX: Duration = Duration::from_secs(30);
 

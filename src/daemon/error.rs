@@ -4,7 +4,7 @@ use crate::{
     store::StoreError,
     transport::{BindError, SocketError},
 };
-use std::io;
+use std::{io, net::SocketAddr};
 
 /// Why a node does not start, or stops by itself: one line.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,14 @@ pub enum DaemonError {
     /// libzmq gives it no socket, or fails on one.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// It cannot serve its metrics where it should.
+    #[error("cannot serve metrics on {address}: {source}")]
+    Metrics {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The system does not let it listen to signals, or use the descriptors that it may have.
     #[error("cannot {action}: {source}")]
     System {

@@ -2,8 +2,9 @@
 
 mod disturbances;
 pub mod error;
+pub mod metrics;
 pub mod node_process;
-mod report;
+pub mod report;
 pub mod settings;
 mod signals;
 mod turn;

@@ -1,6 +1,8 @@
 //! The life of a node process: bind, begin a new incarnation, serve turn by turn, end within a bounded time.
 
-use super::{error::DaemonError, settings::Settings, signals::Signals, turn::Turn};
+use super::{
+    error::DaemonError, metrics::MetricsPort, report::rooms, settings::Settings, signals::Signals, turn::Turn,
+};
 use crate::{
     clock::{self, Clock},
     core::{
@@ -15,7 +17,7 @@ use crate::{
     transport::{Context, LinkLimits, Links, Poller, Router, RouterLimits, context::raise_descriptor_limit},
     wire::Decoder,
 };
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 /// Sockets of a node: one for each peer and a few more.
 const SOCKETS_BESIDE_LINKS: usize = 8;
@@ -29,6 +31,7 @@ pub struct NodeProcess {
     poller: Poller,
     signals: Signals,
     endpoint: Endpoint,
+    metrics: Option<SocketAddr>,
 }
 
 impl NodeProcess {
@@ -39,7 +42,7 @@ impl NodeProcess {
         raise_descriptor_limit().map_err(system("raise the limit of descriptors"))?;
         let signals = Signals::listen().map_err(system("listen to signals"))?;
         let Settings { node, host, port, advertise, network, instance, peers, contacts, .. } = settings;
-        let Settings { folder, protocol, limits, version, .. } = settings;
+        let Settings { folder, protocol, limits, version, metrics, .. } = settings;
 
         let sockets = limits.peers_max.saturating_add(SOCKETS_BESIDE_LINKS);
         let context = Context::new(u16::try_from(sockets).unwrap_or(u16::MAX))?;
@@ -52,6 +55,10 @@ impl NodeProcess {
             None => bound,
         };
 
+        let listen = |address| MetricsPort::listen(address).map_err(|source| DaemonError::Metrics { address, source });
+        let port = metrics.map(listen).transpose()?;
+        let metrics = port.as_ref().map(MetricsPort::address);
+
         let clock = Clock::new();
         let now = clock.now();
         let life = Life::begin(&folder, &node, now.wall.0 / 1_000_000_000)?;
@@ -60,18 +67,26 @@ impl NodeProcess {
         let config = Config { node, endpoint: endpoint.clone(), network, instance, protocol, limits };
         let core = Node::new(config, life.incarnation(), clock::seed(), version, now);
         let mut turn = Turn::new(core, clock, router, links, decoder, Box::new(MemoryLog::default()), life);
+        if let Some(port) = port {
+            turn.serve_metrics(port);
+        }
         let nobody = ReturnAddress([].into());
         turn.request(nobody.clone(), RequestId::None, Request::Connect { peers })?;
         if !contacts.is_empty() {
             let contacts = contacts.into_iter().map(|contact| (None, contact)).collect();
             turn.request(nobody, RequestId::None, Request::Join { contacts })?;
         }
-        Ok(Self { turn, poller: Poller::new(), signals, endpoint })
+        Ok(Self { turn, poller: Poller::new(), signals, endpoint, metrics })
     }
 
     /// Where other nodes reach this one.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Where it serves its metrics, if it does.
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// Its life.
@@ -85,11 +100,11 @@ impl NodeProcess {
         let linger = loop {
             let signal = self.signals.as_fd();
             if self.turn.wait_and_run(&mut self.poller, signal)? {
-                tracing::info!("ends: asked to by a signal");
+                tracing::info!(target: rooms::NODE, event = "ends", why = "signal", "ends: asked to by a signal");
                 break SIGNAL_LINGER;
             }
             if let Some(linger) = self.turn.exit() {
-                tracing::info!("ends: asked to by a request");
+                tracing::info!(target: rooms::NODE, event = "ends", why = "request", "ends: asked to by a request");
                 break linger;
             }
         };

@@ -1,10 +1,38 @@
-//! What an operator would act on, as lines of the log: a bounded number of them, whatever is thrown at the node.
+//! What an operator would act on, as lines of the log, each from a room whose level can be set: a bounded number of them, whatever is thrown at the node.
 
 use crate::{
-    core::{endpoint::Endpoint, event::Event, id::NodeId, stats::Refusal, time::Mono},
+    core::{
+        endpoint::Endpoint,
+        event::{Event, Input, Output, Record},
+        id::NodeId,
+        stats::Refusal,
+        time::Mono,
+    },
     transport::SocketError,
 };
 use std::time::Duration;
+
+/// Where lines of the log come from. Their levels are set apart.
+pub mod rooms {
+    /// Links to peers, and whether these live.
+    pub const LINKS: &str = "links";
+    /// Neighbours that are sought in the place of others.
+    pub const OVERLAY: &str = "overlay";
+    /// What was missed.
+    pub const REPAIR: &str = "repair";
+    /// What is kept for reading.
+    pub const INBOX: &str = "inbox";
+    /// The node itself.
+    pub const NODE: &str = "node";
+    /// Frames that make no sense.
+    pub const WIRE: &str = "wire";
+    /// What clients ask.
+    pub const REQUESTS: &str = "requests";
+    /// Messages, each of them.
+    pub const MESSAGES: &str = "messages";
+    /// All of them.
+    pub const ALL: [&str; 8] = [LINKS, OVERLAY, REPAIR, INBOX, NODE, WIRE, REQUESTS, MESSAGES];
+}
 
 /// Most lines in one [`WINDOW`]; what goes beyond is counted and left out. The counters of the node have it all.
 const LINES_MAX: u32 = 200;
@@ -19,56 +47,88 @@ pub(super) struct Reporter {
     left_out: u32,
 }
 
+/// Writes a line of the log, if it is wanted and admitted: level, room, the word for what happened, then fields and text as
+/// `tracing` takes them.
+macro_rules! line {
+    ($self:ident, $now:expr, $level:ident, $room:ident, $kind:expr, $($rest:tt)+) => {
+        if tracing::enabled!(target: rooms::$room, tracing::Level::$level) && $self.admits($now) {
+            tracing::event!(target: rooms::$room, tracing::Level::$level, event = $kind, $($rest)+);
+        }
+    };
+}
+
 impl Reporter {
     /// One line for an event.
     pub(super) fn report(&mut self, now: Mono, event: &Event) {
-        if !self.admits(now) {
-            return;
-        }
+        let kind = event.kind();
         match event {
-            Event::LinkUp { node, endpoint } => tracing::info!(peer = %node, %endpoint, "link is up"),
+            Event::LinkUp { node, endpoint } => {
+                line!(self, now, INFO, LINKS, kind, peer = %node, %endpoint, "link is up");
+            }
             Event::LinkDown { node, endpoint } => {
                 let peer = node.as_ref().map_or("unknown", NodeId::as_str);
-                tracing::warn!(peer, %endpoint, "link is down: it has no connection");
+                line!(self, now, WARN, LINKS, kind, peer, %endpoint, "link is down: it has no connection");
             }
-            Event::PeerSuspected(node) => tracing::warn!(peer = %node, "peer is silent"),
-            Event::PeerDown(node) => tracing::warn!(peer = %node, "peer is taken for dead"),
-            Event::PeerBack(node) => tracing::info!(peer = %node, "peer is back"),
-            Event::PeerLeft(node) => tracing::info!(peer = %node, "peer left and is forgotten"),
+            Event::PeerSuspected(node) => line!(self, now, WARN, LINKS, kind, peer = %node, "peer is silent"),
+            Event::PeerDown(node) => line!(self, now, WARN, LINKS, kind, peer = %node, "peer is taken for dead"),
+            Event::PeerBack(node) => line!(self, now, INFO, LINKS, kind, peer = %node, "peer is back"),
+            Event::PeerLeft(node) => line!(self, now, INFO, LINKS, kind, peer = %node, "peer left and is forgotten"),
+            Event::Refused { .. } | Event::RefusedBy { .. } => self.report_refusal(now, event),
+            Event::InboxFull { oldest } => {
+                line!(self, now, WARN, INBOX, kind, %oldest, "inbox is full: the oldest messages are dropped");
+            }
+            Event::Gap { stream, first, last } => {
+                let text = "messages are gone for good: no neighbour keeps them any more";
+                line!(self, now, WARN, REPAIR, kind, %stream, first, last, "{text}");
+            }
+            Event::Seeking(node) => line!(self, now, INFO, OVERLAY, kind, peer = %node, "seeks a neighbour"),
+            Event::Renewed(life) => {
+                let text = "an earlier life had the number of this one: takes another";
+                line!(self, now, WARN, NODE, kind, incarnation = life.0, "{text}");
+            }
+            Event::Leaving => line!(self, now, INFO, NODE, kind, "leaves the network"),
+        }
+    }
+
+    fn report_refusal(&mut self, now: Mono, event: &Event) {
+        let kind = event.kind();
+        match event {
             Event::RefusedBy { endpoint, code, text } if code == Refusal::NameTaken.name() => {
-                tracing::error!(%endpoint, text, "refused: give this node another name, or stop the other one first");
+                let remedy = "refused: give this node another name, or stop the other one first";
+                line!(self, now, ERROR, LINKS, kind, %endpoint, text, "{remedy}");
             }
             Event::RefusedBy { endpoint, code, .. } if code == Refusal::NoVacancy.name() => {
-                tracing::info!(%endpoint, "a node has neighbours enough");
+                line!(self, now, INFO, OVERLAY, kind, %endpoint, "a node has neighbours enough");
             }
             Event::Refused { node, refusal: Refusal::NoVacancy } => {
-                tracing::info!(peer = %node, "has neighbours enough: refused one more");
+                line!(self, now, INFO, OVERLAY, kind, peer = %node, "has neighbours enough: refused one more");
             }
-            Event::Refused { node, refusal } => tracing::warn!(peer = %node, why = refusal.name(), "refused a node"),
-            Event::RefusedBy { endpoint, code, text } => tracing::warn!(%endpoint, code, text, "refused by a node"),
-            Event::InboxFull { oldest } => tracing::warn!(%oldest, "inbox is full: the oldest messages are dropped"),
-            Event::Gap { stream, first, last } => {
-                tracing::warn!(%stream, first, last, "messages are gone for good: no neighbour keeps them any more");
+            Event::Refused { node, refusal } => {
+                line!(self, now, WARN, LINKS, kind, peer = %node, why = refusal.name(), "refused a node");
             }
-            Event::Seeking(node) => tracing::info!(peer = %node, "seeks a neighbour"),
-            Event::Renewed(life) => {
-                tracing::warn!(incarnation = life.0, "an earlier life had the number of this one: takes another");
+            Event::RefusedBy { endpoint, code, text } => {
+                line!(self, now, WARN, LINKS, kind, %endpoint, code, text, "refused by a node");
             }
-            Event::Leaving => tracing::info!("leaves the network"),
+            _ => {}
         }
     }
 
     /// One line for a link that could not be opened.
     pub(super) fn no_link(&mut self, now: Mono, endpoint: &Endpoint, error: &SocketError) {
-        if self.admits(now) {
-            tracing::warn!(%endpoint, %error, "no link for now");
-        }
+        line!(self, now, WARN, LINKS, "no_link", %endpoint, %error, "no link for now");
+    }
+
+    /// One line when the queues fill up, and one when they have room again: under load that may be often.
+    pub(super) fn pressure(&mut self, now: Mono, pressed: bool) {
+        let text = if pressed { "queues are filling up: submissions are refused" } else { "queues have room again" };
+        line!(self, now, DEBUG, NODE, "pressure", pressed, "{text}");
     }
 
     fn admits(&mut self, now: Mono) -> bool {
         if now.since(self.began) >= WINDOW {
             if self.left_out > 0 {
-                tracing::warn!(lines = self.left_out, "left out of the log: too many at once");
+                let lines = self.left_out;
+                tracing::warn!(target: rooms::NODE, event = "left_out", lines, "left out of the log: too many at once");
             }
             *self = Self { began: now, lines: 0, left_out: 0 };
         }
@@ -76,6 +136,37 @@ impl Reporter {
         self.lines += u32::from(admitted);
         self.left_out = self.left_out.saturating_add(u32::from(!admitted));
         admitted
+    }
+}
+
+/// What comes in, for who looks for a fault: frames that were refused, and requests. Below the levels that are shown unless they
+/// are asked for, and so not limited.
+pub(super) fn trace_input(input: &Input) {
+    match input {
+        Input::Undecodable { refusal, text, .. } => {
+            tracing::debug!(target: rooms::WIRE, event = "undecodable", why = refusal.name(), "{text}");
+        }
+        Input::Requested { request, .. } => {
+            tracing::debug!(target: rooms::REQUESTS, event = "request", request = request.name(), "a client asks");
+        }
+        _ => {}
+    }
+}
+
+/// What is done, for who looks for a fault: links that are dialled and closed; and, at the lowest level, each message.
+pub(super) fn trace_output(output: &Output) {
+    match output {
+        Output::Connect(link, endpoint) => {
+            tracing::debug!(target: rooms::LINKS, event = "dial", link = link.0, %endpoint, "opens a link");
+        }
+        Output::Disconnect(link) => {
+            tracing::debug!(target: rooms::LINKS, event = "hang_up", link = link.0, "closes a link");
+        }
+        Output::Append(_, Record::Received { message, .. }) => {
+            let (hops, bytes) = (message.hops, message.payload.len());
+            tracing::trace!(target: rooms::MESSAGES, event = "arrived", id = %message.id, hops, bytes, "a message");
+        }
+        _ => {}
     }
 }
 

@@ -5,7 +5,10 @@ use crate::core::{
     endpoint::Endpoint,
     id::{Instance, NetworkName, NodeId},
 };
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 /// What a node is told when it starts.
 #[derive(Debug, Clone)]
@@ -32,6 +35,8 @@ pub struct Settings {
     pub protocol: Protocol,
     /// Bounds and waits.
     pub limits: Limits,
+    /// Where it serves its metrics, if it does.
+    pub metrics: Option<SocketAddr>,
     /// What it says of the program.
     pub version: &'static str,
 }

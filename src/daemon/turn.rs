@@ -4,7 +4,8 @@
 use super::{
     disturbances::{Disturbances, Fate, Way},
     error::DaemonError,
-    report::Reporter,
+    metrics::MetricsPort,
+    report::{self, Reporter},
 };
 use crate::{
     clock::{self, Clock},
@@ -21,7 +22,11 @@ use crate::{
     transport::{Links, Parts, Poller, Router, SharedFrame, address},
     wire::{DecodeError, Decoder, Frames, Incoming, Rejected, encode, types},
 };
-use std::{collections::VecDeque, os::fd::BorrowedFd, time::Duration};
+use std::{
+    collections::VecDeque,
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
 
 /// Most messages that one turn takes from a socket, so that no sender keeps the others waiting.
 const TURN_MESSAGES_MAX: usize = 1024;
@@ -51,6 +56,7 @@ pub(super) struct Turn {
     readable: Vec<LinkId>,
     reporter: Reporter,
     disturbances: Disturbances,
+    metrics: Option<MetricsPort>,
 }
 
 impl Turn {
@@ -80,7 +86,13 @@ impl Turn {
             readable: Vec::new(),
             reporter: Reporter::default(),
             disturbances: Disturbances::new(clock::seed()),
+            metrics: None,
         }
+    }
+
+    /// From now on whoever asks at this port is told what the node counts.
+    pub(super) fn serve_metrics(&mut self, port: MetricsPort) {
+        self.metrics = Some(port);
     }
 
     /// The node's life.
@@ -113,8 +125,10 @@ impl Turn {
     pub(super) fn wait_and_run(&mut self, poller: &mut Poller, signal: BorrowedFd<'_>) -> Result<bool, DaemonError> {
         let deadline = Mono::earliest([self.node.deadline(), self.disturbances.deadline()]);
         let timeout = deadline.map(|deadline| deadline.since(self.clock.now().mono));
-        let ready = poller.poll(&mut self.router, &mut self.links, Some(signal), timeout)?;
-        let (router, signalled) = (ready.router, ready.signal);
+        let others = [signal, self.metrics.as_ref().map_or(signal, AsFd::as_fd)];
+        let others = &others[..1 + usize::from(self.metrics.is_some())];
+        let ready = poller.poll(&mut self.router, &mut self.links, others, timeout)?;
+        let (router, signalled, is_asked) = (ready.router, ready.others[0], ready.others.get(1) == Some(&true));
         // What is lost comes first: a connection may be lost and another one up since the last wait.
         self.after.extend(ready.disconnected.iter().copied().map(Input::Disconnected));
         self.after.extend(ready.writable.iter().copied().map(Input::Writable));
@@ -134,9 +148,13 @@ impl Turn {
         let pressure = self.links.pressure();
         if pressure != self.pressure {
             self.pressure = pressure;
+            self.reporter.pressure(self.clock.now().mono, pressure);
             self.apply(Input::Pressure(pressure))?;
         }
         self.sync()?;
+        if let Some(port) = self.metrics.as_mut().filter(|_| is_asked) {
+            port.answer(|| self.node.snapshot(self.clock.now()));
+        }
         Ok(signalled)
     }
 
@@ -201,6 +219,7 @@ impl Turn {
 
     fn settle(&mut self) -> Result<(), DaemonError> {
         while let Some(input) = self.after.pop_front() {
+            report::trace_input(&input);
             self.node.handle(self.clock.now(), input);
             while let Some(output) = self.node.poll_output() {
                 self.perform(output)?;
@@ -210,6 +229,7 @@ impl Turn {
     }
 
     fn perform(&mut self, output: Output) -> Result<(), DaemonError> {
+        report::trace_output(&output);
         match output {
             Output::Append(seq, record) => self.log.append(seq, &record)?,
             Output::Renew(incarnation) => self.life.renew(incarnation)?,

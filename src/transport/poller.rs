@@ -11,14 +11,14 @@ use std::{
     time::Duration,
 };
 
-/// What a wait found. Nothing at all after a time that is over, a signal, news that need no doing, or a look at a queue
+/// What a wait found. Nothing at all after a time that is over, news that need no doing, or a look at a queue
 /// that was full.
 #[derive(Debug, Default)]
 pub struct Ready {
     /// The router has a message.
     pub router: bool,
-    /// The descriptor can be read.
-    pub signal: bool,
+    /// Of each other descriptor, whether it can be read.
+    pub others: Vec<bool>,
     /// Links whose connection is gone; each told once. In ascending order. One of them may be writable again already.
     pub disconnected: Vec<LinkId>,
     /// Links over which something came back, in ascending order.
@@ -46,7 +46,7 @@ impl Poller {
         &mut self,
         router: &mut Router,
         links: &mut Links,
-        signal: Option<BorrowedFd<'_>>,
+        others: &[BorrowedFd<'_>],
         timeout: Option<Duration>,
     ) -> Result<&Ready, SocketError> {
         let Self { table, ready } = self;
@@ -60,7 +60,7 @@ impl Poller {
             None => timeout,
         };
         let sockets = std::iter::once(&router.socket).chain(links.sockets()).map(AsFd::as_fd);
-        table.wait(sockets.chain(signal), timeout).map_err(SocketError::during("wait"))?;
+        table.wait(sockets.chain(others.iter().copied()), timeout).map_err(SocketError::during("wait"))?;
         if table.woke(0) {
             router.socket.look().map_err(SocketError::during("look at the router"))?;
         }
@@ -69,7 +69,8 @@ impl Poller {
         ready.readable.clear();
         ready.writable.clear();
         let count = links.tell(ready, |index| table.woke(index + 1))?;
-        ready.signal = signal.is_some() && table.woke(count + 1);
+        ready.others.clear();
+        ready.others.extend((0..others.len()).map(|index| table.woke(count + 1 + index)));
         Ok(ready)
     }
 }

@@ -52,7 +52,7 @@ impl TestNode {
     fn until(&mut self, what: &str, mut done: impl FnMut(&mut Router, &mut Links, &Ready) -> bool) {
         let mut idle = 0;
         for _ in 0..1_000_000 {
-            let ready = self.poller.poll(&mut self.router, &mut self.links, None, Some(TICK)).unwrap();
+            let ready = self.poller.poll(&mut self.router, &mut self.links, &[], Some(TICK)).unwrap();
             if done(&mut self.router, &mut self.links, ready) {
                 return;
             }
@@ -68,7 +68,7 @@ impl TestNode {
     /// Asserts that `event` does not happen within some idle ticks.
     fn never(&mut self, what: &str, mut event: impl FnMut(&mut Router, &mut Links, &Ready) -> bool) {
         for _ in 0..30 {
-            let ready = self.poller.poll(&mut self.router, &mut self.links, None, Some(TICK)).unwrap();
+            let ready = self.poller.poll(&mut self.router, &mut self.links, &[], Some(TICK)).unwrap();
             assert!(!event(&mut self.router, &mut self.links, ready), "{what}");
         }
     }
@@ -490,10 +490,10 @@ fn a_signal_ends_the_wait() {
     let mut a = node(1);
     let (mut sender, receiver) = UnixStream::pair().unwrap();
     let TestNode { router, links, poller, .. } = &mut a;
-    assert!(!poller.poll(router, links, Some(receiver.as_fd()), Some(Duration::ZERO)).unwrap().signal);
+    assert!(!poller.poll(router, links, &[receiver.as_fd()], Some(Duration::ZERO)).unwrap().others[0]);
     sender.write_all(b"!").unwrap();
-    let ready = poller.poll(router, links, Some(receiver.as_fd()), None).unwrap();
-    assert!(ready.signal && !ready.router);
+    let ready = poller.poll(router, links, &[receiver.as_fd()], None).unwrap();
+    assert!(ready.others[0] && !ready.router);
 }
 
 #[test]

@@ -98,7 +98,7 @@ impl World {
     /// Puts a command that runs the binary into this world.
     pub(crate) fn inside<'c>(&self, command: &'c mut Command) -> &'c mut Command {
         command.env("XDG_STATE_HOME", self.state.path()).stdin(Stdio::null());
-        for name in ["GOSSIP_NETWORK", "DISPLAY", "WAYLAND_DISPLAY", "NO_COLOR"] {
+        for name in ["GOSSIP_NETWORK", "GOSSIP_LOG", "DISPLAY", "WAYLAND_DISPLAY", "NO_COLOR"] {
             command.env_remove(name);
         }
         command

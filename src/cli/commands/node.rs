@@ -1,7 +1,7 @@
 //! `gossip node`: one node in the foreground. What `start-network` starts, and what a person can start by hand.
 
 use crate::{
-    cli::{Context, Output, behaviour::Behaviour, bounds::Bounds, error::CliError, log},
+    cli::{Context, Output, behaviour::Behaviour, bounds::Bounds, error::CliError, log::Logging},
     core::{
         endpoint::Endpoint,
         id::{Incarnation, Instance, NetworkName, NodeId},
@@ -10,7 +10,13 @@ use crate::{
     launcher::Networks,
 };
 use serde::Serialize;
-use std::{fmt, net::IpAddr, path::PathBuf, process, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    process,
+    str::FromStr,
+};
 
 /// Run one node in the foreground
 ///
@@ -44,10 +50,18 @@ pub struct Args {
     /// Folder for what must survive a restart [default: the network's state folder]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    /// Serve metrics in the OpenMetrics format at http://IP:PORT/metrics; port 0 takes a free one
+    #[arg(long, value_name = "IP:PORT")]
+    metrics: Option<Bind>,
+    /// The same on the port that the node listens on plus this, on 127.0.0.1: what 'start-network' says to all its nodes
+    #[arg(long, value_name = "PORTS", hide = true, conflicts_with = "metrics", allow_negative_numbers = true)]
+    metrics_offset: Option<i32>,
     #[command(flatten)]
     behaviour: Behaviour,
     #[command(flatten)]
     bounds: Bounds,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 /// Where to listen: an IP address and a port, which may be 0.
@@ -98,11 +112,14 @@ struct ReadyLine<'a> {
     network: &'a str,
     instance: &'a str,
     incarnation: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<String>,
 }
 
 impl fmt::Display for ReadyLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Gossip-Node-{} listens on {}", self.node, self.endpoint)
+        write!(f, "Gossip-Node-{} listens on {}", self.node, self.endpoint)?;
+        self.metrics.iter().try_for_each(|url| write!(f, ", its metrics are at {url}"))
     }
 }
 
@@ -110,7 +127,7 @@ impl fmt::Display for ReadyLine<'_> {
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     // The node takes over the signals itself, as something that it can wait for.
     context.release_interrupts();
-    log::begin();
+    args.logging.begin();
     let network = context.network();
     let (name, instance) = (args.name.clone(), args.instance.clone());
     let node = NodeProcess::start(args.into_settings(network)?).map_err(failed)?;
@@ -122,6 +139,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         network: network.as_str(),
         instance: instance.as_str(),
         incarnation,
+        metrics: node.metrics().map(|address| format!("http://{address}/metrics")),
     })?;
     out.flush()?;
     node.serve().map_err(failed)
@@ -133,6 +151,16 @@ impl Args {
             Some(folder) => folder,
             None => Networks::from_environment()?.folder(network).nodes(),
         };
+        let metrics = match (self.metrics, self.metrics_offset) {
+            (Some(bind), _) => Some(SocketAddr::new(bind.host, bind.port)),
+            (None, Some(offset)) => {
+                let port = u16::try_from(i32::from(self.bind.port).saturating_add(offset));
+                let port =
+                    port.map_err(|_| CliError::Usage(format!("no port is {offset} beyond {}", self.bind.port)))?;
+                Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+            }
+            (None, None) => None,
+        };
         Ok(Settings {
             node: self.name,
             host: self.bind.host,
@@ -143,6 +171,7 @@ impl Args {
             peers: self.peers.into_iter().map(|peer| (peer.node, peer.endpoint)).collect(),
             contacts: self.contacts,
             folder,
+            metrics,
             protocol: self.behaviour.protocol(),
             limits: self.bounds.limits(),
             version: env!("CARGO_PKG_VERSION"),

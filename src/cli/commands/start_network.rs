@@ -8,6 +8,7 @@ use crate::{
         bounds::Bounds,
         context::own_program,
         error::CliError,
+        log::Logging,
         numbers::{checked_later, whole},
         text,
     },
@@ -19,7 +20,7 @@ use crate::{
     },
 };
 use serde::Serialize;
-use std::{fmt, path::PathBuf, process::ExitStatus, sync::atomic::AtomicBool, time::Duration};
+use std::{ffi::OsString, fmt, path::PathBuf, process::ExitStatus, sync::atomic::AtomicBool, time::Duration};
 
 /// How long all nodes may take together unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
@@ -68,6 +69,9 @@ pub struct Args {
     #[arg(long, value_name = "P", default_value_t = 7000, value_parser = checked_later(0, PORT_BASE_MAX))]
     #[arg(allow_negative_numbers = true)]
     port_base: u32,
+    /// Serve metrics in the OpenMetrics format: those of node N at http://127.0.0.1:PORT+N/metrics
+    #[arg(long, value_name = "PORT", value_parser = checked_later(0, PORT_BASE_MAX), allow_negative_numbers = true)]
+    metrics_base: Option<u32>,
     /// Stay attached, and stop the network on Ctrl-C
     #[arg(long)]
     foreground: bool,
@@ -75,6 +79,8 @@ pub struct Args {
     behaviour: Behaviour,
     #[command(flatten)]
     bounds: Bounds,
+    #[command(flatten)]
+    logging: Logging,
 }
 
 /// What is printed of a network that was started.
@@ -114,6 +120,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     // 32 bits are seeds enough, and short enough to be typed.
     let seed = args.seed.unwrap_or_else(|| clock::seed() >> 32);
     let graph = generate(shape, args.num_nodes, seed).map_err(usage)?;
+    let metrics = metrics_arguments(&args)?;
     let networks = context.networks()?;
     let plan = Plan {
         network: context.network().clone(),
@@ -122,7 +129,8 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         graph,
         port_base: args.port_base,
         executable: own_program()?,
-        node_arguments: [args.behaviour.arguments(), args.bounds.arguments()].concat(),
+        node_arguments: [args.behaviour.arguments(), args.bounds.arguments(), args.logging.arguments(), metrics]
+            .concat(),
         timeout: context.timeout_or(TIMEOUT),
     };
     let interrupted = context.catch_interrupts()?;
@@ -143,6 +151,20 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     told?;
     let missing = |error| CliError::Failed(format!("the network runs, but its picture is missing: {error}"));
     failure.map_or(Ok(()), |error| Err(missing(error)))
+}
+
+/// What makes each node serve its metrics: the distance of their ports, which also nodes that are added later can use.
+fn metrics_arguments(args: &Args) -> Result<Vec<OsString>, CliError> {
+    let Some(base) = args.metrics_base else { return Ok(Vec::new()) };
+    let (ports, nodes) = (args.port_base, args.num_nodes);
+    if base + nodes > 65_535 {
+        return Err(CliError::Usage(format!("metrics of {nodes} nodes from port {base} on end beyond port 65535")));
+    }
+    if base.abs_diff(ports) < nodes {
+        let text = format!("metrics from port {base} on and nodes from port {ports} on need the same ports");
+        return Err(CliError::Usage(text));
+    }
+    Ok(vec!["--metrics-offset".into(), (i64::from(base) - i64::from(ports)).to_string().into()])
 }
 
 fn draw(networks: &Networks, plan: &Plan, shape: Shape, out: &Output) -> Result<Plot, CliError> {

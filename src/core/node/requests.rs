@@ -123,7 +123,7 @@ impl Node {
         }
     }
 
-    fn status(&self, now: Now) -> NodeStatus {
+    pub(super) fn status(&self, now: Now) -> NodeStatus {
         let me = self.peers.me();
         let by_peer = self.stats.by_peer().iter();
         NodeStatus {
