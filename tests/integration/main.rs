@@ -21,5 +21,5 @@ mod start_stop;
 mod testnet;
 mod traffic;
 mod verdict;
-mod watching;
 mod watch;
+mod watching;
