@@ -159,7 +159,11 @@ fn percentile(values: &mut [f64], share: f64) -> f64 {
 }
 
 /// Counters that a sound run may raise; any other tells of something lost, refused or left out.
-const SOUND: &[&str] = &["published", "delivered", "duplicates", "sent", "surplus", "requests", "refused_busy"];
+#[rustfmt::skip]
+const SOUND: &[&str] = &[
+    "published", "delivered", "duplicates", "sent", "surplus", "requests", "refused_busy",
+    "announced", "pruned", "grafted", "pulls", "resent", "digests",
+];
 
 /// Whether `count` messages were published since `before` (empty: since the start), and each node got and keeps each
 /// of them, and nothing else happened.

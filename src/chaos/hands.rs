@@ -1,7 +1,7 @@
 //! Carries orders out on a local network: signals only to processes that are proven ours, disturbances by request, dead
 //! nodes started anew.
 
-use super::{disorder::Disorder, error::ChaosError, order::Order, schedule::Place};
+use super::{disorder::{Disorder, Setting}, error::ChaosError, order::Order, schedule::Place};
 use crate::{
     client::{Client, ClientError, Clients},
     clock::Deadline,
@@ -30,9 +30,6 @@ use std::{
 const DYING: Duration = Duration::from_secs(10);
 /// Nodes that are told of disturbances at the same time.
 const TOLD_AT_ONCE: usize = 8;
-
-/// What one node is told to disturb.
-type Settings = Vec<(Option<NodeId>, Disturbance)>;
 
 /// A network whose nodes can be broken and mended.
 pub struct Hands {
@@ -88,7 +85,7 @@ impl Hands {
             return Err(ChaosError::NobodyRuns { network: self.network.clone() });
         };
         // A link of the node to itself: there is none to disturb.
-        let harmless = vec![(Some(record.node.clone()), Disturbance::default())];
+        let harmless = vec![(Some(vec![record.node.clone()]), Disturbance::default())];
         self.tell(vec![(&record.node, harmless)])
     }
 
@@ -125,7 +122,7 @@ impl Hands {
             _ => {
                 let changed = Disorder::changed_by(order);
                 let words =
-                    changed.into_iter().map(|(from, to)| (from, vec![(Some(to.clone()), after.between(from, to))]));
+                    changed.into_iter().map(|(from, to)| (from, vec![(Some(vec![to.clone()]), after.between(from, to))]));
                 let words = words.filter(|(from, _)| self.disorder.runs(from)).collect();
                 self.tell(words)?;
             }
@@ -172,7 +169,7 @@ impl Hands {
         let names: Vec<_> = self.manifest.nodes.iter().map(|record| record.node.clone()).collect();
         let first = |node: &NodeId| {
             let settings = if after.has_disturbances() { after.settings(node, &names) } else { Vec::new() };
-            settings.into_iter().map(|(node, disturbance)| Request::Disturb { node, disturbance }).collect()
+            settings.into_iter().map(|(nodes, disturbance)| Request::Disturb { nodes, disturbance }).collect()
         };
         let (executable, timeout) = (self.executable.clone(), self.timeout);
         let revival = Revival { executable, timeout, interrupted, first: &first };
@@ -192,8 +189,8 @@ impl Hands {
     }
 
     /// Tells several nodes at a time, each its words in order.
-    fn tell(&self, words: Vec<(&NodeId, Settings)>) -> Result<(), ChaosError> {
-        let mut parts: BTreeMap<usize, Vec<(&NodeId, Settings)>> = BTreeMap::new();
+    fn tell(&self, words: Vec<(&NodeId, Vec<Setting>)>) -> Result<(), ChaosError> {
+        let mut parts: BTreeMap<usize, Vec<(&NodeId, Vec<Setting>)>> = BTreeMap::new();
         for (place, word) in words.into_iter().enumerate() {
             parts.entry(place % TOLD_AT_ONCE).or_default().push(word);
         }
@@ -204,13 +201,13 @@ impl Hands {
         })
     }
 
-    fn tell_some(&self, words: Vec<(&NodeId, Settings)>) -> Result<(), ChaosError> {
+    fn tell_some(&self, words: Vec<(&NodeId, Vec<Setting>)>) -> Result<(), ChaosError> {
         let clients = Clients::new()?;
         for (node, settings) in words {
             let Some(endpoint) = self.endpoint(node) else { continue };
             let mut client: Client = clients.connect(endpoint, self.timeout)?;
-            for (node, disturbance) in settings {
-                match client.tell(&Request::Disturb { node, disturbance }) {
+            for (nodes, disturbance) in settings {
+                match client.tell(&Request::Disturb { nodes, disturbance }) {
                     Ok(_) => {}
                     Err(ClientError::Refused { refusal: Refusal::NotAllowed, .. }) => {
                         return Err(ChaosError::NotAllowed { network: self.network.clone() });

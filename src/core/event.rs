@@ -228,8 +228,8 @@ pub enum Output {
     Answer(NodeId, Answer),
     /// Reply to a client.
     Reply(ReturnAddress, RequestId, Reply),
-    /// From now on this becomes of what is sent to a node, or to all.
-    Disturb(Option<NodeId>, Disturbance),
+    /// From now on this becomes of what is sent to some nodes, or to all.
+    Disturb(Option<Vec<NodeId>>, Disturbance),
     /// Tell whoever watches.
     Notify(Event),
     /// Stop, giving what was sent `linger` to leave.

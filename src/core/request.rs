@@ -115,10 +115,10 @@ pub enum Request {
         /// Their names. One that is no peer is passed over.
         nodes: Vec<NodeId>,
     },
-    /// Disturb what the node sends to a peer, or to all; only where that was allowed when it was started.
+    /// Disturb what the node sends to some peers, or to all; only where that was allowed when it was started.
     Disturb {
         /// Whom; `None`: all, also those that were disturbed in another way before.
-        node: Option<NodeId>,
+        nodes: Option<Vec<NodeId>>,
         /// How from now on.
         disturbance: Disturbance,
     },

@@ -45,18 +45,19 @@ impl Disturbances {
         Self { by_peer, of_all, chance: Chance::new(seed), waiting, bytes: 0 }
     }
 
-    /// From now on this is what becomes of what is sent to `node`, or to all nodes.
-    pub(super) fn set(&mut self, node: Option<NodeId>, disturbance: Disturbance) {
-        match node {
-            None => {
-                self.by_peer.clear();
-                self.of_all = disturbance;
-            }
-            Some(node) if disturbance == self.of_all => drop(self.by_peer.remove(&node)),
-            Some(node) if self.by_peer.len() < PEERS_MAX || self.by_peer.contains_key(&node) => {
+    /// From now on this is what becomes of what is sent to `nodes`, or to all.
+    pub(super) fn set(&mut self, nodes: Option<Vec<NodeId>>, disturbance: Disturbance) {
+        let Some(nodes) = nodes else {
+            self.by_peer.clear();
+            self.of_all = disturbance;
+            return;
+        };
+        for node in nodes {
+            if disturbance == self.of_all {
+                self.by_peer.remove(&node);
+            } else if self.by_peer.len() < PEERS_MAX || self.by_peer.contains_key(&node) {
                 self.by_peer.insert(node, disturbance);
             }
-            Some(_) => {}
         }
     }
 
@@ -147,10 +148,10 @@ mod tests {
     fn a_peer_can_be_cut_off_and_the_others_not() {
         let mut disturbances = Disturbances::new(1);
         assert!(disturbances.is_idle());
-        disturbances.set(Some(NodeId::numbered(2)), CUT);
+        disturbances.set(Some(vec![NodeId::numbered(2)]), CUT);
         assert_eq!([1, 2, 3].map(|peer| send(&mut disturbances, 0, peer, "x")), [Fate::Goes, Fate::Lost, Fate::Goes]);
         disturbances.set(None, CUT);
-        disturbances.set(Some(NodeId::numbered(1)), Disturbance::default());
+        disturbances.set(Some(vec![NodeId::numbered(1)]), Disturbance::default());
         assert_eq!([1, 2, 3].map(|peer| send(&mut disturbances, 0, peer, "x")), [Fate::Goes, Fate::Lost, Fate::Lost]);
         disturbances.set(None, Disturbance::default());
         assert!(disturbances.is_idle());

@@ -246,7 +246,7 @@ impl Turn {
                 let parts = [SharedFrame::from(&self.header[..])];
                 self.post(Way::Back(node), &parts);
             }
-            Output::Disturb(node, disturbance) => self.disturbances.set(node, disturbance),
+            Output::Disturb(nodes, disturbance) => self.disturbances.set(nodes, disturbance),
             // The node asked itself, for the peers that it was started with.
             Output::Reply(client, ..) if client.0.is_empty() => {}
             Output::Reply(client, id, reply) => {

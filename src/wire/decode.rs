@@ -214,7 +214,7 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
 }
 
 fn decode_disturb<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Request, A::Error> {
-    let node = fields.node_or_nil("node")?;
+    let nodes = fields.seeded("nodes", Nullable(List::<NameField>::up_to(types::CONNECT_MAX)))?;
     let cut = fields.required("cut")?;
     let delay = Duration::from_micros(fields.required("delay_us")?);
     let delay =
@@ -222,7 +222,7 @@ fn decode_disturb<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Res
     let drop_ppm: u32 = fields.required("drop_ppm")?;
     let share = Some(drop_ppm).filter(|&share| share <= Disturbance::DROP_PPM_MAX);
     let drop_ppm = fields.value("drop_ppm", share.ok_or("over a million"))?;
-    Ok(Request::Disturb { node, disturbance: Disturbance { cut, delay, drop_ppm } })
+    Ok(Request::Disturb { nodes, disturbance: Disturbance { cut, delay, drop_ppm } })
 }
 
 fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A>) -> Result<Reply, A::Error> {

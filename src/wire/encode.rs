@@ -90,9 +90,9 @@ pub fn request<'a>(header: &mut Vec<u8>, id: &RequestId, request: &'a Request) -
             put(header, &(MARK, VERSION, types::SEEN, id, after.as_ref().map(stream_fields)));
         }
         Request::Disconnect { nodes } => put(header, &(MARK, VERSION, types::DISCONNECT, id, NodeNames(nodes))),
-        Request::Disturb { node, disturbance: Disturbance { cut, delay, drop_ppm } } => {
-            let node = node.as_ref().map(NodeId::as_str);
-            put(header, &(MARK, VERSION, types::DISTURB, id, node, cut, micros(*delay), drop_ppm));
+        Request::Disturb { nodes, disturbance: Disturbance { cut, delay, drop_ppm } } => {
+            let nodes = nodes.as_deref().map(NodeNames);
+            put(header, &(MARK, VERSION, types::DISTURB, id, nodes, cut, micros(*delay), drop_ppm));
         }
         Request::Ready => put(header, &(MARK, VERSION, types::READY, id)),
         Request::Remove => put(header, &(MARK, VERSION, types::REMOVE, id)),

@@ -28,7 +28,7 @@ fn a_neighbour_that_hangs_costs_its_link_and_no_more() {
     };
     arrives(&fine);
     hung.signal(Signal::CONT);
-    until("caught up", || hung.client().status().unwrap().counters["delivered"] >= 32);
+    until("caught up", || hung.counter("delivered") >= 32);
     arrives(&hung);
     arrives(&fine);
 }

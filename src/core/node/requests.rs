@@ -51,7 +51,7 @@ impl Node {
                 self.try_contact(now.mono);
                 Reply::Done
             }
-            Request::Disturb { node, disturbance } => match self.disturb(node, disturbance) {
+            Request::Disturb { nodes, disturbance } => match self.disturb(nodes, disturbance) {
                 Ok(()) => Reply::Done,
                 Err((refusal, text)) => return self.refuse_client(client, id, refusal, text),
             },
@@ -64,12 +64,12 @@ impl Node {
         self.reply(client, id, reply);
     }
 
-    fn disturb(&mut self, node: Option<NodeId>, disturbance: Disturbance) -> Result<(), (Refusal, String)> {
+    fn disturb(&mut self, nodes: Option<Vec<NodeId>>, disturbance: Disturbance) -> Result<(), (Refusal, String)> {
         if !self.config.protocol.chaos {
             let text = "this node takes no orders for faults: start it with --chaos".to_owned();
             return Err((Refusal::NotAllowed, text));
         }
-        self.outbox.push_back(Output::Disturb(node, disturbance));
+        self.outbox.push_back(Output::Disturb(nodes, disturbance));
         Ok(())
     }
 

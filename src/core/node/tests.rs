@@ -889,7 +889,7 @@ proptest! {
 #[test]
 fn faults_are_ordered_only_where_that_was_allowed() {
     let disturbance = Disturbance { cut: true, ..Disturbance::default() };
-    let request = Request::Disturb { node: Some(name(1)), disturbance };
+    let request = Request::Disturb { nodes: Some(vec![name(1)]), disturbance };
     let mut net = Net::of(1, 0, &Limits::default());
     assert!(matches!(net.reply(0, request.clone()), Reply::Refused { refusal: Refusal::NotAllowed, .. }));
     net.nodes[0].config.protocol.chaos = true;
@@ -897,7 +897,7 @@ fn faults_are_ordered_only_where_that_was_allowed() {
     let now = net.now();
     net.nodes[0].handle(now, input);
     let outputs: Vec<_> = std::iter::from_fn(|| net.nodes[0].poll_output()).collect();
-    assert_eq!(outputs[0], Output::Disturb(Some(name(1)), disturbance));
+    assert_eq!(outputs[0], Output::Disturb(Some(vec![name(1)]), disturbance));
     assert!(matches!(outputs[1], Output::Reply(_, _, Reply::Done)));
 }
 
