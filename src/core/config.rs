@@ -68,7 +68,8 @@ pub struct Timing {
     pub suspicion: Duration,
     /// How often a link that is not up is greeted again.
     pub hello_interval: Duration,
-    /// How long announcements wait for more of them. Too short: frames. Too long: repair begins later.
+    /// How long announcements wait for more of them; four times as long in a steady stream. Too short: frames. Too long:
+    /// repair begins later.
     pub announce_delay: Duration,
     /// Bounds of the time between the first announcement of a message and asking for it; between them it follows what is
     /// measured. Too short: payloads are sent twice. Too long: what was lost comes late.

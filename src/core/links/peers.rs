@@ -23,8 +23,9 @@ use std::{
     time::Duration,
 };
 
-/// How long a closing link lets its last frame leave.
-const PART_LINGER: Duration = Duration::from_millis(100);
+/// How long a closing link lets its last frame leave, and what was under way from its far end is still heard: a neighbour
+/// that is one no more may be about to send what it was asked for.
+const PART_LINGER: Duration = Duration::from_secs(1);
 
 /// The peers of a node: links that it opened, and nodes that introduced themselves over theirs.
 ///
@@ -41,8 +42,8 @@ pub struct Peers {
     pub(super) parted: Option<Endpoint>,
     /// Nodes that are to be peers no more and may not know it yet, and until when what they declare is not heard.
     pub(super) undeclared: VecDeque<(Mono, NodeId)>,
-    /// Links that are not used any more, and when they are closed.
-    closing: VecDeque<(Mono, LinkId)>,
+    /// Links that are not used any more, to whom they led, and when they are closed.
+    closing: VecDeque<(Mono, LinkId, NodeId)>,
     next_link: u32,
     pub(super) peers_max: usize,
     pub(super) timing: Timing,
@@ -179,12 +180,13 @@ impl Peers {
 
     /// Tells a neighbour that it is one no more, and closes the link to it.
     pub fn part(&mut self, now: Mono, node: &NodeId, parting: Parting, outbox: &mut VecDeque<Output>) {
-        self.introduced.remove(node);
         if parting == Parting::Undeclared {
             self.note_undeclared(now, node);
         }
-        let Some(id) = self.roll.link_to(node) else { return };
-        let Some(link) = self.remove(id) else { return };
+        let Some((id, link)) = self.roll.link_to(node).and_then(|id| Some((id, self.remove(id)?))) else {
+            self.introduced.remove(node);
+            return;
+        };
         let frame = match parting {
             _ if link.words.has(Capability::Overlay) => Some(Frame::Part(parting)),
             // It would think that the link is to be kept.
@@ -193,8 +195,9 @@ impl Peers {
         };
         if let Some(frame) = frame.filter(|_| link.up && self.closing.len() < self.peers_max) {
             outbox.push_back(Output::Send(vec![id], frame));
-            self.closing.push_back((now + PART_LINGER, id));
+            self.closing.push_back((now + PART_LINGER, id, node.clone()));
         } else {
+            self.introduced.remove(node);
             outbox.push_back(Output::Disconnect(id));
         }
     }
@@ -297,16 +300,20 @@ impl Peers {
         bond
     }
 
-    /// Closes the links whose last frames have had their time.
+    /// Closes the links whose last frames have had their time. Their far ends are strangers from then on, unless the two
+    /// have met again.
     pub(super) fn close_parted(&mut self, now: Mono, outbox: &mut VecDeque<Output>) {
-        while let Some((_, id)) = self.closing.pop_front_if(|(at, _)| *at <= now) {
+        while let Some((_, id, node)) = self.closing.pop_front_if(|(at, ..)| *at <= now) {
             outbox.push_back(Output::Disconnect(id));
+            if self.roll.link_to(&node).is_none() {
+                self.introduced.remove(&node);
+            }
         }
     }
 
     /// When something is due: a greeting, a probe, a verdict, an end.
     pub fn deadline(&self) -> Option<Mono> {
-        Mono::earliest([self.links.deadline(&self.timing), self.closing.front().map(|&(at, _)| at)])
+        Mono::earliest([self.links.deadline(&self.timing), self.closing.front().map(|&(at, ..)| at)])
     }
 
     /// Refuses a node; strangers count in the total alone, so that they crowd nobody out of the table of peers.

@@ -199,18 +199,17 @@ impl Want {
         }
     }
 
-    /// Ends the questions that brought nothing for too long: to whom, and how many messages they left open. Their sources come last in the next round.
-    pub(super) fn void(&mut self, now: Mono, account: impl Fn(Slot) -> Account) -> Vec<(Slot, u64)> {
+    /// Ends the questions that brought nothing for too long. Their sources come last in the next round.
+    pub(super) fn void(&mut self, now: Mono, account: impl Fn(Slot) -> Account) -> Vec<Question> {
         let is_void = |question: &mut Question| question.void_at(&account(question.to)) <= now;
-        let mut ended = Vec::new();
-        for question in self.questions.extract_if(.., is_void) {
+        let ended: Vec<_> = self.questions.extract_if(.., is_void).collect();
+        for question in &ended {
             if let Some(source) = self.sources.iter_mut().find(|source| source.slot == question.to) {
                 source.tries = source.tries.saturating_add(1);
                 let doubled = source.tries.checked_sub(2).map(|power| 1_u32 << power.min(16));
                 let wait = doubled.map_or(Duration::ZERO, |times| question.patience.saturating_mul(times));
                 source.not_before = now + wait.min(RETRY_MAX);
             }
-            ended.push((question.to, question.open.count()));
         }
         // It does not have what it offered: maybe it came back without its memory.
         if self.sources.extract_if(.., |source| source.tries >= TRIES_MAX).count() > 0 {

@@ -2,7 +2,7 @@
 //!
 //! Plumtree's two timers (SRDS 2007), but a miss is pulled without a change of the tree: the caller grafts only at a
 //! repetition. T1 is the `wait` that the caller gives with each offer. T2 is two round trips and 50 ms without any sign
-//! of what was asked. Lowest numbers first, so that what comes leaves no gaps (Scuttlebutt's order).
+//! of what was asked, or more where a peer was seen to need it. Lowest numbers first, so that what comes leaves no gaps (Scuttlebutt's order).
 
 use super::{
     ask::{Arrival, Ask, Dues, How, add},
@@ -22,8 +22,6 @@ use std::{
     time::Duration,
 };
 
-/// What T2 is beside two round trips.
-const PATIENCE: Duration = Duration::from_millis(50);
 /// Most streams in a row that are looked at in vain because there is no room where they are to be had, and the pause
 /// before the next of them are.
 const VAIN_MAX: usize = 128;
@@ -134,8 +132,7 @@ impl Wants {
         if let Some((from, number, left)) = answer {
             let half = self.pull_max / 2;
             let account = self.accounts.entry(from).or_default();
-            account.open -= 1;
-            (account.heard, account.number) = (now, number);
+            account.answer(now, number, 1);
             // The queue is tried again when half a window is free, not for each message.
             let has_room = [half, 0].contains(&account.open) || is_queued && [half / 2, 0].contains(&left);
             if has_room {
@@ -160,9 +157,7 @@ impl Wants {
     pub fn lost(&mut self, now: Mono, stream: &StreamId, by: Slot, ranges: &[(u64, u64)]) {
         let Some(want) = self.wants.get_mut(stream) else { return };
         if let Some((number, count)) = want.lose(now, by, ranges) {
-            let account = self.accounts.entry(by).or_default();
-            account.open -= count;
-            (account.heard, account.number) = (now, number);
+            self.accounts.entry(by).or_default().answer(now, number, count);
         }
         self.refresh(now, stream);
         self.wake_queue(now);
@@ -258,8 +253,8 @@ impl Wants {
         let Some(want) = self.wants.get_mut(stream) else { return false };
         let accounts = &self.accounts;
         let ended = want.void(now, |slot| accounts.get(&slot).copied().unwrap_or_default());
-        for &(slot, count) in &ended {
-            self.accounts.entry(slot).or_default().open -= count;
+        for question in &ended {
+            self.accounts.entry(question.to).or_default().void(question);
         }
         !ended.is_empty()
     }
@@ -285,9 +280,9 @@ impl Wants {
                 let open = |slot| accounts.get(&slot).map_or(0, |account: &Account| account.open);
                 let Some((to, ranges)) = want.choose(now, self.pull_max, open) else { break };
                 (self.questions, vain) = (self.questions + 1, 0);
-                let patience = round_trip(to) * 2 + PATIENCE;
-                want.ask(now, to, &ranges, self.questions, patience);
-                self.accounts.entry(to).or_default().open += ranges.count();
+                let account = self.accounts.entry(to).or_default();
+                want.ask(now, to, &ranges, self.questions, account.patience(round_trip(to)));
+                account.ask(now, ranges.count());
                 let mut note = || self.misses.note(now, &stream);
                 let is_repeat = want.was_announced(&ranges) && *is_repeat.get_or_insert_with(&mut note);
                 add(asks.entry((to, is_repeat)).or_default(), &stream, ranges);

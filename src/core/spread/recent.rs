@@ -15,6 +15,9 @@ use std::time::Duration;
 const REMEMBERED: usize = 1024;
 /// Messages that may wait to be announced; that many are announced at once.
 const WAITING_MAX: usize = 1024;
+/// Announcements of one time after those before them, at the soonest, in delays: a steady stream of messages costs a frame a
+/// link and that time.
+const SPACING: u32 = 4;
 /// Where no message has a place.
 const NOBODY: u16 = u16::MAX;
 
@@ -52,6 +55,8 @@ pub struct Recent {
     places: Vec<u16>,
     waiting: Vec<Unannounced>,
     due: Option<Mono>,
+    /// When the last announcements were made.
+    announced: Option<Mono>,
     delay: Duration,
 }
 
@@ -75,9 +80,10 @@ struct Unannounced {
 }
 
 impl Recent {
-    /// Nothing yet; announcements wait for `delay`.
+    /// Nothing yet; announcements wait for `delay`, and four times as long where the last ones were made a moment ago.
     pub fn new(delay: Duration) -> Self {
-        Self { firsts: Vec::new(), places: Vec::new(), waiting: Vec::new(), due: None, delay }
+        let (firsts, places, waiting) = (Vec::new(), Vec::new(), Vec::new());
+        Self { firsts, places, waiting, due: None, announced: None, delay }
     }
 
     /// A message came for the first time, from `from` or from a client, and was passed on unless `is_backlog`. `told` are
@@ -96,7 +102,9 @@ impl Recent {
             }
         }
         self.waiting.push(Unannounced { id: id.clone(), at: now, is_backlog, told });
-        self.due = if self.waiting.len() >= WAITING_MAX { Some(now) } else { self.due.or(Some(now + self.delay)) };
+        let spaced = self.announced.map_or(now, |last| last + self.delay * SPACING);
+        let due = self.due.unwrap_or(spaced.max(now + self.delay));
+        self.due = Some(if self.waiting.len() >= WAITING_MAX { now } else { due });
     }
 
     /// How a message came first, if that is still known.
@@ -126,7 +134,7 @@ impl Recent {
         if self.due.is_none_or(|due| due > now) {
             return Vec::new();
         }
-        self.due = None;
+        (self.due, self.announced) = (None, Some(now));
         let mut links = trees.clone();
         links.extend(repair.iter());
         let mut told: Vec<(News, Vec<Slot>)> = Vec::new();
@@ -277,6 +285,19 @@ mod tests {
         assert_eq!((&first[0].held.ranges, first[0].age), (&vec![(1, 3), (7, 7)], Duration::from_millis(1)));
         assert_eq!(first[1].held.stream, id(5, 1).stream());
         assert_eq!((recent.deadline(), recent.tell(at(9), &[1]).len()), (None, 0));
+    }
+
+    #[test]
+    fn a_steady_stream_is_announced_less_often() {
+        let mut recent = Recent::new(DELAY);
+        let note = |recent: &mut Recent, millis| recent.note(at(millis), &id(4, millis), Came::default(), Slots::default());
+        note(&mut recent, 1);
+        assert_eq!((recent.deadline(), recent.tell(at(6), &[1]).len()), (Some(at(6)), 1));
+        note(&mut recent, 7);
+        assert_eq!((recent.deadline(), recent.tell(at(25), &[1]).len()), (Some(at(26)), 0), "20 ms after the last time");
+        assert_eq!(recent.tell(at(26), &[1]).len(), 1);
+        note(&mut recent, 100);
+        assert_eq!(recent.deadline(), Some(at(105)), "what comes after a quiet time does not wait");
     }
 
     #[test]

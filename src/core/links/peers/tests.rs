@@ -275,7 +275,7 @@ fn a_link_that_is_undeclared_goes_at_both_ends_and_stays_away() {
     table.peers.part(table.now, &name(1), Parting::Undeclared, &mut table.outbox);
     let told = table.outputs();
     assert!(matches!(&told[..], [Output::Send(_, Frame::Part(Parting::Undeclared))]), "{told:?}");
-    assert!(table.peers.is_empty() && !table.peers.is_introduced(&name(1)));
+    assert!(table.peers.is_empty());
     // Its greeting was under way.
     assert_eq!(table.after(20).hello(1, Wish::Declared, false), []);
     assert!(table.peers.is_empty());
@@ -369,11 +369,30 @@ fn parting_is_said_before_the_link_is_closed() {
     table.peers.part(table.now, &name(1), Parting::Unlinked, &mut table.outbox);
     assert_eq!(table.outputs(), [Output::Send(vec![LinkId(0)], Frame::Part(Parting::Unlinked))]);
     assert_eq!((table.peers.len(), slots(&table.peers.take_freed())), (0, vec![0]));
-    assert_eq!(table.pass(100), [Output::Disconnect(LinkId(0))]);
+    assert_eq!(table.pass(1_000), [Output::Disconnect(LinkId(0))]);
     assert_eq!(table.peers.deadline(), None);
     table.seek(2, Wish::Neighbour, HEALING);
     table.peers.part(table.now, &name(2), Parting::Unlinked, &mut table.outbox);
     assert_eq!(table.outputs(), [Output::Disconnect(LinkId(1))], "nobody there to be told");
+}
+
+#[test]
+fn what_was_under_way_when_a_link_was_parted_is_heard() {
+    let mut table = Table::new(8);
+    table.hello(1, Wish::Needed, false);
+    table.welcome(0, 1);
+    table.peers.part(table.now, &name(1), Parting::Unlinked, &mut table.outbox);
+    table.pass(900);
+    assert!(table.peers.is_introduced(&name(1)), "it may be sending still");
+    table.pass(200);
+    assert!(!table.peers.is_introduced(&name(1)));
+    // One that was met again in the meantime is no stranger.
+    table.hello(1, Wish::Needed, false);
+    table.welcome(1, 1);
+    table.peers.part(table.now, &name(1), Parting::Unlinked, &mut table.outbox);
+    table.hello(1, Wish::Needed, false);
+    table.pass(1_100);
+    assert!(table.peers.is_introduced(&name(1)) && table.peers.len() == 1);
 }
 
 #[test]
@@ -544,7 +563,7 @@ impl Follower {
             }
         }
         let peers = &mut table.peers;
-        let closing = peers.closing.iter().map(|&(_, id)| id);
+        let closing = peers.closing.iter().map(|&(_, id, _)| id);
         let held: std::collections::BTreeSet<_> = peers.links.iter().map(|(&id, _)| id).chain(closing).collect();
         prop_assert!(held.iter().eq(self.open.keys()), "a connection without link, or the other way round");
         let (freed, fallen, risen) = (peers.take_freed(), peers.take_fallen(), peers.take_risen());
