@@ -89,8 +89,9 @@ pub struct Timing {
 impl Timing {
     /// All nodes on one machine.
     pub const LOCAL: Self = Self {
-        ping_interval: Duration::from_secs(1),
-        pings_missed_max: 2,
+        // Longer than a beat: where beats come nothing is probed.
+        ping_interval: Duration::from_millis(1500),
+        pings_missed_max: 1,
         suspicion: Duration::from_secs(1),
         hello_interval: Duration::from_millis(500),
         announce_delay: Duration::from_millis(5),
@@ -103,6 +104,7 @@ impl Timing {
     };
     /// Hosts in one place: round trips of up to some ten milliseconds.
     pub const LAN: Self = Self {
+        ping_interval: Duration::from_secs(1),
         pings_missed_max: 3,
         suspicion: Duration::from_secs(2),
         hello_interval: Duration::from_secs(1),

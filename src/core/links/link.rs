@@ -98,6 +98,8 @@ pub(super) struct Link {
     pub(super) greetings: u32,
     /// The probe that waits for its answer.
     pub(super) pinged: Option<Mono>,
+    /// When to probe it, whatever is heard of it.
+    pub(super) probe_at: Option<Mono>,
     /// Since when there is reason to think that the connection has died unseen.
     pub(super) doubted: Option<Mono>,
     /// Since when another node wants the name at its far end, and the link by whose answer it does, if not by a greeting.
@@ -130,6 +132,7 @@ impl Link {
             expires,
             greetings: 0,
             pinged: None,
+            probe_at: None,
             doubted: None,
             contested: None,
             round_trip: None,
@@ -170,7 +173,7 @@ impl Link {
 
     /// Forgets what was asked and suspected over a connection that is another one by now.
     pub(super) fn begin_anew(&mut self) {
-        (self.pinged, self.doubted, self.contested, self.greetings) = (None, None, None, 0);
+        (self.pinged, self.probe_at, self.doubted, self.contested, self.greetings) = (None, None, None, None, 0);
     }
 
     /// It is not up, or no more: it is greeted from now on. Says whether it was up.
@@ -220,6 +223,6 @@ impl Link {
         let greeting = (!self.up).then_some(self.next_greeting);
         let reopening = self.doubted.map(|since| since + timing.ping_interval);
         let life = self.life.as_ref().and_then(Liveness::deadline);
-        Mono::earliest([greeting, self.expires, reopening, life])
+        Mono::earliest([greeting, self.expires, self.probe_at, reopening, life])
     }
 }

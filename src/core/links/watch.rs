@@ -30,6 +30,14 @@ impl Peers {
         Some(slot)
     }
 
+    /// In a moment a neighbour is probed, so that it is told the hash of all that the node has seen, whether it was heard or
+    /// not.
+    pub fn probe_soon(&mut self, now: Mono, slot: Slot) {
+        if let Some(link) = self.link_of(slot).and_then(|id| self.links.get_mut(&id)) {
+            link.probe_at = link.up.then_some(now + self.timing.ping_interval / 2);
+        }
+    }
+
     /// Does for each link what is due: greets where it is not up, probes where it is silent, opens anew where it was
     /// doubted for too long, and closes what did not come up. `digest` goes with the probes: a hash of all that the node has
     /// seen.
@@ -63,6 +71,9 @@ impl Peers {
         } else if !link.up && link.next_greeting <= now {
             link.next_greeting = now + self.timing.hello_interval;
             outbox.push_back(link.greet(id, &self.me));
+        }
+        if link.probe_at.take_if(|at| *at <= now).is_some() {
+            outbox.push_back(link.ping(id, now, digest));
         }
         self.look_after(now, id, digest, outbox);
     }

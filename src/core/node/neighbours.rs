@@ -88,7 +88,10 @@ impl Node {
 
     fn on_ping(&mut self, now: Now, from: NodeId, slot: Option<Slot>, token: u64, digest: Option<u64>) {
         if let (Some(theirs), Some(slot)) = (digest, slot) {
-            self.digests.on_ping_digest(now.mono, slot, theirs, self.seen.digest());
+            let ours = self.seen.digest();
+            if self.digests.on_ping_digest(now.mono, slot, theirs, ours) {
+                self.peers.probe_soon(now.mono, slot);
+            }
         }
         self.outbox.push_back(Output::Answer(from, Answer::Pong(token)));
     }

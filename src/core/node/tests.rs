@@ -416,6 +416,30 @@ fn with_peer() -> Node {
     node
 }
 
+#[test]
+fn whoever_has_seen_something_else_is_told_all_and_told_so() {
+    let mut node = Node::new(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default());
+    let mends = || hello(|hello| hello.capabilities = vec!["repair".into()]);
+    outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(mends(), Wish::Declared)));
+    outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer: Answer::Welcome(mends(), None) });
+    let publish = Request::Publish { trace: None, payload: b"x"[..].into() };
+    let client = ReturnAddress([1].into());
+    outputs(&mut node, Duration::ZERO, Input::Requested { client, id: RequestId::None, request: publish });
+    outputs(&mut node, Duration::from_secs(1), Input::Tick);
+    let own = node.seen.digest();
+    let mut ping = |millis, digest| {
+        let at = Duration::from_millis(millis);
+        outputs(&mut node, at, arrived(Frame::Ping { token: 9, digest: Some(digest) }));
+        let told = [at, at + Duration::from_millis(900)].map(|at| outputs(&mut node, at, Input::Tick));
+        let is_digest = |output: &Output| matches!(output, Output::Send(_, Frame::Digest(_)));
+        let is_ping = |output: &Output| matches!(output, Output::Send(_, Frame::Ping { digest, .. }) if *digest == Some(own));
+        (told[0].iter().any(is_digest), told[1].iter().any(is_ping))
+    };
+    assert_eq!(ping(3000, own), (false, false), "the same");
+    assert_eq!(ping(4000, own ^ 1), (true, true), "it may lack nothing, and we something");
+    assert_eq!(ping(5000, own ^ 1), (false, false), "not at once again");
+}
+
 fn ping_in(outputs: &[Output]) -> u64 {
     let [Output::Send(links, Frame::Ping { token, .. })] = outputs else { panic!("no ping but {outputs:?}") };
     assert_eq!(links[..], [LinkId(0)]);

@@ -91,18 +91,20 @@ impl Digests {
     }
 
     /// A neighbour told the hash of all that it has seen; `ours` is that of this node. If they differ although nothing
-    /// has changed here for a while, it is told everything, at most once in five seconds.
-    pub fn on_ping_digest(&mut self, now: Mono, slot: Slot, theirs: u64, ours: u64) {
+    /// has changed here for a while, it is told everything, at most once in five seconds. Says whether it is: then it should
+    /// learn that the hashes differ, for it may be that it does not lack anything and this node does.
+    pub fn on_ping_digest(&mut self, now: Mono, slot: Slot, theirs: u64, ours: u64) -> bool {
         let is_quiet = self.changed.is_none_or(|at| at + self.interval <= now);
-        let Some(told) = self.links.get_mut(&slot) else { return };
+        let Some(told) = self.links.get_mut(&slot) else { return false };
         let is_soon = told.full.is_some_and(|at| now < at + FULL_INTERVAL);
         if theirs == ours || !is_quiet || is_soon || told.wants_full || told.telling.is_some() {
-            return;
+            return false;
         }
         self.deadline.clear();
         told.full = Some(now);
         told.wants_full = true;
         told.next = told.next.max(now);
+        true
     }
 
     /// The digests that are due. Neighbours who are told the same get the same frame.

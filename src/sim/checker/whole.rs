@@ -30,7 +30,7 @@ const ENTRUSTED: Duration = Duration::from_secs(1);
 const ENTRUSTED_LOSSY: Duration = Duration::from_secs(8);
 
 /// Nodes of a network in which each comes to know all others: neighbours of neighbours and a view.
-const KNOWN_MAX: usize = 64;
+const KNOWN_MAX: usize = 48;
 
 impl Cluster {
     /// Whether nothing stands in the way of any frame.

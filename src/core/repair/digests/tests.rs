@@ -69,17 +69,16 @@ fn other_hashes_bring_everything_in_a_quiet_moment_and_not_too_often() {
     add(&mut had, &stream(1), &[(1, 1)]);
     digests.changed(at(0));
     digests.on_tick(at(0), &had);
-    digests.on_ping_digest(at(999), A, 1, 2);
-    digests.on_ping_digest(at(1000), A, 2, 2);
-    digests.on_ping_digest(at(1000), B, 1, 2);
+    let told = [(999, A, 1), (1000, A, 2), (1000, B, 1)].map(|(ms, to, hash)| digests.on_ping_digest(at(ms), to, hash, 2));
+    assert_eq!(told, [false; 3]);
     digests.on_tick(at(1000), &had);
     assert_eq!(digests.deadline(), None);
-    let mut full = 0;
+    let (mut full, mut told) = (0, 0);
     for second in 1..=11 {
-        digests.on_ping_digest(at(second * 1000), A, 1, 2);
+        told += usize::from(digests.on_ping_digest(at(second * 1000), A, 1, 2));
         full += digests.on_tick(at(second * 1000), &had).len();
     }
-    assert_eq!(full, 3, "after 1, 6 and 11 s");
+    assert_eq!((full, told), (3, 3), "after 1, 6 and 11 s");
 }
 
 #[test]
