@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -- --help` lists the options, `docs/benchmarks.md` says what each figure is.
 
+mod beside;
 mod machine;
 mod measure;
 mod network;
@@ -25,7 +26,7 @@ Usage: cargo bench [-- OPTIONS]
   --reps N         Repetitions [default: 5]
   --quick          One repetition of less
   --only WORD      Only measurements whose name has WORD: start-16, start-256, rest-16, load-16x100, load-64x100,
-                   load-16x1024
+                   load-16x1024, beside-16x100
   --against FILE   Measure another build of the program, too, in turns, and print the ratios
   --json           Print one JSON document";
 
@@ -70,6 +71,7 @@ const MEASUREMENTS: &[Measurement] = &[
     ("load-16x100", true, |run| run.load(16, 100)),
     ("load-64x100", false, |run| run.load(64, 100)),
     ("load-16x1024", false, |run| run.load(16, 1024)),
+    ("beside-16x100", false, |run| run.beside(16, 100)),
 ];
 
 const FULL: Extent = Extent { flood: 20_000, paced: 500, commands: 20, idle: Duration::from_secs(10) };

@@ -14,10 +14,10 @@ use gossip::{
 use std::{path::Path, time::Duration};
 
 /// Longest wait for a load to reach all nodes.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// How often nodes are asked whether they have all: seldom enough to leave the measured machine alone. When they
 /// had it is told by their own time stamps.
-const STEP: Duration = Duration::from_millis(100);
+pub(crate) const STEP: Duration = Duration::from_millis(100);
 /// Between two messages of a network that is otherwise idle.
 const GAP: Duration = Duration::from_millis(5);
 const MEBI: f64 = (1 << 20) as f64;
@@ -52,7 +52,7 @@ impl Run<'_> {
         let mut client = Client::connect(&network.nodes[0].endpoint, PATIENCE)?;
         client.publish(Payload::from(&b"first"[..]), None)?;
         network.await_delivered(1, STEP / 10, PATIENCE)?;
-        let last = network.at(1)?.iter().map(|message| message.received_at.0).max().unwrap_or_default();
+        let last = network.at(1, |_| true)?.iter().map(|message| message.received_at.0).max().unwrap_or_default();
         check(&[], &network.statuses()?, 1)?;
         let name = |what: &str| format!("start -n {nodes}: {what}");
         Ok(vec![
@@ -98,7 +98,8 @@ impl Run<'_> {
         let began = publisher.flood(flood)?;
         network.await_delivered(paced + flood, STEP, PATIENCE)?;
         let (cpu, wire) = (machine::cpu_nanos(network.pids())? - cpu, machine::loopback_bytes()? - wire);
-        let last = network.at(paced + flood)?.iter().map(|message| message.received_at.0).max().unwrap_or_default();
+        let last =
+            network.at(paced + flood, |_| true)?.iter().map(|message| message.received_at.0).max().unwrap_or_default();
         let after = network.statuses()?;
         check(&before, &after, flood)?;
         for node in [0, nodes - 1] {
@@ -147,7 +148,7 @@ fn sum(statuses: &[NodeStatus], name: &str) -> u64 {
     statuses.iter().map(|status| counter(status, name)).sum()
 }
 
-fn seconds(from: Wall, to: u64) -> f64 {
+pub(crate) fn seconds(from: Wall, to: u64) -> f64 {
     to.saturating_sub(from.0) as f64 / 1e9
 }
 
@@ -191,7 +192,7 @@ fn check(before: &[NodeStatus], after: &[NodeStatus], count: u64) -> Result<(), 
 }
 
 /// Whether a node received the numbers `0..count`, each once, from its `position`th message on.
-fn check_numbers(network: &Network<'_>, node: usize, position: u64, count: u64) -> Result<(), Failure> {
+pub(crate) fn check_numbers(network: &Network<'_>, node: usize, position: u64, count: u64) -> Result<(), Failure> {
     let messages = network.since(node, position)?;
     let mut numbers: Vec<_> = messages.iter().filter_map(|message| number(&message.payload)).collect();
     numbers.sort_unstable();

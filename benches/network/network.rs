@@ -54,12 +54,17 @@ impl<'p> Network<'p> {
         Ok(network)
     }
 
-    /// Runs a command on this network as a shell would. How long it took, and what it printed.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Result<(Duration, Vec<u8>), Failure> {
+    /// A command on this network, as a shell would run it.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.program);
         command.args(arguments).env("XDG_STATE_HOME", self.state.path()).env_remove("GOSSIP_NETWORK");
+        command
+    }
+
+    /// Runs a command on this network. How long it took, and what it printed.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<(Duration, Vec<u8>), Failure> {
         let clock = Clock::new();
-        let output = command.stdin(Stdio::null()).output()?;
+        let output = self.command(arguments).stdin(Stdio::null()).output()?;
         let took = Duration::from_nanos(clock.now().mono.0);
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
@@ -75,16 +80,43 @@ impl<'p> Network<'p> {
 
     /// What each node says of itself.
     pub(crate) fn statuses(&self) -> Result<Vec<NodeStatus>, Failure> {
-        let targets: Vec<_> = self.nodes.iter().map(|node| (node.endpoint.clone(), Request::Status)).collect();
+        self.answering(|_| true)
+    }
+
+    /// What some nodes say of themselves.
+    pub(crate) fn answering(&self, counts: impl Fn(usize) -> bool) -> Result<Vec<NodeStatus>, Failure> {
+        self.ask(&Request::Status, counts, status)
+    }
+
+    /// Asks some nodes, by their places.
+    fn ask<T>(
+        &self,
+        request: &Request,
+        counts: impl Fn(usize) -> bool,
+        understand: impl Fn(Reply) -> Result<T, Failure>,
+    ) -> Result<Vec<T>, Failure> {
+        let nodes = self.nodes.iter().enumerate().filter(|&(place, _)| counts(place));
+        let targets: Vec<_> = nodes.map(|(_, node)| (node.endpoint.clone(), request.clone())).collect();
         let answers = ask_all(&targets, PATIENCE)?;
-        answers.into_iter().map(|answer| status(answer?.reply)).collect()
+        answers.into_iter().map(|answer| understand(answer?.reply)).collect()
     }
 
     /// Waits until each node has delivered `count` messages in all, looking each `step`.
     pub(crate) fn await_delivered(&self, count: u64, step: Duration, patience: Duration) -> Result<(), Failure> {
+        self.await_delivered_at(count, step, patience, |_| true)
+    }
+
+    /// The same for some nodes.
+    pub(crate) fn await_delivered_at(
+        &self,
+        count: u64,
+        step: Duration,
+        patience: Duration,
+        counts: impl Fn(usize) -> bool,
+    ) -> Result<(), Failure> {
         let deadline = Deadline::after(patience);
         loop {
-            let least = self.statuses()?.iter().map(delivered).min().unwrap_or_default();
+            let least = self.answering(&counts)?.iter().map(delivered).min().unwrap_or_default();
             if least >= count {
                 return Ok(());
             }
@@ -95,13 +127,10 @@ impl<'p> Network<'p> {
         }
     }
 
-    /// The message that each node received as its `position`th.
-    pub(crate) fn at(&self, position: u64) -> Result<Vec<Fetched>, Failure> {
-        let fetch = Request::Fetch(from(position, 1));
-        let targets: Vec<_> = self.nodes.iter().map(|node| (node.endpoint.clone(), fetch.clone())).collect();
-        let answers = ask_all(&targets, PATIENCE)?;
+    /// The message that each of some nodes received as its `position`th.
+    pub(crate) fn at(&self, position: u64, counts: impl Fn(usize) -> bool) -> Result<Vec<Fetched>, Failure> {
         let one = |reply| page(reply)?.messages.pop().ok_or_else(|| Failure::new(format!("no message {position}")));
-        answers.into_iter().map(|answer| one(answer?.reply)).collect()
+        self.ask(&Request::Fetch(from(position, 1)), counts, one)
     }
 
     /// All that a node received from its `position`th message on.

@@ -8,6 +8,8 @@ use std::fmt;
 pub(crate) enum Goal {
     /// Not more than this.
     AtMost(f64),
+    /// Not less than this.
+    AtLeast(f64),
 }
 
 /// One number of one run.
@@ -91,8 +93,10 @@ impl Row {
     fn to_json(&self) -> Value {
         let Self { name, unit, values, against, .. } = self;
         let mut document = json!({ "name": name, "unit": unit, "median": median(values), "values": values });
-        if let Some(Goal::AtMost(most)) = self.goal {
-            document["at_most"] = json!(most);
+        match self.goal {
+            Some(Goal::AtMost(most)) => document["at_most"] = json!(most),
+            Some(Goal::AtLeast(least)) => document["at_least"] = json!(least),
+            None => {}
         }
         if !against.is_empty() {
             document["against"] = json!({ "median": median(against), "values": against, "ratio": self.ratio() });
@@ -106,7 +110,11 @@ impl Row {
     }
 
     fn cells(&self, is_compared: bool) -> Vec<String> {
-        let goal = self.goal.map_or_else(String::new, |Goal::AtMost(most)| format!("<= {}", number(most)));
+        let goal = match self.goal {
+            Some(Goal::AtMost(most)) => format!("<= {}", number(most)),
+            Some(Goal::AtLeast(least)) => format!(">= {}", number(least)),
+            None => String::new(),
+        };
         let (least, most) = extremes(&self.values);
         let spread = format!("{} to {}", number(least), number(most));
         let mut cells = vec![self.name.clone(), number(median(&self.values)), self.unit.into(), spread, goal];

@@ -1,7 +1,12 @@
 //! Carries orders out on a local network: signals only to processes that are proven ours, disturbances by request, dead
 //! nodes started anew.
 
-use super::{disorder::{Disorder, Setting}, error::ChaosError, order::Order, schedule::Place};
+use super::{
+    disorder::{Disorder, Setting},
+    error::ChaosError,
+    order::Order,
+    schedule::Place,
+};
 use crate::{
     client::{Client, ClientError, Clients},
     clock::Deadline,
@@ -121,8 +126,9 @@ impl Hands {
             }
             _ => {
                 let changed = Disorder::changed_by(order);
-                let words =
-                    changed.into_iter().map(|(from, to)| (from, vec![(Some(vec![to.clone()]), after.between(from, to))]));
+                let words = changed
+                    .into_iter()
+                    .map(|(from, to)| (from, vec![(Some(vec![to.clone()]), after.between(from, to))]));
                 let words = words.filter(|(from, _)| self.disorder.runs(from)).collect();
                 self.tell(words)?;
             }

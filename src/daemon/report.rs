@@ -81,7 +81,7 @@ impl Reporter {
                 let text = "messages are gone for good: no neighbour keeps them any more";
                 line!(self, now, WARN, REPAIR, kind, %stream, first, last, "{text}");
             }
-            Event::Seeking(node) => line!(self, now, INFO, OVERLAY, kind, peer = %node, "seeks a neighbour"),
+            Event::Seeking(node) => line!(self, now, DEBUG, OVERLAY, kind, peer = %node, "seeks a neighbour"),
             Event::Renewed(life) => {
                 let text = "an earlier life had the number of this one: takes another";
                 line!(self, now, WARN, NODE, kind, incarnation = life.0, "{text}");
@@ -98,10 +98,17 @@ impl Reporter {
                 line!(self, now, ERROR, LINKS, kind, %endpoint, text, "{remedy}");
             }
             Event::RefusedBy { endpoint, code, .. } if code == Refusal::NoVacancy.name() => {
-                line!(self, now, INFO, OVERLAY, kind, %endpoint, "a node has neighbours enough");
+                line!(self, now, DEBUG, OVERLAY, kind, %endpoint, "a node has neighbours enough");
             }
             Event::Refused { node, refusal: Refusal::NoVacancy } => {
-                line!(self, now, INFO, OVERLAY, kind, peer = %node, "has neighbours enough: refused one more");
+                line!(self, now, DEBUG, OVERLAY, kind, peer = %node, "has neighbours enough: refused one more");
+            }
+            // One for each frame that was under way to a node that does not know its sender yet, or no more.
+            Event::Refused { node, refusal: Refusal::NotIntroduced } => {
+                line!(self, now, DEBUG, LINKS, kind, peer = %node, "said something before HELLO");
+            }
+            Event::RefusedBy { endpoint, code, .. } if code == Refusal::NotIntroduced.name() => {
+                line!(self, now, DEBUG, LINKS, kind, %endpoint, "a node does not know this one: greets it");
             }
             Event::Refused { node, refusal } => {
                 line!(self, now, WARN, LINKS, kind, peer = %node, why = refusal.name(), "refused a node");

@@ -432,7 +432,8 @@ fn whoever_has_seen_something_else_is_told_all_and_told_so() {
         outputs(&mut node, at, arrived(Frame::Ping { token: 9, digest: Some(digest) }));
         let told = [at, at + Duration::from_millis(900)].map(|at| outputs(&mut node, at, Input::Tick));
         let is_digest = |output: &Output| matches!(output, Output::Send(_, Frame::Digest(_)));
-        let is_ping = |output: &Output| matches!(output, Output::Send(_, Frame::Ping { digest, .. }) if *digest == Some(own));
+        let is_ping =
+            |output: &Output| matches!(output, Output::Send(_, Frame::Ping { digest, .. }) if *digest == Some(own));
         (told[0].iter().any(is_digest), told[1].iter().any(is_ping))
     };
     assert_eq!(ping(3000, own), (false, false), "the same");

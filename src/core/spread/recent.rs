@@ -290,11 +290,16 @@ mod tests {
     #[test]
     fn a_steady_stream_is_announced_less_often() {
         let mut recent = Recent::new(DELAY);
-        let note = |recent: &mut Recent, millis| recent.note(at(millis), &id(4, millis), Came::default(), Slots::default());
+        let note =
+            |recent: &mut Recent, millis| recent.note(at(millis), &id(4, millis), Came::default(), Slots::default());
         note(&mut recent, 1);
         assert_eq!((recent.deadline(), recent.tell(at(6), &[1]).len()), (Some(at(6)), 1));
         note(&mut recent, 7);
-        assert_eq!((recent.deadline(), recent.tell(at(25), &[1]).len()), (Some(at(26)), 0), "20 ms after the last time");
+        assert_eq!(
+            (recent.deadline(), recent.tell(at(25), &[1]).len()),
+            (Some(at(26)), 0),
+            "20 ms after the last time"
+        );
         assert_eq!(recent.tell(at(26), &[1]).len(), 1);
         note(&mut recent, 100);
         assert_eq!(recent.deadline(), Some(at(105)), "what comes after a quiet time does not wait");

@@ -69,7 +69,8 @@ fn other_hashes_bring_everything_in_a_quiet_moment_and_not_too_often() {
     add(&mut had, &stream(1), &[(1, 1)]);
     digests.changed(at(0));
     digests.on_tick(at(0), &had);
-    let told = [(999, A, 1), (1000, A, 2), (1000, B, 1)].map(|(ms, to, hash)| digests.on_ping_digest(at(ms), to, hash, 2));
+    let told =
+        [(999, A, 1), (1000, A, 2), (1000, B, 1)].map(|(ms, to, hash)| digests.on_ping_digest(at(ms), to, hash, 2));
     assert_eq!(told, [false; 3]);
     digests.on_tick(at(1000), &had);
     assert_eq!(digests.deadline(), None);
