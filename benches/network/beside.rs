@@ -15,7 +15,8 @@ const MEBI: f64 = (1 << 20) as f64;
 impl Run<'_> {
     /// Three floods over one network: alone, watched, and with one node halted, which then catches up.
     pub(crate) fn beside(&self, nodes: usize, size: usize) -> Result<Vec<Figure>, Failure> {
-        let flood = self.extent.flood;
+        // Long enough that what begins and ends it does not count for much.
+        let flood = 4 * self.extent.flood;
         let network = Network::start(self.program, nodes, self.seed)?;
         let mut publisher = Publisher::connect(&network.nodes[0].endpoint, size)?;
         // The first of all floods meets trees that are still to grow.
