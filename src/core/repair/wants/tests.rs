@@ -97,6 +97,27 @@ fn who_does_not_answer_is_asked_again_later_and_others_at_once() {
 }
 
 #[test]
+fn who_was_slow_gets_more_time_and_for_a_while() {
+    let mut wants = wants(512);
+    for slot in [A, B] {
+        wants.offer(at(0), slot, &[(1, 1)], How::Backlog);
+    }
+    assert_eq!(wants.tick(at(0)), [(A, vec![(1, 1)], false)]);
+    assert_eq!(wants.tick(at(0) + T2), [(B, vec![(1, 1)], false)]);
+    wants.comes(at(90), 1);
+    let mut patience = Vec::new();
+    for (sequence, slot) in [(2, A), (3, B)].into_iter().chain((4..30).map(|sequence| (sequence, A))) {
+        let now = at(sequence * 1000);
+        wants.offer(now, slot, &[(sequence, sequence)], How::Backlog);
+        assert_eq!(wants.tick(now), [(slot, vec![(sequence, sequence)], false)]);
+        patience.push(wants.deadline().unwrap().since(now));
+        wants.comes(now, sequence);
+    }
+    assert_eq!(patience[..2], [2 * T2, T2], "only the slow one");
+    assert!(patience[2] < 2 * T2 && patience.last() == Some(&T2), "{patience:?}");
+}
+
+#[test]
 fn a_backlog_is_shared_between_those_who_have_it_lowest_numbers_first() {
     let mut wants = wants(512);
     for slot in [A, B, C] {
