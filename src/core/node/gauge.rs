@@ -75,4 +75,9 @@ impl Node {
     pub fn neighbours(&self) -> impl Iterator<Item = &NodeId> {
         self.peers.neighbours().filter(|_| !self.is_leaving()).map(|(node, _)| node)
     }
+
+    /// Whom it knows beside its neighbours, dead or alive.
+    pub fn acquaintances(&self) -> impl Iterator<Item = NodeId> {
+        self.overlay.view().iter().map(|member| member.node)
+    }
 }

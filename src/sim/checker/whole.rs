@@ -6,6 +6,7 @@ use crate::{
     core::{
         config::Timing,
         id::MessageId,
+        node::Node,
         request::{Cursor, Fetch, Gap, Page, Reply, Request, Status},
     },
     sim::{
@@ -176,11 +177,16 @@ impl Cluster {
     }
 
     /// Whether nodes cannot know of any other: all of them came back, without the view that they had, and of the nodes that
-    /// were declared to them none lives but they.
+    /// were declared to them none lives but they; or, where none are declared, all whom they know are dead.
     fn is_forlorn(&self, part: &[usize]) -> bool {
-        let neighbours = |host: &usize| self.graph.neighbours(*host).iter();
-        let knows_nobody = |host: &usize| neighbours(host).all(|other| !self.lives(*other) || part.contains(other));
-        self.scenario.join.is_none() && part.iter().all(|host| self.hosts[*host].life > 1 && knows_nobody(host))
+        let is_out_of_reach = |other: usize| !self.lives(other) || part.contains(&other);
+        if self.scenario.join.is_none() {
+            let mut neighbours = part.iter().flat_map(|&host| self.graph.neighbours(host));
+            return part.iter().all(|&host| self.hosts[host].life > 1)
+                && neighbours.all(|&other| is_out_of_reach(other));
+        }
+        let mut known = part.iter().filter_map(|&host| self.hosts[host].node.as_ref()).flat_map(Node::acquaintances);
+        known.all(|node| index_of(&node).is_none_or(is_out_of_reach))
     }
 
     /// By node, the messages that it keeps for reading.
