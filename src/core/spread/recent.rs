@@ -103,7 +103,7 @@ impl Recent {
         }
         self.waiting.push(Unannounced { id: id.clone(), at: now, is_backlog, told });
         let spaced = self.announced.map_or(now, |last| last + self.delay * SPACING);
-        let due = self.due.unwrap_or(spaced.max(now + self.delay));
+        let due = self.due.unwrap_or_else(|| spaced.max(now + self.delay));
         self.due = Some(if self.waiting.len() >= WAITING_MAX { now } else { due });
     }
 
