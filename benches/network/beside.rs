@@ -2,15 +2,13 @@
 
 use crate::{
     Failure, machine,
-    measure::{PATIENCE, Run, STEP, check_numbers, seconds},
+    measure::{MEBI, PATIENCE, Run, STEP, check_numbers, seconds},
     network::{Network, delivered},
     publisher::Publisher,
     report::{Figure, Goal},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use std::process::{Child, Command, Stdio};
-
-const MEBI: f64 = (1 << 20) as f64;
 
 impl Run<'_> {
     /// Three floods over one network: alone, watched, and with one node halted, which then catches up.

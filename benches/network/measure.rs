@@ -20,7 +20,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) const STEP: Duration = Duration::from_millis(100);
 /// Between two messages of a network that is otherwise idle.
 const GAP: Duration = Duration::from_millis(5);
-const MEBI: f64 = (1 << 20) as f64;
+pub(crate) const MEBI: f64 = (1 << 20) as f64;
 
 /// How much of everything.
 #[derive(Debug, Clone, Copy)]

@@ -148,9 +148,8 @@ impl Follower {
         }
         let Self { fan, decoder, nodes, clock, .. } = self;
         fan.collect(&mut waiting, &deadline, |node, parts| {
-            let is_answer = nodes[node].take(decoder, parts, clock.now().mono, |news| on_news(node, news));
-            // Do not spin: whoever has answered is asked again at the next turn.
-            is_answer
+            // Whoever has answered is asked again at the next turn.
+            nodes[node].take(decoder, parts, clock.now().mono, |news| on_news(node, news))
         })?;
         if waiting.is_empty() {
             deadline.pause(PACE.min(deadline.remaining()));

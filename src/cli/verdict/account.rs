@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     cli::{
-        error::{CliError, ErrorBody},
+        error::ErrorBody,
         text::{self, Shown},
     },
     core::{
@@ -122,11 +122,11 @@ impl Account {
         let name = NodeId::new(&heard.name).ok();
         let suspected_by = name.and_then(|name| overlay.suspects.get(&name));
         let suspected_by: Vec<_> = suspected_by.into_iter().flatten().map(NodeId::to_string).collect();
-        let (state, error) = match &heard.outcome {
-            Outcome::Said(_) if suspected_by.is_empty() => (State::Up, None),
-            Outcome::Said(_) => (State::Suspect, None),
-            Outcome::Silent(error) => (State::Silent, Some(error.body())),
-            Outcome::Ended => (State::Down, Some(CliError::Unreachable("its process has ended".into()).body())),
+        let state = match &heard.outcome {
+            Outcome::Said(_) if suspected_by.is_empty() => State::Up,
+            Outcome::Said(_) => State::Suspect,
+            Outcome::Silent(_) => State::Silent,
+            Outcome::Ended => State::Down,
         };
         let status = heard.status();
         Self {
@@ -137,7 +137,7 @@ impl Account {
             suspected_by,
             lag: status.zip(most).and_then(|(status, most)| lag(status, most)),
             details: status.map(|status| Box::new(Details::from(status.clone()))),
-            error,
+            error: heard.error(),
         }
     }
 
@@ -276,11 +276,12 @@ pub fn millis(micros: u64) -> String {
 }
 
 /// The node as people see it; an address as it is.
-fn name(node: &str) -> String {
-    match NodeId::new(node) {
+pub fn name(node: &str) -> String {
+    let shown = match NodeId::new(node) {
         Ok(id) if !node.contains(':') => Shown(&id).to_string(),
-        _ => text::escape(node).into_owned(),
-    }
+        _ => node.to_owned(),
+    };
+    text::escape(&shown).into_owned()
 }
 
 /// Counters on one line.

@@ -1,15 +1,15 @@
 //! `gossip audit`.
 
 use super::{
-    account::count,
+    account::{count, name},
     comparison::{Compared, Comparison},
-    survey::{Heard, Outcome, Survey, TIMEOUT},
+    survey::{Heard, Survey, TIMEOUT},
 };
 use crate::{
     cli::{
         Context, NodeArgument, Output,
         error::{CliError, ErrorBody},
-        text::{self, Shown},
+        text,
     },
     clock::Deadline,
     core::id::{NodeId, StreamId},
@@ -115,11 +115,7 @@ impl Report {
         let entry = |heard: &Heard| {
             let compared = comparison.nodes.iter().find(|node| node.node.as_str() == heard.name);
             let mute = comparison.mute.iter().find(|(node, _)| node.as_str() == heard.name);
-            let error = match (&heard.outcome, mute) {
-                (_, Some((_, error))) | (Outcome::Silent(error), _) => Some(error.body()),
-                (Outcome::Ended, _) => Some(CliError::Unreachable("its process has ended".into()).body()),
-                (Outcome::Said(_), None) => None,
-            };
+            let error = mute.map(|(_, error)| error.body()).or_else(|| heard.error());
             Entry::new(&heard.name, compared, error)
         };
         let nodes: Vec<_> = survey.nodes.iter().map(entry).collect();
@@ -186,11 +182,7 @@ impl fmt::Display for Report {
 
 impl Entry {
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match NodeId::new(&self.node) {
-            Ok(id) if !self.node.contains(':') => Shown(&id).to_string(),
-            _ => self.node.clone(),
-        };
-        let name = text::escape(&name);
+        let name = name(&self.node);
         if let Some(error) = &self.error {
             write!(f, "\n{name} was not audited: {}", error.message)?;
         }

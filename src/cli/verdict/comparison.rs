@@ -38,6 +38,8 @@ pub struct Compared {
     /// Its name.
     pub node: NodeId,
     endpoint: Endpoint,
+    /// The hash of all that it had seen in the beginning.
+    digest: u64,
     /// What another had seen in the beginning, and this one has not by now.
     pub missing: BTreeMap<StreamId, Ranges>,
     /// What it has given up.
@@ -54,37 +56,34 @@ impl Comparison {
     /// Nodes of equal hashes have seen the same, so one of them speaks for all: on a network at rest nobody is asked for a
     /// list but those with gaps.
     pub fn of(survey: &Survey, deadline: &Deadline) -> Result<Self, CliError> {
-        let mut groups: BTreeMap<u64, Vec<&NodeStatus>> = BTreeMap::new();
         let mut comparison = Self::default();
         for heard in &survey.nodes {
             let Some(status) = heard.status() else { continue };
             match status.digest {
-                Some(digest) => groups.entry(digest).or_default().push(status),
+                Some(digest) => comparison.nodes.push(Compared::new(status, digest, &heard.endpoint)),
                 None => comparison.mute.push((status.node.clone(), no_digest())),
             }
-            comparison.nodes.push(Compared::new(status, &heard.endpoint));
         }
-        let mute: Vec<_> = comparison.mute.iter().map(|(node, _)| node.clone()).collect();
-        comparison.nodes.retain(|compared| !mute.contains(&compared.node));
         comparison.messages = survey.said().filter_map(|status| status.seen_messages).max().unwrap_or(0);
         // Of equal ones the first speaks; whoever has gaps speaks for itself.
-        let speakers: Vec<&NodeId> = groups.values().map(|group| &group[0].node).collect();
-        let is_asked =
-            |compared: &Compared| compared.given_up > 0 || (groups.len() > 1 && speakers.contains(&&compared.node));
-        let asked: Vec<usize> = (0..comparison.nodes.len()).filter(|&at| is_asked(&comparison.nodes[at])).collect();
+        let mut speakers: BTreeMap<u64, usize> = BTreeMap::new();
+        for (at, compared) in comparison.nodes.iter().enumerate() {
+            speakers.entry(compared.digest).or_insert(at);
+        }
+        let differ = speakers.len() > 1;
+        let is_asked = |(at, compared): &(usize, &Compared)| {
+            compared.given_up > 0 || (differ && speakers.get(&compared.digest) == Some(at))
+        };
+        let asked: Vec<usize> = comparison.nodes.iter().enumerate().filter(is_asked).map(|(at, _)| at).collect();
         let holdings = comparison.ask(&asked, deadline)?;
-        if groups.len() > 1 {
+        if differ {
             let all = union(holdings.values());
             comparison.messages = all.values().map(Ranges::count).fold(0, u64::saturating_add);
             comparison.streams = all.len();
-            let digests: BTreeMap<&NodeId, u64> = groups
-                .iter()
-                .flat_map(|(&digest, group)| group.iter().map(move |status| (&status.node, digest)))
-                .collect();
             let by_digest: BTreeMap<u64, &Holding> =
-                holdings.iter().map(|(&at, holding)| (digests[&comparison.nodes[at].node], holding)).collect();
+                holdings.iter().map(|(&at, holding)| (comparison.nodes[at].digest, holding)).collect();
             for compared in &mut comparison.nodes {
-                let held = by_digest.get(&digests[&compared.node]);
+                let held = by_digest.get(&compared.digest);
                 compared.missing = held.map_or_else(BTreeMap::new, |held| held.missing_of(&all));
             }
             comparison.wait(&all, deadline)?;
@@ -134,10 +133,11 @@ impl Comparison {
 }
 
 impl Compared {
-    fn new(status: &NodeStatus, endpoint: &Endpoint) -> Self {
+    fn new(status: &NodeStatus, digest: u64, endpoint: &Endpoint) -> Self {
         Self {
             node: status.node.clone(),
             endpoint: endpoint.clone(),
+            digest,
             missing: BTreeMap::new(),
             gaps: Vec::new(),
             unlisted: status.given_up,

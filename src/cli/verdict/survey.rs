@@ -1,7 +1,10 @@
 //! All nodes of a network are asked how they are, at once: those in its record, and those that they have for peers.
 
 use crate::{
-    cli::{Context, NodeArgument, error::CliError},
+    cli::{
+        Context, NodeArgument,
+        error::{CliError, ErrorBody},
+    },
     client::{ClientError, ask_all},
     clock::Deadline,
     core::{
@@ -112,6 +115,15 @@ impl Heard {
             Outcome::Silent(_) | Outcome::Ended => None,
         }
     }
+
+    /// Why it said nothing, if it did not answer.
+    pub fn error(&self) -> Option<ErrorBody> {
+        match &self.outcome {
+            Outcome::Said(_) => None,
+            Outcome::Silent(error) => Some(error.body()),
+            Outcome::Ended => Some(CliError::Unreachable("its process has ended".into()).body()),
+        }
+    }
 }
 
 /// A node to ask, and whether its process has ended.
@@ -183,7 +195,12 @@ fn ask(targets: Vec<Target>, deadline: &Deadline) -> Result<Vec<Heard>, CliError
 fn understand(answer: Result<Response, ClientError>) -> Outcome {
     match answer.map(|response| response.reply) {
         Ok(Reply::Status(status)) => Outcome::Said(status),
-        Ok(_) => Outcome::Silent(CliError::Failed("it does not answer as a gossip node does".into())),
+        Ok(_) => Outcome::Silent(no_gossip_node()),
         Err(error) => Outcome::Silent(error.into()),
     }
+}
+
+/// Of an answer that no question has.
+pub(super) fn no_gossip_node() -> CliError {
+    CliError::Failed("it does not answer as a gossip node does".into())
 }

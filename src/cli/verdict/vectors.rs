@@ -1,5 +1,6 @@
 //! What nodes have seen, asked for page by page from many at once.
 
+use super::survey::no_gossip_node;
 use crate::{
     cli::error::CliError,
     client::ask_all,
@@ -41,7 +42,7 @@ pub fn ask_holdings(targets: &[Endpoint], deadline: &Deadline) -> Result<Vec<Res
             let page = match answer.map(|response| response.reply) {
                 Ok(Reply::Vector(page)) => page,
                 Ok(_) => {
-                    holdings[target] = Err(CliError::Failed("it does not answer as a gossip node does".into()));
+                    holdings[target] = Err(no_gossip_node());
                     continue;
                 }
                 Err(error) => {

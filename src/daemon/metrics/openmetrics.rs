@@ -33,9 +33,9 @@ pub fn render(snapshot: &Snapshot) -> String {
     by_peer(&mut page, &snapshot.stats);
     let deliveries = snapshot.stats.deliveries();
     let help = "Time from the submission of a message elsewhere to its arrival here, by the clocks of both hosts.";
-    page.histogram("gossip_delivery_latency_seconds", Some("seconds"), help, &deliveries.latency, seconds);
+    page.histogram("gossip_delivery_latency_seconds", help, &deliveries.latency, seconds);
     let help = "Links that messages from elsewhere crossed on their way here.";
-    page.histogram("gossip_delivery_hops", None, help, &deliveries.hops, |hops| hops as f64);
+    page.histogram("gossip_delivery_hops", help, &deliveries.hops, |hops| hops as f64);
     page.text.push_str("# EOF\n");
     page.text
 }
@@ -47,9 +47,13 @@ struct Page {
 }
 
 impl Page {
+    /// A family's unit is the end of its name.
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         self.line(format_args!("# TYPE {name} {kind}"));
         self.line(format_args!("# HELP {name} {}", escape(help)));
+        if let Some(unit) = ["seconds", "bytes"].into_iter().find(|unit| name.ends_with(unit)) {
+            self.line(format_args!("# UNIT {name} {unit}"));
+        }
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
@@ -66,15 +70,11 @@ impl Page {
     fn histogram<const N: usize>(
         &mut self,
         name: &str,
-        unit: Option<&str>,
         help: &str,
         histogram: &Histogram<N>,
         scale: impl Fn(u64) -> f64,
     ) {
         self.family(name, "histogram", help);
-        if let Some(unit) = unit {
-            self.line(format_args!("# UNIT {name} {unit}"));
-        }
         let bucket = format!("{name}_bucket");
         for (bound, count) in histogram.cumulated() {
             self.sample(&bucket, &[("le", &format!("{:?}", scale(bound)))], count);
@@ -92,17 +92,13 @@ impl Page {
 
 fn gauges(page: &mut Page, snapshot: &Snapshot) {
     let status = &snapshot.status;
-    page.family("gossip_uptime_seconds", "gauge", "How long the node has run.");
-    page.line("# UNIT gossip_uptime_seconds seconds");
-    page.sample("gossip_uptime_seconds", &[], status.uptime.as_secs_f64());
+    page.gauge("gossip_uptime_seconds", "How long the node has run.", status.uptime.as_secs_f64());
     let up = status.peers.iter().filter(|peer| peer.up).count();
     page.gauge("gossip_peers", "Peers that the node knows: links that it keeps or dials.", status.peers.len());
     page.gauge("gossip_peers_up", "Peers whose links are up.", up);
     page.gauge("gossip_view_members", "Members that the node knows beside its peers.", snapshot.view);
     page.gauge("gossip_retained_messages", "Messages kept for reading.", status.retained_messages);
-    page.family("gossip_retained_bytes", "gauge", "Bytes kept for reading.");
-    page.line("# UNIT gossip_retained_bytes bytes");
-    page.sample("gossip_retained_bytes", &[], status.retained_bytes);
+    page.gauge("gossip_retained_bytes", "Bytes kept for reading.", status.retained_bytes);
     page.gauge("gossip_unread_messages", "Messages kept that nobody has read.", status.unread);
     page.gauge("gossip_seen_messages", "Ids that the node has seen.", status.seen_messages.unwrap_or(0));
     page.gauge("gossip_missing_streams", "Streams of which something is known to be missing.", status.missing);
@@ -117,7 +113,6 @@ fn peers(page: &mut Page, peers: &[PeerInfo]) {
         page.sample("gossip_peer_up", &[("peer", name)], u8::from(peer.up));
     }
     page.family("gossip_peer_round_trip_seconds", "gauge", "Round trip to a peer, smoothed.");
-    page.line("# UNIT gossip_peer_round_trip_seconds seconds");
     for (name, peer) in named(peers) {
         if let Some(round_trip) = peer.round_trip {
             page.sample("gossip_peer_round_trip_seconds", &[("peer", name)], round_trip.as_secs_f64());
