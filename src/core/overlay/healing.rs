@@ -15,7 +15,7 @@ use super::{
 use crate::core::{
     config::Protocol,
     endpoint::Endpoint,
-    frame::{MEMBERS_MAX, Member, Parting},
+    frame::{MEMBERS_MAX, Member, Parting, Wish},
     id::NodeId,
     time::Mono,
 };
@@ -92,7 +92,7 @@ pub(super) struct Neighbour {
 pub(super) enum Bond {
     /// This node made it in place of one that is down.
     For(NodeId),
-    /// This node made it to join two components.
+    /// This node made it to join two components, or what may be two.
     Bridge,
     /// Somebody asked, or there was room.
     Met,
@@ -101,6 +101,11 @@ pub(super) enum Bond {
 impl Neighbour {
     fn new(now: Mono, endpoint: Endpoint, bond: Bond) -> Self {
         Self { endpoint, is_suspect: false, bond, list: Vec::new(), rose_at: now, has_had_others: false }
+    }
+
+    /// Whether it has other neighbours than `me`.
+    pub(super) fn has_others(&self, me: &NodeId) -> bool {
+        self.list.iter().any(|member| member.node != *me)
     }
 
     /// Whether it has no other neighbour than this node, and has had none for as long as it takes to find one.
@@ -148,8 +153,8 @@ impl Healing {
         let seek = self.seeks.remove(&node);
         let bond = match seek.as_ref().map(|seek| &seek.cause) {
             Some(Cause::Lost(lost)) => Bond::For(lost.clone()),
-            Some(Cause::Root) => Bond::Bridge,
-            Some(Cause::Room | Cause::Walk | Cause::Accepted | Cause::Missed) | None => Bond::Met,
+            Some(Cause::Root | Cause::Missed) => Bond::Bridge,
+            Some(Cause::Room | Cause::Walk | Cause::Accepted) | None => Bond::Met,
         };
         self.neighbours.insert(node.clone(), Neighbour::new(now, endpoint, bond));
         self.changed = true;
@@ -195,12 +200,17 @@ impl Healing {
         if self.declared.contains_key(node) {
             return;
         }
-        if let Some(seek) = self.seeks.remove(node) {
-            self.round.answered_no(node, &seek);
-            means.view.reached(node);
-            means.todo.push_back(Action::Close { node: node.clone() });
-        } else {
-            self.parted(now, node, Parting::Unlinked, means);
+        let Some(seek) = self.seeks.remove(node) else {
+            return self.parted(now, node, Parting::Unlinked, means);
+        };
+        means.view.reached(node);
+        means.todo.push_back(Action::Close { node: node.clone() });
+        let is_in_need = self.roams() && self.neighbours.is_empty();
+        let asks_again = is_in_need && seek.fills() && seek.wish == Wish::Neighbour;
+        match means.view.find(node).filter(|_| asks_again) {
+            // Whoever has no room lives, and takes one who has nobody.
+            Some(member) => self.seek(now, member, seek.cause, Wish::Needed, means),
+            None => self.round.answered_no(node, &seek),
         }
     }
 
@@ -233,7 +243,7 @@ impl Healing {
         list.truncate(MEMBERS_MAX);
         let is_met = names(&list, &self.me) && !names(&neighbour.list, &self.me);
         neighbour.list.clone_from(&list);
-        neighbour.has_had_others |= list.iter().any(|member| member.node != self.me);
+        neighbour.has_had_others |= neighbour.has_others(&self.me);
         self.round.has_news = true;
         let its_neighbours: BTreeSet<NodeId> = list.iter().map(|member| member.node.clone()).collect();
         if !self.roams() {
@@ -321,6 +331,12 @@ impl Healing {
     pub fn sound(&self) -> Vec<NodeId> {
         let sound = self.neighbours.iter().filter(|(_, neighbour)| !neighbour.is_suspect);
         sound.map(|(node, _)| node.clone()).collect()
+    }
+
+    /// Those of them that have other neighbours than this node: from there a walk can go on.
+    pub fn settled(&self) -> Vec<NodeId> {
+        let others = |node: &NodeId| self.neighbours.get(node).is_some_and(|neighbour| neighbour.has_others(&self.me));
+        self.sound().into_iter().filter(others).collect()
     }
 
     /// Whether there is a link to that node.

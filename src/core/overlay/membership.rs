@@ -18,6 +18,8 @@ use crate::core::{
 };
 use std::{collections::VecDeque, time::Duration};
 
+/// How many intervals nothing must have changed for samples of a view that has room to become rarer, and how much rarer.
+const CALM: u32 = 8;
 /// How long a change of the neighbours waits for others before the neighbours are told.
 const TELL_DELAY: Duration = Duration::from_millis(50);
 
@@ -57,6 +59,8 @@ pub struct Overlay {
     news_at: Option<Mono>,
     next_shuffle: Mono,
     shuffle_interval: Duration,
+    /// Shuffle intervals since neighbours changed or somebody became known.
+    calm: u32,
     degree: usize,
     /// What [`deadline`](Self::deadline) says; cleared by [`with`](Self::with) and by all that settles.
     deadline: Memo<Option<Mono>>,
@@ -89,6 +93,7 @@ impl Overlay {
             news_at: None,
             next_shuffle,
             shuffle_interval: timing.shuffle_interval,
+            calm: 0,
             degree,
             deadline: Memo::default(),
         }
@@ -122,7 +127,9 @@ impl Overlay {
         }
         if self.next_shuffle <= now {
             self.next_shuffle = now + self.shuffle_interval;
-            self.shuffle();
+            if self.is_sample_due() {
+                self.shuffle();
+            }
             self.with(|healing, means| healing.ask_missed(now, means));
         }
         self.settle(now);
@@ -280,6 +287,7 @@ impl Overlay {
         }
         self.with(|healing, means| healing.tick(now, means));
         if self.healing.take_changed() {
+            self.calm = 0;
             self.tell_at.get_or_insert(now + TELL_DELAY);
         }
         if self.tell_at.take_if(|at| *at <= now).is_some() {
@@ -320,10 +328,18 @@ impl Overlay {
 
     /// Sends a node that joins on walks from some of the neighbours, so that it finds others all over the overlay.
     fn introduce(&mut self, member: &Member) {
-        let others = self.healing.sound().into_iter().filter(|node| *node != member.node);
+        let settled = self.healing.settled();
+        let through = if settled.is_empty() { self.healing.sound() } else { settled };
+        let others = through.into_iter().filter(|node| *node != member.node);
         for to in self.chance.sample(others, self.degree.saturating_sub(1)) {
             self.send(to, walk::join(member.clone()));
         }
+    }
+
+    /// News have told everybody of everybody, if views have room and nothing has changed for long; but some may get lost.
+    fn is_sample_due(&mut self) -> bool {
+        self.calm = self.calm.saturating_add(1);
+        self.healing.roams() || !self.view.has_room() || self.calm <= CALM || self.calm.is_multiple_of(CALM)
     }
 
     fn shuffle(&mut self) {
@@ -350,6 +366,7 @@ impl Overlay {
         }
         for member in members.into_iter().take(MEMBERS_MAX).filter(|member| !self.healing.is_neighbour(&member.node)) {
             if self.view.insert(member.clone(), &mut self.chance) {
+                self.calm = 0;
                 self.news.push(member);
             }
         }
@@ -378,7 +395,9 @@ impl Overlay {
     fn note(&mut self, members: Vec<Member>) {
         let limit = 1 + walk::SHUFFLED_NEIGHBOURS + walk::SHUFFLED_VIEW;
         for member in members.into_iter().take(limit).filter(|member| !self.healing.is_neighbour(&member.node)) {
-            self.view.insert(member, &mut self.chance);
+            if self.view.insert(member, &mut self.chance) {
+                self.calm = 0;
+            }
         }
     }
 

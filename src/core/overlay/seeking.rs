@@ -40,7 +40,7 @@ const PATIENCE: u32 = 4;
 #[derive(Debug)]
 pub(super) struct Seeking {
     pub(super) cause: Cause,
-    wish: Wish,
+    pub(super) wish: Wish,
     /// Whether it is likely that it answers: it was asked a short while ago.
     is_fresh: bool,
     fresh_until: Mono,
@@ -339,7 +339,7 @@ impl Healing {
         }
     }
 
-    fn seek(&mut self, now: Mono, member: Member, cause: Cause, wish: Wish, means: &mut Means<'_>) {
+    pub(super) fn seek(&mut self, now: Mono, member: Member, cause: Cause, wish: Wish, means: &mut Means<'_>) {
         self.expect(now, &member.node, cause, wish);
         means.todo.push_back(Action::Seek { member, wish });
     }

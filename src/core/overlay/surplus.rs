@@ -75,9 +75,13 @@ impl Healing {
     pub(super) fn trim(&mut self, latest: Option<&NodeId>, means: &mut Means<'_>) {
         let most = self.target() + SPARE_PLACES;
         while self.protocol.heal && self.neighbours.len() > most {
+            if self.roams() && self.settled().len() <= self.target() {
+                // A crowd that joins through this node: its walks need ways to all the others.
+                return;
+            }
             let can_go = |(node, neighbour): &(&NodeId, &Neighbour)| {
-                let has_others = neighbour.list.iter().any(|member| member.node != self.me);
-                has_others && Some(*node) != latest && !self.declared.contains_key(*node)
+                let is_latest = Some(*node) == latest;
+                neighbour.has_others(&self.me) && !is_latest && !self.declared.contains_key(*node)
             };
             let weight = |(node, neighbour): (&NodeId, &Neighbour)| {
                 (means.election.is_spare(node), neighbour.list.len(), node.clone())

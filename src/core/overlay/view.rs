@@ -69,7 +69,7 @@ impl View {
                 false
             }
             Err(place) => {
-                let has_room = self.known.len() < LOWEST_KEPT + self.view_max;
+                let has_room = self.has_room();
                 self.add(place, member, chance);
                 has_room
             }
@@ -209,6 +209,11 @@ impl View {
     /// All members in natural order.
     pub fn iter(&self) -> impl Iterator<Item = Member> {
         self.known.iter().map(member)
+    }
+
+    /// Whether another member can be kept without forgetting one.
+    pub fn has_room(&self) -> bool {
+        self.known.len() < LOWEST_KEPT + self.view_max
     }
 
     /// How many members there are.

@@ -1,7 +1,10 @@
 //! Declared graphs whose nodes die, leave, come back and are cut off.
 
 use super::net::Net;
-use crate::core::{id::NodeId, overlay::chance::Chance};
+use crate::core::{
+    id::NodeId,
+    overlay::{chance::Chance, walk},
+};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -257,7 +260,9 @@ fn a_quiet_network_only_beats_and_shuffles() {
         let greetings = net.sent.remove("HELLO").unwrap_or(0);
         assert!(greetings <= redials, "{greetings} greetings");
         assert!(beats <= 61 * 2 * edges.len());
-        net.sent.remove("WALK");
+        // Everybody knows everybody: at most one shuffle each, and its answer.
+        let walks = net.sent.remove("WALK").unwrap_or(0);
+        assert!(walks <= 2 * usize::from(walk::STEPS) * net.overlays.len(), "{walks} steps");
         assert!(net.sent.is_empty(), "{:?}", net.sent);
     }
 }

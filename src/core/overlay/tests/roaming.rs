@@ -1,6 +1,13 @@
 //! Nodes that declare nobody and find their neighbours (HyParView).
 
-use super::net::Net;
+use super::{member, net::Net};
+use crate::core::{
+    config::{Limits, Protocol},
+    frame::{Frame, Walk, WalkKind, Wish},
+    id::{Incarnation, NodeId},
+    overlay::{action::Action, membership::Overlay},
+    time::Mono,
+};
 use std::time::Duration;
 
 fn roaming(seed: u64) -> Net {
@@ -61,4 +68,61 @@ fn who_crashed_is_replaced() {
     net.run(60_000);
     assert_sound(&net);
     assert_eq!(net.overlays.len(), 50);
+}
+
+/// How many of the pairs that have a common neighbour are neighbours (Watts and Strogatz).
+fn clustering(net: &Net) -> f64 {
+    let links = net.links();
+    let are_linked = |a: u32, b: u32| links.contains(&(a.min(b), a.max(b)));
+    let (mut pairs, mut linked) = (0, 0);
+    for node in net.overlays.keys() {
+        let near: Vec<u32> = net.overlays.keys().copied().filter(|&other| are_linked(*node, other)).collect();
+        for (place, &a) in near.iter().enumerate() {
+            pairs += near.len() - place - 1;
+            linked += near[place + 1..].iter().filter(|&&b| are_linked(a, b)).count();
+        }
+    }
+    linked as f64 / pairs as f64
+}
+
+#[test]
+fn a_crowd_that_joins_through_one_node_finds_neighbours_everywhere() {
+    let mut net = roaming(3);
+    net.start(0);
+    for node in 1..600 {
+        net.join(node, 0);
+        net.run(2);
+    }
+    net.run(30_000);
+    assert_sound(&net);
+    let clustering = clustering(&net);
+    // A random graph of that degree has 0.009.
+    assert!(clustering < 0.014, "{clustering}");
+}
+
+#[test]
+fn who_has_nobody_asks_whoever_refuses_for_need() {
+    let (now, protocol) = (Mono::default(), Protocol::default());
+    let mut overlay = Overlay::new(member(0), Incarnation(1), &protocol, &Limits::default(), 1, now);
+    overlay.rose(now, member(1));
+    let members = (2..8).map(member).collect();
+    let reply = Walk { kind: WalkKind::Reply, steps: 0, path: Vec::new(), members };
+    overlay.on_frame(now, &NodeId::numbered(1), Frame::Walk(reply));
+    overlay.down(now, &NodeId::numbered(1));
+    let sought = |overlay: &mut Overlay| -> Vec<(NodeId, Wish)> {
+        std::iter::from_fn(|| overlay.poll_action())
+            .filter_map(|action| match action {
+                Action::Seek { member, wish } => Some((member.node, wish)),
+                _ => None,
+            })
+            .collect()
+    };
+    let asked = sought(&mut overlay);
+    let (node, _) = asked.iter().rfind(|(_, wish)| *wish == Wish::Neighbour).expect("more than one is asked").clone();
+    overlay.refused(now, &node);
+    let again = sought(&mut overlay);
+    assert!(again.contains(&(node.clone(), Wish::Needed)), "{again:?}");
+    overlay.refused(now, &node);
+    let again = sought(&mut overlay);
+    assert!(again.iter().all(|(other, _)| *other != node), "{again:?}");
 }
