@@ -291,6 +291,12 @@ pub enum LaunchError {
     /// The user ended the start; nothing was left running.
     #[error("interrupted; nothing was left running")]
     Interrupted,
+    /// The user ended the restart of a node, whose former process has ended.
+    #[error("interrupted; node '{node}' is down now, start it with 'gossip restart-node {node}'")]
+    LeftDown {
+        /// The node.
+        node: NodeId,
+    },
 }
 
 impl LaunchError {
@@ -327,7 +333,7 @@ impl LaunchError {
             | Self::NodeFailed { .. }
             | Self::Survivors { .. }
             | Self::Watch(_) => Kind::Failed,
-            Self::Interrupted => Kind::Interrupted,
+            Self::Interrupted | Self::LeftDown { .. } => Kind::Interrupted,
         }
     }
 

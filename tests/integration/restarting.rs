@@ -111,3 +111,22 @@ fn mistakes_are_told_in_a_line() {
     net.run(&["restart-node", "2"]).done();
     assert_eq!(net.peers("2"), ["1", "3"]);
 }
+
+#[test]
+fn an_interrupted_restart_says_that_the_node_is_down() {
+    let net = TestNet::start("circular", 3);
+    for other in [1, 3] {
+        net.signal(other, Signal::STOP);
+    }
+    let former = net.current("2");
+    let restart = net.spawn(&["restart-node", "2"]);
+    wait_until("its former process has ended", || former.life() != Life::Running);
+    restart.signal(Signal::INT);
+    restart.wait().fails(130, "node '2' is down now, start it with 'gossip restart-node 2'");
+    for other in [1, 3] {
+        net.signal(other, Signal::CONT);
+    }
+    net.run(&["restart-node", "2"]).done();
+    assert_eq!(net.peers("2"), ["1", "3"]);
+    net.run(&["status"]).done();
+}

@@ -78,7 +78,8 @@ pub fn restart(
             site.take_back(&peers.iter().map(|peer| pair(&node, peer)).collect());
             site.manifest = before;
             site.write()?;
-            return Err(error);
+            let is_interrupted = matches!(error, LaunchError::Interrupted);
+            return Err(if is_interrupted { LaunchError::LeftDown { node } } else { error });
         }
     }
     Ok(Restarted { record: site.manifest.nodes[index].clone(), ended })
