@@ -4,6 +4,7 @@
 //! What each story shows stands in its language: `python/check.py`, `javascript/check.js`, `rust/check.rs`.
 //! `make test` sets up what they need.
 
+mod judged;
 mod nodes;
 mod programs;
 
@@ -82,4 +83,9 @@ fn a_node_in_python_is_a_full_member() {
 #[test]
 fn a_node_in_javascript_is_a_full_member() {
     joins_two_halves(&javascript("clients/javascript/node.js"));
+}
+
+#[test]
+fn a_node_that_serves_no_requests_is_judged_by_its_neighbours() {
+    judged::by_its_neighbours(&python("clients/python/node.py"));
 }

@@ -22,7 +22,7 @@ use std::{collections::BTreeMap, fmt};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It answers, and nobody doubts it.
+    /// It answers, or serves no requests, and nobody doubts it.
     Up,
     /// It answers, but a live neighbour does not hear it.
     Suspect,
@@ -50,7 +50,7 @@ pub struct Account {
     /// Its name, or the address that was asked.
     pub node: String,
     endpoint: String,
-    /// Whether it answered.
+    /// Whether it answered, or is heard by its neighbours and serves no requests.
     pub up: bool,
     /// How it is.
     pub state: State,
@@ -125,6 +125,7 @@ impl Account {
         let state = match &heard.outcome {
             Outcome::Said(_) if suspected_by.is_empty() => State::Up,
             Outcome::Said(_) => State::Suspect,
+            Outcome::Deaf => State::Up,
             Outcome::Silent(_) => State::Silent,
             Outcome::Ended => State::Down,
         };
@@ -132,7 +133,7 @@ impl Account {
         Self {
             node: heard.name.clone(),
             endpoint: heard.endpoint.to_string(),
-            up: status.is_some(),
+            up: matches!(heard.outcome, Outcome::Said(_) | Outcome::Deaf),
             state,
             suspected_by,
             lag: status.zip(most).and_then(|(status, most)| lag(status, most)),

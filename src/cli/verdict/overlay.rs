@@ -19,10 +19,10 @@ use std::{
 /// Looks at links that the search for the fewest failures may take: a fraction of a second.
 const STEPS_MAX: u64 = 100_000_000;
 
-/// The nodes that answered, and the links between them.
+/// The nodes that live, and the links between them.
 #[derive(Debug)]
 pub struct Overlay {
-    /// The links that both ends say are up.
+    /// The links that both ends say are up, as far as they serve requests.
     pub graph: Graph,
     /// Why each of them is there, by the indexes of its ends, the lower first: healing if one end says so.
     pub kinds: BTreeMap<(usize, usize), Kind>,
@@ -90,9 +90,10 @@ pub struct RoundTrips {
 }
 
 impl Overlay {
-    /// Of the nodes that answered.
+    /// Of the nodes that answered, and those that serve no requests.
     pub fn of(survey: &Survey) -> Result<Self, CliError> {
-        let mut names: Vec<NodeId> = survey.said().map(|status| status.node.clone()).collect();
+        let deaf: BTreeSet<NodeId> = survey.deaf().into_iter().collect();
+        let mut names: Vec<NodeId> = survey.said().map(|status| status.node.clone()).chain(deaf.clone()).collect();
         names.sort_by(|a, b| natural_key(a.as_str()).cmp(&natural_key(b.as_str())));
         names.dedup();
         let index: BTreeMap<&NodeId, usize> = names.iter().enumerate().map(|(at, name)| (name, at)).collect();
@@ -113,6 +114,7 @@ impl Overlay {
                 let Some(&there) = index.get(node).filter(|&&there| there != here) else { continue };
                 let (ends, kind) = halves.entry((here.min(there), here.max(there))).or_default();
                 ends.insert(here);
+                ends.extend(deaf.contains(node).then_some(there));
                 // The end that was dialled may know less of the reason.
                 *kind = if peer.kind == Kind::Declared { *kind } else { peer.kind };
             }

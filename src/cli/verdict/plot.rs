@@ -239,9 +239,9 @@ fn mark_of(node: &NodeId, survey: &Survey, overlay: &Overlay) -> NodeMark {
     let heard = survey.nodes.iter().find(|heard| heard.name == node.as_str());
     let index = overlay.graph.index_of(node);
     match heard.map(|heard| &heard.outcome) {
-        Some(Outcome::Said(_)) if overlay.suspects.contains_key(node) => NodeMark::Suspect,
-        Some(Outcome::Said(_)) if index.is_some_and(|index| overlay.weak.nodes.contains(&index)) => NodeMark::Cut,
-        Some(Outcome::Said(_)) => NodeMark::Plain,
+        Some(Outcome::Said(_) | Outcome::Deaf) if overlay.suspects.contains_key(node) => NodeMark::Suspect,
+        Some(Outcome::Said(_) | Outcome::Deaf) if index.is_some_and(|index| overlay.weak.nodes.contains(&index)) => NodeMark::Cut,
+        Some(Outcome::Said(_) | Outcome::Deaf) => NodeMark::Plain,
         Some(Outcome::Silent(_)) => NodeMark::Silent,
         Some(Outcome::Ended) | None => NodeMark::Dead,
     }

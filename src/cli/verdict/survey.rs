@@ -55,6 +55,8 @@ pub struct Heard {
 pub enum Outcome {
     /// How it is.
     Said(Box<NodeStatus>),
+    /// Nothing, but its neighbours hear it: it was written for the bus, and serves no requests.
+    Deaf,
     /// Nothing in time, or nothing that can be understood.
     Silent(CliError),
     /// Nothing: its process has ended.
@@ -78,6 +80,7 @@ impl Survey {
                 }
                 nodes.extend(ask(found, &deadline)?);
             }
+            note_deaf(&mut nodes);
         }
         nodes.sort_by(|a, b| natural_key(&a.name).cmp(&natural_key(&b.name)));
         Ok(Self { nodes, is_whole })
@@ -86,6 +89,11 @@ impl Survey {
     /// Those that answered.
     pub fn said(&self) -> impl Iterator<Item = &NodeStatus> {
         self.nodes.iter().filter_map(Heard::status)
+    }
+
+    /// Names of those that serve no requests.
+    pub fn deaf(&self) -> Vec<NodeId> {
+        self.names(|outcome| matches!(outcome, Outcome::Deaf))
     }
 
     /// Names of those that run, as far as is known, and did not answer.
@@ -112,7 +120,7 @@ impl Heard {
     pub fn status(&self) -> Option<&NodeStatus> {
         match &self.outcome {
             Outcome::Said(status) => Some(status),
-            Outcome::Silent(_) | Outcome::Ended => None,
+            Outcome::Deaf | Outcome::Silent(_) | Outcome::Ended => None,
         }
     }
 
@@ -120,6 +128,7 @@ impl Heard {
     pub fn error(&self) -> Option<ErrorBody> {
         match &self.outcome {
             Outcome::Said(_) => None,
+            Outcome::Deaf => Some(CliError::Unreachable("it serves no requests".into()).body()),
             Outcome::Silent(error) => Some(error.body()),
             Outcome::Ended => Some(CliError::Unreachable("its process has ended".into()).body()),
         }
@@ -170,6 +179,22 @@ fn unknown_peers(nodes: &[Heard]) -> Vec<Target> {
         lives.filter_map(|peer| Some((peer.node.as_ref()?.as_str(), &peer.endpoint))).collect();
     let unknown = found.into_iter().filter(|(name, _)| !known.contains(name));
     unknown.map(|(name, endpoint)| target(name.to_owned(), endpoint.clone(), false, false)).collect()
+}
+
+/// Notes of those that were not started here and did not answer which ones all their neighbours hear. One that hangs is
+/// suspected within seconds.
+fn note_deaf(nodes: &mut [Heard]) {
+    let mut is_heard: BTreeMap<String, bool> = BTreeMap::new();
+    for peer in nodes.iter().filter_map(Heard::status).flat_map(|status| &status.peers) {
+        let Some(node) = &peer.node else { continue };
+        let is_sound = peer.up && !matches!(peer.verdict, Some(Verdict::Suspect | Verdict::Down));
+        *is_heard.entry(node.to_string()).or_insert(true) &= is_sound;
+    }
+    for heard in nodes.iter_mut().filter(|heard| !heard.is_ours && is_heard.get(&heard.name) == Some(&true)) {
+        if matches!(heard.outcome, Outcome::Silent(_)) {
+            heard.outcome = Outcome::Deaf;
+        }
+    }
 }
 
 fn ask(targets: Vec<Target>, deadline: &Deadline) -> Result<Vec<Heard>, CliError> {
