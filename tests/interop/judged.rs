@@ -2,17 +2,17 @@
 //! vouch for it.
 
 use crate::programs::Program;
+use gossip::clock::Deadline;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::{
     process::{Child, Command, Output, Stdio},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tempfile::TempDir;
 
 /// How long something may take to be seen.
-const DEADLINE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks.
 const PACE: Duration = Duration::from_millis(50);
 /// Places to look for free ports.
@@ -46,15 +46,14 @@ impl Background {
 
     /// Waits until `gossip status` shows something, and gives its exit code.
     fn awaits(&self, what: &str, is_shown: impl Fn(&Value) -> bool) -> Option<i32> {
-        let begun = Instant::now();
+        let deadline = Deadline::after(PATIENCE);
         loop {
             let output = self.gossip(&["status", "--json", "--timeout", "1"]);
             let shown = String::from_utf8_lossy(&output.stdout).into_owned();
             if serde_json::from_str(&shown).is_ok_and(|shown| is_shown(&shown)) {
                 return output.status.code();
             }
-            assert!(begun.elapsed() < DEADLINE, "not shown: {what}\n{shown}");
-            thread::sleep(PACE);
+            assert!(deadline.pause(PACE), "not shown: {what}\n{shown}");
         }
     }
 }

@@ -237,10 +237,10 @@ fn graph_of(manifest: &Manifest, others: &BTreeSet<NodeId>) -> Result<Graph, Cli
 
 fn mark_of(node: &NodeId, survey: &Survey, overlay: &Overlay) -> NodeMark {
     let heard = survey.nodes.iter().find(|heard| heard.name == node.as_str());
-    let index = overlay.graph.index_of(node);
+    let is_cut = || overlay.graph.index_of(node).is_some_and(|index| overlay.weak.nodes.contains(&index));
     match heard.map(|heard| &heard.outcome) {
         Some(Outcome::Said(_) | Outcome::Deaf) if overlay.suspects.contains_key(node) => NodeMark::Suspect,
-        Some(Outcome::Said(_) | Outcome::Deaf) if index.is_some_and(|index| overlay.weak.nodes.contains(&index)) => NodeMark::Cut,
+        Some(Outcome::Said(_) | Outcome::Deaf) if is_cut() => NodeMark::Cut,
         Some(Outcome::Said(_) | Outcome::Deaf) => NodeMark::Plain,
         Some(Outcome::Silent(_)) => NodeMark::Silent,
         Some(Outcome::Ended) | None => NodeMark::Dead,
