@@ -8,7 +8,7 @@ use super::{
     chance::Chance,
     healing::{Healing, Means, Neighbour},
     view::View,
-    walk::{self, Step},
+    walk,
 };
 use crate::core::{
     config::{Limits, Protocol},
@@ -18,8 +18,6 @@ use crate::core::{
 };
 use std::{collections::VecDeque, time::Duration};
 
-/// How many intervals nothing must have changed for samples of a view that has room to become rarer, and how much rarer.
-const CALM: u32 = 8;
 /// How long a change of the neighbours waits for others before the neighbours are told.
 const TELL_DELAY: Duration = Duration::from_millis(50);
 
@@ -45,23 +43,23 @@ pub struct Sizes {
 /// was declared, and does nothing of itself.
 #[derive(Debug)]
 pub struct Overlay {
-    me: Member,
+    pub(super) me: Member,
     heals: bool,
-    view: View,
+    pub(super) view: View,
     election: Election,
-    healing: Healing,
-    chance: Chance,
+    pub(super) healing: Healing,
+    pub(super) chance: Chance,
     todo: VecDeque<Action>,
     /// When the neighbours are told of each other.
     tell_at: Option<Mono>,
     /// Members that are new here and fit into the view, and when the neighbours are told of them.
-    news: Vec<Member>,
+    pub(super) news: Vec<Member>,
     news_at: Option<Mono>,
     next_shuffle: Mono,
     shuffle_interval: Duration,
     /// Shuffle intervals since neighbours changed or somebody became known.
-    calm: u32,
-    degree: usize,
+    pub(super) calm: u32,
+    pub(super) degree: usize,
     /// What [`deadline`](Self::deadline) says; cleared by [`with`](Self::with) and by all that settles.
     deadline: Memo<Option<Mono>>,
 }
@@ -208,6 +206,7 @@ impl Overlay {
     /// No link is kept for a node any more, although it did not leave: another has its address, or its name.
     pub fn undeclare(&mut self, node: &NodeId) {
         self.healing.undeclare(node);
+        self.deadline.clear();
     }
 
     /// A declared neighbour is to be one no more, or any other: nobody takes its place.
@@ -309,7 +308,7 @@ impl Overlay {
         Frame::Neighbours(self.healing.neighbours().take(MEMBERS_MAX).collect())
     }
 
-    fn with<T>(&mut self, act: impl FnOnce(&mut Healing, &mut Means<'_>) -> T) -> T {
+    pub(super) fn with<T>(&mut self, act: impl FnOnce(&mut Healing, &mut Means<'_>) -> T) -> T {
         self.deadline.clear();
         let Self { view, election, chance, todo, news, .. } = self;
         act(&mut self.healing, &mut Means { view, election, chance, todo, news })
@@ -326,82 +325,7 @@ impl Overlay {
         self.todo.extend(others.map(|to| Action::Send { to, frame: frame.clone() }));
     }
 
-    /// Sends a node that joins on walks from some of the neighbours, so that it finds others all over the overlay.
-    fn introduce(&mut self, member: &Member) {
-        let settled = self.healing.settled();
-        let through = if settled.is_empty() { self.healing.sound() } else { settled };
-        let others = through.into_iter().filter(|node| *node != member.node);
-        for to in self.chance.sample(others, self.degree.saturating_sub(1)) {
-            self.send(to, walk::join(member.clone()));
-        }
-    }
-
-    /// News have told everybody of everybody, if views have room and nothing has changed for long; but some may get lost.
-    fn is_sample_due(&mut self) -> bool {
-        self.calm = self.calm.saturating_add(1);
-        self.healing.roams() || !self.view.has_room() || self.calm <= CALM || self.calm.is_multiple_of(CALM)
-    }
-
-    fn shuffle(&mut self) {
-        let sound = self.healing.sound();
-        let Some(to) = self.chance.pick(&sound).cloned() else { return };
-        let others = self.healing.neighbours().filter(|member| member.node != to);
-        let mut known = self.chance.sample(others, walk::SHUFFLED_NEIGHBOURS);
-        known.extend(self.view.sample(walk::SHUFFLED_VIEW, &mut self.chance));
-        self.send(to, walk::shuffle(self.me.clone(), known));
-    }
-
-    /// Tells a new neighbour whom this node knows.
-    fn tell_view(&mut self, to: &NodeId) {
-        let known: Vec<_> = self.view.iter().take(MEMBERS_MAX).collect();
-        if !known.is_empty() {
-            self.send(to.clone(), walk::news(known));
-        }
-    }
-
-    /// Notes members that are new, to be passed on; not in an overlay of views, which are to be samples.
-    fn learn(&mut self, members: Vec<Member>) {
-        if self.healing.roams() {
-            return;
-        }
-        for member in members.into_iter().take(MEMBERS_MAX).filter(|member| !self.healing.is_neighbour(&member.node)) {
-            if self.view.insert(member.clone(), &mut self.chance) {
-                self.calm = 0;
-                self.news.push(member);
-            }
-        }
-    }
-
-    fn on_walk(&mut self, now: Mono, from: &NodeId, walk: Walk) {
-        if walk.kind == WalkKind::News {
-            return self.learn(walk.members);
-        }
-        let sound = self.healing.sound();
-        for step in walk::advance(&self.me.node, from, walk, &sound, &mut self.chance) {
-            match step {
-                Step::Forward { to, walk } => self.send(to, walk),
-                Step::Take(member) => self.with(|healing, means| healing.take(now, member, means)),
-                Step::Note(members) => self.note(members),
-                Step::Answer { to, mut reply } => {
-                    let mut known = self.view.sample(reply.members.len().saturating_sub(1), &mut self.chance);
-                    known.push(self.me.clone());
-                    self.note(std::mem::replace(&mut reply.members, known));
-                    self.send(to, reply);
-                }
-            }
-        }
-    }
-
-    fn note(&mut self, members: Vec<Member>) {
-        let limit = 1 + walk::SHUFFLED_NEIGHBOURS + walk::SHUFFLED_VIEW;
-        for member in members.into_iter().take(limit).filter(|member| !self.healing.is_neighbour(&member.node)) {
-            if self.view.insert(member, &mut self.chance) {
-                self.calm = 0;
-            }
-        }
-    }
-
-    fn send(&mut self, to: NodeId, walk: Walk) {
+    pub(super) fn send(&mut self, to: NodeId, walk: Walk) {
         debug_assert!(walk.kind == WalkKind::Reply || !walk.members.is_empty(), "a walk of nobody");
         self.todo.push_back(Action::Send { to, frame: Frame::Walk(walk) });
     }

@@ -7,6 +7,7 @@ pub mod contacts;
 pub mod healing;
 pub mod membership;
 mod places;
+mod sampling;
 mod seeking;
 mod surplus;
 pub mod view;

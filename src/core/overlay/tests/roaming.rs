@@ -126,3 +126,17 @@ fn who_has_nobody_asks_whoever_refuses_for_need() {
     let again = sought(&mut overlay);
     assert!(again.iter().all(|(other, _)| *other != node), "{again:?}");
 }
+
+#[test]
+fn who_has_no_link_any_more_is_waited_for_no_longer() {
+    let (begin, protocol) = (Mono::default(), Protocol::default());
+    let grace = 4 * protocol.timing.beat_interval;
+    let mut overlay = Overlay::new(member(0), Incarnation(1), &protocol, &Limits::default(), 3, begin);
+    overlay.rose(begin, member(1));
+    overlay.declare(begin + grace / 5, member(2));
+    overlay.tick(begin + grace);
+    let awaited = begin + grace / 5 + grace;
+    assert_eq!(overlay.deadline(), Some(awaited));
+    overlay.undeclare(&NodeId::numbered(2));
+    assert!(overlay.deadline() > Some(awaited));
+}
