@@ -227,15 +227,18 @@ impl<'a> Site<'a> {
             return Ok(());
         }
         let (links, _) = self.look(&orphans, GLANCE)?;
+        let mut adopted = BTreeSet::new();
         for (a, b) in links.whole() {
             let has_lost = |node: &NodeId| self.manifest.node(node).is_some_and(|record| !record.lost.is_empty());
             if has_lost(&a) && has_lost(&b) && self.manifest.link(&a, &b) {
                 for node in [&a, &b] {
                     self.manifest.node_mut(node).map(|record| record.lost.pop());
                 }
+                adopted.insert((a, b));
             }
         }
-        Ok(())
+        // They may be about to do so themselves; but whoever is started now may bear the name of the one that was removed.
+        self.declare(&adopted)
     }
 
     fn late<'n>(&self, nodes: impl IntoIterator<Item = &'n NodeId>) -> LaunchError {
