@@ -17,6 +17,17 @@ fn roaming(seed: u64) -> Net {
     net
 }
 
+/// `count` nodes that join through the first, so many milliseconds one after the other.
+fn joined(seed: u64, count: u32, gap: u64) -> Net {
+    let mut net = roaming(seed);
+    net.start(0);
+    for node in 1..count {
+        net.join(node, 0);
+        net.run(gap);
+    }
+    net
+}
+
 fn assert_sound(net: &Net) {
     assert_eq!(net.components(), 1);
     let degrees = net.degrees();
@@ -28,12 +39,7 @@ fn assert_sound(net: &Net) {
 
 #[test]
 fn joining_one_by_one_makes_a_hyparview_overlay() {
-    let mut net = roaming(1);
-    net.start(0);
-    for node in 1..500 {
-        net.join(node, 0);
-        net.run(50);
-    }
+    let mut net = joined(1, 500, 50);
     net.run(30_000);
     assert_sound(&net);
     let views: Vec<usize> = net.overlays.values().map(|overlay| overlay.view().len()).collect();
@@ -45,11 +51,7 @@ fn joining_one_by_one_makes_a_hyparview_overlay() {
 #[test]
 fn joining_at_once_leaves_no_island() {
     for seed in 0..4 {
-        let mut net = roaming(seed);
-        net.start(0);
-        for node in 1..120 {
-            net.join(node, 0);
-        }
+        let mut net = joined(seed, 120, 0);
         net.run(30_000);
         assert_sound(&net);
     }
@@ -57,12 +59,7 @@ fn joining_at_once_leaves_no_island() {
 
 #[test]
 fn who_crashed_is_replaced() {
-    let mut net = roaming(5);
-    net.start(0);
-    for node in 1..100 {
-        net.join(node, 0);
-        net.run(100);
-    }
+    let mut net = joined(5, 100, 100);
     net.run(20_000);
     (0..50).for_each(|node| net.kill(2 * node));
     net.run(60_000);
@@ -87,12 +84,7 @@ fn clustering(net: &Net) -> f64 {
 
 #[test]
 fn a_crowd_that_joins_through_one_node_finds_neighbours_everywhere() {
-    let mut net = roaming(3);
-    net.start(0);
-    for node in 1..600 {
-        net.join(node, 0);
-        net.run(2);
-    }
+    let mut net = joined(3, 600, 2);
     net.run(30_000);
     assert_sound(&net);
     let clustering = clustering(&net);
