@@ -11,8 +11,9 @@ use super::{
     },
     output::Form,
     verdict::{
+        judgement::Judgement,
         overlay::Overlay,
-        report::{Report, complaint},
+        report::Report,
         survey::{self, Heard, Outcome, Survey},
     },
     watch::command as watch,
@@ -477,11 +478,15 @@ fn report(survey: &Survey, with_peers: bool) -> Report {
     Report::new(&"default".parse().unwrap(), survey, &Overlay::of(survey).unwrap(), with_peers, false)
 }
 
+fn complaint(survey: &Survey) -> Result<(), CliError> {
+    let overlay = Overlay::of(survey).unwrap();
+    Judgement::of(survey, &overlay).complaint(survey.is_whole, &overlay, None)
+}
+
 #[test]
 fn a_network_is_judged_at_a_glance() {
-    let complained = |survey: &Survey| {
-        let complaint = complaint(survey, &Overlay::of(survey).unwrap(), None);
-        complaint.map_or_else(|error| (error.exit_status(), error.to_string()), |()| (0, String::new()))
+    let told = |survey: &Survey| {
+        complaint(survey).map_or_else(|error| (error.exit_status(), error.to_string()), |()| (0, String::new()))
     };
     for (gone, first, second, status, words) in [
         (&[][..], "is well: all 6 nodes are up.", "It is 2 failures from a split.", 0, ""),
@@ -506,8 +511,36 @@ fn a_network_is_judged_at_a_glance() {
         let mut lines = text.lines();
         assert_eq!(lines.next(), Some(&*format!("Network 'default' {first}")));
         assert_eq!(lines.next(), Some(second));
-        assert_eq!(complained(&survey), (status, words.to_owned()));
+        assert_eq!(told(&survey), (status, words.to_owned()));
     }
+}
+
+#[test]
+fn nothing_is_said_of_how_a_network_holds_in_which_nobody_lives() {
+    let dead = survey(5, &[1, 2, 3, 4, 5]);
+    let text = report(&dead, false).to_string();
+    assert!(text.starts_with("Network 'default' is DOWN: 0 of 5 nodes up, 5 down (1-5).\n\n"), "{text}");
+    assert!(!text.contains("split") && !text.contains("link"), "{text}");
+    let error = complaint(&dead).unwrap_err();
+    assert_eq!((error.exit_status(), &*error.to_string()), (1, "5 of 5 nodes are down: 1-5"));
+    let json = serde_json::to_value(report(&dead, false)).unwrap();
+    let told = ["ok", "health", "failures_to_split", "is_exact"].map(|field| json["verdict"][field].clone());
+    assert_eq!(told, [false.into(), "down".into(), serde_json::Value::Null, false.into()]);
+
+    let mut mute = survey(3, &[1]);
+    for node in 1..3 {
+        mute.nodes[node].outcome = Outcome::Silent(CliError::TimedOut("no reply".into()));
+    }
+    let text = report(&mute, false).to_string();
+    assert!(
+        text.starts_with("Network 'default' is SILENT: 0 of 3 nodes up, 2 silent (2-3), 1 down (1).\n\n"),
+        "{text}"
+    );
+
+    let one = report(&survey(3, &[1, 2]), false).to_string();
+    let says =
+        "is connected, but not well: 1 of 3 nodes up, 2 down (1-2).\nOne node answers: there is nothing left to split.";
+    assert!(one.contains(says), "{one}");
 }
 
 #[test]
@@ -526,7 +559,7 @@ fn who_does_not_answer_or_is_not_heard_is_named() {
     let state = |node: usize| (json["nodes"][node]["state"].as_str().unwrap(), json["nodes"][node]["lag"].as_u64());
     assert_eq!([2, 4, 5].map(state), [("silent", None), ("up", Some(0)), ("suspect", Some(7))]);
     assert_eq!((&json["verdict"]["ok"], &json["verdict"]["equal"]), (&false.into(), &false.into()));
-    let error = complaint(&survey, &Overlay::of(&survey).unwrap(), None).unwrap_err();
+    let error = complaint(&survey).unwrap_err();
     assert_eq!((error.exit_status(), &*error.to_string()), (3, "1 of 6 nodes did not answer: 3"));
 }
 

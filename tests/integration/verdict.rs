@@ -51,6 +51,34 @@ fn a_ring_that_heals_is_connected_again_and_says_by_which_link() {
 }
 
 #[test]
+fn a_network_in_which_every_process_was_killed_is_down_and_nothing_else_is_said_of_it() {
+    let net = TestNet::start("circular --no-heal", 4);
+    (1..=4).for_each(|node| net.kill(node));
+    let outcome = net.run(&["status"]).fails(1, "4 of 4 nodes are down: 1-4; the logs in /");
+    assert!(outcome.stdout.starts_with("Network 'default' is DOWN: 0 of 4 nodes up, 4 down (1-4).\n\n"), "{outcome:?}");
+    assert!(!outcome.stdout.contains("split") && !outcome.stdout.contains("link"), "{outcome:?}");
+    assert_eq!(verdict(&net)["health"], "down");
+    assert_eq!(net.json(&["plot"])["caption"], "overlay now · DOWN · 0 of 4 nodes up");
+    net.run(&["audit"]).fails(3, "4 of 4 nodes could not be audited: 1-4");
+}
+
+#[test]
+fn status_and_plot_count_the_same_nodes_as_up() {
+    let net = TestNet::start("circular --no-heal", 5);
+    net.kill(2);
+    net.signal(4, Signal::STOP);
+    wait_until("its neighbours doubt the one that hangs", || {
+        let told = net.run(&["status", "--json", "--timeout", "1"]).json();
+        let suspect = |node: &Value| node["state"] == "silent" || node["state"] == "suspect";
+        suspect(&told["nodes"][3]) && told["verdict"]["links"] == 1
+    });
+    let [status, plot] = ["status", "plot"].map(|command| net.run(&[command, "--json", "--timeout", "2"]).json());
+    let up = &status["verdict"]["up"];
+    assert!(plot["caption"].as_str().unwrap().contains(&format!(" {up} of 5 nodes up ")), "{status} {plot}");
+    net.signal(4, Signal::CONT);
+}
+
+#[test]
 fn a_node_that_runs_and_is_silent_is_not_down() {
     let net = TestNet::start("circular --no-heal", 4);
     net.signal(2, Signal::STOP);

@@ -1,6 +1,7 @@
 //! How one node's account of itself looks: as text for people, as a document for programs.
 
 use super::{
+    judgement::{Judgement, State},
     overlay::Overlay,
     survey::{Heard, Outcome},
 };
@@ -17,32 +18,6 @@ use crate::{
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
-
-/// How a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// It answers, or serves no requests, and nobody doubts it.
-    Up,
-    /// It answers, but a live neighbour does not hear it.
-    Suspect,
-    /// It runs, as far as is known, and does not answer.
-    Silent,
-    /// Its process has ended.
-    Down,
-}
-
-impl State {
-    /// The word for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Suspect => "suspect",
-            Self::Silent => "silent",
-            Self::Down => "down",
-        }
-    }
-}
 
 /// What one node says, or why it says nothing.
 #[derive(Debug, Serialize)]
@@ -117,24 +92,18 @@ pub struct Peer {
 }
 
 impl Account {
-    /// Of a node of which this was heard, in this overlay. `most`: how much the node has seen that has seen most, and its hash.
-    pub fn new(heard: &Heard, overlay: &Overlay, most: Option<(u64, u64)>) -> Self {
+    /// Of a node of which this was heard, in this overlay, judged so. `most`: how much the node has seen that has seen most,
+    /// and its hash.
+    pub fn new(heard: &Heard, overlay: &Overlay, judgement: &Judgement, most: Option<(u64, u64)>) -> Self {
         let name = NodeId::new(&heard.name).ok();
         let suspected_by = name.and_then(|name| overlay.suspects.get(&name));
         let suspected_by: Vec<_> = suspected_by.into_iter().flatten().map(NodeId::to_string).collect();
-        let state = match &heard.outcome {
-            Outcome::Said(_) if suspected_by.is_empty() => State::Up,
-            Outcome::Said(_) => State::Suspect,
-            Outcome::Deaf => State::Up,
-            Outcome::Silent(_) => State::Silent,
-            Outcome::Ended => State::Down,
-        };
         let status = heard.status();
         Self {
             node: heard.name.clone(),
             endpoint: heard.endpoint.to_string(),
             up: matches!(heard.outcome, Outcome::Said(_) | Outcome::Deaf),
-            state,
+            state: judgement.state_of(&heard.name),
             suspected_by,
             lag: status.zip(most).and_then(|(status, most)| lag(status, most)),
             details: status.map(|status| Box::new(Details::from(status.clone()))),

@@ -5,6 +5,7 @@ pub mod account;
 pub mod audit;
 pub mod comparison;
 pub mod journey;
+pub mod judgement;
 pub mod overlay;
 pub mod plot;
 pub mod report;

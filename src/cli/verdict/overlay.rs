@@ -49,9 +49,9 @@ pub struct Shape {
     pub bridges: Vec<[String; 2]>,
     /// Nodes whose loss splits a part.
     pub articulation_points: Vec<String>,
-    /// How many nodes must fail until the rest is split: 0, it is; null, no number does.
+    /// How many nodes must fail until the rest is split: 0, it is; null, no number does, or no node lives.
     pub failures_to_split: Option<usize>,
-    /// Whether fewer certainly do not.
+    /// Whether fewer certainly do not; false where no node lives.
     pub is_exact: bool,
     /// Links between nodes that answered.
     pub links: usize,
@@ -129,6 +129,11 @@ impl Overlay {
         Ok(Self { metrics: Metrics::of(&graph), graph, kinds, half_open, weak, margin, round_trips, suspects })
     }
 
+    /// Whether anybody lives in it: nothing can be said of how it holds otherwise.
+    pub fn has_nodes(&self) -> bool {
+        self.graph.node_count() > 0
+    }
+
     /// The parts that cannot reach each other, the largest first.
     pub fn parts(&self) -> Vec<Vec<&NodeId>> {
         let mut parts = self.graph.components();
@@ -149,7 +154,7 @@ impl Overlay {
             Margin::Split => (Some(0), true),
             Margin::Failures(count) => (Some(count), true),
             Margin::AtMost(count) => (Some(count), false),
-            Margin::Never => (None, true),
+            Margin::Never => (None, self.has_nodes()),
         };
         let nodes = self.graph.node_count().max(1) as f64;
         let micros = |time: &Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);

@@ -3,8 +3,9 @@
 use super::{
     account::{count, millis},
     journey::{Journey, Step, parse},
+    judgement::{Health, Judgement, State},
     overlay::Overlay,
-    survey::{Outcome, Survey, record},
+    survey::{Survey, record},
 };
 use crate::{
     cli::{Context, Output, commands::plot::Plot, error::CliError, text},
@@ -132,6 +133,7 @@ impl Canvas {
         let mut names: BTreeSet<NodeId> = overlay.graph.nodes().iter().cloned().collect();
         names.extend(journey.map_or_else(BTreeSet::new, Journey::nodes));
         let declared = graph_of(manifest, &names)?;
+        let judgement = Judgement::of(survey, overlay);
         let at = |node: &NodeId| declared.index_of(node);
         let live = overlay.kinds.iter().filter_map(|(&(a, b), &kind)| {
             let [a, b] = [a, b].map(|end| at(&overlay.graph.nodes()[end]));
@@ -145,10 +147,10 @@ impl Canvas {
         let is_ring = metrics.components == 1 && (metrics.degree_min(), metrics.degree_max()) == (2, 2);
         let places = if is_ring { declared.clone() } else { all };
         let mut canvas = Self {
-            marks: declared.nodes().iter().map(|node| mark_of(node, survey, overlay)).collect(),
+            marks: declared.nodes().iter().map(|node| mark_of(node, &judgement, overlay)).collect(),
             links: BTreeMap::new(),
             values: ("degree", Vec::new()),
-            caption: caption(survey, overlay),
+            caption: caption(&judgement, overlay),
             places,
         };
         match journey {
@@ -235,29 +237,30 @@ fn graph_of(manifest: &Manifest, others: &BTreeSet<NodeId>) -> Result<Graph, Cli
     Graph::new(names, edges).map_err(|error| CliError::Failed(error.to_string()))
 }
 
-fn mark_of(node: &NodeId, survey: &Survey, overlay: &Overlay) -> NodeMark {
-    let heard = survey.nodes.iter().find(|heard| heard.name == node.as_str());
+fn mark_of(node: &NodeId, judgement: &Judgement, overlay: &Overlay) -> NodeMark {
     let is_cut = || overlay.graph.index_of(node).is_some_and(|index| overlay.weak.nodes.contains(&index));
-    match heard.map(|heard| &heard.outcome) {
-        Some(Outcome::Said(_) | Outcome::Deaf) if overlay.suspects.contains_key(node) => NodeMark::Suspect,
-        Some(Outcome::Said(_) | Outcome::Deaf) if is_cut() => NodeMark::Cut,
-        Some(Outcome::Said(_) | Outcome::Deaf) => NodeMark::Plain,
-        Some(Outcome::Silent(_)) => NodeMark::Silent,
-        Some(Outcome::Ended) | None => NodeMark::Dead,
+    match judgement.state_of(node.as_str()) {
+        State::Up if is_cut() => NodeMark::Cut,
+        State::Up => NodeMark::Plain,
+        State::Suspect => NodeMark::Suspect,
+        State::Silent => NodeMark::Silent,
+        State::Down => NodeMark::Dead,
     }
 }
 
 /// `overlay now · 5 of 6 nodes up · 5 links · 2 failures from a split`
-fn caption(survey: &Survey, overlay: &Overlay) -> String {
-    let (up, all) = (overlay.graph.node_count(), survey.nodes.len() as u64);
-    let margin = match overlay.margin {
-        Margin::Split => format!("split into {} parts", overlay.parts().len()),
-        Margin::Failures(failures) => format!("{} from a split", count(failures as u64, "failure")),
-        Margin::AtMost(failures) => format!("at most {} from a split", count(failures as u64, "failure")),
-        Margin::Never => "no failure splits it".to_owned(),
+fn caption(judgement: &Judgement, overlay: &Overlay) -> String {
+    let how = match (judgement.health, overlay.margin) {
+        (Health::Down, _) => return format!("overlay now · DOWN · {}", judgement.told_up()),
+        (Health::Silent, _) => return format!("overlay now · SILENT · {}", judgement.told_up()),
+        (_, Margin::Split) => format!("split into {} parts", overlay.parts().len()),
+        (_, Margin::Failures(failures)) => format!("{} from a split", count(failures as u64, "failure")),
+        (_, Margin::AtMost(failures)) => format!("at most {} from a split", count(failures as u64, "failure")),
+        (Health::Unwell, Margin::Never) if overlay.graph.node_count() == 1 => "nothing left to split".to_owned(),
+        (_, Margin::Never) => "no failure splits it".to_owned(),
     };
     let links = count(overlay.graph.edge_count() as u64, "link");
-    format!("overlay now · {up} of {} up · {links} · {margin}", count(all, "node"))
+    format!("overlay now · {} · {links} · {how}", judgement.told_up())
 }
 
 impl fmt::Display for Report {

@@ -1,13 +1,14 @@
 //! What `gossip status` prints: a verdict that is understood at a glance, a table of the nodes, and what went wrong.
 
 use super::{
-    account::{Account, Counters, Counts, State, count, millis},
+    account::{Account, Counters, Counts, count, millis},
+    judgement::{Health, Judgement, State},
     overlay::{Overlay, Shape},
     survey::Survey,
 };
 use crate::{
-    cli::{error::CliError, text},
-    core::id::{NetworkName, NodeId},
+    cli::text,
+    core::id::NetworkName,
     launcher::error::{no_node_left, ranges},
     topology::Margin,
 };
@@ -52,6 +53,8 @@ pub struct Report {
 struct Verdict {
     /// Whether every node is up and can reach every other.
     ok: bool,
+    /// How it is, in a word.
+    health: Health,
     up: usize,
     suspect: usize,
     silent: usize,
@@ -71,41 +74,17 @@ struct Verdict {
 impl Report {
     /// Of what was heard. `with_peers`: as text, too, it shows what was counted at each peer.
     pub fn new(network: &NetworkName, survey: &Survey, overlay: &Overlay, with_peers: bool, has_colour: bool) -> Self {
+        let judgement = Judgement::of(survey, overlay);
         let most = survey.said().filter_map(|status| status.seen_messages.zip(status.digest)).max();
-        let nodes: Vec<_> = survey.nodes.iter().map(|heard| Account::new(heard, overlay, most)).collect();
-        let verdict = Some(Verdict::of(&nodes, survey, overlay)).filter(|_| survey.is_whole);
-        let lines = verdict.as_ref().map_or_else(Vec::new, |verdict| verdict.lines(network, &nodes, overlay));
+        let nodes: Vec<_> = survey.nodes.iter().map(|heard| Account::new(heard, overlay, &judgement, most)).collect();
+        let verdict = Some(Verdict::of(&judgement, survey, overlay)).filter(|_| survey.is_whole);
+        let lines = verdict.as_ref().map_or_else(Vec::new, |verdict| verdict.lines(network, &judgement, overlay));
         Self { network: network.clone(), verdict, nodes, with_peers, has_colour, lines }
     }
 }
 
-/// Why a network is not well, if it is not: split or with nodes that are down, or with nodes that do not answer.
-pub fn complaint(survey: &Survey, overlay: &Overlay, logs: Option<String>) -> Result<(), CliError> {
-    let (down, silent) = (survey.ended(), survey.silent());
-    let mut wrong = Vec::new();
-    if survey.is_whole && overlay.margin == Margin::Split {
-        wrong.push(format!("the network is split into {} parts: {}", overlay.parts().len(), overlay.told_parts()));
-    }
-    let of = |nodes: &[NodeId]| format!("{} of {}", nodes.len(), count(survey.nodes.len() as u64, "node"));
-    let hint = logs.map_or_else(String::new, |logs| format!("; the logs in {logs} may say why"));
-    if !down.is_empty() {
-        let verb = if down.len() == 1 { "is" } else { "are" };
-        wrong.push(format!("{} {verb} down: {}", of(&down), ranges(&down)));
-    }
-    let is_failed = !wrong.is_empty();
-    if !silent.is_empty() {
-        wrong.push(format!("{} did not answer: {}", of(&silent), ranges(&silent)));
-    }
-    match (wrong.is_empty(), is_failed) {
-        (true, _) => Ok(()),
-        (false, true) => Err(CliError::Failed(format!("{}{hint}", wrong.join("; ")))),
-        (false, false) => Err(CliError::Unreachable(format!("{}{hint}", wrong.join("; ")))),
-    }
-}
-
 impl Verdict {
-    fn of(nodes: &[Account], survey: &Survey, overlay: &Overlay) -> Self {
-        let count = |state| nodes.iter().filter(|account| account.state == state).count();
+    fn of(judgement: &Judgement, survey: &Survey, overlay: &Overlay) -> Self {
         let sum = |name: &str| survey.said().filter_map(|status| status.counters.get(name)).sum::<u64>();
         let (delivered, duplicates) = (sum("delivered"), sum("duplicates"));
         let digests: Option<Vec<_>> = survey.said().map(|status| status.digest).collect();
@@ -116,11 +95,12 @@ impl Verdict {
             *sum = sum.saturating_add(*count);
         }
         Self {
-            ok: nodes.iter().all(|account| account.state == State::Up) && overlay.margin != Margin::Split,
-            up: count(State::Up),
-            suspect: count(State::Suspect),
-            silent: count(State::Silent),
-            down: count(State::Down),
+            ok: judgement.health == Health::Well,
+            health: judgement.health,
+            up: judgement.count(State::Up),
+            suspect: judgement.count(State::Suspect),
+            silent: judgement.count(State::Silent),
+            down: judgement.count(State::Down),
             shape: overlay.shape(),
             redundancy: (delivered > 0).then(|| duplicates as f64 / delivered as f64),
             retained_messages: survey.said().map(|status| status.retained_messages).sum(),
@@ -130,30 +110,20 @@ impl Verdict {
         }
     }
 
-    /// The verdict for people: how it is, how it holds, and what that costs.
-    fn lines(&self, network: &NetworkName, nodes: &[Account], overlay: &Overlay) -> Vec<String> {
-        let all = nodes.len() as u64;
-        let named = |state: State| {
-            let of_state = nodes.iter().filter(|account| account.state == state);
-            let names: Vec<_> = of_state.filter_map(|account| NodeId::new(&account.node).ok()).collect();
-            format!("{} {} ({})", names.len(), state.name(), text::escape(&ranges(&names)))
+    /// The verdict for people: how it is, how it holds, and what that costs. Nothing is said of how a network holds in which
+    /// nobody lives.
+    fn lines(&self, network: &NetworkName, judgement: &Judgement, overlay: &Overlay) -> Vec<String> {
+        let word = match self.health {
+            Health::Well => "well".to_owned(),
+            Health::Unwell => "connected, but not well".to_owned(),
+            Health::Split => format!("SPLIT into {} parts", self.shape.components.len()),
+            Health::Silent => "SILENT".to_owned(),
+            Health::Down => "DOWN".to_owned(),
         };
-        let mut states = Vec::new();
-        if self.up as u64 == all {
-            states.push(if all == 1 { "its one node is up".to_owned() } else { format!("all {all} nodes are up") });
-        } else {
-            states.push(format!("{} of {} up", self.up, count(all, "node")));
-            let others = [(self.suspect, State::Suspect), (self.silent, State::Silent), (self.down, State::Down)];
-            states.extend(others.into_iter().filter(|(count, _)| *count > 0).map(|(_, state)| named(state)));
+        let mut lines = vec![format!("Network '{network}' is {word}: {}.", judgement.told_nodes())];
+        if overlay.has_nodes() {
+            lines.extend([self.margin(overlay), self.measures()]);
         }
-        let parts = self.shape.components.len();
-        let word = match (overlay.margin, self.ok) {
-            (Margin::Split, _) => format!("SPLIT into {parts} parts"),
-            (_, true) => "well".to_owned(),
-            _ => "connected, but not well".to_owned(),
-        };
-        let mut lines = vec![format!("Network '{network}' is {word}: {}.", states.join(", ")), self.margin(overlay)];
-        lines.push(self.measures());
         lines
     }
 
@@ -165,6 +135,9 @@ impl Verdict {
         };
         let distance = match overlay.margin {
             Margin::Split => return format!("Its parts: {}.", text::escape(&overlay.told_parts())),
+            Margin::Never if overlay.graph.node_count() == 1 && self.down + self.silent > 0 => {
+                return "One node answers: there is nothing left to split.".to_owned();
+            }
             Margin::Never => return "No failure of nodes can split it.".to_owned(),
             Margin::Failures(1) => "It is 1 failure from a split".to_owned(),
             Margin::Failures(count) => format!("It is {count} failures from a split"),

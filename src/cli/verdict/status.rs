@@ -1,8 +1,9 @@
 //! `gossip status`.
 
 use super::{
+    judgement::Judgement,
     overlay::Overlay,
-    report::{Report, complaint},
+    report::Report,
     survey::{Survey, TIMEOUT},
 };
 use crate::{
@@ -67,7 +68,8 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     let (survey, overlay) = show(&args, context, out)?;
     let is_ours = survey.nodes.iter().any(|heard| heard.is_ours && heard.status().is_none());
     let logs = context.networks().ok().filter(|_| is_ours).map(|networks| networks.folder(context.network()).nodes());
-    complaint(&survey, &overlay, logs.map(|logs| logs.display().to_string()))
+    let logs = logs.map(|logs| logs.display().to_string());
+    Judgement::of(&survey, &overlay).complaint(survey.is_whole, &overlay, logs)
 }
 
 fn show(args: &Args, context: &Context, out: &mut Output) -> Result<(Survey, Overlay), CliError> {
