@@ -9,6 +9,7 @@ pub mod clock;
 pub mod core;
 pub mod daemon;
 pub mod launcher;
+pub mod quantity;
 pub mod sim;
 pub mod store;
 pub mod topology;

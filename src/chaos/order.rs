@@ -1,6 +1,9 @@
 //! What can be ordered: faults of processes and of links, and what mends them. Each shows as the words that order it.
 
-use crate::core::{id::NodeId, request::Disturbance};
+use crate::{
+    core::{id::NodeId, request::Disturbance},
+    quantity::{Share, Time},
+};
 use std::{fmt, time::Duration};
 
 /// A fault, or what mends one.
@@ -165,8 +168,8 @@ impl fmt::Display for Order {
         }
         match self {
             Self::Cut { one_way: true, .. } => f.write_str(" --one-way"),
-            Self::Delay { by, .. } => write!(f, " {}us", by.as_micros()),
-            Self::Drop { ppm, .. } => write!(f, " {}%", f64::from(*ppm) / 10_000.0),
+            Self::Delay { by, .. } => write!(f, " {}", Time(*by)),
+            Self::Drop { ppm, .. } => write!(f, " {}", Share::millionths(*ppm)),
             _ => Ok(()),
         }
     }

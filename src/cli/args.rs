@@ -8,6 +8,7 @@ use super::{
         generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network, stop_network,
     },
     error::CliError,
+    numbers,
     verdict::{audit, plot, status},
     version::Version,
     watch::command as watch,
@@ -57,9 +58,9 @@ pub struct Globals {
     /// Print one JSON document instead of text, also for an error
     #[arg(long, global = true, overrides_with = "json")]
     pub json: bool,
-    /// Most seconds to wait, such as 0.5 [default: 30 to start, stop, break or restructure a network and to add or
-    /// restart a node, 2 for list-peers, status, audit and watch, else 5]
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
+    /// Longest wait, such as 500ms, 5s or 2min [default: 30s to start, stop, break or restructure a network and to add or
+    /// restart a node, 2s for list-peers, status, audit and watch, else 5s]
+    #[arg(long, global = true, value_name = "TIME", value_parser = patience(), allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
 }
 
@@ -189,9 +190,7 @@ fn network(text: &str) -> Result<NetworkName, &'static str> {
         .map_err(|_| "it is no network name; use 1 to 64 letters, digits, '.', '_' or '-', first a letter or digit")
 }
 
-/// Parses decimal seconds from 0.001 to 3600.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let is_decimal = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    let seconds = text.parse::<f64>().ok().filter(|seconds| is_decimal && (0.001..=3600.0).contains(seconds));
-    seconds.map(Duration::from_secs_f64).ok_or_else(|| "give seconds from 0.001 to 3600, such as 0.5".into())
+/// Times to wait: from 1ms to 1h.
+fn patience() -> impl Fn(&str) -> Result<Duration, String> + Clone + Send + Sync + 'static {
+    numbers::time(Duration::from_millis(1), Duration::from_secs(3600))
 }

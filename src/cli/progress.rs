@@ -49,11 +49,11 @@ impl Drop for Progress {
     }
 }
 
-/// `━━━━━━━━╌╌╌╌  67 %`
+/// `━━━━━━━━╌╌╌╌  67%`
 fn bar(share: f64) -> String {
     let share = share.clamp(0.0, 1.0);
     let done = (share * CELLS as f64) as usize;
-    format!("{}{} {:3.0} %", "━".repeat(done), "╌".repeat(CELLS - done), (share * 100.0).floor())
+    format!("{}{} {:3.0}%", "━".repeat(done), "╌".repeat(CELLS - done), (share * 100.0).floor())
 }
 
 #[cfg(test)]
@@ -62,8 +62,8 @@ mod tests {
 
     #[test]
     fn a_bar_fills_from_the_left_and_is_full_only_at_the_end() {
-        assert!(bar(0.0).starts_with('╌') && bar(0.0).ends_with("  0 %"));
-        assert!(bar(0.999).ends_with("╌  99 %") && bar(1.0).ends_with("━ 100 %"));
+        assert!(bar(0.0).starts_with('╌') && bar(0.0).ends_with("  0%"));
+        assert!(bar(0.999).ends_with("╌  99%") && bar(1.0).ends_with("━ 100%"));
         assert_eq!(bar(7.0), bar(1.0));
         assert_eq!(bar(0.5).chars().count(), bar(1.0).chars().count());
     }

@@ -171,8 +171,8 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip start-network random -1", "'-1' for '[DEGREE]': it is out of range; give a number from 1 to 1023"),
         ("gossip start-network --port-base -1", "out of range; give a number from 0 to 65533"),
         ("gossip start-network --seed -1", "out of range; give a number from 0 to 18446744073709551615"),
-        ("gossip start-network --retain-bytes -1", "out of range; give a number from 1 to"),
-        ("gossip node --name a --bind 127.0.0.1:1 --payload-max 0", "out of range; give a number from 1 to 1073741824"),
+        ("gossip start-network --retain-bytes -1", "no size; give one from 1 B to 15.9 EiB, such as 100, 64 KiB"),
+        ("gossip node --name a --bind 127.0.0.1:1 --payload-max 0", "out of range; give a size from 1 B to 1 GiB"),
         ("gossip add-node a/b", "must not contain '/'"),
         ("gossip add-node 4 --peers", "a value is required for '--peers <A,B,…>'"),
         ("gossip add-node 4 --peers 1,,2", "a NODE is a number, a name, or host:port"),
@@ -185,18 +185,21 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip restructure random --max-degree 3", "cannot be used with"),
         ("gossip plot --message apple", "'apple' for '--message <ID>': it is no id; give one as"),
         ("gossip plot --declared --message 4-5-1", "cannot be used with"),
-        ("gossip --timeout -1 status", "'-1' for '--timeout <SECONDS>': give seconds from 0.001 to 3600"),
-        ("gossip --timeout -0.5 status", "give seconds from 0.001 to 3600"),
-        ("gossip --timeout 0 status", "give seconds from 0.001 to 3600"),
-        ("gossip --timeout 1e3 status", "give seconds from 0.001 to 3600"),
-        ("gossip --timeout inf status", "give seconds from 0.001 to 3600"),
-        ("gossip status --timeout 3600.1", "give seconds from 0.001 to 3600"),
+        ("gossip --timeout -1 status", "'-1' for '--timeout <TIME>': it is no time; give one from 1ms to 1h"),
+        ("gossip --timeout -0.5 status", "it is no time; give one from 1ms to 1h"),
+        ("gossip --timeout 0 status", "it is out of range; give a time from 1ms to 1h"),
+        ("gossip --timeout 1e3 status", "give one from 1ms to 1h, such as 50ms, 1.5s, 2min or 8h"),
+        ("gossip --timeout inf status", "it is no time"),
+        ("gossip status --timeout 3600.1", "it is out of range; give a time from 1ms to 1h"),
         ("gossip --network ../x status", "'../x' for '--network <NAME>': it is no network name; use 1 to 64 letters"),
         ("gossip --verbose", "--version"),
         ("gossip simulate star", "there is no topology 'star'; choose random, circular or powerlaw"),
         ("gossip simulate circular -n 40000", "40000 nodes make no network; choose from 2 to 32768 nodes"),
-        ("gossip simulate --loss 1", "loss must be a share from 0 to 0.9, not 1"),
-        ("gossip simulate --latency fast", "'fast' is no time; write it like 250us, 10ms, 1.5s or 2min"),
+        (
+            "gossip simulate --loss 1",
+            "'1' for '--loss <SHARE>': it is no share from 0% to 90%; give one such as 10% or 0.1",
+        ),
+        ("gossip simulate --latency fast", "'fast' is no time; write it like 250us, 50ms, 1.5s, 2min or 8h"),
         ("gossip simulate --chaos --loss 0.1", "cannot be used with"),
         ("gossip simulate --chaos --experiment e1.toml", "cannot be used with"),
         ("gossip simulate -r 17", "relays must be 1 to 16, not 17"),
@@ -209,6 +212,56 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
     }
 }
 
+/// Quantities as they are typed, and whether each is one of its kind.
+const TIMES: &[(&str, bool)] = &[
+    ("50ms", true),
+    ("0.5", true),
+    ("1min", true),
+    ("0.01h", true),
+    ("7 s", true),
+    ("10%", false),
+    ("1e3", false),
+    ("fast", false),
+    ("-1s", false),
+    ("", false),
+];
+const SHARES: &[(&str, bool)] =
+    &[("10%", true), ("0.1", true), ("0.5 %", true), ("50ms", false), ("5", false), ("1e-3", false), ("-1%", false)];
+const SIZES: &[(&str, bool)] =
+    &[("1000", true), ("64 KiB", true), ("1MB", true), ("0.5MiB", true), ("10%", false), ("1e3", false), ("-1", false)];
+
+#[test]
+fn each_quantity_is_accepted_or_refused_alike_wherever_it_is_typed() {
+    for (lines, quantities) in [
+        (
+            &[
+                "--timeout ? status",
+                "watch --for ?",
+                "chaos --for ?",
+                "chaos --for 1s --keep ?",
+                "chaos pause 3 --for ?",
+                "chaos delay 1 2 ?",
+                "simulate --interval ?",
+                "simulate --latency ?",
+                "simulate --for ?",
+            ][..],
+            TIMES,
+        ),
+        (&["chaos drop 1 2 ?", "simulate --loss ?", "simulate --crash ?"], SHARES),
+        (&["start-network --payload-max ?", "start-network --retain-bytes ?", "simulate --size ?"], SIZES),
+    ] {
+        for line in lines {
+            for (quantity, is_one) in quantities {
+                let words = format!("gossip {line}");
+                let words = words.split(' ').map(|word| if word == "?" { *quantity } else { word }.into());
+                let found = Cli::read(words).map(drop);
+                assert_eq!(found.is_ok(), *is_one, "'{quantity}' in '{line}': {found:?}");
+                assert!(found.is_ok() || found.is_err_and(|error| error.exit_status() == 2));
+            }
+        }
+    }
+}
+
 #[test]
 fn help_says_how_long_commands_wait() {
     let seconds = [start_network::TIMEOUT, stop_network::TIMEOUT, list_peers::TIMEOUT, survey::TIMEOUT, watch::TIMEOUT]
@@ -218,8 +271,8 @@ fn help_says_how_long_commands_wait() {
         .map(|timeout| timeout.as_secs());
     assert_eq!(seconds.collect::<Vec<_>>(), [30, 30, 2, 2, 2, 5, 5, 5, 5, 30, 30, 30, 5]);
     let help = Cli::command().term_width(200).render_long_help().to_string();
-    let words = "[default: 30 to start, stop, break or restructure a network and to add or restart a node, 2 for list-peers, \
-                 status, audit and watch, else 5]";
+    let words = "[default: 30s to start, stop, break or restructure a network and to add or restart a node, 2s for list-peers, \
+                 status, audit and watch, else 5s]";
     assert!(help.contains(words));
 }
 
@@ -330,8 +383,8 @@ fn messages_look_like_this() {
             Choice::Extremes,
             Stamp::Full,
             true,
-            "• Nov 22, 2026 - 23:41:04 (UTC+0130): apple\n  ↳ 4 ➜ 13 (+0.21 ms) ➜ 8 (+0.43 ms)\n  \
-             ↳ 4 ➜ 2 (+0.21 ms) ➜ 8 (+0.43 ms)\n  ↳ 4 ➜ 5 (+0.21 ms) ➜ 6 (+0.43 ms) ➜ 8 (+0.64 ms)\n",
+            "• Nov 22, 2026 - 23:41:04 (UTC+0130): apple\n  ↳ 4 ➜ 13 (+214us) ➜ 8 (+428us)\n  \
+             ↳ 4 ➜ 2 (+214us) ➜ 8 (+428us)\n  ↳ 4 ➜ 5 (+214us) ➜ 6 (+428us) ➜ 8 (+642us)\n",
         ),
     ] {
         let text = printed(false, |out| listing(choice, stamp, hop_times).print(&apple, out));
@@ -574,7 +627,7 @@ fn what_was_dropped_is_shown_by_node_peer_and_reason() {
     let full = report(&survey, true).to_string();
     for line in [
         "Gossip-Node-1: delivered 2, queue_full 3, refused_malformed 1, sent 9",
-        "  Gossip-Node-2 (up, 0.18 ms)",
+        "  Gossip-Node-2 (up, 180us)",
         "  Gossip-Node-5 (no peer any more): delivered 2, sent 4",
         "  Gossip-Node-12 (no peer any more): delivered 2, sent 5",
     ] {
@@ -619,8 +672,8 @@ fn a_simulation_is_told_as_text_and_as_json() {
     for says in [
         "Simulated circular · 8 nodes · latency 10ms · 3 messages of 100 B from random nodes · seed 5\n",
         "24 of 24: all 3 messages everywhere, nothing twice\n",
-        "  last delivery  mean 40.0 ms, at most 40.0 ms\n",
-        "  flood optimum  mean 40.0 ms, at most 40.0 ms → 1.000 × that\n",
+        "  last delivery  mean 40ms, at most 40ms\n",
+        "  flood optimum  mean 40ms, at most 40ms → 1.000 × that\n",
         "  last hop       mean 4, at most 4\n",
         "  redundancy     mean 0.286, at most 0.286 (RMR)\n",
         "  frames         27 of messages",

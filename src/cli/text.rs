@@ -58,15 +58,6 @@ fn is_obeyed(c: char) -> bool {
     c.is_control() || is_bidi || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// A number of bytes with three digits or less before the point: `0 B`, `1.5 KiB`, `64.0 MiB`.
-pub fn bytes(count: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let Some(power) = count.checked_ilog(1024).filter(|&power| power > 0) else { return format!("{count} B") };
-    // Tenths, cut and not rounded: 1023.99 KiB must not become 1024.0 KiB.
-    let tenths = (u128::from(count) * 10) >> (10 * power);
-    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[power as usize - 1])
-}
-
 /// Rows with their columns aligned to the left, two spaces between them, none at the end of a line. Every line
 /// begins with `indent`. Widths count characters.
 pub fn columns(indent: &str, rows: &[Vec<String>]) -> String {
@@ -99,12 +90,6 @@ mod tests {
     fn times_have_nanoseconds() {
         assert_eq!(rfc3339(Wall(1)), "1970-01-01T00:00:00.000000001Z");
         assert_eq!(rfc3339(Wall(u64::MAX)), "2554-07-21T23:34:33.709551615Z");
-    }
-
-    #[test]
-    fn sizes_have_one_decimal() {
-        let sizes = [0, 1023, 1024, 1_048_575, 64 << 20, u64::MAX].map(bytes);
-        assert_eq!(sizes, ["0 B", "1023 B", "1.0 KiB", "1023.9 KiB", "64.0 MiB", "15.9 EiB"]);
     }
 
     #[test]

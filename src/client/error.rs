@@ -2,6 +2,7 @@
 
 use crate::{
     core::{endpoint::Endpoint, id::NodeId, stats::Refusal},
+    quantity::Time,
     transport::{RequestError, SocketError},
     wire::DecodeError,
 };
@@ -19,7 +20,7 @@ pub enum ClientError {
         why: String,
     },
     /// No reply in time. Whether the request was carried out is unknown.
-    #[error("no reply from {endpoint} within {:.1} s: try again, or wait longer with --timeout", after.as_secs_f64())]
+    #[error("no reply from {endpoint} within {}: try again, or wait longer with --timeout", Time(*after).rounded())]
     TimedOut {
         /// Who was asked.
         endpoint: Endpoint,

@@ -25,4 +25,4 @@ pub use cluster::Tamper;
 pub use experiment::Experiment;
 pub use report::{Coverage, Mean, Report, optimum};
 pub use run::{Outcome, Simulation};
-pub use scenario::{Scenario, ScenarioError, chaos, units};
+pub use scenario::{Scenario, ScenarioError, chaos};

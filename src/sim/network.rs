@@ -1,6 +1,6 @@
 //! What lies between nodes: how long frames take, which are lost, who cannot reach whom.
 
-use super::units::{Span, Time};
+use crate::quantity::{Span, Time, share, size};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
@@ -16,13 +16,15 @@ pub struct Model {
     pub draw: Draw,
     /// Share of frames that are lost without a word. Default 0. With losses a link is one of datagrams: a cut swallows
     /// what it meets, where TCP would send it again later.
+    #[serde(deserialize_with = "share::in_file")]
     pub loss: f64,
     /// Whether frames arrive in the order in which they were sent. Default: yes.
     pub order: bool,
     /// Bytes a second of each link, each way; default: no end of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "size::in_file_or_none")]
     pub bandwidth: Option<u64>,
     /// Bytes that may be under way over a link, each way; more are refused. Default 64 MiB.
+    #[serde(deserialize_with = "size::in_memory")]
     pub queue: usize,
     /// How long a cut must last before connections across it break. Default 90 s: the keep-alive of a node's sockets.
     pub break_after: Time,

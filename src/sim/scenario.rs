@@ -4,7 +4,6 @@
 pub mod chaos;
 mod fault;
 mod manner;
-pub mod units;
 
 pub use fault::{Disk, Fault, Who};
 pub use manner::{Contact, Join, Pace, Spread};
@@ -15,14 +14,16 @@ use crate::{
         config::{Limits, Protocol},
         message::Relays,
     },
+    quantity::{Size, Time, share::percent, size},
     topology::{Shape, ShapeError},
 };
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
-use units::Time;
 
 /// Most nodes of a simulated network: about 2 KiB each, and 128 MiB for a moment while their graph is drawn.
 pub const NODES_MAX: u32 = 32_768;
+/// Longest time that a scenario may name.
+const LONGEST: Time = Time::millis(3_600_000);
 /// Most messages of one run; in a network of that many nodes memory will not last for as many.
 const MESSAGES_MAX: u32 = 1_000_000;
 
@@ -68,6 +69,7 @@ pub struct Load {
     /// How many, counted in the same way, come before them and in none of the figures. Default 0.
     pub warmup: u32,
     /// Bytes of each payload. Default 100.
+    #[serde(deserialize_with = "size::in_memory")]
     pub size: usize,
     /// Who hands them in. Default random nodes.
     pub senders: Senders,
@@ -100,6 +102,7 @@ pub struct Retention {
     /// Messages; default 100,000.
     pub messages: usize,
     /// Bytes; default 64 MiB.
+    #[serde(deserialize_with = "size::in_memory")]
     pub bytes: usize,
 }
 
@@ -191,19 +194,34 @@ impl Scenario {
     pub fn check(&self) -> Result<(), ScenarioError> {
         self.shape()?.check_within(self.nodes, NODES_MAX)?;
         let Self { network, load, limits, .. } = self;
-        within("loss", "a share from 0 to 0.9", network.loss, (0.0..=0.9).contains(&network.loss))?;
-        within("bandwidth", "at least 1 byte a second", 0, network.bandwidth != Some(0))?;
-        within("queue", "at least 1 byte", network.queue, network.queue > 0)?;
+        within("loss", "a share from 0% to 90%", percent(network.loss), (0.0..=0.9).contains(&network.loss))?;
+        within("bandwidth", "at least 1 B a second", "0 B", network.bandwidth != Some(0))?;
+        within("queue", "at least 1 B", "0 B", network.queue > 0)?;
         within("messages", "1 to 1000000", load.messages, (1..=MESSAGES_MAX).contains(&load.messages))?;
         within("warmup", "at most 1000000", load.warmup, load.warmup <= MESSAGES_MAX)?;
         let senders = load.messages + load.warmup;
         let suffice = load.senders != Senders::Fresh || senders <= self.nodes;
         within("messages from a new node each", "as many as there are nodes at most", senders, suffice)?;
         let size_max = Limits::default().payload_len_max;
-        within("size", "at most 1048576 bytes", load.size, load.size <= size_max)?;
+        within("size", "at most 1 MiB", Size(load.size as u64).exact(), load.size <= size_max)?;
         within("relays", "1 to 16", load.relays, Relays::try_from(load.relays).is_ok())?;
+        self.times().into_iter().try_for_each(|(what, time)| within(what, "at most 1h", time, time <= LONGEST))?;
         within("limits", "at least 1", 0, limits.messages > 0 && limits.bytes > 0)?;
         self.faults.iter().try_for_each(|fault| self.check_fault(fault))
+    }
+
+    /// All times, which virtual time must hold in any number.
+    fn times(&self) -> Vec<(&'static str, Time)> {
+        let Self { settle, network, load, join, faults, .. } = self;
+        let fixed = [
+            ("settle", *settle),
+            ("latency", network.latency.most),
+            ("break_after", network.break_after),
+            ("interval", load.interval),
+        ];
+        let joined = join.iter().flat_map(|join| [("interval", join.interval), ("settle", join.settle)]);
+        let faults = faults.iter().flat_map(Fault::times).map(|time| ("the times of a fault", time));
+        fixed.into_iter().chain(joined).chain(faults).collect()
     }
 
     fn check_fault(&self, fault: &Fault) -> Result<(), ScenarioError> {
@@ -212,7 +230,9 @@ impl Scenario {
         within("senders", "'one' where a crash spares the sender", "several", !spares || is_one)?;
         for who in fault.who() {
             match who {
-                Who::Share(share) => within("a share of nodes", "0 to 1", share, (0.0..=1.0).contains(share))?,
+                Who::Share(share) => {
+                    within("a share of nodes", "0% to 100%", percent(*share), (0.0..=1.0).contains(share))?
+                }
                 Who::Nodes(nodes) => {
                     if let Some(&node) = nodes.iter().find(|node| !(1..=self.nodes).contains(node)) {
                         return Err(ScenarioError::Node { node, nodes: self.nodes });
@@ -298,7 +318,7 @@ mod tests {
             [[fault]]
             kind = 'crash'
             at = '1s'
-            who = 0.1
+            who = '10%'
             silent = true
             [[fault]]
             kind = 'restart'
@@ -327,7 +347,7 @@ mod tests {
     fn errors_name_the_line_and_the_way_out() {
         for (text, says) in [
             ("nodes = 3\ntopolgy = 'x'", "line 2: unknown field `topolgy`"),
-            ("[network]\nlatency = '5 parsecs'", "line 2: '5 parsecs' is no time; write it like 250us"),
+            ("[network]\nlatency = '5 parsecs'", "line 2: '5 parsecs' is no time; write it like 250us, 50ms"),
             ("[[fault]]\nkind = 'meteor'\nat = '1s'", "unknown variant `meteor`"),
         ] {
             let error = Scenario::from_toml(text).unwrap_err().to_string();
@@ -336,7 +356,11 @@ mod tests {
         for (text, says) in [
             ("nodes = 1", "1 nodes make no network; choose from 2 to 32768 nodes"),
             ("topology = 'star'", "there is no topology 'star'"),
-            ("[network]\nloss = 1.0", "loss must be a share from 0 to 0.9, not 1"),
+            ("[network]\nloss = 1.0", "loss must be a share from 0% to 90%, not 100%"),
+            ("[network]\nloss = '95%'", "loss must be a share from 0% to 90%, not 95%"),
+            ("[network]\nlatency = '2h'", "latency must be at most 1h, not 2h"),
+            ("[[fault]]\nkind = 'heal'\nat = '61min'", "the times of a fault must be at most 1h, not 61min"),
+            ("[load]\nsize = '1.5 MiB'", "size must be at most 1 MiB, not 1.5 MiB"),
             (
                 "[load]\nsenders = 'fresh'\nwarmup = 1\nmessages = 16",
                 "a new node each must be as many as there are nodes",
@@ -347,7 +371,7 @@ mod tests {
                 "[[fault]]\nkind = 'crash'\nat = '0ms'\nwho = 0.5\nspare_sender = true",
                 "senders must be 'one' where a crash spares the sender, not several",
             ),
-            ("[[fault]]\nkind = 'pause'\nat = '0ms'\nwho = 2.0", "a share of nodes must be 0 to 1, not 2"),
+            ("[[fault]]\nkind = 'pause'\nat = '0ms'\nwho = 2.0", "a share of nodes must be 0% to 100%, not 200%"),
         ] {
             let error = Scenario::from_toml(text).unwrap().check().unwrap_err().to_string();
             assert!(error.contains(says), "{error}");

@@ -6,7 +6,6 @@ use super::{
     report::optimum::quickest,
     run::Outcome,
     scenario::{Contact, Disk, Fault, Join, Load, Retention, Scenario, Senders, Spread, Who},
-    units::Time,
     *,
 };
 use crate::{
@@ -16,6 +15,7 @@ use crate::{
         id::NodeId,
         message::{Hop, Message, Trace},
     },
+    quantity::Time,
     topology::{Graph, generate_within},
 };
 

@@ -1,7 +1,10 @@
 //! What can go wrong at a socket. libzmq reports numbers of its own beside the system's, and some that its
 //! Rust binding panics on, so numbers are kept as they come ([`Errno`]).
 
-use crate::core::{endpoint::Endpoint, stats::Counter};
+use crate::{
+    core::{endpoint::Endpoint, stats::Counter},
+    quantity::Time,
+};
 use std::{io, time::Duration};
 
 pub use super::raw::Errno;
@@ -91,7 +94,7 @@ pub enum RequestError {
         source: io::Error,
     },
     /// No reply in time. Whether the request was carried out is unknown.
-    #[error("no reply from {endpoint} within {}.{:03} s", waited.as_secs(), waited.subsec_millis())]
+    #[error("no reply from {endpoint} within {}", Time(*waited).rounded())]
     TimedOut {
         /// Who was asked.
         endpoint: Endpoint,

@@ -140,7 +140,7 @@ fn nodes_that_are_not_there_are_named() {
     net.run(&["send-message", &net.address(2), "x"]).fails(3, "is the node running?");
     net.signal(3, rustix::process::Signal::STOP);
     for command in ["list-peers", "remove-node"] {
-        let outcome = net.run(&[command, "3", "--json", "--timeout", "0.3"]).fails(3, "within 0.3 s");
+        let outcome = net.run(&[command, "3", "--json", "--timeout", "0.3"]).fails(3, "within 300ms");
         assert_eq!(outcome.json()["error"]["code"], "timeout");
     }
 }

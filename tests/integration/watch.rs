@@ -121,7 +121,7 @@ fn a_watch_ends_after_so_many_lines_or_so_much_time() {
     let text = net.run(&["watch", "2", "--for", "300ms"]).done().stdout;
     assert!(text.ends_with("Z  -  watching    answer=1  nodes=1\n"), "{text}");
     net.run(&["watch", "9"]).fails(1, "no node '9'");
-    net.run(&["watch", "--for", "5"]).fails(2, "write it with its unit");
+    net.run(&["watch", "--for", "soon"]).fails(2, "it is no time; give one from 0s to 168h");
     World::new().run(&["watch"]).fails(1, "network 'default' is not running");
 }
 

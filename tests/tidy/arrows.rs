@@ -7,17 +7,18 @@ use crate::source::{Named, Source};
 /// Each room, and the rooms that it may import besides itself.
 const ROOMS: &[(&str, &[&str])] = &[
     ("core", &[]),
+    ("quantity", &[]),
     ("wire", &["core"]),
     ("topology", &["core"]),
     ("clock", &["core"]),
-    ("transport", &["core", "clock"]),
+    ("transport", &["quantity", "core", "clock"]),
     ("store", &["wire", "core", "clock"]),
-    ("client", &["transport", "wire", "core", "clock"]),
+    ("client", &["transport", "quantity", "wire", "core", "clock"]),
     ("daemon", &["store", "transport", "wire", "core", "clock"]),
-    ("sim", &["store", "topology", "core"]),
+    ("sim", &["store", "topology", "quantity", "core"]),
     ("launcher", &["client", "topology", "core", "clock"]),
     ("viz", &["client", "topology", "core", "clock"]),
-    ("chaos", &["launcher", "client", "topology", "core", "clock"]),
+    ("chaos", &["launcher", "client", "topology", "quantity", "core", "clock"]),
     (
         "cli",
         &[
@@ -31,6 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "transport",
             "clock",
             "topology",
+            "quantity",
             "wire",
             "core",
         ],

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::source::{Named, Source, Token};
 
 /// The rooms that the rule holds for.
-const PURE: &[&str] = &["core", "wire", "topology", "sim"];
+const PURE: &[&str] = &["core", "quantity", "wire", "topology", "sim"];
 
 /// Paths that are banned with all that is below them; a last segment that ends in `*` bans by its beginning.
 const BANNED: &[&str] = &[

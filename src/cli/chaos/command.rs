@@ -3,11 +3,15 @@
 use super::{
     report::{Fault, Summary},
     script,
-    typed::{Meant, Typed, duration},
+    typed::{Meant, Typed},
 };
 use crate::{
     chaos::{ChaosError, Drill, Hands, Happening, Kind, Order, Step, drill, schedule::draw},
-    cli::{Context, NodeArgument, Output, error::CliError, numbers::whole},
+    cli::{
+        Context, NodeArgument, Output,
+        error::CliError,
+        numbers::{lasting, whole},
+    },
     clock::{self, Deadline},
     core::id::NodeId,
     launcher::resolve,
@@ -23,8 +27,6 @@ use std::{
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How often to look whether a pause is to end early.
 const GLANCE: Duration = Duration::from_millis(50);
-/// Longest schedule.
-const LONGEST: Duration = Duration::from_secs(7 * 86_400);
 
 /// Break a local network, and have it prove that nothing was lost
 ///
@@ -60,7 +62,7 @@ pub struct Args {
     #[command(subcommand)]
     order: Option<Typed>,
     /// Draw random faults for so long, such as 60s or 10min; with --script, submit messages for at least so long
-    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    #[arg(long = "for", value_name = "TIME", value_parser = lasting())]
     span: Option<Duration>,
     /// What the faults are drawn from [default: chosen anew]
     #[arg(long, value_name = "S", value_parser = whole(0, u64::MAX), allow_negative_numbers = true)]
@@ -72,7 +74,7 @@ pub struct Args {
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = kind, conflicts_with = "script")]
     faults: Vec<Kind>,
     /// How long a node must live on for what it acknowledged to count as kept
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = lasting())]
     keep: Duration,
     /// Take the faults from a file, as --dry-run prints them; '-' is stdin
     #[arg(long, value_name = "FILE")]
@@ -205,11 +207,6 @@ fn contents(file: &PathBuf) -> Result<String, CliError> {
     let text =
         if file.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { fs::read_to_string(file) };
     text.map_err(|error| CliError::Failed(format!("cannot read {}: {error}", file.display())))
-}
-
-fn span(text: &str) -> Result<Duration, String> {
-    let span = duration(text)?;
-    if span <= LONGEST { Ok(span) } else { Err("it is out of range; give a time up to 168h".into()) }
 }
 
 fn kind(text: &str) -> Result<Kind, String> {

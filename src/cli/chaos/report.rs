@@ -4,6 +4,7 @@ use crate::{
     chaos::{Happening, Order, Told},
     core::id::{MessageId, NodeId},
     launcher::error::ranges,
+    quantity::Time,
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -13,9 +14,9 @@ const NAMED_MAX: usize = 3;
 /// Nodes whose ids are named in a line.
 const NODES_MAX: usize = 8;
 
-/// A step as a script has it: `  1.250s  kill 3 4`.
+/// A step as a script has it: `   1.25s  kill 3 4`.
 pub(super) fn line(at: Duration, order: &Order) -> String {
-    format!("{:>8.3}s  {order}", at.as_secs_f64())
+    format!("{:>9}  {order}", Time(at))
 }
 
 /// An order that was carried out, or is planned.
@@ -160,8 +161,9 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let faults: Vec<_> = self.faults.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         let faults = if faults.is_empty() { "none".to_owned() } else { faults.join(", ") };
-        let time =
-            |time: Option<u64>| time.map_or_else(|| "not in time".into(), |ms| format!("{:.1} s", ms as f64 / 1e3));
+        let time = |time: Option<u64>| {
+            time.map_or_else(|| "not in time".to_owned(), |ms| Time::millis(ms).rounded().to_string())
+        };
         let twice: usize = self.duplicates.values().map(Vec::len).sum();
         let missing: usize = self.missing.values().map(Vec::len).sum();
         writeln!(f, "Faults       {faults}")?;

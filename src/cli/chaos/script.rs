@@ -1,9 +1,9 @@
 //! Schedules as text: a time and an order a line, as `--dry-run` prints them.
 
-use super::typed::{Meant, Typed, duration};
+use super::typed::{Meant, Typed};
 use crate::{
     chaos::{Order, Step},
-    cli::{args::NodeArgument, error::CliError},
+    cli::{args::NodeArgument, error::CliError, numbers},
     core::id::NodeId,
 };
 use clap::Parser;
@@ -27,7 +27,7 @@ pub(super) fn read(
         let line = line.split('#').next().unwrap_or_default();
         let mut words = line.split_whitespace();
         let Some(time) = words.next() else { continue };
-        let at = duration(time).map_err(|why| wrong(format!("'{time}' is no time; {why}")))?;
+        let at = numbers::lasting()(time).map_err(|why| wrong(format!("'{time}': {why}")))?;
         let typed = Line::try_parse_from(words).map_err(|error| {
             let text = error.render().to_string();
             let first = text.lines().next().unwrap_or_default();
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn what_is_no_script_is_refused_with_its_line() {
         for (text, why) in [
-            ("1s kill 1\nsoon kill 2", "line 2 of the script: 'soon' is no time"),
+            ("1s kill 1\nsoon kill 2", "line 2 of the script: 'soon': it is no time"),
             ("1s explode 3", "line 1 of the script: unrecognized subcommand 'explode'"),
             ("1s kill", "line 1 of the script: the following required arguments"),
             ("1s check", "line 1 of the script: a script checks"),

@@ -2,9 +2,9 @@
 
 use crate::{
     chaos::Order,
-    cli::args::NodeArgument,
+    cli::{args::NodeArgument, numbers},
     core::{id::NodeId, request::Disturbance},
-    sim::units::Time,
+    quantity::Share,
 };
 use clap::Subcommand;
 use std::{str::FromStr, time::Duration};
@@ -27,7 +27,7 @@ pub enum Typed {
         #[arg(value_name = "NODE", required = true)]
         nodes: Vec<Nodes>,
         /// Wait for so long, such as 5s, and let them go on
-        #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+        #[arg(long = "for", value_name = "TIME", value_parser = numbers::lasting())]
         lasting: Option<Duration>,
     },
     /// Let halted nodes go on
@@ -63,7 +63,7 @@ pub enum Typed {
         #[arg(value_name = "B")]
         b: NodeArgument,
         /// By so much each way, such as 50ms; at most 60s
-        #[arg(value_name = "TIME", value_parser = delay)]
+        #[arg(value_name = "TIME", value_parser = numbers::time(Duration::ZERO, Disturbance::DELAY_MAX))]
         by: Duration,
     },
     /// Lose some of what is between two nodes
@@ -74,9 +74,9 @@ pub enum Typed {
         /// The other
         #[arg(value_name = "B")]
         b: NodeArgument,
-        /// So many of a hundred messages, such as 5% or 0.1%
-        #[arg(value_name = "SHARE", value_parser = share)]
-        ppm: u32,
+        /// Share of messages, such as 5% or 0.05
+        #[arg(value_name = "SHARE", value_parser = numbers::share(Share::ALL))]
+        share: Share,
     },
     /// Let all between two nodes be as usual again
     Mend {
@@ -156,7 +156,7 @@ impl Typed {
             Self::Restart { nodes } => Order::Restart(all(nodes)?),
             Self::Cut { a, b, one_way } => Order::Cut { from: find(a)?, to: find(b)?, one_way: *one_way },
             Self::Delay { a, b, by } => Order::Delay { a: find(a)?, b: find(b)?, by: *by },
-            Self::Drop { a, b, ppm } => Order::Drop { a: find(a)?, b: find(b)?, ppm: *ppm },
+            Self::Drop { a, b, share } => Order::Drop { a: find(a)?, b: find(b)?, ppm: share.to_millionths() },
             Self::Mend { a, b } => Order::Mend { a: find(a)?, b: find(b)? },
             Self::Partition { nodes } => Order::Partition(all(nodes)?),
             Self::Heal => Order::Heal,
@@ -165,27 +165,6 @@ impl Typed {
         let lasting = if let Self::Pause { lasting, .. } = self { *lasting } else { None };
         Ok(Some(Meant { order, lasting }))
     }
-}
-
-/// Parses times with their unit: `50ms`, `5s`, `2min`.
-pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
-    let has_unit = text.ends_with(|c: char| c.is_ascii_alphabetic());
-    let time: Option<Time> = text.parse().ok().filter(|_| has_unit);
-    time.map(|time| time.0).ok_or_else(|| "write it with its unit, such as 50ms, 5s or 2min".into())
-}
-
-fn delay(text: &str) -> Result<Duration, String> {
-    let by = duration(text)?;
-    if by <= Disturbance::DELAY_MAX { Ok(by) } else { Err("it is out of range; give a time up to 60s".into()) }
-}
-
-/// Parses `5%` as parts in a million.
-fn share(text: &str) -> Result<u32, String> {
-    let percent = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
-    let percent = percent.filter(|percent| (0.0..=100.0).contains(percent));
-    percent
-        .map(|percent| (percent * 10_000.0).round() as u32)
-        .ok_or_else(|| "give a share from 0% to 100%, such as 5%".into())
 }
 
 #[cfg(test)]
@@ -202,16 +181,5 @@ mod tests {
         for wrong in ["4-1", "1-2000", "1,,2", ""] {
             assert!(names(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn times_have_units_and_shares_a_sign() {
-        assert_eq!(
-            [duration("50ms"), duration("1.5s")],
-            [Ok(Duration::from_millis(50)), Ok(Duration::from_millis(1500))]
-        );
-        assert_eq!([share("5%"), share("0.1%"), share("100%")], [Ok(50_000), Ok(1_000), Ok(1_000_000)]);
-        assert!([duration("5"), duration("s"), delay("61s")].iter().all(Result::is_err));
-        assert!([share("5"), share("101%"), share("-1%"), share("%")].iter().all(Result::is_err));
     }
 }

@@ -12,6 +12,7 @@ use crate::{
         request::{Fetched, Gap, Page, Status},
         time::Wall,
     },
+    quantity::Time,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::TimeZone;
@@ -167,9 +168,8 @@ impl<Z: TimeZone<Offset: Display>> Listing<Z> {
             line.push_str(if place > 0 { " ➜ " } else { "" });
             line.push_str(&text::escape(hop.node.as_str()));
             if self.hop_times && place > 0 {
-                // Whole hundredths of a millisecond: no float rounds them. Writing to a String cannot fail.
-                let hundredths = hop.micros.saturating_add(5) / 10;
-                let _ = write!(line, " (+{}.{:02} ms)", hundredths / 100, hundredths % 100);
+                // Writing to a String cannot fail.
+                let _ = write!(line, " (+{})", Time::micros(hop.micros).rounded());
             }
         }
         line

@@ -2,13 +2,13 @@
 
 use super::{plot, simulate_experiments, simulated::Run};
 use crate::{
-    cli::{Context, Output, error::CliError, progress::Progress},
+    cli::{Context, Output, error::CliError, numbers, progress::Progress},
     clock::Clock,
     core::time::Mono,
+    quantity::{Share, Size, Span, Time},
     sim::{
         Outcome, Report, Scenario, ScenarioError, Simulation, chaos,
         scenario::{Fault, Senders, Spread, Who},
-        units::{Span, Time},
     },
 };
 use clap::ValueEnum;
@@ -24,6 +24,8 @@ use std::{
     time::Duration,
 };
 
+/// Longest time from one message to the next.
+const HOUR: Duration = Duration::from_secs(3600);
 /// Events of a run between two looks at how far it is.
 const SLICE: u64 = 50_000;
 
@@ -39,7 +41,7 @@ Examples:
   gossip simulate random 5 -n 1000
 
   # A third of the nodes crash, frames get lost; averages over 20 seeds
-  gossip simulate random 5 -n 100 --crash 0.3 --loss 0.01 --seeds 20
+  gossip simulate random 5 -n 100 --crash 30% --loss 1% --seeds 20
 
   # What a file says, as a chart
   gossip simulate --scenario partition.toml --plot
@@ -69,7 +71,7 @@ pub struct Args {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) seeds: Option<u64>,
     /// Run it with one seed after the other for so long, such as 10min or 8h
-    #[arg(long = "for", value_name = "TIME", value_parser = lasting, conflicts_with_all = ["seeds", "experiment"])]
+    #[arg(long = "for", value_name = "TIME", value_parser = numbers::lasting(), conflicts_with_all = ["seeds", "experiment"])]
     lasting: Option<Duration>,
     /// Read the scenario from a TOML file
     #[arg(long, value_name = "FILE", conflicts_with = "chaos")]
@@ -95,27 +97,27 @@ pub struct Args {
     /// Messages that come before these and in none of the figures [default: 0]
     #[arg(long, value_name = "M", conflicts_with = "chaos")]
     warmup: Option<u32>,
-    /// Bytes of each message [default: 100]
-    #[arg(long, value_name = "BYTES", conflicts_with = "chaos")]
-    size: Option<usize>,
+    /// Size of each message, such as 100 or 64KiB [default: 100 B]
+    #[arg(long, value_name = "SIZE", value_parser = numbers::size(0, 1 << 20), conflicts_with = "chaos")]
+    size: Option<Size>,
     /// Who publishes: one node, random ones, all at once, or a fresh one for each message [default: random]
     #[arg(long, value_name = "WHO", conflicts_with = "chaos")]
     senders: Option<Sending>,
     /// Time from one message to the next, such as 5ms [default: 100ms]
-    #[arg(long, value_name = "TIME", conflicts_with = "chaos")]
-    interval: Option<Time>,
+    #[arg(long, value_name = "TIME", value_parser = numbers::time(Duration::ZERO, HOUR), conflicts_with = "chaos")]
+    interval: Option<Duration>,
     /// Time that a frame takes, such as 20ms or, drawn for each link, 10-50ms [default: 10-50ms]
     #[arg(long, value_name = "TIME", conflicts_with = "chaos")]
     latency: Option<Span>,
-    /// Share of frames that get lost, 0 to 0.9 [default: 0]
-    #[arg(long, value_name = "P", conflicts_with = "chaos")]
-    loss: Option<f64>,
+    /// Share of frames that get lost, such as 1% or 0.01, at most 90% [default: 0%]
+    #[arg(long, value_name = "SHARE", value_parser = numbers::share(Share::millionths(900_000)), conflicts_with = "chaos")]
+    loss: Option<Share>,
     /// Record paths, and relay each message up to R times to each neighbour, 1 to 16
     #[arg(short, long, value_name = "R", conflicts_with = "chaos")]
     relays: Option<u64>,
-    /// Share of the nodes that crash before the first message, 0 to 1 [default: 0]
-    #[arg(long, value_name = "P", conflicts_with = "chaos")]
-    crash: Option<f64>,
+    /// Share of the nodes that crash before the first message, such as 30% or 0.3 [default: 0%]
+    #[arg(long, value_name = "SHARE", value_parser = numbers::share(Share::ALL), conflicts_with = "chaos")]
+    crash: Option<Share>,
     /// Draw a chart of deliveries over time, as files in the network's state folder
     #[arg(short = 'P', long)]
     plot: bool,
@@ -187,18 +189,18 @@ impl Args {
         set(nodes, self.num_nodes);
         set(&mut load.messages, self.messages);
         set(&mut load.warmup, self.warmup);
-        set(&mut load.size, self.size);
-        set(&mut load.interval, self.interval);
+        set(&mut load.size, self.size.and_then(|size| usize::try_from(size.0).ok()));
+        set(&mut load.interval, self.interval.map(Time));
         set(&mut load.senders, self.senders.map(Senders::from));
         set(&mut network.latency, self.latency);
-        set(&mut network.loss, self.loss);
+        set(&mut network.loss, self.loss.map(Share::value));
         set(&mut load.relays, self.relays);
         load.trace |= self.relays.is_some();
         set(&mut scenario.dissemination, self.dissemination.map(Spread::from));
         scenario.heal &= !self.no_heal;
         let crash =
             |share| Fault::Crash { at: Time::default(), who: Who::Share(share), silent: false, spare_sender: false };
-        scenario.faults.extend(self.crash.map(crash));
+        scenario.faults.extend(self.crash.map(Share::value).map(crash));
         scenario.check().map_err(usage)?;
         Ok(scenario)
     }
@@ -213,9 +215,9 @@ impl Args {
         option("--scenario", self.scenario.as_ref().map(|path| format!("'{}'", path.display())));
         option("--messages", self.messages.map(|n| n.to_string()));
         option("--warmup", self.warmup.map(|n| n.to_string()));
-        option("--size", self.size.map(|n| n.to_string()));
+        option("--size", self.size.map(|size| size.0.to_string()));
         option("--senders", self.senders.map(|who| format!("{who:?}").to_lowercase()));
-        option("--interval", self.interval.map(|time| time.to_string()));
+        option("--interval", self.interval.map(|time| Time(time).to_string()));
         option("--latency", self.latency.map(|span| span.to_string()));
         option("--loss", self.loss.map(|share| share.to_string()));
         option("--relays", self.relays.map(|n| n.to_string()));
@@ -236,15 +238,6 @@ fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
     }
-}
-
-/// A time that may be longer than those of scenarios.
-fn lasting(text: &str) -> Result<Duration, String> {
-    let units = [("h", 3600.0), ("min", 60.0), ("s", 1.0)];
-    let numbers = units.into_iter().filter_map(|(unit, each)| Some((text.strip_suffix(unit)?, each)));
-    let mut times =
-        numbers.filter_map(|(number, each)| Duration::try_from_secs_f64(number.parse::<f64>().ok()? * each).ok());
-    times.next().ok_or_else(|| "write it like 90s, 10min or 8h".into())
 }
 
 pub(super) fn usage(error: ScenarioError) -> CliError {
@@ -406,8 +399,8 @@ mod tests {
     #[test]
     fn the_command_that_replays_a_seed_says_all_that_matters() {
         let long = "gossip simulate random 5 -n 64 --messages 3 --size 9 --senders all --interval 5ms --latency 1ms-2ms \
-                    --loss 0.01 --relays 2 --crash 0.1 --dissemination flood --no-heal";
-        for line in [long, "gossip simulate --chaos", "gossip simulate circular --loss 0.2"] {
+                    --loss 1% --relays 2 --crash 10% --dissemination flood --no-heal";
+        for line in [long, "gossip simulate --chaos", "gossip simulate circular --loss 20%"] {
             assert_eq!(read(&format!("{line} --seed 7 --seeds 100 --plot")).replay(41), format!("{line} --seed 41"));
         }
         assert_eq!(read("gossip simulate --scenario a.toml").replay(1), "gossip simulate --scenario 'a.toml' --seed 1");
@@ -431,11 +424,6 @@ mod tests {
         assert!(clock.now().mono.since(Mono(0)) >= time && many.len() > 2, "{many:?}");
         assert!(many.iter().copied().eq(0..many.len() as u64), "{many:?}");
         assert_eq!(numbers(Extent::Within(Duration::ZERO))[0], 0, "one at least");
-        assert_eq!(
-            ["2h", "0.5h", "9000s", "10min"].map(|text| lasting(text).unwrap().as_secs()),
-            [7200, 1800, 9000, 600]
-        );
-        assert!(["h", "-1h", "infh", "1d", "10ms", "10", ""].into_iter().all(|text| lasting(text).is_err()));
     }
 
     #[test]

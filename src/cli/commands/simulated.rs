@@ -2,6 +2,7 @@
 
 use crate::{
     cli::text,
+    quantity::{Size, Time, share::percent},
     sim::{
         Coverage, Mean, Report, Scenario,
         network::Draw,
@@ -56,16 +57,16 @@ impl Run {
         }
         parts.push(format!("latency {}{draw}", network.latency));
         if network.loss > 0.0 {
-            parts.push(format!("loss {} %", round(network.loss * 100.0)));
+            parts.push(format!("loss {}", percent(network.loss)));
         }
-        parts.extend(network.bandwidth.map(|bandwidth| format!("{}/s a link", text::bytes(bandwidth))));
+        parts.extend(network.bandwidth.map(|bandwidth| format!("{}/s a link", Size(bandwidth))));
         let noun = if load.messages == 1 { "message" } else { "messages" };
         let relays = if load.trace { format!(", {} relays", load.relays) } else { String::new() };
-        let size = text::bytes(load.size as u64);
+        let size = Size(load.size as u64);
         parts.push(format!("{} {noun} of {size} from {}{relays}", load.messages, load.senders));
         match &faults[..] {
             [] => {}
-            [Fault::Crash { who: Who::Share(share), .. }] => parts.push(format!("{} % crash", round(share * 100.0))),
+            [Fault::Crash { who: Who::Share(share), .. }] => parts.push(format!("{} crash", percent(*share))),
             faults => parts.push(format!("{} faults", faults.len())),
         }
         parts.join(" · ")
@@ -94,18 +95,19 @@ impl Run {
             rows.push(("last hop", spread(&report.last_hop)));
             rows.push(("redundancy", format!("{} (RMR)", spread(&report.rmr))));
         }
-        let bytes = text::bytes(report.message_bytes);
+        let bytes = Size(report.message_bytes);
         let control = report.control_frames();
         rows.push(("frames", format!("{} of messages ({bytes}), {control} others", report.message_frames)));
         rows.extend(self.traffic_rows());
         rows.push(("duplicates", format!("{} a node", spread(&report.duplicates))));
-        let memory = |value: Option<f64>| text::bytes(value.unwrap_or_default() as u64);
+        let memory = |value: Option<f64>| Size(value.unwrap_or_default() as u64);
         let (mean, most) = (memory(report.memory.mean()), memory(report.memory.most()));
         rows.push(("memory", format!("{mean} a node for messages, at most {most}")));
-        let (virtual_time, rate) = (report.virtual_nanos as f64 / 1e9, self.events_per_second() / 1e6);
-        let wall = self.wall.as_secs_f64();
+        let virtual_time = Time(Duration::from_nanos(report.virtual_nanos)).rounded();
+        let rate = self.events_per_second() / 1e6;
+        let wall = Time(self.wall).rounded();
         let events = report.events;
-        rows.push(("simulated", format!("{virtual_time:.1} s and {events} events in {wall:.2} s: {rate:.2} M/s")));
+        rows.push(("simulated", format!("{virtual_time} and {events} events in {wall}: {rate:.2} M/s")));
         rows
     }
 
@@ -119,7 +121,7 @@ impl Run {
             let sum = traffic.sum(|kind| kind != Kind::Payload);
             let rate = round(sum.frames as f64 / seconds);
             let all = others.collect::<Vec<_>>().join(", ");
-            format!("{all} ({}): {rate} a second and link", text::bytes(sum.bytes))
+            format!("{all} ({}): {rate} a second and link", Size(sum.bytes))
         };
         let mut rows = Vec::new();
         if report.link_seconds > 0.0 {
@@ -136,7 +138,7 @@ impl Run {
         if report.equal_ms.mean().is_some() || report.unequal > 0 {
             let never = if report.unequal > 0 { format!(", never {}×", report.unequal) } else { String::new() };
             let cost = round(report.mending_bytes as f64 / report.missing_bytes.max(1) as f64);
-            let missing = text::bytes(report.missing_bytes);
+            let missing = Size(report.missing_bytes);
             let cost = format!("{missing} were missing, {cost} × that was sent");
             rows.push(("all equal", format!("{} after a mend{never}; {cost}", ms(&report.equal_ms))));
         }
@@ -150,8 +152,9 @@ impl Run {
         if delivered == due {
             return format!("{delivered} of {due}: all {messages} messages everywhere, {once}");
         }
-        let percent = round(report.delivery_ratio() * 100.0);
-        format!("{delivered} of {due} ({percent} %): {} of {messages} messages everywhere, {once}", report.complete)
+        // Cut, not rounded: what is not all is not 100%.
+        let ratio = percent((report.delivery_ratio() * 1e6).floor() / 1e6);
+        format!("{delivered} of {due} ({ratio}): {} of {messages} messages everywhere, {once}", report.complete)
     }
 
     /// Times after which shares of the deliveries were made.
@@ -160,7 +163,7 @@ impl Run {
             let cell = |share| coverage.reaches(share).map_or_else(|| "–".into(), |nanos| millis(nanos as f64 / 1e6));
             std::iter::once(name.to_owned()).chain(SHARES.map(cell)).collect()
         };
-        let title = SHARES.map(|share| format!("{} %", round(share * 100.0)));
+        let title = SHARES.map(percent);
         vec![
             std::iter::once("reached".to_owned()).chain(title).collect(),
             row("after", &self.report.coverage),
@@ -213,7 +216,7 @@ impl Serialize for Run {
     }
 }
 
-/// `mean 171.2 ms, at most 184.9 ms`
+/// `mean 171ms, at most 185ms`
 fn ms(mean: &Mean) -> String {
     spread_with(mean, millis)
 }
@@ -231,7 +234,7 @@ fn spread_with(mean: &Mean, show: impl Fn(f64) -> String) -> String {
 }
 
 fn millis(value: f64) -> String {
-    if value < 1.0 { format!("{value:.3} ms") } else { format!("{value:.1} ms") }
+    Time(Duration::try_from_secs_f64(value / 1e3).unwrap_or_default()).rounded().to_string()
 }
 
 /// Three digits behind the point at most, and none that say nothing.

@@ -15,6 +15,7 @@ use crate::{
         links::detector::Verdict,
         request::{NodeStatus, PeerInfo},
     },
+    quantity::Time,
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
@@ -224,7 +225,7 @@ impl Details {
 }
 
 impl Peer {
-    /// `up, healing, 0.2 ms`.
+    /// `up, healing, 180us`.
     fn told(&self) -> String {
         let state = match (self.up, self.verdict) {
             (true, Some(verdict)) => verdict,
@@ -233,16 +234,14 @@ impl Peer {
             (false, _) => "not connected",
         };
         let kind = Some(self.kind).filter(|&kind| kind != "declared").map(str::to_owned);
-        let parts = [Some(state.to_owned()), kind, self.round_trip_us.map(millis)];
+        let parts = [Some(state.to_owned()), kind, self.round_trip_us.map(micros)];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 
-/// Microseconds as people read them: `0.18 ms`.
-pub fn millis(micros: u64) -> String {
-    // Whole hundredths of a millisecond: no float rounds them.
-    let hundredths = micros.saturating_add(5) / 10;
-    format!("{}.{:02} ms", hundredths / 100, hundredths % 100)
+/// Microseconds as people read them: `180us`, `1.23ms`.
+pub fn micros(micros: u64) -> String {
+    Time::micros(micros).rounded().to_string()
 }
 
 /// The node as people see it; an address as it is.

@@ -1,7 +1,7 @@
 //! `gossip plot`.
 
 use super::{
-    account::{count, millis},
+    account::{count, micros},
     journey::{Journey, Step, parse},
     judgement::{Health, Judgement, State},
     overlay::Overlay,
@@ -43,7 +43,7 @@ Examples:
   # As it was declared
   gossip plot --declared
 
-  # The way one message took, with the time of each hop
+  # The way one message took, with the time from its submission to each arrival
   gossip send-message 4 apple --json
   gossip plot --message 4-1795437901-1")]
 pub struct Args {
@@ -201,7 +201,7 @@ impl Canvas {
             let (Some(from), Some(to)) = (self.places.index_of(&step.from), self.places.index_of(&step.to)) else {
                 continue;
             };
-            let note = Some(format!("+{}", millis(step.took_us)));
+            let note = Some(format!("+{}", micros(step.after_us)));
             self.links.insert(pair(from, to), Link { mark: LinkMark::Way, to: Some(to), note });
         }
         for (node, mark) in self.places.nodes().iter().zip(&mut self.marks) {
@@ -214,7 +214,7 @@ impl Canvas {
         }
         let hops = |node: &NodeId| journey.hops(node).unwrap_or(0);
         self.values = ("hops", self.places.nodes().iter().map(hops).collect());
-        let last = steps.last().map_or_else(String::new, |step| format!(" · last after {}", millis(step.after_us)));
+        let last = steps.last().map_or_else(String::new, |step| format!(" · last after {}", micros(step.after_us)));
         let reached = count(journey.first.len() as u64, "node");
         let far = self.values.1.iter().max().copied().unwrap_or(0) as u64;
         self.caption = format!("message {} · {reached} reached · {} at most{last}", journey.id, count(far, "hop"));
@@ -270,7 +270,7 @@ impl fmt::Display for Report {
             write!(f, "\n\n{}", drawing.trim_end_matches('\n'))?;
         }
         for Hop { from, to, took_us, after_us } in &self.steps {
-            let line = format!("{from} ➜ {to}  +{}  after {}", millis(*took_us), millis(*after_us));
+            let line = format!("{from} ➜ {to}  +{}  (this hop {})", micros(*after_us), micros(*took_us));
             write!(f, "\n  {}", text::escape(&line))?;
         }
         if !self.plot.is_empty() && (self.drawing.is_some() || !self.steps.is_empty()) {

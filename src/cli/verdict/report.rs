@@ -1,7 +1,7 @@
 //! What `gossip status` prints: a verdict that is understood at a glance, a table of the nodes, and what went wrong.
 
 use super::{
-    account::{Account, Counters, Counts, count, millis},
+    account::{Account, Counters, Counts, count, micros},
     judgement::{Health, Judgement, State},
     overlay::{Overlay, Shape},
     survey::Survey,
@@ -10,6 +10,7 @@ use crate::{
     cli::text,
     core::id::NetworkName,
     launcher::error::{no_node_left, ranges},
+    quantity::Size,
     topology::Margin,
 };
 use serde::{Serialize, Serializer};
@@ -172,11 +173,11 @@ impl Verdict {
         });
         parts.extend(diameter.map(|hops| format!("diameter {hops}")));
         if let Some(times) = round_trip_us {
-            let [min, median, max] = [times.min, times.median, times.max].map(millis);
+            let [min, median, max] = [times.min, times.median, times.max].map(micros);
             parts.push(format!("round trips {min} to {max} (median {median})"));
         }
         parts.extend(self.redundancy.map(|redundancy| format!("{redundancy:.2} duplicates a delivery")));
-        parts.push(format!("{} kept ({})", count(self.retained_messages, "message"), text::bytes(self.retained_bytes)));
+        parts.push(format!("{} kept ({})", count(self.retained_messages, "message"), Size(self.retained_bytes)));
         match self.equal {
             Some(true) => parts.push("all have seen the same".to_owned()),
             Some(false) => parts.push("not all have seen the same ('gossip audit' says who misses what)".to_owned()),
@@ -247,9 +248,9 @@ fn row(account: &Account) -> Vec<String> {
         told(details.map(|_| format!("{up}/{all}"))),
         told(details.map(|_| account.lag.map_or_else(|| "?".to_owned(), |lag| lag.to_string()))),
         told(details.map(|details| details.retained_messages.to_string())),
-        told(details.map(|details| text::bytes(details.retained_bytes))),
+        told(details.map(|details| Size(details.retained_bytes).to_string())),
         told(details.map(|details| details.unread.to_string())),
-        told(details.and_then(|details| details.round_trip_us()).map(millis)),
+        told(details.and_then(|details| details.round_trip_us()).map(micros)),
         account.remark(),
     ]
 }

@@ -6,7 +6,7 @@ use super::{
     merge::Merge,
 };
 use crate::{
-    cli::{Context, NodeArgument, Output, chaos::typed::duration, error::CliError, numbers::whole},
+    cli::{Context, NodeArgument, Output, error::CliError, numbers},
     client::{Follower, News},
     clock::{Clock, Deadline},
     core::{
@@ -47,10 +47,10 @@ pub struct Args {
     #[arg(value_name = "NODE")]
     nodes: Vec<NodeArgument>,
     /// End after this time, such as 500ms, 60s or 5min
-    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = numbers::lasting())]
     span: Option<Duration>,
     /// End after so many lines; the one that says that all nodes are watched does not count
-    #[arg(long, value_name = "N", value_parser = whole(1, u64::MAX), allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = numbers::whole(1, u64::MAX), allow_negative_numbers = true)]
     count: Option<u64>,
 }
 

@@ -39,7 +39,7 @@ pub fn quickest(
 mod tests {
     use super::*;
     use crate::{
-        sim::units::{Span, Time},
+        quantity::{Span, Time},
         topology::{Shape, generate, metrics::distances},
     };
 

@@ -1,11 +1,11 @@
 //! Scenarios drawn by a seed: any topology, load and mix of faults. What a thousand of them do not break is hard to
 //! break by thinking.
 
-use super::{
-    Disk, Fault, Load, Pace, Retention, Scenario, Senders, Spread, Who,
-    units::{Span, Time},
+use super::{Disk, Fault, Load, Pace, Retention, Scenario, Senders, Spread, Who};
+use crate::{
+    quantity::{Span, Time},
+    sim::network::{Draw, Model},
 };
-use crate::sim::network::{Draw, Model};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! What goes wrong in a scenario, or is mended: as data.
 
-use super::units::Time;
+use crate::quantity::{Time, share};
 use serde::{Deserialize, Serialize};
 
 /// Which nodes a fault is about.
@@ -10,7 +10,7 @@ pub enum Who {
     /// These, by number.
     Nodes(Vec<u32>),
     /// This share of those it can happen to, drawn when it happens: 0 to 1, rounded to whole nodes.
-    Share(f64),
+    Share(#[serde(deserialize_with = "share::in_file")] f64),
 }
 
 /// What a crash leaves of a node's disk.
@@ -109,6 +109,15 @@ impl Fault {
         match *self {
             Self::Churn { until, down, .. } => Time(until.0 + down.0),
             _ => self.at(),
+        }
+    }
+
+    /// All times that it names.
+    pub(super) fn times(&self) -> Vec<Time> {
+        match *self {
+            Self::Churn { at, until, every, down } => vec![at, until, every, down],
+            Self::Slow { at, frame, .. } => vec![at, frame],
+            _ => vec![self.at()],
         }
     }
 

@@ -1,7 +1,9 @@
 //! How nodes behave, as scenario files name it.
 
-use super::units::Time;
-use crate::core::config::{Dissemination, Timing};
+use crate::{
+    core::config::{Dissemination, Timing},
+    quantity::Time,
+};
 use serde::{Deserialize, Serialize};
 
 /// How messages spread.

@@ -1,14 +1,18 @@
-//! Times as people write them: `250us`, `10ms`, `1.5s`, `2min`, and spans from one to another, `10ms-50ms`.
+//! Times: `250us`, `10ms`, `1.5s`, `2min`, `8h`, and spans from one to another, `10ms-50ms`.
 
+use super::number::split;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use std::{fmt, str::FromStr, time::Duration};
 
-/// Longest time that can be written: an hour.
-const LONGEST: Duration = Duration::from_secs(3600);
+/// Longest time that can be written: a year.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 /// Units with their nanoseconds, the largest first.
-const UNITS: [(&str, u64); 4] = [("min", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)];
+const UNITS: [(&str, u64); 5] =
+    [("h", 3_600_000_000_000), ("min", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)];
+/// Units that are read and not written.
+const OTHERS: [(&str, u64); 3] = [("d", 86_400_000_000_000), ("m", 60_000_000_000), ("µs", 1_000)];
 
-/// A time with its unit; a bare number counts milliseconds. At most an hour.
+/// A time; a number without a unit counts seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Time(pub Duration);
 
@@ -24,8 +28,8 @@ pub struct Span {
 /// A text that is no time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
-    /// No number with a unit, or longer than an hour.
-    #[error("'{0}' is no time; write it like 250us, 10ms, 1.5s or 2min, at most 60min")]
+    /// No number with a unit, or longer than a year.
+    #[error("'{0}' is no time; write it like 250us, 50ms, 1.5s, 2min or 8h")]
     Time(String),
     /// The second end is shorter than the first.
     #[error("'{0}' begins after its end; write the shorter time first")]
@@ -38,9 +42,22 @@ impl Time {
         Self(Duration::from_millis(millis))
     }
 
-    /// As nanoseconds: an hour fits.
+    /// So many microseconds.
+    pub const fn micros(micros: u64) -> Self {
+        Self(Duration::from_micros(micros))
+    }
+
+    /// As nanoseconds: a year fits.
     pub fn nanos(self) -> u64 {
         u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// The same with three digits that say something: what was measured is told no more exactly.
+    #[must_use]
+    pub fn rounded(self) -> Self {
+        let nanos = self.nanos();
+        let scale = 10_u64.pow(nanos.checked_ilog10().unwrap_or(0).saturating_sub(2));
+        Self(Duration::from_nanos(nanos.saturating_add(scale / 2) / scale * scale))
     }
 }
 
@@ -48,16 +65,15 @@ impl FromStr for Time {
     type Err = TimeError;
 
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        let error = || TimeError::Time(text.into());
-        let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-        let (number, unit) = text.split_at(split);
-        let unit = match unit.trim() {
-            "" => 1_000_000,
-            unit => UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(error)?.1,
+        let read = || {
+            let (number, unit) = split(text)?;
+            let unit = if unit.is_empty() { "s" } else { unit };
+            let (_, each) = UNITS.iter().chain(&OTHERS).find(|(name, _)| *name == unit)?;
+            let nanos = number * *each as f64;
+            let time = Duration::from_nanos(nanos.round() as u64);
+            (time <= LONGEST).then_some(Self(time))
         };
-        let nanos = number.parse::<f64>().map_err(|_| error())? * unit as f64;
-        let time = Duration::from_nanos(nanos.round() as u64);
-        if time <= LONGEST { Ok(Self(time)) } else { Err(error()) }
+        read().ok_or_else(|| TimeError::Time(text.into()))
     }
 }
 
@@ -67,7 +83,13 @@ impl fmt::Display for Time {
         let nanos = self.nanos();
         let fits = |&&(_, unit): &&(&str, u64)| nanos >= unit && nanos.is_multiple_of(unit / 1_000);
         let (name, unit) = UNITS.iter().find(fits).copied().unwrap_or(("us", 1_000));
-        if nanos == 0 { f.write_str("0ms") } else { write!(f, "{}{name}", nanos as f64 / unit as f64) }
+        f.pad(&if nanos == 0 { "0s".to_owned() } else { format!("{}{name}", nanos as f64 / unit as f64) })
+    }
+}
+
+impl From<Duration> for Time {
+    fn from(time: Duration) -> Self {
+        Self(time)
     }
 }
 
@@ -87,8 +109,8 @@ impl FromStr for Span {
             let time = text.parse()?;
             return Ok(Self { least: time, most: time });
         };
-        let unit = most.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-        let is_bare = least.ends_with(|c: char| c.is_ascii_digit());
+        let unit = most.trim().trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let is_bare = least.trim_end().ends_with(|c: char| c.is_ascii_digit());
         let least = if is_bare { format!("{least}{unit}").parse()? } else { least.parse()? };
         let span = Self { least, most: most.parse()? };
         if span.least <= span.most { Ok(span) } else { Err(TimeError::Reversed(text.into())) }
@@ -97,7 +119,7 @@ impl FromStr for Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.least == self.most { self.least.fmt(f) } else { write!(f, "{}-{}", self.least, self.most) }
+        if self.least == self.most { self.least.fmt(f) } else { f.pad(&format!("{}-{}", self.least, self.most)) }
     }
 }
 
@@ -128,20 +150,43 @@ mod tests {
     fn times_are_read_and_written() {
         for (text, nanos, shown) in [
             ("250us", 250_000, "250us"),
-            ("10", 10_000_000, "10ms"),
+            ("10", 10_000_000_000, "10s"),
+            ("0.5", 500_000_000, "500ms"),
             ("10ms", 10_000_000, "10ms"),
+            ("10 ms", 10_000_000, "10ms"),
             ("1.5s", 1_500_000_000, "1.5s"),
             ("1500ms", 1_500_000_000, "1.5s"),
             ("2min", 120_000_000_000, "2min"),
-            ("0ms", 0, "0ms"),
+            ("2m", 120_000_000_000, "2min"),
+            ("90min", 5_400_000_000_000, "1.5h"),
+            ("7d", 604_800_000_000_000, "168h"),
+            ("0ms", 0, "0s"),
             ("10.25ms", 10_250_000, "10.25ms"),
+            ("0.001us", 1, "0.001us"),
         ] {
             let time: Time = text.parse().unwrap();
             assert_eq!((time.nanos(), &*time.to_string()), (nanos, shown), "{text}");
             assert_eq!(time.to_string().parse(), Ok(time));
         }
-        for bad in ["", "ms", "-1ms", "1h", "61min", "1.2.3s", "inf"] {
+        for bad in ["", "ms", "-1ms", "+1s", "1e3", "1w", "366d", "1.2.3s", "inf", "nan", "1 2s", "5%"] {
             assert!(bad.parse::<Time>().is_err(), "{bad}");
+        }
+        assert_eq!(format!("{:>8}|", Time::millis(1500)), "    1.5s|");
+    }
+
+    #[test]
+    fn what_was_measured_has_three_digits() {
+        for (nanos, shown) in [
+            (0, "0s"),
+            (7, "0.007us"),
+            (180_000, "180us"),
+            (1_234_567, "1.23ms"),
+            (999_600, "1ms"),
+            (17_000_000_000, "17s"),
+            (u64::MAX, "5124166.667h"),
+        ] {
+            let shown_now = Time(Duration::from_nanos(nanos)).rounded().to_string();
+            assert!(nanos == u64::MAX || shown_now == shown, "{nanos}: {shown_now}");
         }
     }
 
@@ -149,7 +194,7 @@ mod tests {
     fn spans_may_name_their_unit_once() {
         let span: Span = "10-50ms".parse().unwrap();
         assert_eq!((span.least, span.most, span.mean()), (Time::millis(10), Time::millis(50), Time::millis(30)));
-        assert_eq!("10ms-0.05s".parse(), Ok(span));
+        assert_eq!(["10ms-0.05s", "10 - 50 ms"].map(str::parse), [Ok(span), Ok(span)]);
         assert_eq!(span.to_string(), "10ms-50ms");
         assert_eq!("7ms".parse::<Span>().unwrap().to_string(), "7ms");
         assert!(matches!("50-10ms".parse::<Span>(), Err(TimeError::Reversed(_))));
