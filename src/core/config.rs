@@ -87,6 +87,12 @@ pub struct Timing {
 }
 
 impl Timing {
+    /// How long a neighbour that has begun to send something may send nothing of it, and be taken to be at it still: as
+    /// long as one may be silent before it is suspected.
+    pub fn standstill(&self) -> Duration {
+        self.ping_interval * (self.pings_missed_max + 1)
+    }
+
     /// All nodes on one machine.
     pub const LOCAL: Self = Self {
         // Longer than a beat: where beats come nothing is probed.
@@ -167,6 +173,11 @@ pub struct Limits {
     pub wants_max: usize,
     /// Most messages that one neighbour is asked for at one time. Default 512.
     pub pull_max: u64,
+    /// Most bytes of large bodies that wait for one link. Default 64 MiB. More are dropped, counted, and fetched later.
+    pub chunks_waiting_bytes_max: usize,
+    /// Most bytes of large bodies that have come in part, of all neighbours together. Default 64 MiB. More are dropped,
+    /// counted, and fetched later.
+    pub chunks_partial_bytes_max: usize,
     /// Most members in the view beside the neighbours. Default 128.
     pub view_max: usize,
     /// Most gaps that are kept to be shown. Default 1024. More are counted.
@@ -199,6 +210,8 @@ impl Default for Limits {
             lives_max: 64,
             wants_max: 4096,
             pull_max: 512,
+            chunks_waiting_bytes_max: 64 << 20,
+            chunks_partial_bytes_max: 64 << 20,
             view_max: 128,
             gaps_max: 1024,
             journal_max: 4096,

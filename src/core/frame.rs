@@ -3,7 +3,7 @@
 use super::{
     endpoint::Endpoint,
     id::{Incarnation, Instance, MessageId, NetworkName, NodeId, StreamId},
-    message::{Message, Trace},
+    message::{Message, Payload, Trace},
     stats::Refusal,
     time::Wall,
 };
@@ -174,6 +174,21 @@ pub struct Walk {
     pub members: Vec<Member>,
 }
 
+/// A piece of a frame whose body is too large to cross a link in one. Spec, section 5.1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk {
+    /// Counts the frames that cross the link in pieces, from 1.
+    pub number: u64,
+    /// Where in the body the piece begins.
+    pub offset: u64,
+    /// How long the whole body is.
+    pub length: u64,
+    /// The frame, with an empty body: with its first piece, or ahead of it.
+    pub head: Option<Box<Frame>>,
+    /// The piece.
+    pub bytes: Payload,
+}
+
 /// What a node says over a link that it opened. Spec, section 5.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
@@ -210,6 +225,27 @@ pub enum Frame {
     Beacon(Beacon),
     /// Members on a random walk.
     Walk(Walk),
+    /// A piece of a frame with a large body.
+    Chunk(Chunk),
+}
+
+impl Frame {
+    /// What follows its header as a frame of its own, if its type has that and may be sent in pieces.
+    pub fn body(&self) -> Option<&Payload> {
+        match self {
+            Self::Message(message) => Some(&message.payload),
+            _ => None,
+        }
+    }
+
+    /// The frame with another body, if its type has one.
+    #[must_use]
+    pub fn with_body(self, body: Payload) -> Self {
+        match self {
+            Self::Message(message) => Self::Message(Message { payload: body, ..message }),
+            other => other,
+        }
+    }
 }
 
 /// What comes back over the same connection.

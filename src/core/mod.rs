@@ -2,6 +2,7 @@
 //!
 //! [`node::Node`] is the state machine; every other file is one noun that it is wired from.
 
+pub mod chunks;
 pub mod config;
 pub mod endpoint;
 pub mod event;

@@ -2,6 +2,7 @@
 //! nouns of this room together; sockets, clocks and disks belong to whoever drives it.
 
 use super::{
+    chunks::{incoming::Incoming, outgoing::Outgoing},
     config::Config,
     event::{Event, Input, LinkId, LogSeq, Output, Record, ReturnAddress, Sender},
     frame::Member,
@@ -21,6 +22,7 @@ use super::{
 };
 use std::{collections::VecDeque, time::Duration};
 
+mod chunking;
 mod neighbours;
 mod repairing;
 mod requests;
@@ -47,6 +49,8 @@ pub struct Node {
     trees: Trees,
     recent: Recent,
     held: Held,
+    outgoing: Outgoing,
+    incoming: Incoming,
     wants: Wants,
     digests: Digests,
     gaps: Gaps,
@@ -82,6 +86,8 @@ impl Node {
             trees: Trees::new(config.node.clone(), limits.trees_max, timing.pull_delay),
             recent: Recent::new(timing.announce_delay),
             held: Held::default(),
+            outgoing: Outgoing::new(limits.chunks_waiting_bytes_max, timing.standstill()),
+            incoming: Incoming::new(limits.chunks_partial_bytes_max, limits.payload_len_max, timing.standstill()),
             wants: Wants::new(limits.wants_max, limits.pull_max, timing.lost_after),
             digests: Digests::new(timing.digest_interval),
             gaps: Gaps::new(limits.gaps_max),
@@ -126,6 +132,7 @@ impl Node {
         }
         self.note_changes(now);
         self.follow_overlay(now.mono);
+        self.send_chunks(now.mono);
         self.answer_watchers(now);
         self.answer_waiting();
         self.answer_synced();
@@ -138,7 +145,8 @@ impl Node {
 
     /// When the node wants a [`Input::Tick`], if nothing else happens before.
     pub fn deadline(&self) -> Option<Mono> {
-        let repair = Mono::earliest([self.wants.deadline(), self.digests.deadline(), self.recent.deadline()]);
+        let chunks = Mono::earliest([self.outgoing.deadline(), self.incoming.deadline()]);
+        let repair = Mono::earliest([self.wants.deadline(), self.digests.deadline(), self.recent.deadline(), chunks]);
         let waiting = Mono::earliest([self.waiting.deadline(), self.watchers.deadline()]);
         if self.is_leaving() {
             return Mono::earliest([repair, waiting, self.departure.as_ref().map(Departure::deadline)]);
@@ -249,6 +257,7 @@ impl Node {
             self.overlay.tick(now.mono);
         }
         self.try_contact(now.mono);
+        self.tend_chunks(now);
         self.repair(now);
         while let Some((client, id)) = self.waiting.take_expired(now.mono) {
             let missing: Vec<_> = self.peers.waiting_for().map(ToString::to_string).collect();

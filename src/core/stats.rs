@@ -72,6 +72,9 @@ named! {
         PathLimit = "path_limit",
         /// Frames not sent because the link's queue was full.
         QueueFull = "queue_full",
+        /// Messages that came in pieces and were dropped before they were whole: pieces were missing, came no more, or had no
+        /// room.
+        ChunksDropped = "chunks_dropped",
         /// Frames not sent because the link was not connected.
         NotConnected = "not_connected",
         /// Frames that a fault to order kept from leaving.

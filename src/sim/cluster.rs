@@ -16,8 +16,8 @@ use crate::{
     core::{
         config::Limits,
         event::{Input, LinkId, LogSeq, Output, Record, ReturnAddress},
-        frame::Frame,
-        id::{MessageId, NodeId},
+        frame::{Chunk, Frame},
+        id::NodeId,
         node::Node,
         request::{Reply, Request, RequestId},
         time::{Mono, Now, Wall},
@@ -50,7 +50,10 @@ pub(super) struct Counts {
 /// What the turn under way has to do with.
 #[derive(Debug, Default)]
 struct Context {
-    arriving: Option<(usize, MessageId)>,
+    /// Who sends what arrives.
+    from: Option<usize>,
+    /// Whether it is a message.
+    has_message: bool,
     delivery: Option<Delivery>,
     targets: Vec<usize>,
     leaves: bool,
@@ -185,8 +188,9 @@ impl Cluster {
         if !self.lives(host) {
             return Ok(());
         }
-        if let Input::Arrived { from, frame: Frame::Message(message) } = &input {
-            self.context.arriving = index_of(from).map(|from| (from, message.id.clone()));
+        if let Input::Arrived { from, frame } = &input {
+            self.context.from = index_of(from);
+            self.context.has_message = matches!(frame, Frame::Message(_));
         }
         let now = self.clock(host);
         self.handle(host, now, input)?;
@@ -229,7 +233,7 @@ impl Cluster {
                 let relayed = self.checker.relayed(&delivery, &context.targets, node.neighbours());
                 relayed.map_err(|wrong| self.violation(host, wrong))?;
             }
-            None if context.arriving.is_some() => self.counts.duplicates += 1,
+            None if context.has_message => self.counts.duplicates += 1,
             _ => {}
         }
         let gauge = node.gauge();
@@ -304,6 +308,10 @@ impl Cluster {
         self.count(host, kind, links.len(), bytes);
         let sent = match &frame {
             Frame::Message(message) => self.checker.sent(host, message, links.len(), bytes),
+            Frame::Chunk(Chunk { head: Some(head), length, .. }) => match &**head {
+                Frame::Message(message) => self.checker.sent(host, message, links.len(), bytes + *length as usize),
+                _ => Ok(()),
+            },
             Frame::Pull(_) => {
                 self.hosts[host].has_asked = true;
                 Ok(())
@@ -348,12 +356,12 @@ impl Cluster {
         }
         let Record::Received { message, .. } = record else { return Ok(()) };
         let (life, now) = (place.life, self.now);
-        if self.context.arriving.is_none() && index_of(&message.id.origin) == Some(host) {
+        if self.context.from.is_none() && index_of(&message.id.origin) == Some(host) {
             self.mint(host, message)?;
         }
         let delivered = self.checker.delivered(host, life, now, message);
         let place = delivered.map_err(|wrong| self.violation(host, wrong))?;
-        let from = self.context.arriving.as_ref().map(|&(from, _)| from);
+        let from = self.context.from;
         let path_len = message.trace.as_ref().map_or(0, |trace| trace.path.len() + 1);
         self.context.delivery = Some(Delivery { place, from, path_len });
         Ok(())

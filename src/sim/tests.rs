@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     core::{
-        event::{LogSeq, Output, Record},
+        event::{Event, LogSeq, Output, Record},
         frame::{Answer, Frame},
         id::NodeId,
         message::{Hop, Message, Trace},
@@ -436,5 +436,78 @@ fn nodes_that_join_know_one_address_each() {
         let shape = report.overlay.clone().unwrap();
         assert_eq!((shape.parts.most(), shape.lopsided.most(), report.messages), (Some(1.0), Some(0.0), 5));
         assert_eq!(report.delivery_ratio(), 1.0);
+    }
+}
+
+/// What nodes did that a large message must not make them do, and how much of it they sent.
+#[derive(Debug, Default)]
+struct Toll {
+    verdicts: Vec<String>,
+    pulls: usize,
+    /// By sender and link.
+    bytes: std::collections::BTreeMap<(String, u32), usize>,
+}
+
+/// A run with one message of 1 MiB, and what it cost.
+fn large(scenario: &Scenario, seed: u64) -> (Outcome, Toll) {
+    let toll = std::sync::Arc::new(std::sync::Mutex::new(Toll::default()));
+    let (log, payload) = (toll.clone(), 1 << 20);
+    let load = Load { messages: 1, size: payload, senders: Senders::One, ..scenario.load.clone() };
+    let mut simulation = Simulation::new(&Scenario { load, ..scenario.clone() }, seed).unwrap();
+    simulation.tamper(Box::new(move |node, output| {
+        let mut toll = log.lock().unwrap();
+        match &output {
+            Output::Notify(event @ (Event::PeerSuspected(_) | Event::PeerDown(_) | Event::LinkDown { .. })) => {
+                toll.verdicts.push(format!("{node}: {event:?}"));
+            }
+            Output::Send(_, Frame::Pull(_)) => toll.pulls += 1,
+            Output::Send(links, frame) => {
+                let bytes = match frame {
+                    Frame::Message(message) => message.payload.len(),
+                    Frame::Chunk(chunk) => chunk.bytes.len(),
+                    _ => 0,
+                };
+                for link in links.iter().filter(|_| bytes > 0) {
+                    *toll.bytes.entry((node.to_string(), link.0)).or_default() += bytes;
+                }
+            }
+            _ => {}
+        }
+        vec![output]
+    }));
+    let outcome = simulation.run().unwrap_or_else(|violation| panic!("{violation}"));
+    let toll = std::mem::take(&mut *toll.lock().unwrap());
+    (outcome, toll)
+}
+
+#[test]
+fn a_large_message_crosses_slow_links_about_once_and_nobody_is_taken_for_dead() {
+    let network = Model { bandwidth: Some(64_000), ..Model::default() };
+    for (scenario, seed) in [(scenario("circular", None, 5), 1), (scenario("random", Some(3), 10), 2)] {
+        for trace in [false, true] {
+            let load = Load { trace, ..scenario.load.clone() };
+            let slow = tree(Scenario { network: network.clone(), load, ..scenario.clone() });
+            let (outcome, toll) = large(&slow, seed);
+            assert_eq!(outcome.report.delivered(), u64::from(slow.nodes));
+            assert_eq!((&toll.verdicts, toll.pulls), (&vec![], 0), "{} nodes, traced: {trace}", slow.nodes);
+            let most = toll.bytes.values().max().copied().unwrap_or(0);
+            assert!(most <= (1 << 20) * 11 / 10, "{most} bytes over one link");
+            let all = toll.bytes.values().sum::<usize>() as f64 / f64::from(1 << 20);
+            assert!(all <= 1.3 * f64::from(slow.nodes - 1), "it was sent {all} times in all");
+        }
+    }
+}
+
+#[test]
+fn a_large_message_survives_losses_and_crashes() {
+    for seed in 1..=6 {
+        let network =
+            Model { bandwidth: Some(400_000), loss: if seed % 2 == 0 { 0.02 } else { 0.0 }, ..Model::default() };
+        let crash = Fault::Crash { at: Time::millis(900), who: Who::Share(0.2), silent: false, spare_sender: true };
+        let back = Fault::Restart { at: Time::millis(2_500), who: None, disk: Disk::Kept, memory: false };
+        let faults = vec![crash, back];
+        let faulty = tree(Scenario { network, faults, ..scenario("random", Some(4), 12) });
+        let (outcome, _) = large(&faulty, seed);
+        assert_eq!(outcome.report.messages, 1);
     }
 }

@@ -50,7 +50,7 @@ impl Kind {
     /// What a frame is for.
     pub(super) fn of(frame: &Frame) -> Self {
         match frame {
-            Frame::Message(_) => Self::Payload,
+            Frame::Message(_) | Frame::Chunk(_) => Self::Payload,
             Frame::Path(_) => Self::Path,
             Frame::Have(_) => Self::Announcement,
             Frame::Prune(_) | Frame::Graft(_) => Self::Tree,

@@ -11,7 +11,7 @@ use super::{
 use crate::core::{
     endpoint::Endpoint,
     event::{Input, LinkId},
-    frame::{Answer, Frame},
+    frame::{Answer, Chunk, Frame},
     id::NodeId,
     stats::Counter,
 };
@@ -76,7 +76,8 @@ impl Cluster {
         let Some(number) = self.hosts[host].links.get(link.0 as usize).copied().flatten() else {
             return Sent { target: None, unsent: Some(Counter::NotConnected) };
         };
-        let target = (kind == Kind::Payload).then_some(self.connections[number as usize].target);
+        let is_copy = matches!(frame, Frame::Message(_) | Frame::Chunk(Chunk { head: Some(_), .. }));
+        let target = is_copy.then_some(self.connections[number as usize].target);
         let from = self.graph.nodes()[host].clone();
         let transit = Transit { input: Input::Arrived { from, frame }, kind, bytes };
         let unsent = self.transmit(number, Way::There, transit).err();

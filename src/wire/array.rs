@@ -16,6 +16,8 @@ pub(super) struct Scope<'n> {
     pub(super) request: RequestId,
     /// The type, once it was read.
     pub(super) kind: Option<u64>,
+    /// Whether this is a header inside another.
+    pub(super) is_inner: bool,
     /// What is wrong, where serde's own words would not say it.
     pub(super) fault: Option<DecodeError>,
 }

@@ -74,17 +74,36 @@ impl Decoder {
             ranges_left: frame::RANGES_MAX,
             request: RequestId::None,
             kind: None,
+            is_inner: false,
             fault: None,
         };
-        let mut deserializer = rmp_serde::Deserializer::from_read_ref(header);
-        deserializer.set_max_depth(types::DEPTH_MAX);
-        let decoded = deserializer.deserialize_seq(HeaderVisitor { scope: &mut scope, body });
-        let decoded = match decoded {
-            Ok(_) if !is_at_end(&mut deserializer) => Err(DecodeError::Malformed("bytes behind the header".into())),
-            Ok(incoming) => Ok(incoming),
-            Err(error) => Err(scope.fault.take().unwrap_or_else(|| DecodeError::Malformed(error.to_string()))),
-        };
+        let decoded = decode_header(&mut scope, header, body);
         decoded.map_err(|error| Rejected { request: scope.request, kind: scope.kind, error })
+    }
+}
+
+fn decode_header<T: AsRef<[u8]>>(scope: &mut Scope<'_>, header: &[u8], body: &[T]) -> Result<Incoming, DecodeError> {
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(header);
+    deserializer.set_max_depth(types::DEPTH_MAX);
+    match deserializer.deserialize_seq(HeaderVisitor { scope: &mut *scope, body }) {
+        Ok(_) if !is_at_end(&mut deserializer) => Err(DecodeError::Malformed("bytes behind the header".into())),
+        Ok(incoming) => Ok(incoming),
+        Err(error) => Err(scope.fault.take().unwrap_or_else(|| DecodeError::Malformed(error.to_string()))),
+    }
+}
+
+/// The frame that a chunk is a piece of, with an empty body. Its header is not a chunk's: so nothing is nested deeper.
+fn decode_head(scope: &mut Scope<'_>, header: &[u8]) -> Result<Frame, DecodeError> {
+    let kind = scope.kind;
+    scope.is_inner = true;
+    let decoded = decode_header(scope, header, &[[]]);
+    (scope.is_inner, scope.kind, scope.request) = (false, kind, RequestId::None);
+    match decoded {
+        Ok(Incoming::Frame(frame)) if frame.body().is_some() => Ok(frame),
+        Ok(_) | Err(DecodeError::Body { .. }) => {
+            Err(DecodeError::Value { field: "head", problem: "is of no frame that has a body".into() })
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -121,7 +140,7 @@ impl<'de, T: AsRef<[u8]>> Visitor<'de> for HeaderVisitor<'_, '_, '_, T> {
         let incoming = decode_type(kind, &mut fields, self.body)?;
         while fields.seq.next_element::<IgnoredAny>()?.is_some() {}
         let expected = match &incoming {
-            Incoming::Frame(Frame::Message(_)) | Incoming::Request(_, Request::Publish { .. }) => 1,
+            Incoming::Frame(Frame::Message(_) | Frame::Chunk(_)) | Incoming::Request(_, Request::Publish { .. }) => 1,
             _ => 0,
         };
         if self.body.len() != expected {

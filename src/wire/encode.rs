@@ -5,12 +5,12 @@ use super::{
     state::State,
     types::{self, MARK, VERSION},
     values::{
-        Addresses, Announcements, Entries, Gaps, Members, NodeNames, PeerList, RequestIdField, Streams, cursor,
+        Addresses, Announcements, Bytes, Entries, Gaps, Members, NodeNames, PeerList, RequestIdField, Streams, cursor,
         id_fields, micros, stream_fields, trace_fields,
     },
 };
 use crate::core::{
-    frame::{Answer, Beacon, Frame, Introduction, PathCopy, Walk},
+    frame::{Answer, Beacon, Chunk, Frame, Introduction, PathCopy, Walk},
     id::NodeId,
     message::{Message, Payload},
     request::{Disturbance, Fetch, Reply, Request, RequestId},
@@ -47,6 +47,11 @@ pub fn frame<'a>(header: &mut Vec<u8>, frame: &'a Frame) -> Option<&'a Payload> 
         Frame::Walk(Walk { kind, steps, path, members }) => {
             let (kind, path, members) = (types::walk_kind(*kind), NodeNames(path), Members(members));
             put(header, &(MARK, VERSION, types::WALK, kind, steps, path, members));
+        }
+        Frame::Chunk(Chunk { number, offset, length, head, bytes }) => {
+            let head = head.as_deref().map(header_of);
+            put(header, &(MARK, VERSION, types::CHUNK, number, offset, length, head.as_deref().map(Bytes)));
+            return Some(bytes);
         }
     }
     None
@@ -141,6 +146,13 @@ pub fn reply(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &Reply)
 fn put(header: &mut Vec<u8>, fields: &impl Serialize) {
     let written = rmp_serde::encode::write(header, fields);
     debug_assert!(written.is_ok(), "a Vec takes all, and no field here can fail: {written:?}");
+}
+
+/// The header of a frame, as one value of another header.
+fn header_of(inner: &Frame) -> Vec<u8> {
+    let mut header = Vec::new();
+    frame(&mut header, inner);
+    header
 }
 
 /// A wait as the spec counts it.

@@ -66,6 +66,8 @@ types! {
     BEACON = 13,
     /// Members on a random walk.
     WALK = 14,
+    /// A piece of a frame with a large body.
+    CHUNK = 15,
     /// Answer to HELLO.
     WELCOME = 17,
     /// Answer to LEAVE.

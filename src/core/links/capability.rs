@@ -14,11 +14,13 @@ pub enum Capability {
     Repair,
     /// Neighbours, walks, beacons, wishes.
     Overlay,
+    /// Large bodies in pieces.
+    Chunk,
 }
 
 impl Capability {
     /// All that this program knows.
-    pub const ALL: [Self; 4] = [Self::Trace, Self::Tree, Self::Repair, Self::Overlay];
+    pub const ALL: [Self; 5] = [Self::Trace, Self::Tree, Self::Repair, Self::Overlay, Self::Chunk];
 
     /// The word for it.
     pub const fn word(self) -> &'static str {
@@ -27,6 +29,7 @@ impl Capability {
             Self::Tree => "tree",
             Self::Repair => "repair",
             Self::Overlay => "overlay",
+            Self::Chunk => "chunk",
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::Node;
 use crate::core::{
+    chunks::outgoing::Outgoing,
     event::{Event, LinkId, Output},
     frame::{Answer, Frame, Introduction, LifeSeen, Member, Parting, Wish},
     id::{Incarnation, NodeId, StreamId},
@@ -38,6 +39,7 @@ impl Node {
             }
             Frame::Message(message) => self.on_message(now, from, message),
             Frame::Path(copy) => self.on_path(now, from, copy),
+            Frame::Chunk(chunk) => self.on_chunk(now, from, slot, chunk),
             Frame::Leave => {
                 self.peers.on_leave(&from, &mut self.outbox);
                 self.overlay.left(now.mono, &from);
@@ -112,6 +114,7 @@ impl Node {
                     self.learn_life(seen);
                 }
             }
+            Answer::Pong(token) if Outgoing::is_token(token) => self.on_acknowledged(now.mono, link, token),
             Answer::Pong(token) => self.peers.on_pong(now.mono, link, token, &mut self.stats, &mut self.outbox),
             Answer::Farewell => self.on_farewell(now, link),
             Answer::Lost(streams) => {
@@ -237,6 +240,7 @@ impl Node {
         self.trees.forget(slot);
         self.wants.forget(now, slot);
         self.digests.forget(slot);
+        self.forget_chunks(slot);
     }
 
     /// A neighbour has seen this of our lives. If it is more than there was of this one, an earlier life had its number, and

@@ -36,6 +36,7 @@ impl Node {
                 continue;
             }
             self.recent.known_to(slot, &held);
+            self.outgoing.known_to(slot, &held.stream, &held.ranges);
             let missing = self.seen.missing(&held.stream, &held.ranges, MISSING_MAX);
             if !missing.is_empty() {
                 self.miss(now, slot, &held.stream, &missing, How::Announced);
@@ -64,6 +65,7 @@ impl Node {
             if self.is_foreign_life(life, &held) {
                 continue;
             }
+            self.outgoing.known_to(slot, &held.stream, &held.ranges);
             let missing = self.seen.missing(&held.stream, &held.ranges, MISSING_MAX);
             self.miss(now, slot, &held.stream, &missing, how);
         }
@@ -107,6 +109,9 @@ impl Node {
             for message in resent.messages {
                 messages -= 1;
                 bytes = bytes.saturating_sub(message.payload.len());
+                if self.outgoing.holds(slot, &message.id) {
+                    continue;
+                }
                 self.stats.count(Counter::Resent, Some(from));
                 let message = self.without_long_path(message);
                 self.send_message(vec![link], message);

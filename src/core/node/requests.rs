@@ -9,7 +9,7 @@ use crate::core::{
     message::{Message, Payload, Relays},
     request::{Disturbance, Fetch, Level, NodeStatus, Reply, Request, RequestId, Status, Vector},
     stats::{Counter, Refusal},
-    time::Now,
+    time::{Mono, Now},
     waiting::Departure,
 };
 
@@ -79,7 +79,7 @@ impl Node {
             let reply = Reply::Receipt { id: message.clone(), level: Level::Memory };
             return self.reply(client, id, reply);
         }
-        if let Err((refusal, text)) = self.admit(&payload) {
+        if let Err((refusal, text)) = self.admit(now.mono, &payload) {
             return self.refuse_client(client, id, refusal, text);
         }
         let message = self.origin.mint(now.wall, &id, relays, payload);
@@ -93,11 +93,11 @@ impl Node {
     }
 
     /// Whether a submission can be taken in now.
-    fn admit(&self, payload: &Payload) -> Result<(), (Refusal, String)> {
+    fn admit(&mut self, now: Mono, payload: &Payload) -> Result<(), (Refusal, String)> {
         if self.is_leaving() {
             return Err((Refusal::Leaving, "the node is leaving its network: submit to another".into()));
         }
-        if self.pressed {
+        if self.pressed || self.outgoing.is_pressed(now) {
             return Err((Refusal::Busy, "the node's queues are filling up: try again in a moment".into()));
         }
         payload.check(self.config.limits.payload_len_max)

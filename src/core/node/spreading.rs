@@ -118,10 +118,12 @@ impl Node {
         self.note_delivery(now, way.from.as_ref(), &message);
         self.append(Record::Received { message: message.clone(), at: now.wall });
         self.inbox.file(&message, now.wall);
+        let (id, payload) = (message.id.clone(), message.payload.clone());
         match &message.trace {
             Some(trace) => self.spread_traced(now, &way, &message, trace),
             None => self.spread(now, &way, message),
         }
+        self.settle_chunks(now, &id, &payload);
         self.trim_inbox();
     }
 
@@ -153,6 +155,10 @@ impl Node {
         if let Some(from) = way.slot {
             targets.remove(from);
         }
+        // Whoever is sending it has it.
+        for slot in self.incoming.senders(&message.id).filter_map(|node| self.peers.slot_of(node)) {
+            targets.remove(slot);
+        }
         targets
     }
 
@@ -175,7 +181,7 @@ impl Node {
     }
 
     /// One more copy comes of a message that is here.
-    fn on_copy(&mut self, now: Now, from: &NodeId, message: Message) {
+    pub(super) fn on_copy(&mut self, now: Now, from: &NodeId, message: Message) {
         if message.trace.is_none() || !self.is_small(&message.payload) {
             self.judge_duplicate(now, from, &message);
         }
@@ -254,11 +260,14 @@ impl Node {
     }
 
     /// Sends a message on, one hop further.
-    pub(super) fn send_message(&mut self, links: Vec<LinkId>, message: Message) {
-        if !self.is_leaving() {
-            links.iter().for_each(|&link| self.stats.count(Counter::Sent, self.peers.name_of(link)));
+    pub(super) fn send_message(&mut self, mut links: Vec<LinkId>, message: Message) {
+        if self.is_leaving() {
+            return;
         }
-        self.send(links, Frame::Message(Message { hops: message.hops.saturating_add(1), ..message }));
+        links.iter().for_each(|&link| self.stats.count(Counter::Sent, self.peers.name_of(link)));
+        let frame = Frame::Message(Message { hops: message.hops.saturating_add(1), ..message });
+        self.send_in_chunks(&mut links, &frame);
+        self.send(links, frame);
     }
 
     /// Sends a frame. The neighbours of a leaving node have been told to forget it.

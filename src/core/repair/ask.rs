@@ -21,7 +21,7 @@ pub enum How {
 pub struct Arrival {
     /// Who was asked for it and has not answered before, and how it was known to be missing.
     pub asked: Option<(Slot, How)>,
-    /// When it was first announced, if it was.
+    /// When it was first announced, if it was, and nothing of it had come.
     pub first_announced: Option<Mono>,
 }
 

@@ -14,6 +14,8 @@ const SILENCE_MAX: Duration = Duration::from_millis(500);
 pub(super) struct Question {
     pub(super) to: Slot,
     pub(super) open: Ranges,
+    /// What of it comes unasked.
+    pub(super) unasked: Ranges,
     /// Counts the questions of this node, so that a later one can be seen to be answered before this one.
     pub(super) number: u64,
     /// When it was asked or brought something.
@@ -31,6 +33,8 @@ pub(super) struct Account {
     pub(super) heard: Mono,
     /// The number of the question that was answered last.
     pub(super) number: u64,
+    /// Until when it may send something large, between whose pieces nothing else need come.
+    pub(super) busy_until: Mono,
     /// How long it may be silent and still answer, as was seen lately: a machine that is busy takes longer than its round
     /// trips in quiet times tell.
     silence: Duration,
@@ -49,6 +53,11 @@ impl Account {
         }
         self.open += count;
         self.silence -= self.silence / 8;
+    }
+
+    /// It sends something large; if it sends nothing more of it, that is known at the time `until`.
+    pub(super) fn is_sending(&mut self, now: Mono, until: Option<Mono>) {
+        (self.heard, self.busy_until) = (now, until.unwrap_or(now));
     }
 
     /// A question brought so many messages, or the word that they are lost.
@@ -77,7 +86,7 @@ impl Question {
     /// waits for its turn, but a later one shows that its turn has passed.
     pub(super) fn void_at(&self, account: &Account) -> Mono {
         let heard = if self.is_queued(account) { self.heard.max(account.heard) } else { self.heard };
-        heard + self.patience
+        heard.max(account.busy_until) + self.patience
     }
 
     /// Whether no later question was answered.

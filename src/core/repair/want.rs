@@ -60,6 +60,19 @@ pub(super) struct Want {
     pub(super) at: Option<Mono>,
 }
 
+/// A message that came out of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answered {
+    /// Who was asked.
+    pub(super) by: Slot,
+    /// The number of the question.
+    pub(super) number: u64,
+    /// How much of it is left.
+    pub(super) left: u64,
+    /// Whether it had been asked for: it may have come unasked, piece by piece.
+    pub(super) was_asked: bool,
+}
+
 /// What an offer changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Offered {
@@ -139,21 +152,56 @@ impl Want {
         Some(whole)
     }
 
-    /// Takes a message that came out of the question for it: who was asked, the number of the question, and how much
-    /// of it is left.
-    pub(super) fn answer(&mut self, now: Mono, sequence: u64) -> Option<(Slot, u64, u64)> {
+    /// Takes a message that came out of the question for it.
+    pub(super) fn answer(&mut self, now: Mono, sequence: u64) -> Option<Answered> {
+        let answered = self.close(now, sequence)?;
+        if let Some(source) = self.sources.iter_mut().find(|source| source.slot == answered.by) {
+            (source.tries, source.not_before) = (0, Mono::default());
+        }
+        Some(answered)
+    }
+
+    /// Takes a message out of the question for it.
+    fn close(&mut self, now: Mono, sequence: u64) -> Option<Answered> {
         let index = self.questions.iter().position(|question| question.open.contains(sequence))?;
         let question = &mut self.questions[index];
+        let was_asked = !question.unasked.contains(sequence);
         question.open.remove(sequence, sequence);
+        question.unasked.remove(sequence, sequence);
         question.heard = now;
-        let (to, number, left) = (question.to, question.number, question.open.count());
+        let (by, number, left) = (question.to, question.number, question.open.count());
         if left == 0 {
             self.questions.swap_remove(index);
         }
-        if let Some(source) = self.sources.iter_mut().find(|source| source.slot == to) {
-            (source.tries, source.not_before) = (0, Mono::default());
+        Some(Answered { by, number, left, was_asked })
+    }
+
+    /// `by` has begun to send a message, maybe unasked: as long as it is at it, nobody is asked. Says whether nobody had been.
+    pub(super) fn coming(&mut self, now: Mono, by: Slot, sequence: u64, number: u64, patience: Duration) -> bool {
+        if self.questions.iter().any(|question| question.open.contains(sequence)) {
+            return false;
         }
-        Some((to, number, left))
+        self.ask(now, by, &Ranges::from(&[(sequence, sequence)][..]), number, patience);
+        let question = self.questions.iter_mut().find(|question| question.to == by);
+        question.into_iter().for_each(|question| question.unasked.insert(sequence, sequence));
+        true
+    }
+
+    /// `by` does not send a message that it had begun to send: it is asked for, of others first. The number of the question.
+    pub(super) fn stopped(&mut self, now: Mono, by: Slot, sequence: u64) -> Option<u64> {
+        let is_asked = |question: &Question| question.to == by && question.open.contains(sequence);
+        self.questions.iter().position(is_asked)?;
+        let Answered { number, .. } = self.close(now, sequence)?;
+        if let Some(source) = self.sources.iter_mut().find(|source| source.slot == by) {
+            source.tries = source.tries.saturating_add(1);
+        }
+        Some(number)
+    }
+
+    /// When a message that is missing was told of first.
+    pub(super) fn since(&self, sequence: u64) -> Option<Mono> {
+        let part = self.parts.get(self.parts.partition_point(|part| part.last < sequence))?;
+        (part.first <= sequence).then_some(part.since)
     }
 
     /// `by` keeps `ranges` no more: the number of the question, and how much of it that answers.
@@ -254,7 +302,8 @@ impl Want {
     /// Notes that `ranges` were asked of `to`.
     pub(super) fn ask(&mut self, now: Mono, to: Slot, ranges: &Ranges, number: u64, patience: Duration) {
         let index = self.questions.iter().position(|question| question.to == to).unwrap_or_else(|| {
-            self.questions.push(Question { to, open: Ranges::default(), number, heard: now, patience });
+            let (open, unasked) = (Ranges::default(), Ranges::default());
+            self.questions.push(Question { to, open, unasked, number, heard: now, patience });
             self.questions.len() - 1
         });
         let question = &mut self.questions[index];

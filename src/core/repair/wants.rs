@@ -8,7 +8,7 @@ use super::{
     ask::{Arrival, Ask, Dues, How, add},
     misses::Misses,
     question::Account,
-    want::Want,
+    want::{Answered, Want},
 };
 use crate::core::{
     frame::{STREAMS_MAX, StreamRanges},
@@ -129,9 +129,9 @@ impl Wants {
         if want.is_done() {
             self.close(&stream);
         }
-        if let Some((from, number, left)) = answer {
+        if let Some(Answered { by, number, left, .. }) = answer {
             let half = self.pull_max / 2;
-            let account = self.accounts.entry(from).or_default();
+            let account = self.accounts.entry(by).or_default();
             account.answer(now, number, 1);
             // The queue is tried again when half a window is free, not for each message.
             let has_room = [half, 0].contains(&account.open) || is_queued && [half / 2, 0].contains(&left);
@@ -139,9 +139,44 @@ impl Wants {
                 self.wake_queue(now);
             }
         }
-        let is_announced = matches!(how, How::Announced | How::Orphan);
+        // What came in pieces was late, if it was, when the first of them came.
+        let is_announced = matches!(how, How::Announced | How::Orphan) && answer.is_none_or(|answer| answer.was_asked);
         let first_announced = part.filter(|_| is_announced).map(|part| part.since);
-        Arrival { asked: answer.map(|(from, ..)| (from, how)), first_announced }
+        let asked = answer.filter(|answer| answer.was_asked).map(|answer| (answer.by, how));
+        Arrival { asked, first_announced }
+    }
+
+    /// `by` has begun to send a message, which is not here: nobody is asked for it as long as it goes on. Says when it was
+    /// told of first, if it comes unasked.
+    pub fn coming(&mut self, now: Mono, id: &MessageId, by: Slot, patience: Duration) -> Option<Mono> {
+        let stream = id.stream();
+        let since = self.wants.get(&stream).and_then(|want| want.since(id.sequence)).unwrap_or(now);
+        self.offered(now, &stream, by, &[(id.sequence, id.sequence)], How::Announced, Duration::ZERO);
+        let want = self.wants.get_mut(&stream)?;
+        self.questions += 1;
+        if !want.coming(now, by, id.sequence, self.questions, patience) {
+            return None;
+        }
+        self.accounts.entry(by).or_default().ask(now, 1);
+        self.refresh(now, &stream);
+        Some(since)
+    }
+
+    /// Something large that `by` sends goes on; if it does so no more, that is known at the time `until`. `None`: it is here.
+    pub fn sending(&mut self, now: Mono, by: Slot, until: Option<Mono>) {
+        if let Some(account) = self.accounts.get_mut(&by) {
+            account.is_sending(now, until);
+        }
+    }
+
+    /// `by` does not send a message that it had begun to send.
+    pub fn stopped(&mut self, now: Mono, id: &MessageId, by: Slot) {
+        let stream = id.stream();
+        let Some(want) = self.wants.get_mut(&stream) else { return };
+        if let Some(number) = want.stopped(now, by, id.sequence) {
+            self.accounts.entry(by).or_default().answer(now, number, 1);
+            self.refresh(now, &stream);
+        }
     }
 
     /// A message of `stream` came unasked. If from its parent, what is beyond it follows on the same link, in order:

@@ -29,6 +29,12 @@ pub(in crate::sim) fn frame_len(frame: &Frame) -> usize {
             header(4, name(&beacon.root) + numbers)
         }
         Frame::Walk(walk) => header(4, 2 + list(&walk.path, name) + list(&walk.members, member)),
+        Frame::Chunk(chunk) => {
+            // Its head is a header without the empty frame and the marks around it.
+            let head = chunk.head.as_deref().map_or(1, |head| bin(frame_len(head) - 2 * part(0) - part(0)));
+            let numbers = uint(chunk.number) + uint(chunk.offset) + uint(chunk.length);
+            header(4, numbers + head) + part(chunk.bytes.len())
+        }
     }
 }
 
@@ -130,6 +136,14 @@ fn uint(number: u64) -> usize {
         65_536..0x1_0000_0000 => 5,
         _ => 9,
     }
+}
+
+fn bin(bytes: usize) -> usize {
+    let head = match bytes {
+        0..256 => 2,
+        _ => 3,
+    };
+    head + bytes
 }
 
 fn str_len(bytes: usize) -> usize {

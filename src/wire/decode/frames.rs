@@ -1,9 +1,9 @@
 //! What nodes say to each other: frames over their links, and the answers. Spec sections 5 and 6.
 
-use super::payload;
+use super::{decode_head, payload};
 use crate::{
     core::{
-        frame::{self, Answer, Beacon, Frame, PathCopy, Walk},
+        frame::{self, Answer, Beacon, Chunk, Frame, PathCopy, Walk},
         id::{Incarnation, MessageId},
         message::Message,
         time::Wall,
@@ -60,6 +60,8 @@ pub(super) fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
             Ok(Frame::Beacon(Beacon { root, incarnation, beat, hops: hops(fields)? }))
         }
         types::WALK => walk(fields).map(Frame::Walk),
+        types::CHUNK if !fields.scope.is_inner => chunk(fields, body).map(Frame::Chunk),
+        types::CHUNK => fields.value("head", Err("is of a piece itself")),
         found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
     }
 }
@@ -97,6 +99,17 @@ fn copy<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<(Messa
 fn hops<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<u32, A::Error> {
     let hops: u64 = fields.required("hops")?;
     Ok(u32::try_from(hops).unwrap_or(u32::MAX))
+}
+
+fn chunk<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
+    fields: &mut Fields<'_, '_, A>,
+    body: &[T],
+) -> Result<Chunk, A::Error> {
+    let (number, offset, length) = (fields.required("number")?, fields.required("offset")?, fields.required("length")?);
+    let head: Option<&[u8]> = fields.optional(None)?;
+    let head = head.map(|head| decode_head(fields.scope, head)).transpose();
+    let head = head.map_err(|error| fields.scope.fail(error))?.map(Box::new);
+    Ok(Chunk { number, offset, length, head, bytes: payload(body) })
 }
 
 fn walk<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Walk, A::Error> {

@@ -421,9 +421,9 @@ fn who_is_parted_from_closes_what_nobody_declared() {
 #[test]
 fn capabilities_follow_the_words() {
     let mut table = Table::new(8);
-    assert_eq!(table.peers.me().capabilities, ["trace", "tree", "repair", "overlay"]);
+    assert_eq!(table.peers.me().capabilities, ["trace", "tree", "repair", "overlay", "chunk"]);
     let flood: Vec<_> = Capability::own(Dissemination::Flood).map(Capability::word).collect();
-    assert_eq!(flood, ["trace", "repair", "overlay"]);
+    assert_eq!(flood, ["trace", "repair", "overlay", "chunk"]);
     table.hello(1, Wish::Declared, false);
     assert!(table.peers.slots_with(Capability::Tree).is_empty(), "not up");
     table.welcome(0, 1);
@@ -434,7 +434,7 @@ fn capabilities_follow_the_words() {
     table.peers.on_hello(table.now, &name(1), greeting, &mut table.stats, &mut table.outbox);
     table.peers.on_welcome(table.now, LinkId(0), hello, None, &mut table.stats, &mut table.outbox);
     let with = |capability| slots(table.peers.slots_with(capability));
-    assert_eq!(Capability::ALL.map(with), [vec![0], vec![], vec![], vec![]]);
+    assert_eq!(Capability::ALL.map(with), [vec![0], vec![], vec![], vec![], vec![]]);
 }
 
 #[test]
@@ -668,5 +668,5 @@ proptest! {
 #[test]
 fn words_are_read_by_name() {
     let read = Capabilities::read(&["overlay".into(), "future".into(), "trace".into()]);
-    assert_eq!(Capability::ALL.map(|word| read.has(word)), [true, false, false, true]);
+    assert_eq!(Capability::ALL.map(|word| read.has(word)), [true, false, false, true, false]);
 }

@@ -5,8 +5,8 @@ use crate::{
     core::{
         endpoint::Endpoint,
         frame::{
-            self, Announcement, Answer, Beacon, Frame, Introduction, LifeSeen, Member, Parting, PathCopy, StreamRanges,
-            Walk, WalkKind, Wish,
+            self, Announcement, Answer, Beacon, Chunk, Frame, Introduction, LifeSeen, Member, Parting, PathCopy,
+            StreamRanges, Walk, WalkKind, Wish,
         },
         id::{Incarnation, MessageId, StreamId},
         links::{detector::Verdict, link::Kind},
@@ -133,6 +133,17 @@ fn any_beacon() -> impl Strategy<Value = Beacon> {
     })
 }
 
+fn any_chunk() -> impl Strategy<Value = Chunk> {
+    let head = any_message().prop_map(|message| Box::new(Frame::Message(message).with_body(Payload::from(&[][..]))));
+    (any::<[u64; 3]>(), option::of(head), any_payload()).prop_map(|([number, offset, length], head, bytes)| Chunk {
+        number,
+        offset,
+        length,
+        head,
+        bytes,
+    })
+}
+
 fn any_frame() -> impl Strategy<Value = Frame> {
     let wish = select(vec![Wish::Declared, Wish::Join, Wish::Neighbour, Wish::Needed]);
     prop_oneof![
@@ -150,6 +161,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         select(vec![Parting::Unlinked, Parting::Stopping, Parting::Undeclared]).prop_map(Frame::Part),
         any_beacon().prop_map(Frame::Beacon),
         any_walk().prop_map(Frame::Walk),
+        any_chunk().prop_map(Frame::Chunk),
     ]
 }
 

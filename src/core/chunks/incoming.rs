@@ -1,0 +1,203 @@
+//! What comes in pieces: of each neighbour the frames that it has begun to send, or told of, in the order in which they
+//! come; the first of them grows.
+
+use super::{PARCELS_MAX, carried};
+use crate::core::{
+    frame::{Chunk, Frame},
+    id::{MessageId, NodeId},
+    message::Payload,
+    stats::Refusal,
+    time::Mono,
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+/// What a frame that was told of takes beside its body and its path.
+const HEAD_COST: usize = 512;
+/// What a step of its path takes.
+const HOP_COST: usize = 32;
+
+/// The frames of all neighbours that are not whole yet.
+///
+/// Bounds: 1024 frames of each neighbour, one of which has a part of its body; `bytes_max` bytes of all of them together.
+/// What grows no more for `patience` is dropped.
+#[derive(Debug)]
+pub struct Incoming {
+    lines: BTreeMap<NodeId, Line>,
+    bytes: usize,
+    bytes_max: usize,
+    body_len_max: usize,
+    patience: Duration,
+}
+
+/// What one neighbour sends.
+#[derive(Debug, Default)]
+struct Line {
+    parcels: VecDeque<Parcel>,
+    /// When something of it came last.
+    moved: Mono,
+}
+
+/// One frame.
+#[derive(Debug)]
+struct Parcel {
+    number: u64,
+    length: usize,
+    head: Frame,
+    body: Vec<u8>,
+}
+
+/// What became of a piece.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// A frame that will come, without its body.
+    pub begun: Option<Frame>,
+    /// A frame that is here.
+    pub whole: Option<Frame>,
+    /// Frames that will not come, without their bodies.
+    pub dropped: Vec<Frame>,
+}
+
+impl Incoming {
+    /// Nothing under way. Bodies of more than `body_len_max` bytes are refused.
+    pub fn new(bytes_max: usize, body_len_max: usize, patience: Duration) -> Self {
+        Self { lines: BTreeMap::new(), bytes: 0, bytes_max, body_len_max, patience }
+    }
+
+    /// Takes a piece from a neighbour. A piece that does not go on where the last one ended is passed over.
+    pub fn take(&mut self, now: Mono, from: &NodeId, chunk: Chunk) -> Result<Taken, (Refusal, String)> {
+        let Chunk { number, offset, length, head, bytes } = chunk;
+        if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > length) {
+            return Err((Refusal::BadRequest, format!("a piece beyond the {length} bytes of its body")));
+        }
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if length > self.body_len_max {
+            let text = format!("body of {length} bytes is over the limit of {}", self.body_len_max);
+            return if head.is_some() { Err((Refusal::TooLarge, text)) } else { Ok(Taken::default()) };
+        }
+        let mut line = self.lines.remove(from).unwrap_or_default();
+        let mut taken = Taken::default();
+        if let Some(head) = head {
+            self.begin(&mut line, Parcel { number, length, head: *head, body: Vec::new() }, &mut taken);
+        }
+        if !bytes.is_empty() {
+            self.grow(&mut line, number, offset, &bytes, &mut taken);
+        }
+        if !line.parcels.is_empty() {
+            line.moved = now;
+            self.lines.insert(from.clone(), line);
+        }
+        Ok(taken)
+    }
+
+    /// Notes a frame that is to come. One with a number that is not above the others' begins anew: its connection is
+    /// another one.
+    fn begin(&mut self, line: &mut Line, parcel: Parcel, taken: &mut Taken) {
+        if line.parcels.back().is_some_and(|last| last.number >= parcel.number) {
+            taken.dropped.extend(line.parcels.drain(..).map(|parcel| self.release(parcel)));
+        }
+        let cost = parcel.cost();
+        if line.parcels.len() >= PARCELS_MAX || self.bytes + cost > self.bytes_max {
+            return taken.dropped.push(parcel.head);
+        }
+        self.bytes += cost;
+        taken.begun = Some(parcel.head.clone());
+        line.parcels.push_back(parcel);
+    }
+
+    /// Adds a piece. With the first of it, those before are over: one goes after the other.
+    fn grow(&mut self, line: &mut Line, number: u64, offset: u64, bytes: &[u8], taken: &mut Taken) {
+        while let Some(former) = line.parcels.pop_front_if(|first| first.number < number) {
+            taken.dropped.push(self.release(former));
+        }
+        let Some(parcel) = line.parcels.front_mut().filter(|first| first.number == number) else { return };
+        let follows = offset == parcel.body.len() as u64 && parcel.body.len() + bytes.len() <= parcel.length;
+        if follows && self.bytes + bytes.len() <= self.bytes_max {
+            self.bytes += bytes.len();
+            parcel.body.extend_from_slice(bytes);
+            if parcel.body.len() < parcel.length {
+                return;
+            }
+        }
+        let Some(parcel) = line.parcels.pop_front() else { return };
+        if parcel.body.len() == parcel.length {
+            let body = Payload::from(&parcel.body[..]);
+            taken.whole = Some(self.release(parcel).with_body(body));
+        } else {
+            taken.dropped.push(self.release(parcel));
+        }
+    }
+
+    /// A message is here by another way: nothing of it needs to come any more. Gives who was sending it, with the frame
+    /// that they sent, without its body.
+    pub fn settle(&mut self, id: &MessageId) -> Vec<(NodeId, Frame)> {
+        let mut settled = Vec::new();
+        for (from, line) in &mut self.lines {
+            while let Some(index) = line.parcels.iter().position(|parcel| carried(&parcel.head) == Some(id)) {
+                let parcel = line.parcels.remove(index);
+                settled.extend(parcel.map(|parcel| (from.clone(), release(&mut self.bytes, parcel))));
+            }
+        }
+        self.lines.retain(|_, line| !line.parcels.is_empty());
+        settled
+    }
+
+    /// Who sends a message.
+    pub fn senders<'a>(&'a self, id: &'a MessageId) -> impl Iterator<Item = &'a NodeId> {
+        let sends = move |line: &Line| line.parcels.iter().any(|parcel| carried(&parcel.head) == Some(id));
+        self.lines.iter().filter(move |(_, line)| sends(line)).map(|(from, _)| from)
+    }
+
+    /// Until when a neighbour may be silent and still be sending, if it is.
+    pub fn busy_until(&self, from: &NodeId) -> Option<Mono> {
+        self.lines.get(from).map(|line| line.moved + self.patience)
+    }
+
+    /// Drops what grows no more.
+    pub fn on_tick(&mut self, now: Mono) -> Vec<(NodeId, Frame)> {
+        let patience = self.patience;
+        let stopped = self.lines.extract_if(.., |_, line| line.moved + patience <= now);
+        let stopped: Vec<(NodeId, Line)> = stopped.collect();
+        let mut dropped = Vec::new();
+        for (from, line) in stopped {
+            dropped.extend(line.parcels.into_iter().map(|parcel| (from.clone(), self.release(parcel))));
+        }
+        dropped
+    }
+
+    /// When [`on_tick`](Self::on_tick) has something to do.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.lines.values().map(|line| line.moved + self.patience).min()
+    }
+
+    /// Bytes that are held.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn release(&mut self, parcel: Parcel) -> Frame {
+        release(&mut self.bytes, parcel)
+    }
+}
+
+fn release(bytes: &mut usize, parcel: Parcel) -> Frame {
+    *bytes -= parcel.cost() + parcel.body.len();
+    parcel.head
+}
+
+impl Parcel {
+    /// What it takes beside the body.
+    fn cost(&self) -> usize {
+        let hops = match &self.head {
+            Frame::Message(message) => message.trace.as_ref().map_or(0, |trace| trace.path.len()),
+            _ => 0,
+        };
+        HEAD_COST + hops * HOP_COST
+    }
+}
+
+#[cfg(test)]
+#[path = "incoming/tests.rs"]
+mod tests;
