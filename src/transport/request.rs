@@ -15,7 +15,10 @@ use std::{
 /// Longest single wait, so that an interrupted one costs little of the time that is left.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// How long to wait for a node.
+/// Bytes a second of the slowest link that a request is given time for: 1 MiB takes a minute there.
+const SLOWEST: u32 = 16 << 10;
+
+/// How long to wait for a node. A request that is large gets the time that it may take on its way besides.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     /// For a TCP connection. A node that is dead but on a live host refuses at once.
@@ -55,20 +58,25 @@ impl Requester {
         Ok(Self { socket, endpoint: endpoint.clone(), patience, table, parts })
     }
 
-    /// Sends `frames` and waits for the reply's, which may be read until the next request. Sends again whenever
-    /// `patience.retry` has passed, unless nothing listens any more.
+    /// Sends `frames` and waits for the reply's, which may be read until the next request. Whenever `patience.retry` has
+    /// passed, sees whether anything listens still, and sends again unless the request may be on its way.
     pub fn request<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Result<&[Part], RequestError> {
         let Patience { connect, reply, retry } = self.patience;
-        let deadline = Deadline::after(reply);
+        let crossing = crossing(frames.iter().map(|frame| frame.as_ref().len()).sum());
+        let waited = reply.saturating_add(crossing);
+        let deadline = Deadline::after(waited);
         loop {
             send_copies(&mut self.socket, frames).map_err(SocketError::during("send a request"))?;
-            if self.await_reply(&deadline.at_most(retry))? {
-                return Ok(self.parts.frames());
+            let resend = deadline.at_most(retry.saturating_add(crossing));
+            while !resend.is_over() {
+                if self.await_reply(&resend.at_most(retry))? {
+                    return Ok(self.parts.frames());
+                }
+                if deadline.is_over() {
+                    return Err(RequestError::TimedOut { endpoint: self.endpoint.clone(), waited });
+                }
+                probe(&self.endpoint, connect.min(deadline.remaining()))?;
             }
-            if deadline.is_over() {
-                return Err(RequestError::TimedOut { endpoint: self.endpoint.clone(), waited: reply });
-            }
-            probe(&self.endpoint, connect.min(deadline.remaining()))?;
         }
     }
 
@@ -86,6 +94,11 @@ impl Requester {
             }
         }
     }
+}
+
+/// How long so many bytes may be on their way, beside the time that any request has.
+fn crossing(bytes: usize) -> Duration {
+    Duration::from_secs((bytes as u64).saturating_sub(u64::from(SLOWEST))) / SLOWEST
 }
 
 /// What to wait for at a socket that only receives.
