@@ -145,7 +145,7 @@ fn outputs_max(side: &Side, input: &Input) -> usize {
         // Gaps: at most 256 intervals of each stream, each a record and a word.
         Input::Tick => 2 * 256 * limits.wants_max.min(64) + limits.trees_max.min(64),
         // Copies that waited for their payload.
-        Input::Arrived { frame: Frame::Message(_), .. } => 2 * 64,
+        Input::Arrived { frame: Frame::Message(_) | Frame::Chunk(_), .. } => 2 * 64,
         _ => 0,
     };
     // Links of the default limits are as many as the hostile peers.

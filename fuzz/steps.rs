@@ -7,7 +7,7 @@ use crate::{
 use gossip::{
     core::{
         event::{Input, LinkId, ReturnAddress, Sender},
-        frame::{Announcement, Answer, Frame, Introduction, LifeSeen, Parting, PathCopy, StreamRanges, Wish},
+        frame::{Announcement, Answer, Chunk, Frame, Introduction, LifeSeen, Parting, PathCopy, StreamRanges, Wish},
         id::{Incarnation, MessageId, NodeId, StreamId},
         message::{Hop, Message, Relays, Trace},
         node::Node,
@@ -138,6 +138,9 @@ impl World {
         let is_lie = match &input {
             Input::Arrived { frame: Frame::Message(message), .. } => message.id.origin == other,
             Input::Arrived { frame: Frame::Path(copy), .. } => copy.id.origin == other,
+            Input::Arrived { frame: Frame::Chunk(Chunk { head: Some(head), .. }), .. } => {
+                matches!(&**head, Frame::Message(message) if message.id.origin == other)
+            }
             Input::Arrived { frame: Frame::Have(told), .. } => told.iter().any(|told| told.held.stream.origin == other),
             Input::Arrived { frame: Frame::Digest(told), .. } | Input::Answered { answer: Answer::Lost(told), .. } => {
                 told.iter().any(|told| told.stream.origin == other)
@@ -261,7 +264,28 @@ impl World {
                 Frame::Message(Message { id, published_at, hops, trace, tree, payload })
             }
         };
+        if step.how & 0x80 != 0 && frame.body().is_some() {
+            return self.pieces(side, step, from, frame);
+        }
         self.tell(side, Input::Arrived { from, frame });
+    }
+
+    /// A message in two pieces, which may be all that there is of it, fit together, or not.
+    fn pieces(&mut self, side: usize, step: &Step, from: NodeId, frame: Frame) {
+        let body = frame.body().cloned().unwrap_or_else(|| b""[..].into());
+        let (first, rest) = body.split_at(body.len() / 2);
+        let odd = |index| number(step, index) % 4 == 3;
+        let numbers = [number(step, 6), number(step, 6).wrapping_add(u64::from(odd(7)))];
+        let length = if odd(8) { number(step, 8) } else { body.len() as u64 };
+        let offset = if odd(9) { number(step, 9) } else { first.len() as u64 };
+        let head = (!odd(10)).then(|| Box::new(frame.with_body(b""[..].into())));
+        let pieces = [
+            Chunk { number: numbers[0], offset: 0, length, head, bytes: first.into() },
+            Chunk { number: numbers[1], offset, length, head: None, bytes: rest.into() },
+        ];
+        for piece in pieces {
+            self.tell(side, Input::Arrived { from: from.clone(), frame: Frame::Chunk(piece) });
+        }
     }
 
     /// What somebody has, has seen, wants or has lost.

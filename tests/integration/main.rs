@@ -17,6 +17,7 @@ mod namespaces;
 mod remove_node;
 mod restarting;
 mod restructuring;
+mod slow_links;
 mod start_stop;
 mod testnet;
 mod traffic;

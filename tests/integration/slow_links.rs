@@ -1,0 +1,112 @@
+//! A large message over links that are slow: it crosses each about once, nobody is taken for dead meanwhile, and what is small
+//! does not wait for it.
+
+use crate::testnet::{Running, World, free_ports, wait_until};
+use gossip::clock::Deadline;
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+/// Bytes a second that each connection carries each way.
+const RATE: u64 = 64_000;
+const LARGE: usize = 1 << 20;
+const NODES: u16 = 3;
+
+/// How many bytes went which way over which connection: the node that was dialled, a number, and whether to that node.
+type Crossed = Arc<Mutex<BTreeMap<(u16, usize, bool), usize>>>;
+
+/// Carries what is sent to `port` to `target` and back, slowly. Ends with the test's process.
+fn slow_way(port: u16, target: u16, crossed: &Crossed) {
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let crossed = crossed.clone();
+    thread::spawn(move || {
+        for (number, near) in listener.incoming().map_while(Result::ok).enumerate() {
+            let Ok(far) = TcpStream::connect(("127.0.0.1", target)) else { continue };
+            for (from, to, there) in [(&near, &far, true), (&far, &near, false)] {
+                let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                let (crossed, key) = (crossed.clone(), (port, number, there));
+                thread::spawn(move || {
+                    carry(from, to, |bytes| *crossed.lock().unwrap().entry(key).or_default() += bytes)
+                });
+            }
+        }
+    });
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream, count: impl Fn(usize)) {
+    let mut buffer = [0; 1024];
+    while let Ok(bytes @ 1..) = from.read(&mut buffer) {
+        let wait = Duration::from_nanos(bytes as u64 * 1_000_000_000 / RATE);
+        Deadline::after(wait).pause(wait);
+        if to.write_all(&buffer[..bytes]).is_err() {
+            break;
+        }
+        count(bytes);
+    }
+    let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+}
+
+/// Three nodes that all know each other, each reached over a slow way alone.
+fn slow_network(world: &World, base: u16, crossed: &Crossed) -> Vec<Running> {
+    let way = |number: u16| format!("127.0.0.1:{}", base + NODES + number);
+    (1..=NODES).for_each(|number| slow_way(base + NODES + number, base + number, crossed));
+    let start = |number: u16| {
+        let (name, bind, here) = (number.to_string(), format!("127.0.0.1:{}", base + number), way(number));
+        let mut words =
+            vec!["node", "--name", &name, "--bind", &bind, "--advertise", &here, "--timing", "lan", "--json"];
+        let peers: Vec<String> = (1..number).map(way).collect();
+        peers.iter().for_each(|peer| words.extend(["--peer", peer]));
+        let node = world.spawn(&words);
+        wait_until("the node listens", || node.stdout().contains("endpoint"));
+        node
+    };
+    (1..=NODES).map(start).collect()
+}
+
+/// The lengths of the messages that a node has, in the order of their arrival.
+fn messages(world: &World, address: &str) -> Vec<usize> {
+    let told = world.json(&["get-messages", address, "all"]);
+    told["messages"].as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap().len()).collect()
+}
+
+#[test]
+fn a_large_message_crosses_each_link_about_once_and_small_ones_pass_it() {
+    let (world, base, crossed) = (World::new(), free_ports(2 * NODES), Crossed::default());
+    let nodes = slow_network(&world, base, &crossed);
+    let address = |number: u16| format!("127.0.0.1:{}", base + number);
+    let peers = |number: u16| {
+        let told = world.json(&["list-peers", &address(number)]);
+        told["peers"].as_array().unwrap().clone()
+    };
+    let all_up = || (1..=NODES).all(|number| peers(number).iter().filter(|peer| peer["up"] == true).count() == 2);
+    wait_until("all links are up", all_up);
+    world.run_with_stdin(&["send-message", &address(1), "-"], &vec![b'x'; LARGE]).done();
+    let begun = || crossed.lock().unwrap().values().any(|&bytes| bytes > LARGE / 8);
+    wait_until("some of it has crossed", begun);
+    world.run(&["send-message", &address(1), "small"]).done();
+    for number in 2..=NODES {
+        wait_until("both have arrived", || messages(&world, &address(number)).len() == 2);
+        assert_eq!(messages(&world, &address(number)), ["small".len(), LARGE], "at node {number}");
+    }
+    assert!(all_up());
+    for (node, number) in nodes.iter().zip(1..) {
+        let log = node.stderr();
+        assert!(!["suspect", "down", "dead"].iter().any(|word| log.contains(word)), "node {number}: {log}");
+        let told = &world.json(&["status", &address(number)])["nodes"][0];
+        let is_up = |peer: &serde_json::Value| peer["verdict"] == "up";
+        assert!(told["peers"].as_array().unwrap().iter().all(is_up), "node {number}: {told}");
+        let counters = &told["counters"];
+        for counter in ["pulls", "reopened", "queue_full", "not_connected", "chunks_dropped"] {
+            assert!(counters[counter].is_null(), "node {number}: {counters}");
+        }
+    }
+    let crossed = crossed.lock().unwrap().clone();
+    assert!(crossed.values().all(|&bytes| bytes * 10 <= LARGE * 13), "{crossed:?}");
+    let large = crossed.values().filter(|&&bytes| bytes > LARGE / 2).count();
+    assert_eq!(large, usize::from(NODES) - 1, "who has it is not sent it: {crossed:?}");
+}
