@@ -250,8 +250,9 @@ impl Node {
     fn on_tick(&mut self, now: Now) {
         self.finish_departure(now);
         if !self.is_leaving() {
-            let digest = self.seen.digest();
-            self.peers.on_tick(now.mono, Some(digest), &mut self.stats, &mut self.outbox);
+            // What is on its way just now makes hashes differ, and means nothing.
+            let digest = self.digests.is_quiet(now.mono).then(|| self.seen.digest());
+            self.peers.on_tick(now.mono, digest, &mut self.stats, &mut self.outbox);
         }
         if self.overlay.deadline().is_some_and(|deadline| deadline <= now.mono) {
             self.overlay.tick(now.mono);

@@ -231,6 +231,8 @@ impl Peer {
             (true, Some(verdict)) => verdict,
             (true, None) => "up",
             (false, Some("down")) => "down",
+            // It is heard over its own link.
+            (false, Some("up")) => "half-open",
             (false, _) => "not connected",
         };
         let kind = Some(self.kind).filter(|&kind| kind != "declared").map(str::to_owned);

@@ -1,5 +1,6 @@
 //! Which neighbours live: silence, probes, suspicion, and how far a node may trust its own sense of time. Each node judges
-//! its neighbours alone, by what they say over either link. SWIM (DSN 2002) with Lifeguard's local health (2017).
+//! its neighbours alone, by what they say over either link; whether its own link works is another question
+//! ([`proof`](super::proof)). SWIM (DSN 2002) with Lifeguard's local health (2017).
 
 use crate::core::{config::Timing, time::Mono};
 use std::time::Duration;
@@ -82,14 +83,18 @@ pub enum Step {
 ///
 /// Silent for `ping_interval`, it is probed at that interval. The last of `pings_missed_max` probes has half an interval
 /// for its answer; then the neighbour is suspected, probed twice as often, and after the suspicion it is down. A single
-/// sign of life ends all that but the verdict *down*, which ends when the two have met again.
+/// sign of life, over either link, ends all that but the verdict *down*, which ends when the two have met again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Liveness {
     verdict: Verdict,
-    /// Probes since it was heard.
+    /// When it was heard last.
+    heard: Mono,
+    /// Probes since then.
     probes: u32,
     /// Since when it is suspected.
     since: Mono,
+    /// When the connection was lost, if that is why it is suspected.
+    lost: Option<Mono>,
     /// When something is due; nothing is when it is down.
     next: Mono,
 }
@@ -97,7 +102,8 @@ pub struct Liveness {
 impl Liveness {
     /// Of a neighbour that is heard for the first time.
     pub fn new(now: Mono, timing: &Timing) -> Self {
-        Self { verdict: Verdict::Up, probes: 0, since: now, next: now + timing.ping_interval }
+        let next = now + timing.ping_interval;
+        Self { verdict: Verdict::Up, heard: now, probes: 0, since: now, lost: None, next }
     }
 
     /// The present verdict.
@@ -110,12 +116,18 @@ impl Liveness {
         (self.verdict != Verdict::Down).then_some(self.next)
     }
 
-    /// The neighbour says something. Says whether that ends a suspicion: it does if there is a connection to it
-    /// (`is_linked`); otherwise the suspicion begins anew.
+    /// Whether it lives and has spoken lately.
+    pub fn is_talking(&self, now: Mono, timing: &Timing) -> bool {
+        self.verdict == Verdict::Up && now.since(self.heard) <= timing.ping_interval * 2
+    }
+
+    /// The neighbour says something. Says whether that ends a suspicion. If the connection to it was lost (`is_linked` is
+    /// false), what comes within an interval may have been under way before it died, and the suspicion begins anew.
     pub fn heard(&mut self, now: Mono, is_linked: bool, timing: &Timing) -> bool {
+        let may_be_late = |lost: Mono| now.since(lost) < timing.ping_interval;
         match self.verdict {
             Verdict::Down => false,
-            Verdict::Suspect if !is_linked => {
+            Verdict::Suspect if !is_linked && self.lost.is_some_and(may_be_late) => {
                 self.since = now;
                 false
             }
@@ -136,6 +148,7 @@ impl Liveness {
         let is_news = self.verdict == Verdict::Up;
         if is_news {
             self.suspect(now, timing);
+            self.lost = Some(now);
         }
         is_news
     }
@@ -143,6 +156,15 @@ impl Liveness {
     /// It has said that it stops: down, without suspicion.
     pub fn stop(&mut self) {
         self.verdict = Verdict::Down;
+    }
+
+    /// Its silence until `until` proves nothing: bytes are still on their way to it that an answer has to wait for.
+    pub fn excuse(&mut self, until: Mono) {
+        match self.verdict {
+            Verdict::Up if self.probes > 0 => self.next = self.next.max(until),
+            Verdict::Suspect => self.since = self.since.max(until),
+            Verdict::Up | Verdict::Down => {}
+        }
     }
 
     /// Its silence so far proves nothing.

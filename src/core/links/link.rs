@@ -3,6 +3,7 @@
 use super::{
     capability::Capabilities,
     detector::{Liveness, Verdict},
+    proof::Proof,
     roll::Roll,
 };
 use crate::core::{
@@ -20,6 +21,11 @@ use std::time::Duration;
 /// How many greetings a connection may leave unanswered before it is made anew: the far end may have given our name to
 /// another connection.
 pub(super) const GREETINGS_MAX: u32 = 5;
+
+/// The longest distance between two times at which a link is opened anew, in doublings of `hello_interval`; and if whoever
+/// lives there wants no link.
+const DOUBLINGS: u32 = 3;
+const DENIED_DOUBLINGS: u32 = 6;
 
 /// How many greetings a link that nobody declared has to come up.
 const TRIES: u32 = 3;
@@ -76,6 +82,35 @@ impl Bond {
     }
 }
 
+/// How often a link was opened anew of late: the distances between two times grow.
+#[derive(Debug, Default)]
+pub(super) struct Reopening {
+    last: Option<Mono>,
+    /// Times in a row.
+    count: u32,
+    /// Whoever lives there wants no link: it is asked at greater distances.
+    pub(super) is_denied: bool,
+}
+
+impl Reopening {
+    fn wait(&self, timing: &Timing) -> Duration {
+        let most = if self.is_denied { DENIED_DOUBLINGS } else { DOUBLINGS };
+        timing.hello_interval * 2_u32.pow(self.count.min(most))
+    }
+
+    fn is_due(&self, now: Mono, timing: &Timing) -> bool {
+        self.last.is_none_or(|last| now.since(last) >= self.wait(timing))
+    }
+
+    fn note(&mut self, now: Mono, timing: &Timing) {
+        // One that has held for longer than the longest distance is as good as new.
+        let is_new =
+            self.last.is_none_or(|last| now.since(last) > 2 * self.wait(timing).max(timing.hello_interval * 8));
+        self.count = if is_new { 0 } else { self.count.saturating_add(1) };
+        self.last = Some(now);
+    }
+}
+
 /// One outgoing connection.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -96,14 +131,14 @@ pub(super) struct Link {
     pub(super) expires: Option<Mono>,
     /// Greetings since the last answer.
     pub(super) greetings: u32,
-    /// The probe that waits for its answer.
-    pub(super) pinged: Option<Mono>,
-    /// When to probe it, whatever is heard of it.
-    pub(super) probe_at: Option<Mono>,
-    /// Since when there is reason to think that the connection has died unseen.
-    pub(super) doubted: Option<Mono>,
+    /// Whether it leads to its far end; of no meaning while it is not up.
+    pub(super) proof: Proof,
+    /// How often it was opened anew of late.
+    pub(super) reopening: Reopening,
     /// Since when another node wants the name at its far end, and the link by whose answer it does, if not by a greeting.
     pub(super) contested: Option<(Mono, Option<LinkId>)>,
+    /// When its far end was told last that somebody else came under its name.
+    pub(super) warned: Option<Mono>,
     /// Smoothed.
     pub(super) round_trip: Option<Duration>,
     /// Whether the far end lives, once it was met.
@@ -131,10 +166,10 @@ impl Link {
             next_greeting: now + timing.hello_interval,
             expires,
             greetings: 0,
-            pinged: None,
-            probe_at: None,
-            doubted: None,
+            proof: Proof::new(now, timing),
+            reopening: Reopening::default(),
             contested: None,
+            warned: None,
             round_trip: None,
             life: None,
         }
@@ -173,7 +208,7 @@ impl Link {
 
     /// Forgets what was asked and suspected over a connection that is another one by now.
     pub(super) fn begin_anew(&mut self) {
-        (self.pinged, self.probe_at, self.doubted, self.contested, self.greetings) = (None, None, None, None, 0);
+        (self.contested, self.greetings) = (None, 0);
     }
 
     /// It is not up, or no more: it is greeted from now on. Says whether it was up.
@@ -189,16 +224,31 @@ impl Link {
         was_up
     }
 
-    /// It is up. Says whether it was not.
-    pub(super) fn rise(&mut self, roll: &mut Roll) -> bool {
+    /// It is up: its greeting was answered. Says whether it was not.
+    pub(super) fn rise(&mut self, now: Mono, timing: &Timing, roll: &mut Roll) -> bool {
         roll.rise(self.slot, self.words);
         self.expires = None;
+        self.proof = Proof::new(now, timing);
+        self.reopening.is_denied = false;
         !std::mem::replace(&mut self.up, true)
     }
 
+    /// Whether it is to be opened anew: it has left that many greetings unanswered, and was not opened a moment ago.
+    pub(super) fn is_to_reopen(&self, now: Mono, timing: &Timing) -> bool {
+        !self.up && self.greetings >= GREETINGS_MAX && self.reopening.is_due(now, timing)
+    }
+
+    /// Its connection is given up, and another one made.
+    pub(super) fn reopen(&mut self, now: Mono, id: LinkId, timing: &Timing) -> [Output; 2] {
+        self.reopening.note(now, timing);
+        self.begin_anew();
+        self.next_greeting = now + timing.hello_interval;
+        [Output::Disconnect(id), Output::Connect(id, self.endpoint.clone())]
+    }
+
     /// Asks the far end whether it is there.
-    pub(super) fn ping(&mut self, id: LinkId, now: Mono, digest: Option<u64>) -> Output {
-        self.pinged = Some(now);
+    pub(super) fn ping(&mut self, id: LinkId, now: Mono, digest: Option<u64>, timing: &Timing) -> Output {
+        self.proof.probed(now, timing);
         Output::Send(vec![id], Frame::Ping { token: now.0, digest })
     }
 
@@ -219,10 +269,20 @@ impl Link {
     }
 
     /// When something is due.
-    pub(super) fn deadline(&self, timing: &Timing) -> Option<Mono> {
+    pub(super) fn deadline(&self) -> Option<Mono> {
         let greeting = (!self.up).then_some(self.next_greeting);
-        let reopening = self.doubted.map(|since| since + timing.ping_interval);
+        Mono::earliest([greeting, self.expires, self.patience()])
+    }
+
+    /// When silence has lasted long enough for the next step.
+    pub(super) fn patience(&self) -> Option<Mono> {
         let life = self.life.as_ref().and_then(Liveness::deadline);
-        Mono::earliest([greeting, self.expires, self.probe_at, reopening, life])
+        Mono::earliest([self.up.then(|| self.proof.deadline()), life])
+    }
+
+    /// All silence so far proves nothing.
+    pub(super) fn forgive(&mut self, now: Mono, timing: &Timing) {
+        self.proof.forgive(now, timing);
+        self.life.iter_mut().for_each(|life| life.forgive(now, timing));
     }
 }

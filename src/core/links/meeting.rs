@@ -52,7 +52,8 @@ impl Peers {
     ) {
         let Greeting { hello, wish, vacancy, seen } = greeting;
         if let Err((refusal, text)) = self.me.check(from, &hello) {
-            return self.refuse(from, refusal, text, stats, outbox);
+            self.refuse(from, refusal, text, stats, outbox);
+            return self.warn(now, from, outbox);
         }
         if wish == Wish::Declared && self.is_undeclared(now, from) && self.roll.link_to(from).is_none() {
             return;
@@ -133,7 +134,7 @@ impl Peers {
             Some((asked, _)) => now.since(asked) < self.timing.hello_interval,
             None => {
                 link.contested = Some((now, by));
-                outbox.push_back(link.ping(id, now, None));
+                outbox.push_back(link.ping(id, now, None, &self.timing));
                 true
             }
         }
@@ -142,10 +143,23 @@ impl Peers {
     /// A peer greets that has greeted before. Maybe it was connected anew; maybe another node took its name for a
     /// while, and with it, at the peer's ROUTER, our connection: it then looks alive and leads nowhere.
     fn doubt(&mut self, now: Mono, node: &NodeId, outbox: &mut VecDeque<Output>) {
-        let is_fine = |link: &Link| link.up && link.doubted.is_none() && link.is_to(node);
-        for (&id, link) in self.links.iter_mut().filter(|(_, link)| is_fine(link)) {
-            link.doubted = Some(now);
-            outbox.push_back(link.ping(id, now, None));
+        for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.up && link.is_to(node)) {
+            if link.proof.doubt(now, &self.timing) {
+                outbox.push_back(link.ping(id, now, None, &self.timing));
+            }
+        }
+    }
+
+    /// Somebody who is refused has come under the name of a peer, and so has cut off the peer's connection to us: the peer
+    /// finds that out when it is greeted.
+    fn warn(&mut self, now: Mono, node: &NodeId, outbox: &mut VecDeque<Output>) {
+        let Some((id, link)) = self.roll.link_to(node).and_then(|id| Some((id, self.links.get_mut(&id)?))) else {
+            return;
+        };
+        let is_soon = link.warned.is_some_and(|at| now.since(at) < self.timing.hello_interval);
+        if link.up && !is_soon {
+            link.warned = Some(now);
+            outbox.push_back(link.greet(id, &self.me));
         }
     }
 
@@ -241,7 +255,7 @@ impl Peers {
         link.node = Some(welcome.node.clone());
         link.advertised = Some(welcome.endpoint);
         self.roll.name(welcome.node.clone(), id);
-        if link.rise(&mut self.roll) {
+        if link.rise(now, &self.timing, &mut self.roll) {
             let endpoint = link.endpoint.clone();
             outbox.push_back(Output::Notify(Event::LinkUp { node: welcome.node, endpoint }));
         }
@@ -261,6 +275,7 @@ impl Peers {
         let refusal = Refusal::named(&code);
         let denial = refusal.filter(|refusal| refusal.denies_introduction());
         link.greetings = 0;
+        link.reopening.is_denied = denial.is_some_and(|denial| denial != Refusal::NotIntroduced);
         if denial.is_some() && link.fall(now, &self.timing, &mut self.roll) && denial == Some(Refusal::NotIntroduced) {
             return outbox.push_back(link.greet(id, &self.me));
         }
@@ -278,11 +293,11 @@ impl Peers {
     /// A probe was answered.
     pub fn on_pong(&mut self, now: Mono, id: LinkId, token: u64, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        let Some(sent) = link.pinged.filter(|sent| sent.0 == token) else { return };
-        (link.pinged, link.doubted) = (None, None);
+        let Some(sent) = link.proof.ponged(now, token, &self.timing) else { return };
         link.measure(now.since(sent));
         self.health.on_pong();
-        let contested = link.contested.take().filter(|(asked, _)| now.since(*asked) < self.timing.hello_interval);
+        let contested = link.contested.take_if(|(asked, _)| *asked <= sent);
+        let contested = contested.filter(|(asked, _)| now.since(*asked) < self.timing.hello_interval);
         if let Some((_, Some(claimant))) = contested {
             // One that somebody declared is tried again: the name may be free by then.
             if self.links.get(&claimant).is_some_and(|link| !link.bond.is_declared()) {

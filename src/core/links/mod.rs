@@ -1,4 +1,4 @@
-//! The links of a node: how peers are met, what each link is for, and which of their far ends live.
+//! The links of a node: how peers are met, what each link is for, which of their far ends live, and whether the links lead there.
 
 pub mod capability;
 pub mod detector;
@@ -6,6 +6,7 @@ pub mod link;
 pub mod lookup;
 pub mod meeting;
 pub mod peers;
+pub mod proof;
 mod roll;
 mod table;
 mod watch;

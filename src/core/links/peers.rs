@@ -1,5 +1,6 @@
 //! The peer table: which links a node has, how they are opened and closed, and what has become of them since somebody
-//! asked. How nodes meet is in [`meeting`](super::meeting), who lives in [`detector`](super::detector).
+//! asked. How nodes meet is in [`meeting`](super::meeting), who lives in [`detector`](super::detector), which links lead there
+//! in [`proof`](super::proof).
 
 use super::{
     capability::Capability,
@@ -45,6 +46,8 @@ pub struct Peers {
     /// Links that are not used any more, to whom they led, and when they are closed.
     closing: VecDeque<(Mono, LinkId, NodeId)>,
     next_link: u32,
+    /// Until then all links know that they are in use.
+    pub(super) used_until: Mono,
     pub(super) peers_max: usize,
     pub(super) timing: Timing,
     pub(super) health: Health,
@@ -93,6 +96,7 @@ impl Peers {
             undeclared: VecDeque::new(),
             closing: VecDeque::new(),
             next_link: 0,
+            used_until: Mono(0),
             peers_max: config.limits.peers_max.min(usize::from(u16::MAX)),
             timing: config.protocol.timing,
             health: Health::default(),
@@ -313,7 +317,7 @@ impl Peers {
 
     /// When something is due: a greeting, a probe, a verdict, an end.
     pub fn deadline(&self) -> Option<Mono> {
-        Mono::earliest([self.links.deadline(&self.timing), self.closing.front().map(|&(at, ..)| at)])
+        Mono::earliest([self.links.deadline(), self.closing.front().map(|&(at, ..)| at)])
     }
 
     /// Refuses a node; strangers count in the total alone, so that they crowd nobody out of the table of peers.

@@ -94,18 +94,18 @@ impl Table {
     }
 
     /// When the first link wants something.
-    pub(super) fn deadline(&self, timing: &Timing) -> Option<Mono> {
-        self.deadlines(timing).filter_map(|(_, due)| due).min()
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        self.deadlines().filter_map(|(_, due)| due).min()
     }
 
     /// The links that want something by now.
-    pub(super) fn due(&self, now: Mono, timing: &Timing) -> Vec<LinkId> {
-        let due = self.deadlines(timing).filter(|(_, due)| due.is_some_and(|due| due <= now));
+    pub(super) fn due(&self, now: Mono) -> Vec<LinkId> {
+        let due = self.deadlines().filter(|(_, due)| due.is_some_and(|due| due <= now));
         due.map(|(index, _)| self.ids[index]).collect()
     }
 
-    fn deadlines(&self, timing: &Timing) -> impl Iterator<Item = (usize, Option<Mono>)> {
-        let deadline = |(index, memo): (usize, &Memo<_>)| (index, memo.get(|| self.links[index].deadline(timing)));
+    fn deadlines(&self) -> impl Iterator<Item = (usize, Option<Mono>)> {
+        let deadline = |(index, memo): (usize, &Memo<_>)| (index, memo.get(|| self.links[index].deadline()));
         self.deadlines.iter().enumerate().map(deadline)
     }
 

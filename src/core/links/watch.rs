@@ -1,9 +1,10 @@
-//! What a node does about its links as time goes by: greets, probes, suspects, gives up.
+//! What a node does about its links as time goes by: greets, probes, opens anew, suspects, gives up.
 
 use super::{
     detector::{Step, Verdict},
-    link::GREETINGS_MAX,
+    link::{GREETINGS_MAX, Link},
     peers::{Failure, Judgement, Peers},
+    proof::Check,
 };
 use crate::core::{
     event::{Event, LinkId, Output},
@@ -20,38 +21,62 @@ impl Peers {
         self.heard_on(now, self.roll.link_to(from)?, outbox)
     }
 
-    /// Something comes back over a link: its far end lives. Gives the link's slot, if it is still there.
-    pub fn heard_on(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) -> Option<Slot> {
+    /// Something has come back over a link: if that is up, it leads there, and its far end lives. Who answers over one that is
+    /// not up may be anybody.
+    pub fn answered(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.up) else { return };
+        link.proof.answered(now, &self.timing);
+        self.heard_on(now, id, outbox);
+    }
+
+    fn heard_on(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) -> Option<Slot> {
         let (slot, is_back) = self.links.heard(now, &id, &self.timing)?;
         if is_back {
+            // What it left unanswered while it hung says nothing of the link.
+            self.links.get_mut(&id).into_iter().for_each(|link| link.proof.forgive(now, &self.timing));
             outbox.extend(self.name_of(id).cloned().map(|node| Output::Notify(Event::PeerBack(node))));
             self.judge(id, Verdict::Up);
         }
         Some(slot)
     }
 
-    /// In a moment a neighbour is probed, so that it is told the hash of all that the node has seen, whether it was heard or
-    /// not.
+    /// In a moment a neighbour is probed, so that it is told the hash of all that the node has seen.
     pub fn probe_soon(&mut self, now: Mono, slot: Slot) {
         if let Some(link) = self.link_of(slot).and_then(|id| self.links.get_mut(&id)) {
-            link.probe_at = link.up.then_some(now + self.timing.ping_interval / 2);
+            link.proof.hasten(now + self.timing.ping_interval / 2);
         }
     }
 
-    /// Does for each link what is due: greets where it is not up, probes where it is silent, opens anew where it was
-    /// doubted for too long, and closes what did not come up. `digest` goes with the probes: a hash of all that the node has
-    /// seen.
+    /// Messages pass: the links are in use, and have to prove themselves within an interval.
+    pub fn note_use(&mut self, now: Mono) {
+        if now >= self.used_until {
+            self.used_until = now + self.timing.ping_interval;
+            self.links.values_mut().for_each(|link| link.proof.used(now, &self.timing));
+        }
+    }
+
+    /// Bytes are on their way over a link that answers have to wait for: silence until `until` says nothing of the link, nor
+    /// of its far end. To be said again for as long as they move.
+    pub fn excuse(&mut self, id: LinkId, until: Mono) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.proof.excuse(until);
+            link.life.iter_mut().for_each(|life| life.excuse(until));
+        }
+    }
+
+    /// Does for each link what is due: greets where it is not up, probes where nothing came back, opens anew where it leads
+    /// nowhere, judges who is silent, and closes what did not come up. `digest` goes with the probes: a hash of all that the
+    /// node has seen.
     pub fn on_tick(&mut self, now: Mono, digest: Option<u64>, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
         if self.deadline().is_none_or(|due| now < due) {
             return;
         }
         self.close_parted(now, outbox);
-        let lives = self.links.values().filter_map(|link| link.life.as_ref()?.deadline()).min();
-        if lives.is_some_and(|due| self.health.on_timer(now, due, &self.timing)) {
-            let lives = self.links.values_mut().filter_map(|link| link.life.as_mut());
-            lives.for_each(|life| life.forgive(now, &self.timing));
+        let waits = self.links.values().filter_map(Link::patience).min();
+        if waits.is_some_and(|due| self.health.on_timer(now, due, &self.timing)) {
+            self.links.values_mut().for_each(|link| link.forgive(now, &self.timing));
         }
-        for id in self.links.due(now, &self.timing) {
+        for id in self.links.due(now) {
             self.attend(now, id, digest, stats, outbox);
         }
     }
@@ -61,30 +86,58 @@ impl Peers {
         if link.expires.is_some_and(|end| end <= now) {
             return self.give_up(id, Some(Failure::Silent), outbox);
         }
-        let is_dead = link.doubted.is_some_and(|since| now.since(since) >= self.timing.ping_interval);
-        if is_dead || (!link.up && link.next_greeting <= now && link.greetings >= GREETINGS_MAX) {
-            stats.count(Counter::Reopened, link.node.as_ref());
-            link.fall(now, &self.timing, &mut self.roll);
-            link.begin_anew();
-            link.next_greeting = now + self.timing.hello_interval;
-            outbox.extend([Output::Disconnect(id), Output::Connect(id, link.endpoint.clone())]);
-        } else if !link.up && link.next_greeting <= now {
-            link.next_greeting = now + self.timing.hello_interval;
-            outbox.push_back(link.greet(id, &self.me));
+        if !link.up && link.next_greeting <= now {
+            if link.is_to_reopen(now, &self.timing) {
+                self.reopen(now, id, stats, outbox);
+            } else {
+                link.next_greeting = now + self.timing.hello_interval;
+                outbox.push_back(link.greet(id, &self.me));
+            }
         }
-        if link.probe_at.take_if(|at| *at <= now).is_some() {
-            outbox.push_back(link.ping(id, now, digest));
-        }
-        self.look_after(now, id, digest, outbox);
+        self.look_after(now, id, digest, stats, outbox);
+        self.prove(now, id, digest, stats, outbox);
     }
 
-    /// Probes and judges one neighbour, if that is due.
-    fn look_after(&mut self, now: Mono, id: LinkId, digest: Option<u64>, outbox: &mut VecDeque<Output>) {
+    /// Probes a link that is up, if that is due, and opens it anew if it leads nowhere.
+    fn prove(&mut self, now: Mono, id: LinkId, digest: Option<u64>, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.up) else { return };
+        let is_talking = link.life.as_ref().is_some_and(|life| life.is_talking(now, &self.timing));
+        match link.proof.step(now, is_talking, &self.timing) {
+            None => {}
+            Some(Check::Probe) => outbox.push_back(link.ping(id, now, digest, &self.timing)),
+            Some(Check::Failed) => self.reopen(now, id, stats, outbox),
+        }
+    }
+
+    /// A link leads nowhere: it is not up any more, and gets another connection, now or when the last is old enough.
+    fn reopen(&mut self, now: Mono, id: LinkId, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if link.fall(now, &self.timing, &mut self.roll) {
+            let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
+            outbox.push_back(Output::Notify(Event::LinkDown { node, endpoint }));
+        }
+        // It has had its probes in place of greetings.
+        link.greetings = GREETINGS_MAX;
+        if link.is_to_reopen(now, &self.timing) {
+            stats.count(Counter::Reopened, link.node.as_ref());
+            outbox.extend(link.reopen(now, id, &self.timing));
+        }
+    }
+
+    /// Probes and judges one neighbour that is silent, if that is due.
+    fn look_after(
+        &mut self,
+        now: Mono,
+        id: LinkId,
+        digest: Option<u64>,
+        stats: &mut Stats,
+        outbox: &mut VecDeque<Output>,
+    ) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let Some(life) = &mut link.life else { return };
         let Some(step) = life.step(now, self.health, &self.timing) else { return };
         if link.up && step != Step::Down {
-            outbox.push_back(link.ping(id, now, digest));
+            outbox.push_back(link.ping(id, now, digest, &self.timing));
         }
         let node = link.node.clone();
         match step {
@@ -95,12 +148,15 @@ impl Peers {
             }
             Step::Down => {
                 outbox.extend(node.map(|node| Output::Notify(Event::PeerDown(node))));
+                let (was_up, is_declared) = (link.up, link.bond.is_declared());
                 link.fall(now, &self.timing, &mut self.roll);
                 link.begin_anew();
-                let is_declared = link.bond.is_declared();
                 self.judge(id, Verdict::Down);
                 if !is_declared {
                     self.give_up(id, None, outbox);
+                } else if was_up {
+                    // The connection may have died unseen, and the far end live.
+                    self.reopen(now, id, stats, outbox);
                 }
             }
         }

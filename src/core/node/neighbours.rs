@@ -106,7 +106,6 @@ impl Node {
 
     /// Something comes back over a link of ours.
     pub(super) fn on_answer(&mut self, now: Now, link: LinkId, answer: Answer) {
-        self.peers.heard_on(now.mono, link, &mut self.outbox);
         match answer {
             Answer::Welcome(welcome, seen) => {
                 let seen = self.peers.on_welcome(now.mono, link, welcome, seen, &mut self.stats, &mut self.outbox);
@@ -130,6 +129,8 @@ impl Node {
                 self.peers.on_refuse(now.mono, link, code, text, &mut self.outbox);
             }
         }
+        // Who refuses to be a peer is none, whatever was there before: the link is not up any more.
+        self.peers.answered(now.mono, link, &mut self.outbox);
     }
 
     /// A connection that is made while the node leaves tells one more neighbour.

@@ -114,6 +114,7 @@ impl Node {
     /// Files and passes on a message that is new here.
     pub(super) fn deliver(&mut self, now: Now, way: Way, message: Message) {
         self.digests.changed(now.mono);
+        self.peers.note_use(now.mono);
         self.stats.count(Counter::Delivered, way.from.as_ref());
         self.note_delivery(now, way.from.as_ref(), &message);
         self.append(Record::Received { message: message.clone(), at: now.wall });

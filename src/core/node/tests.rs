@@ -430,15 +430,15 @@ fn whoever_has_seen_something_else_is_told_all_and_told_so() {
     let mut ping = |millis, digest| {
         let at = Duration::from_millis(millis);
         outputs(&mut node, at, arrived(Frame::Ping { token: 9, digest: Some(digest) }));
-        let told = [at, at + Duration::from_millis(900)].map(|at| outputs(&mut node, at, Input::Tick));
+        let told = [at, at + Duration::from_millis(600)].map(|at| outputs(&mut node, at, Input::Tick));
         let is_digest = |output: &Output| matches!(output, Output::Send(_, Frame::Digest(_)));
         let is_ping =
             |output: &Output| matches!(output, Output::Send(_, Frame::Ping { digest, .. }) if *digest == Some(own));
-        (told[0].iter().any(is_digest), told[1].iter().any(is_ping))
+        (told[0].iter().any(is_digest), told.iter().flatten().any(is_ping))
     };
     assert_eq!(ping(3000, own), (false, false), "the same");
     assert_eq!(ping(4000, own ^ 1), (true, true), "it may lack nothing, and we something");
-    assert_eq!(ping(5000, own ^ 1), (false, false), "not at once again");
+    assert!(!ping(5000, own ^ 1).0, "not at once again");
 }
 
 fn ping_in(outputs: &[Output]) -> u64 {
@@ -496,10 +496,13 @@ fn a_link_that_is_silent_while_its_peer_greets_is_opened_anew() {
         let told = outputs(&mut node, at(100), arrived(Frame::Hello(hello(|_| {}), Wish::Declared)));
         let token = ping_in(&told[1..]);
         if answers {
-            outputs(&mut node, at(200), Input::Answered { link: LinkId(0), answer: Answer::Pong(token) });
+            outputs(&mut node, at(110), Input::Answered { link: LinkId(0), answer: Answer::Pong(token) });
         }
-        let told = outputs(&mut node, at(5200), Input::Tick);
-        let is_reopened = matches!(&told[..], [Output::Disconnect(LinkId(0)), Output::Connect(LinkId(0), _)]);
+        let mut told = Vec::new();
+        while let Some(Mono(due)) = node.deadline().filter(|&due| due.0 < 1_500_000_000) {
+            told = outputs(&mut node, Duration::from_nanos(due), Input::Tick);
+        }
+        let is_reopened = matches!(&told[..], [.., Output::Disconnect(LinkId(0)), Output::Connect(LinkId(0), _)]);
         assert_eq!(is_reopened, !answers, "{told:?}");
         assert_eq!(node.stats.total().get(Counter::Reopened), u64::from(!answers));
         assert_eq!(node.peers.neighbours().count(), usize::from(answers));

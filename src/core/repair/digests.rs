@@ -90,11 +90,16 @@ impl Digests {
         }
     }
 
+    /// Whether nothing has changed here for a while: then the hash of all that this node has seen can be compared.
+    pub fn is_quiet(&self, now: Mono) -> bool {
+        self.changed.is_none_or(|at| at + self.interval <= now)
+    }
+
     /// A neighbour told the hash of all that it has seen; `ours` is that of this node. If they differ although nothing
     /// has changed here for a while, it is told everything, at most once in five seconds. Says whether it is: then it should
     /// learn that the hashes differ, for it may be that it does not lack anything and this node does.
     pub fn on_ping_digest(&mut self, now: Mono, slot: Slot, theirs: u64, ours: u64) -> bool {
-        let is_quiet = self.changed.is_none_or(|at| at + self.interval <= now);
+        let is_quiet = self.is_quiet(now);
         let Some(told) = self.links.get_mut(&slot) else { return false };
         let is_soon = told.full.is_some_and(|at| now < at + FULL_INTERVAL);
         if theirs == ours || !is_quiet || is_soon || told.wants_full || told.telling.is_some() {

@@ -247,7 +247,9 @@ fn a_lost_connection_is_suspicious_at_once_and_voices_elsewhere_put_off_the_verd
     let mut life = Liveness::new(at(0), &timing);
     assert!(life.lost(at(100), &timing) && !life.lost(at(200), &timing));
     assert_eq!(life.verdict(), Verdict::Suspect);
-    assert!(!life.heard(at(1_500), false, &timing), "its own link to us is no link of ours");
+    let mut alive = life.clone();
+    assert!(alive.heard(at(1_200), false, &timing), "who goes on speaking over its own link lives");
+    assert!(!life.heard(at(1_000), false, &timing), "what was under way says nothing");
     let steps = |life: &mut Liveness, until| {
         let mut down = None;
         while let Some(due) = life.deadline().filter(|&due| due <= at(until)) {
@@ -255,10 +257,29 @@ fn a_lost_connection_is_suspicious_at_once_and_voices_elsewhere_put_off_the_verd
         }
         down
     };
-    assert_eq!(steps(&mut life, 3_400), None);
+    assert_eq!(steps(&mut life, 2_900), None);
     let mut again = life.clone();
-    assert!(again.met(at(3_450), &timing) && again.verdict() == Verdict::Up);
-    assert_eq!(steps(&mut life, 10_000), Some(at(3_500)));
+    assert!(again.met(at(2_950), &timing) && again.verdict() == Verdict::Up);
+    assert_eq!(steps(&mut life, 10_000), Some(at(3_000)));
     assert!(!life.heard(at(11_000), true, &timing) && life.deadline().is_none(), "down until it is met again");
     assert!(life.met(at(12_000), &timing));
+}
+
+#[test]
+fn a_neighbour_that_waits_behind_moving_bytes_is_probed_and_not_judged() {
+    let (timing, at) = (Timing::LAN, |millis| Mono(millis * MILLI));
+    let mut life = Liveness::new(at(0), &timing);
+    let mut down = None;
+    while let Some(due) = life.deadline() {
+        // They move for a minute.
+        if due < at(60_000) {
+            life.excuse(due + Duration::from_secs(2));
+        }
+        match life.step(due, Health::default(), &timing) {
+            Some(Step::Suspect) => assert!(due >= at(60_000), "suspected at {due:?}"),
+            Some(Step::Down) => down = Some(due),
+            _ => {}
+        }
+    }
+    assert!(down.is_some_and(|down| down <= at(72_000)), "{down:?}");
 }

@@ -109,6 +109,11 @@ impl Table {
         all
     }
 
+    fn pong(&mut self, link: u32, sent: Mono) {
+        self.peers.on_pong(self.now, LinkId(link), sent.0, &mut self.stats, &mut self.outbox);
+        self.peers.answered(self.now, LinkId(link), &mut self.outbox);
+    }
+
     fn refuse(&mut self, link: u32, code: &str) -> Vec<Output> {
         self.peers.on_refuse(self.now, LinkId(link), code.into(), String::new(), &mut self.outbox);
         self.outputs()
@@ -445,10 +450,9 @@ fn the_round_trip_is_smoothed() {
     assert_eq!(table.peers.round_trip(Slot(0)), Duration::from_millis(50));
     for (millis, expected) in [(16, 16_000), (32, 18_000), (18, 18_000)] {
         table.pass(1_000);
-        let sent = table.peers.links.get(&LinkId(0)).unwrap().pinged.unwrap();
+        let sent = table.now;
         table.after(millis);
-        table.peers.on_pong(table.now, LinkId(0), sent.0, &mut table.stats, &mut table.outbox);
-        table.peers.heard_on(table.now, LinkId(0), &mut table.outbox);
+        table.pong(0, sent);
         assert_eq!(table.peers.round_trip(Slot(0)), Duration::from_micros(expected));
     }
 }
@@ -521,9 +525,8 @@ impl Table {
             }
             Act::Refuse(link, why) => peers.on_refuse(now, LinkId(link), why.name().into(), String::new(), outbox),
             Act::Pong(link) => {
-                peers.heard_on(now, LinkId(link), outbox);
-                if let Some(sent) = peers.links.get(&LinkId(link)).and_then(|link| link.pinged) {
-                    peers.on_pong(now, LinkId(link), sent.0, stats, outbox);
+                if let Some(sent) = peers.links.get(&LinkId(link)).and_then(|link| link.proof.last_probe()) {
+                    self.pong(link, sent);
                 }
             }
             Act::Unsent(link) => peers.on_unsent(now, LinkId(link), Counter::NotConnected, stats, outbox),
