@@ -5,10 +5,12 @@ use super::{
     change::{add_node, connect, disconnect, restart_node, restructure},
     chaos,
     commands::{
-        generate, get_messages, list_peers, node, remove_node, send_message, simulate, start_network, stop_network,
+        get_messages, list_networks, list_peers, node, remove_node, send_message, simulate, start_network, stop_network,
     },
     error::CliError,
-    numbers,
+    install::{complete, completions, generate},
+    misread, numbers,
+    output::Colours,
     verdict::{audit, plot, status},
     version::Version,
     watch::command as watch,
@@ -17,7 +19,7 @@ use crate::core::{
     endpoint::{Endpoint, EndpointError},
     id::{NetworkName, NodeId, NodeIdError},
 };
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::{ffi::OsString, fmt, str::FromStr, time::Duration};
 
 /// A brokerless message bus over ZeroMQ.
@@ -35,12 +37,9 @@ use std::{ffi::OsString, fmt, str::FromStr, time::Duration};
                   'gossip get-messages 8'. 'gossip COMMAND --help' explains a command."
 )]
 pub struct Cli {
-    /// Print the version
+    /// Print the version; with -v, what the program was built from, too
     #[arg(short = 'V', long)]
     version: bool,
-    /// With --version: also what the program was built from
-    #[arg(long, requires = "version")]
-    verbose: bool,
     #[command(flatten)]
     globals: Globals,
     #[command(subcommand)]
@@ -62,6 +61,15 @@ pub struct Globals {
     /// restart a node, 2s for list-peers, status, audit and watch, else 5s]
     #[arg(long, global = true, value_name = "TIME", value_parser = patience(), allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
+    /// Say on stderr what is done: which record is read, who is asked, how long it took; of nodes: log more (-vv: all)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// Say nothing on stderr but errors; of nodes: log only warnings
+    #[arg(short, long, global = true, overrides_with = "quiet")]
+    pub quiet: bool,
+    /// When to use colours; auto: on a terminal, unless NO_COLOR is set or TERM is 'dumb'
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", overrides_with = "color")]
+    pub color: Colours,
 }
 
 /// The commands, in the order in which help lists them.
@@ -73,6 +81,7 @@ pub enum Command {
     SendMessage(send_message::Args),
     GetMessages(get_messages::Args),
     ListPeers(list_peers::Args),
+    ListNetworks(list_networks::Args),
     AddNode(add_node::Args),
     RemoveNode(remove_node::Args),
     RestartNode(restart_node::Args),
@@ -86,6 +95,9 @@ pub enum Command {
     Node(node::Args),
     Chaos(chaos::Args),
     Simulate(simulate::Args),
+    Completions(completions::Args),
+    #[command(hide = true)]
+    Complete(complete::Args),
     #[command(name = "gen", hide = true)]
     Generate(generate::Args),
 }
@@ -96,12 +108,12 @@ impl Cli {
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, CliError> {
         let arguments: Vec<_> = arguments.into_iter().collect();
         let mut command = Self::command();
-        let names: Vec<_> = command.get_subcommands().map(|command| command.get_name().to_owned()).collect();
         let matches = command.try_get_matches_from_mut(&arguments);
         let cli = matches.and_then(|matches| Self::from_arg_matches(&matches));
-        let cli = cli.map_err(|error| CliError::from_clap(&error, &arguments, &names))?;
+        let cli = cli.map_err(|error| misread::explain(error, &arguments, &command))?;
         if cli.command.is_none() && !cli.version {
-            return Err(CliError::Usage("a command is missing; 'gossip --help' lists them".into()));
+            let help = command.render_help();
+            return Err(CliError::NoCommand { plain: help.to_string(), coloured: help.ansi().to_string() });
         }
         Ok(cli)
     }
@@ -109,8 +121,14 @@ impl Cli {
     /// Does what was asked for.
     pub fn run(self, out: &mut Output) -> Result<(), CliError> {
         match self.command {
-            _ if self.version => out.print(&Version::new(self.verbose)),
-            Some(command) => command.run(&Context::new(self.globals)?, out),
+            _ if self.version => out.print(&Version::new(self.globals.verbose > 0)),
+            Some(command) => {
+                out.set_quiet(self.globals.quiet);
+                let context = Context::new(self.globals)?;
+                let result = command.run(&context, out);
+                context.detail(format_args!("ended after {}", context.age()));
+                result
+            }
             None => Ok(()),
         }
     }
@@ -124,6 +142,7 @@ impl Command {
             Self::SendMessage(args) => send_message::run(args, context, out),
             Self::GetMessages(args) => get_messages::run(args, context, out),
             Self::ListPeers(args) => list_peers::run(args, context, out),
+            Self::ListNetworks(args) => list_networks::run(&args, context, out),
             Self::AddNode(args) => add_node::run(args, context, out),
             Self::RestartNode(args) => restart_node::run(args, context, out),
             Self::Connect(args) => connect::run(args, context, out),
@@ -137,6 +156,8 @@ impl Command {
             Self::Node(args) => node::run(args, context, out),
             Self::Chaos(args) => chaos::run(args, context, out),
             Self::Simulate(args) => simulate::run(&args, context, out),
+            Self::Completions(args) => completions::run(&args, out),
+            Self::Complete(args) => complete::run(&args, out),
             Self::Generate(args) => generate::run(&args, out),
         }
     }
@@ -145,6 +166,14 @@ impl Command {
 /// Whether the arguments ask for JSON, told before they are parsed: a usage error must know.
 pub fn wants_json(arguments: &[OsString]) -> bool {
     arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json")
+}
+
+/// Which colours the arguments ask for, told before they are parsed: help and errors must know.
+pub fn wants_colours(arguments: &[OsString]) -> Colours {
+    let typed = arguments.iter().take_while(|argument| *argument != "--").filter_map(|argument| argument.to_str());
+    let words: Vec<&str> = typed.flat_map(|argument| argument.splitn(2, '=')).collect();
+    let found = words.windows(2).filter(|pair| pair[0] == "--color").map(|pair| Colours::from_str(pair[1], false));
+    found.flatten().last().unwrap_or(Colours::Auto)
 }
 
 /// A node as typed: its number or name in the network, or its address.

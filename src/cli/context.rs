@@ -3,18 +3,21 @@
 use super::{
     args::{Globals, NodeArgument},
     error::CliError,
+    output::complain,
 };
 use crate::{
     client::Client,
-    core::{endpoint::Endpoint, id::NetworkName},
+    clock::Clock,
+    core::{endpoint::Endpoint, id::NetworkName, time::Mono},
     launcher::{Networks, Target, resolve},
+    quantity::Time,
 };
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
     flag,
 };
 use std::{
-    fs,
+    fmt, fs,
     path::PathBuf,
     sync::{
         Arc,
@@ -32,6 +35,7 @@ const INTERRUPTED: i32 = 130;
 /// with exit code 130: an ordinary command leaves nothing behind.
 pub struct Context {
     globals: Globals,
+    clock: Clock,
     ends_at_once: Arc<AtomicBool>,
 }
 
@@ -40,7 +44,7 @@ impl Context {
     pub fn new(globals: Globals) -> Result<Self, CliError> {
         let ends_at_once = Arc::new(AtomicBool::new(true));
         flag::register_conditional_shutdown(SIGINT, INTERRUPTED, Arc::clone(&ends_at_once)).map_err(no_handler)?;
-        Ok(Self { globals, ends_at_once })
+        Ok(Self { globals, clock: Clock::new(), ends_at_once })
     }
 
     /// The network that commands are about.
@@ -51,6 +55,23 @@ impl Context {
     /// How long to wait: `--timeout`, or else the command's `default`.
     pub fn timeout_or(&self, default: Duration) -> Duration {
         self.globals.timeout.unwrap_or(default)
+    }
+
+    /// Says what is done, with `-v`: one line on stderr.
+    pub fn detail(&self, text: impl fmt::Display) {
+        if self.globals.verbose > 0 {
+            complain(format_args!("gossip: {text}"));
+        }
+    }
+
+    /// How much is to be said: below 0 with `-q`, above with `-v`.
+    pub fn verbosity(&self) -> i16 {
+        i16::from(self.globals.verbose) - i16::from(self.globals.quiet)
+    }
+
+    /// How long the command has run.
+    pub fn age(&self) -> Time {
+        Time(self.clock.now().mono.since(Mono(0))).rounded()
     }
 
     /// From now on signals are the command's own affair: SIGINT does not end the program by itself any more.
@@ -71,6 +92,7 @@ impl Context {
             NodeArgument::Name(name) => name,
         };
         let networks = self.networks()?;
+        self.detail(format_args!("looks '{name}' up in {}", networks.folder(self.network()).record().display()));
         let Target { node, endpoint, has_ended } = resolve::find(&networks, self.network(), name)?;
         if has_ended {
             let name = node.as_ref().unwrap_or(name);
@@ -91,7 +113,9 @@ impl Context {
 
     /// A connection to a node; each wait of it takes `--timeout`, or else the command's `default`.
     pub fn connect(&self, node: &NodeArgument, default: Duration) -> Result<Client, CliError> {
-        Ok(Client::connect(&self.endpoint_of(node)?, self.timeout_or(default))?)
+        let (endpoint, timeout) = (self.endpoint_of(node)?, self.timeout_or(default));
+        self.detail(format_args!("asks {}, for at most {} a time", endpoint.authority(), Time(timeout)));
+        Ok(Client::connect(&endpoint, timeout)?)
     }
 
     /// From now on SIGINT, SIGTERM, SIGQUIT and SIGHUP set the flag that is returned and do nothing else: for commands

@@ -7,9 +7,8 @@ use crate::{
     core::stats::Refusal,
     launcher::{Kind, LaunchError},
 };
-use clap::error::ErrorKind;
 use serde::Serialize;
-use std::{ffi::OsString, io, process::ExitCode};
+use std::{io, process::ExitCode};
 
 /// What ends a command early. The texts are one line each: what was wrong, with which value, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +16,14 @@ pub enum CliError {
     /// No error: help was asked for. Plain, and with colours.
     #[error("{plain}")]
     Help {
+        /// Without colours.
+        plain: String,
+        /// With escape sequences for a terminal.
+        coloured: String,
+    },
+    /// Nothing was typed: the short help says what can be. Plain, and with colours.
+    #[error("a command is missing; 'gossip --help' lists them")]
+    NoCommand {
         /// Without colours.
         plain: String,
         /// With escape sequences for a terminal.
@@ -69,7 +76,7 @@ impl CliError {
     /// The word that programs tell it by.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Usage(_) => "usage",
+            Self::Usage(_) | Self::NoCommand { .. } => "usage",
             Self::Refused { code, .. } => code,
             Self::Unreachable(_) => "unreachable",
             Self::TimedOut(_) => "timeout",
@@ -83,7 +90,7 @@ impl CliError {
         match self {
             Self::Help { .. } | Self::BrokenPipe => 0,
             Self::Failed(_) | Self::Refused { .. } => 1,
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::NoCommand { .. } => 2,
             Self::Unreachable(_) | Self::TimedOut(_) => 3,
             Self::Interrupted(_) => 130,
         }
@@ -167,41 +174,4 @@ fn refusal_of(error: &LaunchError) -> &'static str {
         | LaunchError::Client(ClientError::Refused { refusal, .. }) => refusal.name(),
         _ => "refused",
     }
-}
-
-impl CliError {
-    /// Keeps help as it is, and makes one line with the remedy of anything else. `names`: those of the commands.
-    pub fn from_clap(error: &clap::Error, arguments: &[OsString], names: &[String]) -> Self {
-        let rendered = error.render();
-        match error.kind() {
-            ErrorKind::DisplayHelp => Self::Help { plain: rendered.to_string(), coloured: rendered.ansi().to_string() },
-            _ => {
-                let text = rendered.to_string();
-                let is_typed = arguments.iter().any(|argument| argument.as_encoded_bytes().starts_with(b"--network"));
-                // Clap blames the option also for what the environment says.
-                let text =
-                    if is_typed { text } else { text.replace("'--network <NAME>'", "the variable GOSSIP_NETWORK") };
-                Self::Usage(flatten(&text, &command_among(arguments, names)))
-            }
-        }
-    }
-}
-
-/// Clap's paragraphs as one line: what was wrong, its tips, and where help is. The usage it repeats is left out.
-fn flatten(rendered: &str, command: &str) -> String {
-    let body = rendered.strip_prefix("error: ").unwrap_or(rendered);
-    let (body, _) = body.rsplit_once("\n\nFor more information").unwrap_or((body, ""));
-    let (body, _) = body.rsplit_once("\n\nUsage: ").unwrap_or((body, ""));
-    let lines: Vec<_> = body.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let (tips, what): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line.starts_with("tip: "));
-    let mut parts = vec![what.join(" ")];
-    parts.extend(tips.iter().map(|tip| tip.trim_start_matches("tip: ").to_owned()));
-    parts.push(format!("see '{command} --help'"));
-    parts.join("; ")
-}
-
-/// The command that was typed, as far as it can be told: `gossip send-message`.
-fn command_among(arguments: &[OsString], names: &[String]) -> String {
-    let typed = arguments.iter().skip(1).find_map(|argument| names.iter().find(|name| *argument == ***name));
-    typed.map_or_else(|| "gossip".into(), |name| format!("gossip {name}"))
 }

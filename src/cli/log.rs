@@ -35,9 +35,10 @@ pub struct Logging {
     /// Form of its lines
     #[arg(long, value_name = "FORM", default_value = "text")]
     log: Form,
-    /// What is in it: off, error, warn, info, debug or trace, and levels of rooms behind it: info,links=debug
-    #[arg(long, value_name = "LEVELS", default_value = "info", env = "GOSSIP_LOG", hide_env_values = true)]
-    log_level: Levels,
+    /// What is in it: off, error, warn, info, debug or trace, and levels of rooms behind it: info,links=debug [default:
+    /// info; warn with -q, debug with -v, trace with -vv]
+    #[arg(long, value_name = "LEVELS", env = "GOSSIP_LOG", hide_env_values = true)]
+    log_level: Option<Levels>,
 }
 
 /// A line as it is written.
@@ -50,16 +51,27 @@ enum Form {
 }
 
 impl Logging {
-    /// From now on all log lines of this process go to stderr.
-    pub fn begin(&self) {
+    /// From now on all log lines of this process go to stderr. `verbosity`: how much is in it where no level is given.
+    pub fn begin(&self, verbosity: i16) {
         let lines = tracing_subscriber::fmt::layer().event_format(self.log).with_writer(|| Stderr);
-        tracing_subscriber::registry().with(self.log_level.targets()).with(lines).init();
+        tracing_subscriber::registry().with(self.levels(verbosity).targets()).with(lines).init();
+    }
+
+    /// What was asked for, or else what fits the verbosity.
+    fn levels(&self, verbosity: i16) -> Levels {
+        let (text, all) = match verbosity {
+            ..0 => ("warn", LevelFilter::WARN),
+            0 => ("info", LevelFilter::INFO),
+            1 => ("debug", LevelFilter::DEBUG),
+            2.. => ("trace", LevelFilter::TRACE),
+        };
+        self.log_level.clone().unwrap_or_else(|| Levels { text: text.to_owned(), all, rooms: Vec::new() })
     }
 
     /// As `gossip node` takes it.
-    pub fn arguments(&self) -> Vec<OsString> {
+    pub fn arguments(&self, verbosity: i16) -> Vec<OsString> {
         let form = self.log.to_possible_value().map_or_else(OsString::new, |word| word.get_name().into());
-        vec!["--log".into(), form, "--log-level".into(), self.log_level.text.clone().into()]
+        vec!["--log".into(), form, "--log-level".into(), self.levels(verbosity).text.into()]
     }
 }
 
@@ -148,11 +160,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>, N: for<'a> FormatFields<'a> + 'stat
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut said = Said::default();
         event.record(&mut said);
-        let time = text::rfc3339(Clock::new().now().wall);
+        let time = Clock::new().now().wall;
         let (level, room) = (event.metadata().level(), event.metadata().target());
         writer.write_str(&match self {
-            Self::Text => as_text(&time, *level, room, &said),
-            Self::Json => as_json(&time, *level, room, said),
+            Self::Text => as_text(&text::local(time), *level, room, &said),
+            Self::Json => as_json(&text::rfc3339(time), *level, room, said),
         })
     }
 }

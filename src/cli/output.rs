@@ -15,6 +15,9 @@ pub struct Output {
     form: Form,
     is_terminal: bool,
     has_colour: bool,
+    /// Whether stderr, too, may have colours.
+    colours: Colours,
+    is_quiet: bool,
     /// Whether a JSON document stands on stdout already; an error adds no second one.
     has_document: bool,
 }
@@ -28,18 +31,64 @@ pub enum Form {
     Json,
 }
 
+/// When text has colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Colours {
+    /// On a terminal, and not with `NO_COLOR` (no-color.org) or `TERM=dumb`.
+    Auto,
+    /// Wherever it goes.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+impl Colours {
+    fn are_shown_on(self, is_terminal: bool) -> bool {
+        let is_dumb = || env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let is_bare = || env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        match self {
+            Self::Auto => is_terminal && !is_dumb() && !is_bare(),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
+
+/// One line on stderr.
+pub(super) fn complain(text: impl fmt::Display) {
+    // Nobody is left to tell if stderr is gone.
+    let _ = writeln!(io::stderr().lock(), "{}", text::escape(&text.to_string()));
+}
+
 impl Output {
-    /// This process's stdout. Colour only on a terminal, and not with `NO_COLOR` (no-color.org) or `TERM=dumb`.
-    pub fn stdout(form: Form) -> Self {
+    /// This process's stdout.
+    pub fn stdout(form: Form, colours: Colours) -> Self {
         let is_terminal = io::stdout().is_terminal();
-        let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let is_bare = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { has_colour: is_terminal && !is_dumb && !is_bare, ..Self::to(Box::new(io::stdout()), form, is_terminal) }
+        let has_colour = colours.are_shown_on(is_terminal);
+        Self { has_colour, colours, ..Self::to(Box::new(io::stdout()), form, is_terminal) }
     }
 
     /// Any other place, without colour. `is_terminal`: whether payloads must not reach it unescaped.
     pub fn to(place: Box<dyn Write>, form: Form, is_terminal: bool) -> Self {
-        Self { stdout: BufWriter::new(place), form, is_terminal, has_colour: false, has_document: false }
+        Self {
+            stdout: BufWriter::new(place),
+            form,
+            is_terminal,
+            has_colour: false,
+            colours: Colours::Never,
+            is_quiet: false,
+            has_document: false,
+        }
+    }
+
+    /// From now on nothing is said on stderr but errors, or all again.
+    pub fn set_quiet(&mut self, is_quiet: bool) {
+        self.is_quiet = is_quiet;
+    }
+
+    /// Whether nothing but errors is wanted on stderr.
+    pub fn is_quiet(&self) -> bool {
+        self.is_quiet
     }
 
     /// Whether JSON is wanted.
@@ -93,10 +142,11 @@ impl Output {
         Ok(self.stdout.flush()?)
     }
 
-    /// Tells the person who looks something that is no result: one line on stderr.
+    /// Tells the person who looks something that is no result, unless they want none: one line on stderr.
     pub fn note(&self, text: impl fmt::Display) {
-        // Nobody is left to tell if stderr is gone.
-        let _ = writeln!(io::stderr().lock(), "{}", text::escape(&text.to_string()));
+        if !self.is_quiet {
+            complain(text);
+        }
     }
 
     /// Ends the program: prints the error there may be, flushes, and gives the exit code.
@@ -111,6 +161,12 @@ impl Output {
                 let printed = self.write(help);
                 self.finish(printed)
             }
+            Err(CliError::NoCommand { plain, coloured }) if !self.is_json() => {
+                let has_colour = self.colours.are_shown_on(io::stderr().is_terminal());
+                // Nobody is left to tell if stderr is gone.
+                let _ = write!(io::stderr().lock(), "{}", if has_colour { coloured } else { plain });
+                self.abandon(ExitCode::from(2))
+            }
             Err(error) => self.fail(&error),
         }
     }
@@ -121,7 +177,7 @@ impl Output {
             let _ = self.document(&error.document());
         }
         let _ = self.flush();
-        self.note(format_args!("error: {}", error.line()));
+        complain(format_args!("error: {}", error.line()));
         self.abandon(ExitCode::from(error))
     }
 

@@ -21,11 +21,11 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Shows nothing at first, and nothing at all where stderr is no terminal.
-    pub fn start() -> Self {
+    /// Shows nothing at first, and nothing at all where it is not wanted or stderr is no terminal.
+    pub fn start(is_quiet: bool) -> Self {
         let clock = Clock::new();
         let next = clock.now().mono + PATIENCE;
-        Self { is_seen: io::stderr().is_terminal(), next, is_drawn: false, clock }
+        Self { is_seen: !is_quiet && io::stderr().is_terminal(), next, is_drawn: false, clock }
     }
 
     /// Shows that a share of the work is done, 0 to 1, and what there is to say about it.

@@ -99,6 +99,9 @@ fn lines_that_are_right() {
     for line in [
         "gossip -V",
         "gossip --version --verbose --json",
+        "gossip -vv status",
+        "gossip status -q --color always",
+        "gossip completions bash",
         "gossip send-message 4 -",
         "gossip send-message 4 -- -apple",
         "gossip send-message Gossip-Node-4 apple",
@@ -107,6 +110,8 @@ fn lines_that_are_right() {
         "gossip get-messages 8 unread -A --limit 5",
         "gossip --network my-net_2.0 --timeout 3600 get-messages 8 -ppp -tt",
         "gossip status",
+        "gossip list-networks",
+        "gossip plot -o net.svg",
         "gossip add-node",
         "gossip add-node east --peers 2,Gossip-Node-5,127.0.0.1:7003",
         "gossip restart-node 4 --timeout 60",
@@ -142,12 +147,22 @@ fn lines_that_are_right() {
 #[test]
 fn lines_that_can_never_work_are_refused_in_one_line() {
     for (line, says) in [
-        ("gossip", "a command is missing; 'gossip --help' lists them"),
-        ("gossip --json", "a command is missing"),
+        ("gossip --json", "a command is missing; 'gossip --help' lists them"),
+        ("gossip gem here", "unrecognized subcommand 'gem'; a similar subcommand exists: 'get-messages'; see"),
+        ("gossip chaos kil 3", "a similar subcommand exists: 'kill'; see 'gossip chaos --help'"),
+        ("gossip chaos kill", "see 'gossip chaos kill --help'"),
+        ("gossip node --metrics-offse 3", "unexpected argument '--metrics-offse' found; see 'gossip node --help'"),
         ("gossip snd-message 4 a", "a similar subcommand exists: 'send-message'; see 'gossip --help'"),
         ("gossip send-message", "were not provided: <NODE> <MESSAGE>; see 'gossip send-message --help'"),
         ("gossip send-message 4 a b", "unexpected argument 'b' found"),
-        ("gossip send-message 4 -a", "to pass '-a' as a value, use '-- -a'"),
+        ("gossip send-message 4 -a", "found; to pass '-a' as a value, use '-- -a'; see"),
+        ("gossip send-message 4 -apple", "'-a' found; to pass '-apple' as a value, use '-- -apple'; see"),
+        ("gossip send-message -1 apple", "unexpected argument '-1' found; see 'gossip send-message --help'"),
+        ("gossip send-message 4 -a -r 2", "to pass '-a' as a value, put it last, behind two dashes: '-- -a'; see"),
+        ("gossip send-message 4 apple -a", "unexpected argument '-a' found; see 'gossip send-message --help'"),
+        ("gossip list-peers 4 -x", "unexpected argument '-x' found; see 'gossip list-peers --help'"),
+        ("gossip -v -q status", "cannot be used with"),
+        ("gossip --color blue status", "'blue' for '--color <WHEN>' [possible values: auto, always, never]"),
         ("gossip send-message 4 a --relay 2", "a similar argument exists: '--relays'"),
         ("gossip send-message 4 a -r 0", "relays must be 1 to 16, not 0"),
         ("gossip send-message 4 a -r 17", "'17' for '--relays <R>': relays must be 1 to 16, not 17"),
@@ -192,7 +207,6 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip --timeout inf status", "it is no time"),
         ("gossip status --timeout 3600.1", "it is out of range; give a time from 1ms to 1h"),
         ("gossip --network ../x status", "'../x' for '--network <NAME>': it is no network name; use 1 to 64 letters"),
-        ("gossip --verbose", "--version"),
         ("gossip simulate star", "there is no topology 'star'; choose random, circular or powerlaw"),
         ("gossip simulate circular -n 40000", "40000 nodes make no network; choose from 2 to 32768 nodes"),
         (
@@ -274,6 +288,15 @@ fn help_says_how_long_commands_wait() {
     let words = "[default: 30s to start, stop, break or restructure a network and to add or restart a node, 2s for list-peers, \
                  status, audit and watch, else 5s]";
     assert!(help.contains(words));
+}
+
+#[test]
+fn nothing_typed_is_answered_by_the_short_help() {
+    for line in ["gossip", "gossip -v"] {
+        let error = read(line).unwrap_err();
+        assert_eq!((error.exit_status(), error.code()), (2, "usage"), "{line}");
+        assert!(matches!(error, CliError::NoCommand { plain, .. } if plain.contains("start-network")), "{line}");
+    }
 }
 
 #[test]
@@ -569,6 +592,25 @@ fn a_network_is_judged_at_a_glance() {
 }
 
 #[test]
+fn a_screen_has_the_verdict_and_the_worst_nodes_first_whatever_there_is() {
+    for (nodes, gone, hidden) in [(16, 11, None), (256, 200, Some(" more nodes, up")), (1, 1, None)] {
+        let report = report(&survey(nodes, &[gone]), false);
+        let frame = report.frame(80, 24);
+        assert!(frame.len() <= 24 && frame[0].starts_with("Network 'default' is "), "{frame:#?}");
+        let head = frame.iter().position(|line| line.starts_with("  node ")).unwrap();
+        assert!(frame[head + 1].starts_with(&format!("  {gone} ")) && frame[head + 1].contains("down"), "{frame:#?}");
+        assert!(frame[..head].iter().all(|line| line.chars().count() <= 80), "{frame:#?}");
+        if let Some(hidden) = hidden {
+            assert!(frame.len() == 24 && frame.last().is_some_and(|line| line.ends_with(hidden)), "{frame:#?}");
+        }
+    }
+    let all: Vec<_> = (1..=256).collect();
+    let frame = report(&survey(256, &all), false).frame(80, 24);
+    assert!(frame[0].contains("DOWN") && frame.last().unwrap().ends_with("of them not up"), "{frame:#?}");
+    assert_eq!(report(&survey(16, &[]), false).frame(40, 5).len(), 5);
+}
+
+#[test]
 fn nothing_is_said_of_how_a_network_holds_in_which_nobody_lives() {
     let dead = survey(5, &[1, 2, 3, 4, 5]);
     let text = report(&dead, false).to_string();
@@ -646,15 +688,25 @@ fn completions_and_man_pages_are_written() {
     let folder = tempfile::tempdir().unwrap();
     let arguments = ["gossip".into(), "gen".into(), folder.path().into()];
     Cli::read(arguments).unwrap().run(&mut Paper::default().output(Form::Text, false)).unwrap();
-    for file in ["completions/gossip.bash", "completions/_gossip", "completions/gossip.fish", "man/gossip.1"] {
+    for file in ["completions/gossip.bash", "completions/_gossip", "completions/gossip.fish"] {
         let text = fs::read_to_string(folder.path().join(file)).unwrap();
-        assert!(text.replace('\\', "").contains("send-message"), "{file} does not know send-message");
+        assert!(text.contains("gossip complete "), "{file} does not ask the program");
     }
-    let bash = fs::read_to_string(folder.path().join("completions/gossip.bash")).unwrap();
-    assert!(!bash.contains("gossip,gen)") && bash.contains("random circular powerlaw"), "{bash}");
-    let page = fs::read_to_string(folder.path().join("man/gossip-send-message.1")).unwrap();
+    let page = |name: &str| fs::read_to_string(folder.path().join(format!("man/{name}.1"))).unwrap();
+    for name in ["gossip", "gossip-send-message", "gossip-chaos", "gossip-chaos-kill", "gossip-chaos-partition"] {
+        let text = page(name);
+        for section in ["NAME", "SYNOPSIS", "EXIT STATUS", "ENVIRONMENT", "FILES"] {
+            assert!(
+                text.contains(&format!(".SH \"{section}\"")) || text.contains(&format!(".SH {section}")),
+                "{name}: {section}"
+            );
+        }
+    }
+    assert!(page("gossip").replace('\\', "").contains("send-message"));
+    let sent = page("gossip-send-message");
     let parts = ["[OPTIONS] <NODE> <MESSAGE>", "GOSSIP_NETWORK", ".SH EXAMPLES\n.nf\n", "3\\[u00D7] to its neighbors"];
-    assert!(page.is_ascii() && parts.iter().all(|part| page.contains(part)) && !page.contains("EXTRA"), "{page}");
+    assert!(sent.is_ascii() && parts.iter().all(|part| sent.contains(part)) && !sent.contains("EXTRA"), "{sent}");
+    assert!(page("gossip-chaos-kill").contains("SIGKILL"));
     assert!(!folder.path().join("man/gossip-gen.1").exists());
 }
 

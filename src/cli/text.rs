@@ -1,8 +1,9 @@
 //! How values look as text: escapes, times, node names, aligned columns.
 
 use crate::core::{id::NodeId, time::Wall};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Local, SecondsFormat, TimeZone, Utc};
 use std::{borrow::Cow, fmt, fmt::Write};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// A node as people see it: `Gossip-Node-4`.
 pub struct Shown<'a>(pub &'a NodeId);
@@ -16,6 +17,15 @@ impl fmt::Display for Shown<'_> {
 /// RFC 3339 in UTC with nanoseconds: `2026-11-22T22:11:04.000000001Z`.
 pub fn rfc3339(at: Wall) -> String {
     utc(at).to_rfc3339_opts(SecondsFormat::Nanos, true)
+}
+
+/// As people read it, in their zone: `2026-11-23 13:56:20.123+01:00`.
+pub fn local(at: Wall) -> String {
+    in_zone(at, &Local)
+}
+
+fn in_zone<Z: TimeZone<Offset: fmt::Display>>(at: Wall, zone: &Z) -> String {
+    utc(at).with_timezone(zone).format("%Y-%m-%d %H:%M:%S%.3f%:z").to_string()
 }
 
 /// The moment as chrono has it: 64 bits of nanoseconds reach to the year 2554.
@@ -58,18 +68,56 @@ fn is_obeyed(c: char) -> bool {
     c.is_control() || is_bidi || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
+/// As much of a line as fits into so many columns of a terminal. Colours (SGR sequences) take none, and end with it.
+pub fn clip(line: &str, columns: usize) -> String {
+    let (mut clipped, mut used, mut rest) = (String::with_capacity(line.len()), 0, line);
+    let mut has_colour = false;
+    while let Some(c) = rest.chars().next() {
+        if let Some(end) = rest.strip_prefix("\x1b[").and_then(|after| after.find('m')) {
+            let (sequence, after) = rest.split_at(end + 3);
+            has_colour = sequence != "\x1b[0m";
+            clipped.push_str(sequence);
+            rest = after;
+            continue;
+        }
+        used += c.width().unwrap_or(0);
+        if used > columns {
+            break;
+        }
+        clipped.push(c);
+        rest = &rest[c.len_utf8()..];
+    }
+    clipped.push_str(if has_colour { "\x1b[0m" } else { "" });
+    clipped
+}
+
+/// The words of a text in lines of at most so many columns; a longer word has one of its own.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// Rows with their columns aligned to the left, two spaces between them, none at the end of a line. Every line
-/// begins with `indent`. Widths count characters.
+/// begins with `indent`. Widths count the columns of a terminal: a wide character takes two.
 pub fn columns(indent: &str, rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = Vec::new();
     for row in rows {
         widths.resize(widths.len().max(row.len()), 0);
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
+            *width = cell.width().max(*width);
         }
     }
     let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}"));
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell}{:1$}", "", width - cell.width()));
         format!("{indent}{}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -90,11 +138,31 @@ mod tests {
     fn times_have_nanoseconds() {
         assert_eq!(rfc3339(Wall(1)), "1970-01-01T00:00:00.000000001Z");
         assert_eq!(rfc3339(Wall(u64::MAX)), "2554-07-21T23:34:33.709551615Z");
+        let zone = chrono::FixedOffset::east_opt(5400).unwrap();
+        assert_eq!(in_zone(Wall(1_795_385_464_007_900_000), &zone), "2026-11-22 23:41:04.007+01:30");
+    }
+
+    #[test]
+    fn a_line_is_cut_where_the_terminal_ends() {
+        for (line, columns, cut) in [
+            ("abc", 3, "abc"),
+            ("abcd", 3, "abc"),
+            ("日本語", 5, "日本"),
+            ("\x1b[31mabc\x1b[0m", 3, "\x1b[31mabc\x1b[0m"),
+            ("\x1b[31mabcd\x1b[0m", 2, "\x1b[31mab\x1b[0m"),
+            ("e\u{301}e\u{301}x", 2, "e\u{301}e\u{301}"),
+        ] {
+            assert_eq!(clip(line, columns), cut, "{line:?}");
+        }
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("incomprehensible", 5), ["incomprehensible"]);
     }
 
     #[test]
     fn columns_are_aligned_without_trailing_spaces() {
         let rows = [["1", "ü", ""], ["10", "abc", "x"]].map(|row| row.map(str::to_owned).to_vec());
         assert_eq!(columns("  ", &rows), "  1   ü\n  10  abc  x");
+        let rows = [["日本", "x"], ["abc", "y"]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(columns("", &rows), "日本  x\nabc   y");
     }
 }

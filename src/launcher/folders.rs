@@ -41,6 +41,11 @@ impl Networks {
         Self { root: root.into() }
     }
 
+    /// The folder of them all.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The folder of one network; it need not exist.
     pub fn folder(&self, network: &NetworkName) -> Folder {
         Folder { network: network.clone(), path: self.root.join(network.as_str()) }
@@ -48,9 +53,15 @@ impl Networks {
 
     /// Networks that have a record, by name.
     pub fn recorded(&self) -> Vec<Folder> {
+        self.all().into_iter().filter(|folder| folder.record().exists()).collect()
+    }
+
+    /// Networks that have a folder, by name: also those that were stopped and have left something.
+    pub fn all(&self) -> Vec<Folder> {
         let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<NetworkName>().ok());
-        let mut folders: Vec<_> = names.map(|name| self.folder(&name)).filter(|f| f.record().exists()).collect();
+        let folders = entries.filter(|entry| entry.path().is_dir());
+        let names = folders.filter_map(|entry| entry.file_name().to_str()?.parse::<NetworkName>().ok());
+        let mut folders: Vec<_> = names.map(|name| self.folder(&name)).collect();
         folders.sort_by(|a, b| a.network.cmp(&b.network));
         folders
     }

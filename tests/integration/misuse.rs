@@ -53,6 +53,42 @@ fn a_wrong_name_is_blamed_on_whoever_says_it() {
 }
 
 #[test]
+fn a_wrong_level_is_blamed_on_whoever_says_it() {
+    let world = World::new();
+    let args = ["node", "--name", "a", "--bind", "127.0.0.1:0"];
+    let run = |more: &[&str]| {
+        let mut command = world.command([&args[..], more].concat());
+        crate::testnet::Running::spawn(command.env("GOSSIP_LOG", "loud")).wait()
+    };
+    run(&[]).fails(2, "invalid value 'loud' for the variable GOSSIP_LOG: 'loud' is no level");
+    run(&["--log-level", "shy"]).fails(2, "invalid value 'shy' for '--log-level <LEVELS>': 'shy' is no level");
+}
+
+#[test]
+fn nothing_typed_is_answered_by_the_short_help() {
+    let world = World::new();
+    let outcome = world.run(&[]);
+    assert_eq!((outcome.code, &*outcome.stdout), (Some(2), ""), "{outcome:?}");
+    assert!(outcome.stderr.contains("Usage: gossip [OPTIONS] <COMMAND>"), "{outcome:?}");
+    assert_eq!(world.run(&["--json"]).fails(2, "a command is missing").json()["error"]["code"], "usage");
+}
+
+#[test]
+fn diagnostics_are_as_many_as_are_wanted() {
+    let net = TestNet::start("circular", 2);
+    let told = net.run(&["status", "-v"]);
+    let lines: Vec<_> = told.stderr.lines().collect();
+    assert!(told.code == Some(0) && lines.iter().all(|line| line.starts_with("gossip: ")), "{told:?}");
+    assert!(
+        lines[0].starts_with("gossip: reads /") && lines[1].starts_with("gossip: asks 2 nodes at once"),
+        "{told:?}"
+    );
+    assert!(lines.last().is_some_and(|line| line.starts_with("gossip: ended after ")), "{told:?}");
+    net.run(&["status", "-q"]).done();
+    net.run(&["list-peers", "9", "-q"]).fails(1, "no node '9'");
+}
+
+#[test]
 fn a_node_that_nobody_could_dial_is_a_usage_error() {
     let world = World::new();
     for bind in ["0.0.0.0:0", "[::]:0"] {

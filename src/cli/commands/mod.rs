@@ -1,7 +1,7 @@
 //! The subcommands, a file each with its `Args` and a `run`, and beside them what the larger ones print.
 
-pub mod generate;
 pub mod get_messages;
+pub mod list_networks;
 pub mod list_peers;
 pub mod listing;
 pub mod node;

@@ -127,7 +127,7 @@ impl fmt::Display for ReadyLine<'_> {
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     // The node takes over the signals itself, as something that it can wait for.
     context.release_interrupts();
-    args.logging.begin();
+    args.logging.begin(context.verbosity());
     let network = context.network();
     let (name, instance) = (args.name.clone(), args.instance.clone());
     let node = NodeProcess::start(args.into_settings(network)?).map_err(failed)?;

@@ -1,6 +1,6 @@
 //! The picture of a network: as files in its folder, on the screen, in the terminal.
 
-use crate::cli::{Output, error::CliError};
+use crate::cli::{Output, error::CliError, screen};
 use crate::{
     launcher::Folder,
     topology::Graph,
@@ -8,7 +8,6 @@ use crate::{
 };
 use std::{
     env, fs,
-    io::stdout,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -18,9 +17,6 @@ use std::{
 const COLUMNS_MAX: usize = 100;
 const ROWS_MAX: usize = 40;
 const ROWS_LEFT: usize = 6;
-/// Where the size of the terminal cannot be told.
-const ROWS_UNTOLD: usize = 24;
-const COLUMNS_UNTOLD: usize = 80;
 
 /// A picture that was drawn.
 #[derive(Debug, Default)]
@@ -37,6 +33,13 @@ impl Plot {
         Self::draw_as(folder, "topology", &Picture::new(graph, folder.network().as_str(), topology), out)
     }
 
+    /// Draws a picture into a file of the user's, as its ending says.
+    pub fn draw_into(file: &Path, picture: &Picture, out: &Output) -> Result<Self, CliError> {
+        let is_png = file.extension().is_some_and(|extension| extension == "png");
+        write(file, &if is_png { png_of(picture)? } else { picture.svg().as_bytes().to_vec() })?;
+        Ok(Self { files: vec![file.to_owned()], drawing: drawing(picture, out) })
+    }
+
     /// Draws a picture into the folder of its network under a name; shows it if stdout is a terminal.
     pub fn draw_as(folder: &Folder, name: &str, picture: &Picture, out: &Output) -> Result<Self, CliError> {
         let svg = folder.picture(name, "svg");
@@ -46,11 +49,27 @@ impl Plot {
         if let Some(file) = files.last().filter(|_| is_seen && has_display()) {
             open(file);
         }
-        let drawing = is_seen.then(|| {
-            let (columns, rows) = terminal_size();
-            picture.terminal(columns.min(COLUMNS_MAX), rows.saturating_sub(ROWS_LEFT).min(ROWS_MAX), out.has_colour())
-        });
-        Ok(Self { files, drawing: drawing.filter(|drawing| !drawing.is_empty()) })
+        Ok(Self { files, drawing: drawing(picture, out) })
+    }
+}
+
+/// As text, if somebody looks at a terminal.
+fn drawing(picture: &Picture, out: &Output) -> Option<String> {
+    let is_seen = out.is_terminal() && !out.is_json();
+    let drawing = is_seen.then(|| {
+        let (columns, rows) = screen::size();
+        picture.terminal(columns.min(COLUMNS_MAX), rows.saturating_sub(ROWS_LEFT).min(ROWS_MAX), out.has_colour())
+    });
+    drawing.filter(|drawing| !drawing.is_empty())
+}
+
+/// A file for a picture: its ending says which kind.
+pub fn picture_file(text: &str) -> Result<PathBuf, String> {
+    match Path::new(text).extension().and_then(|extension| extension.to_str()) {
+        Some("svg") => Ok(text.into()),
+        Some("png") if cfg!(feature = "png") => Ok(text.into()),
+        Some("png") => Err("this build draws no PNG; let the name end in .svg".into()),
+        _ => Err("its ending says which kind of picture; let it end in .svg or .png".into()),
     }
 }
 
@@ -67,9 +86,20 @@ pub fn draw_chart(folder: &Folder, chart: &Chart, out: &Output) -> Result<Vec<Pa
 }
 
 #[cfg(feature = "png")]
+fn png_of(picture: &Picture) -> Result<Vec<u8>, CliError> {
+    picture.png().map_err(|error| CliError::Failed(error.to_string()))
+}
+
+/// This build cannot rasterise.
+#[cfg(not(feature = "png"))]
+fn png_of(_picture: &Picture) -> Result<Vec<u8>, CliError> {
+    Err(CliError::Failed("this build draws no PNG".into()))
+}
+
+#[cfg(feature = "png")]
 fn draw_png(folder: &Folder, name: &str, picture: &Picture) -> Result<Option<PathBuf>, CliError> {
     let png = folder.picture(name, "png");
-    write(&png, &picture.png().map_err(|error| CliError::Failed(error.to_string()))?)?;
+    write(&png, &png_of(picture)?)?;
     Ok(Some(png))
 }
 
@@ -105,13 +135,5 @@ fn open(file: &Path) {
     command.arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     if let Ok(mut opener) = command.spawn() {
         thread::spawn(move || opener.wait());
-    }
-}
-
-/// Columns and rows.
-fn terminal_size() -> (usize, usize) {
-    match rustix::termios::tcgetwinsize(stdout()) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
-        _ => (COLUMNS_UNTOLD, ROWS_UNTOLD),
     }
 }

@@ -145,7 +145,7 @@ const OWN_SCENARIO: [&str; 3] = ["topology", "scenario", "chaos"];
 /// Runs all seeds and prints what came of them.
 pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     if !args.experiment.is_empty() {
-        return simulate_experiments::run(args, out);
+        return simulate_experiments::run(args, context, out);
     }
     let scenario = if args.chaos { None } else { Some(args.scenario()?) };
     let clock = Clock::new();
@@ -157,16 +157,23 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
     };
     let (mut report, mut trace_hash) = (Report::default(), 0_u64);
     let extent = args.lasting.map_or_else(|| Extent::Runs(args.seeds.unwrap_or(1)), Extent::Within);
-    run_all(extent, &job, |_, outcome| {
+    let watch = Watch { interrupted: &*context.catch_interrupts()?, is_quiet: out.is_quiet() };
+    let ended = run_all(extent, &job, &watch, |_, outcome| {
         report.merge(&outcome.report);
         trace_hash = trace_hash.rotate_left(1) ^ outcome.trace_hash;
-    })?;
+    });
+    // What was run before Ctrl-C is worth its summary.
+    let interruption = match ended {
+        Err(CliError::Interrupted(text)) if report.runs > 0 => Some(CliError::Interrupted(text)),
+        ended => ended.map(|()| None)?,
+    };
     let wall = clock.now().mono.since(began);
     let mut run = Run { scenario, seed: args.seed, report, trace_hash, wall, plot: Vec::new() };
     if args.plot {
         run.plot = plot::draw_chart(&context.networks()?.folder(context.network()), &run.chart(), out)?;
     }
-    out.print(&run)
+    out.print(&run)?;
+    interruption.map_or(Ok(()), Err)
 }
 
 impl Args {
@@ -274,12 +281,20 @@ pub struct Job {
     pub replay: String,
 }
 
+/// Who looks on while runs are made.
+pub struct Watch<'a> {
+    /// Set when they are to end.
+    pub interrupted: &'a AtomicBool,
+    /// Whether nobody wants to know how far they are.
+    pub is_quiet: bool,
+}
+
 /// How far the workers are.
 enum News {
     /// A run has come so far.
     Progress(f64),
-    /// The run with this number is over.
-    Done(u64, Box<Result<Outcome, CliError>>),
+    /// The run with this number is over; without an outcome if it was told to end early.
+    Done(u64, Box<Result<Option<Outcome>, CliError>>),
 }
 
 /// How many runs are made.
@@ -311,10 +326,12 @@ impl Extent {
 }
 
 /// Makes these runs, as many at a time as there are cores, and hands over what came of them in their order: so that
-/// nothing depends on who was quicker. Ends with the first violation.
+/// nothing depends on who was quicker. Ends with the first violation, or when it is interrupted: then what is over was
+/// handed over.
 pub fn run_all(
     extent: Extent,
     job: &(dyn Fn(u64) -> Result<Job, CliError> + Sync),
+    watch: &Watch<'_>,
     mut take: impl FnMut(u64, Outcome),
 ) -> Result<(), CliError> {
     let count = if let Extent::Runs(count) = extent { count } else { u64::MAX };
@@ -326,12 +343,13 @@ pub fn run_all(
             let (sender, next, stop, clock) = (sender.clone(), &next, &stop, &clock);
             scope.spawn(move || {
                 // Who has taken a number makes its run, so that none is left out.
-                while !stop.load(Relaxed) && !extent.is_late(clock, next.load(Relaxed)) {
+                let is_over = || stop.load(Relaxed) || watch.interrupted.load(Relaxed);
+                while !is_over() && !extent.is_late(clock, next.load(Relaxed)) {
                     let number = next.fetch_add(1, Relaxed);
                     if number >= count {
                         break;
                     }
-                    let outcome = job(number).and_then(|job| run_one(&job, &sender));
+                    let outcome = job(number).and_then(|job| run_one(&job, &sender, is_over));
                     stop.fetch_or(outcome.is_err(), Relaxed);
                     // Nobody listens any more when something went wrong elsewhere.
                     let _ = sender.send(News::Done(number, Box::new(outcome)));
@@ -339,29 +357,40 @@ pub fn run_all(
             });
         }
         drop(sender);
-        let collected = collect(|done, within| extent.progress(&clock, done, within), &receiver, &mut take);
+        let show = |done, within| extent.progress(&clock, done, within);
+        let progress = Progress::start(watch.is_quiet);
+        let collected = collect(show, progress, &receiver, &mut take);
         stop.store(true, Relaxed);
-        collected
+        let done = collected?;
+        if watch.interrupted.load(Relaxed) && done < count {
+            let of_all = if count < u64::MAX { format!(" of {count}") } else { String::new() };
+            return Err(CliError::Interrupted(format!("interrupted after {done}{of_all} runs")));
+        }
+        Ok(())
     })
 }
 
-fn run_one(job: &Job, news: &mpsc::Sender<News>) -> Result<Outcome, CliError> {
+fn run_one(job: &Job, news: &mpsc::Sender<News>, is_over: impl Fn() -> bool) -> Result<Option<Outcome>, CliError> {
     let mut simulation = Simulation::new(&job.scenario, job.seed).map_err(usage)?;
     let failed = |violation| CliError::Failed(format!("{violation}; replay it with '{}'", job.replay));
     while !simulation.advance(SLICE).map_err(failed)? {
+        if is_over() {
+            return Ok(None);
+        }
         let _ = news.send(News::Progress(simulation.progress()));
     }
-    simulation.finish().map_err(failed)
+    simulation.finish().map(Some).map_err(failed)
 }
 
+/// Hands outcomes over in order, and counts them.
 fn collect(
     show: impl Fn(u64, f64) -> (f64, String),
+    mut progress: Progress,
     news: &mpsc::Receiver<News>,
     take: &mut impl FnMut(u64, Outcome),
-) -> Result<(), CliError> {
-    let mut progress = Progress::start();
+) -> Result<u64, CliError> {
     let mut waiting = BTreeMap::new();
-    let (mut done, mut taken) = (0, 0);
+    let (mut done, mut next, mut taken) = (0, 0, 0);
     for news in news {
         let within = match news {
             News::Progress(share) => share,
@@ -371,14 +400,17 @@ fn collect(
                 0.0
             }
         };
-        while let Some(outcome) = waiting.remove(&taken) {
-            take(taken, outcome?);
-            taken += 1;
+        while let Some(outcome) = waiting.remove(&next) {
+            if let Some(outcome) = outcome? {
+                take(next, outcome);
+                taken += 1;
+            }
+            next += 1;
         }
         let (share, text) = show(done, within);
         progress.show(share, &text);
     }
-    Ok(())
+    Ok(taken)
 }
 
 #[cfg(test)]
@@ -414,7 +446,8 @@ mod tests {
         };
         let numbers = |extent| {
             let mut numbers = Vec::new();
-            run_all(extent, &job, |number, _| numbers.push(number)).unwrap();
+            let watch = Watch { interrupted: &AtomicBool::new(false), is_quiet: true };
+            run_all(extent, &job, &watch, |number, _| numbers.push(number)).unwrap();
             numbers
         };
         assert_eq!(numbers(Extent::Runs(3)), [0, 1, 2]);

@@ -1,8 +1,8 @@
 //! `gossip simulate --experiment`: runs experiments, compares what came of them with what they expect, and writes it down.
 
-use super::simulate::{Args, Extent, Job, run_all, usage};
+use super::simulate::{Args, Extent, Job, Watch, run_all, usage};
 use crate::{
-    cli::{Output, error::CliError, text},
+    cli::{Context, Output, error::CliError, text},
     sim::{
         Experiment, Outcome,
         experiment::{Finding, Run},
@@ -20,19 +20,30 @@ const BEGIN: &str = "<!-- experiments: begin -->";
 const END: &str = "<!-- experiments: end -->";
 
 /// Runs all experiments that are named. Fails if a figure is not as expected.
-pub fn run(args: &Args, out: &mut Output) -> Result<(), CliError> {
+pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let watch = Watch { interrupted: &*context.catch_interrupts()?, is_quiet: out.is_quiet() };
     let mut results = Vec::new();
+    let mut interruption = None;
     for path in files(&args.experiment)? {
         let text = fs::read_to_string(&path).map_err(|error| failed("read", &path, &error))?;
         let experiment = Experiment::from_toml(&text);
         let experiment = experiment.map_err(|error| CliError::Usage(format!("{}, {error}", path.display())))?;
-        results.push(Tried::run(experiment, path, args)?);
+        match Tried::run(experiment, path, args, &watch) {
+            Err(CliError::Interrupted(text)) => {
+                interruption = Some(CliError::Interrupted(text));
+                break;
+            }
+            tried => results.push(tried?),
+        }
     }
     let results = Results { experiments: results };
-    if let Some(path) = &args.record {
+    if let Some(path) = args.record.as_ref().filter(|_| interruption.is_none()) {
         record(path, &results)?;
     }
-    out.print(&results)?;
+    if !results.experiments.is_empty() || interruption.is_none() {
+        out.print(&results)?;
+    }
+    interruption.map_or(Ok(()), Err)?;
     let misses: usize = results.experiments.iter().map(Tried::misses).sum();
     if misses == 0 { Ok(()) } else { Err(CliError::Failed(format!("{misses} figures are not as expected"))) }
 }
@@ -85,9 +96,9 @@ struct TriedRun {
 }
 
 impl Tried {
-    fn run(experiment: Experiment, file: PathBuf, args: &Args) -> Result<Self, CliError> {
+    fn run(experiment: Experiment, file: PathBuf, args: &Args, watch: &Watch<'_>) -> Result<Self, CliError> {
         let Experiment { name, title, text, runs } = experiment;
-        let runs = runs.iter().map(|run| TriedRun::run(run, &file, args)).collect::<Result<_, _>>()?;
+        let runs = runs.iter().map(|run| TriedRun::run(run, &file, args, watch)).collect::<Result<_, _>>()?;
         Ok(Self { name, title, text, file, runs })
     }
 
@@ -97,13 +108,13 @@ impl Tried {
 }
 
 impl TriedRun {
-    fn run(run: &Run, file: &Path, args: &Args) -> Result<Self, CliError> {
+    fn run(run: &Run, file: &Path, args: &Args, watch: &Watch<'_>) -> Result<Self, CliError> {
         let seeds = args.seeds.unwrap_or(run.seeds);
-        let findings = Self::findings(run, seeds, file, args)?;
+        let findings = Self::findings(run, seeds, file, args, watch)?;
         Ok(Self { name: run.name.clone(), seeds, first_seed: args.seed, findings })
     }
 
-    fn findings(run: &Run, seeds: u64, file: &Path, args: &Args) -> Result<Vec<Finding>, CliError> {
+    fn findings(run: &Run, seeds: u64, file: &Path, args: &Args, watch: &Watch<'_>) -> Result<Vec<Finding>, CliError> {
         run.scenario.check().map_err(usage)?;
         // Behind the runs come those of the floods that paths are compared with.
         let scenarios: Vec<_> = [Some(run.scenario.clone()), run.flood()].into_iter().flatten().collect();
@@ -113,7 +124,7 @@ impl TriedRun {
             Ok(Job { scenario: scenarios[which as usize].clone(), seed, replay })
         };
         let mut outcomes: Vec<Outcome> = Vec::new();
-        run_all(Extent::Runs(seeds * scenarios.len() as u64), &job, |_, outcome| outcomes.push(outcome))?;
+        run_all(Extent::Runs(seeds * scenarios.len() as u64), &job, watch, |_, outcome| outcomes.push(outcome))?;
         let (outcomes, floods) = outcomes.split_at(seeds as usize);
         Ok(run.findings(outcomes, floods))
     }

@@ -129,8 +129,13 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         graph,
         port_base: args.port_base,
         executable: own_program()?,
-        node_arguments: [args.behaviour.arguments(), args.bounds.arguments(), args.logging.arguments(), metrics]
-            .concat(),
+        node_arguments: [
+            args.behaviour.arguments(),
+            args.bounds.arguments(),
+            args.logging.arguments(context.verbosity()),
+            metrics,
+        ]
+        .concat(),
         timeout: context.timeout_or(TIMEOUT),
     };
     let interrupted = context.catch_interrupts()?;
@@ -140,7 +145,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         Ok(plot) => (plot, None),
         Err(error) => (Plot::default(), Some(error)),
     };
-    let has_hint = out.is_terminal() && !args.foreground;
+    let has_hint = out.is_terminal() && !args.foreground && !out.is_quiet();
     let told = out.print(&Report::new(&manifest, shape, plot, has_hint)).and_then(|()| out.flush());
     if args.foreground {
         if let Some(error) = failure {

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod comparison;
 pub mod journey;
 pub mod judgement;
+pub mod live;
 pub mod overlay;
 pub mod plot;
 pub mod report;

@@ -8,7 +8,12 @@ use super::{
     survey::{Survey, record},
 };
 use crate::{
-    cli::{Context, Output, commands::plot::Plot, error::CliError, text},
+    cli::{
+        Context, Output,
+        commands::plot::{Plot, picture_file},
+        error::CliError,
+        text,
+    },
     clock::Deadline,
     core::{
         id::{MessageId, NodeId, natural_key},
@@ -43,6 +48,9 @@ Examples:
   # As it was declared
   gossip plot --declared
 
+  # Into a file of your choice
+  gossip plot -o network.png
+
   # The way one message took, with the time from its submission to each arrival
   gossip send-message 4 apple --json
   gossip plot --message 4-1795437901-1")]
@@ -53,6 +61,9 @@ pub struct Args {
     /// Draw the way that the message of this id took first to each node; it must have been sent with a trace
     #[arg(long, value_name = "ID", value_parser = parse, conflicts_with = "declared")]
     message: Option<MessageId>,
+    /// Write the picture to this file and nowhere else; its ending says which kind: .svg or .png
+    #[arg(short, long, value_name = "FILE", value_parser = picture_file)]
+    output: Option<PathBuf>,
 }
 
 /// What is printed.
@@ -95,7 +106,10 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     };
     let folder = context.networks()?.folder(context.network());
     let caption = picture.caption().to_owned();
-    let plot = Plot::draw_as(&folder, kind, &picture, out)?;
+    let plot = match &args.output {
+        Some(file) => Plot::draw_into(file, &picture, out)?,
+        None => Plot::draw_as(&folder, kind, &picture, out)?,
+    };
     let hop = |step: Step| Hop {
         from: step.from.to_string(),
         to: step.to.to_string(),

@@ -40,13 +40,13 @@ pub struct Report {
     network: NetworkName,
     /// Of the whole; null if only some nodes were asked.
     verdict: Option<Verdict>,
-    nodes: Vec<Account>,
+    pub(super) nodes: Vec<Account>,
     #[serde(skip)]
     with_peers: bool,
     #[serde(skip)]
     has_colour: bool,
     #[serde(skip)]
-    lines: Vec<String>,
+    pub(super) lines: Vec<String>,
 }
 
 /// What there is to say of a network as a whole.
@@ -193,21 +193,13 @@ impl fmt::Display for Report {
             return write!(f, "Network '{}': {}", self.network, no_node_left(&self.network));
         }
         for (place, line) in self.lines.iter().enumerate() {
-            let paint = self.has_colour && place == 0;
-            let is_well = self.verdict.as_ref().is_some_and(|verdict| verdict.ok);
-            match (paint, is_well) {
-                (true, true) => writeln!(f, "\x1b[1;32m{line}\x1b[0m")?,
-                (true, false) => writeln!(f, "\x1b[1;31m{line}\x1b[0m")?,
-                (false, _) => writeln!(f, "{line}")?,
-            }
+            writeln!(f, "{}", if place == 0 { self.painted(line) } else { line.clone() })?;
         }
         if !self.lines.is_empty() {
             writeln!(f)?;
         }
-        f.write_str(&self.table())?;
-        if let Some(verdict) = self.verdict.as_ref().filter(|verdict| !verdict.troubles.is_empty()) {
-            write!(f, "\n\nDropped, refused, sent again or given up: {}", Counts(&verdict.troubles))?;
-        }
+        f.write_str(&self.table(&self.nodes.iter().collect::<Vec<_>>()).join("\n"))?;
+        self.troubles().map_or(Ok(()), |troubles| write!(f, "\n\n{troubles}"))?;
         for account in self.nodes.iter().filter(|_| self.with_peers) {
             if let Some(details) = &account.details {
                 f.write_str("\n")?;
@@ -219,22 +211,35 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    fn table(&self) -> String {
+    /// The first line of the verdict in its colour.
+    pub(super) fn painted(&self, line: &str) -> String {
+        let colour = if self.verdict.as_ref().is_some_and(|verdict| verdict.ok) { "1;32" } else { "1;31" };
+        if self.has_colour { format!("\x1b[{colour}m{line}\x1b[0m") } else { line.to_owned() }
+    }
+
+    /// What went wrong at all nodes together, if anything did.
+    pub(super) fn troubles(&self) -> Option<String> {
+        let verdict = self.verdict.as_ref().filter(|verdict| !verdict.troubles.is_empty())?;
+        Some(format!("Dropped, refused, sent again or given up: {}", Counts(&verdict.troubles)))
+    }
+
+    /// A head, and a line on each of these nodes.
+    pub(super) fn table(&self, nodes: &[&Account]) -> Vec<String> {
         let head = ["node", "state", "peers", "behind", "messages", "kept", "unread", "round trip", ""];
-        let rows =
-            std::iter::once(head.map(str::to_owned).to_vec()).chain(self.nodes.iter().map(row)).collect::<Vec<_>>();
+        let head = head.map(str::to_owned).to_vec();
+        let rows: Vec<_> = std::iter::once(head).chain(nodes.iter().map(|account| row(account))).collect();
         let table = text::columns("  ", &rows);
-        if !self.has_colour {
-            return table;
-        }
-        let mut lines = table.lines();
-        let head = lines.next().map(|head| format!("\x1b[2m{head}\x1b[0m"));
-        let painted = lines.zip(&self.nodes).map(|(line, account)| match account.state {
-            State::Up => line.to_owned(),
-            State::Suspect | State::Silent => format!("\x1b[33m{line}\x1b[0m"),
-            State::Down => format!("\x1b[31m{line}\x1b[0m"),
+        let colour = |place: usize| match place.checked_sub(1).map(|node| nodes[node].state) {
+            None => Some("2"),
+            Some(State::Up) => None,
+            Some(State::Suspect | State::Silent) => Some("33"),
+            Some(State::Down) => Some("31"),
+        };
+        let painted = table.lines().enumerate().map(|(place, line)| match colour(place).filter(|_| self.has_colour) {
+            Some(colour) => format!("\x1b[{colour}m{line}\x1b[0m"),
+            None => line.to_owned(),
         });
-        head.into_iter().chain(painted).collect::<Vec<_>>().join("\n")
+        painted.collect()
     }
 }
 

@@ -7,10 +7,15 @@ use super::{
     survey::{Survey, TIMEOUT},
 };
 use crate::{
-    cli::{Context, NodeArgument, Output, error::CliError},
+    cli::{
+        Context, NodeArgument, Output,
+        error::CliError,
+        screen::{self, Screen},
+    },
     clock::Deadline,
 };
 use std::{
+    env,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -19,10 +24,6 @@ use std::{
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How often it looks whether somebody pressed Ctrl-C.
 const STEP: Duration = Duration::from_millis(50);
-/// To the top of the terminal; and nothing below what was written.
-const HOME: &str = "\x1b[H";
-const CLEAR_BELOW: &str = "\x1b[J";
-const CLEAR_LINE: &str = "\x1b[K\n";
 
 /// Show how a network is: a verdict, and a line on each node
 ///
@@ -54,7 +55,8 @@ pub struct Args {
     /// Show the counters of each peer, too
     #[arg(long)]
     peers: bool,
-    /// Show it anew each second until Ctrl-C: on a terminal in place, else a block or a JSON object each second
+    /// Show it anew each second until Ctrl-C: on a terminal in place, the worst nodes first, else a block or a JSON object
+    /// each second
     #[arg(short, long)]
     watch: bool,
 }
@@ -65,32 +67,38 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         let interrupted = context.catch_interrupts()?;
         return watch(&args, context, out, &interrupted);
     }
-    let (survey, overlay) = show(&args, context, out)?;
+    let (survey, overlay) = show(&args, context, None, out)?;
     let is_ours = survey.nodes.iter().any(|heard| heard.is_ours && heard.status().is_none());
     let logs = context.networks().ok().filter(|_| is_ours).map(|networks| networks.folder(context.network()).nodes());
     let logs = logs.map(|logs| logs.display().to_string());
     Judgement::of(&survey, &overlay).complaint(survey.is_whole, &overlay, logs)
 }
 
-fn show(args: &Args, context: &Context, out: &mut Output) -> Result<(Survey, Overlay), CliError> {
+/// Asks, and shows what was heard: on a screen if there is one.
+fn show(
+    args: &Args,
+    context: &Context,
+    screen: Option<&Screen>,
+    out: &mut Output,
+) -> Result<(Survey, Overlay), CliError> {
     let survey = Survey::take(&args.nodes, context, context.timeout_or(TIMEOUT))?;
     let overlay = Overlay::of(&survey)?;
     let report = Report::new(context.network(), &survey, &overlay, args.peers, out.has_colour());
-    if args.watch && out.is_terminal() && !out.is_json() {
-        let text = report.to_string().replace('\n', CLEAR_LINE);
-        out.write(format_args!("{HOME}{text}{CLEAR_LINE}{CLEAR_BELOW}"))?;
-    } else {
-        out.print(&report)?;
+    match screen {
+        Some(screen) => {
+            let (columns, rows) = screen::size();
+            screen.show(&report.frame(columns, rows), out)?;
+        }
+        None => out.print(&report)?,
     }
     Ok((survey, overlay))
 }
 
 /// Shows it again and again. What is wrong with the network stands in what is shown; Ctrl-C is the normal end.
 fn watch(args: &Args, context: &Context, out: &mut Output, interrupted: &AtomicBool) -> Result<(), CliError> {
-    let is_live = out.is_terminal() && !out.is_json();
-    if is_live {
-        out.write(format_args!("{HOME}{CLEAR_BELOW}"))?;
-    }
+    let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let is_live = out.is_terminal() && !out.is_json() && !is_dumb;
+    let screen = is_live.then(|| Screen::open(out)).transpose()?;
     let mut is_first = true;
     while !interrupted.load(Ordering::Relaxed) {
         let next = Deadline::after(INTERVAL);
@@ -98,7 +106,7 @@ fn watch(args: &Args, context: &Context, out: &mut Output, interrupted: &AtomicB
             out.line("")?;
         }
         is_first = false;
-        show(args, context, out)?;
+        show(args, context, screen.as_ref(), out)?;
         out.flush()?;
         while !interrupted.load(Ordering::Relaxed) && next.pause(STEP) {}
     }

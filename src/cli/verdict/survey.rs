@@ -1,5 +1,6 @@
 //! All nodes of a network are asked how they are, at once: those in its record, and those that they have for peers.
 
+use super::account::count;
 use crate::{
     cli::{
         Context, NodeArgument,
@@ -14,6 +15,7 @@ use crate::{
         request::{NodeStatus, Reply, Request},
     },
     launcher::{Manifest, resolve},
+    quantity::Time,
     wire::Response,
 };
 use std::{
@@ -70,6 +72,11 @@ impl Survey {
         let deadline = Deadline::after(timeout);
         let is_whole = nodes.is_empty();
         let targets = if is_whole { recorded(context)? } else { named(nodes, context)? };
+        context.detail(format_args!(
+            "asks {} at once, for at most {}",
+            count(targets.len() as u64, "node"),
+            Time(timeout)
+        ));
         let mut nodes = ask(targets, &deadline)?;
         if is_whole {
             // Who joined by hand is in no record, but somebody's peer.
@@ -155,7 +162,9 @@ fn recorded(context: &Context) -> Result<Vec<Target>, CliError> {
 /// The record of the network that commands are about.
 pub fn record(context: &Context) -> Result<Manifest, CliError> {
     let networks = context.networks()?;
-    Ok(networks.folder(context.network()).require_record(&networks)?)
+    let folder = networks.folder(context.network());
+    context.detail(format_args!("reads {}", folder.record().display()));
+    Ok(folder.require_record(&networks)?)
 }
 
 fn named(arguments: &[NodeArgument], context: &Context) -> Result<Vec<Target>, CliError> {

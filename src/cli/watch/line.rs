@@ -55,7 +55,7 @@ impl Line {
             Some(colour) => format!("\u{1b}[{colour}m{kind}\u{1b}[0m"),
             None => kind.into_owned(),
         };
-        let mut line = format!("{}  {node:<width$}  {kind}{:pad$}", text::rfc3339(self.at), "");
+        let mut line = format!("{}  {node:<width$}  {kind}{:pad$}", text::local(self.at), "");
         // Writing to a String cannot fail.
         if let Some(peer) = &self.peer {
             let _ = write!(line, "  peer={}", text::escape(peer.as_str()));
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_line_is_aligned_and_holds_nothing_that_a_terminal_obeys() {
-        let time = "1970-01-01T00:00:00.000000001Z";
+        let time = text::local(Wall(1));
         assert_eq!(down().text(3, false), format!("{time}  4    down        peer=7  n=3  why=\"no \\u{{1b}} answer\""));
         assert!(down().text(3, true).contains("  \u{1b}[31mdown\u{1b}[0m        peer=7"));
         assert_eq!(Line::own(Wall(1), None, "watching").text(3, false), format!("{time}  -    watching"));

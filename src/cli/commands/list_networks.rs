@@ -1,0 +1,130 @@
+//! `gossip list-networks`.
+
+use crate::{
+    cli::{Context, Output, error::CliError, text},
+    core::time::Wall,
+    launcher::{Folder, Manifest},
+};
+use chrono::DateTime;
+use serde::Serialize;
+use std::{fmt, path::PathBuf};
+
+/// List the networks of this user: those that run, and those that were stopped and have left something
+///
+/// Nobody is asked: what is told is what the records say and which processes there are. 'gossip status --network NAME' asks
+/// the nodes of one. Nodes that were started by 'gossip node' stand in no record.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  # What runs here?
+  gossip list-networks
+
+  # The names of networks that run, for a script
+  gossip list-networks --json | jq -r '.networks[] | select(.state == \"running\") | .network'")]
+pub struct Args {}
+
+/// How a network is, as far as its record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// It has a record, and at least one of its processes runs.
+    Running,
+    /// It has a record, and none does.
+    Down,
+    /// It has no record, and a folder with logs, pictures or data.
+    Stopped,
+    /// Its record cannot be read.
+    Damaged,
+}
+
+impl State {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Down => "down",
+            Self::Stopped => "stopped",
+            Self::Damaged => "damaged",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Report {
+    networks: Vec<Network>,
+}
+
+#[derive(Serialize)]
+struct Network {
+    network: String,
+    state: State,
+    /// Nodes in its record, and how many of their processes run; null without a record.
+    nodes: Option<usize>,
+    alive: Option<usize>,
+    topology: Option<String>,
+    port_base: Option<u32>,
+    started_at: Option<String>,
+    folder: PathBuf,
+}
+
+/// Reads all records and prints what they say.
+pub fn run(_: &Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let networks = context.networks()?;
+    context.detail(format_args!("reads the records in {}", networks.root().display()));
+    out.print(&Report { networks: networks.all().iter().map(Network::of).collect() })
+}
+
+impl Network {
+    fn of(folder: &Folder) -> Self {
+        let record = folder.read_record();
+        let alive = |record: &Manifest| record.alive().count();
+        let state = match &record {
+            Err(_) => State::Damaged,
+            Ok(None) => State::Stopped,
+            Ok(Some(record)) if alive(record) > 0 => State::Running,
+            Ok(Some(_)) => State::Down,
+        };
+        let record = record.ok().flatten();
+        Self {
+            network: folder.network().to_string(),
+            state,
+            nodes: record.as_ref().map(|record| record.nodes.len()),
+            alive: record.as_ref().map(alive),
+            topology: record.as_ref().map(|record| record.topology.clone()),
+            port_base: record.as_ref().map(|record| record.port_base),
+            started_at: record.map(|record| record.started_at),
+            folder: folder.path().to_owned(),
+        }
+    }
+
+    fn row(&self) -> Vec<String> {
+        let told = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+        let nodes = self.nodes.zip(self.alive).map(|(nodes, alive)| match nodes == alive {
+            true => nodes.to_string(),
+            false => format!("{alive} of {nodes}"),
+        });
+        let ports =
+            self.port_base.zip(self.nodes).map(|(base, nodes)| format!("{}-{}", base + 1, base as usize + nodes));
+        let started = self.started_at.as_deref().and_then(|time| DateTime::parse_from_rfc3339(time).ok());
+        let started = started.and_then(|time| u64::try_from(time.timestamp_nanos_opt()?).ok());
+        vec![
+            self.network.clone(),
+            self.state.name().to_owned(),
+            told(nodes),
+            text::escape(&told(self.topology.clone())).into_owned(),
+            told(ports),
+            told(started.map(|at| text::local(Wall(at)))),
+            text::escape(&self.folder.display().to_string()).into_owned(),
+        ]
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.networks.is_empty() {
+            return f.write_str("No network runs, and none has left anything; start one with 'gossip start-network'");
+        }
+        let head = ["network", "state", "nodes", "topology", "ports", "started", "folder"].map(str::to_owned).to_vec();
+        let rows: Vec<_> = std::iter::once(head).chain(self.networks.iter().map(Network::row)).collect();
+        f.write_str(&text::columns("", &rows))
+    }
+}

@@ -1,0 +1,52 @@
+//! `gossip gen`: completions and man pages as files.
+
+use super::{completions::Shell, manual};
+use crate::cli::{Output, error::CliError};
+use serde::Serialize;
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Write shell completions and man pages
+///
+/// Makes the folders 'completions' (bash, zsh, fish) and 'man' (a page for each command).
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where to; made if it is not there
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Written {
+    completions: PathBuf,
+    man: PathBuf,
+}
+
+/// Writes the files and prints where.
+pub fn run(args: &Args, out: &mut Output) -> Result<(), CliError> {
+    let written = Written { completions: args.folder.join("completions"), man: args.folder.join("man") };
+    let failed = |path: &Path, error: io::Error| CliError::Failed(format!("cannot write {}: {error}", path.display()));
+    complete(&written.completions).map_err(|error| failed(&written.completions, error))?;
+    describe(&written.man).map_err(|error| failed(&written.man, error))?;
+    out.print(&written)
+}
+
+fn complete(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    Shell::ALL.into_iter().try_for_each(|shell| fs::write(folder.join(shell.file()), shell.script()))
+}
+
+fn describe(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    manual::pages()?.into_iter().try_for_each(|(name, page)| fs::write(folder.join(format!("{name}.1")), page))
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Completions written to {}", self.completions.display())?;
+        write!(f, "Man pages written to {}", self.man.display())
+    }
+}

@@ -1,0 +1,112 @@
+//! Man pages: one for the program and one for each command, also for those that stand behind another one.
+
+use crate::cli::Cli;
+use clap::{Command, CommandFactory};
+use clap_mangen::{
+    Man,
+    roff::{Roff, bold, roman},
+};
+use std::io;
+
+/// What ends a command with which code.
+const EXIT_STATUS: [(&str, &str); 6] = [
+    (
+        "0",
+        "Done; an empty list is done, too. Also Ctrl-C where it is the normal end (node, watch, status --watch, \
+           start-network --foreground), and a reader of the output that has gone.",
+    ),
+    (
+        "1",
+        "Refused or failed now: a port in use, no such network or node, a payload over the limit, an audit that found gaps.",
+    ),
+    ("2", "Usage: what can never work as it was typed."),
+    ("3", "Unreachable, or no answer in time."),
+    ("130", "Interrupted by Ctrl-C."),
+    ("other", "A signal ended the program: 128 plus its number."),
+];
+
+/// What is read from the environment.
+const ENVIRONMENT: [(&str, &str); 6] = [
+    ("GOSSIP_NETWORK", "Name of the network, where --network is not given."),
+    ("GOSSIP_LOG", "What is in the log of a node, where --log-level is not given."),
+    ("XDG_STATE_HOME", "Folder of records, logs and pictures; ~/.local/state where it is not set."),
+    ("NO_COLOR", "Set to anything: no colours, unless --color always."),
+    ("TERM", "'dumb': no colours and no full screen."),
+    ("TZ", "The zone in which times are shown."),
+];
+
+/// Where things lie.
+const FILES: [(&str, &str); 4] = [
+    (
+        "$XDG_STATE_HOME/gossip/NETWORK/network.json",
+        "The record of a network: its nodes, their addresses, processes and peers.",
+    ),
+    (
+        "$XDG_STATE_HOME/gossip/NETWORK/nodes/NODE.log",
+        "The log of a node that start-network, add-node or restart-node started.",
+    ),
+    ("$XDG_STATE_HOME/gossip/NETWORK/nodes/NODE.incarnation", "The last life of a node: the next one is above it."),
+    (
+        "$XDG_STATE_HOME/gossip/NETWORK/*.svg, *.png",
+        "Pictures that plot, start-network --plot and simulate --plot drew.",
+    ),
+];
+
+/// All pages, by the names of their files.
+pub(super) fn pages() -> io::Result<Vec<(String, String)>> {
+    let mut program = Cli::command().disable_help_subcommand(true);
+    program.build();
+    let mut shown = Vec::new();
+    collect(&program, &mut shown);
+    shown.into_iter().map(|command| Ok((name(&command), page(command)?))).collect()
+}
+
+fn name(command: &Command) -> String {
+    command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned()
+}
+
+fn collect(command: &Command, shown: &mut Vec<Command>) {
+    shown.push(command.clone());
+    let below = command.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help");
+    below.for_each(|command| collect(command, shown));
+}
+
+/// A man page in ASCII: what else there is stands in it as groff's escapes.
+fn page(mut command: Command) -> io::Result<String> {
+    let usage = command.render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ").split_whitespace().collect::<Vec<_>>().join(" ");
+    let extra = command.get_after_long_help().or_else(|| command.get_after_help()).map(ToString::to_string);
+    let has_commands = command.has_subcommands();
+    let man = Man::new(command.override_usage(usage));
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if has_commands {
+        man.render_subcommands_section(&mut page)?;
+    }
+    let mut end = Roff::new();
+    for (title, entries) in [("EXIT STATUS", &EXIT_STATUS[..]), ("ENVIRONMENT", &ENVIRONMENT), ("FILES", &FILES)] {
+        end.control("SH", [title]);
+        for (term, text) in entries {
+            end.control("TP", []).text([bold(*term)]).text([roman(*text)]);
+        }
+    }
+    if let Some(extra) = extra {
+        end.control("SH", ["EXAMPLES"]);
+        // Command lines are not filled up.
+        end.control("nf", []);
+        for line in extra.lines().filter(|line| *line != "Examples:") {
+            end.text([roman(line)]);
+        }
+        end.control("fi", []);
+    }
+    end.to_writer(&mut page)?;
+    Ok(String::from_utf8_lossy(&page).chars().map(in_ascii).collect())
+}
+
+fn in_ascii(character: char) -> String {
+    if character.is_ascii() { character.into() } else { format!("\\[u{:04X}]", u32::from(character)) }
+}

@@ -1,0 +1,49 @@
+//! What `gossip status --watch` shows on a terminal: the verdict first, then the nodes that are not well, then the others, and
+//! no more than there is room for.
+
+use super::{
+    account::{Account, count},
+    judgement::State,
+    report::Report,
+};
+use crate::cli::text;
+
+/// Lines that the verdict may take of so many.
+const VERDICT_SHARE: usize = 3;
+
+impl Report {
+    /// The lines for a terminal of this size. None is longer than it is wide but those of the table, which are cut.
+    pub fn frame(&self, columns: usize, rows: usize) -> Vec<String> {
+        let wrapped = |line: &String| text::wrap(line, columns);
+        let mut frame: Vec<String> = self.lines.iter().flat_map(wrapped).take((rows / VERDICT_SHARE).max(1)).collect();
+        let first = self.lines.first().map_or(0, |line| wrapped(line).len());
+        frame.iter_mut().take(first).for_each(|line| *line = self.painted(line));
+        frame.extend(self.troubles());
+        frame.extend((!frame.is_empty()).then(String::new));
+        let mut nodes: Vec<&Account> = self.nodes.iter().collect();
+        nodes.sort_by_key(|account| badness(account));
+        let room = rows.saturating_sub(frame.len() + 1);
+        let shown = if nodes.len() <= room { nodes.len() } else { room.saturating_sub(1) };
+        let (shown, hidden) = nodes.split_at(shown);
+        frame.extend(self.table(shown));
+        if !hidden.is_empty() {
+            let bad = hidden.iter().filter(|account| account.state != State::Up).count();
+            let how = if bad == 0 { "up".to_owned() } else { format!("{bad} of them not up") };
+            frame.push(format!("  … and {}, {how}", count(hidden.len() as u64, "more node")));
+        }
+        frame.truncate(rows);
+        frame
+    }
+}
+
+/// What stands higher is worse; equals stay in the order of their names.
+fn badness(account: &Account) -> u8 {
+    match account.state {
+        State::Down => 0,
+        State::Silent => 1,
+        State::Suspect => 2,
+        State::Up if !account.remark().is_empty() => 3,
+        State::Up if account.lag != Some(0) => 4,
+        State::Up => 5,
+    }
+}
