@@ -20,6 +20,8 @@ pub struct Glance {
     pub silent: Vec<NodeId>,
     /// Parts of the network: nodes with a chain of links that are up at both ends.
     pub parts: Vec<Vec<NodeId>>,
+    /// Links that are disturbed by order: who speaks, and who does not hear as usual.
+    pub disturbed: BTreeSet<(NodeId, NodeId)>,
     /// Whether all that answered have seen the same messages.
     pub is_equal: bool,
 }
@@ -37,8 +39,13 @@ pub fn look(nodes: &[(NodeId, Endpoint)], timeout: Duration) -> Result<Glance, C
     }
     let parts = parts(&states);
     let seen: BTreeSet<_> = states.iter().map(|state| (state.digest, state.seen_messages)).collect();
+    let pairs = |state: &NodeStatus| {
+        let others = state.disturbed.iter().map(|other| (state.node.clone(), other.clone()));
+        others.collect::<Vec<_>>()
+    };
+    let disturbed = states.iter().flat_map(pairs).collect();
     let live = states.into_iter().map(|state| state.node).collect();
-    Ok(Glance { live, silent, parts, is_equal: seen.len() <= 1 })
+    Ok(Glance { live, silent, parts, disturbed, is_equal: seen.len() <= 1 })
 }
 
 fn parts(states: &[NodeStatus]) -> Vec<Vec<NodeId>> {

@@ -18,7 +18,7 @@ use crate::{
     core::{endpoint::Endpoint, id::NodeId, time::Mono},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
     time::Duration,
@@ -46,8 +46,9 @@ pub struct Drill {
     pub timeout: Duration,
     /// Whether those that are dead at the end stay so.
     pub leave_dead: bool,
-    /// Whether those whose process has ended are asked, too: somebody may have started them by other means.
-    pub ask_dead: bool,
+    /// Whether nothing is changed: what is out of order is told and not mended. Those whose process has ended are asked, too:
+    /// somebody may have started them by other means.
+    pub only_looks: bool,
 }
 
 /// Something that was done, or could not be.
@@ -74,6 +75,10 @@ pub struct Told {
     pub verdict: Verdict,
     /// Nodes that should live and do not answer.
     pub silent: Vec<NodeId>,
+    /// Nodes that are halted.
+    pub paused: Vec<NodeId>,
+    /// Links that are disturbed: who speaks, and who does not hear as usual.
+    pub disturbed: BTreeSet<(NodeId, NodeId)>,
     /// Parts of the network at the end, if there are several.
     pub parts: Vec<Vec<NodeId>>,
     /// Nodes that keep no more all that they received, and how many messages are gone: of these they say that they saw them.
@@ -86,9 +91,18 @@ pub struct Told {
 }
 
 impl Told {
+    /// Whether something is out of order that goes on until somebody mends it: waiting is in vain.
+    fn is_broken(&self) -> bool {
+        !self.paused.is_empty() || !self.disturbed.is_empty()
+    }
+
     /// Whether the network has what it should.
     pub fn is_clean(&self) -> bool {
-        self.verdict.is_clean() && self.silent.is_empty() && self.to_one.is_some() && self.to_equal.is_some()
+        !self.is_broken()
+            && self.verdict.is_clean()
+            && self.silent.is_empty()
+            && self.to_one.is_some()
+            && self.to_equal.is_some()
     }
 }
 
@@ -112,7 +126,7 @@ struct Run<'a> {
 }
 
 /// Carries out a drill. `tell` hears of each order. Whatever happens, and also when `interrupted` is set meanwhile, what was
-/// broken is mended.
+/// broken is mended, unless it [only looks](Drill::only_looks).
 pub fn drill(
     hands: &mut Hands,
     drill: &Drill,
@@ -180,7 +194,7 @@ impl Run<'_> {
 
     /// Those that are looked at.
     fn asked(&self) -> Vec<(NodeId, Endpoint)> {
-        let is_asked = |node: &NodeId| self.drill.ask_dead || !self.hands.disorder().down.contains(node);
+        let is_asked = |node: &NodeId| self.drill.only_looks || !self.hands.disorder().down.contains(node);
         self.nodes().into_iter().filter(|(node, _)| is_asked(node)).collect()
     }
 
@@ -268,6 +282,9 @@ impl Run<'_> {
 
     /// All that is still broken, with or without our doing, is mended; also after Ctrl-C, which counts no more then.
     fn mend(&mut self) -> Result<(), ChaosError> {
+        if self.drill.only_looks {
+            return Ok(());
+        }
         let go_on = AtomicBool::new(false);
         let disorder = self.hands.disorder().clone();
         if disorder.has_disturbances() || !disorder.paused.is_empty() {
@@ -316,7 +333,7 @@ impl Run<'_> {
                 told.verdict.missing.retain(|node, missing| !excused(node, missing.len()));
             }
             told.incomplete = holdings.incomplete().map(|(node, count)| (node.clone(), count)).collect();
-            if told.is_clean() || !deadline.pause(GLANCE) {
+            if told.is_clean() || told.is_broken() || !deadline.pause(GLANCE) {
                 return Ok(told);
             }
             self.check()?;
@@ -340,7 +357,9 @@ impl Run<'_> {
             told.to_one = is_one.then(|| told.to_one.unwrap_or(since));
             let quiet = self.now().since(self.quiet.max(self.last));
             told.to_equal = is_equal.then(|| told.to_equal.unwrap_or(quiet));
-            if (is_one && is_equal) || !deadline.pause(GLANCE) {
+            told.paused = self.hands.disorder().paused.iter().cloned().collect();
+            told.disturbed = glance.disturbed.clone();
+            if (is_one && is_equal) || told.is_broken() || !deadline.pause(GLANCE) {
                 if glance.live.is_empty() {
                     return Err(ChaosError::NobodyRuns { network: self.hands.manifest().network.clone() });
                 }

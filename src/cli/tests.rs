@@ -524,6 +524,7 @@ fn state() -> NodeStatus {
         digest: Some(7),
         missing: 0,
         given_up: 0,
+        disturbed: Vec::new(),
         counters: counters(9),
         peer_counters: [("12".to_owned(), counters(5)), ("5".to_owned(), counters(4)), ("6".to_owned(), [].into())]
             .into(),

@@ -23,6 +23,7 @@ use super::{
 use std::{collections::VecDeque, time::Duration};
 
 mod chunking;
+mod disturbed;
 mod neighbours;
 mod repairing;
 mod requests;
@@ -63,6 +64,7 @@ pub struct Node {
     watchers: Watchers,
     /// How many of the outputs were looked through for the journal.
     journaled: usize,
+    disturbed: disturbed::Disturbed,
     departure: Option<Departure>,
     /// Whether the node has said that it ends.
     ended: bool,
@@ -102,6 +104,7 @@ impl Node {
             started: now.mono,
             appended: LogSeq::default(),
             unsynced: Unsynced::default(),
+            disturbed: disturbed::Disturbed::default(),
             departure: None,
             ended: false,
             pressed: false,

@@ -334,6 +334,8 @@ pub struct NodeStatus {
     pub missing: u64,
     /// Messages that it has given up.
     pub given_up: u64,
+    /// Peers that it was ordered to disturb.
+    pub disturbed: Vec<NodeId>,
     /// All counts that are not zero, by name.
     pub counters: BTreeMap<String, u64>,
     /// The same by peer.

@@ -5,7 +5,10 @@ use super::{
     fields::PeerFields,
     values::PeerList,
 };
-use crate::core::{id::Incarnation, request::NodeStatus};
+use crate::core::{
+    id::{Incarnation, NodeId},
+    request::NodeStatus,
+};
 use serde::{
     Serialize, Serializer,
     de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor},
@@ -28,7 +31,8 @@ impl Serialize for State<'_> {
             ("given_up", Some(status.given_up).filter(|&count| count > 0)),
         ];
         let said = numbers.iter().filter(|(_, number)| number.is_some()).count();
-        let mut map = serializer.serialize_map(Some(14 + usize::from(status.root.is_some()) + said))?;
+        let told = usize::from(status.root.is_some()) + usize::from(!status.disturbed.is_empty()) + said;
+        let mut map = serializer.serialize_map(Some(14 + told))?;
         map.serialize_entry("node", status.node.as_str())?;
         map.serialize_entry("endpoint", &status.endpoint.to_string())?;
         map.serialize_entry("network", status.network.as_str())?;
@@ -50,6 +54,10 @@ impl Serialize for State<'_> {
             if let Some(number) = number {
                 map.serialize_entry(name, &number)?;
             }
+        }
+        if !status.disturbed.is_empty() {
+            let names: Vec<&str> = status.disturbed.iter().map(NodeId::as_str).collect();
+            map.serialize_entry("disturbed", &names)?;
         }
         map.end()
     }
@@ -93,7 +101,7 @@ impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
         let (mut retained_messages, mut retained_bytes, mut unread) = (None, None, None);
         let (mut peers, mut counters, mut peer_counters) = (None, None, None);
         let (mut root, mut health, mut seen_messages, mut digest) = (None::<&str>, None, None, None);
-        let (mut missing_streams, mut given_up) = (0, 0);
+        let (mut missing_streams, mut given_up, mut disturbed) = (0, 0, Vec::<&str>::new());
         while let Some(key) = map.next_key::<&str>()? {
             match key {
                 "node" => node = Some(map.next_value::<&str>()?),
@@ -115,6 +123,7 @@ impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
                 "digest" => entry!(map, digest),
                 "missing" => missing_streams = map.next_value()?,
                 "given_up" => given_up = map.next_value()?,
+                "disturbed" => disturbed = map.next_value()?,
                 "peers" => {
                     let seed = List::<PeerFields>::up_to(usize::MAX);
                     peers = Some(map.next_value_seed(WithScope { scope: &mut *self.scope, seed })?);
@@ -145,6 +154,7 @@ impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
             digest,
             missing: missing_streams,
             given_up,
+            disturbed: disturbed.into_iter().map(str::parse).collect::<Result<_, _>>().map_err(M::Error::custom)?,
         })
     }
 }

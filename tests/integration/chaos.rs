@@ -117,7 +117,10 @@ fn a_cut_link_leaves_other_ways_and_a_partition_none() {
     wait_for(&net, &["2"], &here);
     wait_for(&net, &["4"], &there);
     assert!(!held(&net, "3").contains(&here) && !held(&net, "1").contains(&there), "it went through");
-    net.run(&["chaos", "check", "--timeout", "1"]).fails(1, "node 1 lacks 3-");
+    let checked = net.run(&["chaos", "check"]).fails(1, "node 1 lacks 3-");
+    for words in ["links are cut, slow or lossy: 1 to ", ", 2 to 3, ", "'gossip chaos heal' mends them"] {
+        assert!(checked.stderr.contains(words), "{checked:#?}");
+    }
     net.run(&["chaos", "heal"]).done();
     for id in [&here, &there] {
         wait_for(&net, &["1", "2", "3", "4"], id);
@@ -225,4 +228,26 @@ fn a_fresh_node_in_the_place_of_another_is_named() {
     let outcome = net.run(&["chaos", "check", "--timeout", "2"]);
     let outcome = outcome.fails(1, &format!("2 components: 1-2 | 3; node 3 lacks {id}"));
     assert!(outcome.stdout.contains("1 missing"), "{outcome:#?}");
+}
+
+#[test]
+fn the_checker_changes_nothing_and_names_what_is_out_of_order() {
+    let net = TestNet::start("circular --chaos", 4);
+    net.run(&["chaos", "check"]).done();
+    // At once, before anybody has missed anything.
+    net.run(&["chaos", "delay", "1", "2", "30s"]).done();
+    net.run(&["chaos", "cut", "3", "4", "--one-way"]).done();
+    let words = "links are cut, slow or lossy: 1 to 2, 2 to 1, 3 to 4; 'gossip chaos heal' mends them";
+    net.run(&["chaos", "check"]).fails(1, words);
+    net.run(&["chaos", "check"]).fails(1, words);
+    net.run(&["chaos", "heal"]).done();
+    net.run(&["chaos", "pause", "2"]).done();
+    for _ in 0..2 {
+        let outcome = net.run(&["chaos", "check", "--json"]).fails(1, "node 2 is paused");
+        let summary = lines(&outcome.stdout).pop().unwrap();
+        assert_eq!((&summary["clean"], &summary["paused"]), (&Value::Bool(false), &serde_json::json!(["2"])));
+        assert!(net.process(2).is_halted(), "it was resumed");
+    }
+    net.run(&["chaos", "resume", "2"]).done();
+    net.run(&["chaos", "check"]).done();
 }

@@ -100,7 +100,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
             Some(meant) => by_hand(&meant, &mut hands, context, out),
             None => {
                 let (steps, span, keep) = (Vec::new(), Duration::ZERO, Duration::ZERO);
-                let check = Drill { steps, span, rate: 0, seed: 0, keep, timeout, leave_dead: true, ask_dead: true };
+                let check = Drill { steps, span, rate: 0, seed: 0, keep, timeout, leave_dead: true, only_looks: true };
                 carry_out(&check, &mut hands, context, out)
             }
         },
@@ -124,7 +124,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
             }
             let Args { rate, keep, leave_dead, .. } = args;
             carry_out(
-                &Drill { steps, span, rate, seed, keep, timeout, leave_dead, ask_dead: false },
+                &Drill { steps, span, rate, seed, keep, timeout, leave_dead, only_looks: false },
                 &mut hands,
                 context,
                 out,

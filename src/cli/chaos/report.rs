@@ -7,7 +7,11 @@ use crate::{
     quantity::Time,
 };
 use serde::Serialize;
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 /// Ids of one node that are named in a line; the document has all.
 const NAMED_MAX: usize = 3;
@@ -77,6 +81,9 @@ pub(super) struct Summary {
     to_equal_ms: Option<u64>,
     components: usize,
     silent: Vec<String>,
+    paused: Vec<String>,
+    /// Who speaks, and who does not hear as usual.
+    disturbed: Vec<[String; 2]>,
     keep_no_more: BTreeMap<String, u64>,
     #[serde(skip)]
     complaint: Option<String>,
@@ -107,6 +114,8 @@ impl Summary {
             to_equal_ms: millis(told.to_equal),
             components: told.parts.len().max(1),
             silent: told.silent.iter().map(ToString::to_string).collect(),
+            paused: told.paused.iter().map(ToString::to_string).collect(),
+            disturbed: told.disturbed.iter().map(|(from, to)| [from.to_string(), to.to_string()]).collect(),
             keep_no_more: told.incomplete.iter().map(|(node, count)| (node.to_string(), *count)).collect(),
             complaint: complaint(told),
         }
@@ -124,8 +133,16 @@ fn complaint(told: &Told) -> Option<String> {
     }
     let verdict = &told.verdict;
     let mut parts = Vec::new();
-    if !told.silent.is_empty() {
-        parts.push(format!("no answer from {}", ranges(&told.silent)));
+    if !told.paused.is_empty() {
+        let (noun, verb) = if told.paused.len() == 1 { ("node", "is") } else { ("nodes", "are") };
+        parts.push(format!("{noun} {} {verb} paused", ranges(&told.paused)));
+    }
+    if !told.disturbed.is_empty() {
+        parts.push(format!("links are cut, slow or lossy: {}; 'gossip chaos heal' mends them", links(&told.disturbed)));
+    }
+    let silent: Vec<_> = told.silent.iter().filter(|node| !told.paused.contains(node)).collect();
+    if !silent.is_empty() {
+        parts.push(format!("no answer from {}", ranges(silent)));
     }
     if told.parts.len() > 1 {
         let sides: Vec<_> = told.parts.iter().take(NODES_MAX).map(ranges).collect();
@@ -146,6 +163,15 @@ fn complaint(told: &Told) -> Option<String> {
         parts.push("the nodes have not all seen the same".into());
     }
     Some(format!("the network has not what it should: {}", parts.join("; ")))
+}
+
+/// Links by who does not hear whom as usual: `1 to 2, 2 to 1`; of many only as many as there may be.
+fn links(disturbed: &BTreeSet<(NodeId, NodeId)>) -> String {
+    let named: Vec<_> = disturbed.iter().take(NODES_MAX).map(|(from, to)| format!("{from} to {to}")).collect();
+    match disturbed.len().saturating_sub(NODES_MAX) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
 }
 
 /// A few ids, and how many more there are.

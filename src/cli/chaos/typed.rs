@@ -95,7 +95,7 @@ pub enum Typed {
     },
     /// End all disturbances, and let halted nodes go on; the dead stay dead
     Heal,
-    /// Break nothing: prove that all live nodes have the same messages, each once
+    /// Change nothing: prove that all live nodes have the same messages, each once, and that nobody is paused and no link disturbed
     Check,
 }
 

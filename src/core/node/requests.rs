@@ -69,6 +69,7 @@ impl Node {
             let text = "this node takes no orders for faults: start it with --chaos".to_owned();
             return Err((Refusal::NotAllowed, text));
         }
+        self.disturbed.note(nodes.as_deref(), &disturbance);
         self.outbox.push_back(Output::Disturb(nodes, disturbance));
         Ok(())
     }
@@ -126,6 +127,8 @@ impl Node {
     pub(super) fn status(&self, now: Now) -> NodeStatus {
         let me = self.peers.me();
         let by_peer = self.stats.by_peer().iter();
+        let peers = self.peers.describe();
+        let disturbed = self.disturbed.among(peers.iter().filter_map(|peer| peer.node.as_ref()));
         NodeStatus {
             node: me.node.clone(),
             endpoint: me.endpoint.clone(),
@@ -134,7 +137,7 @@ impl Node {
             incarnation: self.origin.incarnation(),
             version: self.version.to_owned(),
             uptime: now.mono.since(self.started),
-            peers: self.peers.describe(),
+            peers,
             payload_len_max: self.config.limits.payload_len_max as u64,
             retained_messages: self.inbox.len() as u64,
             retained_bytes: self.inbox.bytes() as u64,
@@ -145,6 +148,7 @@ impl Node {
             digest: Some(self.seen.digest()),
             missing: self.wants.len() as u64,
             given_up: self.gaps.messages(),
+            disturbed,
             counters: self.stats.total().named(),
             peer_counters: by_peer.map(|(node, tallies)| (node.to_string(), tallies.named())).collect(),
         }

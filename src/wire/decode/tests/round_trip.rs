@@ -238,10 +238,11 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
     let says = (option::of(any_node()), any::<[Option<u64>; 3]>(), any::<[u64; 2]>());
     let counts = prop::collection::btree_map("[a-z_]{1,12}", any::<u64>(), 0..4);
     let by_peer = prop::collection::btree_map("[a-z0-9]{1,12}", counts.clone(), 0..4);
-    (any_node(), vec(any_peer(), 0..5), any::<[u32; 6]>(), says, counts, by_peer).prop_map(
+    let peers = (vec(any_peer(), 0..5), vec(any_node(), 0..3));
+    (any_node(), peers, any::<[u32; 6]>(), says, counts, by_peer).prop_map(
         |(
             node,
-            peers,
+            (peers, disturbed),
             numbers,
             (root, [health, seen_messages, digest], [missing, given_up]),
             counters,
@@ -267,6 +268,7 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
                 digest,
                 missing,
                 given_up,
+                disturbed,
                 counters,
                 peer_counters,
             }
