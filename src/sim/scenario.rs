@@ -187,7 +187,7 @@ impl Scenario {
 
     /// The shape of its network.
     pub fn shape(&self) -> Result<Shape, ScenarioError> {
-        Ok(Shape::parse(&self.topology, self.degree)?)
+        Ok(Shape::parse(&self.topology, self.degree, self.nodes)?)
     }
 
     /// Whether it can be run: every number is in its range, every node there.

@@ -6,7 +6,8 @@ use std::fmt;
 pub const NODES_MIN: u32 = 2;
 /// Most nodes of a network on one machine.
 pub const NODES_MAX: u32 = 1024;
-/// Degree of a random graph when none is asked for: the smallest that survives the loss of nodes well.
+/// Degree of a random graph when none is asked for: the smallest that survives the loss of nodes well. Where it cannot be,
+/// [`Shape::random`] chooses another.
 pub const DEGREE_DEFAULT: u32 = 3;
 
 /// The law by which nodes are linked.
@@ -86,10 +87,17 @@ fn fewer(degree: u32, nodes: u32) -> String {
 }
 
 impl Shape {
-    /// Parses a shape's word and, for `random` only, its degree ([`DEGREE_DEFAULT`] if `None`).
-    pub fn parse(word: &str, degree: Option<u32>) -> Result<Self, ShapeError> {
+    /// The random graph of `nodes` nodes where no degree is asked for: of degree [`DEGREE_DEFAULT`], or the next that is
+    /// possible: one more if the number of nodes is odd, and no more than there are other nodes.
+    pub fn random(nodes: u32) -> Self {
+        let even = DEGREE_DEFAULT + nodes % 2 * (DEGREE_DEFAULT % 2);
+        Self::Random { degree: even.min(nodes.saturating_sub(1)) }
+    }
+
+    /// Parses a shape's word and, for `random` only, its degree; `None`: the one that suits so many nodes.
+    pub fn parse(word: &str, degree: Option<u32>, nodes: u32) -> Result<Self, ShapeError> {
         let shape = match word {
-            "random" => return Ok(Self::Random { degree: degree.unwrap_or(DEGREE_DEFAULT) }),
+            "random" => return Ok(degree.map_or_else(|| Self::random(nodes), |degree| Self::Random { degree })),
             "circular" => Self::Circular,
             "powerlaw" => Self::Powerlaw,
             _ => return Err(ShapeError::Word(word.into())),
@@ -141,10 +149,10 @@ mod tests {
         for (word, shape) in
             [("random", Shape::Random { degree: 3 }), ("circular", Shape::Circular), ("powerlaw", Shape::Powerlaw)]
         {
-            assert_eq!(Shape::parse(word, None), Ok(shape));
+            assert_eq!(Shape::parse(word, None, 16), Ok(shape));
             assert_eq!(shape.to_string(), word);
         }
-        assert_eq!(Shape::parse("random", Some(0)), Ok(Shape::Random { degree: 0 }));
+        assert_eq!(Shape::parse("random", Some(0), 16), Ok(Shape::Random { degree: 0 }));
     }
 
     #[test]
@@ -152,11 +160,11 @@ mod tests {
         let random = |degree, nodes| Shape::Random { degree }.check(nodes).unwrap_err().to_string();
         for (found, expected) in [
             (
-                Shape::parse("star", None).unwrap_err().to_string(),
+                Shape::parse("star", None, 16).unwrap_err().to_string(),
                 "there is no topology 'star'; choose random, circular or powerlaw",
             ),
             (
-                Shape::parse("circular", Some(4)).unwrap_err().to_string(),
+                Shape::parse("circular", Some(4), 16).unwrap_err().to_string(),
                 "a circular topology takes no degree, 4 was given; leave it out or choose random 4",
             ),
             (Shape::Circular.check(1).unwrap_err().to_string(), "1 nodes make no network; choose from 2 to 1024 nodes"),
@@ -176,6 +184,18 @@ mod tests {
         ] {
             assert_eq!(found, expected);
         }
+    }
+
+    #[test]
+    fn without_a_degree_every_number_of_nodes_can_be_had() {
+        for nodes in NODES_MIN..=NODES_MAX {
+            assert_eq!(Shape::random(nodes).check(nodes), Ok(()), "{nodes}");
+        }
+        let degree = |nodes| match Shape::random(nodes) {
+            Shape::Random { degree } => degree,
+            other => panic!("{other}"),
+        };
+        assert_eq!([2, 3, 4, 5, 7, 15, 16, 25].map(degree), [1, 2, 3, 4, 4, 4, 3, 4]);
     }
 
     #[test]

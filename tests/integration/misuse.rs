@@ -9,7 +9,7 @@ fn what_can_never_work_is_a_usage_error() {
     for (args, words) in [
         (&["random", "3", "-n", "5"][..], "5 x 3 is odd"),
         (&["random", "16"], "degree 16 is too large"),
-        (&["-n", "2"], "degree 3 is too large"),
+        (&["random", "3", "-n", "2"], "degree 3 is too large"),
         (&["-n", "1"], "2 to 1024 nodes"),
         (&["circular", "-n", "1025"], "2 to 1024 nodes"),
         (&["random", "1", "-n", "4"], "fall apart into pairs"),

@@ -216,3 +216,26 @@ fn no_life_of_a_node_begins_twice() {
         world.run(&["stop-network"]).done();
     }
 }
+
+#[test]
+fn any_number_of_nodes_has_a_random_network() {
+    for (nodes, degree) in [(2, 1), (3, 2), (4, 3), (5, 4), (7, 4), (15, 4)] {
+        let world = World::new();
+        let (base, count) = (free_ports(nodes).to_string(), nodes.to_string());
+        let start = ["start-network", "-n", &count, "--port-base", &base];
+        let stdout = world.run(&start).done().stdout;
+        let says = format!("\nDegree {degree} instead of 3: ");
+        assert!(stdout.contains(&format!("random (degree {degree})")), "{stdout}");
+        assert_eq!(stdout.contains(&says), degree != 3, "{stdout}");
+        let record = world.record("default").unwrap();
+        assert!(record["nodes"].as_array().unwrap().iter().all(|node| names(&node["peers"]).len() == degree));
+        world.run(&["stop-network"]).done();
+    }
+    // What was asked for is not changed.
+    World::new()
+        .run(&["start-network", "random", "3", "-n", "15"])
+        .fails(2, "15 x 3 is odd; choose degree 2 or 16 nodes");
+    let net = TestNet::start("circular", 5);
+    assert!(net.run(&["restructure", "random"]).done().stdout.contains("restructured: random 4, seed"));
+    net.run(&["restructure", "random", "3"]).fails(2, "5 x 3 is odd");
+}

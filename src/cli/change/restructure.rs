@@ -34,7 +34,7 @@ pub struct Args {
     /// How nodes are linked: random (each with DEGREE others), circular (a ring) or powerlaw (few with many)
     #[arg(value_name = "TOPOLOGY", required_unless_present_any = ["min_degree", "max_degree"])]
     topology: Option<String>,
-    /// How many neighbours each node of a random network has [default: 3]
+    /// How many neighbours each node of a random network has [default: 3, or 4 for an odd number of nodes]
     #[arg(value_name = "DEGREE", value_parser = checked_later(1, NODES_MAX - 1), allow_negative_numbers = true)]
     degree: Option<u32>,
     /// Link nodes at random until each has this many peers
@@ -99,12 +99,12 @@ impl Args {
             };
             return Ok((wanted, topology));
         };
-        let shape = Shape::parse(word, self.degree).map_err(|error| CliError::Usage(error.to_string()))?;
-        let topology = match shape {
-            Shape::Random { degree } => format!("random {degree}"),
-            Shape::Circular | Shape::Powerlaw => shape.to_string(),
-        };
-        Ok((Wanted::Shape(shape), topology))
+        let shape = Shape::parse(word, self.degree, NODES_MAX).map_err(|error| CliError::Usage(error.to_string()))?;
+        Ok(match (shape, self.degree) {
+            (Shape::Random { .. }, None) => (Wanted::Random, shape.to_string()),
+            (Shape::Random { degree }, Some(_)) => (Wanted::Shape(shape), format!("random {degree}")),
+            (Shape::Circular | Shape::Powerlaw, _) => (Wanted::Shape(shape), shape.to_string()),
+        })
     }
 }
 

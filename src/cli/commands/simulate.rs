@@ -58,7 +58,7 @@ pub struct Args {
     /// How nodes are linked: random (each with DEGREE others), circular (a ring) or powerlaw (few with many)
     #[arg(value_name = "TOPOLOGY", conflicts_with = "chaos")]
     topology: Option<String>,
-    /// How many neighbours each node of a random network has [default: 3]
+    /// How many neighbours each node of a random network has [default: 3, or 4 for an odd number of nodes]
     #[arg(value_name = "DEGREE")]
     degree: Option<u32>,
     /// How many nodes, 2 to 32768 [default: 16]

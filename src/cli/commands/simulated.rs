@@ -9,6 +9,7 @@ use crate::{
         scenario::{Fault, Spread, Who},
         traffic::{Kind, Traffic},
     },
+    topology::Shape,
     viz::{Chart, Curve},
 };
 use serde::{Serialize, Serializer, ser::SerializeStruct};
@@ -48,10 +49,13 @@ impl Run {
     /// `random (degree 5) · 1000 nodes · latency 10ms-50ms · 20 messages of 100 B from random nodes`
     fn subject(&self) -> String {
         let Some(scenario) = &self.scenario else { return "drawn by each seed: network, load and faults".into() };
-        let Scenario { topology, degree, nodes, network, load, faults, .. } = scenario;
-        let degree = degree.or((topology == "random").then_some(3)).map(|degree| format!(" (degree {degree})"));
+        let Scenario { topology, nodes, network, load, faults, .. } = scenario;
+        let degree = match scenario.shape() {
+            Ok(Shape::Random { degree }) => format!(" (degree {degree})"),
+            _ => String::new(),
+        };
         let draw = if network.draw == Draw::Frame { " a frame" } else { "" };
-        let mut parts = vec![format!("{topology}{}", degree.unwrap_or_default()), format!("{nodes} nodes")];
+        let mut parts = vec![format!("{topology}{degree}"), format!("{nodes} nodes")];
         if scenario.dissemination == Spread::Tree {
             parts.push("trees".into());
         }

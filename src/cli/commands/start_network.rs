@@ -52,7 +52,7 @@ pub struct Args {
     /// How nodes are linked: random (each with DEGREE others), circular (a ring) or powerlaw (few with many)
     #[arg(value_name = "TOPOLOGY", default_value = "random")]
     topology: String,
-    /// How many neighbours each node of a random network has [default: 3]
+    /// How many neighbours each node of a random network has [default: 3, or 4 for an odd number of nodes]
     #[arg(value_name = "DEGREE", value_parser = checked_later(1, NODES_MAX - 1), allow_negative_numbers = true)]
     degree: Option<u32>,
     /// How many nodes, 2 to 1024
@@ -93,6 +93,9 @@ struct Report<'a> {
     described: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     degree: Option<u32>,
+    /// Why it is not the usual one, for people.
+    #[serde(skip)]
+    adapted: Option<String>,
     seed: u64,
     instance: &'a str,
     port_base: u32,
@@ -116,7 +119,7 @@ struct Node<'a> {
 /// Starts the network; stays with it if that was asked for.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let usage = |error: shape::ShapeError| CliError::Usage(error.to_string());
-    let shape = Shape::parse(&args.topology, args.degree).map_err(usage)?;
+    let shape = Shape::parse(&args.topology, args.degree, args.num_nodes).map_err(usage)?;
     // 32 bits are seeds enough, and short enough to be typed.
     let seed = args.seed.unwrap_or_else(|| clock::seed() >> 32);
     let graph = generate(shape, args.num_nodes, seed).map_err(usage)?;
@@ -146,7 +149,8 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         Err(error) => (Plot::default(), Some(error)),
     };
     let has_hint = out.is_terminal() && !args.foreground && !out.is_quiet();
-    let told = out.print(&Report::new(&manifest, shape, plot, has_hint)).and_then(|()| out.flush());
+    let report = Report { adapted: adapted(shape, &args), ..Report::new(&manifest, shape, plot, has_hint) };
+    let told = out.print(&report).and_then(|()| out.flush());
     if args.foreground {
         if let Some(error) = failure {
             out.note(format_args!("its picture is missing: {error}"));
@@ -156,6 +160,18 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     told?;
     let missing = |error| CliError::Failed(format!("the network runs, but its picture is missing: {error}"));
     failure.map_or(Ok(()), |error| Err(missing(error)))
+}
+
+/// Why a network has another degree than usual although none was asked for.
+fn adapted(shape: Shape, args: &Args) -> Option<String> {
+    let (nodes, usual) = (args.num_nodes, shape::DEGREE_DEFAULT);
+    match shape {
+        Shape::Random { degree } if args.degree.is_none() && degree != usual => {
+            let why = if nodes <= usual { "each has too few others" } else { "that number is odd" };
+            Some(format!("Degree {degree} instead of {usual}: with {nodes} nodes {why}"))
+        }
+        _ => None,
+    }
 }
 
 /// What makes each node serve its metrics: the distance of their ports, which also nodes that are added later can use.
@@ -244,6 +260,7 @@ impl<'a> Report<'a> {
             topology: shape.to_string(),
             described: described(shape),
             degree,
+            adapted: None,
             seed: manifest.seed,
             instance: manifest.instance.as_str(),
             port_base: manifest.port_base,
@@ -261,6 +278,7 @@ impl fmt::Display for Report<'_> {
         let (count, first, last) = (nodes.len(), port_base + 1, *port_base as usize + nodes.len());
         write!(f, "Gossip network '{network}' started: {count} nodes, {described}, seed {seed}, ")?;
         write!(f, "on 127.0.0.1:{first}-{last}")?;
+        self.adapted.iter().try_for_each(|why| write!(f, "\n{why}"))?;
         if let Some(drawing) = &self.drawing {
             write!(f, "\n\n{}", drawing.trim_end_matches('\n'))?;
         } else if count <= LISTED_MAX {

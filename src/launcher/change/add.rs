@@ -269,5 +269,5 @@ impl Place {
 fn shape(topology: &str) -> Option<Shape> {
     let mut words = topology.split_whitespace();
     let (word, degree) = (words.next()?, words.next().map(str::parse));
-    Shape::parse(word, degree.transpose().ok()?).ok()
+    Shape::parse(word, degree.transpose().ok()?, NODES_MAX).ok()
 }

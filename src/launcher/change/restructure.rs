@@ -18,6 +18,8 @@ use std::{
 pub enum Wanted {
     /// This shape.
     Shape(Shape),
+    /// A random graph, of the degree that suits so many nodes as live.
+    Random,
     /// As it is, but with all degrees within bounds; either may be left open.
     Within {
         /// The fewest neighbours of a node.
@@ -82,7 +84,10 @@ pub fn restructure(
         site.manifest.link(a, b);
     }
     site.manifest.seed = seed;
-    site.manifest.topology.clone_from(&restructuring.topology);
+    site.manifest.topology = match restructuring.wanted {
+        Wanted::Random => format!("{} {}", restructuring.topology, graph.degree(0)),
+        _ => restructuring.topology.clone(),
+    };
     site.write()?;
     site.declare(&made)?;
     site.await_links(&made, &BTreeSet::new(), || Ok(()))?;
@@ -103,8 +108,10 @@ pub fn restructure(
 
 fn wanted(current: &Graph, wanted: Wanted, seed: u64) -> Result<Graph, LaunchError> {
     let nodes = current.node_count();
+    let count = u32::try_from(nodes).unwrap_or(u32::MAX);
     match wanted {
-        Wanted::Shape(shape) => Ok(generate(shape, u32::try_from(nodes).unwrap_or(u32::MAX), seed)?),
+        Wanted::Shape(shape) => Ok(generate(shape, count, seed)?),
+        Wanted::Random => Ok(generate(Shape::random(count), count, seed)?),
         Wanted::Within { min, max } => {
             let max = max.unwrap_or_else(|| nodes.saturating_sub(1).max(min.unwrap_or(1)));
             Ok(within(current, DegreeBounds { min: min.unwrap_or(1), max }, seed)?)
