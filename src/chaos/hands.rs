@@ -9,18 +9,13 @@ use super::{
 };
 use crate::{
     client::{Client, ClientError, Clients},
-    clock::Deadline,
     core::{
         endpoint::Endpoint,
         id::{NetworkName, NodeId},
         request::{Disturbance, Request},
         stats::Refusal,
     },
-    launcher::{
-        LaunchError, Manifest, Networks, NodeRecord, Revival,
-        process::{Held, wait_for_all},
-        revive,
-    },
+    launcher::{LaunchError, Manifest, Networks, NodeRecord, Revival, kill, process::Held, revive},
 };
 use rustix::process::Signal;
 use std::{
@@ -31,8 +26,6 @@ use std::{
     time::Duration,
 };
 
-/// How long a killed process may take to be gone.
-const DYING: Duration = Duration::from_secs(10);
 /// Nodes that are told of disturbances at the same time.
 const TOLD_AT_ONCE: usize = 8;
 
@@ -103,10 +96,11 @@ impl Hands {
             Order::Pause(nodes) => self.signal(nodes, Signal::STOP)?,
             Order::Resume(nodes) => self.signal(nodes, Signal::CONT)?,
             Order::Restart(nodes) => {
-                let alive: Vec<_> = self.manifest.alive().map(|record| record.node.clone()).collect();
-                self.kill(&nodes.iter().filter(|node| alive.contains(node)).cloned().collect::<Vec<_>>())?;
-                self.disorder.down.extend(nodes.iter().cloned());
-                self.start(nodes, &after, interrupted)?;
+                if let Err(error) = self.start(nodes, &after, interrupted) {
+                    let alive: BTreeSet<_> = self.manifest.alive().map(|record| record.node.clone()).collect();
+                    self.disorder.down.extend(nodes.iter().filter(|node| !alive.contains(node)).cloned());
+                    return Err(error);
+                }
             }
             Order::Partition(nodes) => {
                 let inside = self.manifest.nodes.iter().filter(|record| nodes.contains(&record.node)).count();
@@ -160,17 +154,13 @@ impl Hands {
     }
 
     fn kill(&self, nodes: &[NodeId]) -> Result<(), ChaosError> {
-        let held = self.hold(nodes)?;
-        for held in &held {
-            held.signal(Signal::KILL)?;
-        }
-        if wait_for_all(&held, &Deadline::after(DYING))? {
-            return Ok(());
-        }
-        Err(LaunchError::Survivors { nodes: format!("{} nodes are", held.len()) }.into())
+        // All must run.
+        drop(self.hold(nodes)?);
+        let process = |node| self.manifest.node(node).and_then(|record| record.process);
+        Ok(kill(&nodes.iter().filter_map(process).collect::<Vec<_>>(), nodes)?)
     }
 
-    /// Starts dead nodes. Before they are told their peers they are told what to disturb.
+    /// Starts nodes anew. Before they are told their peers they are told what to disturb.
     fn start(&mut self, nodes: &[NodeId], after: &Disorder, interrupted: &AtomicBool) -> Result<(), ChaosError> {
         let names: Vec<_> = self.manifest.nodes.iter().map(|record| record.node.clone()).collect();
         let first = |node: &NodeId| {

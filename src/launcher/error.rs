@@ -355,7 +355,7 @@ fn client_kind(error: &ClientError) -> Kind {
 
 fn remedy(others: &[String]) -> String {
     if others.is_empty() {
-        "start one with 'gossip start-network'".into()
+        "start one with 'gossip start-network', or name a node that was started by hand by its address HOST:PORT".into()
     } else {
         format!("running: {} (choose with --network)", others.join(", "))
     }

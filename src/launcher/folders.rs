@@ -1,7 +1,7 @@
 //! Where networks keep what they leave on disk: one folder each, under the user's state folder as the XDG base
 //! directory specification 0.8 names it.
 
-use super::{error::LaunchError, manifest::Manifest};
+use super::{error::LaunchError, intent, manifest::Manifest};
 use crate::{
     clock::Deadline,
     core::id::{NetworkName, NodeId},
@@ -9,7 +9,7 @@ use crate::{
 use std::{
     env, fs,
     fs::{File, TryLockError},
-    io,
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -17,6 +17,12 @@ use std::{
 
 /// How often a held lock is tried again.
 const LOCK_STEP: Duration = Duration::from_millis(10);
+
+/// Runs of a network whose logs and pictures are kept beside those of the last one.
+const EARLIER_MAX: usize = 2;
+
+/// Bytes for which there must be room before a change begins: what nodes write when they start.
+const ROOM: u64 = 64 << 10;
 
 /// What pictures of a network show: its declared topology, the overlay at one time, the way of a message.
 pub const PICTURES: [&str; 3] = ["topology", "overlay", "message"];
@@ -117,10 +123,7 @@ impl Folder {
 
     /// Makes the folder, if need be, for this user alone.
     pub fn create(&self) -> Result<(), LaunchError> {
-        use std::os::unix::fs::DirBuilderExt;
-        let nodes = self.nodes();
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(&nodes).map_err(LaunchError::file("create", nodes))
+        create(&self.nodes())
     }
 
     /// Takes the lock of a folder that exists, waiting for whoever has it until `deadline`, or until `interrupted` is
@@ -145,16 +148,32 @@ impl Folder {
         }
     }
 
-    /// Removes logs and pictures of an earlier start. Incarnations stay: none may be used twice.
-    pub fn clear(&self) -> Result<(), LaunchError> {
+    /// Where logs and pictures of an earlier run lie: 1 is the one before the present.
+    pub fn earlier(&self, run: usize) -> PathBuf {
+        self.path.join("earlier").join(run.to_string())
+    }
+
+    /// Sets logs and pictures of the last run aside, beside those of the run before it; older ones are removed. Incarnations
+    /// stay where they are: none may be used twice.
+    pub fn set_aside(&self) -> Result<(), LaunchError> {
         let nodes = self.nodes();
         let entries = fs::read_dir(&nodes).map_err(LaunchError::file("read", nodes))?;
         let logs = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension() == Some("log".as_ref()));
         let pictures = PICTURES.iter().flat_map(|name| ["svg", "png"].map(|extension| self.picture(name, extension)));
-        for path in logs.chain(pictures) {
-            remove_file(&path)?;
+        let files: Vec<_> = logs.chain(pictures.filter(|path| path.exists())).collect();
+        if files.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let oldest = self.earlier(EARLIER_MAX);
+        if oldest.exists() {
+            fs::remove_dir_all(&oldest).map_err(LaunchError::file("remove", &oldest))?;
+        }
+        for run in (1..EARLIER_MAX).rev().filter(|&run| self.earlier(run).exists()) {
+            rename(&self.earlier(run), &self.earlier(run + 1))?;
+        }
+        let last = self.earlier(1);
+        create(&last)?;
+        files.iter().try_for_each(|file| rename(file, &last.join(file.file_name().unwrap_or_default())))
     }
 
     /// The record; `None` if there is none.
@@ -164,32 +183,119 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(LaunchError::file("read", path)(error)),
             Ok(bytes) => match Manifest::from_json(&bytes) {
-                Ok(manifest) => Ok(Some(manifest)),
+                Ok(mut manifest) => {
+                    manifest.complete();
+                    Ok(Some(manifest))
+                }
                 Err(why) => Err(LaunchError::Record { network: self.network.clone(), path, why: why.to_string() }),
             },
         }
     }
 
-    /// The record of a network that must have one.
+    /// The record of a network that must have one. What a command left half made is settled first, unless one is at work.
     pub fn require_record(&self, networks: &Networks) -> Result<Manifest, LaunchError> {
+        if self.next().exists()
+            && let Ok(lock) = self.lock(&Deadline::after(Duration::ZERO), None)
+        {
+            intent::settle(self, &lock)?;
+        }
         self.read_record()?.ok_or_else(|| LaunchError::NoNetwork {
             network: self.network.clone(),
             others: networks.recorded().iter().map(|folder| folder.network.to_string()).collect(),
         })
     }
 
-    /// Puts the record in place whole: a reader sees the old one or the new one.
+    /// Puts the record in place whole: a reader sees the old one or the new one, also after a crash.
     pub fn write_record(&self, manifest: &Manifest) -> Result<(), LaunchError> {
-        let (path, draft) = (self.record(), self.path.join("network.json.new"));
-        fs::write(&draft, manifest.to_json()).map_err(LaunchError::file("write", &draft))?;
-        fs::rename(&draft, &path).map_err(LaunchError::file("write", path))
+        self.write_whole(&self.record(), manifest, 0)
+    }
+
+    /// The record as it is to be after a change that is being made.
+    fn next(&self) -> PathBuf {
+        self.path.join("network.json.next")
+    }
+
+    /// Puts the record as it is to be beside the one that holds; not without room for what the change needs.
+    pub(super) fn write_next(&self, manifest: &Manifest) -> Result<(), LaunchError> {
+        self.write_whole(&self.next(), manifest, ROOM)
+    }
+
+    /// The record as it is to be, if a change is being made or was left half made. One that makes no sense says nothing.
+    pub(super) fn read_next(&self) -> Result<Option<Manifest>, LaunchError> {
+        let path = self.next();
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(LaunchError::file("read", &path))?,
+        };
+        let Ok(mut manifest) = Manifest::from_json(&bytes) else { return self.withdraw().map(|()| None) };
+        manifest.complete();
+        Ok(Some(manifest))
+    }
+
+    /// The record as it was to be is the record now. It needs no room.
+    pub(super) fn commit(&self) -> Result<(), LaunchError> {
+        rename(&self.next(), &self.record())?;
+        self.sync()
+    }
+
+    /// Nothing is to be changed.
+    pub(super) fn withdraw(&self) -> Result<(), LaunchError> {
+        remove_file(&self.next())?;
+        self.sync()
+    }
+
+    fn write_whole(&self, path: &Path, manifest: &Manifest, room: u64) -> Result<(), LaunchError> {
+        let mut draft = path.as_os_str().to_owned();
+        draft.push(".new");
+        let draft = PathBuf::from(draft);
+        let written = write_for_good(&draft, &manifest.to_json(), room);
+        if let Err(source) = written {
+            let _ = fs::remove_file(&draft);
+            return Err(LaunchError::file("write", draft)(source));
+        }
+        rename(&draft, path)?;
+        self.sync()
+    }
+
+    /// What was renamed or removed in the folder stays so.
+    fn sync(&self) -> Result<(), LaunchError> {
+        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(LaunchError::file("write", &self.path))
     }
 
     /// Removes the record, if there is one.
     pub fn remove_record(&self) -> Result<(), LaunchError> {
-        remove_file(&self.path.join("network.json.new"))?;
+        for name in ["network.json.new", "network.json.next.new", "network.json.next"] {
+            remove_file(&self.path.join(name))?;
+        }
         remove_file(&self.record())
     }
+}
+
+/// Writes a file to the disk, which must have `room` bytes more at this moment.
+fn write_for_good(path: &Path, bytes: &[u8], room: u64) -> io::Result<()> {
+    use rustix::{
+        fs::{FallocateFlags, fallocate},
+        io::Errno,
+    };
+    let mut file = File::create(path)?;
+    let len = bytes.len() as u64;
+    match fallocate(&file, FallocateFlags::empty(), 0, len + room) {
+        // Some file systems cannot say; what is written is on the disk all the same.
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
+        Err(error) => return Err(error.into()),
+    }
+    file.write_all(bytes)?;
+    file.set_len(len)?;
+    file.sync_all()
+}
+
+fn create(folder: &Path) -> Result<(), LaunchError> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(LaunchError::file("create", folder))
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), LaunchError> {
+    fs::rename(from, to).map_err(LaunchError::file("write", to))
 }
 
 fn remove_file(path: &Path) -> Result<(), LaunchError> {
@@ -222,7 +328,8 @@ mod tests {
         folder.remove_record().unwrap();
         folder.remove_record().unwrap();
         let error = folder.require_record(&networks).unwrap_err();
-        assert_eq!(error.to_string(), "network 'net' is not running; start one with 'gossip start-network'");
+        let text = error.to_string();
+        assert!(text.starts_with("network 'net' is not running; start one with 'gossip start-network', or"), "{text}");
     }
 
     #[test]
@@ -250,15 +357,46 @@ mod tests {
     }
 
     #[test]
-    fn a_new_start_clears_logs_and_pictures_but_no_incarnation() {
+    fn logs_and_pictures_of_the_last_three_runs_stay() {
         let root = tempfile::tempdir().unwrap();
         let folder = folder(root.path());
-        let [log, svg, life] =
-            [folder.log(&NodeId::numbered(4)), folder.picture("overlay", "svg"), folder.nodes().join("4.incarnation")];
-        for path in [&log, &svg, &life] {
-            fs::write(path, "x").unwrap();
+        let life = folder.nodes().join("4.incarnation");
+        fs::write(&life, "x").unwrap();
+        for run in ["one", "two", "three", "four"] {
+            folder.set_aside().unwrap();
+            for path in [folder.log(&NodeId::numbered(4)), folder.picture("overlay", "svg")] {
+                assert!(!path.exists());
+                fs::write(path, run).unwrap();
+            }
         }
-        folder.clear().unwrap();
-        assert_eq!([&log, &svg, &life].map(|path| path.exists()), [false, false, true]);
+        assert_eq!(fs::read_to_string(folder.log(&NodeId::numbered(4))).unwrap(), "four");
+        for (run, text) in [(1, "three"), (2, "two")] {
+            let read = |name: &str| fs::read_to_string(folder.earlier(run).join(name)).unwrap();
+            assert_eq!([read("4.log"), read("overlay.svg")], [text, text]);
+        }
+        assert!(!folder.earlier(3).exists() && life.exists());
+        // A run that left nothing takes the place of none.
+        folder.set_aside().unwrap();
+        folder.set_aside().unwrap();
+        assert_eq!(fs::read_to_string(folder.earlier(1).join("4.log")).unwrap(), "four");
+    }
+
+    #[test]
+    fn what_is_to_be_is_the_record_only_once_it_is_committed() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = folder(root.path());
+        let (before, mut next) = (sample(), sample());
+        next.forget(&NodeId::numbered(1));
+        folder.write_record(&before).unwrap();
+        folder.write_next(&next).unwrap();
+        assert_eq!(folder.read_record().unwrap(), Some(before.clone()));
+        folder.withdraw().unwrap();
+        assert_eq!((folder.read_record().unwrap(), folder.read_next().unwrap()), (Some(before), None));
+        folder.write_next(&next).unwrap();
+        folder.commit().unwrap();
+        assert_eq!((folder.read_record().unwrap(), folder.read_next().unwrap()), (Some(next), None));
+        fs::write(folder.next(), "{").unwrap();
+        assert_eq!(folder.read_next().unwrap(), None);
+        assert!(!folder.next().exists(), "what makes no sense is removed");
     }
 }

@@ -1,13 +1,18 @@
 //! The record of a network: which processes it consists of. Written before the first of them starts, so that a
 //! network can be stopped whatever became of its starter.
 
-use super::process::{Life, Process};
+use super::process::{Life, Process, find};
 use crate::core::{
     endpoint::Endpoint,
     id::{Instance, NetworkName, NodeId},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use std::{fmt::Display, fs, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    fs,
+    str::FromStr,
+};
 
 /// The form of the record that this program reads and writes.
 const FORMAT: u32 = 1;
@@ -39,6 +44,52 @@ pub struct Manifest {
     pub arguments: Vec<String>,
     /// Its nodes, in the order of their start.
     pub nodes: Vec<NodeRecord>,
+    /// The change that made this record of the one before it; none at the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+}
+
+/// What a command changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Of which kind.
+    pub kind: ChangeKind,
+    /// Nodes that come, go or are started anew; none for a change of links.
+    #[serde(with = "texts")]
+    pub nodes: Vec<NodeId>,
+}
+
+/// Kinds of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// A node more.
+    Add,
+    /// A node less.
+    Remove,
+    /// Nodes that get new processes.
+    Restart,
+    /// Other links between the same nodes.
+    Links,
+}
+
+/// Two nodes with a link, the lower name first in natural order.
+pub type Pair = (NodeId, NodeId);
+
+/// The two in natural order.
+pub(super) fn pair(a: &NodeId, b: &NodeId) -> Pair {
+    let (a, b) = if a.natural_key() <= b.natural_key() { (a, b) } else { (b, a) };
+    (a.clone(), b.clone())
+}
+
+/// Each node with the far ends of its links.
+pub(super) fn by_end(pairs: &BTreeSet<Pair>) -> BTreeMap<NodeId, Vec<NodeId>> {
+    let mut ends: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
+    for (a, b) in pairs {
+        ends.entry(a.clone()).or_default().push(b.clone());
+        ends.entry(b.clone()).or_default().push(a.clone());
+    }
+    ends
 }
 
 /// One node of a network.
@@ -66,7 +117,20 @@ impl Manifest {
     pub fn new(network: NetworkName, instance: Instance, topology: String, seed: u64, port_base: u32) -> Self {
         let (started_at, boot, nodes) = (String::new(), current_boot(), Vec::new());
         let arguments = Vec::new();
-        Self { format: FORMAT, network, instance, topology, seed, port_base, started_at, boot, arguments, nodes }
+        let change = None;
+        Self {
+            format: FORMAT,
+            network,
+            instance,
+            topology,
+            seed,
+            port_base,
+            started_at,
+            boot,
+            arguments,
+            nodes,
+            change,
+        }
     }
 
     /// Reads a record.
@@ -128,6 +192,27 @@ impl Manifest {
         for record in self.nodes.iter_mut().filter(|record| record.peers.contains(name)) {
             record.peers.retain(|peer| peer != name);
             record.lost.push(name.clone());
+        }
+    }
+
+    /// Takes a node out whose neighbours are told to forget it: nobody is to take its place.
+    pub fn erase(&mut self, name: &NodeId) {
+        self.nodes.retain(|record| record.node != *name);
+        self.nodes.iter_mut().for_each(|record| record.peers.retain(|peer| peer != name));
+    }
+
+    /// All declared links.
+    pub fn links(&self) -> BTreeSet<Pair> {
+        self.nodes.iter().flat_map(|record| record.peers.iter().map(|peer| pair(&record.node, peer))).collect()
+    }
+
+    /// Finds processes that are not noted: of nodes that are being started, or whose starter could not note them any more.
+    pub(super) fn complete(&mut self) {
+        if self.is_of_this_boot() && self.nodes.iter().any(|record| record.process.is_none()) {
+            let found = find(&self.instance);
+            for record in &mut self.nodes {
+                record.process = record.process.or_else(|| found.get(&record.node).copied());
+            }
         }
     }
 

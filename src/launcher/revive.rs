@@ -2,12 +2,13 @@
 //! memory. The record follows.
 
 use super::{
-    error::LaunchError,
+    change::{Raised, Site},
+    error::{LaunchError, nodes_are},
     folders::Networks,
-    manifest::{Manifest, NodeRecord},
+    manifest::{ChangeKind, Manifest, NodeRecord},
+    process::{Process, wait_for_all},
     spawn::{Cradle, Nursery},
     start::{ask_until_done, connect_to, node_arguments},
-    stop::complete,
 };
 use crate::{
     clock::Deadline,
@@ -16,7 +17,11 @@ use crate::{
         request::Request,
     },
 };
+use rustix::process::Signal;
 use std::{path::PathBuf, sync::atomic::AtomicBool, time::Duration};
+
+/// How long killed processes may take to be gone.
+const DYING: Duration = Duration::from_secs(10);
 
 /// How nodes are started again.
 pub struct Revival<'a> {
@@ -30,7 +35,7 @@ pub struct Revival<'a> {
     pub first: &'a dyn Fn(&NodeId) -> Vec<Request>,
 }
 
-/// Starts nodes of a network again; those that run are left alone. Returns once they listen and know their declared peers,
+/// Starts nodes of a network again; those that run are killed first. Returns once they listen and know their declared peers,
 /// with the record as it is then. On an error none of them is left running.
 pub fn revive(
     networks: &Networks,
@@ -38,38 +43,54 @@ pub fn revive(
     nodes: &[NodeId],
     revival: &Revival<'_>,
 ) -> Result<Manifest, LaunchError> {
-    let deadline = Deadline::after(revival.timeout);
-    let folder = networks.folder(network);
-    if !folder.path().exists() {
-        folder.require_record(networks)?;
+    let mut site = Site::open(networks, network, revival.timeout, Some(revival.interrupted))?;
+    let before = site.manifest.clone();
+    site.manifest.renew_boot();
+    for record in site.manifest.nodes.iter_mut().filter(|record| nodes.contains(&record.node)) {
+        record.process = None;
     }
-    let _lock = folder.lock(&deadline, Some(revival.interrupted))?;
-    let mut manifest = folder.require_record(networks)?;
-    complete(&mut manifest);
-    manifest.renew_boot();
-    let alive: Vec<_> = manifest.alive().map(|record| record.node.clone()).collect();
-    let is_wanted = |record: &NodeRecord| nodes.contains(&record.node) && !alive.contains(&record.node);
-    let arguments = node_arguments(&manifest, &folder);
-    let Revival { executable, interrupted, .. } = revival;
+    let former: Vec<_> = before.alive().filter(|record| nodes.contains(&record.node)).cloned().collect();
+    let children = site.carry_out(ChangeKind::Restart, nodes.to_vec(), before, |site| {
+        let processes: Vec<_> = former.iter().filter_map(|record| record.process).collect();
+        kill(&processes, former.iter().map(|record| &record.node))?;
+        raise(site, nodes, revival)
+    })?;
+    // They go on without us; who ended before is reaped by whoever inherits it.
+    drop(children.release());
+    Ok(site.manifest)
+}
+
+/// Ends processes at once. All are held before the first is signalled.
+pub fn kill<'n>(processes: &[Process], names: impl IntoIterator<Item = &'n NodeId>) -> Result<(), LaunchError> {
+    let held = processes.iter().map(|process| process.hold()).collect::<Result<Vec<_>, _>>()?;
+    let held: Vec<_> = held.into_iter().flatten().collect();
+    held.iter().try_for_each(|held| held.signal(Signal::KILL))?;
+    if wait_for_all(&held, &Deadline::after(DYING))? {
+        return Ok(());
+    }
+    Err(LaunchError::Survivors { nodes: nodes_are(names) })
+}
+
+/// Starts the processes, and tells them what they are to know.
+fn raise(site: &mut Site<'_>, nodes: &[NodeId], revival: &Revival<'_>) -> Result<Raised, LaunchError> {
+    let folder = site.folder.clone();
+    let arguments = node_arguments(&site.manifest, &folder);
+    let Revival { executable, interrupted, timeout, first } = revival;
     let mut nursery = Nursery::new(Cradle { executable: executable.clone(), arguments, folder: &folder, interrupted });
-    for record in manifest.nodes.iter_mut().filter(|record| is_wanted(record)) {
+    for record in site.manifest.nodes.iter_mut().filter(|record| nodes.contains(&record.node)) {
         record.process = Some(nursery.spawn(&record.node, &record.endpoint)?);
     }
-    folder.write_record(&manifest)?;
-    nursery.await_lines(&deadline, revival.timeout)?;
-    let begun: Vec<_> =
-        manifest.nodes.iter().filter(|record| !alive.contains(&record.node) && nodes.contains(&record.node)).collect();
-    let rounds: Vec<_> = begun.iter().map(|record| (revival.first)(&record.node)).collect();
+    nursery.await_lines(&site.deadline, *timeout)?;
+    let begun: Vec<_> = site.manifest.nodes.iter().filter(|record| nodes.contains(&record.node)).collect();
+    let rounds: Vec<_> = begun.iter().map(|record| first(&record.node)).collect();
     for round in 0..rounds.iter().map(Vec::len).max().unwrap_or(0) {
         let asked = begun.iter().zip(&rounds).filter_map(|(record, words)| Some((*record, words.get(round)?.clone())));
-        ask(asked.collect(), &mut nursery, &deadline, revival.timeout)?;
+        ask(asked.collect(), &mut nursery, &site.deadline, *timeout)?;
     }
-    let introduced = begun.iter().map(|record| (*record, connect_to(&manifest, &record.peers)));
-    ask(introduced.collect(), &mut nursery, &deadline, revival.timeout)?;
+    let introduced = begun.iter().map(|record| (*record, connect_to(&site.manifest, &record.peers)));
+    ask(introduced.collect(), &mut nursery, &site.deadline, *timeout)?;
     nursery.check()?;
-    // They go on without us; who ended before is reaped by whoever inherits it.
-    drop(nursery.release());
-    Ok(manifest)
+    Ok(Raised::new(nursery.release()))
 }
 
 /// Asks nodes, all of which must agree in time.

@@ -4,8 +4,8 @@
 use super::{
     error::LaunchError,
     folders::{Folder, Networks},
+    intent,
     manifest::{Manifest, NodeRecord},
-    process::{Life, find},
     spawn::{Cradle, Nursery, descriptor_limit, descriptors_open},
 };
 use crate::{
@@ -87,10 +87,11 @@ pub fn start(networks: &Networks, plan: &Plan, interrupted: &AtomicBool) -> Resu
         check_ports(networks, &manifest)?;
     }
     folder.create()?;
-    let _lock = folder.lock(&deadline, Some(interrupted))?;
+    let lock = folder.lock(&deadline, Some(interrupted))?;
+    intent::settle(&folder, &lock)?;
     check_not_running(&folder)?;
     check_ports(networks, &manifest)?;
-    folder.clear()?;
+    folder.set_aside()?;
     folder.write_record(&manifest)?;
     let raised = raise(plan, &folder, &mut manifest, &deadline, interrupted);
     match raised {
@@ -246,13 +247,7 @@ fn check_descriptors(graph: &Graph) -> Result<(), LaunchError> {
 /// Refuses if some process of an earlier start is alive; a record without any is out of date, and removed.
 fn check_not_running(folder: &Folder) -> Result<(), LaunchError> {
     let Some(old) = folder.read_record()? else { return Ok(()) };
-    let (recorded, nodes) = (old.alive().count(), old.nodes.len());
-    let is_partial = old.is_of_this_boot() && old.nodes.iter().any(|record| record.process.is_none());
-    let alive = if is_partial {
-        find(&old.instance).values().filter(|process| process.life() == Life::Running).count()
-    } else {
-        recorded
-    };
+    let (alive, nodes) = (old.alive().count(), old.nodes.len());
     if alive > 0 {
         return Err(LaunchError::RunsAlready { network: old.network, alive, nodes });
     }

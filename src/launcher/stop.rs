@@ -4,8 +4,9 @@
 use super::{
     error::{LaunchError, nodes_are},
     folders::Networks,
+    intent,
     manifest::{Manifest, NodeRecord},
-    process::{Held, Process, find, wait_for_all},
+    process::{Held, Process, wait_for_all},
     spawn::{descriptor_limit, descriptors_open},
 };
 use crate::{
@@ -102,12 +103,12 @@ pub fn stop(
         folder.require_record(networks)?;
     }
     let deadline = Deadline::after(timeout);
-    let _lock = folder.lock(&deadline, None)?;
-    let mut manifest = folder.require_record(networks)?;
+    let lock = folder.lock(&deadline, None)?;
+    intent::settle(&folder, &lock)?;
+    let manifest = folder.require_record(networks)?;
     if instance.is_some_and(|instance| manifest.instance != *instance) {
         return Err(LaunchError::NoNetwork { network: network.clone(), others: Vec::new() });
     }
-    complete(&mut manifest);
     // A starter makes the log of a node before its process.
     let was_begun = |record: &NodeRecord| record.process.is_some() || folder.log(&record.node).exists();
     let before = |record: &NodeRecord| if was_begun(record) { Ended::Gone } else { Ended::Unborn };
@@ -172,16 +173,6 @@ fn end(
         running = still_running(running)?;
     }
     Ok(running)
-}
-
-/// Finds processes that a starter which was killed could not note any more.
-pub(super) fn complete(manifest: &mut Manifest) {
-    if manifest.is_of_this_boot() && manifest.nodes.iter().any(|record| record.process.is_none()) {
-        let found = find(&manifest.instance);
-        for record in &mut manifest.nodes {
-            record.process = record.process.or_else(|| found.get(&record.node).copied());
-        }
-    }
 }
 
 /// Those of `nodes`, by index, that run.

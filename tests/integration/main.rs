@@ -6,6 +6,7 @@ mod audit;
 mod chaos;
 mod connecting;
 mod foreground;
+mod half_made;
 mod half_way;
 mod joining;
 mod list_peers;

@@ -3,26 +3,38 @@
 use crate::{
     cli::{Context, NodeArgument, Output, error::CliError, text::Shown},
     core::id::NodeId,
-    launcher::remove,
+    launcher::{
+        LaunchError,
+        change::{Removal, remove},
+    },
 };
 use serde::Serialize;
 use std::{fmt, time::Duration};
 
 /// How long the node may take to leave unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
+/// The same with `--force`: it may have to be ended, and others linked in its place.
+const FORCED: Duration = Duration::from_secs(30);
 
 /// Stop a single node in the network
 ///
-/// The node takes leave of its neighbours, which forget it, and ends.
+/// The node takes leave of its neighbours, which forget it, and ends. A dead node can only be removed with --force: its
+/// neighbours are told to forget it, and linked to each other in its place.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
   # Stop node 9
-  gossip remove-node 9")]
+  gossip remove-node 9
+
+  # Remove node 9 although it is dead, or does not answer
+  gossip remove-node 9 --force")]
 pub struct Args {
     /// Number or name of the node, or its address host:port
     #[arg(value_name = "NODE")]
     node: NodeArgument,
+    /// Also if it is dead; one that does not answer within 5 s is ended by signal, all within 30 s
+    #[arg(short, long)]
+    force: bool,
 }
 
 /// What is printed of a node that has left.
@@ -36,14 +48,17 @@ struct Report {
 
 /// Removes the node.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let timeout = context.timeout_or(if args.force { FORCED } else { TIMEOUT });
     let networks = context.networks()?;
     let target = context.target(&networks, &args.node)?;
-    if let Some(node) = target.node.as_ref().filter(|_| target.has_ended) {
-        return Err(CliError::Unreachable(format!(
-            "node {node} cannot be removed: its process has ended; 'gossip restart-node {node}' brings it back"
-        )));
-    }
-    let removed = remove(&networks, context.network(), &target, context.timeout_or(TIMEOUT))?;
+    let removal = Removal { timeout, force: args.force };
+    let removed = remove(&networks, context.network(), &target, removal).map_err(|error| match error {
+        LaunchError::Ended { node } => CliError::Unreachable(format!(
+            "node {node} cannot take leave: its process has ended; 'gossip restart-node {node}' brings it back, \
+             'gossip remove-node {node} --force' removes it"
+        )),
+        error => error.into(),
+    })?;
     out.print(&Report { node: removed.node.to_string(), endpoint: removed.endpoint.to_string(), name: removed.node })
 }
 

@@ -1,6 +1,6 @@
 //! A node more: chosen a place, started, linked, and seen to be up before the command returns.
 
-use super::site::{Pair, Site, pair};
+use super::site::Site;
 use crate::{
     core::{
         endpoint::Endpoint,
@@ -9,7 +9,7 @@ use crate::{
     launcher::{
         error::LaunchError,
         folders::Networks,
-        manifest::NodeRecord,
+        manifest::{ChangeKind, Manifest, NodeRecord, Pair, pair},
         resolve::Target,
         spawn::{Cradle, Nursery},
         start::{Taken, connect_to, find_taken, node_arguments, taken_ports},
@@ -81,23 +81,13 @@ pub fn add(
     for peer in &place.peers {
         site.manifest.link(&node, peer);
     }
-    site.write()?;
-    let settled = raise(&mut site, &node, &addition.executable, interrupted).and_then(|nursery| {
-        place.make_way(&mut site, &node)?;
-        Ok(nursery)
-    });
-    match settled {
-        Ok(raised) => {
-            site.write()?;
-            drop(raised.release());
-        }
-        Err(error) => {
-            site.take_back(&place.peers.iter().map(|peer| pair(&node, peer)).collect());
-            site.manifest = before;
-            site.write()?;
-            return Err(error);
-        }
-    }
+    let gone = place.clear(&mut site.manifest, &node);
+    let raised = site.carry_out(ChangeKind::Add, vec![node.clone()], before, |site| {
+        let raised = raise(site, &node, &addition.executable, interrupted)?;
+        place.make_way(site, &gone)?;
+        Ok(raised)
+    })?;
+    drop(raised.release());
     let record = site.manifest.node(&node).cloned().ok_or(LaunchError::Ended { node })?;
     Ok(Added { record, split: place.split })
 }
@@ -116,21 +106,24 @@ pub(super) fn raise<'s>(
     let Some(record) = site.manifest.node_mut(node) else { return Err(LaunchError::Ended { node: node.clone() }) };
     record.process = Some(nursery.spawn(node, &record.endpoint)?);
     let peers = record.peers.clone();
-    site.write()?;
     nursery.await_lines(&site.deadline, site.patience)?;
     site.tell(vec![(node.clone(), connect_to(&site.manifest, &peers))])?;
     let live = peers.iter().filter(|peer| site.is_alive(peer));
     let links = live.map(|peer| pair(node, peer)).collect();
     site.await_links(&links, &BTreeSet::new(), || nursery.check())?;
-    Ok(Raised(nursery.release()))
+    Ok(Raised::new(nursery.release()))
 }
 
 /// The children of a change that may still fail: they end with this value unless it is released.
 #[derive(Debug)]
-pub(super) struct Raised(Vec<std::process::Child>);
+pub(in super::super) struct Raised(Vec<std::process::Child>);
 
 impl Raised {
-    pub(super) fn release(mut self) -> Vec<std::process::Child> {
+    pub(in super::super) fn new(children: Vec<std::process::Child>) -> Self {
+        Self(children)
+    }
+
+    pub(in super::super) fn release(mut self) -> Vec<std::process::Child> {
         std::mem::take(&mut self.0)
     }
 }
@@ -240,12 +233,12 @@ impl Place {
         }
     }
 
-    /// Once the new node is there: the link that it was put into goes, and so do the places of nodes that were removed, which
-    /// it has taken.
-    pub(super) fn make_way(&self, site: &mut Site<'_>, node: &NodeId) -> Result<(), LaunchError> {
+    /// What goes once the new node is there: the link that it is put into, and the places of nodes that were removed, which it
+    /// takes. The record knows of them no more.
+    pub(super) fn clear(&self, manifest: &mut Manifest, node: &NodeId) -> BTreeSet<Pair> {
         let mut gone: BTreeSet<Pair> = self.split.iter().cloned().collect();
         for peer in &self.peers {
-            let Some(record) = site.manifest.node_mut(peer) else { continue };
+            let Some(record) = manifest.node_mut(peer) else { continue };
             if let Some(own) = record.lost.iter().position(|lost| lost == node) {
                 // It has the name of the node that was removed, and so its place already.
                 record.lost.remove(own);
@@ -253,15 +246,19 @@ impl Place {
                 gone.extend(record.lost.pop().map(|lost| pair(peer, &lost)));
             }
         }
+        if let Some((a, b)) = &self.split {
+            manifest.unlink(a, b);
+        }
+        gone
+    }
+
+    /// Has it go.
+    pub(super) fn make_way(&self, site: &mut Site<'_>, gone: &BTreeSet<Pair>) -> Result<(), LaunchError> {
         if gone.is_empty() {
             return Ok(());
         }
-        site.undeclare(&gone)?;
-        if let Some((a, b)) = &self.split {
-            site.await_links(&BTreeSet::new(), &self.split.iter().cloned().collect(), || Ok(()))?;
-            site.manifest.unlink(a, b);
-        }
-        Ok(())
+        site.undeclare(gone)?;
+        site.await_links(&BTreeSet::new(), &self.split.iter().cloned().collect(), || Ok(()))
     }
 }
 

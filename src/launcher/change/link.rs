@@ -1,11 +1,12 @@
 //! One link of the declared topology is made, or taken away.
 
-use super::site::{Pair, Site, pair};
+use super::site::Site;
 use crate::{
     core::id::NetworkName,
     launcher::{
         error::{LaunchError, ranges},
         folders::Networks,
+        manifest::{ChangeKind, Pair, pair},
         resolve::Target,
     },
     topology::change::is_only_way,
@@ -26,13 +27,12 @@ pub fn connect(
         return Err(LaunchError::Connected { a, b });
     }
     let links = BTreeSet::from([(a.clone(), b.clone())]);
-    let made = site.declare(&links).and_then(|()| site.await_links(&links, &BTreeSet::new(), || Ok(())));
-    if let Err(error) = made {
-        site.take_back(&links);
-        return Err(error);
-    }
+    let before = site.manifest.clone();
     site.manifest.link(&a, &b);
-    site.write()?;
+    site.carry_out(ChangeKind::Links, Vec::new(), before, |site| {
+        site.declare(&links)?;
+        site.await_links(&links, &BTreeSet::new(), || Ok(()))
+    })?;
     Ok((a, b))
 }
 
@@ -59,10 +59,12 @@ pub fn disconnect(
     {
         return Err(LaunchError::OnlyLink { a, b });
     }
-    site.undeclare(&links)?;
+    let before = site.manifest.clone();
     site.manifest.unlink(&a, &b);
-    site.write()?;
-    site.await_links(&BTreeSet::new(), &links, || Ok(()))?;
+    site.carry_out(ChangeKind::Links, Vec::new(), before, |site| {
+        site.undeclare(&links)?;
+        site.await_links(&BTreeSet::new(), &links, || Ok(()))
+    })?;
     Ok((a, b))
 }
 

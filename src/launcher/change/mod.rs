@@ -3,12 +3,16 @@
 
 pub mod add;
 pub mod link;
+pub mod remove;
 pub mod restart;
 pub mod restructure;
 mod site;
 
+pub use super::manifest::Pair;
+pub(super) use add::Raised;
 pub use add::{Added, Addition, add};
 pub use link::{connect, disconnect};
+pub use remove::{Removal, Removed, remove};
 pub use restart::{Restart, Restarted, restart};
 pub use restructure::{Restructured, Restructuring, Wanted, restructure};
-pub use site::Pair;
+pub(super) use site::Site;

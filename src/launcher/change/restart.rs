@@ -2,20 +2,20 @@
 
 use super::{
     add::{Place, raise},
-    site::{Site, pair},
+    site::Site,
 };
 use crate::{
     core::id::NetworkName,
     launcher::{
         error::LaunchError,
         folders::Networks,
-        manifest::NodeRecord,
+        manifest::{ChangeKind, NodeRecord},
         resolve::Target,
         start::{Taken, find_taken},
         stop::{Ended, end_one},
     },
 };
-use std::{path::PathBuf, sync::atomic::AtomicBool, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, sync::atomic::AtomicBool, time::Duration};
 
 /// A node to be started anew.
 #[derive(Debug, Clone)]
@@ -50,37 +50,33 @@ pub fn restart(
     let Some(index) = site.manifest.nodes.iter().position(|record| record.node == node) else {
         return Err(LaunchError::Ended { node });
     };
-    let ended = end_one(&site.manifest, index, &site.deadline)?;
-    if let Some(Taken { by, .. }) = find_taken(networks, std::slice::from_ref(&site.manifest.nodes[index]))? {
-        return Err(LaunchError::PortTaken { node, port: site.manifest.nodes[index].endpoint.port(), by });
-    }
+    let before = site.manifest.clone();
     // Pids of another boot mean nothing; those that follow do.
     site.manifest.renew_boot();
-    let before = site.manifest.clone();
     let place = match site.live() {
         Ok(live) if site.manifest.nodes[index].peers.is_empty() => Some(Place::find(&site, &node, &live)),
         _ => None,
     };
-    let peers = place.as_ref().map_or(&[][..], |place| &place.peers[..]);
-    for peer in peers {
+    for peer in place.as_ref().map_or(&[][..], |place| &place.peers[..]) {
         site.manifest.link(&node, peer);
     }
-    let settled = raise(&mut site, &node, &restart.executable, interrupted).and_then(|raised| {
-        place.as_ref().map_or(Ok(()), |place| place.make_way(&mut site, &node))?;
-        Ok(raised)
+    let gone = place.as_ref().map_or_else(BTreeSet::new, |place| place.clear(&mut site.manifest, &node));
+    site.manifest.nodes[index].process = None;
+    let former = before.clone();
+    let done = site.carry_out(ChangeKind::Restart, vec![node.clone()], before, |site| {
+        let ended = end_one(&former, index, &site.deadline)?;
+        if let Some(Taken { by, .. }) = find_taken(networks, std::slice::from_ref(&site.manifest.nodes[index]))? {
+            let port = site.manifest.nodes[index].endpoint.port();
+            return Err(LaunchError::PortTaken { node: node.clone(), port, by });
+        }
+        let raised = raise(site, &node, &restart.executable, interrupted)?;
+        place.as_ref().map_or(Ok(()), |place| place.make_way(site, &gone))?;
+        Ok((ended, raised))
     });
-    match settled {
-        Ok(raised) => {
-            site.write()?;
-            drop(raised.release());
-        }
-        Err(error) => {
-            site.take_back(&peers.iter().map(|peer| pair(&node, peer)).collect());
-            site.manifest = before;
-            site.write()?;
-            let is_interrupted = matches!(error, LaunchError::Interrupted);
-            return Err(if is_interrupted { LaunchError::LeftDown { node } } else { error });
-        }
-    }
+    let (ended, raised) = done.map_err(|error| match error {
+        LaunchError::Interrupted => LaunchError::LeftDown { node },
+        error => error,
+    })?;
+    drop(raised.release());
     Ok(Restarted { record: site.manifest.nodes[index].clone(), ended })
 }

@@ -1,11 +1,15 @@
 //! The whole topology is exchanged: what is new is linked first, and what is gone is parted only when that is up, so that the
 //! network is one at all times.
 
-use super::site::{Pair, Site, pair};
+use super::site::Site;
 use crate::{
     clock,
     core::id::NetworkName,
-    launcher::{error::LaunchError, folders::Networks, manifest::Manifest},
+    launcher::{
+        error::LaunchError,
+        folders::Networks,
+        manifest::{ChangeKind, Manifest, Pair, pair},
+    },
     topology::{DegreeBounds, Graph, Metrics, Shape, change::within, generate},
 };
 use std::{
@@ -34,7 +38,7 @@ pub enum Wanted {
 pub struct Restructuring {
     /// What it is to look like.
     pub wanted: Wanted,
-    /// The same as a user types it: `random 3`, `degrees 2-5`.
+    /// The same as a user types it: `random 3`, `degrees 2-5`. Of a random graph the degree is added that it got.
     pub topology: String,
     /// What the graph is drawn from; `None`: chosen anew.
     pub seed: Option<u64>,
@@ -58,7 +62,7 @@ pub struct Restructured {
 }
 
 /// Gives the live nodes of a network another topology, and returns when its links are up and the others gone. If that fails
-/// half-way, the record names the links of both.
+/// half-way, all is as it was.
 pub fn restructure(
     networks: &Networks,
     network: &NetworkName,
@@ -75,33 +79,33 @@ pub fn restructure(
     let target: BTreeSet<Pair> = graph.edges().map(|(a, b)| pair(name(a), name(b))).collect();
     let is_declared = |(a, b): &Pair| site.manifest.are_peers(a, b);
     let made: BTreeSet<Pair> = target.iter().filter(|pair| !is_declared(pair)).cloned().collect();
-    let recorded: BTreeSet<Pair> =
-        site.manifest.nodes.iter().flat_map(|one| one.peers.iter().map(|peer| pair(&one.node, peer))).collect();
+    let recorded = site.manifest.links();
     let dropped: BTreeSet<Pair> = recorded.union(&current).filter(|pair| !target.contains(*pair)).cloned().collect();
 
-    // Whatever happens from here on, a node that is started anew finds its way back.
+    let before = site.manifest.clone();
+    let lost: BTreeSet<Pair> =
+        before.nodes.iter().flat_map(|one| one.lost.iter().map(|lost| pair(&one.node, lost))).collect();
     for (a, b) in &made {
         site.manifest.link(a, b);
     }
+    for (a, b) in &dropped {
+        site.manifest.unlink(a, b);
+    }
+    site.manifest.nodes.iter_mut().for_each(|record| record.lost.clear());
     site.manifest.seed = seed;
     site.manifest.topology = match restructuring.wanted {
         Wanted::Random => format!("{} {}", restructuring.topology, graph.degree(0)),
         _ => restructuring.topology.clone(),
     };
-    site.write()?;
-    site.declare(&made)?;
-    site.await_links(&made, &BTreeSet::new(), || Ok(()))?;
-
-    let lost = site.manifest.nodes.iter().flat_map(|one| one.lost.iter().map(|lost| pair(&one.node, lost)));
-    site.undeclare(&dropped.iter().cloned().chain(lost).collect())?;
-    for (a, b) in &dropped {
-        site.manifest.unlink(a, b);
-    }
-    site.manifest.nodes.iter_mut().for_each(|record| record.lost.clear());
-    site.write()?;
     let is_live = |(a, b): &&Pair| live.contains(a) && live.contains(b);
-    let dropped: BTreeSet<Pair> = dropped.iter().filter(is_live).cloned().collect();
-    site.await_links(&BTreeSet::new(), &dropped, || Ok(()))?;
+    let parted: BTreeSet<Pair> = dropped.iter().filter(is_live).cloned().collect();
+    site.carry_out(ChangeKind::Links, Vec::new(), before, |site| {
+        site.declare(&made)?;
+        site.await_links(&made, &BTreeSet::new(), || Ok(()))?;
+        site.undeclare(&dropped.union(&lost).cloned().collect())?;
+        site.await_links(&BTreeSet::new(), &parted, || Ok(()))
+    })?;
+    let dropped = parted;
     let Metrics { edges, degrees, .. } = Metrics::of(&graph);
     Ok(Restructured { manifest: site.manifest, made, dropped, links: edges, degrees })
 }

@@ -10,11 +10,11 @@ use crate::{
     launcher::{
         error::{LaunchError, nodes_are, ranges},
         folders::{Folder, Lock, Networks},
-        manifest::{Manifest, NodeRecord},
+        intent,
+        manifest::{Change, ChangeKind, Manifest, NodeRecord, Pair, by_end, pair},
         resolve::Target,
         spawn::descriptor_limit,
         start::{ask_until_done, connect_to},
-        stop::complete,
     },
     topology::Graph,
 };
@@ -24,36 +24,27 @@ use std::{
     time::Duration,
 };
 
-/// Two nodes with a link, the lower name first in natural order.
-pub type Pair = (NodeId, NodeId);
-
 /// How often nodes are asked for their links while these come up: at first, and at last.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 const LAST_LOOK: Duration = Duration::from_millis(250);
 /// How long a node may take to tell its peers before it is asked again.
 const ANSWER: Duration = Duration::from_secs(1);
 /// How long those may take that need not answer.
-const GLANCE: Duration = Duration::from_millis(300);
+pub(in super::super) const GLANCE: Duration = Duration::from_millis(300);
 
 /// A network whose lock this command has.
-pub(super) struct Site<'a> {
-    pub(super) folder: Folder,
-    pub(super) manifest: Manifest,
-    pub(super) deadline: Deadline,
-    pub(super) patience: Duration,
+pub(in super::super) struct Site<'a> {
+    pub(in super::super) folder: Folder,
+    pub(in super::super) manifest: Manifest,
+    pub(in super::super) deadline: Deadline,
+    pub(in super::super) patience: Duration,
     interrupted: Option<&'a AtomicBool>,
     _lock: Lock,
 }
 
-/// The two in natural order.
-pub(super) fn pair(a: &NodeId, b: &NodeId) -> Pair {
-    let (a, b) = if a.natural_key() <= b.natural_key() { (a, b) } else { (b, a) };
-    (a.clone(), b.clone())
-}
-
 impl<'a> Site<'a> {
     /// Takes the lock of a network that has a record. All further waits end with `patience`, or when `interrupted` is set.
-    pub(super) fn open(
+    pub(in super::super) fn open(
         networks: &Networks,
         network: &NetworkName,
         patience: Duration,
@@ -65,25 +56,54 @@ impl<'a> Site<'a> {
             folder.require_record(networks)?;
         }
         let lock = folder.lock(&deadline, interrupted)?;
-        let mut manifest = folder.require_record(networks)?;
-        complete(&mut manifest);
+        intent::settle(&folder, &lock)?;
+        let manifest = folder.require_record(networks)?;
         // Many sockets at once: as many as the system allows.
         descriptor_limit();
         Ok(Self { folder, manifest, deadline, patience, interrupted, _lock: lock })
     }
 
-    pub(super) fn write(&self) -> Result<(), LaunchError> {
-        self.folder.write_record(&self.manifest)
+    /// Makes a change: what the record says by now is written as what is to be, then it is `act`ed upon, then it holds. If
+    /// that cannot be written, nothing is done; if `act` fails, what it did is undone and the record is as it was `before`.
+    pub(in super::super) fn carry_out<T>(
+        &mut self,
+        kind: ChangeKind,
+        nodes: Vec<NodeId>,
+        before: Manifest,
+        act: impl FnOnce(&mut Self) -> Result<T, LaunchError>,
+    ) -> Result<T, LaunchError> {
+        self.manifest.change = Some(Change { kind, nodes });
+        let intended = self.manifest.clone();
+        if let Err(error) = self.folder.write_next(&intended) {
+            self.manifest = before;
+            return Err(error);
+        }
+        // What was made ends with `made` if it cannot be committed, so before it is undone.
+        match act(self).and_then(|made| self.folder.commit().map(|()| made)) {
+            Ok(made) => {
+                if self.manifest != intended {
+                    // Without room for it the processes are found again by their arguments.
+                    let _ = self.folder.write_record(&self.manifest);
+                }
+                Ok(made)
+            }
+            Err(error) => {
+                // What goes wrong now is met again by the next command, which finds what was to be.
+                let _ = intent::undo(&self.folder, &before, &self.manifest);
+                self.manifest = before;
+                Err(error)
+            }
+        }
     }
 
     /// Refuses to go on if the user wants to end it.
-    pub(super) fn check(&self) -> Result<(), LaunchError> {
+    pub(in super::super) fn check(&self) -> Result<(), LaunchError> {
         let is_over = self.interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed));
         if is_over { Err(LaunchError::Interrupted) } else { Ok(()) }
     }
 
     /// The node that is meant: by its name, or as one of the network by its address.
-    pub(super) fn node(&self, target: &Target) -> Result<&NodeRecord, LaunchError> {
+    pub(in super::super) fn node(&self, target: &Target) -> Result<&NodeRecord, LaunchError> {
         let is_it = |record: &&NodeRecord| match &target.node {
             Some(name) => record.node == *name,
             None => record.endpoint == target.endpoint,
@@ -98,17 +118,17 @@ impl<'a> Site<'a> {
     }
 
     /// The node that is meant, which must live.
-    pub(super) fn live_node(&self, target: &Target) -> Result<NodeId, LaunchError> {
+    pub(in super::super) fn live_node(&self, target: &Target) -> Result<NodeId, LaunchError> {
         let node = self.node(target)?.node.clone();
         if self.is_alive(&node) { Ok(node) } else { Err(LaunchError::Ended { node }) }
     }
 
-    pub(super) fn is_alive(&self, node: &NodeId) -> bool {
+    pub(in super::super) fn is_alive(&self, node: &NodeId) -> bool {
         self.manifest.alive().any(|record| record.node == *node)
     }
 
     /// Those that live, in natural order; at least one.
-    pub(super) fn live(&self) -> Result<Vec<NodeId>, LaunchError> {
+    pub(in super::super) fn live(&self) -> Result<Vec<NodeId>, LaunchError> {
         let mut live: Vec<NodeId> = self.manifest.alive().map(|record| record.node.clone()).collect();
         live.sort_by(|a, b| a.natural_key().cmp(&b.natural_key()));
         if live.is_empty() {
@@ -118,7 +138,7 @@ impl<'a> Site<'a> {
     }
 
     /// The declared links between these nodes.
-    pub(super) fn graph(&self, nodes: &[NodeId]) -> Graph {
+    pub(in super::super) fn graph(&self, nodes: &[NodeId]) -> Graph {
         let index: BTreeMap<&NodeId, usize> = nodes.iter().enumerate().map(|(index, node)| (node, index)).collect();
         let edges = self.manifest.nodes.iter().flat_map(|record| {
             let ends = record.peers.iter().filter_map(|peer| Some((*index.get(&record.node)?, *index.get(peer)?)));
@@ -129,7 +149,7 @@ impl<'a> Site<'a> {
     }
 
     /// Tells each node something, until all have taken it.
-    pub(super) fn tell(&self, words: Vec<(NodeId, Request)>) -> Result<(), LaunchError> {
+    pub(in super::super) fn tell(&self, words: Vec<(NodeId, Request)>) -> Result<(), LaunchError> {
         let record = |(node, request): (NodeId, Request)| Some((self.manifest.node(&node)?, request));
         let questions = words.into_iter().filter_map(record).collect();
         let silent = ask_until_done(questions, &self.deadline, || self.check())?;
@@ -137,27 +157,19 @@ impl<'a> Site<'a> {
     }
 
     /// Makes all of these links: both ends of each declare it.
-    pub(super) fn declare(&self, pairs: &BTreeSet<Pair>) -> Result<(), LaunchError> {
+    pub(in super::super) fn declare(&self, pairs: &BTreeSet<Pair>) -> Result<(), LaunchError> {
         let words = by_end(pairs).into_iter();
         self.tell(words.map(|(node, peers)| (node, connect_to(&self.manifest, &peers))).collect())
     }
 
     /// Takes all of these links away, at those of their ends that live.
-    pub(super) fn undeclare(&self, pairs: &BTreeSet<Pair>) -> Result<(), LaunchError> {
+    pub(in super::super) fn undeclare(&self, pairs: &BTreeSet<Pair>) -> Result<(), LaunchError> {
         let words = by_end(pairs).into_iter().filter(|(node, _)| self.is_alive(node));
         self.tell(words.map(|(node, nodes)| (node, Request::Disconnect { nodes })).collect())
     }
 
-    /// Tells live nodes, as far as they hear it, that these links are not to be: after a change that failed.
-    pub(super) fn take_back(&self, pairs: &BTreeSet<Pair>) {
-        let words = by_end(pairs).into_iter().filter(|(node, _)| self.is_alive(node));
-        let target = |(node, nodes)| Some((self.manifest.node(&node)?.endpoint.clone(), Request::Disconnect { nodes }));
-        // What went wrong is told already.
-        let _ = ask_all(&words.filter_map(target).collect::<Vec<_>>(), ANSWER);
-    }
-
     /// Which of these nodes have a link to each other that is up at both ends; and those that do not answer within `wait`.
-    fn look(&self, nodes: &[NodeId], wait: Duration) -> Result<(Links, Vec<NodeId>), LaunchError> {
+    pub(in super::super) fn look(&self, nodes: &[NodeId], wait: Duration) -> Result<(Links, Vec<NodeId>), LaunchError> {
         let endpoint = |node: &NodeId| self.manifest.node(node).map(|record| (record.endpoint.clone(), Request::Peers));
         let targets: Vec<_> = nodes.iter().filter_map(endpoint).collect();
         let (mut links, mut silent) = (Links::default(), Vec::new());
@@ -179,7 +191,7 @@ impl<'a> Site<'a> {
     }
 
     /// The links between these nodes as they are; all must answer.
-    pub(super) fn links(&self, nodes: &[NodeId]) -> Result<BTreeSet<Pair>, LaunchError> {
+    pub(in super::super) fn links(&self, nodes: &[NodeId]) -> Result<BTreeSet<Pair>, LaunchError> {
         loop {
             let (links, silent) = self.look(nodes, ANSWER)?;
             if silent.is_empty() {
@@ -193,7 +205,7 @@ impl<'a> Site<'a> {
     }
 
     /// Waits until some links are up at both ends, and others gone from both. `check` is called on the way.
-    pub(super) fn await_links(
+    pub(in super::super) fn await_links(
         &self,
         present: &BTreeSet<Pair>,
         absent: &BTreeSet<Pair>,
@@ -220,14 +232,14 @@ impl<'a> Site<'a> {
     }
 
     /// Takes links into the record that healing made for good, in the places of nodes that were removed.
-    pub(super) fn adopt(&mut self) -> Result<(), LaunchError> {
+    pub(in super::super) fn adopt(&mut self) -> Result<(), LaunchError> {
         let orphans: Vec<NodeId> =
             self.manifest.alive().filter(|record| !record.lost.is_empty()).map(|record| record.node.clone()).collect();
         if orphans.len() < 2 {
             return Ok(());
         }
         let (links, _) = self.look(&orphans, GLANCE)?;
-        let mut adopted = BTreeSet::new();
+        let (mut adopted, before) = (BTreeSet::new(), self.manifest.clone());
         for (a, b) in links.whole() {
             let has_lost = |node: &NodeId| self.manifest.node(node).is_some_and(|record| !record.lost.is_empty());
             if has_lost(&a) && has_lost(&b) && self.manifest.link(&a, &b) {
@@ -237,8 +249,11 @@ impl<'a> Site<'a> {
                 adopted.insert((a, b));
             }
         }
+        if adopted.is_empty() {
+            return Ok(());
+        }
         // They may be about to do so themselves; but whoever is started now may bear the name of the one that was removed.
-        self.declare(&adopted)
+        self.carry_out(ChangeKind::Links, Vec::new(), before, |site| site.declare(&adopted))
     }
 
     fn late<'n>(&self, nodes: impl IntoIterator<Item = &'n NodeId>) -> LaunchError {
@@ -248,7 +263,7 @@ impl<'a> Site<'a> {
 
 /// What nodes say of their links: from whom to whom, and whether it is up.
 #[derive(Default)]
-struct Links {
+pub(in super::super) struct Links {
     ends: BTreeMap<(NodeId, NodeId), bool>,
 }
 
@@ -266,17 +281,7 @@ impl Links {
         self.ends.contains_key(&(a.clone(), b.clone())) || self.ends.contains_key(&(b.clone(), a.clone()))
     }
 
-    fn whole(&self) -> BTreeSet<Pair> {
+    pub(in super::super) fn whole(&self) -> BTreeSet<Pair> {
         self.ends.keys().map(|(a, b)| pair(a, b)).filter(|pair| self.is_whole(pair)).collect()
     }
-}
-
-/// Each node with the far ends of its links.
-fn by_end(pairs: &BTreeSet<Pair>) -> BTreeMap<NodeId, Vec<NodeId>> {
-    let mut ends: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
-    for (a, b) in pairs {
-        ends.entry(a.clone()).or_default().push(b.clone());
-        ends.entry(b.clone()).or_default().push(a.clone());
-    }
-    ends
 }
