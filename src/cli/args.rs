@@ -50,10 +50,10 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Globals {
-    /// Name of the network
+    /// Name of the network; a node named by its address must belong to it [default: default]
     #[arg(long, global = true, env = "GOSSIP_NETWORK", hide_env_values = true, value_name = "NAME")]
-    #[arg(default_value = "default", value_parser = network)]
-    pub network: NetworkName,
+    #[arg(value_parser = network)]
+    pub network: Option<NetworkName>,
     /// Print one JSON document instead of text, also for an error
     #[arg(long, global = true, overrides_with = "json")]
     pub json: bool,
@@ -194,6 +194,16 @@ pub enum NodeArgumentError {
     /// It has none, and is no name.
     #[error("{0}; a NODE is a number, a name, or host:port")]
     Name(#[from] NodeIdError),
+}
+
+impl NodeArgument {
+    /// The name, if it is one.
+    pub fn name(&self) -> Option<&NodeId> {
+        match self {
+            Self::Name(name) => Some(name),
+            Self::Address(_) => None,
+        }
+    }
 }
 
 impl FromStr for NodeArgument {

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     client::Client,
     clock::Clock,
-    core::{endpoint::Endpoint, id::NetworkName, time::Mono},
+    core::{endpoint::Endpoint, id::NetworkName, request::NodeStatus, stats::Refusal, time::Mono},
     launcher::{Networks, Target, resolve},
     quantity::Time,
 };
@@ -35,6 +35,7 @@ const INTERRUPTED: i32 = 130;
 /// with exit code 130: an ordinary command leaves nothing behind.
 pub struct Context {
     globals: Globals,
+    network: NetworkName,
     clock: Clock,
     ends_at_once: Arc<AtomicBool>,
 }
@@ -44,12 +45,41 @@ impl Context {
     pub fn new(globals: Globals) -> Result<Self, CliError> {
         let ends_at_once = Arc::new(AtomicBool::new(true));
         flag::register_conditional_shutdown(SIGINT, INTERRUPTED, Arc::clone(&ends_at_once)).map_err(no_handler)?;
-        Ok(Self { globals, clock: Clock::new(), ends_at_once })
+        let network = globals.network.clone().unwrap_or_default();
+        Ok(Self { globals, network, clock: Clock::new(), ends_at_once })
     }
 
     /// The network that commands are about.
     pub fn network(&self) -> &NetworkName {
-        &self.globals.network
+        &self.network
+    }
+
+    /// Refuses a node of another network than the one that was named, if one was.
+    pub fn check_network(&self, NodeStatus { node, endpoint, network, .. }: &NodeStatus) -> Result<(), CliError> {
+        match &self.globals.network {
+            Some(named) if named != network => {
+                let text = format!(
+                    "node {node} at {} belongs to network '{network}', not to network '{named}'; name its network with \
+                     --network, or none",
+                    endpoint.authority()
+                );
+                Err(CliError::Refused { code: Refusal::OtherNetwork.name(), text })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a node that was named by its address and belongs to another network than the one that was named. One that does
+    /// not answer is nobody's.
+    pub fn check_address(&self, node: &NodeArgument, timeout: Duration) -> Result<(), CliError> {
+        let NodeArgument::Address(endpoint) = node else { return Ok(()) };
+        if self.globals.network.is_none() {
+            return Ok(());
+        }
+        match Client::connect(endpoint, timeout).and_then(|mut client| client.status()) {
+            Ok(status) => self.check_network(&status),
+            Err(_) => Ok(()),
+        }
     }
 
     /// How long to wait: `--timeout`, or else the command's `default`.
@@ -84,6 +114,14 @@ impl Context {
         Ok(Networks::from_environment()?)
     }
 
+    /// The records of this user's networks, one of which must be the network's. Without it the error says that it is not
+    /// running, and `remedy`: what to do about nodes that were started by hand.
+    pub fn recorded(&self, remedy: &str) -> Result<Networks, CliError> {
+        let networks = self.networks()?;
+        let record = networks.folder(self.network()).require_record(&networks);
+        record.map(|_| networks).map_err(|error| CliError::without_record(error, remedy))
+    }
+
     /// Where a node listens: looked up in the record of the network, unless it is an address. That of a node whose
     /// process is known to have ended is nobody's.
     pub fn endpoint_of(&self, node: &NodeArgument) -> Result<Endpoint, CliError> {
@@ -115,7 +153,11 @@ impl Context {
     pub fn connect(&self, node: &NodeArgument, default: Duration) -> Result<Client, CliError> {
         let (endpoint, timeout) = (self.endpoint_of(node)?, self.timeout_or(default));
         self.detail(format_args!("asks {}, for at most {} a time", endpoint.authority(), Time(timeout)));
-        Ok(Client::connect(&endpoint, timeout)?)
+        let mut client = Client::connect(&endpoint, timeout)?;
+        if matches!(node, NodeArgument::Address(_)) && self.globals.network.is_some() {
+            self.check_network(&client.status()?)?;
+        }
+        Ok(client)
     }
 
     /// From now on SIGINT, SIGTERM, SIGQUIT and SIGHUP set the flag that is returned and do nothing else: for commands

@@ -154,6 +154,20 @@ impl From<LaunchError> for CliError {
     }
 }
 
+impl CliError {
+    /// Of a command that needs the record of a network where there is none. `remedy`: what to do about nodes that were started
+    /// by hand.
+    pub fn without_record(error: LaunchError, remedy: &str) -> Self {
+        match error {
+            LaunchError::NoNetwork { network, others } if others.is_empty() => {
+                let text = format!("network '{network}' is not running; {remedy}");
+                Self::Refused { code: "refused", text }
+            }
+            error => error.into(),
+        }
+    }
+}
+
 impl From<ChaosError> for CliError {
     fn from(error: ChaosError) -> Self {
         let text = error.to_string();

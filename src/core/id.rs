@@ -223,6 +223,13 @@ impl NetworkName {
     }
 }
 
+impl Default for NetworkName {
+    /// The network that is meant where none is named.
+    fn default() -> Self {
+        Self("default".into())
+    }
+}
+
 impl FromStr for NetworkName {
     type Err = NetworkNameError;
 

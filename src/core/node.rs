@@ -112,6 +112,11 @@ impl Node {
         }
     }
 
+    /// Whether no link is up.
+    pub fn is_alone(&self) -> bool {
+        self.peers.up_slots().is_empty()
+    }
+
     /// Applies one input; then drain [`poll_output`](Self::poll_output) to `None`.
     /// Never blocks and never fails: stale or hostile input becomes a counter in [`Stats`] and, where somebody
     /// waits for it, a refusal.

@@ -70,6 +70,8 @@ impl NodeProcess {
         if let Some(port) = port {
             turn.serve_metrics(port);
         }
+        let sought: Vec<_> = peers.iter().map(|(_, endpoint)| endpoint).chain(&contacts).cloned().collect();
+        turn.expect(&sought);
         let nobody = ReturnAddress([].into());
         turn.request(nobody.clone(), RequestId::None, Request::Connect { peers })?;
         if !contacts.is_empty() {

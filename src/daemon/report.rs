@@ -90,6 +90,12 @@ impl Reporter {
         }
     }
 
+    /// Nobody was found where the node was told to look.
+    pub(super) fn nobody_answers(&mut self, now: Mono, addresses: &str) {
+        let text = "no node has answered yet: goes on trying";
+        line!(self, now, WARN, LINKS, "nobody_answers", addresses, "{text}");
+    }
+
     fn report_refusal(&mut self, now: Mono, event: &Event) {
         let kind = event.kind();
         match event {

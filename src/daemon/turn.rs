@@ -10,6 +10,7 @@ use super::{
 use crate::{
     clock::{self, Clock},
     core::{
+        endpoint::Endpoint,
         event::{Input, LinkId, LogSeq, Output, ReturnAddress, Sender},
         frame::Frame,
         id::{Incarnation, NodeId},
@@ -36,6 +37,9 @@ const TURN_BYTES_MAX: usize = 4 << 20;
 /// (signals, probes, other sockets) waits that long.
 const TURN_TIME_MAX: Duration = Duration::from_millis(20);
 
+/// How long those may take to answer whom the node was told to find, before that is said.
+const SOON: Duration = Duration::from_secs(1);
+
 /// All that a turn works with.
 pub(super) struct Turn {
     node: Node,
@@ -57,6 +61,8 @@ pub(super) struct Turn {
     reporter: Reporter,
     disturbances: Disturbances,
     metrics: Option<MetricsPort>,
+    /// Whom it was told to find, and when to say that nobody was found.
+    seeks: Option<(Mono, String)>,
 }
 
 impl Turn {
@@ -87,12 +93,21 @@ impl Turn {
             reporter: Reporter::default(),
             disturbances: Disturbances::new(clock::seed()),
             metrics: None,
+            seeks: None,
         }
     }
 
     /// From now on whoever asks at this port is told what the node counts.
     pub(super) fn serve_metrics(&mut self, port: MetricsPort) {
         self.metrics = Some(port);
+    }
+
+    /// Says so if nobody at these addresses answers soon.
+    pub(super) fn expect(&mut self, addresses: &[Endpoint]) {
+        if !addresses.is_empty() {
+            let addresses: Vec<_> = addresses.iter().map(Endpoint::authority).collect();
+            self.seeks = Some((self.clock.now().mono + SOON, addresses.join(", ")));
+        }
     }
 
     /// The node's life.
@@ -123,7 +138,11 @@ impl Turn {
 
     /// Waits for something to do and does it. Returns whether a signal came.
     pub(super) fn wait_and_run(&mut self, poller: &mut Poller, signal: BorrowedFd<'_>) -> Result<bool, DaemonError> {
-        let deadline = Mono::earliest([self.node.deadline(), self.disturbances.deadline()]);
+        let deadline = Mono::earliest([
+            self.node.deadline(),
+            self.disturbances.deadline(),
+            self.seeks.as_ref().map(|&(at, _)| at),
+        ]);
         let timeout = deadline.map(|deadline| deadline.since(self.clock.now().mono));
         let others = [signal, self.metrics.as_ref().map_or(signal, AsFd::as_fd)];
         let others = &others[..1 + usize::from(self.metrics.is_some())];
@@ -144,6 +163,10 @@ impl Turn {
         }
         if self.node.deadline().is_some_and(|deadline| deadline <= self.clock.now().mono) {
             self.apply(Input::Tick)?;
+        }
+        let now = self.clock.now().mono;
+        if let Some((_, addresses)) = self.seeks.take_if(|(at, _)| *at <= now).filter(|_| self.node.is_alone()) {
+            self.reporter.nobody_answers(now, &addresses);
         }
         let pressure = self.links.pressure();
         if pressure != self.pressure {

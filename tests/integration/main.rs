@@ -3,6 +3,7 @@
 
 mod adding;
 mod audit;
+mod by_hand;
 mod chaos;
 mod connecting;
 mod foreground;

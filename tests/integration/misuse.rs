@@ -171,7 +171,8 @@ fn nodes_that_are_not_there_are_named() {
         let outcome = net.run(&[command, "2", "--json"]).fails(3, "its process has ended");
         assert_eq!(outcome.json()["error"]["code"], "unreachable");
     }
-    net.run(&["remove-node", "2"]).fails(3, "'gossip restart-node 2' brings it back, 'gossip remove-node 2 --force' removes it");
+    net.run(&["remove-node", "2"])
+        .fails(3, "'gossip restart-node 2' brings it back, 'gossip remove-node 2 --force' removes it");
     net.run(&["send-message", "2", "x"]).fails(3, "node 2 does not run: its process has ended; its log is /");
     net.run(&["send-message", &net.address(2), "x"]).fails(3, "is the node running?");
     net.signal(3, rustix::process::Signal::STOP);

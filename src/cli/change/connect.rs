@@ -1,5 +1,6 @@
 //! `gossip connect`.
 
+use super::by_hand;
 use crate::{
     cli::{Context, NodeArgument, Output, error::CliError, text::Shown},
     core::id::NodeId,
@@ -18,7 +19,10 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 #[command(after_long_help = "\
 Examples:
   # Link nodes 3 and 12
-  gossip connect 3 12")]
+  gossip connect 3 12
+
+  # Link two nodes that were started by hand
+  gossip connect 10.0.0.7:7004 10.0.0.8:7004")]
 pub struct Args {
     /// Number or name of one node, or its address host:port
     #[arg(value_name = "A")]
@@ -38,9 +42,15 @@ struct Report {
 
 /// Connects the two.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
-    let networks = context.networks()?;
-    let (a, b) = (context.target(&networks, &args.a)?, context.target(&networks, &args.b)?);
-    let names = change::connect(&networks, context.network(), [&a, &b], context.timeout_or(TIMEOUT))?;
+    let timeout = context.timeout_or(TIMEOUT);
+    let names = match by_hand::ends(context, [&args.a, &args.b])? {
+        Some(ends) => by_hand::connect(context, ends, timeout)?,
+        None => {
+            let networks = context.networks()?;
+            let (a, b) = (context.target(&networks, &args.a)?, context.target(&networks, &args.b)?);
+            change::connect(&networks, context.network(), [&a, &b], timeout)?
+        }
+    };
     out.print(&Report { connected: [names.0.to_string(), names.1.to_string()], names })
 }
 

@@ -27,7 +27,8 @@ pub struct Args {
 
 /// Starts the node anew.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
-    let networks = context.networks()?;
+    let networks =
+        context.recorded("a node that was started by hand is started again as it was, with 'gossip node'")?;
     let what = Restart {
         target: context.target(&networks, &args.node)?,
         executable: own_program()?,

@@ -68,8 +68,9 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
     let (wanted, topology) = args.wanted()?;
     let (seed, timeout) = (args.seed, context.timeout_or(TIMEOUT));
     let what = Restructuring { wanted, topology, seed, timeout };
+    let remedy = "links of nodes that were started by hand are changed by 'gossip connect' and 'gossip disconnect'";
     let Restructured { manifest, made, dropped, links, degrees } =
-        restructure(&context.networks()?, context.network(), &what)?;
+        restructure(&context.recorded(remedy)?, context.network(), &what)?;
     let names = |pairs: std::collections::BTreeSet<Pair>| {
         let mut pairs: Vec<_> = pairs.into_iter().collect();
         pairs.sort_by(|x, y| (x.0.natural_key(), x.1.natural_key()).cmp(&(y.0.natural_key(), y.1.natural_key())));

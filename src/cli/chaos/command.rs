@@ -89,7 +89,7 @@ pub struct Args {
 
 /// Does what was ordered, or runs the schedule.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
-    let networks = context.networks()?;
+    let networks = context.recorded("start one that takes orders for faults with 'gossip start-network --chaos'")?;
     let executable =
         std::env::current_exe().map_err(|error| CliError::Failed(format!("cannot find this program: {error}")))?;
     let timeout = context.timeout_or(TIMEOUT);

@@ -1,8 +1,8 @@
 //! `gossip remove-node`.
 
 use crate::{
-    cli::{Context, NodeArgument, Output, error::CliError, text::Shown},
-    core::id::NodeId,
+    cli::{Context, NodeArgument, Output, change::by_hand, error::CliError, text::Shown},
+    core::{endpoint::Endpoint, id::NodeId},
     launcher::{
         LaunchError,
         change::{Removal, remove},
@@ -27,7 +27,10 @@ Examples:
   gossip remove-node 9
 
   # Remove node 9 although it is dead, or does not answer
-  gossip remove-node 9 --force")]
+  gossip remove-node 9 --force
+
+  # Remove the dead node c of a network that was started by hand
+  gossip remove-node c --force --via 10.0.0.7:7004")]
 pub struct Args {
     /// Number or name of the node, or its address host:port
     #[arg(value_name = "NODE")]
@@ -35,6 +38,9 @@ pub struct Args {
     /// Also if it is dead; one that does not answer within 5 s is ended by signal, all within 30 s
     #[arg(short, long)]
     force: bool,
+    /// A live node of a network that was not started here: the node is found through it
+    #[arg(long, value_name = "HOST:PORT")]
+    via: Option<Endpoint>,
 }
 
 /// What is printed of a node that has left.
@@ -49,6 +55,11 @@ struct Report {
 /// Removes the node.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let timeout = context.timeout_or(if args.force { FORCED } else { TIMEOUT });
+    if let Some(via) = &args.via {
+        let (name, endpoint) = by_hand::remove(context, &args.node, via, args.force, timeout)?;
+        return out.print(&Report { node: name.to_string(), endpoint: endpoint.to_string(), name });
+    }
+    context.check_address(&args.node, timeout)?;
     let networks = context.networks()?;
     let target = context.target(&networks, &args.node)?;
     let removal = Removal { timeout, force: args.force };

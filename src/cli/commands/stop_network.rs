@@ -46,7 +46,10 @@ struct Node {
 
 /// Stops the network and says how its nodes ended.
 pub fn run(_: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
-    let stopped = stop(&context.networks()?, context.network(), None, context.timeout_or(TIMEOUT))?;
+    let stopped = stop(&context.networks()?, context.network(), None, context.timeout_or(TIMEOUT));
+    let remedy = "nodes that were started by hand end on Ctrl-C or SIGTERM, or one by one with \
+                  'gossip remove-node HOST:PORT'";
+    let stopped = stopped.map_err(|error| CliError::without_record(error, remedy))?;
     let node = |StoppedNode { node, endpoint, process, ended }: &'_ StoppedNode| Node {
         node: node.to_string(),
         endpoint: endpoint.to_string(),

@@ -35,10 +35,10 @@ Examples:
   # Give them 10 seconds to catch up
   gossip audit --timeout 10
 
-  # Nodes on other hosts
-  gossip audit 10.0.0.7:7004 10.0.0.8:7004")]
+  # A network that was not started here, by one of its nodes
+  gossip audit 10.0.0.7:7004")]
 pub struct Args {
-    /// Numbers or names of nodes, or addresses host:port [default: all nodes of the network]
+    /// Numbers or names of nodes; or the address host:port of one: all nodes of its network [default: all of the network]
     #[arg(value_name = "NODE")]
     nodes: Vec<NodeArgument>,
 }
@@ -120,7 +120,7 @@ impl Report {
         };
         let nodes: Vec<_> = survey.nodes.iter().map(entry).collect();
         let ok = !comparison.has_findings() && nodes.iter().all(|entry| entry.answered);
-        Self { network: context.network().to_string(), ok, messages: comparison.messages, nodes }
+        Self { network: survey.network(context).to_string(), ok, messages: comparison.messages, nodes }
     }
 
     fn unheard(&self) -> Vec<NodeId> {

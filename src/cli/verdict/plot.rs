@@ -9,17 +9,18 @@ use super::{
 };
 use crate::{
     cli::{
-        Context, Output,
+        Context, NodeArgument, Output,
         commands::plot::{Plot, picture_file},
         error::CliError,
         text,
     },
     clock::Deadline,
     core::{
+        endpoint::Endpoint,
         id::{MessageId, NodeId, natural_key},
         links::link::Kind,
     },
-    launcher::Manifest,
+    launcher::{Manifest, NodeRecord},
     topology::{Graph, Margin, Metrics},
     viz::{Link, LinkMark, NodeMark, Picture, Scene},
 };
@@ -45,6 +46,9 @@ Examples:
   # The network as it is now
   gossip plot
 
+  # A network that was not started here, by one of its nodes
+  gossip plot 10.0.0.7:7004
+
   # As it was declared
   gossip plot --declared
 
@@ -55,6 +59,9 @@ Examples:
   gossip send-message 4 apple --json
   gossip plot --message 4-1795437901-1")]
 pub struct Args {
+    /// The address host:port of a node whose network was not started here [default: the network of --network]
+    #[arg(value_name = "HOST:PORT")]
+    node: Option<Endpoint>,
     /// Draw the declared topology, whatever became of it
     #[arg(long)]
     declared: bool,
@@ -92,23 +99,37 @@ struct Hop {
 
 /// Asks all nodes, draws what they say, and says where the picture lies.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
-    let manifest = record(context)?;
     let deadline = Deadline::after(context.timeout_or(TIMEOUT));
-    let (kind, picture, journey) = if args.declared {
-        let graph = graph_of(&manifest, &BTreeSet::new())?;
-        ("topology", Picture::new(&graph, manifest.network.as_str(), &manifest.topology), None)
-    } else {
-        let survey = Survey::take(&[], context, deadline.remaining() / 2)?;
-        let overlay = Overlay::of(&survey)?;
-        let journey = args.message.as_ref().map(|id| Journey::trace(id, &survey, &deadline)).transpose()?;
-        let kind = if journey.is_some() { "message" } else { "overlay" };
-        (kind, Picture::of(Canvas::new(&manifest, &survey, &overlay, journey.as_ref())?.scene(&manifest)), journey)
+    let address: Vec<_> = args.node.into_iter().map(NodeArgument::Address).collect();
+    let survey = || Survey::take(&address, context, deadline.remaining() / 2);
+    let (manifest, survey) = match (address.is_empty(), args.declared) {
+        (true, true) => (record(context)?, None),
+        (true, false) => (record(context)?, Some(survey()?)),
+        (false, _) => {
+            let survey = survey()?;
+            (told(&survey, &address)?, Some(survey))
+        }
     };
-    let folder = context.networks()?.folder(context.network());
+    let (kind, picture, journey) = match survey.filter(|_| !args.declared) {
+        None => {
+            let graph = graph_of(&manifest, &BTreeSet::new())?;
+            ("topology", Picture::new(&graph, manifest.network.as_str(), &manifest.topology), None)
+        }
+        Some(survey) => {
+            let overlay = Overlay::of(&survey)?;
+            let journey = args.message.as_ref().map(|id| Journey::trace(id, &survey, &deadline)).transpose()?;
+            let kind = if journey.is_some() { "message" } else { "overlay" };
+            (kind, Picture::of(Canvas::new(&manifest, &survey, &overlay, journey.as_ref())?.scene(&manifest)), journey)
+        }
+    };
+    let folder = context.networks()?.folder(&manifest.network);
     let caption = picture.caption().to_owned();
     let plot = match &args.output {
         Some(file) => Plot::draw_into(file, &picture, out)?,
-        None => Plot::draw_as(&folder, kind, &picture, out)?,
+        None => {
+            folder.create()?;
+            Plot::draw_as(&folder, kind, &picture, out)?
+        }
     };
     let hop = |step: Step| Hop {
         from: step.from.to_string(),
@@ -125,6 +146,27 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         plot: plot.files,
         drawing: plot.drawing,
     })
+}
+
+/// What a record would say of a network that was not started here: as its nodes tell it.
+fn told(survey: &Survey, address: &[NodeArgument]) -> Result<Manifest, CliError> {
+    let Some(first) = survey.said().next() else {
+        let address = address.first().map_or_else(String::new, NodeArgument::to_string);
+        return Err(CliError::Unreachable(format!("no node answers at {address}")));
+    };
+    let topology = "as its nodes tell it".to_owned();
+    let mut manifest = Manifest::new(first.network.clone(), first.instance.clone(), topology, 0, 0);
+    manifest.nodes.extend(survey.said().map(|status| {
+        let declared = status.peers.iter().filter(|peer| peer.kind == Kind::Declared);
+        NodeRecord {
+            node: status.node.clone(),
+            endpoint: status.endpoint.clone(),
+            process: None,
+            peers: declared.filter_map(|peer| peer.node.clone()).collect(),
+            lost: Vec::new(),
+        }
+    }));
+    Ok(manifest)
 }
 
 /// What is drawn, before it is placed.

@@ -46,10 +46,10 @@ Examples:
   # Nodes 3 and 4, with what they counted at each peer
   gossip status 3 4 --peers
 
-  # A node of a network that was not started here
+  # A network that was not started here, by one of its nodes
   gossip status 10.0.0.7:7004")]
 pub struct Args {
-    /// Numbers or names of nodes, or addresses host:port [default: all nodes of the network]
+    /// Numbers or names of nodes; or the address host:port of one: all nodes of its network [default: all of the network]
     #[arg(value_name = "NODE")]
     nodes: Vec<NodeArgument>,
     /// Show the counters of each peer, too
@@ -83,7 +83,7 @@ fn show(
 ) -> Result<(Survey, Overlay), CliError> {
     let survey = Survey::take(&args.nodes, context, context.timeout_or(TIMEOUT))?;
     let overlay = Overlay::of(&survey)?;
-    let report = Report::new(context.network(), &survey, &overlay, args.peers, out.has_colour());
+    let report = Report::new(survey.network(context), &survey, &overlay, args.peers, out.has_colour());
     match screen {
         Some(screen) => {
             let (columns, rows) = screen::size();

@@ -10,7 +10,7 @@ use crate::{
     clock::Deadline,
     core::{
         endpoint::Endpoint,
-        id::{NodeId, natural_key},
+        id::{NetworkName, NodeId, natural_key},
         links::detector::Verdict,
         request::{NodeStatus, Reply, Request},
     },
@@ -66,22 +66,28 @@ pub enum Outcome {
 }
 
 impl Survey {
-    /// Asks the nodes named, or all of the network if none is. A node that does not answer keeps the others waiting until
-    /// `timeout`, and no longer.
+    /// Asks the nodes named, or all of the network if none is. Nodes that are named by their addresses alone stand for the
+    /// network that they belong to: the others are found through their peers. A node that does not answer keeps the others
+    /// waiting until `timeout`, and no longer.
     pub fn take(nodes: &[NodeArgument], context: &Context, timeout: Duration) -> Result<Self, CliError> {
         let deadline = Deadline::after(timeout);
-        let is_whole = nodes.is_empty();
-        let targets = if is_whole { recorded(context)? } else { named(nodes, context)? };
+        let by_address = !nodes.is_empty() && nodes.iter().all(|node| matches!(node, NodeArgument::Address(_)));
+        let is_all = nodes.is_empty();
+        let targets = if is_all { recorded(context)? } else { named(nodes, context)? };
         context.detail(format_args!(
             "asks {} at once, for at most {}",
             count(targets.len() as u64, "node"),
             Time(timeout)
         ));
         let mut nodes = ask(targets, &deadline)?;
+        if !is_all {
+            nodes.iter().filter_map(Heard::status).try_for_each(|status| context.check_network(status))?;
+        }
+        let is_whole = is_all || by_address && nodes.iter().any(|heard| heard.status().is_some());
         if is_whole {
             // Who joined by hand is in no record, but somebody's peer.
             loop {
-                let found = unknown_peers(&nodes);
+                let found = unknown_peers(&nodes, by_address);
                 if found.is_empty() {
                     break;
                 }
@@ -90,7 +96,13 @@ impl Survey {
             note_deaf(&mut nodes);
         }
         nodes.sort_by(|a, b| natural_key(&a.name).cmp(&natural_key(&b.name)));
+        nodes.dedup_by(|a, b| a.name == b.name);
         Ok(Self { nodes, is_whole })
+    }
+
+    /// The network that the nodes belong to.
+    pub fn network<'a>(&'a self, context: &'a Context) -> &'a NetworkName {
+        self.said().next().map_or(context.network(), |status| &status.network)
     }
 
     /// Those that answered.
@@ -179,11 +191,11 @@ fn named(arguments: &[NodeArgument], context: &Context) -> Result<Vec<Target>, C
     arguments.iter().map(find).collect()
 }
 
-/// Peers with a link that is up, of whom nothing was heard yet.
-fn unknown_peers(nodes: &[Heard]) -> Vec<Target> {
+/// Peers with a link that is up, of whom nothing was heard yet; the others, too, where no record knows them.
+fn unknown_peers(nodes: &[Heard], with_dead: bool) -> Vec<Target> {
     let known: BTreeSet<&str> = nodes.iter().map(|heard| heard.name.as_str()).collect();
     let peers = nodes.iter().filter_map(Heard::status).flat_map(|status| &status.peers);
-    let lives = peers.filter(|peer| peer.up && peer.verdict != Some(Verdict::Down));
+    let lives = peers.filter(|peer| with_dead || peer.up && peer.verdict != Some(Verdict::Down));
     let found: BTreeMap<&str, &Endpoint> =
         lives.filter_map(|peer| Some((peer.node.as_ref()?.as_str(), &peer.endpoint))).collect();
     let unknown = found.into_iter().filter(|(name, _)| !known.contains(name));

@@ -40,10 +40,11 @@ Examples:
   # Nodes 3 and 4 for a minute, for a program
   gossip watch 3 4 --for 1min --json
 
-  # Wait for the next thing to happen at a node on another host
+  # Wait for the next thing to happen in a network that was not started here, by one of its nodes
   gossip watch 10.0.0.7:7004 --count 1")]
 pub struct Args {
-    /// Numbers or names of nodes, or addresses host:port [default: all nodes of the network]
+    /// Numbers or names of nodes; or the address host:port of one: all nodes of its network that are found at the beginning
+    /// [default: all of the network]
     #[arg(value_name = "NODE")]
     nodes: Vec<NodeArgument>,
     /// End after this time, such as 500ms, 60s or 5min

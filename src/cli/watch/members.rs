@@ -1,7 +1,8 @@
 //! Who is watched: the nodes of the network's record as it changes, or those that were named.
 
+use super::command::TIMEOUT;
 use crate::{
-    cli::{Context, NodeArgument, error::CliError},
+    cli::{Context, NodeArgument, error::CliError, verdict::survey::Survey},
     client::Follower,
     core::{endpoint::Endpoint, id::NodeId},
     launcher::{Folder, NodeRecord, process::Process, resolve},
@@ -48,23 +49,23 @@ impl Members {
         follower: &mut Follower,
     ) -> Result<Self, CliError> {
         let mut members = Self { all: Vec::new(), folder: None, named: Vec::new() };
-        for argument in arguments {
-            match argument {
-                NodeArgument::Address(endpoint) => {
-                    follower.follow(endpoint, false)?;
-                    members.all.push(Member {
-                        name: argument.to_string(),
-                        endpoint: endpoint.clone(),
-                        process: None,
-                        is_recorded: false,
-                        is_member: true,
-                    });
-                }
-                NodeArgument::Name(name) => {
-                    let found = resolve::find(&context.networks()?, context.network(), name)?;
-                    members.named.push(found.node.unwrap_or_else(|| name.clone()));
-                }
+        let is_address = |argument: &&NodeArgument| matches!(argument, NodeArgument::Address(_));
+        let addresses: Vec<_> = arguments.iter().filter(is_address).cloned().collect();
+        // Beside names an address is one node, and not a way to others.
+        if addresses.len() == arguments.len() && !addresses.is_empty() {
+            for heard in Survey::take(&addresses, context, context.timeout_or(TIMEOUT))?.nodes {
+                members.add(heard.name, &heard.endpoint, follower)?;
             }
+        } else {
+            for argument in &addresses {
+                let NodeArgument::Address(endpoint) = argument else { continue };
+                context.check_address(argument, context.timeout_or(TIMEOUT))?;
+                members.add(argument.to_string(), endpoint, follower)?;
+            }
+        }
+        for name in arguments.iter().filter_map(NodeArgument::name) {
+            let found = resolve::find(&context.networks()?, context.network(), name)?;
+            members.named.push(found.node.unwrap_or_else(|| name.clone()));
         }
         if arguments.is_empty() || !members.named.is_empty() {
             let networks = context.networks()?;
@@ -74,6 +75,14 @@ impl Members {
             members.compare(&manifest.nodes, follower, false)?;
         }
         Ok(members)
+    }
+
+    /// Follows one that is in no record.
+    fn add(&mut self, name: String, endpoint: &Endpoint, follower: &mut Follower) -> Result<(), CliError> {
+        follower.follow(endpoint, false)?;
+        let endpoint = endpoint.clone();
+        self.all.push(Member { name, endpoint, process: None, is_recorded: false, is_member: true });
+        Ok(())
     }
 
     /// Looks at the record again, follows who is new in it and forgets who is not in it any more. A record that cannot be read
