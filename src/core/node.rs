@@ -258,6 +258,7 @@ impl Node {
     fn on_tick(&mut self, now: Now) {
         self.finish_departure(now);
         if !self.is_leaving() {
+            self.excuse_silence(now.mono);
             // What is on its way just now makes hashes differ, and means nothing.
             let digest = self.digests.is_quiet(now.mono).then(|| self.seen.digest());
             self.peers.on_tick(now.mono, digest, &mut self.stats, &mut self.outbox);

@@ -448,14 +448,17 @@ struct Toll {
     bytes: std::collections::BTreeMap<(String, u32), usize>,
 }
 
-/// A run with one message of 1 MiB, and what it cost.
-fn large(scenario: &Scenario, seed: u64) -> (Outcome, Toll) {
+/// A run with one message of 1 MiB, and what it cost, among nodes that take it in pieces, or that do not.
+fn large(scenario: &Scenario, seed: u64, takes_pieces: bool) -> (Outcome, Toll) {
     let toll = std::sync::Arc::new(std::sync::Mutex::new(Toll::default()));
     let (log, payload) = (toll.clone(), 1 << 20);
     let load = Load { messages: 1, size: payload, senders: Senders::One, ..scenario.load.clone() };
     let mut simulation = Simulation::new(&Scenario { load, ..scenario.clone() }, seed).unwrap();
-    simulation.tamper(Box::new(move |node, output| {
+    simulation.tamper(Box::new(move |node, mut output| {
         let mut toll = log.lock().unwrap();
+        if let Output::Send(_, Frame::Hello(who, _)) | Output::Answer(_, Answer::Welcome(who, _)) = &mut output {
+            who.capabilities.retain(|word| takes_pieces || word != "chunk");
+        }
         match &output {
             Output::Notify(event @ (Event::PeerSuspected(_) | Event::PeerDown(_) | Event::LinkDown { .. })) => {
                 toll.verdicts.push(format!("{node}: {event:?}"));
@@ -487,7 +490,7 @@ fn a_large_message_crosses_slow_links_about_once_and_nobody_is_taken_for_dead() 
         for trace in [false, true] {
             let load = Load { trace, ..scenario.load.clone() };
             let slow = tree(Scenario { network: network.clone(), load, ..scenario.clone() });
-            let (outcome, toll) = large(&slow, seed);
+            let (outcome, toll) = large(&slow, seed, true);
             assert_eq!(outcome.report.delivered(), u64::from(slow.nodes));
             assert_eq!((&toll.verdicts, toll.pulls), (&vec![], 0), "{} nodes, traced: {trace}", slow.nodes);
             let most = toll.bytes.values().max().copied().unwrap_or(0);
@@ -499,6 +502,14 @@ fn a_large_message_crosses_slow_links_about_once_and_nobody_is_taken_for_dead() 
 }
 
 #[test]
+fn who_is_sent_a_large_message_whole_is_not_judged_meanwhile() {
+    let network = Model { bandwidth: Some(64_000), ..Model::default() };
+    let slow = tree(Scenario { network, ..scenario("circular", None, 5) });
+    let (outcome, toll) = large(&slow, 1, false);
+    assert_eq!((outcome.report.delivered(), toll.verdicts), (5, vec![]));
+}
+
+#[test]
 fn a_large_message_survives_losses_and_crashes() {
     for seed in 1..=6 {
         let network =
@@ -507,7 +518,7 @@ fn a_large_message_survives_losses_and_crashes() {
         let back = Fault::Restart { at: Time::millis(2_500), who: None, disk: Disk::Kept, memory: false };
         let faults = vec![crash, back];
         let faulty = tree(Scenario { network, faults, ..scenario("random", Some(4), 12) });
-        let (outcome, _) = large(&faulty, seed);
+        let (outcome, _) = large(&faulty, seed, true);
         assert_eq!(outcome.report.messages, 1);
     }
 }

@@ -4,6 +4,7 @@
 pub mod incoming;
 pub mod outgoing;
 mod pace;
+mod whole;
 
 use super::{
     frame::Frame,
@@ -14,6 +15,9 @@ use super::{
 pub const WHOLE_MAX: usize = 64 << 10;
 /// Most frames that may be under way in pieces, or wait for their turn, over one link.
 pub const PARCELS_MAX: usize = 1024;
+
+/// Bytes a second of the slowest link that what cannot be seen to move is given time for.
+const SLOWEST: u32 = 16 << 10;
 
 /// The message that a frame carries, if it does.
 fn carried(frame: &Frame) -> Option<&MessageId> {

@@ -1,7 +1,7 @@
 //! What is to cross each link in pieces: a queue of frames for each, of which the first is under way. Each piece is followed
 //! by a probe, whose answer says that it has arrived, for links keep their order.
 
-use super::{PARCELS_MAX, carried, carries, pace::Pace};
+use super::{PARCELS_MAX, carried, carries, pace::Pace, whole::Whole};
 use crate::core::{
     frame::{Chunk, Frame},
     id::{MessageId, StreamId},
@@ -52,6 +52,10 @@ struct Lane {
     moved: Mono,
     /// When it acknowledged something last, or had nothing to.
     acknowledged: Mono,
+    /// How long the last acknowledgement took.
+    took: Duration,
+    /// What goes to a peer that takes no pieces.
+    whole: Whole,
 }
 
 /// One frame.
@@ -73,13 +77,6 @@ struct Probe {
     token: u64,
     bytes: usize,
     at: Mono,
-}
-
-/// What an answer acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Acknowledged {
-    /// How long it took.
-    pub took: Duration,
 }
 
 impl Outgoing {
@@ -110,19 +107,45 @@ impl Outgoing {
         true
     }
 
+    /// A body of this length goes over a link in one.
+    pub fn push_whole(&mut self, slot: Slot, len: usize) {
+        self.lanes.entry(slot).or_default().whole.push(len);
+        self.stirred.insert(slot);
+    }
+
+    /// A probe over a link was answered that was sent at that time.
+    pub fn answered(&mut self, now: Mono, slot: Slot, sent: Mono) {
+        if let Some(lane) = self.lanes.get_mut(&slot) {
+            lane.whole.answered(now, sent);
+        }
+    }
+
+    /// The links that may be silent because a body that goes in one is on its way, and until when.
+    pub fn excused(&self, now: Mono) -> impl Iterator<Item = (Slot, Mono)> {
+        let excused = self.lanes.iter().map(|(&slot, lane)| (slot, lane.whole.excused_until()));
+        excused.filter(move |&(_, until)| until > now)
+    }
+
+    /// How long acknowledgements take on the slowest of the links that have something under way.
+    pub fn delay(&self) -> Duration {
+        let busy = self.lanes.values().filter(|lane| !lane.probes.is_empty());
+        busy.map(|lane| lane.took).max().unwrap_or(Duration::ZERO)
+    }
+
     /// What goes over which link now.
     pub fn take_frames(&mut self, now: Mono) -> Vec<(Slot, Frame)> {
         let mut frames = Vec::new();
         for slot in std::mem::take(&mut self.stirred).iter() {
             if let Some(lane) = self.lanes.get_mut(&slot) {
+                lane.whole.sent(now);
                 lane.take_frames(now, &mut self.tokens, |frame| frames.push((slot, frame)));
             }
         }
         frames
     }
 
-    /// A probe was answered: all that went before it has arrived. `None` if nobody waited for that.
-    pub fn acknowledge(&mut self, now: Mono, slot: Slot, token: u64) -> Option<Acknowledged> {
+    /// A probe was answered: all that went before it has arrived. Says how long that took; `None` if nobody waited for it.
+    pub fn acknowledge(&mut self, now: Mono, slot: Slot, token: u64) -> Option<Duration> {
         let lane = self.lanes.get_mut(&slot)?;
         let index = lane.probes.iter().position(|probe| probe.token == token)?;
         let mut took = Duration::ZERO;
@@ -133,9 +156,9 @@ impl Outgoing {
                 lane.pace.note(probe.bytes, took);
             }
         }
-        (lane.moved, lane.acknowledged) = (now, now);
+        (lane.moved, lane.acknowledged, lane.took) = (now, now, took);
         self.stirred.insert(slot);
-        Some(Acknowledged { took })
+        Some(took)
     }
 
     /// A peer has these: they need not be sent to it.

@@ -13,7 +13,7 @@ use crate::core::{
     stats::{Counter, Stats},
     time::Mono,
 };
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 impl Peers {
     /// A node that has introduced itself says something: it lives. Gives the slot of the link to it, if there is one.
@@ -52,6 +52,13 @@ impl Peers {
         if now >= self.used_until {
             self.used_until = now + self.timing.ping_interval;
             self.links.values_mut().for_each(|link| link.proof.used(now, &self.timing));
+        }
+    }
+
+    /// What was sent over a link was answered after that time.
+    pub fn measured(&mut self, id: LinkId, took: Duration) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.measure(took);
         }
     }
 

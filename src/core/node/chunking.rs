@@ -16,18 +16,28 @@ use crate::core::{
 use std::time::Duration;
 
 impl Node {
-    /// Queues a frame with a large body for those of `links` whose peers take it in pieces, and takes them out.
+    /// Queues a frame with a large body for those of `links` whose peers take it in pieces, and takes them out. The others
+    /// will be silent for a while.
     pub(super) fn send_in_chunks(&mut self, links: &mut Vec<LinkId>, frame: &Frame) {
-        if frame.body().is_none_or(|body| body.len() <= WHOLE_MAX) {
-            return;
-        }
-        let able = self.peers.slots_with(Capability::Chunk);
-        for link in
-            links.extract_if(.., |&mut link| self.peers.slot_of_link(link).is_some_and(|slot| able.contains(slot)))
-        {
-            let Some(slot) = self.peers.slot_of_link(link) else { continue };
+        let Some(len) = frame.body().map(|body| body.len()).filter(|&len| len > WHOLE_MAX) else { return };
+        links.retain(|&link| {
+            let Some(slot) = self.peers.slot_of_link(link) else { return true };
+            if !self.peers.slots_with(Capability::Chunk).contains(slot) {
+                self.outgoing.push_whole(slot, len);
+                return true;
+            }
             if !self.outgoing.push(slot, frame.clone()) {
                 self.stats.count(Counter::QueueFull, self.peers.name_of(link));
+            }
+            false
+        });
+    }
+
+    /// Whoever is silent because a body goes to it in one is not judged.
+    pub(super) fn excuse_silence(&mut self, now: Mono) {
+        for (slot, until) in self.outgoing.excused(now) {
+            if let Some(link) = self.peers.link_of(slot) {
+                self.peers.excuse(link, until);
             }
         }
     }
@@ -106,8 +116,16 @@ impl Node {
 
     /// Pieces have arrived at the far end of a link.
     pub(super) fn on_acknowledged(&mut self, now: Mono, link: LinkId, token: u64) {
+        let Some(slot) = self.peers.slot_of_link(link) else { return };
+        if let Some(took) = self.outgoing.acknowledge(now, slot, token) {
+            self.peers.measured(link, took);
+        }
+    }
+
+    /// A probe was answered that had been sent at that time, as its token says.
+    pub(super) fn note_answered(&mut self, now: Mono, link: LinkId, token: u64) {
         if let Some(slot) = self.peers.slot_of_link(link) {
-            self.outgoing.acknowledge(now, slot, token);
+            self.outgoing.answered(now, slot, Mono(token));
         }
     }
 

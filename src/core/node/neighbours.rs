@@ -114,7 +114,10 @@ impl Node {
                 }
             }
             Answer::Pong(token) if Outgoing::is_token(token) => self.on_acknowledged(now.mono, link, token),
-            Answer::Pong(token) => self.peers.on_pong(now.mono, link, token, &mut self.stats, &mut self.outbox),
+            Answer::Pong(token) => {
+                self.note_answered(now.mono, link, token);
+                self.peers.on_pong(now.mono, link, token, &mut self.stats, &mut self.outbox);
+            }
             Answer::Farewell => self.on_farewell(now, link),
             Answer::Lost(streams) => {
                 if let Some(slot) = self.peers.slot_of_link(link) {

@@ -12,6 +12,10 @@ use crate::core::{
     time::{Mono, Now},
     waiting::Departure,
 };
+use std::time::Duration;
+
+/// Longest time that farewells are given beside their own because links are slow.
+const DELAY_MAX: Duration = Duration::from_secs(2);
 
 impl Node {
     pub(super) fn on_request(&mut self, now: Now, client: ReturnAddress, id: RequestId, request: Request) {
@@ -177,7 +181,8 @@ impl Node {
             return departure.join(client, id);
         }
         let links: Vec<_> = self.peers.neighbours().map(|(_, link)| link).collect();
-        let deadline = now.mono + self.config.limits.leave_timeout;
+        // What is under way goes first, and its links may be slow.
+        let deadline = now.mono + self.config.limits.leave_timeout + (self.outgoing.delay() * 2).min(DELAY_MAX);
         self.departure = Some(Departure::new(client, id, links.iter().copied().collect(), deadline));
         self.outbox.push_back(Output::Notify(Event::Leaving));
         if !links.is_empty() {

@@ -108,7 +108,7 @@ fn a_lost_answer_is_asked_for_again_and_a_later_one_counts_for_it() {
     assert_eq!(outgoing.deadline(), Some(at(4000)));
     let again = outgoing.on_tick(at(4000));
     let [(LINK, Frame::Ping { token, .. })] = again[..] else { panic!("{again:?}") };
-    assert_eq!(outgoing.acknowledge(at(4005), LINK, token), Some(Acknowledged { took: Duration::from_millis(5) }));
+    assert_eq!(outgoing.acknowledge(at(4005), LINK, token), Some(Duration::from_millis(5)));
     let (pieces, _) = take(&mut outgoing, at(4005));
     assert_eq!(pieces[0].1, 32_768);
     assert_eq!(outgoing.acknowledge(at(4006), LINK, 7), None);
