@@ -34,7 +34,21 @@ use std::{ffi::OsString, fmt, str::FromStr, time::Duration};
     subcommand_value_name = "COMMAND",
     override_usage = "gossip [OPTIONS] <COMMAND>",
     after_help = "Begin with 'gossip start-network', then 'gossip send-message 4 apple' and \
-                  'gossip get-messages 8'. 'gossip COMMAND --help' explains a command."
+                  'gossip get-messages 8'. 'gossip COMMAND --help' explains a command.",
+    after_long_help = "\
+Begin with 'gossip start-network', then 'gossip send-message 4 apple' and 'gossip get-messages 8'. 'gossip COMMAND --help' \
+explains a command.
+
+Exit codes:
+  0    done; an empty list is done, too, and so is Ctrl-C where it is the normal end (node, watch, status --watch,
+       start-network --foreground), and a reader of the output that has gone
+  1    refused or failed now: a port in use, no such network or node, an audit that found gaps
+  2    usage: what can never work as it was typed
+  3    unreachable, or no answer in time
+  130  interrupted by Ctrl-C
+
+Quantities: times such as 50ms, 1.5s, 2min or 8h (a number alone counts seconds), shares such as 10% or 0.1, sizes such as \
+100, 64 KiB or 1.5 MiB."
 )]
 pub struct Cli {
     /// Print the version; with -v, what the program was built from, too

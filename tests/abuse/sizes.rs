@@ -28,7 +28,7 @@ fn the_limit_of_payloads_is_exact_and_named() {
     assert!(node.holds_since(since, &vec![7; MIB]), "the largest payload does not come back");
     match client.publish(vec![7; MIB + 1][..].into(), None) {
         Err(ClientError::Refused { refusal: Refusal::TooLarge, text, .. }) => {
-            assert_eq!(text, "payload of 1048577 bytes is over the limit of 1048576");
+            assert_eq!(text, "payload of 1048577 bytes is over the limit of 1048576 bytes; --payload-max sets it");
         }
         other => panic!("taken: {other:?}"),
     }

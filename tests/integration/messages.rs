@@ -202,7 +202,7 @@ fn a_payload_goes_byte_for_byte_up_to_its_limit() {
 
     let over = net.run_with_stdin(&["send-message", "1", "-", "--json"], &[&largest[..], b"x"].concat());
     assert_eq!(over.json()["error"]["code"], "too_large");
-    over.fails(1, "node 1 refused: payload on stdin is over the limit of 1048576");
+    over.fails(1, "node 1 refused: payload on stdin is over the limit of 1 MiB; send less, or start nodes with");
     let empty = net.run_with_stdin(&["send-message", "1", "-"], b"").done();
     assert_eq!(empty.stdout, "Message sent to Gossip-Node-1\n");
 }

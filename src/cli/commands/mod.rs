@@ -10,6 +10,7 @@ pub mod remove_node;
 pub mod send_message;
 pub mod simulate;
 pub mod simulate_experiments;
+pub mod simulate_runs;
 pub mod simulated;
 pub mod start_network;
 pub mod stop_network;

@@ -76,8 +76,9 @@ impl FromStr for Bind {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let authority = text.strip_prefix("tcp://").unwrap_or(text);
-        let address: std::net::SocketAddr =
-            authority.parse().map_err(|_| "give an IP address and a port, such as 127.0.0.1:7001".to_owned())?;
+        let address: std::net::SocketAddr = authority
+            .parse()
+            .map_err(|_| "give an IP address and a port from 0 to 65535, such as 127.0.0.1:7001".to_owned())?;
         Ok(Self { host: address.ip(), port: address.port() })
     }
 }

@@ -7,6 +7,7 @@ use crate::{
         message::{Payload, Relays},
         stats::Refusal,
     },
+    quantity::Size,
 };
 use serde::Serialize;
 use std::{
@@ -90,8 +91,10 @@ fn payload_of(message: OsString, client: &mut Client) -> Result<Vec<u8>, CliErro
         return Ok(payload);
     }
     // Of what comes from stdin no more was read than tells that it is too long.
-    let size = if from_stdin { "payload on stdin".to_owned() } else { format!("payload of {} bytes", payload.len()) };
-    let text = format!("node {} refused: {size} is over the limit of {limit}", status.node);
+    let size = if from_stdin { "payload on stdin".to_owned() } else { format!("payload of {}", Size(payload.len() as u64).exact()) };
+    let limit = Size(limit).exact();
+    let remedy = "send less, or start nodes with a larger --payload-max";
+    let text = format!("node {} refused: {size} is over the limit of {limit}; {remedy}", status.node);
     Err(CliError::Refused { code: Refusal::TooLarge.name(), text })
 }
 

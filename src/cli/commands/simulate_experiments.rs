@@ -1,6 +1,9 @@
 //! `gossip simulate --experiment`: runs experiments, compares what came of them with what they expect, and writes it down.
 
-use super::simulate::{Args, Extent, Job, Watch, run_all, usage};
+use super::{
+    simulate::{Args, usage},
+    simulate_runs::{Extent, Job, Watch, run_all},
+};
 use crate::{
     cli::{Context, Output, error::CliError, text},
     sim::{

@@ -355,7 +355,7 @@ fn what_a_node_cannot_take_is_refused_with_its_reason() {
     let mut net = Net::of(1, 0, &Limits { payload_len_max: 4, ..Limits::default() });
     let publish = || Request::Publish { trace: None, payload: b"large"[..].into() };
     let Reply::Refused { refusal: Refusal::TooLarge, text } = net.reply(0, publish()) else { panic!("taken") };
-    assert_eq!(text, "payload of 5 bytes is over the limit of 4");
+    assert_eq!(text, "payload of 5 bytes is over the limit of 4 bytes; --payload-max sets it");
     net.input(0, Input::Pressure(true));
     let small = || Request::Publish { trace: None, payload: b"ok"[..].into() };
     assert!(matches!(net.reply(0, small()), Reply::Refused { refusal: Refusal::Busy, .. }));
