@@ -5,7 +5,7 @@ use super::{
     cluster::Cluster,
     host::Event,
     links::Way,
-    scenario::{Disk, Fault, Who},
+    scenario::{Disk, Fault, Silence, Who},
 };
 use crate::core::request::Request;
 use rand::{RngExt, seq::SliceRandom};
@@ -38,6 +38,10 @@ impl Cluster {
                 let (from, to) = (self.choose(from, |_, _| true), self.choose(to, |_, _| true));
                 self.network.cut(&from, &to);
                 self.begin_cut();
+            }
+            Fault::Mute { from, to, way, .. } => {
+                let (from, to) = (self.choose(from, |_, _| true), self.choose(to, |_, _| true));
+                self.mute(&from, &to, *way);
             }
             Fault::Heal { .. } => {
                 self.cuts += 1;
@@ -119,6 +123,19 @@ impl Cluster {
             }
         }
         Ok(())
+    }
+
+    /// Connections stand, and carry nothing any more.
+    fn mute(&mut self, from: &[usize], to: &[usize], way: Silence) {
+        for host in to {
+            for &number in &self.hosts[*host].incoming {
+                let connection = &mut self.connections[number as usize];
+                if from.contains(&connection.dialer) {
+                    connection.there.is_mute |= way != Silence::Back;
+                    connection.back.is_mute |= way != Silence::There;
+                }
+            }
+        }
     }
 
     fn begin_cut(&mut self) {

@@ -51,6 +51,8 @@ pub(super) struct Pipe {
     last: Mono,
     /// Sent and not yet taken by the far end.
     pub(super) bytes: usize,
+    /// What is sent into it is lost, and nobody is told.
+    pub(super) is_mute: bool,
     /// Stopped by a cut, to arrive when it ends.
     pub(super) held: VecDeque<Transit>,
 }

@@ -5,7 +5,7 @@ pub mod chaos;
 mod fault;
 mod manner;
 
-pub use fault::{Disk, Fault, Who};
+pub use fault::{Disk, Fault, Silence, Who};
 pub use manner::{Contact, Join, Pace, Spread};
 
 use super::network::Model;

@@ -5,7 +5,7 @@ use super::{
     network::{Draw, Model},
     report::optimum::quickest,
     run::Outcome,
-    scenario::{Contact, Disk, Fault, Join, Load, Retention, Scenario, Senders, Spread, Who},
+    scenario::{Contact, Disk, Fault, Join, Load, Retention, Scenario, Senders, Silence, Spread, Who},
     *,
 };
 use crate::{
@@ -172,6 +172,24 @@ fn a_one_way_cut_and_a_slow_node_delay_and_lose_nothing() {
     let report = run(&faulty(vec![cut, slow, Fault::Heal { at: Time::millis(3_000) }]), 2).report;
     assert_eq!(report.delivery_ratio(), 1.0);
     assert!(report.stretch.mean() > Some(1.0));
+}
+
+#[test]
+fn a_connection_that_stands_and_carries_nothing_is_replaced_and_what_it_swallowed_comes_after_all() {
+    for way in [Silence::Both, Silence::There, Silence::Back] {
+        for seed in 1..4 {
+            let mute = Fault::Mute { at: SECOND, from: Who::Nodes(vec![1]), to: Who::Nodes(vec![2]), way };
+            let load = Load { messages: 20, interval: Time::millis(500), ..Load::default() };
+            // There is no other way between the two.
+            let pair = Scenario { load, faults: vec![mute], ..scenario("circular", None, 2) };
+            let report = run(&pair, seed).report;
+            assert_eq!((report.delivery_ratio(), report.missing.len()), (1.0, 0), "{way:?}");
+        }
+        let mute = Fault::Mute { at: SECOND, from: Who::Share(0.7), to: Who::Share(0.7), way };
+        let again = Fault::Mute { at: Time::millis(6_000), from: Who::Share(0.7), to: Who::Share(0.7), way };
+        let report = run(&Scenario { dissemination: Spread::Tree, ..faulty(vec![mute, again]) }, 1).report;
+        assert_eq!(report.delivery_ratio(), 1.0, "{way:?}");
+    }
 }
 
 #[test]

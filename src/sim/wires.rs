@@ -99,7 +99,7 @@ impl Cluster {
         let connection = &mut self.connections[number as usize];
         let epoch = connection.epoch;
         match connection.admit(self.now, way, transit.bytes, &mut self.network) {
-            Ok(_) if self.network.loses() => {
+            Ok(_) if connection.pipe(way).is_mute || self.network.loses() => {
                 connection.pipe(way).bytes -= transit.bytes;
                 self.checker.lost(&transit, false);
                 Ok(())

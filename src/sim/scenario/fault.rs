@@ -36,6 +36,19 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// Which way a connection carries nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Silence {
+    /// Neither: something on the way has forgotten it, or another socket has taken its name at the far end.
+    #[default]
+    Both,
+    /// What is sent over it.
+    There,
+    /// What comes back.
+    Back,
+}
+
 /// Something that goes wrong, or is mended, at a time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
@@ -66,6 +79,14 @@ pub enum Fault {
     Partition { at: Time, who: Who },
     /// What `from` sends does not reach `to`; what comes back does.
     Cut { at: Time, from: Who, to: Who },
+    /// Connections that `from` has opened to `to` stand from then on and carry nothing; new ones do.
+    Mute {
+        at: Time,
+        from: Who,
+        to: Who,
+        #[serde(default)]
+        way: Silence,
+    },
     /// All partitions and cuts end.
     Heal { at: Time },
     /// Processes stand still; what is sent to them waits.
@@ -94,6 +115,7 @@ impl Fault {
             | Self::Restart { at, .. }
             | Self::Partition { at, .. }
             | Self::Cut { at, .. }
+            | Self::Mute { at, .. }
             | Self::Heal { at }
             | Self::Pause { at, .. }
             | Self::Resume { at, .. }
@@ -148,7 +170,7 @@ impl Fault {
             | Self::Leave { who, .. }
             | Self::Clock { who, .. } => vec![who],
             Self::Restart { who, .. } | Self::Resume { who, .. } => who.iter().collect(),
-            Self::Cut { from, to, .. } => vec![from, to],
+            Self::Cut { from, to, .. } | Self::Mute { from, to, .. } => vec![from, to],
             Self::Heal { .. } | Self::Churn { .. } => Vec::new(),
         }
     }
