@@ -38,10 +38,24 @@ function hello(address) {
   if (!links.has(address)) {
     const socket = new Dealer({ routingId: name, sendHighWaterMark: 100_000, sendTimeout: 0, linger: 0 })
     socket.connect(address)
-    links.set(address, talk(socket, (type, [code]) => type === REFUSE && code === "not_introduced" && hello(address)))
-    links.get(address).listen()
+    const link = talk(socket, (type, [code]) => {
+      link.silent = 0
+      if (type === REFUSE && code === "not_introduced") hello(address)
+    })
+    links.set(address, Object.assign(link, { silent: 0, heard: 0 }))
+    link.listen()
   }
   links.get(address).send(HELLO, introduction())
+}
+
+function probe() { // a link that answers nothing while its neighbour speaks leads nowhere: it gets another connection
+  for (const [address, link] of links) {
+    if (++link.silent > 3 && link.heard > Date.now() - 10_000) {
+      link.socket.close()
+      links.delete(address)
+      hello(address)
+    } else link.send(PING, [0])
+  }
 }
 
 function onHello(envelope, from, [peer, address, itsNetwork, itsInstance, itsIncarnation]) {
@@ -77,6 +91,8 @@ function onMessage(from, payload, [id, published, hops, trace]) {
 
 function onFrame(type, fields, envelope, payload) {
   const from = envelope[0].toString()
+  const link = links.get(peers.get(from)?.address)
+  if (link) link.heard = Date.now()
   if (type === HELLO) onHello(envelope, from, fields)
   else if ([MESSAGE, LEAVE, PING].includes(type) && !peers.has(from))
     router.send(REFUSE, ["not_introduced", "say HELLO first"], { envelope })
@@ -94,4 +110,5 @@ router.socket.bind(bind).then(() => {
   addresses.forEach(hello)
   console.log(JSON.stringify({ node: name, endpoint: router.socket.lastEndpoint }))
   router.listen()
+  setInterval(probe, 2000)
 })

@@ -13,6 +13,7 @@ router.bind(bind)
 endpoint = router.get(zmq.LAST_ENDPOINT).decode()
 network, instance, incarnation = os.environ.get("GOSSIP_NETWORK", "default"), "", time.time_ns()
 links, peers, seen = {}, {}, set()  # sockets by endpoint; (endpoint, incarnation) by name; ids of messages
+silent, heard, probed = {}, {}, 0  # probes without answer by socket; when the node at an endpoint spoke; when we probed
 
 def send(socket, kind, *fields, envelope=(), body=()):
     with contextlib.suppress(zmq.Again):  # a neighbour that is 100,000 frames behind misses some
@@ -26,6 +27,16 @@ def hello(address):
         links[address].set(zmq.SNDHWM, 100_000)
         links[address].connect(address)
     introduce(links[address], HELLO)
+
+def probe():  # a link that answers nothing while its neighbour speaks leads nowhere: it gets another connection
+    global silent
+    silent = {socket: silent.get(socket, 0) + 1 for socket in links.values()}
+    for address, socket in list(links.items()):
+        if silent[socket] > 3 and heard.get(address, 0) > time.monotonic() - 10:
+            links.pop(address).close(linger=0)
+            hello(address)
+        else:
+            send(socket, PING, 0)
 
 def drop(address):  # unless somebody else is there by now
     if address in links and address not in [known for known, _ in peers.values()]:
@@ -59,6 +70,8 @@ def on_message(sender, payload, id, published_at, hops, trace=None, *_):
 
 def on_frame(envelope, body, kind, *fields):
     sender = envelope[0].decode()
+    if sender in peers:
+        heard[peers[sender][0]] = time.monotonic()
     if kind == HELLO:
         on_hello(envelope, sender, *fields)
     elif kind in (MESSAGE, LEAVE, PING) and sender not in peers:
@@ -75,7 +88,11 @@ for address in addresses:
     hello(address)
 print(json.dumps({"node": name, "endpoint": endpoint}), flush=True)
 while True:
-    for socket in zmq.select([router, *links.values()], [], [])[0]:
+    if time.monotonic() > probed + 2:
+        probed = time.monotonic()
+        probe()
+    for socket in zmq.select([router, *links.values()], [], [], 1)[0]:
+        silent[socket] = 0
         with contextlib.suppress(ValueError, TypeError, IndexError, zmq.ZMQError):  # what we do not understand
             start = (frames := socket.recv_multipart()).index(b"")
             mark, version, *rest = msgpack.unpackb(frames[start + 1])
