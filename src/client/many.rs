@@ -7,7 +7,7 @@ use super::{
 use crate::{
     clock::Deadline,
     core::{endpoint::Endpoint, request::Request},
-    transport::{Context, Fan, Part, RequestError, request::probe},
+    transport::{Context, Fan, Part, RequestError, dial::probe},
     wire::{Decoder, Response, encode},
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -58,7 +58,7 @@ pub fn ask_all(
     Ok(results)
 }
 
-/// Those where nothing listens: libzmq would try again and again and never say so.
+/// Those where nothing listens, or whose name has no address: libzmq would try again and again and never say so.
 fn find_refused(
     targets: &[(Endpoint, Request)],
     silent: &BTreeSet<usize>,
@@ -67,7 +67,9 @@ fn find_refused(
     let probe = |&target: &usize| {
         let endpoint = &targets[target].0;
         match probe(endpoint, PROBE.min(deadline.remaining())) {
-            Err(error @ RequestError::Refused(_)) => Some((target, ClientError::from_request(endpoint, error))),
+            Err(error @ (RequestError::Refused(_) | RequestError::Unreachable { .. })) => {
+                Some((target, ClientError::from_request(endpoint, error)))
+            }
             _ => None,
         }
     };

@@ -39,6 +39,11 @@ impl Endpoint {
         &self.host
     }
 
+    /// The host as an IP address; `None` for a host name.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.host.parse().ok()
+    }
+
     /// TCP port.
     pub fn port(&self) -> u16 {
         self.port
@@ -51,7 +56,7 @@ impl Endpoint {
 
     /// Whether the host is the address that stands for "all interfaces", which nobody can dial.
     pub fn is_unspecified(&self) -> bool {
-        self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified())
+        self.ip().is_some_and(|ip| ip.is_unspecified())
     }
 
     /// Whether the host needs IPv6 sockets: an IPv6 address.

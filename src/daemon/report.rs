@@ -10,7 +10,7 @@ use crate::{
     },
     transport::SocketError,
 };
-use std::time::Duration;
+use std::{io, time::Duration};
 
 /// Where lines of the log come from. Their levels are set apart.
 pub mod rooms {
@@ -129,6 +129,11 @@ impl Reporter {
     /// One line for a link that could not be opened.
     pub(super) fn no_link(&mut self, now: Mono, endpoint: &Endpoint, error: &SocketError) {
         line!(self, now, WARN, LINKS, "no_link", %endpoint, %error, "no link for now");
+    }
+
+    /// One line for a host name without an address. It is looked up again at growing distances.
+    pub(super) fn unknown_host(&mut self, now: Mono, host: &str, error: &io::Error) {
+        line!(self, now, WARN, LINKS, "unknown_host", host, %error, "no address for a host name");
     }
 
     /// One line when the queues fill up, and one when they have room again: under load that may be often.

@@ -153,6 +153,9 @@ impl Turn {
         self.after.extend(ready.writable.iter().copied().map(Input::Writable));
         self.readable.clear();
         self.readable.extend_from_slice(&ready.readable);
+        for (host, error) in self.links.take_unknown_hosts() {
+            self.reporter.unknown_host(self.clock.now().mono, &host, &error);
+        }
         self.send_delayed();
         self.settle()?;
         for index in 0..self.readable.len() {
@@ -193,6 +196,12 @@ impl Turn {
             let input = match Frames::split(parts) {
                 Ok(frames) => match self.decoder.decode(frames.header, frames.body) {
                     Ok(Incoming::Answer(answer)) => Input::Answered { link, answer },
+                    Ok(Incoming::Frame(_)) => {
+                        // Its far end is a DEALER: this very socket, if the system drew the port that it dials for it.
+                        self.links.hang_up(link);
+                        self.after.push_back(Input::Disconnected(link));
+                        misplaced(sender)
+                    }
                     Ok(_) => misplaced(sender),
                     Err(Rejected { error, .. }) => undecodable(sender, &error),
                 },

@@ -5,6 +5,7 @@ use super::{
     error::SocketError,
     raw::{Part, Parts, PollTable, Socket},
     request::{READABLE, wait_slice},
+    resolver::Resolver,
 };
 use crate::{clock::Deadline, core::endpoint::Endpoint};
 use std::collections::BTreeSet;
@@ -12,48 +13,92 @@ use std::collections::BTreeSet;
 /// Connections to many nodes, numbered from 0 in the order of [`connect`](Self::connect).
 pub struct Fan {
     context: Context,
-    /// `None`: closed.
-    targets: Vec<Option<Socket>>,
+    targets: Vec<Target>,
+    resolver: Resolver,
     table: PollTable,
     parts: Parts,
+}
+
+enum Target {
+    Open(Socket),
+    /// The address of its host name is not known yet; these messages wait for it.
+    Named(Endpoint, Vec<Message>),
+    Closed,
+}
+
+type Message = Vec<Vec<u8>>;
+
+impl Target {
+    fn socket(&mut self) -> Option<&mut Socket> {
+        match self {
+            Self::Open(socket) => Some(socket),
+            Self::Named(..) | Self::Closed => None,
+        }
+    }
 }
 
 impl Fan {
     /// No connections.
     pub fn new(context: &Context) -> Self {
-        Self { context: context.clone(), targets: Vec::new(), table: PollTable::default(), parts: Parts::new() }
+        let (targets, resolver) = (Vec::new(), Resolver::new());
+        Self { context: context.clone(), targets, resolver, table: PollTable::default(), parts: Parts::new() }
     }
 
     /// Connects to one more node, without waiting, and returns its number. A request to a node that is not there
-    /// yet waits for it.
+    /// yet waits for it, and so does one to a host name that has no address yet.
     pub fn connect(&mut self, endpoint: &Endpoint) -> Result<usize, SocketError> {
-        let socket = self.open(endpoint)?;
-        self.targets.push(Some(socket));
+        let target = self.open(endpoint)?;
+        self.targets.push(target);
         Ok(self.targets.len() - 1)
     }
 
     /// Connects a target anew, to wherever it is now: what was asked there is answered no more.
     pub fn reconnect(&mut self, target: usize, endpoint: &Endpoint) -> Result<(), SocketError> {
         self.close(target);
-        self.targets[target] = Some(self.open(endpoint)?);
+        self.targets[target] = self.open(endpoint)?;
         Ok(())
     }
 
     /// Closes the connection to a target, whose number stays its own.
     pub fn close(&mut self, target: usize) {
-        self.targets[target] = None;
+        self.targets[target] = Target::Closed;
     }
 
-    fn open(&self, endpoint: &Endpoint) -> Result<Socket, SocketError> {
+    fn open(&mut self, endpoint: &Endpoint) -> Result<Target, SocketError> {
+        let Some(address) = self.resolver.address(endpoint) else {
+            return Ok(Target::Named(endpoint.clone(), Vec::new()));
+        };
         let mut socket = self.context.socket(zmq::DEALER)?;
-        configure(&socket, endpoint).map_err(SocketError::during("set up a connection"))?;
-        socket.connect(&endpoint.to_string()).map_err(SocketError::during("connect"))?;
-        Ok(socket)
+        configure(&socket, &address).map_err(SocketError::during("set up a connection"))?;
+        socket.connect(&address.to_string()).map_err(SocketError::during("connect"))?;
+        Ok(Target::Open(socket))
+    }
+
+    /// Opens those whose address has become known, and sends what waited for it.
+    fn open_found(&mut self) -> Result<(), SocketError> {
+        self.resolver.take();
+        for target in 0..self.targets.len() {
+            let Target::Named(endpoint, _) = &self.targets[target] else { continue };
+            let opened = self.open(&endpoint.clone())?;
+            if matches!(opened, Target::Open(_))
+                && let Target::Named(_, messages) = std::mem::replace(&mut self.targets[target], opened)
+            {
+                messages.iter().try_for_each(|frames| self.send(target, frames))?;
+            }
+        }
+        Ok(())
     }
 
     /// Sends an empty frame and `frames` to a target, without waiting. To one that is closed it sends nothing.
     pub fn send<F: AsRef<[u8]>>(&mut self, target: usize, frames: &[F]) -> Result<(), SocketError> {
-        let Some(socket) = &mut self.targets[target] else { return Ok(()) };
+        let socket = match &mut self.targets[target] {
+            Target::Open(socket) => socket,
+            Target::Named(_, messages) => {
+                messages.push(frames.iter().map(|frame| frame.as_ref().to_vec()).collect());
+                return Ok(());
+            }
+            Target::Closed => return Ok(()),
+        };
         let last = frames.len();
         std::iter::once(&[][..])
             .chain(frames.iter().map(AsRef::as_ref))
@@ -71,22 +116,23 @@ impl Fan {
         deadline: &Deadline,
         mut on_reply: impl FnMut(usize, &[Part]) -> bool,
     ) -> Result<(), SocketError> {
-        let Self { targets, table, parts, .. } = self;
-        waiting.retain(|&target| targets[target].is_some());
+        waiting.retain(|&target| !matches!(self.targets[target], Target::Closed));
         let mut polled = Vec::with_capacity(waiting.len());
         while !waiting.is_empty() {
+            self.open_found()?;
+            let Self { targets, table, parts, .. } = self;
             polled.clear();
-            polled.extend(waiting.iter().copied());
+            polled.extend(waiting.iter().copied().filter(|&target| targets[target].socket().is_some()));
             let sockets = targets
                 .iter_mut()
                 .enumerate()
                 .filter(|(target, _)| waiting.contains(target))
-                .filter_map(|(_, socket)| Some((socket.as_mut()?, READABLE)));
+                .filter_map(|(_, target)| Some((target.socket()?, READABLE)));
             let ready = wait_slice(deadline, |slice| table.poll(None, sockets, Some(slice)))?;
             // One wait looks at all sockets, so take from all that are ready before the next.
             for (index, &target) in polled.iter().enumerate().filter(|_| ready) {
                 while table.found(index).readable && waiting.contains(&target) {
-                    let Some(socket) = &mut targets[target] else { break };
+                    let Some(socket) = targets[target].socket() else { break };
                     if !socket.recv(parts).map_err(SocketError::during("receive a reply"))? {
                         break;
                     }

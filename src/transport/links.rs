@@ -7,17 +7,19 @@
 use super::{
     budget::{Budget, cost},
     context::Context,
+    dial::dialled,
     error::{SocketError, Unsent},
     frame::{SharedFrame, send_message},
     poller::Ready,
     raw::{Parts, Socket},
+    resolver::Resolver,
     router::{keep_alive, millis},
 };
 use crate::{
     clock::Clock,
     core::{endpoint::Endpoint, event::LinkId, id::NodeId, time::Mono},
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, os::fd::BorrowedFd, sync::Arc, time::Duration};
 
 /// How often a queue that was found full is looked at again: libzmq does not tell when bytes leave.
 const RECHECK: Duration = Duration::from_millis(5);
@@ -68,6 +70,9 @@ impl Default for LinkLimits {
 
 struct Link {
     socket: Socket,
+    /// Where it leads: as the node said, and the address that it dials.
+    endpoint: Endpoint,
+    address: Endpoint,
     budget: Arc<Budget>,
     /// Whether its connection was up when the socket was last looked at or used.
     is_up: bool,
@@ -123,8 +128,10 @@ pub struct Links {
     own: NodeId,
     limits: LinkLimits,
     links: BTreeMap<LinkId, Link>,
-    /// Links that the system gave no socket for; tried again when something is sent over them.
+    /// Links without a socket: the system gave none, or the address of their host name is not known. Tried again when
+    /// something is sent over them, and when a name was looked up.
     unopened: BTreeMap<LinkId, Endpoint>,
+    resolver: Resolver,
     clock: Clock,
     pressure: bool,
 }
@@ -132,27 +139,46 @@ pub struct Links {
 impl Links {
     /// No links. Those to come introduce themselves by the routing id `own`.
     pub fn new(context: &Context, own: NodeId, limits: LinkLimits) -> Self {
-        let (links, unopened) = (BTreeMap::new(), BTreeMap::new());
-        Self { context: context.clone(), own, limits, links, unopened, clock: Clock::new(), pressure: false }
+        Self {
+            context: context.clone(),
+            own,
+            limits,
+            links: BTreeMap::new(),
+            unopened: BTreeMap::new(),
+            resolver: Resolver::new(),
+            clock: Clock::new(),
+            pressure: false,
+        }
     }
 
     /// Opens a link. It keeps trying to connect, and is reported writable once when the connection is up.
-    /// A host name is looked up by libzmq and stands for an IPv4 address.
+    /// A host name is looked up meanwhile, and again when the connection is down for long; it stands for its first IPv4
+    /// address, or its first one.
     ///
     /// An error (no descriptor left, as a rule) is no end: whenever something is sent over the link, it is opened
     /// if that is possible by then.
     pub fn connect(&mut self, link: LinkId, endpoint: &Endpoint) -> Result<(), SocketError> {
-        self.open(link, endpoint).inspect_err(|_| drop(self.unopened.insert(link, endpoint.clone())))
+        self.unopened.insert(link, endpoint.clone());
+        self.open_late(link)
     }
 
-    fn open(&mut self, link: LinkId, endpoint: &Endpoint) -> Result<(), SocketError> {
+    fn open(&mut self, link: LinkId, endpoint: &Endpoint, address: &Endpoint) -> Result<(), SocketError> {
         let mut socket = self.context.socket(zmq::DEALER)?;
-        self.configure(&socket, endpoint).map_err(SocketError::during("set up a link"))?;
-        socket.connect(&endpoint.to_string()).map_err(SocketError::during("connect a link"))?;
-        let budget = Budget::new(self.limits.bytes_max, self.limits.messages_max);
-        let moved = self.clock.now().mono;
-        let (is_up, is_lost, wants_writable) = (false, false, true);
-        self.links.insert(link, Link { socket, budget, is_up, is_lost, wants_writable, sent: 0, gone: 0, moved });
+        self.configure(&socket, address).map_err(SocketError::during("set up a link"))?;
+        socket.connect(&dialled(address)).map_err(SocketError::during("connect a link"))?;
+        let link_now = Link {
+            socket,
+            endpoint: endpoint.clone(),
+            address: address.clone(),
+            budget: Budget::new(self.limits.bytes_max, self.limits.messages_max),
+            is_up: false,
+            is_lost: false,
+            wants_writable: true,
+            sent: 0,
+            gone: 0,
+            moved: self.clock.now().mono,
+        };
+        self.links.insert(link, link_now);
         Ok(())
     }
 
@@ -174,10 +200,11 @@ impl Links {
 
     /// Sends an empty frame and `body` over a link, without waiting. No body is nothing to send. After an error
     /// the link is reported writable once when it takes frames again.
-    pub fn send(&mut self, link: LinkId, body: &[SharedFrame]) -> Result<(), Unsent> {
+    pub fn send(&mut self, id: LinkId, body: &[SharedFrame]) -> Result<(), Unsent> {
         let Some((last, head)) = body.split_last() else { return Ok(()) };
-        let Some(link) = self.links.get_mut(&link) else {
-            self.open_late(link);
+        let Some(link) = self.links.get_mut(&id) else {
+            // What hinders it was told by `connect`.
+            let _ = self.open_late(id);
             return Err(Unsent::NotConnected);
         };
         let bytes = cost(body.iter().map(|frame| frame.0.len()).chain([0]));
@@ -188,6 +215,8 @@ impl Links {
         if send_message(&mut link.socket, std::iter::once(&[][..]), head, last, share).is_err() {
             if link.is_up {
                 link.lose();
+            } else {
+                self.follow_name(id);
             }
             return Err(Unsent::NotConnected);
         }
@@ -195,13 +224,33 @@ impl Links {
         Ok(())
     }
 
-    /// Opens a link that could not be opened before.
-    fn open_late(&mut self, link: LinkId) {
-        if let Some(endpoint) = self.unopened.get(&link).cloned()
-            && self.open(link, &endpoint).is_ok()
-        {
-            self.unopened.remove(&link);
+    /// Opens a link that has no socket yet, if its address is known.
+    fn open_late(&mut self, link: LinkId) -> Result<(), SocketError> {
+        let Some(endpoint) = self.unopened.get(&link).cloned() else { return Ok(()) };
+        let Some(address) = self.resolver.address(&endpoint) else { return Ok(()) };
+        self.open(link, &endpoint, &address)?;
+        self.unopened.remove(&link);
+        Ok(())
+    }
+
+    /// Closes the connection of a link at once; it is opened anew with the next frame for it.
+    pub fn hang_up(&mut self, id: LinkId) {
+        if let Some(link) = self.links.remove(&id) {
+            self.unopened.insert(id, link.endpoint);
         }
+    }
+
+    /// Hangs up where the host name has another address by now.
+    fn follow_name(&mut self, id: LinkId) {
+        let Some(link) = self.links.get(&id) else { return };
+        if self.resolver.address(&link.endpoint).is_some_and(|address| address != link.address) {
+            self.hang_up(id);
+        }
+    }
+
+    /// Host names that were not found since this was asked last, and why.
+    pub fn take_unknown_hosts(&mut self) -> Vec<(Arc<str>, io::Error)> {
+        self.resolver.take_failures()
     }
 
     /// Takes the next message that came back over a link, as `[empty][body…]` from a peer that follows the
@@ -240,6 +289,13 @@ impl Links {
 
     /// Looks at the links that were used since they were looked at, and says whether there is something to tell.
     pub(super) fn refresh(&mut self) -> Result<bool, SocketError> {
+        if self.resolver.take() {
+            let unopened: Vec<_> = self.unopened.keys().copied().collect();
+            for link in unopened {
+                // One that cannot be opened stays where it is.
+                let _ = self.open_late(link);
+            }
+        }
         let mut has_news = false;
         for link in self.links.values_mut() {
             if link.socket.is_stale() {
@@ -253,6 +309,11 @@ impl Links {
     /// The sockets, in order of their ids.
     pub(super) fn sockets(&self) -> impl Iterator<Item = &Socket> {
         self.links.values().map(|link| &link.socket)
+    }
+
+    /// Readable when a host name was looked up; `None` if none ever was.
+    pub(super) fn lookups(&self) -> Option<BorrowedFd<'_>> {
+        self.resolver.descriptor()
     }
 
     /// Looks at the links that have news, by their places in this order, and tells of all of them. Returns how many links

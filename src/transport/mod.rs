@@ -6,6 +6,7 @@
 pub mod address;
 pub mod budget;
 pub mod context;
+pub mod dial;
 pub mod error;
 pub mod fan;
 pub mod frame;
@@ -13,6 +14,7 @@ pub mod links;
 pub mod poller;
 mod raw;
 pub mod request;
+mod resolver;
 pub mod router;
 mod wait;
 

@@ -60,7 +60,8 @@ impl Poller {
             None => timeout,
         };
         let sockets = std::iter::once(&router.socket).chain(links.sockets()).map(AsFd::as_fd);
-        table.wait(sockets.chain(others.iter().copied()), timeout).map_err(SocketError::during("wait"))?;
+        let descriptors = sockets.chain(others.iter().copied()).chain(links.lookups());
+        table.wait(descriptors, timeout).map_err(SocketError::during("wait"))?;
         if table.woke(0) {
             router.socket.look().map_err(SocketError::during("look at the router"))?;
         }

@@ -2,15 +2,12 @@
 
 use super::{
     context::Context,
+    dial::probe,
     error::{RequestError, SocketError},
     raw::{Interest, Part, Parts, PollTable, Socket},
 };
 use crate::{clock::Deadline, core::endpoint::Endpoint};
-use std::{
-    io,
-    net::{SocketAddr, TcpStream, ToSocketAddrs},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 /// Longest single wait, so that an interrupted one costs little of the time that is left.
 const SLICE: Duration = Duration::from_millis(50);
@@ -47,7 +44,7 @@ pub struct Requester {
 }
 
 impl Requester {
-    /// Connects; finds out at once if nothing listens. Looking up a host name takes as long as the system lets it.
+    /// Connects; finds out at once if nothing listens.
     pub fn connect(context: &Context, endpoint: &Endpoint, patience: Patience) -> Result<Self, RequestError> {
         let address = probe(endpoint, patience.connect)?;
         let mut socket = context.socket(zmq::REQ)?;
@@ -110,26 +107,6 @@ pub(super) fn wait_slice(
     poll: impl FnOnce(Duration) -> Result<bool, super::error::Errno>,
 ) -> Result<bool, SocketError> {
     poll(deadline.remaining().min(SLICE)).map_err(SocketError::during("wait for a reply"))
-}
-
-/// Finds out whether something listens: the first address of the endpoint that takes a TCP connection.
-/// libzmq would try again and again and never say so.
-pub fn probe(endpoint: &Endpoint, timeout: Duration) -> Result<SocketAddr, RequestError> {
-    let unreachable = |source| RequestError::Unreachable { endpoint: endpoint.clone(), source };
-    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in (endpoint.host(), endpoint.port()).to_socket_addrs().map_err(unreachable)? {
-        match TcpStream::connect_timeout(&address, timeout) {
-            Ok(_) => return Ok(address),
-            Err(error) => failure = error,
-        }
-    }
-    Err(match failure.kind() {
-        io::ErrorKind::ConnectionRefused => RequestError::Refused(endpoint.clone()),
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-            RequestError::TimedOut { endpoint: endpoint.clone(), waited: timeout }
-        }
-        _ => unreachable(failure),
-    })
 }
 
 /// Sends all frames as one message by copying them.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod adding;
+mod alone;
 mod audit;
 mod by_hand;
 mod chaos;
