@@ -1,22 +1,66 @@
-//! Which colour means which degree.
+//! Which colour means which number. The same colour means the same in all pictures.
 
 use std::collections::BTreeMap;
 
-/// From few neighbours to many: steps of *viridis* (van der Walt, Smith, matplotlib 1.5), which keep their order
-/// for colour-blind eyes and in grey, without the yellow end that a light ground swallows.
-const SCALE: [Rgb; 6] = [
-    Rgb(0x90, 0xd7, 0x43),
-    Rgb(0x35, 0xb7, 0x79),
-    Rgb(0x21, 0x91, 0x8c),
-    Rgb(0x31, 0x68, 0x8e),
-    Rgb(0x44, 0x39, 0x83),
-    Rgb(0x44, 0x01, 0x54),
-];
-/// Terminal colours from few neighbours to many, of the sixteen that a theme adapts to its ground:
+/// What the colours of nodes tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// How many neighbours a node has.
+    Degree,
+    /// How many links a message crossed on its way to a node.
+    Hops,
+}
+
+/// A colour on paper and one on a terminal (SGR) for each number up to `to`, from the one before on.
+struct Step {
+    to: usize,
+    colour: Rgb,
+    terminal: u8,
+}
+
+const fn step(to: usize, colour: Rgb, terminal: u8) -> Step {
+    Step { to, colour, terminal }
+}
+
+/// Steps of *viridis* (van der Walt, Smith, matplotlib 1.5), which keep their order for colour-blind eyes and in grey, without
+/// the yellow end that a light ground swallows. On a terminal colours of the sixteen that a theme adapts to its ground:
 /// cyan, green, yellow, magenta, red, bright red.
-const TERMINAL_SCALE: [u8; 6] = [36, 32, 33, 35, 31, 91];
-/// Where on the scale a graph stands whose nodes all have the same degree.
-const ONLY: usize = 3;
+const DEGREES: [Step; 6] = [
+    step(1, Rgb(0x90, 0xd7, 0x43), 36),
+    step(2, Rgb(0x35, 0xb7, 0x79), 32),
+    step(3, Rgb(0x21, 0x91, 0x8c), 33),
+    step(5, Rgb(0x31, 0x68, 0x8e), 35),
+    step(9, Rgb(0x44, 0x39, 0x83), 31),
+    step(usize::MAX, Rgb(0x44, 0x01, 0x54), 91),
+];
+
+/// From light to dark like those, but of one hue that degrees do not have. On a terminal: bright cyan, bright green, bright
+/// yellow, bright magenta, white, bright white.
+const HOPS: [Step; 6] = [
+    step(0, Rgb(0xfb, 0xcf, 0xe8), 96),
+    step(1, Rgb(0xf4, 0x9a, 0xc9), 92),
+    step(2, Rgb(0xec, 0x5f, 0xab), 93),
+    step(4, Rgb(0xbe, 0x18, 0x5d), 95),
+    step(7, Rgb(0x83, 0x18, 0x43), 37),
+    step(usize::MAX, Rgb(0x50, 0x07, 0x24), 97),
+];
+
+impl Measure {
+    /// The word for it.
+    pub(super) const fn noun(self) -> &'static str {
+        match self {
+            Self::Degree => "degree",
+            Self::Hops => "hops",
+        }
+    }
+
+    const fn steps(self) -> &'static [Step] {
+        match self {
+            Self::Degree => &DEGREES,
+            Self::Hops => &HOPS,
+        }
+    }
+}
 
 /// Colour of text on light colours and on the ground.
 pub(super) const INK: Rgb = Rgb(0x0f, 0x17, 0x2a);
@@ -53,16 +97,16 @@ impl Rgb {
     }
 }
 
-/// Degrees that share a colour.
+/// Numbers that share a colour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Class {
     /// What the numbers are.
-    pub(super) noun: &'static str,
-    /// Smallest degree.
+    pub(super) measure: Measure,
+    /// Smallest number that occurs.
     pub(super) from: usize,
-    /// Largest degree.
+    /// Largest number that occurs.
     pub(super) to: usize,
-    /// How many nodes have such a degree.
+    /// How many nodes have such a number.
     pub(super) nodes: usize,
     /// Colour on paper.
     pub(super) colour: Rgb,
@@ -75,46 +119,24 @@ impl Class {
     pub(super) fn caption(&self) -> String {
         let range = if self.from == self.to { self.from.to_string() } else { format!("{}–{}", self.from, self.to) };
         let plural = if self.nodes == 1 { "node" } else { "nodes" };
-        format!("{} {range}: {} {plural}", self.noun, self.nodes)
+        format!("{} {range}: {} {plural}", self.measure.noun(), self.nodes)
     }
 }
 
-/// Sorts degrees into at most six classes: one a degree if that suffices, else classes that widen by a constant
-/// factor, as degrees of hubs do. `degrees` maps a degree to the number of nodes that have it.
-pub(super) fn classes(noun: &'static str, degrees: &BTreeMap<usize, usize>) -> Vec<Class> {
-    let ranges = if degrees.len() <= SCALE.len() {
-        degrees.keys().map(|&degree| (degree, degree)).collect()
-    } else {
-        widening(degrees)
-    };
-    let last = ranges.len().saturating_sub(1);
-    let class = |(index, &(from, to)): (usize, &(usize, usize))| {
-        let step = (index * (SCALE.len() - 1)).checked_div(last).unwrap_or(ONLY);
-        let nodes = degrees.range(from..=to).map(|(_, nodes)| nodes).sum();
-        Class { noun, from, to, nodes, colour: SCALE[step], terminal: TERMINAL_SCALE[step] }
-    };
-    ranges.iter().enumerate().map(class).collect()
-}
-
-fn widening(degrees: &BTreeMap<usize, usize>) -> Vec<(usize, usize)> {
-    let (Some(&least), Some(&most)) = (degrees.keys().next(), degrees.keys().next_back()) else { return Vec::new() };
-    let factor = ((most + 1) as f64 / least.max(1) as f64).powf(1.0 / SCALE.len() as f64);
-    let mut ranges = Vec::new();
-    let mut from = least;
-    for step in 1..=SCALE.len() {
-        let end = least.max(1) as f64 * factor.powi(step as i32);
-        let to = if step == SCALE.len() { most } else { (end.round() as usize).saturating_sub(1).max(from) };
-        // Shown are the degrees that occur, not the bounds between them.
-        let mut inside = degrees.range(from..=to.max(from)).map(|(&degree, _)| degree);
-        if let Some(first) = inside.next() {
-            ranges.push((first, inside.next_back().unwrap_or(first)));
+/// The classes of the numbers that occur. `counts` maps a number to how many nodes have it.
+pub(super) fn classes(measure: Measure, counts: &BTreeMap<usize, usize>) -> Vec<Class> {
+    let mut least = 0;
+    let mut classes = Vec::new();
+    for &Step { to, colour, terminal } in measure.steps() {
+        let mut inside = counts.range(least..=to).map(|(&number, _)| number);
+        if let Some(from) = inside.next() {
+            let last = inside.next_back().unwrap_or(from);
+            let nodes = counts.range(least..=to).map(|(_, nodes)| nodes).sum();
+            classes.push(Class { measure, from, to: last, nodes, colour, terminal });
         }
-        from = to.max(from) + 1;
-        if from > most {
-            break;
-        }
+        least = to.saturating_add(1);
     }
-    ranges
+    classes
 }
 
 #[cfg(test)]
@@ -122,33 +144,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_degrees_have_a_colour_each() {
-        let found = classes("degree", &BTreeMap::from([(3, 9), (4, 1), (9, 2)]));
-        let captions: Vec<_> = found.iter().map(Class::caption).collect();
-        assert_eq!(captions, ["degree 3: 9 nodes", "degree 4: 1 node", "degree 9: 2 nodes"]);
-        assert_eq!((found[0].colour, found[2].colour), (SCALE[0], SCALE[5]));
-        assert_eq!(classes("degree", &BTreeMap::from([(3, 16)])).len(), 1);
+    fn a_number_has_the_same_colour_whatever_stands_beside_it() {
+        for measure in [Measure::Degree, Measure::Hops] {
+            let colour_of = |number: usize, others: &[usize]| {
+                let counts = others.iter().chain([&number]).map(|&number| (number, 1)).collect();
+                let found = classes(measure, &counts);
+                found.into_iter().find(|class| (class.from..=class.to).contains(&number)).unwrap().colour
+            };
+            for number in 0..20 {
+                assert_eq!(colour_of(number, &[]), colour_of(number, &[0, 2, 3, 8, 1000]), "{measure:?} {number}");
+            }
+        }
+        let of = |measure: Measure| measure.steps().iter().map(|step| step.colour.hex()).collect::<Vec<_>>();
+        assert!(of(Measure::Degree).iter().all(|colour| !of(Measure::Hops).contains(colour)));
     }
 
     #[test]
-    fn many_degrees_share_colours_and_none_is_lost() {
-        for most in [9, 12, 40, 300, 1023] {
-            for least in [0, 1, 3] {
-                let degrees: BTreeMap<_, _> = (least..=most).map(|degree| (degree, 2)).collect();
-                let found = classes("degree", &degrees);
-                assert!((4..=6).contains(&found.len()), "{found:?}");
-                assert_eq!((found[0].from, found.last().unwrap().to), (least, most));
-                assert!(found.windows(2).all(|pair| pair[0].to + 1 == pair[1].from), "{found:?}");
-                assert_eq!(found.iter().map(|class| class.nodes).sum::<usize>(), 2 * degrees.len());
-            }
+    fn no_number_is_lost() {
+        for most in [3, 9, 12, 40, 300, 1023] {
+            let counts: BTreeMap<_, _> = (1..=most).map(|degree| (degree, 2)).collect();
+            let found = classes(Measure::Degree, &counts);
+            assert_eq!((found[0].from, found.last().unwrap().to), (1, most));
+            assert!(found.windows(2).all(|pair| pair[0].to + 1 == pair[1].from), "{found:?}");
+            assert_eq!(found.iter().map(|class| class.nodes).sum::<usize>(), 2 * counts.len());
         }
+        let found = classes(Measure::Degree, &BTreeMap::from([(3, 9), (4, 1), (9, 2)]));
+        let captions: Vec<_> = found.iter().map(Class::caption).collect();
+        assert_eq!(captions, ["degree 3: 9 nodes", "degree 4: 1 node", "degree 9: 2 nodes"]);
     }
 
     #[test]
     fn text_is_legible_on_every_colour() {
         assert!((Rgb(0, 0, 0).contrast(PAPER) - 21.0).abs() < 1e-9);
-        for colour in SCALE {
-            assert!(colour.contrast(colour.text()) >= 4.5, "{colour:?}");
+        for step in DEGREES.iter().chain(&HOPS) {
+            assert!(step.colour.contrast(step.colour.text()) >= 4.5, "{:?}", step.colour);
         }
     }
 }

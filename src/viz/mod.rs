@@ -5,6 +5,7 @@ mod chart;
 mod glyphs;
 mod layout;
 mod legend;
+mod notes;
 mod picture;
 #[cfg(feature = "png")]
 mod png;
@@ -17,6 +18,7 @@ mod xml;
 mod tests;
 
 pub use chart::{Chart, Curve};
+pub use legend::Measure;
 pub use picture::Picture;
 #[cfg(feature = "png")]
 pub use png::PngError;

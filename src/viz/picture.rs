@@ -3,7 +3,8 @@
 use super::{
     glyphs::Glyphs,
     layout::{self, Point},
-    legend::{self, Class},
+    legend::{self, Class, Measure},
+    notes::{self, Note},
     scene::{Link, NodeMark, Scene},
 };
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ pub struct Picture {
     /// What is special about each of them, in the same order.
     pub(super) links: Vec<Link>,
     pub(super) classes: Vec<Class>,
+    pub(super) notes: Vec<Note>,
 }
 
 /// A node in its place.
@@ -42,8 +44,8 @@ pub(super) struct Node {
     pub(super) at: Point,
     /// Of its circle, in pixels.
     pub(super) radius: f64,
-    /// The number that its colour stands for: its degree, as a rule.
-    pub(super) degree: usize,
+    /// The number that its colour stands for.
+    pub(super) value: usize,
     pub(super) mark: NodeMark,
     /// Index into the picture's classes.
     pub(super) class: usize,
@@ -81,7 +83,7 @@ impl Picture {
             places: graph,
             links: graph.edges().map(|edge| (edge, Link::default())).collect(),
             marks: vec![NodeMark::Plain; graph.node_count()],
-            values: ("degree", degrees),
+            values: (Measure::Degree, degrees),
             heading: network.into(),
             caption: caption(topology, &metrics),
         })
@@ -94,15 +96,17 @@ impl Picture {
 
     /// Places the nodes of a scene, which has as many marks and values as nodes.
     pub fn of(scene: Scene<'_>) -> Self {
-        let Scene { places, links, marks, values: (noun, values), heading, caption } = scene;
+        let Scene { places, links, marks, values: (measure, values), heading, caption } = scene;
         let mut counts = BTreeMap::new();
         for (&value, _) in values.iter().zip(&marks).filter(|(_, mark)| !mark.is_hollow()) {
             *counts.entry(value).or_insert(0) += 1;
         }
-        let classes = legend::classes(noun, &counts);
-        let nodes = place(places, &values, &marks, &classes);
-        let (edges, links) = links.into_iter().unzip();
-        Self { heading, caption, nodes, edges, links, classes }
+        let classes = legend::classes(measure, &counts);
+        let glyphs = Glyphs::new();
+        let nodes = place(places, &values, &marks, &classes, &glyphs);
+        let (edges, links): (Vec<_>, Vec<_>) = links.into_iter().unzip();
+        let notes = notes::place(&edges, &links, &nodes, &glyphs);
+        Self { heading, caption, nodes, edges, links, classes, notes }
     }
 }
 
@@ -116,22 +120,23 @@ fn caption(topology: &str, metrics: &Metrics) -> String {
     format!("{topology} · {} · {} · {reach}", count(metrics.nodes, "node"), count(metrics.edges, "link"))
 }
 
-fn place(graph: &Graph, values: &[usize], marks: &[NodeMark], classes: &[Class]) -> Vec<Node> {
-    let glyphs = Glyphs::new();
+/// Where nodes stand, and how large they are, follows from the graph alone: whatever is told of a network, its nodes stay
+/// where they are.
+fn place(graph: &Graph, values: &[usize], marks: &[NodeMark], classes: &[Class], glyphs: &Glyphs) -> Vec<Node> {
     let order = layout::circle_order(graph);
     let spokes = graph.node_count() > CIRCLE_LEVEL_MAX;
     let outside = order.is_some() && graph.node_count() > CIRCLE_INSIDE_MAX;
-    let shown = || values.iter().zip(marks).filter(|(_, mark)| !mark.is_hollow()).map(|(&value, _)| value);
-    let span = (shown().min().unwrap_or(0), shown().max().unwrap_or(0));
+    let degrees = || (0..graph.node_count()).map(|index| graph.degree(index));
+    let span = (degrees().min().unwrap_or(0), degrees().max().unwrap_or(0));
     let dot = (600.0 / graph.node_count() as f64).clamp(4.5, 10.0);
     let mut nodes: Vec<_> = (0..graph.node_count())
         .map(|index| {
             let name = graph.nodes()[index].to_string();
-            let degree = values[index];
-            let radius = if outside { dot } else { radius(graph.node_count(), degree, span) };
-            let label = label(&name, radius, outside, &glyphs);
-            let class = classes.iter().position(|class| degree <= class.to).unwrap_or(0);
-            Node { name, at: Point { x: 0.0, y: 0.0 }, radius, degree, mark: marks[index], class, label }
+            let value = values[index];
+            let radius = if outside { dot } else { radius(graph.node_count(), graph.degree(index), span) };
+            let label = label(&name, radius, outside, glyphs);
+            let class = classes.iter().position(|class| value <= class.to).unwrap_or(0);
+            Node { name, at: Point { x: 0.0, y: 0.0 }, radius, value, mark: marks[index], class, label }
         })
         .collect();
     let wide = |node: &Node| glyphs.width(&node.label.text, node.label.size);
@@ -158,7 +163,7 @@ fn place(graph: &Graph, values: &[usize], marks: &[NodeMark], classes: &[Class])
         if node.label.inside {
             node.label.at = at;
         } else if outside {
-            put_beyond(node, spokes, &glyphs);
+            put_beyond(node, spokes, glyphs);
         } else {
             node.label.at = Point { x: at.x, y: at.y + node.radius + node.label.size * 0.75 };
         }

@@ -1,6 +1,6 @@
 //! What a picture shows beside nodes and links: which of them are special, and how that looks.
 
-use super::legend::Rgb;
+use super::legend::{Measure, Rgb};
 use crate::topology::Graph;
 use std::collections::BTreeMap;
 
@@ -60,8 +60,8 @@ pub struct Scene<'a> {
     pub links: BTreeMap<(usize, usize), Link>,
     /// What is special about each node.
     pub marks: Vec<NodeMark>,
-    /// What the colours of nodes tell: a word, and a number for each node.
-    pub values: (&'static str, Vec<usize>),
+    /// What the colours of nodes tell: what is measured, and a number for each node.
+    pub values: (Measure, Vec<usize>),
     /// Above the picture.
     pub heading: String,
     /// Below the heading.

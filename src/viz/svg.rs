@@ -6,6 +6,7 @@ use super::{
     glyphs::{Anchor, Glyphs, Style},
     layout::Point,
     legend::{INK, Rgb},
+    notes,
     picture::{Label, Node, Picture},
     scene::{LinkMark, NodeMark},
     xml::escape,
@@ -20,10 +21,6 @@ pub(super) const MARGIN: f64 = 36.0;
 pub(super) const HEAD: f64 = 92.0;
 /// Pixels a line of the legend.
 const LEGEND_LINE: f64 = 24.0;
-/// Type of what stands beside a link, in pixels.
-const NOTE: f64 = 9.5;
-/// Where on a link it may stand, as parts of the way: the best first.
-const NOTE_PLACES: [f64; 5] = [0.5, 0.38, 0.62, 0.3, 0.7];
 /// Type of the caption and the legend, in pixels.
 pub(super) const SMALL: f64 = 13.0;
 
@@ -55,8 +52,8 @@ impl Picture {
         let _ = writeln!(body, "\n<g transform=\"translate({:.2} {:.2})\">", frame.shift.x, frame.shift.y);
         self.write_edges(&mut body);
         self.write_arrows(&mut body);
-        self.write_notes(&mut body, &mut glyphs);
         self.write_nodes(&mut body, &mut glyphs);
+        self.write_notes(&mut body, &mut glyphs);
         body.push_str("</g>\n");
         self.write_legend(&mut body, &mut glyphs, &frame);
         format!("{}{}{body}</svg>\n", self.head(&frame), glyphs.definitions())
@@ -78,6 +75,9 @@ impl Picture {
             include(node.at, node.radius, node.radius);
             let (wide, high) = node.label.half_extent(glyphs);
             include(node.label.at, wide, high);
+        }
+        for note in &self.notes {
+            include(note.at, note.half.0, note.half.1);
         }
         let keys = self.keys();
         let captions = keys.iter().map(|key| glyphs.width(key.caption(), SMALL));
@@ -141,24 +141,11 @@ impl Picture {
         }
     }
 
-    /// What stands on links: at their middle, or a little off where another note stands already.
+    /// What stands beside links, over everything else.
     fn write_notes(&self, out: &mut String, glyphs: &mut Glyphs) {
-        let mut taken: Vec<(Point, f64)> = Vec::new();
-        for (&(a, b), link) in self.edges.iter().zip(&self.links) {
-            let Some(note) = &link.note else { continue };
-            let (a, b) = (self.nodes[a].at, self.nodes[b].at);
-            let wide = glyphs.width(note, NOTE) / 2.0;
-            let at = |part: f64| Point { x: a.x + (b.x - a.x) * part, y: a.y + (b.y - a.y) * part };
-            let is_free = |at: &Point| {
-                let clear = |(other, other_wide): &(Point, f64)| {
-                    (at.x - other.x).abs() > wide + other_wide + 2.0 || (at.y - other.y).abs() > NOTE * 1.3
-                };
-                taken.iter().all(clear)
-            };
-            let at = NOTE_PLACES.iter().map(|&part| at(part)).find(is_free).unwrap_or_else(|| at(NOTE_PLACES[0]));
-            taken.push((at, wide));
-            let style = Style { size: NOTE, colour: INK, anchor: Anchor::Middle, halo: Some(GROUND), ..PLAIN };
-            out.push_str(&glyphs.text(note, at, &style));
+        let style = Style { size: notes::SIZE, colour: INK, anchor: Anchor::Middle, halo: Some(GROUND), ..PLAIN };
+        for note in &self.notes {
+            out.push_str(&glyphs.text(&note.text, note.at, &style));
             out.push('\n');
         }
     }
@@ -166,8 +153,10 @@ impl Picture {
     fn write_nodes(&self, out: &mut String, glyphs: &mut Glyphs) {
         for node in &self.nodes {
             let class = self.classes.get(node.class).filter(|_| !node.mark.is_hollow());
-            let told =
-                class.map_or_else(|| node.mark.caption().to_owned(), |class| format!("{} {}", class.noun, node.degree));
+            let told = class.map_or_else(
+                || node.mark.caption().to_owned(),
+                |class| format!("{} {}", class.measure.noun(), node.value),
+            );
             let _ = write!(out, "<g><title>node {}, {told}</title>", escape(&node.name));
             let colour = class.map_or(GROUND, |class| class.colour);
             write_node(out, node.at, node.radius, colour, node.mark);

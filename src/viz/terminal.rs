@@ -32,7 +32,7 @@ const EMPTY: Cell = Cell::Links(0, LINK_COLOUR);
 impl Picture {
     /// The picture as at most `rows` lines of at most `columns` characters, each ended by a line feed.
     ///
-    /// A node shows its name where that fits, else a dot; nodes with more neighbours go first, and one whose cell
+    /// A node shows its name where that fits, else a dot; nodes with larger values go first, and one whose cell
     /// is taken is left out. Escape sequences appear only with `colour`. Empty if there is no room or no node.
     pub fn terminal(&self, columns: usize, rows: usize, colour: bool) -> String {
         if columns == 0 || rows == 0 || self.nodes.is_empty() {
@@ -46,7 +46,7 @@ impl Picture {
             }
         }
         let mut order: Vec<usize> = (0..self.nodes.len()).collect();
-        order.sort_by_key(|&index| std::cmp::Reverse(self.nodes[index].degree));
+        order.sort_by_key(|&index| std::cmp::Reverse(self.nodes[index].value));
         // All dots first, so that no name covers another node.
         for &index in &order {
             canvas.dot(places[index], self.code(index));

@@ -1,6 +1,6 @@
 //! What a picture promises: complete, well-formed, without overlaps, the same each time.
 
-use super::{Link, LinkMark, NodeMark, Picture, Scene, glyphs::Glyphs, layout::Point, picture::Node};
+use super::{Link, LinkMark, Measure, NodeMark, Picture, Scene, glyphs::Glyphs, layout::Point, picture::Node};
 use crate::{
     core::id::NodeId,
     topology::{Graph, Shape, generate},
@@ -104,6 +104,38 @@ fn the_same_graph_gives_the_same_picture() {
     }
 }
 
+/// Of one network in four states, with a note on each link.
+#[test]
+fn nodes_stay_where_they_are_and_notes_cover_none() {
+    for (shape, nodes) in [(RANDOM_3, 16), (RANDOM_3, 40), (Shape::Powerlaw, 16), (Shape::Circular, 8)] {
+        let graph = generate(shape, nodes, 7).unwrap();
+        let before = Picture::new(&graph, "n", "declared");
+        let count = graph.node_count();
+        for state in 0..4 {
+            let note = |_| Some("+10.83 ms".to_owned());
+            let links = graph.edges().map(|edge| (edge, Link { note: note(edge), ..Link::default() }));
+            let marks = (0..count).map(|node| if node % 5 == state { NodeMark::Dead } else { NodeMark::Plain });
+            let values = (Measure::Hops, (0..count).map(|node| node * state).collect());
+            let (links, marks) = (links.collect(), marks.collect());
+            let scene = Scene { places: &graph, links, marks, values, heading: "n".into(), caption: "now".into() };
+            let picture = Picture::of(scene);
+            for (node, old) in picture.nodes.iter().zip(&before.nodes) {
+                assert_eq!((node.at, node.radius), (old.at, old.radius), "{shape} {nodes}: {} moved", node.name);
+            }
+            assert_eq!(picture.notes.len(), graph.edge_count());
+            let hidden = picture.notes.iter().filter(|note| {
+                let apart = |node: &Node| {
+                    let x = ((note.at.x - node.at.x).abs() - note.half.0).max(0.0);
+                    let y = ((note.at.y - node.at.y).abs() - note.half.1).max(0.0);
+                    x.hypot(y) > node.radius
+                };
+                !picture.nodes.iter().all(apart)
+            });
+            assert_eq!(hidden.count(), 0, "{shape} {nodes}: notes over nodes");
+        }
+    }
+}
+
 #[test]
 fn the_caption_counts() {
     assert_eq!(picture(RANDOM_3, 16).caption, "random · 16 nodes · 24 links · diameter 4");
@@ -131,7 +163,7 @@ fn marked() -> Picture {
     }
     links.insert((3, 4), Link { mark: LinkMark::Way, to: Some(4), note: Some("+0.42 ms".into()) });
     let marks = vec![NodeMark::Start, NodeMark::Cut, NodeMark::Dead, NodeMark::Suspect, NodeMark::Plain];
-    let values = ("degree", vec![2, 2, 0, 2, 2]);
+    let values = (Measure::Degree, vec![2, 2, 0, 2, 2]);
     Picture::of(Scene { places: &ring, links, marks, values, heading: "n".into(), caption: "now".into() })
 }
 

@@ -21,8 +21,8 @@ use crate::{
         links::link::Kind,
     },
     launcher::{Manifest, NodeRecord},
-    topology::{Graph, Margin, Metrics},
-    viz::{Link, LinkMark, NodeMark, Picture, Scene},
+    topology::{Graph, Margin},
+    viz::{Link, LinkMark, Measure, NodeMark, Picture, Scene},
 };
 use serde::Serialize;
 use std::{
@@ -175,7 +175,7 @@ struct Canvas {
     places: Graph,
     links: BTreeMap<(usize, usize), Link>,
     marks: Vec<NodeMark>,
-    values: (&'static str, Vec<usize>),
+    values: (Measure, Vec<usize>),
     caption: String,
 }
 
@@ -196,16 +196,16 @@ impl Canvas {
             Some((pair(a?, b?), kind))
         });
         let live: BTreeMap<(usize, usize), Kind> = live.collect();
-        let all = declared.edges().chain(live.keys().copied());
-        let all = Graph::new(declared.nodes().to_vec(), all).map_err(|error| CliError::Failed(error.to_string()))?;
-        // A ring stays a ring, whatever became of it; all else is placed so that each link has room.
-        let metrics = Metrics::of(&declared);
-        let is_ring = metrics.components == 1 && (metrics.degree_min(), metrics.degree_max()) == (2, 2);
-        let places = if is_ring { declared.clone() } else { all };
+        // Nodes stand where the declared topology puts them, whatever became of it; one without a declared link, where its
+        // links are.
+        let is_undeclared = |&(a, b): &(usize, usize)| declared.degree(a) == 0 || declared.degree(b) == 0;
+        let placing = declared.edges().chain(live.keys().copied().filter(is_undeclared));
+        let places =
+            Graph::new(declared.nodes().to_vec(), placing).map_err(|error| CliError::Failed(error.to_string()))?;
         let mut canvas = Self {
             marks: declared.nodes().iter().map(|node| mark_of(node, &judgement, overlay)).collect(),
             links: BTreeMap::new(),
-            values: ("degree", Vec::new()),
+            values: (Measure::Degree, Vec::new()),
             caption: caption(&judgement, overlay),
             places,
         };
@@ -247,7 +247,7 @@ impl Canvas {
             self.links.insert(edge, Link { mark, ..Link::default() });
         }
         let degree = |name: &NodeId| overlay.graph.index_of(name).map_or(0, |index| overlay.graph.degree(index));
-        self.values = ("degree", self.places.nodes().iter().map(degree).collect());
+        self.values = (Measure::Degree, self.places.nodes().iter().map(degree).collect());
     }
 
     fn show_journey(&mut self, journey: &Journey, live: &BTreeMap<(usize, usize), Kind>) {
@@ -269,7 +269,7 @@ impl Canvas {
             };
         }
         let hops = |node: &NodeId| journey.hops(node).unwrap_or(0);
-        self.values = ("hops", self.places.nodes().iter().map(hops).collect());
+        self.values = (Measure::Hops, self.places.nodes().iter().map(hops).collect());
         let last = steps.last().map_or_else(String::new, |step| format!(" · last after {}", micros(step.after_us)));
         let reached = count(journey.first.len() as u64, "node");
         let far = self.values.1.iter().max().copied().unwrap_or(0) as u64;
