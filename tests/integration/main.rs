@@ -18,6 +18,7 @@ mod metrics;
 mod misuse;
 mod names;
 mod namespaces;
+mod readme;
 mod remove_node;
 mod restarting;
 mod restructuring;
