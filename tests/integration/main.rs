@@ -11,6 +11,7 @@ mod foreground;
 mod half_made;
 mod half_way;
 mod joining;
+mod json;
 mod list_peers;
 mod logs;
 mod messages;
