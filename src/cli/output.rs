@@ -1,13 +1,16 @@
 //! Where everything is printed: text or one JSON document on stdout, errors and notes on stderr.
 
 use super::{error::CliError, text};
+use crate::quantity::Size;
 use serde::Serialize;
 use std::{
-    borrow::Cow,
     env, fmt,
     io::{self, BufWriter, IsTerminal, Write},
     process::ExitCode,
 };
+
+/// Bytes of a payload that are shown on a terminal.
+const PAYLOAD_SHOWN_MAX: usize = 1000;
 
 /// Standard output and what is known of it. Prints nothing by itself but a program's end, [`finish`](Self::finish).
 pub struct Output {
@@ -68,7 +71,7 @@ impl Output {
         Self { has_colour, colours, ..Self::to(Box::new(io::stdout()), form, is_terminal) }
     }
 
-    /// Any other place, without colour. `is_terminal`: whether payloads must not reach it unescaped.
+    /// Any other place, without colour. `is_terminal`: whether somebody looks at it.
     pub fn to(place: Box<dyn Write>, form: Form, is_terminal: bool) -> Self {
         Self {
             stdout: BufWriter::new(place),
@@ -119,10 +122,23 @@ impl Output {
         Ok(writeln!(self.stdout, "{text}")?)
     }
 
-    /// Prints bytes of a message as they are; escaped if a terminal would obey them.
+    /// Prints a payload as text that nothing obeys and nothing can be taken for: control characters, line ends too, are
+    /// escaped. On a terminal a long one is cut, and its length told.
     pub fn payload(&mut self, bytes: &[u8]) -> Result<(), CliError> {
-        let shown = if self.is_terminal { Cow::Owned(text::escape_bytes(bytes).into_bytes()) } else { bytes.into() };
-        Ok(self.stdout.write_all(&shown)?)
+        if !self.is_terminal || bytes.len() <= PAYLOAD_SHOWN_MAX {
+            return self.write(text::escape_bytes(bytes));
+        }
+        // Not within a character of UTF-8, as far as it is that.
+        let is_boundary = |&end: &usize| bytes[end] & 0xc0 != 0x80;
+        let end = (PAYLOAD_SHOWN_MAX - 3..=PAYLOAD_SHOWN_MAX).rev().find(is_boundary).unwrap_or(PAYLOAD_SHOWN_MAX);
+        let (shown, length) = (text::escape_bytes(&bytes[..end]), Size(bytes.len() as u64));
+        self.write(format_args!("{shown}… ({length})"))
+    }
+
+    /// Prints bytes as they are, and a line end.
+    pub fn raw(&mut self, bytes: &[u8]) -> Result<(), CliError> {
+        self.stdout.write_all(bytes)?;
+        Ok(self.stdout.write_all(b"\n")?)
     }
 
     /// Prints text without a line end.

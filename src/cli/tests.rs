@@ -436,12 +436,20 @@ fn equal_extremes_are_shown_once_and_untraced_messages_have_no_path() {
 }
 
 #[test]
-fn a_terminal_obeys_no_payload_and_a_pipe_gets_it_as_it_is() {
+fn nothing_obeys_a_payload_and_no_line_is_forged_by_one() {
     let payload = "a\n\t\x1b[2J\u{202e}ü\u{7f}".as_bytes();
     let message = fetched(1, &[payload, b"\xff"].concat(), &[]);
     let shown = |is_terminal| printed(is_terminal, |out| listing(Choice::All, Stamp::None, false).print(&message, out));
-    assert_eq!(shown(true), "• a\\n\\t\\u{1b}[2J\\u{202e}ü\\u{7f}\\xff\n");
-    assert_eq!(shown(false), "• a\n\t\x1b[2J\u{202e}ü\u{7f}\u{fffd}\n", "the paper shows a stray byte as U+FFFD");
+    let harmless = "• a\\n\\t\\u{1b}[2J\\u{202e}ü\\u{7f}\\xff\n";
+    assert_eq!((shown(true), shown(false)), (harmless.to_owned(), harmless.to_owned()));
+}
+
+#[test]
+fn a_terminal_shows_the_beginning_of_a_long_payload_and_its_length() {
+    let message = fetched(1, "ü".repeat(5000).as_bytes(), &[]);
+    let shown = |is_terminal| printed(is_terminal, |out| listing(Choice::All, Stamp::None, false).print(&message, out));
+    assert_eq!(shown(true), format!("• {}… (9.7 KiB)\n", "ü".repeat(500)));
+    assert_eq!(shown(false), format!("• {}\n", "ü".repeat(5000)));
 }
 
 #[test]

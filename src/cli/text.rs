@@ -46,11 +46,14 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     escaped.into()
 }
 
-/// Like [`escape`]; bytes that are not UTF-8 look like `\xff`.
+/// Like [`escape`], but so that the bytes can be told from it: bytes that are not UTF-8 look like `\xff`, and a backslash is
+/// doubled.
 pub fn escape_bytes(bytes: &[u8]) -> String {
     let mut escaped = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        chunk.valid().chars().for_each(|c| push_escaped(&mut escaped, c));
+        for c in chunk.valid().chars() {
+            if c == '\\' { escaped.push_str("\\\\") } else { push_escaped(&mut escaped, c) }
+        }
         for byte in chunk.invalid() {
             // Writing to a String cannot fail.
             let _ = write!(escaped, "\\x{byte:02x}");
@@ -132,6 +135,7 @@ mod tests {
         assert!(matches!(escape("äpfel ➜ 🍎"), Cow::Borrowed(_)));
         assert_eq!(escape("a\r\u{85}\u{2028}\u{2066}b"), "a\\r\\u{85}\\u{2028}\\u{2066}b");
         assert_eq!(escape_bytes(b"ok\xc3("), "ok\\xc3(");
+        assert_eq!(escape_bytes(br"a\nb"), r"a\\nb");
     }
 
     #[test]

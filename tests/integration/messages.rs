@@ -256,3 +256,19 @@ fn a_dead_node_is_told_at_once() {
     // A command to nobody must not use up its patience: this one has an hour.
     net.run(&["send-message", &net.address(2), "x", "--timeout", "3600"]).fails(3, "nothing listens");
 }
+
+#[test]
+fn payloads_forge_nothing_and_come_raw_when_asked_for() {
+    let net = TestNet::start("circular", 3);
+    let payload = b"a\n\xe2\x80\xa2 forged\n  \x1b[31m\\\xff";
+    net.run_with_stdin(&["send-message", "1", "-", "--no-trace"], payload).done();
+    let long = "x".repeat(5000);
+    net.run(&["send-message", "1", &long, "--no-trace"]).done();
+    wait_until("node 2 has both", || held(&net, "2", "all").len() == 2);
+    let text = net.run(&["get-messages", "2"]).done().stdout;
+    let bullets: Vec<_> = text.lines().filter(|line| line.starts_with('•')).collect();
+    assert_eq!(bullets, [r"• a\n• forged\n  \u{1b}[31m\\\xff", &format!("• {long}")]);
+    let raw = net.command(["get-messages", "2", "--raw", "--limit", "1"]).output().unwrap();
+    assert_eq!(raw.stdout, [&payload[..], b"\n"].concat());
+    net.run(&["get-messages", "2", "--raw", "--json"]).fails(2, "--raw");
+}

@@ -31,7 +31,10 @@ Examples:
   gossip get-messages 3 read -p --time
 
   # The longest paths, with the time that a copy took to each node
-  gossip get-messages 3 -pp -tt")]
+  gossip get-messages 3 -pp -tt
+
+  # The oldest unread payload, byte for byte
+  gossip get-messages 3 unread --raw --limit 1 > payload")]
 pub struct Args {
     /// Number or name of the node, or its address host:port
     #[arg(value_name = "NODE")]
@@ -54,6 +57,12 @@ pub struct Args {
     /// Show at most so many messages, the oldest first
     #[arg(long, value_name = "N", value_parser = whole(1, u64::MAX), allow_negative_numbers = true)]
     limit: Option<u64>,
+    /// Print the payloads alone, byte for byte, each with a line end behind it
+    ///
+    /// Without it, control characters and line ends of a payload are escaped, bytes that are not UTF-8 are shown as \xff, a
+    /// backslash is doubled, and a terminal shows the first 1000 bytes.
+    #[arg(long, conflicts_with_all = ["json", "paths", "all_paths", "time"])]
+    raw: bool,
 }
 
 /// [`Status`] as it is typed.
@@ -87,6 +96,9 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     if out.is_json() {
         return print_document(pages, status, choice, out);
     }
+    if args.raw {
+        return print_raw(pages, out);
+    }
     let has_path_flag = args.all_paths || args.paths > 0;
     let listing = Listing { choice, stamp, hop_times: has_path_flag && args.time > 1, zone: Local };
     print_text(pages, status, &listing, out)
@@ -103,6 +115,22 @@ fn print_document(mut pages: Pages<'_>, status: Status, choice: Choice, out: &mu
     }
     messages.extend(parts.finish());
     out.document(&Document::new(pages.node(), status, &messages, &gaps, choice))?;
+    out.flush()?;
+    Ok(pages.mark_shown()?)
+}
+
+/// Payloads and nothing else; the gaps are told beside them.
+fn print_raw(mut pages: Pages<'_>, out: &mut Output) -> Result<(), CliError> {
+    let mut parts = Parts::default();
+    while let Some(page) = pages.next_page()? {
+        page.gaps.iter().for_each(|gap| out.note(Missing(gap)));
+        parts.join(page).iter().try_for_each(|message| out.raw(&message.payload))?;
+        out.flush()?;
+        if !parts.is_open() {
+            pages.mark_shown()?;
+        }
+    }
+    parts.finish().iter().try_for_each(|message| out.raw(&message.payload))?;
     out.flush()?;
     Ok(pages.mark_shown()?)
 }
