@@ -18,7 +18,8 @@ impl Payload {
         if self.len() <= len_max {
             return Ok(());
         }
-        let text = format!("payload of {} bytes is over the limit of {len_max} bytes; --payload-max sets it", self.len());
+        let text =
+            format!("payload of {} bytes is over the limit of {len_max} bytes; --payload-max sets it", self.len());
         Err((Refusal::TooLarge, text))
     }
 }

@@ -176,6 +176,14 @@ pub enum LaunchError {
         /// The network that uses them, if it is one of ours.
         by: Option<String>,
     },
+    /// A connection of this machine to another one has them.
+    #[error("{ports} in use by an outgoing connection; wait a minute, or choose a --port-base outside of {range}")]
+    PortsOutgoing {
+        /// `port 40003 is` or `ports 40003-40004 are`.
+        ports: String,
+        /// The ports that the system gives to such connections: `32768-60999`.
+        range: String,
+    },
     /// The system does not let us listen there.
     #[error("cannot listen on {host}:{port}: {source}; choose other ports with --port-base")]
     PortForbidden {
@@ -313,6 +321,7 @@ impl LaunchError {
             | Self::NoNode { .. }
             | Self::RunsAlready { .. }
             | Self::PortsTaken { .. }
+            | Self::PortsOutgoing { .. }
             | Self::PortForbidden { .. }
             | Self::Stranger { .. }
             | Self::NoneRuns { .. }

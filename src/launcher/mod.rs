@@ -7,6 +7,7 @@ pub mod error;
 pub mod folders;
 mod intent;
 pub mod manifest;
+mod ports;
 pub mod process;
 pub mod resolve;
 pub mod revive;

@@ -6,6 +6,7 @@ use super::{
     folders::{Folder, Networks},
     intent,
     manifest::{Manifest, NodeRecord},
+    ports::require_free,
     spawn::{Cradle, Nursery, descriptor_limit, descriptors_open},
 };
 use crate::{
@@ -22,8 +23,7 @@ use crate::{
 };
 use std::{
     ffi::OsString,
-    io,
-    net::{IpAddr, Ipv4Addr, TcpListener},
+    net::{IpAddr, Ipv4Addr},
     path::PathBuf,
     process::Child,
     sync::atomic::AtomicBool,
@@ -36,10 +36,6 @@ const LINK_DESCRIPTORS: u64 = 4;
 /// Descriptors that the launcher needs beside the nodes, and for each node: a pipe, then a client's socket.
 const LAUNCHER_DESCRIPTORS: u64 = 32;
 const CHILD_DESCRIPTORS: u64 = 3;
-/// How long a process that was just killed may hold its ports: its threads end one after the other.
-const LETTING_GO: Duration = Duration::from_millis(200);
-/// How often to look whether it still does.
-const GLANCE: Duration = Duration::from_millis(10);
 /// How long to wait for the links before looking after the processes, and whether the user wants to end it all.
 /// Doubled each time up to the last, so that the questions that wait in a node stay few.
 const FIRST_LOOK: Duration = Duration::from_millis(500);
@@ -84,13 +80,13 @@ pub fn start(networks: &Networks, plan: &Plan, interrupted: &AtomicBool) -> Resu
     let folder = networks.folder(&plan.network);
     if !folder.path().exists() {
         // Checked before the folder is made, so that a refusal leaves none; and again once it is locked.
-        check_ports(networks, &manifest)?;
+        require_free(networks, &manifest.nodes, &deadline, interrupted)?;
     }
     folder.create()?;
     let lock = folder.lock(&deadline, Some(interrupted))?;
     intent::settle(&folder, &lock)?;
     check_not_running(&folder)?;
-    check_ports(networks, &manifest)?;
+    require_free(networks, &manifest.nodes, &deadline, interrupted)?;
     folder.set_aside()?;
     folder.write_record(&manifest)?;
     let raised = raise(plan, &folder, &mut manifest, &deadline, interrupted);
@@ -252,64 +248,6 @@ fn check_not_running(folder: &Folder) -> Result<(), LaunchError> {
         return Err(LaunchError::RunsAlready { network: old.network, alive, nodes });
     }
     folder.remove_record()
-}
-
-/// Refuses if a port cannot be had now.
-fn check_ports(networks: &Networks, manifest: &Manifest) -> Result<(), LaunchError> {
-    match find_taken(networks, &manifest.nodes)? {
-        None => Ok(()),
-        Some(Taken { ports, by }) => Err(LaunchError::PortsTaken { ports: ports_are(&ports), by }),
-    }
-}
-
-/// Ports that cannot be had now.
-pub(super) struct Taken {
-    ports: Vec<u16>,
-    /// The network of ours that has one of them.
-    pub(super) by: Option<String>,
-}
-
-/// Ports of these nodes that cannot be had now.
-pub(super) fn find_taken(networks: &Networks, nodes: &[NodeRecord]) -> Result<Option<Taken>, LaunchError> {
-    let deadline = Deadline::after(LETTING_GO);
-    loop {
-        let taken = taken_ports(nodes)?;
-        if taken.is_empty() {
-            return Ok(None);
-        }
-        let by = owner(networks, &taken);
-        if by.is_some() || !deadline.pause(GLANCE) {
-            return Ok(Some(Taken { ports: taken, by }));
-        }
-    }
-}
-
-/// Those of their ports that somebody listens on.
-pub(super) fn taken_ports(nodes: &[NodeRecord]) -> Result<Vec<u16>, LaunchError> {
-    let mut taken = Vec::new();
-    for record in nodes {
-        let (host, port) = (IpAddr::from(Ipv4Addr::LOCALHOST), record.endpoint.port());
-        match TcpListener::bind((host, port)) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => taken.push(port),
-            Err(source) => return Err(LaunchError::PortForbidden { host, port, source }),
-        }
-    }
-    Ok(taken)
-}
-
-/// The network of ours that listens on one of `ports`, if there is one.
-fn owner(networks: &Networks, ports: &[u16]) -> Option<String> {
-    let manifests = networks.recorded().into_iter().filter_map(|folder| folder.read_record().ok().flatten());
-    let mut owners = manifests.filter(|m| m.alive().any(|record| ports.contains(&record.endpoint.port())));
-    owners.next().map(|manifest| manifest.network.to_string())
-}
-
-/// `port 7003 is` or `ports 7001-7016 are`.
-fn ports_are(ports: &[u16]) -> String {
-    let numbers: Vec<_> = ports.iter().map(|&port| NodeId::numbered(port.into())).collect();
-    let (noun, verb) = if ports.len() == 1 { ("port", "is") } else { ("ports", "are") };
-    format!("{noun} {} {verb}", super::error::ranges(&numbers))
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ fn described(section: &str) -> Vec<Field> {
     let heading = format!("\n## {section}\n");
     let body = text.split(&heading[..]).nth(1).unwrap_or_else(|| panic!("no section '{section}'"));
     let rows = body.split("\n## ").next().unwrap().lines().filter_map(|line| line.strip_prefix("| `"));
-    let field = |row: &str| Field { path: row.split('`').next().unwrap().into(), is_optional: row.contains("*optional*") };
+    let field =
+        |row: &str| Field { path: row.split('`').next().unwrap().into(), is_optional: row.contains("*optional*") };
     rows.map(field).collect()
 }
 
@@ -44,7 +45,8 @@ fn matches(pattern: &str, leaf: &str) -> bool {
         match (pattern.next(), leaf.next()) {
             (None, None) => return true,
             (Some(part), Some(key)) => {
-                let any = part.strip_prefix('*').is_some_and(|end| key.ends_with(end) && (end.is_empty() || key != end));
+                let any =
+                    part.strip_prefix('*').is_some_and(|end| key.ends_with(end) && (end.is_empty() || key != end));
                 if !any && part != key {
                     return false;
                 }
@@ -60,10 +62,10 @@ fn compare(section: &str, documents: &[Value]) {
     let fields = described(section);
     let mut found = BTreeSet::new();
     documents.iter().for_each(|document| leaves(document, "", &mut found));
-    let unknown: Vec<_> =
-        found.iter().filter(|leaf| !fields.iter().any(|field| matches(&field.path, leaf))).collect();
+    let unknown: Vec<_> = found.iter().filter(|leaf| !fields.iter().any(|field| matches(&field.path, leaf))).collect();
     assert!(unknown.is_empty(), "docs/json.md does not describe of '{section}': {unknown:?}");
-    let absent = fields.iter().filter(|field| !field.is_optional && !found.iter().any(|leaf| matches(&field.path, leaf)));
+    let absent =
+        fields.iter().filter(|field| !field.is_optional && !found.iter().any(|leaf| matches(&field.path, leaf)));
     let absent: Vec<_> = absent.map(|field| &field.path).collect();
     assert!(absent.is_empty(), "docs/json.md describes of '{section}' what did not come: {absent:?} in {documents:#?}");
 }

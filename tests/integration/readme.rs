@@ -19,7 +19,9 @@ fn steps(block: &str) -> Vec<Step<'_>> {
     let mut steps: Vec<Step<'_>> = Vec::new();
     for line in block.lines() {
         match line.strip_prefix("$ ") {
-            Some(command) => steps.push(Step { command: command.split(" #").next().unwrap().trim_end(), shown: vec![] }),
+            Some(command) => {
+                steps.push(Step { command: command.split(" #").next().unwrap().trim_end(), shown: vec![] })
+            }
             None => steps.last_mut().expect("a command before its output").shown.push(line),
         }
     }
@@ -35,7 +37,9 @@ fn is_fixed(line: &str) -> bool {
 fn type_in(world: &World, bin: &Path, line: &str) -> Outcome {
     let line = line.strip_prefix("sudo ").unwrap_or(line);
     let line = match line.strip_prefix("make ") {
-        Some(words) => format!("make -s -o build BINARY={} DESTDIR={} {words}", bin.join("gossip").display(), bin.display()),
+        Some(words) => {
+            format!("make -s -o build BINARY={} DESTDIR={} {words}", bin.join("gossip").display(), bin.display())
+        }
         None => line.to_owned(),
     };
     let path = format!("{}:{}", bin.display(), env::var("PATH").unwrap());

@@ -91,7 +91,11 @@ fn payload_of(message: OsString, client: &mut Client) -> Result<Vec<u8>, CliErro
         return Ok(payload);
     }
     // Of what comes from stdin no more was read than tells that it is too long.
-    let size = if from_stdin { "payload on stdin".to_owned() } else { format!("payload of {}", Size(payload.len() as u64).exact()) };
+    let size = if from_stdin {
+        "payload on stdin".to_owned()
+    } else {
+        format!("payload of {}", Size(payload.len() as u64).exact())
+    };
     let limit = Size(limit).exact();
     let remedy = "send less, or start nodes with a larger --payload-max";
     let text = format!("node {} refused: {size} is over the limit of {limit}; {remedy}", status.node);

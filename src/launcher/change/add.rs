@@ -10,9 +10,10 @@ use crate::{
         error::LaunchError,
         folders::Networks,
         manifest::{ChangeKind, Manifest, NodeRecord, Pair, pair},
+        ports::{require_free_for, taken_ports},
         resolve::Target,
         spawn::{Cradle, Nursery},
-        start::{Taken, connect_to, find_taken, node_arguments, taken_ports},
+        start::{connect_to, node_arguments},
     },
     topology::{
         Shape,
@@ -73,9 +74,7 @@ pub fn add(
         None => Place::find(&site, &node, &live),
     };
     let record = NodeRecord { node: node.clone(), endpoint, process: None, peers: Vec::new(), lost: Vec::new() };
-    if let Some(Taken { by, .. }) = find_taken(networks, std::slice::from_ref(&record))? {
-        return Err(LaunchError::PortTaken { node, port: record.endpoint.port(), by });
-    }
+    require_free_for(networks, &record, &site.deadline, interrupted)?;
     let before = site.manifest.clone();
     site.manifest.nodes.push(record);
     for peer in &place.peers {

@@ -10,8 +10,8 @@ use crate::{
         error::LaunchError,
         folders::Networks,
         manifest::{ChangeKind, NodeRecord},
+        ports::require_free_for,
         resolve::Target,
-        start::{Taken, find_taken},
         stop::{Ended, end_one},
     },
 };
@@ -65,10 +65,7 @@ pub fn restart(
     let former = before.clone();
     let done = site.carry_out(ChangeKind::Restart, vec![node.clone()], before, |site| {
         let ended = end_one(&former, index, &site.deadline)?;
-        if let Some(Taken { by, .. }) = find_taken(networks, std::slice::from_ref(&site.manifest.nodes[index]))? {
-            let port = site.manifest.nodes[index].endpoint.port();
-            return Err(LaunchError::PortTaken { node: node.clone(), port, by });
-        }
+        require_free_for(networks, &site.manifest.nodes[index], &site.deadline, interrupted)?;
         let raised = raise(site, &node, &restart.executable, interrupted)?;
         place.as_ref().map_or(Ok(()), |place| place.make_way(site, &gone))?;
         Ok((ended, raised))

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::topology::{Shape, generate};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 fn plan(port_base: u32, nodes: u32) -> Plan {

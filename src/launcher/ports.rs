@@ -1,0 +1,131 @@
+//! Whether the ports of nodes can be had, and who has them if not.
+//!
+//! A port among those that the system gives to outgoing connections may be such a connection's, even a minute after its end.
+//! Nobody can be told to let go of it then, so it is waited for.
+
+use super::{
+    error::{LaunchError, ranges},
+    folders::Networks,
+    manifest::NodeRecord,
+};
+use crate::{clock::Deadline, core::id::NodeId};
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv4Addr, TcpListener},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+/// How long a process that was just killed may hold its ports: its threads end one after the other.
+const LETTING_GO: Duration = Duration::from_millis(200);
+/// How often to look whether a port is free by now.
+const GLANCE: Duration = Duration::from_millis(20);
+/// The state of a listening socket in the system's tables.
+const LISTENING: &str = "0A";
+
+/// Refuses if a port of these nodes cannot be had. One that an outgoing connection holds is waited for until `deadline`.
+pub(super) fn require_free(
+    networks: &Networks,
+    nodes: &[NodeRecord],
+    deadline: &Deadline,
+    interrupted: &AtomicBool,
+) -> Result<(), LaunchError> {
+    let soon = Deadline::after(LETTING_GO);
+    loop {
+        let taken = taken_ports(nodes)?;
+        if taken.is_empty() {
+            return Ok(());
+        }
+        if let Some(by) = owner(networks, &taken) {
+            return Err(LaunchError::PortsTaken { ports: ports_are(&taken), by: Some(by) });
+        }
+        let is_outgoing = is_nobody_listening(&taken);
+        let patience = if is_outgoing { deadline } else { &soon };
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(LaunchError::Interrupted);
+        }
+        if !patience.pause(GLANCE) {
+            let ports = ports_are(&taken);
+            return Err(if is_outgoing {
+                LaunchError::PortsOutgoing { ports, range: outgoing_range() }
+            } else {
+                LaunchError::PortsTaken { ports, by: None }
+            });
+        }
+    }
+}
+
+/// The same for one node, which the error names.
+pub(super) fn require_free_for(
+    networks: &Networks,
+    record: &NodeRecord,
+    deadline: &Deadline,
+    interrupted: &AtomicBool,
+) -> Result<(), LaunchError> {
+    require_free(networks, std::slice::from_ref(record), deadline, interrupted).map_err(|error| match error {
+        LaunchError::PortsTaken { by, .. } => {
+            LaunchError::PortTaken { node: record.node.clone(), port: record.endpoint.port(), by }
+        }
+        error => error,
+    })
+}
+
+/// Those of their ports that cannot be had now.
+pub(super) fn taken_ports(nodes: &[NodeRecord]) -> Result<Vec<u16>, LaunchError> {
+    let mut taken = Vec::new();
+    for record in nodes {
+        let (host, port) = (IpAddr::from(Ipv4Addr::LOCALHOST), record.endpoint.port());
+        match TcpListener::bind((host, port)) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => taken.push(port),
+            Err(source) => return Err(LaunchError::PortForbidden { host, port, source }),
+        }
+    }
+    Ok(taken)
+}
+
+/// Whether no socket listens on any of these ports. Where the system does not tell, somebody does.
+fn is_nobody_listening(ports: &[u16]) -> bool {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string);
+    let [Ok(_), _] = &tables else { return false };
+    let listens = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let port = words.next().and_then(|local| u16::from_str_radix(local.rsplit(':').next()?, 16).ok());
+        port.is_some_and(|port| ports.contains(&port)) && words.nth(1) == Some(LISTENING)
+    };
+    !tables.iter().flatten().flat_map(|table| table.lines()).any(listens)
+}
+
+/// The ports that the system gives to outgoing connections: `32768-60999`.
+fn outgoing_range() -> String {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    range.split_whitespace().collect::<Vec<_>>().join("-")
+}
+
+/// The network of ours that listens on one of `ports`, if there is one.
+fn owner(networks: &Networks, ports: &[u16]) -> Option<String> {
+    let manifests = networks.recorded().into_iter().filter_map(|folder| folder.read_record().ok().flatten());
+    let mut owners = manifests.filter(|m| m.alive().any(|record| ports.contains(&record.endpoint.port())));
+    owners.next().map(|manifest| manifest.network.to_string())
+}
+
+/// `port 7003 is` or `ports 7001-7016 are`.
+fn ports_are(ports: &[u16]) -> String {
+    let numbers: Vec<_> = ports.iter().map(|&port| NodeId::numbered(port.into())).collect();
+    let (noun, verb) = if ports.len() == 1 { ("port", "is") } else { ("ports", "are") };
+    format!("{noun} {} {verb}", ranges(&numbers))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_listened_on_is_told_from_one_that_is_not() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(!is_nobody_listening(&[port]));
+        drop(listener);
+        assert!(is_nobody_listening(&[port]));
+    }
+}
