@@ -219,7 +219,7 @@ pub(super) trait Element {
     fn next<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Option<Self::Value>, A::Error>;
 
     fn too_many(max: usize) -> DecodeError {
-        DecodeError::Value { field: "array", problem: format!("has more than {max} elements") }
+        DecodeError::TooMany { what: "elements in a list", max }
     }
 }
 

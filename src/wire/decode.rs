@@ -133,6 +133,8 @@ impl<'de, T: AsRef<[u8]>> Visitor<'de> for HeaderVisitor<'_, '_, '_, T> {
         }
         let version = fields.required("version")?;
         if version != types::VERSION {
+            // Where the type stands in version 1: it tells what may be answered, and how.
+            fields.scope.kind = fields.seq.next_element::<u64>().ok().flatten();
             return Err(fields.scope.fail(DecodeError::UnsupportedVersion { found: version }));
         }
         let kind = fields.required("type")?;
@@ -238,8 +240,8 @@ fn decode_disturb<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Res
     let delay = Duration::from_micros(fields.required("delay_us")?);
     let delay =
         fields.value("delay_us", Some(delay).filter(|&d| d <= Disturbance::DELAY_MAX).ok_or("over a minute"))?;
-    let drop_ppm: u32 = fields.required("drop_ppm")?;
-    let share = Some(drop_ppm).filter(|&share| share <= Disturbance::DROP_PPM_MAX);
+    let drop_ppm: u64 = fields.required("drop_ppm")?;
+    let share = u32::try_from(drop_ppm).ok().filter(|&share| share <= Disturbance::DROP_PPM_MAX);
     let drop_ppm = fields.value("drop_ppm", share.ok_or("over a million"))?;
     Ok(Request::Disturb { nodes, disturbance: Disturbance { cut, delay, drop_ppm } })
 }

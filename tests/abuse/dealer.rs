@@ -79,6 +79,11 @@ impl Dealer {
         self.send(&header, payload.map(|payload| &**payload).as_slice());
     }
 
+    /// What comes back next, frame by frame.
+    pub(crate) fn raw(&self) -> Vec<Vec<u8>> {
+        self.socket.recv_multipart(0).expect("no answer")
+    }
+
     /// What comes back next.
     pub(crate) fn incoming(&self) -> Incoming {
         Self::understood(self.socket.recv_multipart(0).expect("no answer"))
