@@ -174,7 +174,10 @@ fn text_output_is_as_users_know_it() {
         ]
     );
     let timed = net.run(&["get-messages", "3", "-p", "-tt"]).done().stdout;
-    assert!(timed.lines().any(|line| line.starts_with("  ↳ 1 ➜") && line.ends_with(" ms)")), "{timed}");
+    assert!(
+        timed.lines().any(|line| line.starts_with("  ↳ 1 ➜") && line.contains(" (+") && line.ends_with("s)")),
+        "{timed}"
+    );
     assert_eq!(net.run(&["get-messages", "3", "unread"]).done().stdout, "Gossip-Node-3 has no unread messages\n");
 }
 

@@ -102,7 +102,7 @@ impl Survey {
 
     /// The network that the nodes belong to.
     pub fn network<'a>(&'a self, context: &'a Context) -> &'a NetworkName {
-        self.said().next().map_or(context.network(), |status| &status.network)
+        self.said().next().map_or_else(|| context.network(), |status| &status.network)
     }
 
     /// Those that answered.
