@@ -59,7 +59,9 @@ pub struct Report {
 
 /// Adds the node.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
-    let networks = context.recorded("a network that was started by hand grows by 'gossip node --join HOST:PORT'")?;
+    let networks = context.recorded(
+        "start one with 'gossip start-network'; one that was started by hand grows by 'gossip node --join HOST:PORT'",
+    )?;
     let peers = args.peers.map(|peers| peers.iter().map(|peer| context.target(&networks, peer)).collect());
     let addition = Addition {
         node: args.name,
