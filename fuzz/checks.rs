@@ -94,7 +94,7 @@ impl Before {
                     assert_eq!(*seq, side.appended, "the log's numbers have a gap");
                     side.ledger.note(record);
                 }
-                Output::Connect(link, _) => assert!(links.insert(*link), "{link:?} is opened twice"),
+                Output::Connect(link, ..) => assert!(links.insert(*link), "{link:?} is opened twice"),
                 Output::Disconnect(link) => assert!(links.remove(link), "{link:?} is closed and was not open"),
                 Output::Send(to, frame) => {
                     assert!(to.iter().all(|link| links.contains(link)), "{frame:?} goes to {to:?}, open are {links:?}");

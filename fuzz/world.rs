@@ -272,7 +272,7 @@ impl World {
                 self.sides[side].log.push(record);
             }
             Output::Renew(incarnation) => self.sides[side].incarnation = incarnation,
-            Output::Connect(link, endpoint) => {
+            Output::Connect(link, endpoint, _) => {
                 if endpoint == there {
                     self.sides[side].queue.push_back(Input::Writable(link));
                 }

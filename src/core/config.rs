@@ -161,6 +161,8 @@ pub struct Limits {
     pub page_len_max: usize,
     /// Most clients that may wait for the links at one time, and most that may watch. Default 64.
     pub waiting_max: usize,
+    /// Of those, the ones of one connection. Default 16.
+    pub waiting_per_client_max: usize,
     /// Largest payload of a traced message that rides on every frame, so that each copy can be read by itself.
     /// Default 256 bytes. Larger payloads cross each link of the tree once.
     pub small_payload_max: usize,
@@ -205,6 +207,7 @@ impl Default for Limits {
             receipts_max: 16_384,
             page_len_max: 1 << 20,
             waiting_max: 64,
+            waiting_per_client_max: 16,
             small_payload_max: 256,
             trees_max: 4096,
             lives_max: 64,

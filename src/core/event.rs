@@ -15,9 +15,29 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
 
-/// Where a reply goes: bytes that only the transport understands.
+/// Where a reply goes: bytes that the transport writes and reads. They begin with the client's connection, behind its length
+/// in 16 bits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReturnAddress(pub Box<[u8]>);
+
+impl ReturnAddress {
+    /// The connection that a request came by: what a client may take of a node is counted by it, for the rest of the address
+    /// is what the client likes it to be.
+    pub fn connection(&self) -> &[u8] {
+        let framed = self.0.split_first_chunk::<2>();
+        let first = framed.and_then(|(len, rest)| rest.get(..usize::from(u16::from_be_bytes(*len))));
+        first.unwrap_or(&self.0)
+    }
+}
+
+/// How hard a connection is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dial {
+    /// Once: whether it fails at once or is lost later, it is not tried again.
+    Once,
+    /// Again and again, until the link is closed.
+    Again,
+}
 
 /// Place of a record in the node's log, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -87,7 +107,7 @@ pub enum Input {
         /// Why.
         why: Counter,
     },
-    /// The connection of a link is gone; it is tried again by itself.
+    /// The connection of a link is gone; it is tried again by itself if it was asked for so.
     Disconnected(LinkId),
     /// A reply could not be handed to its client.
     Unreplied,
@@ -219,7 +239,7 @@ pub enum Output {
     /// Keep this as the node's life, for good, before anything that follows is done.
     Renew(Incarnation),
     /// Open a link.
-    Connect(LinkId, Endpoint),
+    Connect(LinkId, Endpoint, Dial),
     /// Close a link. What waits in it is lost.
     Disconnect(LinkId),
     /// Send one frame over some links.

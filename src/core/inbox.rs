@@ -47,6 +47,8 @@ pub struct Resent {
     pub lost: Vec<(u64, u64)>,
     /// What the budget did not suffice for, as it was asked.
     pub rest: Vec<(u64, u64)>,
+    /// Bytes of payloads and paths in the messages.
+    pub bytes: usize,
 }
 
 /// The messages that a node keeps.
@@ -261,6 +263,7 @@ impl Inbox {
                 lost.insert(next, last);
             }
         }
+        resent.bytes = spent;
         resent.lost = lost.intersection(seen).into_vec();
         resent
     }

@@ -5,10 +5,7 @@ mod histogram;
 pub use histogram::{Deliveries, HOPS_BOUNDS, Histogram, LATENCY_BOUNDS};
 
 use super::id::NodeId;
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 macro_rules! named {
     ($(#[$meta:meta])* $name:ident { $($(#[doc = $doc:literal])+ $variant:ident = $text:literal,)+ }) => {
@@ -93,6 +90,8 @@ named! {
         Repeated = "repeated",
         /// Links closed and opened again because their connection had died unseen; what it held is lost.
         Reopened = "reopened",
+        /// Peers forgotten because they had been dead for longest and their place was needed.
+        Forgotten = "peers_forgotten",
         /// Refusals by other nodes.
         RefusedByPeer = "refused_by_peer",
     }
@@ -146,6 +145,13 @@ impl Refusal {
         Self::ALL.iter().copied().find(|refusal| refusal.name() == code)
     }
 
+    /// Whether a greeting may be refused so, and would be again.
+    pub const fn answers_greeting(self) -> bool {
+        use Refusal::{BadRequest, Malformed, NotIntroduced, UnknownType, UnsupportedVersion};
+        let is_unread = matches!(self, BadRequest | Malformed | UnsupportedVersion | UnknownType);
+        is_unread || (self.denies_introduction() && !matches!(self, NotIntroduced))
+    }
+
     /// Whether a node that was refused so is no peer, or no more. The others are about a single frame.
     pub const fn denies_introduction(self) -> bool {
         use Refusal::{
@@ -163,6 +169,8 @@ impl Refusal {
 pub struct Tallies {
     counters: [u64; Counter::ALL.len()],
     refusals: [u64; Refusal::ALL.len()],
+    /// When something was counted here last.
+    touched: u64,
 }
 
 impl Tallies {
@@ -184,19 +192,23 @@ impl Tallies {
     }
 }
 
-/// All counts of a node: in total, and by peer for at most `peers_max` peers.
+/// All counts of a node: in total, and by peer for the `peers_max` peers of which something was counted last.
 #[derive(Debug, Clone)]
 pub struct Stats {
     total: Tallies,
     by_peer: BTreeMap<NodeId, Tallies>,
     deliveries: Deliveries,
     peers_max: usize,
+    /// How often something was counted at a peer.
+    touches: u64,
 }
 
 impl Stats {
-    /// All zero. Counts of peers beyond `peers_max` go to the total alone.
+    /// All zero. One peer more than `peers_max` takes the line of the one of which nothing was counted for longest: it stays
+    /// in the total.
     pub fn new(peers_max: usize) -> Self {
-        Self { total: Tallies::default(), by_peer: BTreeMap::new(), deliveries: Deliveries::default(), peers_max }
+        let (total, deliveries) = (Tallies::default(), Deliveries::default());
+        Self { total, by_peer: BTreeMap::new(), deliveries, peers_max, touches: 0 }
     }
 
     /// Counts a message that came from another node, by the time that it took and the links that it crossed.
@@ -246,11 +258,15 @@ impl Stats {
     }
 
     fn peer_mut(&mut self, peer: &NodeId) -> Option<&mut Tallies> {
-        let has_room = self.by_peer.len() < self.peers_max;
-        match self.by_peer.entry(peer.clone()) {
-            Entry::Vacant(_) if !has_room => None,
-            entry => Some(entry.or_default()),
+        if self.by_peer.len() >= self.peers_max && !self.by_peer.contains_key(peer) {
+            let idle = self.by_peer.iter().min_by_key(|(_, tallies)| tallies.touched);
+            let idle = idle.map(|(idle, _)| idle.clone())?;
+            self.by_peer.remove(&idle);
         }
+        self.touches += 1;
+        let tallies = self.by_peer.entry(peer.clone()).or_default();
+        tallies.touched = self.touches;
+        Some(tallies)
     }
 }
 
@@ -276,7 +292,7 @@ mod tests {
         stats.refuse(Refusal::Malformed, None);
         assert_eq!(stats.total().get(Counter::Duplicates), 2);
         assert_eq!(stats.by_peer().len(), 1);
-        assert_eq!(stats.by_peer()[&a].get(Counter::Duplicates), 1);
+        assert_eq!(stats.by_peer()[&b].get(Counter::Duplicates), 1, "one that was here long ago keeps no line");
         let named = stats.total().named();
         assert_eq!(named.into_iter().collect::<Vec<_>>(), [("duplicates".into(), 2), ("refused_malformed".into(), 1)]);
     }

@@ -37,18 +37,19 @@ impl Unsynced {
     }
 }
 
-/// The clients that wait, each with a deadline; at most `waiting_max`.
+/// The clients that wait, each with a deadline; at most `waiting_max`, and of one connection `per_client_max`.
 #[derive(Debug)]
 pub struct Waiting {
     clients: Vec<(Mono, ReturnAddress, RequestId)>,
     waiting_max: usize,
+    per_client_max: usize,
     timeout: Duration,
 }
 
 impl Waiting {
     /// Nobody.
-    pub fn new(waiting_max: usize, timeout: Duration) -> Self {
-        Self { clients: Vec::new(), waiting_max, timeout }
+    pub fn new(waiting_max: usize, per_client_max: usize, timeout: Duration) -> Self {
+        Self { clients: Vec::new(), waiting_max, per_client_max, timeout }
     }
 
     /// Lets a client wait, or gives it back if too many do. One that asks again under a unique id waits once.
@@ -59,7 +60,8 @@ impl Waiting {
             same.1 = client;
             return Ok(());
         }
-        if self.clients.len() >= self.waiting_max {
+        let own = self.clients.iter().filter(|(_, other, _)| other.connection() == client.connection()).count();
+        if self.clients.len() >= self.waiting_max || own >= self.per_client_max {
             return Err((client, id));
         }
         self.clients.push((now + self.timeout, client, id));

@@ -4,6 +4,7 @@ mod disturbances;
 pub mod error;
 pub mod metrics;
 pub mod node_process;
+mod repetition;
 pub mod report;
 pub mod settings;
 mod signals;

@@ -1,5 +1,6 @@
 //! What an operator would act on, as lines of the log, each from a room whose level can be set: a bounded number of them, whatever is thrown at the node.
 
+use super::repetition::{Again, Repetition, Topic};
 use crate::{
     core::{
         endpoint::Endpoint,
@@ -39,121 +40,212 @@ const LINES_MAX: u32 = 200;
 /// How long a window lasts: 200 lines in ten seconds are about 250 MB in a day under attack.
 const WINDOW: Duration = Duration::from_secs(10);
 
+/// Something that may be told.
+#[derive(Debug)]
+enum News {
+    Event(Event),
+    NoLink(Endpoint, String),
+    NobodyAnswers(String),
+    UnknownHost(String, String),
+    LeftOut(u32),
+}
+
 /// Writes the log.
 #[derive(Debug, Default)]
 pub(super) struct Reporter {
     began: Mono,
     lines: u32,
     left_out: u32,
+    told: Repetition<News>,
 }
 
-/// Writes a line of the log, if it is wanted and admitted: level, room, the word for what happened, then fields and text as
-/// `tracing` takes them.
+/// Writes a line of the log, if it is wanted: level, room, the word for what happened, then fields and text as `tracing` takes
+/// them.
 macro_rules! line {
-    ($self:ident, $now:expr, $level:ident, $room:ident, $kind:expr, $($rest:tt)+) => {
-        if tracing::enabled!(target: rooms::$room, tracing::Level::$level) && $self.admits($now) {
-            tracing::event!(target: rooms::$room, tracing::Level::$level, event = $kind, $($rest)+);
-        }
+    ($level:ident, $room:ident, $kind:expr, $($rest:tt)+) => {
+        tracing::event!(target: rooms::$room, tracing::Level::$level, event = $kind, $($rest)+)
     };
 }
 
 impl Reporter {
-    /// One line for an event.
+    /// One line for an event, if it is news.
     pub(super) fn report(&mut self, now: Mono, event: &Event) {
-        let kind = event.kind();
-        match event {
-            Event::LinkUp { node, endpoint } => {
-                line!(self, now, INFO, LINKS, kind, peer = %node, %endpoint, "link is up");
-            }
-            Event::LinkDown { node, endpoint } => {
-                let peer = node.as_ref().map_or("unknown", NodeId::as_str);
-                line!(self, now, WARN, LINKS, kind, peer, %endpoint, "link is down: it has no connection");
-            }
-            Event::PeerSuspected(node) => line!(self, now, WARN, LINKS, kind, peer = %node, "peer is silent"),
-            Event::PeerDown(node) => line!(self, now, WARN, LINKS, kind, peer = %node, "peer is taken for dead"),
-            Event::PeerBack(node) => line!(self, now, INFO, LINKS, kind, peer = %node, "peer is back"),
-            Event::PeerLeft(node) => line!(self, now, INFO, LINKS, kind, peer = %node, "peer left and is forgotten"),
-            Event::Refused { .. } | Event::RefusedBy { .. } => self.report_refusal(now, event),
-            Event::InboxFull { oldest } => {
-                line!(self, now, WARN, INBOX, kind, %oldest, "inbox is full: the oldest messages are dropped");
-            }
-            Event::Gap { stream, first, last } => {
-                let text = "messages are gone for good: no neighbour keeps them any more";
-                line!(self, now, WARN, REPAIR, kind, %stream, first, last, "{text}");
-            }
-            Event::Seeking(node) => line!(self, now, DEBUG, OVERLAY, kind, peer = %node, "seeks a neighbour"),
-            Event::Renewed(life) => {
-                let text = "an earlier life had the number of this one: takes another";
-                line!(self, now, WARN, NODE, kind, incarnation = life.0, "{text}");
-            }
-            Event::Leaving => line!(self, now, INFO, NODE, kind, "leaves the network"),
+        // Below the levels that are shown unless they are asked for.
+        if is_detail(event) {
+            return if tracing::enabled!(tracing::Level::DEBUG) && self.admits(now) {
+                write_detail(event)
+            };
         }
+        self.tell(now, News::Event(event.clone()));
     }
 
     /// Nobody was found where the node was told to look.
     pub(super) fn nobody_answers(&mut self, now: Mono, addresses: &str) {
-        let text = "no node has answered yet: goes on trying";
-        line!(self, now, WARN, LINKS, "nobody_answers", addresses, "{text}");
+        self.tell(now, News::NobodyAnswers(addresses.to_owned()));
     }
 
-    fn report_refusal(&mut self, now: Mono, event: &Event) {
-        let kind = event.kind();
-        match event {
-            Event::RefusedBy { endpoint, code, text } if code == Refusal::NameTaken.name() => {
-                let remedy = "refused: give this node another name, or stop the other one first";
-                line!(self, now, ERROR, LINKS, kind, %endpoint, text, "{remedy}");
-            }
-            Event::RefusedBy { endpoint, code, .. } if code == Refusal::NoVacancy.name() => {
-                line!(self, now, DEBUG, OVERLAY, kind, %endpoint, "a node has neighbours enough");
-            }
-            Event::Refused { node, refusal: Refusal::NoVacancy } => {
-                line!(self, now, DEBUG, OVERLAY, kind, peer = %node, "has neighbours enough: refused one more");
-            }
-            // One for each frame that was under way to a node that does not know its sender yet, or no more.
-            Event::Refused { node, refusal: Refusal::NotIntroduced } => {
-                line!(self, now, DEBUG, LINKS, kind, peer = %node, "said something before HELLO");
-            }
-            Event::RefusedBy { endpoint, code, .. } if code == Refusal::NotIntroduced.name() => {
-                line!(self, now, DEBUG, LINKS, kind, %endpoint, "a node does not know this one: greets it");
-            }
-            Event::Refused { node, refusal } => {
-                line!(self, now, WARN, LINKS, kind, peer = %node, why = refusal.name(), "refused a node");
-            }
-            Event::RefusedBy { endpoint, code, text } => {
-                line!(self, now, WARN, LINKS, kind, %endpoint, code, text, "refused by a node");
-            }
-            _ => {}
-        }
-    }
-
-    /// One line for a link that could not be opened.
+    /// One line for a link that could not be opened, if it is news.
     pub(super) fn no_link(&mut self, now: Mono, endpoint: &Endpoint, error: &SocketError) {
-        line!(self, now, WARN, LINKS, "no_link", %endpoint, %error, "no link for now");
+        self.tell(now, News::NoLink(endpoint.clone(), error.to_string()));
     }
 
     /// One line for a host name without an address. It is looked up again at growing distances.
     pub(super) fn unknown_host(&mut self, now: Mono, host: &str, error: &io::Error) {
-        line!(self, now, WARN, LINKS, "unknown_host", host, %error, "no address for a host name");
+        self.tell(now, News::UnknownHost(host.to_string(), error.to_string()));
     }
 
     /// One line when the queues fill up, and one when they have room again: under load that may be often.
     pub(super) fn pressure(&mut self, now: Mono, pressed: bool) {
         let text = if pressed { "queues are filling up: submissions are refused" } else { "queues have room again" };
-        line!(self, now, DEBUG, NODE, "pressure", pressed, "{text}");
+        if tracing::enabled!(tracing::Level::DEBUG) && self.admits(now) {
+            line!(DEBUG, NODE, "pressure", pressed, "{text}");
+        }
+    }
+
+    /// Tells what was held back for long enough.
+    pub(super) fn catch_up(&mut self, now: Mono) {
+        while let Some((news, again)) = self.told.next_due(now) {
+            self.write(now, &news, again);
+        }
+    }
+
+    /// When that is due.
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        self.told.deadline()
+    }
+
+    fn tell(&mut self, now: Mono, news: News) {
+        let (topic, subject) = subject(&news);
+        if let Some((news, again)) = self.told.note(now, topic, subject, news) {
+            self.write(now, &news, again);
+        }
+    }
+
+    fn write(&mut self, now: Mono, news: &News, again: Again) {
+        match news {
+            News::LeftOut(lines) => {
+                line!(WARN, NODE, "left_out", lines, "left out of the log: too many at once{again}");
+            }
+            _ if !self.admits(now) => {}
+            News::NoLink(endpoint, error) => {
+                line!(WARN, LINKS, "no_link", %endpoint, error, "no link for now{again}");
+            }
+            News::UnknownHost(host, error) => {
+                line!(WARN, LINKS, "unknown_host", host, error, "no address for a host name{again}");
+            }
+            News::NobodyAnswers(addresses) => {
+                let text = "no node has answered yet: goes on trying";
+                line!(WARN, LINKS, "nobody_answers", addresses, "{text}{again}");
+            }
+            News::Event(event) => write_event(event, again),
+        }
     }
 
     fn admits(&mut self, now: Mono) -> bool {
         if now.since(self.began) >= WINDOW {
             if self.left_out > 0 {
-                let lines = self.left_out;
-                tracing::warn!(target: rooms::NODE, event = "left_out", lines, "left out of the log: too many at once");
+                self.tell(now, News::LeftOut(self.left_out));
             }
-            *self = Self { began: now, lines: 0, left_out: 0 };
+            (self.began, self.lines, self.left_out) = (now, 0, 0);
         }
         let admitted = self.lines < LINES_MAX;
         self.lines += u32::from(admitted);
         self.left_out = self.left_out.saturating_add(u32::from(!admitted));
         admitted
+    }
+}
+
+/// What an event is about: lines of one subject are told apart from those of another.
+fn subject(news: &News) -> (Topic, String) {
+    const PEER: Topic = Topic { word: "peer", free: 16, subjects_max: 1024 };
+    const REFUSED: Topic = Topic { word: "refused", free: 3, subjects_max: 32 };
+    const REFUSED_BY: Topic = Topic { word: "refused_by", ..REFUSED };
+    const GAP: Topic = Topic { word: "gap", free: 8, subjects_max: 32 };
+    const NO_LINK: Topic = Topic { word: "no_link", ..REFUSED };
+    const NODE: Topic = Topic { word: "node", ..REFUSED };
+    match news {
+        News::Event(Event::LinkUp { node, .. } | Event::LinkDown { node: Some(node), .. }) => (PEER, node.to_string()),
+        News::Event(
+            Event::PeerSuspected(node) | Event::PeerDown(node) | Event::PeerBack(node) | Event::PeerLeft(node),
+        ) => (PEER, node.to_string()),
+        News::Event(Event::LinkDown { node: None, endpoint }) => (PEER, endpoint.to_string()),
+        News::Event(Event::Refused { node, refusal }) => (REFUSED, format!("{node} {}", refusal.name())),
+        News::Event(Event::RefusedBy { endpoint, code, .. }) => (REFUSED_BY, format!("{endpoint} {code}")),
+        News::Event(Event::Gap { stream, .. }) => (GAP, stream.origin.to_string()),
+        News::Event(event) => (NODE, event.kind().to_owned()),
+        News::NoLink(endpoint, _) => (NO_LINK, endpoint.to_string()),
+        News::UnknownHost(host, _) => (NO_LINK, host.clone()),
+        News::NobodyAnswers(_) => (NODE, "nobody_answers".to_owned()),
+        News::LeftOut(_) => (NODE, "left_out".to_owned()),
+    }
+}
+
+/// Whether an event is told only to who looks for a fault: it is a part of what goes on all the time.
+fn is_detail(event: &Event) -> bool {
+    match event {
+        Event::Seeking(_) => true,
+        Event::Refused { refusal, .. } => matches!(refusal, Refusal::NoVacancy | Refusal::NotIntroduced),
+        Event::RefusedBy { code, .. } => {
+            [Refusal::NoVacancy, Refusal::NotIntroduced].into_iter().any(|refusal| refusal.name() == code)
+        }
+        _ => false,
+    }
+}
+
+fn write_detail(event: &Event) {
+    let kind = event.kind();
+    match event {
+        Event::Seeking(node) => line!(DEBUG, OVERLAY, kind, peer = %node, "seeks a neighbour"),
+        Event::RefusedBy { endpoint, code, .. } if code == Refusal::NoVacancy.name() => {
+            line!(DEBUG, OVERLAY, kind, %endpoint, "a node has neighbours enough");
+        }
+        Event::Refused { node, refusal: Refusal::NoVacancy } => {
+            line!(DEBUG, OVERLAY, kind, peer = %node, "has neighbours enough: refused one more");
+        }
+        // One for each frame that was under way to a node that does not know its sender yet, or no more.
+        Event::Refused { node, .. } => line!(DEBUG, LINKS, kind, peer = %node, "said something before HELLO"),
+        Event::RefusedBy { endpoint, .. } => {
+            line!(DEBUG, LINKS, kind, %endpoint, "a node does not know this one: greets it");
+        }
+        _ => {}
+    }
+}
+
+fn write_event(event: &Event, again: Again) {
+    let kind = event.kind();
+    match event {
+        Event::LinkUp { node, endpoint } => line!(INFO, LINKS, kind, peer = %node, %endpoint, "link is up{again}"),
+        Event::LinkDown { node, endpoint } => {
+            let peer = node.as_ref().map_or("unknown", NodeId::as_str);
+            line!(WARN, LINKS, kind, peer, %endpoint, "link is down: it has no connection{again}");
+        }
+        Event::PeerSuspected(node) => line!(WARN, LINKS, kind, peer = %node, "peer is silent{again}"),
+        Event::PeerDown(node) => line!(WARN, LINKS, kind, peer = %node, "peer is taken for dead{again}"),
+        Event::PeerBack(node) => line!(INFO, LINKS, kind, peer = %node, "peer is back{again}"),
+        Event::PeerLeft(node) => line!(INFO, LINKS, kind, peer = %node, "peer left and is forgotten{again}"),
+        Event::Refused { node, refusal } => {
+            line!(WARN, LINKS, kind, peer = %node, why = refusal.name(), "refused a node{again}");
+        }
+        Event::RefusedBy { endpoint, code, text } if code == Refusal::NameTaken.name() => {
+            let remedy = "refused: give this node another name, or stop the other one first";
+            line!(ERROR, LINKS, kind, %endpoint, text, "{remedy}{again}");
+        }
+        Event::RefusedBy { endpoint, code, text } => {
+            line!(WARN, LINKS, kind, %endpoint, code, text, "refused by a node{again}");
+        }
+        Event::InboxFull { oldest } => {
+            line!(WARN, INBOX, kind, %oldest, "inbox is full: the oldest messages are dropped{again}");
+        }
+        Event::Gap { stream, first, last } => {
+            let text = "messages are gone for good: no neighbour keeps them any more";
+            line!(WARN, REPAIR, kind, %stream, first, last, "{text}{again}");
+        }
+        Event::Renewed(life) => {
+            let text = "an earlier life had the number of this one: takes another";
+            line!(WARN, NODE, kind, incarnation = life.0, "{text}{again}");
+        }
+        Event::Leaving => line!(INFO, NODE, kind, "leaves the network{again}"),
+        Event::Seeking(_) => {}
     }
 }
 
@@ -174,7 +266,7 @@ pub(super) fn trace_input(input: &Input) {
 /// What is done, for who looks for a fault: links that are dialled and closed; and, at the lowest level, each message.
 pub(super) fn trace_output(output: &Output) {
     match output {
-        Output::Connect(link, endpoint) => {
+        Output::Connect(link, endpoint, _) => {
             tracing::debug!(target: rooms::LINKS, event = "dial", link = link.0, %endpoint, "opens a link");
         }
         Output::Disconnect(link) => {

@@ -142,6 +142,7 @@ impl Turn {
             self.node.deadline(),
             self.disturbances.deadline(),
             self.seeks.as_ref().map(|&(at, _)| at),
+            self.reporter.deadline(),
         ]);
         let timeout = deadline.map(|deadline| deadline.since(self.clock.now().mono));
         let others = [signal, self.metrics.as_ref().map_or(signal, AsFd::as_fd)];
@@ -157,6 +158,7 @@ impl Turn {
             self.reporter.unknown_host(self.clock.now().mono, &host, &error);
         }
         self.send_delayed();
+        self.reporter.catch_up(self.clock.now().mono);
         self.settle()?;
         for index in 0..self.readable.len() {
             self.take_from_link(self.readable[index])?;
@@ -265,8 +267,8 @@ impl Turn {
         match output {
             Output::Append(seq, record) => self.log.append(seq, &record)?,
             Output::Renew(incarnation) => self.life.renew(incarnation)?,
-            Output::Connect(link, endpoint) => {
-                if let Err(error) = self.links.connect(link, &endpoint) {
+            Output::Connect(link, endpoint, dial) => {
+                if let Err(error) = self.links.connect(link, &endpoint, dial) {
                     self.reporter.no_link(self.clock.now().mono, &endpoint, &error);
                 }
             }

@@ -287,7 +287,7 @@ impl Cluster {
         match output {
             Output::Renew(incarnation) => self.hosts[host].stored = Some(incarnation.0),
             Output::Append(seq, record) => return self.append(host, seq, &record),
-            Output::Connect(link, endpoint) => self.connect(host, link, &endpoint),
+            Output::Connect(link, endpoint, dial) => self.connect(host, link, &endpoint, dial),
             Output::Disconnect(link) => self.disconnect(host, link),
             Output::Send(links, frame) => return self.send_all(host, links, frame),
             Output::Answer(to, answer) => {

@@ -4,7 +4,7 @@ pub(super) mod lengths;
 
 use super::{network::Network, traffic::Kind};
 use crate::core::{
-    event::{Input, LinkId},
+    event::{Dial, Input, LinkId},
     frame::Frame,
     id::MessageId,
     time::Mono,
@@ -80,17 +80,32 @@ pub(super) struct Connection {
     pub(super) target_life: u32,
     /// The dialer wants to hear when frames can be sent.
     pub(super) wants_writable: bool,
+    pub(super) dial: Dial,
     pause: Duration,
     pub(super) there: Pipe,
     pub(super) back: Pipe,
 }
 
 impl Connection {
-    pub(super) fn new(dialer: usize, link: LinkId, target: usize, latency: u64) -> Self {
+    pub(super) fn new(dialer: usize, link: LinkId, target: usize, latency: u64, dial: Dial) -> Self {
         let (there, back) = (Pipe::default(), Pipe::default());
         let (is_up, is_closed, wants_writable) = (false, false, true);
         let (epoch, target_life, pause) = (0, 0, RECONNECT);
-        Self { dialer, link, target, latency, is_up, is_closed, epoch, target_life, wants_writable, pause, there, back }
+        Self {
+            dialer,
+            link,
+            target,
+            latency,
+            is_up,
+            is_closed,
+            epoch,
+            target_life,
+            wants_writable,
+            dial,
+            pause,
+            there,
+            back,
+        }
     }
 
     pub(super) fn pipe(&mut self, way: Way) -> &mut Pipe {

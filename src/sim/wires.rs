@@ -10,7 +10,7 @@ use super::{
 };
 use crate::core::{
     endpoint::Endpoint,
-    event::{Input, LinkId},
+    event::{Dial, Input, LinkId},
     frame::{Answer, Chunk, Frame},
     id::NodeId,
     stats::Counter,
@@ -26,10 +26,10 @@ pub(super) struct Sent {
 }
 
 impl Cluster {
-    /// A node opens a link: it keeps trying to connect.
-    pub(super) fn connect(&mut self, host: usize, link: LinkId, endpoint: &Endpoint) {
+    /// A node opens a link.
+    pub(super) fn connect(&mut self, host: usize, link: LinkId, endpoint: &Endpoint, dial: Dial) {
         let Some(target) = host_at(endpoint).filter(|&target| target < self.hosts.len()) else { return };
-        let connection = Connection::new(host, link, target, self.network.latency(host, target));
+        let connection = Connection::new(host, link, target, self.network.latency(host, target), dial);
         let at = self.now + connection.dialling();
         let (number, epoch) = self.place(connection);
         let links = &mut self.hosts[host].links;
@@ -220,8 +220,10 @@ impl Cluster {
         let place = &self.hosts[target];
         let is_there = place.node.is_some() && !place.is_paused;
         if !is_there || self.network.is_cut(dialer, target) || self.network.is_cut(target, dialer) {
-            let at = self.now + (connection.next_pause() + connection.dialling());
-            self.queue.push(at, Event::Dial { connection: number, epoch });
+            if connection.dial == Dial::Again {
+                let at = self.now + (connection.next_pause() + connection.dialling());
+                self.queue.push(at, Event::Dial { connection: number, epoch });
+            }
             return Ok(());
         }
         connection.establish(place.life);
@@ -240,7 +242,7 @@ impl Cluster {
         self.hand_over(dialer, Work::Input(Input::Writable(link)))
     }
 
-    /// A connection breaks, and all that is under way with it; the node that opened it connects again.
+    /// A connection breaks, and all that is under way with it; it is made again if it was asked for so.
     pub(super) fn on_break(&mut self, number: u32, epoch: u32) -> Result<(), Violation> {
         let connection = &mut self.connections[number as usize];
         if connection.epoch != epoch || !connection.is_up {
@@ -257,7 +259,9 @@ impl Cluster {
         }
         let at = self.now + (connection.next_pause() + connection.dialling());
         let (epoch, link) = (connection.epoch, connection.link);
-        self.queue.push(at, Event::Dial { connection: number, epoch });
+        if connection.dial == Dial::Again {
+            self.queue.push(at, Event::Dial { connection: number, epoch });
+        }
         self.hand_over(dialer, Work::Input(Input::Disconnected(link)))
     }
 

@@ -17,7 +17,12 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    core::{endpoint::Endpoint, event::LinkId, id::NodeId, time::Mono},
+    core::{
+        endpoint::Endpoint,
+        event::{Dial, LinkId},
+        id::NodeId,
+        time::Mono,
+    },
 };
 use std::{collections::BTreeMap, io, os::fd::BorrowedFd, sync::Arc, time::Duration};
 
@@ -31,6 +36,9 @@ const STALLED_AFTER: Duration = Duration::from_secs(1);
 /// Bytes that the system may hold of what was written to a link, and some more that it adds for its own use: what waits there
 /// can be overtaken by nothing. Enough for any link within 10 ms at 10 MB/s; large bodies have no more under way.
 const SEND_BUFFER: i32 = 128 << 10;
+
+/// What libzmq takes for no pause before the next attempt to connect: there is none.
+const NEVER: i32 = -1;
 
 /// What each link may hold, and how it connects.
 #[derive(Debug, Clone)]
@@ -73,6 +81,7 @@ struct Link {
     /// Where it leads: as the node said, and the address that it dials.
     endpoint: Endpoint,
     address: Endpoint,
+    dial: Dial,
     budget: Arc<Budget>,
     /// Whether its connection was up when the socket was last looked at or used.
     is_up: bool,
@@ -130,7 +139,7 @@ pub struct Links {
     links: BTreeMap<LinkId, Link>,
     /// Links without a socket: the system gave none, or the address of their host name is not known. Tried again when
     /// something is sent over them, and when a name was looked up.
-    unopened: BTreeMap<LinkId, Endpoint>,
+    unopened: BTreeMap<LinkId, (Endpoint, Dial)>,
     resolver: Resolver,
     clock: Clock,
     pressure: bool,
@@ -151,25 +160,26 @@ impl Links {
         }
     }
 
-    /// Opens a link. It keeps trying to connect, and is reported writable once when the connection is up.
+    /// Opens a link. It tries to connect as `dial` says, and is reported writable once when the connection is up.
     /// A host name is looked up meanwhile, and again when the connection is down for long; it stands for its first IPv4
     /// address, or its first one.
     ///
     /// An error (no descriptor left, as a rule) is no end: whenever something is sent over the link, it is opened
     /// if that is possible by then.
-    pub fn connect(&mut self, link: LinkId, endpoint: &Endpoint) -> Result<(), SocketError> {
-        self.unopened.insert(link, endpoint.clone());
+    pub fn connect(&mut self, link: LinkId, endpoint: &Endpoint, dial: Dial) -> Result<(), SocketError> {
+        self.unopened.insert(link, (endpoint.clone(), dial));
         self.open_late(link)
     }
 
-    fn open(&mut self, link: LinkId, endpoint: &Endpoint, address: &Endpoint) -> Result<(), SocketError> {
+    fn open(&mut self, link: LinkId, endpoint: &Endpoint, dial: Dial, address: &Endpoint) -> Result<(), SocketError> {
         let mut socket = self.context.socket(zmq::DEALER)?;
-        self.configure(&socket, address).map_err(SocketError::during("set up a link"))?;
+        self.configure(&socket, address, dial).map_err(SocketError::during("set up a link"))?;
         socket.connect(&dialled(address)).map_err(SocketError::during("connect a link"))?;
         let link_now = Link {
             socket,
             endpoint: endpoint.clone(),
             address: address.clone(),
+            dial,
             budget: Budget::new(self.limits.bytes_max, self.limits.messages_max),
             is_up: false,
             is_lost: false,
@@ -226,9 +236,9 @@ impl Links {
 
     /// Opens a link that has no socket yet, if its address is known.
     fn open_late(&mut self, link: LinkId) -> Result<(), SocketError> {
-        let Some(endpoint) = self.unopened.get(&link).cloned() else { return Ok(()) };
+        let Some((endpoint, dial)) = self.unopened.get(&link).cloned() else { return Ok(()) };
         let Some(address) = self.resolver.address(&endpoint) else { return Ok(()) };
-        self.open(link, &endpoint, &address)?;
+        self.open(link, &endpoint, dial, &address)?;
         self.unopened.remove(&link);
         Ok(())
     }
@@ -236,7 +246,7 @@ impl Links {
     /// Closes the connection of a link at once; it is opened anew with the next frame for it.
     pub fn hang_up(&mut self, id: LinkId) {
         if let Some(link) = self.links.remove(&id) {
-            self.unopened.insert(id, link.endpoint);
+            self.unopened.insert(id, (link.endpoint, link.dial));
         }
     }
 
@@ -337,7 +347,7 @@ impl Links {
         Ok(self.links.len())
     }
 
-    fn configure(&self, socket: &Socket, endpoint: &Endpoint) -> zmq::Result<()> {
+    fn configure(&self, socket: &Socket, endpoint: &Endpoint, dial: Dial) -> zmq::Result<()> {
         let (options, limits) = (socket.options(), &self.limits);
         options.set_identity(self.own.as_str().as_bytes())?;
         options.set_linger(0)?;
@@ -349,7 +359,10 @@ impl Links {
         options.set_rcvhwm(limits.unread_max)?;
         options.set_sndbuf(SEND_BUFFER)?;
         options.set_maxmsgsize(limits.frame_len_max)?;
-        options.set_reconnect_ivl(millis(limits.reconnect))?;
+        options.set_reconnect_ivl(match dial {
+            Dial::Once => NEVER,
+            Dial::Again => millis(limits.reconnect),
+        })?;
         options.set_reconnect_ivl_max(millis(limits.reconnect_max))?;
         options.set_connect_timeout(millis(limits.connect))?;
         options.set_handshake_ivl(millis(limits.handshake))?;

@@ -4,7 +4,7 @@ use super::*;
 use crate::clock::Deadline;
 use crate::core::{
     endpoint::Endpoint,
-    event::{LinkId, ReturnAddress},
+    event::{Dial, LinkId, ReturnAddress},
     id::NodeId,
     message::Payload,
 };
@@ -74,7 +74,7 @@ impl TestNode {
     }
 
     fn connect(&mut self, link: LinkId, endpoint: &Endpoint) {
-        self.links.connect(link, endpoint).unwrap();
+        self.links.connect(link, endpoint, Dial::Again).unwrap();
         self.until("writable", |_, _, ready| ready.writable == [link]);
     }
 
@@ -327,7 +327,7 @@ fn a_link_is_writable_only_while_its_peer_is_there() {
     let b = node(2);
     let endpoint = b.router.endpoint().clone();
     drop(b);
-    a.links.connect(LINK, &endpoint).unwrap();
+    a.links.connect(LINK, &endpoint, Dial::Again).unwrap();
     a.never("writable without a peer", |_, _, ready| !ready.writable.is_empty());
     for round in [&b"one"[..], b"two"] {
         assert_eq!(a.links.send(LINK, &[frame(b"early")]), Err(Unsent::NotConnected));
@@ -351,7 +351,7 @@ fn a_lost_connection_is_told_once_without_anything_to_send() {
     let mut b = node(2);
     let (endpoint, other) = (b.router.endpoint().clone(), LinkId(LINK.0 + 1));
     let absent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    a.links.connect(other, &any_port().with_port(absent.local_addr().unwrap().port())).unwrap();
+    a.links.connect(other, &any_port().with_port(absent.local_addr().unwrap().port()), Dial::Again).unwrap();
     a.connect(LINK, &endpoint);
     for _ in 0..3 {
         a.never("told of a connection that stands", |_, _, ready| !ready.disconnected.is_empty());
@@ -421,9 +421,9 @@ fn a_link_that_could_not_be_opened_is_opened_when_it_can_be() {
     let b = node(2);
     let context = Context::new(1).unwrap();
     let mut links = Links::new(&context, NodeId::numbered(1), LinkLimits::default());
-    links.connect(LINK, b.router.endpoint()).unwrap();
+    links.connect(LINK, b.router.endpoint(), Dial::Again).unwrap();
     let late = LinkId(LINK.0 + 1);
-    assert!(links.connect(late, b.router.endpoint()).is_err(), "there is no second socket");
+    assert!(links.connect(late, b.router.endpoint(), Dial::Again).is_err(), "there is no second socket");
     assert_eq!(links.send(late, &[frame(b"x")]), Err(Unsent::NotConnected));
     links.disconnect(LINK, Duration::ZERO);
     let deadline = Deadline::after(Duration::from_secs(10));
@@ -436,7 +436,7 @@ fn a_link_that_could_not_be_opened_is_opened_when_it_can_be() {
 fn a_peer_that_accepts_but_says_nothing_is_not_connected() {
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut a = node(1);
-    a.links.connect(LINK, &any_port().with_port(silent.local_addr().unwrap().port())).unwrap();
+    a.links.connect(LINK, &any_port().with_port(silent.local_addr().unwrap().port()), Dial::Again).unwrap();
     let accepted = silent.accept().unwrap();
     a.never("writable", |_, _, ready| !ready.writable.is_empty());
     assert_eq!(a.links.send(LINK, &[frame(b"x")]), Err(Unsent::NotConnected));

@@ -3,6 +3,7 @@
 use super::{
     capability::Capabilities,
     detector::{Liveness, Verdict},
+    dialling::{Dialling, TRIES},
     proof::Proof,
     roll::Roll,
 };
@@ -22,13 +23,8 @@ use std::time::Duration;
 /// another connection.
 pub(super) const GREETINGS_MAX: u32 = 5;
 
-/// The longest distance between two times at which a link is opened anew, in doublings of `hello_interval`; and if whoever
-/// lives there wants no link.
+/// The longest distance between two times at which a link is opened anew, in doublings of `hello_interval`.
 const DOUBLINGS: u32 = 3;
-const DENIED_DOUBLINGS: u32 = 6;
-
-/// How many greetings a link that nobody declared has to come up.
-const TRIES: u32 = 3;
 
 /// Why a link is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,6 +59,10 @@ impl Kind {
 pub(super) struct Bond {
     pub(super) kind: Kind,
     pub(super) wish: Wish,
+    /// Whether an operator asked for it here.
+    pub(super) is_named: bool,
+    /// Whether it answers a greeting.
+    pub(super) is_answer: bool,
 }
 
 impl Bond {
@@ -70,11 +70,16 @@ impl Bond {
     /// node that has a link already.
     pub(super) fn answering(wish: Wish) -> Self {
         let kind = match wish {
-            Wish::Declared => return Self::default(),
+            Wish::Declared => return Self { is_answer: true, ..Self::default() },
             Wish::Join => Kind::Joined,
             Wish::Neighbour | Wish::Needed => Kind::Healing,
         };
-        Self { kind, wish: Wish::Neighbour }
+        Self { kind, wish: Wish::Neighbour, is_named: false, is_answer: true }
+    }
+
+    /// Of a link that an operator asks for here.
+    pub(super) fn named() -> Self {
+        Self { is_named: true, ..Self::default() }
     }
 
     pub(super) fn is_declared(&self) -> bool {
@@ -88,21 +93,18 @@ pub(super) struct Reopening {
     last: Option<Mono>,
     /// Times in a row.
     count: u32,
-    /// Whoever lives there wants no link: it is asked at greater distances.
-    pub(super) is_denied: bool,
 }
 
 impl Reopening {
     fn wait(&self, timing: &Timing) -> Duration {
-        let most = if self.is_denied { DENIED_DOUBLINGS } else { DOUBLINGS };
-        timing.hello_interval * 2_u32.pow(self.count.min(most))
+        timing.hello_interval * 2_u32.pow(self.count.min(DOUBLINGS))
     }
 
     fn is_due(&self, now: Mono, timing: &Timing) -> bool {
         self.last.is_none_or(|last| now.since(last) >= self.wait(timing))
     }
 
-    fn note(&mut self, now: Mono, timing: &Timing) {
+    pub(super) fn note(&mut self, now: Mono, timing: &Timing) {
         // One that has held for longer than the longest distance is as good as new.
         let is_new =
             self.last.is_none_or(|last| now.since(last) > 2 * self.wait(timing).max(timing.hello_interval * 8));
@@ -116,7 +118,9 @@ impl Reopening {
 pub(super) struct Link {
     pub(super) slot: Slot,
     pub(super) bond: Bond,
-    /// Where it was dialled.
+    /// When and how it is dialled.
+    pub(super) dialling: Dialling,
+    /// Where it is dialled.
     pub(super) endpoint: Endpoint,
     /// Where its far end says that it can be dialled: another spelling of the same, as a rule.
     pub(super) advertised: Option<Endpoint>,
@@ -141,6 +145,8 @@ pub(super) struct Link {
     pub(super) warned: Option<Mono>,
     /// Smoothed.
     pub(super) round_trip: Option<Duration>,
+    /// When its far end was heard last, or since when it is there.
+    pub(super) sign: Mono,
     /// Whether the far end lives, once it was met.
     pub(super) life: Option<Liveness>,
 }
@@ -152,25 +158,27 @@ impl Link {
         node: Option<NodeId>,
         endpoint: Endpoint,
         now: Mono,
+        is_trusted: bool,
         timing: &Timing,
     ) -> Self {
-        let expires = (!bond.is_declared()).then(|| now + timing.hello_interval * TRIES);
         Self {
             slot,
             bond,
+            dialling: Dialling::new(now, is_trusted),
             endpoint,
             advertised: None,
             node,
             words: Capabilities::default(),
             up: false,
-            next_greeting: now + timing.hello_interval,
-            expires,
+            next_greeting: now,
+            expires: None,
             greetings: 0,
             proof: Proof::new(now, timing),
             reopening: Reopening::default(),
             contested: None,
             warned: None,
             round_trip: None,
+            sign: now,
             life: None,
         }
     }
@@ -203,7 +211,8 @@ impl Link {
 
     /// Somebody declared it.
     pub(super) fn declare(&mut self) {
-        (self.bond, self.expires) = (Bond::default(), None);
+        let Bond { is_named, is_answer, .. } = self.bond;
+        (self.bond, self.expires) = (Bond { is_named, is_answer, ..Bond::default() }, None);
     }
 
     /// Forgets what was asked and suspected over a connection that is another one by now.
@@ -217,6 +226,8 @@ impl Link {
         if was_up {
             roll.fall(self.slot);
             self.next_greeting = now + timing.hello_interval;
+            self.sign = now;
+            self.dialling.fell(now, timing);
             // The detector closes it as a rule. It does not if the far end is heard over its own link all the time.
             let wait = timing.hello_interval * TRIES + timing.suspicion * 8;
             self.expires = (!self.bond.is_declared()).then(|| now + wait);
@@ -229,21 +240,13 @@ impl Link {
         roll.rise(self.slot, self.words);
         self.expires = None;
         self.proof = Proof::new(now, timing);
-        self.reopening.is_denied = false;
+        self.dialling.answered();
         !std::mem::replace(&mut self.up, true)
     }
 
     /// Whether it is to be opened anew: it has left that many greetings unanswered, and was not opened a moment ago.
     pub(super) fn is_to_reopen(&self, now: Mono, timing: &Timing) -> bool {
         !self.up && self.greetings >= GREETINGS_MAX && self.reopening.is_due(now, timing)
-    }
-
-    /// Its connection is given up, and another one made.
-    pub(super) fn reopen(&mut self, now: Mono, id: LinkId, timing: &Timing) -> [Output; 2] {
-        self.reopening.note(now, timing);
-        self.begin_anew();
-        self.next_greeting = now + timing.hello_interval;
-        [Output::Disconnect(id), Output::Connect(id, self.endpoint.clone())]
     }
 
     /// Asks the far end whether it is there.
@@ -257,9 +260,10 @@ impl Link {
         self.round_trip = Some(self.round_trip.map_or(sample, |smoothed| (smoothed * 7 + sample) / 8));
     }
 
-    pub(super) fn greet(&mut self, id: LinkId, me: &Introduction) -> Output {
+    /// Says HELLO, unless it has no connection.
+    pub(super) fn greet(&mut self, id: LinkId, me: &Introduction) -> Option<Output> {
         self.greetings += 1;
-        Output::Send(vec![id], Frame::Hello(me.clone(), self.bond.wish))
+        self.dialling.is_open().then(|| Output::Send(vec![id], Frame::Hello(me.clone(), self.bond.wish)))
     }
 
     /// When it was greeted last, if that is the one greeting that an answer can belong to.
@@ -268,10 +272,17 @@ impl Link {
         (self.greetings == 1).then(|| Mono(self.next_greeting.0.saturating_sub(wait)))
     }
 
+    /// Whether it is greeted now and then: it has a connection, or may have one, and is not up.
+    pub(super) fn is_greeted(&self) -> bool {
+        !self.up && self.dialling.is_open()
+    }
+
     /// When something is due.
     pub(super) fn deadline(&self) -> Option<Mono> {
-        let greeting = (!self.up).then_some(self.next_greeting);
-        Mono::earliest([greeting, self.expires, self.patience()])
+        let greeting = self.is_greeted().then_some(self.next_greeting);
+        let is_timed = !self.up && (self.bond.is_declared() || !self.dialling.is_open());
+        let dialling = self.dialling.deadline().filter(|_| is_timed);
+        Mono::earliest([greeting, dialling, self.expires, self.patience()])
     }
 
     /// When silence has lasted long enough for the next step.

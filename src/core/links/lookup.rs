@@ -76,9 +76,10 @@ impl Peers {
         link.is_some_and(|link| link.bond.is_declared())
     }
 
-    /// Addresses of the declared links that are not up, and of the one where our name is another's.
+    /// Addresses of the declared links that are not up, and of the one where our name is another's; without those that
+    /// only greeted, and have been gone for so long that they are dialled once in a while.
     pub fn waiting_for(&self) -> impl Iterator<Item = &Endpoint> {
-        let missing = self.links.values().filter(|link| !link.up && link.bond.is_declared());
+        let missing = self.links.values().filter(|link| !link.up && link.is_waited_for());
         missing.map(|link| &link.endpoint).chain(&self.parted)
     }
 

@@ -34,10 +34,10 @@ impl Peers {
     /// A link can take frames: after its connection was made, or made anew, or because its queue has room again. Whoever
     /// is there is greeted, unless the link is up all the time.
     pub fn on_writable(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
-        if let Some(link) = self.links.get_mut(&id).filter(|link| !link.up) {
+        if let Some(link) = self.links.get_mut(&id).filter(|link| link.is_greeted()) {
             link.begin_anew();
             link.next_greeting = now + self.timing.hello_interval;
-            outbox.push_back(link.greet(id, &self.me));
+            outbox.extend(link.greet(id, &self.me));
         }
     }
 
@@ -68,9 +68,8 @@ impl Peers {
             let text = "this node has neighbours enough".to_owned();
             return self.refuse(from, Refusal::NoVacancy, text, stats, outbox);
         }
-        let has_room = self.has_room_for(usize::from(linked.is_none()))
-            && (self.introduced.contains_key(from) || self.introduced.len() < self.peers_max);
-        if !has_room {
+        let count = usize::from(linked.is_none());
+        if !self.make_room(now, count, stats, outbox) || !self.can_introduce(from) {
             let text = format!("this node has its {} peers already", self.peers_max);
             return self.refuse(from, Refusal::PeersFull, text, stats, outbox);
         }
@@ -78,8 +77,10 @@ impl Peers {
         outbox.push_back(Output::Answer(from.clone(), Answer::Welcome(self.me.clone(), seen)));
         let former_life = self.introduced.insert(from.clone(), hello.incarnation);
         let words = Capabilities::read(&hello.capabilities);
-        let bond = former.filter(|_| wish != Wish::Declared).unwrap_or_else(|| Bond::answering(wish));
-        if !self.connect(now, bond, Some(from.clone()), hello.endpoint, outbox) {
+        let kept = former.filter(|former| wish != Wish::Declared || former.is_named);
+        let bond = kept.unwrap_or_else(|| Bond::answering(wish));
+        let bond = Bond { is_answer: true, ..bond };
+        if !self.connect(now, bond, Some(from.clone()), hello.endpoint, false, outbox) {
             self.meet_again(from, wish, words);
         }
         self.heard(now, from, outbox);
@@ -88,6 +89,15 @@ impl Peers {
             Some(_) => self.doubt(now, from, outbox),
             None => {}
         }
+    }
+
+    /// Whether one more node can be introduced; strangers by now are forgotten if need be.
+    fn can_introduce(&mut self, node: &NodeId) -> bool {
+        if self.introduced.len() >= self.peers_max && !self.introduced.contains_key(node) {
+            let roll = &self.roll;
+            self.introduced.retain(|node, _| roll.link_to(node).is_some());
+        }
+        self.introduced.len() < self.peers_max || self.introduced.contains_key(node)
     }
 
     /// From now on a greeting that declares what is declared no more, and was under way or answers a refusal, is not heard: for
@@ -159,7 +169,7 @@ impl Peers {
         let is_soon = link.warned.is_some_and(|at| now.since(at) < self.timing.hello_interval);
         if link.up && !is_soon {
             link.warned = Some(now);
-            outbox.push_back(link.greet(id, &self.me));
+            outbox.extend(link.greet(id, &self.me));
         }
     }
 
@@ -186,6 +196,7 @@ impl Peers {
         if link.life.as_mut().is_some_and(|life| life.lost(now, &self.timing)) {
             self.judge(id, Verdict::Suspect);
         }
+        self.keep_dialling(now, id, outbox);
     }
 
     /// Our greeting was answered: the link is up. Gives back what the far end has seen of our lives, if it may be believed.
@@ -198,7 +209,8 @@ impl Peers {
         stats: &mut Stats,
         outbox: &mut VecDeque<Output>,
     ) -> Option<LifeSeen> {
-        if !self.links.contains_key(&id) {
+        // It may answer over a connection that was closed meanwhile.
+        if !self.links.get(&id).is_some_and(|link| link.dialling.is_open()) {
             return None;
         }
         if let Err((refusal, _)) = self.me.check(&welcome.node, &welcome) {
@@ -219,7 +231,7 @@ impl Peers {
             let is_meant = |link: &Link| link.is_to(&welcome.node) || link.leads_to(&welcome.endpoint);
             let slot = self.links.get(&id).map(|link| link.slot);
             let bond = self.close_all(|link| Some(link.slot) == slot || is_meant(link), outbox).unwrap_or_default();
-            self.connect(now, bond, Some(welcome.node), welcome.endpoint, outbox);
+            self.connect(now, bond, Some(welcome.node), welcome.endpoint, false, outbox);
             return seen;
         }
         if !self.is_whom_it_was(id, &welcome.node, outbox) {
@@ -275,9 +287,8 @@ impl Peers {
         let refusal = Refusal::named(&code);
         let denial = refusal.filter(|refusal| refusal.denies_introduction());
         link.greetings = 0;
-        link.reopening.is_denied = denial.is_some_and(|denial| denial != Refusal::NotIntroduced);
         if denial.is_some() && link.fall(now, &self.timing, &mut self.roll) && denial == Some(Refusal::NotIntroduced) {
-            return outbox.push_back(link.greet(id, &self.me));
+            return outbox.extend(link.greet(id, &self.me));
         }
         let (endpoint, is_declared) = (link.endpoint.clone(), link.bond.is_declared());
         if denial == Some(Refusal::NameTaken) {
@@ -286,6 +297,8 @@ impl Peers {
             self.parted = Some(endpoint.clone());
         } else if let Some(refusal) = denial.filter(|&refusal| refusal != Refusal::NotIntroduced && !is_declared) {
             self.give_up(id, Some(Failure::Refused(refusal)), outbox);
+        } else if refusal.is_none_or(Refusal::answers_greeting) {
+            self.rest_if_down(now, id, outbox);
         }
         outbox.push_back(Output::Notify(Event::RefusedBy { endpoint, code, text }));
     }
@@ -307,7 +320,7 @@ impl Peers {
             let text = format!("the name '{node}' is taken by {}", link.endpoint);
             refuse(&node, Refusal::NameTaken, text, true, stats, outbox);
             // The newcomer has cut off its connection to us. It finds that out when we greet.
-            outbox.push_back(link.greet(id, &self.me));
+            outbox.extend(link.greet(id, &self.me));
         }
     }
 
@@ -327,7 +340,7 @@ impl Peers {
         let Some(link) = self.links.get_mut(&id) else { return };
         let is_declared = link.bond.is_declared();
         if is_declared && parting == Parting::Unlinked {
-            return outbox.push_back(link.greet(id, &self.me));
+            return outbox.extend(link.greet(id, &self.me));
         }
         if parting == Parting::Undeclared {
             return self.close(id, outbox);
@@ -354,7 +367,7 @@ impl Peers {
             link.fall(now, &self.timing, &mut self.roll);
             link.begin_anew();
             link.next_greeting = now + self.timing.hello_interval;
-            outbox.push_back(link.greet(id, &self.me));
+            outbox.extend(link.greet(id, &self.me));
         }
     }
 }

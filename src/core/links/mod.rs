@@ -2,6 +2,7 @@
 
 pub mod capability;
 pub mod detector;
+mod dialling;
 pub mod link;
 pub mod lookup;
 pub mod meeting;

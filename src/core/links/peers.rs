@@ -15,6 +15,7 @@ use crate::core::{
     event::{Event, LinkId, Output},
     frame::{Answer, Frame, Introduction, Member, Parting, Wish},
     id::{Incarnation, NodeId},
+    overlay::chance::Chance,
     slots::Slots,
     stats::{Refusal, Stats},
     time::Mono,
@@ -51,6 +52,9 @@ pub struct Peers {
     pub(super) peers_max: usize,
     pub(super) timing: Timing,
     pub(super) health: Health,
+    pub(super) chance: Chance,
+    /// Whether links may wait for their turn to be dialled.
+    pub(super) has_queued: bool,
     pub(super) judgements: Vec<Judgement>,
     failures: Vec<(NodeId, Failure)>,
 }
@@ -76,8 +80,8 @@ pub enum Failure {
 }
 
 impl Peers {
-    /// No peers yet.
-    pub fn new(config: &Config, incarnation: Incarnation) -> Self {
+    /// No peers yet. What is left to chance follows from `seed`.
+    pub fn new(config: &Config, incarnation: Incarnation, seed: u64) -> Self {
         let words = Capability::own(config.protocol.dissemination);
         let me = Introduction {
             node: config.node.clone(),
@@ -100,6 +104,8 @@ impl Peers {
             peers_max: config.limits.peers_max.min(usize::from(u16::MAX)),
             timing: config.protocol.timing,
             health: Health::default(),
+            chance: Chance::new(seed),
+            has_queued: false,
             judgements: Vec::new(),
             failures: Vec::new(),
         }
@@ -140,25 +146,39 @@ impl Peers {
         outbox: &mut VecDeque<Output>,
     ) -> Result<(), (Refusal, String)> {
         let new = peers.iter().filter(|(node, endpoint)| !self.knows(node.as_ref(), endpoint)).count();
-        if !self.has_room_for(new) {
+        if !self.make_room(now, new, stats, outbox) {
             stats.refuse(Refusal::PeersFull, None);
             return Err((Refusal::PeersFull, format!("a node has at most {} peers", self.peers_max)));
         }
         for (node, endpoint) in peers {
             self.undeclared.retain(|(_, undeclared)| Some(undeclared) != node.as_ref());
             match self.find(node.as_ref(), &endpoint) {
-                None => drop(self.connect(now, Bond::default(), node, endpoint, outbox)),
-                Some(id) => self.declare_link(id, outbox),
+                None => drop(self.connect(now, Bond::named(), node, endpoint, true, outbox)),
+                Some(id) => {
+                    self.name(id, &endpoint);
+                    self.declare_link(id, outbox);
+                    self.wake(now, id, outbox);
+                }
             }
         }
         Ok(())
+    }
+
+    /// An operator asks for a link that is there.
+    fn name(&mut self, id: LinkId, endpoint: &Endpoint) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.bond.is_named = true;
+            if link.endpoint == *endpoint {
+                link.dialling.trust();
+            }
+        }
     }
 
     /// Makes a link a declared one, and says so at its far end.
     fn declare_link(&mut self, id: LinkId, outbox: &mut VecDeque<Output>) {
         if let Some(link) = self.links.get_mut(&id).filter(|link| !link.bond.is_declared()) {
             link.declare();
-            outbox.push_back(link.greet(id, &self.me));
+            outbox.extend(link.greet(id, &self.me));
         }
     }
 
@@ -169,17 +189,39 @@ impl Peers {
         }
     }
 
+    /// Somebody wants a link that is there already, and may rest.
+    fn wake_known(&mut self, now: Mono, node: Option<&NodeId>, endpoint: &Endpoint, outbox: &mut VecDeque<Output>) {
+        if let Some(id) = self.find(node, endpoint) {
+            self.wake(now, id, outbox);
+        }
+    }
+
     /// Opens a link that nobody declared. Says whether it did: not if there is one, or no room for one. It is closed if it
     /// does not come up, or its peer is down.
-    pub fn seek(&mut self, now: Mono, member: &Member, wish: Wish, kind: Kind, outbox: &mut VecDeque<Output>) -> bool {
+    pub fn seek(
+        &mut self,
+        now: Mono,
+        member: &Member,
+        wish: Wish,
+        kind: Kind,
+        stats: &mut Stats,
+        outbox: &mut VecDeque<Output>,
+    ) -> bool {
         let Member { node, endpoint } = member.clone();
-        self.has_room_for(1) && self.connect(now, Bond { kind, wish }, Some(node), endpoint, outbox)
+        let bond = Bond { kind, wish, ..Bond::default() };
+        self.wake_known(now, Some(&node), &endpoint, outbox);
+        !self.knows(Some(&node), &endpoint)
+            && self.make_room(now, 1, stats, outbox)
+            && self.connect(now, bond, Some(node), endpoint, false, outbox)
     }
 
     /// Opens a link to a node of a network that this one joins; its name will be known when it answers. Says whether it did.
-    pub fn join(&mut self, now: Mono, contact: Endpoint, outbox: &mut VecDeque<Output>) -> bool {
-        let bond = Bond { kind: Kind::Joined, wish: Wish::Join };
-        self.has_room_for(1) && self.connect(now, bond, None, contact, outbox)
+    pub fn join(&mut self, now: Mono, contact: Endpoint, stats: &mut Stats, outbox: &mut VecDeque<Output>) -> bool {
+        let bond = Bond { kind: Kind::Joined, wish: Wish::Join, ..Bond::default() };
+        self.wake_known(now, None, &contact, outbox);
+        !self.knows(None, &contact)
+            && self.make_room(now, 1, stats, outbox)
+            && self.connect(now, bond, None, contact, true, outbox)
     }
 
     /// Tells a neighbour that it is one no more, and closes the link to it.
@@ -202,7 +244,7 @@ impl Peers {
             self.closing.push_back((now + PART_LINGER, id, node.clone()));
         } else {
             self.introduced.remove(node);
-            outbox.push_back(Output::Disconnect(id));
+            outbox.extend(link.dialling.is_open().then_some(Output::Disconnect(id)));
         }
     }
 
@@ -218,7 +260,7 @@ impl Peers {
     pub fn renew(&mut self, incarnation: Incarnation, outbox: &mut VecDeque<Output>) {
         self.me.incarnation = incarnation;
         for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.up) {
-            outbox.push_back(link.greet(id, &self.me));
+            outbox.extend(link.greet(id, &self.me));
         }
     }
 
@@ -234,18 +276,15 @@ impl Peers {
         is_me || self.find(node, endpoint).is_some()
     }
 
-    /// Whether `count` further links fit.
-    pub(super) fn has_room_for(&self, count: usize) -> bool {
-        self.links.len() + count <= self.peers_max
-    }
-
-    /// Opens a link, unless there is one to that address or that name, or it is our own.
+    /// Opens a link, unless there is one to that address or that name, or it is our own. `is_trusted`: an operator named the
+    /// address here.
     pub(super) fn connect(
         &mut self,
         now: Mono,
         bond: Bond,
         node: Option<NodeId>,
         endpoint: Endpoint,
+        is_trusted: bool,
         outbox: &mut VecDeque<Output>,
     ) -> bool {
         if self.knows(node.as_ref(), &endpoint) {
@@ -253,12 +292,12 @@ impl Peers {
         }
         let id = LinkId(self.next_link);
         self.next_link += 1;
-        outbox.push_back(Output::Connect(id, endpoint.clone()));
         let slot = self.roll.enter(id);
         if let Some(node) = &node {
             self.roll.name(node.clone(), id);
         }
-        self.links.insert(id, Link::new(slot, bond, node, endpoint, now, &self.timing));
+        self.links.insert(id, Link::new(slot, bond, node, endpoint, now, is_trusted, &self.timing));
+        self.dial(now, id, outbox);
         true
     }
 
@@ -273,9 +312,8 @@ impl Peers {
     }
 
     pub(super) fn close(&mut self, id: LinkId, outbox: &mut VecDeque<Output>) {
-        if self.remove(id).is_some() {
-            outbox.push_back(Output::Disconnect(id));
-        }
+        self.hang_up(id, outbox);
+        self.remove(id);
     }
 
     /// Closes a link that nobody declared. Its peer is a stranger from now on: if it does not know yet, it is told so at

@@ -58,13 +58,10 @@ impl Table {
     /// The far end of a link has said something. Gives the link's slot, and whether a suspicion ends.
     pub(super) fn heard(&mut self, now: Mono, id: &LinkId, timing: &Timing) -> Option<(Slot, bool)> {
         let index = self.index(id)?;
-        let Link { slot, life, up, .. } = &mut self.links[index];
+        let Link { slot, life, up, sign, .. } = &mut self.links[index];
+        *sign = now;
         self.deadlines[index].clear();
         Some((*slot, life.as_mut().is_some_and(|life| life.heard(now, *up, timing))))
-    }
-
-    pub(super) fn contains_key(&self, id: &LinkId) -> bool {
-        self.index(id).is_some()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -18,7 +18,9 @@ use std::{collections::VecDeque, time::Duration};
 impl Peers {
     /// A node that has introduced itself says something: it lives. Gives the slot of the link to it, if there is one.
     pub fn heard(&mut self, now: Mono, from: &NodeId, outbox: &mut VecDeque<Output>) -> Option<Slot> {
-        self.heard_on(now, self.roll.link_to(from)?, outbox)
+        let id = self.roll.link_to(from)?;
+        self.wake(now, id, outbox);
+        self.heard_on(now, id, outbox)
     }
 
     /// Something has come back over a link: if that is up, it leads there, and its far end lives. Who answers over one that is
@@ -86,6 +88,7 @@ impl Peers {
         for id in self.links.due(now) {
             self.attend(now, id, digest, stats, outbox);
         }
+        self.dial_queued(now, outbox);
     }
 
     fn attend(&mut self, now: Mono, id: LinkId, digest: Option<u64>, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
@@ -93,14 +96,15 @@ impl Peers {
         if link.expires.is_some_and(|end| end <= now) {
             return self.give_up(id, Some(Failure::Silent), outbox);
         }
-        if !link.up && link.next_greeting <= now {
+        if link.is_greeted() && link.next_greeting <= now {
             if link.is_to_reopen(now, &self.timing) {
                 self.reopen(now, id, stats, outbox);
             } else {
                 link.next_greeting = now + self.timing.hello_interval;
-                outbox.push_back(link.greet(id, &self.me));
+                outbox.extend(link.greet(id, &self.me));
             }
         }
+        self.turn_over(now, id, outbox);
         self.look_after(now, id, digest, stats, outbox);
         self.prove(now, id, digest, stats, outbox);
     }
@@ -127,7 +131,8 @@ impl Peers {
         link.greetings = GREETINGS_MAX;
         if link.is_to_reopen(now, &self.timing) {
             stats.count(Counter::Reopened, link.node.as_ref());
-            outbox.extend(link.reopen(now, id, &self.timing));
+            link.reopening.note(now, &self.timing);
+            self.redial(now, id, outbox);
         }
     }
 

@@ -68,7 +68,7 @@ impl Node {
                 self.trees.on_graft(now.mono, &origin, slot, links);
             }
             Frame::Digest(streams) => self.on_digest(now, slot, streams),
-            Frame::Pull(streams) => self.on_pull(&from, slot, &streams),
+            Frame::Pull(streams) => self.on_pull(now.mono, &from, slot, &streams),
             frame => self.overlay.on_frame(now.mono, &from, frame),
         }
     }
@@ -146,9 +146,11 @@ impl Node {
 
     /// Tells the parts of the node which neighbours have come and gone.
     pub(super) fn note_changes(&mut self, now: Now) {
+        self.peers.dial_queued(now.mono, &mut self.outbox);
         let freed = self.peers.take_freed();
         for slot in freed.iter() {
             self.recent.forget(slot);
+            self.allowances.forget(slot);
             self.forget(now.mono, slot);
         }
         if !freed.is_empty() {
@@ -228,13 +230,13 @@ impl Node {
     /// Greets a contact, if it is time: the node has no neighbour.
     pub(super) fn try_contact(&mut self, now: Mono) {
         if let Some(endpoint) = self.contacts.on_tick(now).filter(|_| !self.is_leaving()) {
-            self.peers.join(now, endpoint, &mut self.outbox);
+            self.peers.join(now, endpoint, &mut self.stats, &mut self.outbox);
         }
     }
 
     /// Opens a link that nobody declared.
     fn seek(&mut self, now: Mono, member: &Member, wish: Wish) {
-        if self.peers.seek(now, member, wish, Kind::Healing, &mut self.outbox) {
+        if self.peers.seek(now, member, wish, Kind::Healing, &mut self.stats, &mut self.outbox) {
             self.stats.count(Counter::Sought, None);
             self.outbox.push_back(Output::Notify(Event::Seeking(member.node.clone())));
         }

@@ -24,8 +24,6 @@ const LEAD_MIN: Duration = Duration::from_millis(1);
 const LEAD_PART: u32 = 32;
 /// Intervals of one stream that are looked at in one frame.
 const MISSING_MAX: usize = 256;
-/// Bytes that one question is answered with at most: the rest is asked for again.
-const RESEND_BYTES_MAX: usize = 4 << 20;
 
 impl Node {
     /// A neighbour announces messages.
@@ -97,18 +95,19 @@ impl Node {
     }
 
     /// A neighbour asks for messages.
-    pub(super) fn on_pull(&mut self, from: &NodeId, slot: Slot, streams: &[StreamRanges]) {
+    pub(super) fn on_pull(&mut self, now: Mono, from: &NodeId, slot: Slot, streams: &[StreamRanges]) {
         let Some(link) = self.peers.link_of(slot) else { return };
         let mut messages = usize::try_from(self.config.limits.pull_max).unwrap_or(usize::MAX);
-        let mut bytes = RESEND_BYTES_MAX;
+        let mut bytes = self.allowances.left(now, slot);
         let mut lost = Vec::new();
         for StreamRanges { stream, ranges } in streams {
             let mut seen = Ranges::from(&ranges[..]);
             seen.subtract(&self.seen.missing(stream, ranges, usize::MAX));
             let resent = self.inbox.resend(stream, ranges, seen.as_slice(), messages, bytes);
+            bytes = bytes.saturating_sub(resent.bytes);
+            self.allowances.spend(now, slot, resent.bytes);
             for message in resent.messages {
                 messages -= 1;
-                bytes = bytes.saturating_sub(message.payload.len());
                 if self.outgoing.holds(slot, &message.id) {
                     continue;
                 }

@@ -87,7 +87,7 @@ impl Node {
         if let Err((refusal, text)) = self.admit(now.mono, &payload) {
             return self.refuse_client(client, id, refusal, text);
         }
-        let message = self.origin.mint(now.wall, &id, relays, payload);
+        let message = self.origin.mint(now.wall, &client, &id, relays, payload);
         let receipt = Reply::Receipt { id: message.id.clone(), level: Level::Memory };
         let model = self.trees.model_for_own(now.mono).cloned();
         let message = Message { tree: model, ..message };

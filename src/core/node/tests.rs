@@ -104,10 +104,12 @@ impl Net {
         match output {
             Output::Append(seq, _) => self.log[index] = seq,
             Output::Renew(_) => {}
-            Output::Connect(link, to) => {
-                let target = (0..self.nodes.len()).find(|&other| endpoint(other).port() == to.port()).unwrap();
-                self.wires.insert((index, link), (target, VecDeque::new()));
-                inputs.push_back(Input::Writable(link));
+            Output::Connect(link, to, _) => {
+                // Elsewhere nobody answers.
+                if let Some(target) = (0..self.nodes.len()).find(|&other| endpoint(other).port() == to.port()) {
+                    self.wires.insert((index, link), (target, VecDeque::new()));
+                    inputs.push_back(Input::Writable(link));
+                }
             }
             Output::Disconnect(link) => drop(self.wires.remove(&(index, link))),
             Output::Send(links, frame) => {
@@ -256,6 +258,34 @@ fn a_traced_message_follows_the_relay_rule_on_every_graph() {
             assert_eq!(message.paths.len(), graph.degree(index) * relays as usize + own);
         }
     }
+}
+
+/// Strangers that make up copies of one message cannot make more of it than its relays allow on each link.
+#[test]
+fn forged_copies_go_no_further_than_the_relay_rule_lets_them() {
+    let ring = generate(Shape::Circular, 4, 1).unwrap();
+    let mut net = Net::joined(&ring, 3, &Limits::default());
+    net.message_frames = 0;
+    let id = MessageId { origin: name(50), incarnation: Incarnation(1), sequence: 1 };
+    for stranger in (60..70).map(name) {
+        let port = 7001 + stranger.to_string().parse::<u16>().unwrap();
+        let hello = hello(|hello| {
+            hello.node = stranger.clone();
+            hello.endpoint = format!("10.0.0.9:{port}").parse().unwrap();
+        });
+        net.input(0, Input::Arrived { from: stranger.clone(), frame: Frame::Hello(hello, Wish::Declared) });
+        for relays in (1..=16).rev() {
+            let hops = [&id.origin, &stranger].map(|node| Hop { node: node.clone(), micros: 0 });
+            let trace = Some(Trace { relays: Relays::try_from(relays).unwrap(), path: hops.into() });
+            let payload = b"forged"[..].into();
+            let message = Message { id: id.clone(), published_at: Wall(1), hops: 2, trace, tree: None, payload };
+            net.input(0, Input::Arrived { from: stranger.clone(), frame: Frame::Message(message) });
+            net.run();
+        }
+    }
+    assert_eq!(net.inbox(2).messages.len(), 1);
+    let bound = 2 * ring.edge_count() as u64 * u64::from(Relays::MAX.get());
+    assert!(net.message_frames <= bound, "{} copies of one message", net.message_frames);
 }
 
 #[test]
@@ -502,7 +532,7 @@ fn a_link_that_is_silent_while_its_peer_greets_is_opened_anew() {
         while let Some(Mono(due)) = node.deadline().filter(|&due| due.0 < 1_500_000_000) {
             told = outputs(&mut node, Duration::from_nanos(due), Input::Tick);
         }
-        let is_reopened = matches!(&told[..], [.., Output::Disconnect(LinkId(0)), Output::Connect(LinkId(0), _)]);
+        let is_reopened = matches!(&told[..], [.., Output::Disconnect(LinkId(0)), Output::Connect(LinkId(0), ..)]);
         assert_eq!(is_reopened, !answers, "{told:?}");
         assert_eq!(node.stats.total().get(Counter::Reopened), u64::from(!answers));
         assert_eq!(node.peers.neighbours().count(), usize::from(answers));
@@ -666,7 +696,7 @@ fn a_connection_that_answers_no_greeting_is_made_anew() {
     outputs(&mut node, Duration::ZERO, Input::Writable(LinkId(0)));
     let reopened = (1..10).find(|&second| {
         let told = outputs(&mut node, Duration::from_secs(second), Input::Tick);
-        matches!(&told[..], [Output::Disconnect(LinkId(0)), Output::Connect(LinkId(0), _)])
+        matches!(&told[..], [Output::Disconnect(LinkId(0)), Output::Connect(LinkId(0), ..)])
     });
     assert_eq!(reopened, Some(5));
 }

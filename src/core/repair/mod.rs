@@ -1,5 +1,6 @@
 //! How messages that were missed are found and fetched.
 
+pub mod allowance;
 pub mod ask;
 pub mod digests;
 pub mod gaps;

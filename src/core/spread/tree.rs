@@ -174,7 +174,7 @@ impl Trees {
 
     /// Makes `slot` the parent: it is to be told so (GRAFT), and the old one, too (PRUNE). The node's own tree has none.
     pub fn adopt(&mut self, now: Mono, origin: &NodeId, slot: Slot, links: &Slots) -> Option<Swap> {
-        (*origin != self.own).then(|| self.tree(now, origin, None, links).adopt(now, slot))
+        (*origin != self.own && links.contains(slot)).then(|| self.tree(now, origin, None, links).adopt(now, slot))
     }
 
     /// A payload was pushed here, or came too late after it had been asked for, `late` after its first announcement.

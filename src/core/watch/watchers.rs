@@ -7,6 +7,7 @@ use crate::core::{event::ReturnAddress, request::RequestId, time::Mono};
 pub struct Watchers {
     waiting: Vec<Watcher>,
     waiting_max: usize,
+    per_client_max: usize,
 }
 
 /// One of them.
@@ -23,9 +24,9 @@ pub struct Watcher {
 }
 
 impl Watchers {
-    /// Nobody; at most `waiting_max`.
-    pub fn new(waiting_max: usize) -> Self {
-        Self { waiting: Vec::new(), waiting_max }
+    /// Nobody; at most `waiting_max`, and of one connection `per_client_max`.
+    pub fn new(waiting_max: usize, per_client_max: usize) -> Self {
+        Self { waiting: Vec::new(), waiting_max, per_client_max }
     }
 
     /// Lets a watcher wait, or gives it back if too many do. One that asks again under a unique id waits once.
@@ -36,7 +37,9 @@ impl Watchers {
             *same = watcher;
             return Ok(());
         }
-        if self.waiting.len() >= self.waiting_max {
+        let is_own = |other: &&Watcher| other.client.connection() == watcher.client.connection();
+        let own = self.waiting.iter().filter(is_own).count();
+        if self.waiting.len() >= self.waiting_max || own >= self.per_client_max {
             return Err(watcher);
         }
         self.waiting.push(watcher);
@@ -90,7 +93,7 @@ mod tests {
         fn nobody_waits_beyond_a_deadline_or_a_happening(
             steps in prop::collection::vec((0u64..8, 0u64..8, any::<bool>()), 0..60),
         ) {
-            let (mut watchers, mut taken, mut pushed, mut refused) = (Watchers::new(3), 0, 0, 0);
+            let (mut watchers, mut taken, mut pushed, mut refused) = (Watchers::new(3, 3), 0, 0, 0);
             for (number, (from, due, is_time)) in steps.into_iter().enumerate() {
                 match watchers.push(watcher(number as u8, from, due, RequestId::None)) {
                     Ok(()) => pushed += 1,
@@ -118,8 +121,18 @@ mod tests {
     }
 
     #[test]
+    fn one_client_keeps_nobody_out() {
+        let mut watchers = Watchers::new(8, 2);
+        let from = |connection: u8, rest: u8| ReturnAddress([0, 1, connection, 0, 1, rest].into());
+        let watcher = |client| Watcher { client, ..watcher(0, 1, 5, RequestId::None) };
+        let taken = (0..100).filter(|&rest| watchers.push(watcher(from(7, rest))).is_ok()).count();
+        assert_eq!(taken, 2, "whatever it calls itself");
+        assert!(watchers.push(watcher(from(8, 0))).is_ok());
+    }
+
+    #[test]
     fn who_asks_again_under_a_unique_id_waits_once() {
-        let mut watchers = Watchers::new(1);
+        let mut watchers = Watchers::new(1, 1);
         let id = || RequestId::Unique([7; 16].as_slice().into());
         watchers.push(watcher(1, 1, 5, id())).unwrap();
         watchers.push(watcher(2, 3, 9, id())).unwrap();

@@ -3,9 +3,10 @@
 use super::*;
 use crate::core::{
     config::{Dissemination, Limits, Protocol},
+    event::Dial,
     frame::LifeSeen,
     id::Instance,
-    links::{capability::Capabilities, meeting::Greeting},
+    links::{capability::Capabilities, dialling::UNPROVEN_MAX, meeting::Greeting},
     slots::Slot,
     stats::Counter,
 };
@@ -56,7 +57,7 @@ impl Table {
             protocol: Protocol::default(),
             limits,
         };
-        let peers = Peers::new(&config, Incarnation(1));
+        let peers = Peers::new(&config, Incarnation(1), 7);
         Self { peers, stats: Stats::new(8), outbox: VecDeque::new(), now: Mono(0) }
     }
 
@@ -88,7 +89,7 @@ impl Table {
     }
 
     fn seek(&mut self, index: u32, wish: Wish, kind: Kind) -> bool {
-        let sought = self.peers.seek(self.now, &member(index), wish, kind, &mut self.outbox);
+        let sought = self.peers.seek(self.now, &member(index), wish, kind, &mut self.stats, &mut self.outbox);
         self.outbox.clear();
         sought
     }
@@ -457,6 +458,157 @@ fn the_round_trip_is_smoothed() {
     }
 }
 
+fn dials(outputs: &[Output]) -> Vec<Dial> {
+    let dial = |output: &Output| match output {
+        Output::Connect(_, _, dial) => Some(*dial),
+        _ => None,
+    };
+    outputs.iter().filter_map(dial).collect()
+}
+
+impl Table {
+    /// How many links have a connection, or are dialled.
+    fn open(&self) -> usize {
+        self.peers.links.values().filter(|link| link.dialling.is_open()).count()
+    }
+}
+
+#[test]
+fn the_longest_dead_give_way_to_the_living_and_to_what_an_operator_asks_for() {
+    let mut table = Table::new(4);
+    table.declare(1);
+    table.hello(2, Wish::Declared, false);
+    table.welcome(1, 2);
+    table.hello(3, Wish::Declared, false);
+    table.after(1_000).hello(4, Wish::Declared, false);
+    assert!(is_refused(&table.hello(5, Wish::Declared, false), Refusal::PeersFull), "they may come up");
+    // Two falls silent; three and four never answered.
+    table.pass(60_000);
+    table.hello(6, Wish::Declared, false);
+    assert_eq!(
+        [2, 3, 4, 6].map(|index| table.kind(index).is_some()),
+        [true, false, true, true],
+        "three, not two that lived"
+    );
+    assert!(!table.peers.is_introduced(&name(3)));
+    table.declare(7);
+    assert_eq!([2, 4, 6].map(|index| table.kind(index).is_some()), [true, false, true]);
+    table.welcome(4, 6);
+    table.hello(8, Wish::Declared, false);
+    assert_eq!([2, 6, 8].map(|index| table.kind(index).is_some()), [false, true, true]);
+    table.welcome(6, 8);
+    assert!(
+        is_refused(&table.hello(9, Wish::Declared, false), Refusal::PeersFull),
+        "none but the living and the named"
+    );
+    assert!(table.peers.declare(table.now, vec![(None, endpoint(9))], &mut table.stats, &mut table.outbox).is_err());
+    assert_eq!((table.kind(1), table.stats.total().get(Counter::Forgotten)), (Some(Kind::Declared), 3));
+}
+
+#[test]
+fn whoever_merely_greeted_is_dialled_once_and_seldom_until_it_answers() {
+    let mut table = Table::new(8);
+    assert_eq!(dials(&table.hello(1, Wish::Declared, false)), [Dial::Once]);
+    let first_hour = dials(&table.pass(3_600_000));
+    assert!((10..40).contains(&first_hour.len()) && !first_hour.contains(&Dial::Again), "{first_hour:?}");
+    let mut greeted = Vec::new();
+    for _ in 0..600 {
+        greeted.extend(dials(&table.after(100).hello(1, Wish::Declared, false)));
+        greeted.extend(dials(&table.pass(0)));
+    }
+    assert!(greeted.len() <= 5, "it may name whose address it likes: {} in a minute", greeted.len());
+    table.pass(600_000);
+    assert_eq!((table.open(), table.peers.len()), (0, 1), "it costs no connection");
+}
+
+#[test]
+fn who_was_there_is_dialled_at_once_when_it_is_back() {
+    let mut table = Table::new(8);
+    table.hello(1, Wish::Declared, false);
+    table.welcome(0, 1);
+    table.peers.on_disconnected(table.now, LinkId(0), &mut table.outbox);
+    assert_eq!(dials(&table.outputs()), [Dial::Again], "it is there again in a moment, as a rule");
+    table.pass(3_600_000);
+    // It may be dialled just now.
+    if table.open() > 0 {
+        table.pass(5_000);
+    }
+    assert_eq!(table.open(), 0);
+    assert_eq!(dials(&table.hello(1, Wish::Declared, false)), [Dial::Once]);
+    table.welcome(0, 1);
+    assert_eq!(table.peers.up_slots().len(), 1);
+}
+
+#[test]
+fn who_looks_for_a_neighbour_that_rests_has_it_dialled() {
+    let mut table = Table::new(8);
+    table.hello(1, Wish::Declared, false);
+    table.welcome(0, 1);
+    table.pass(3_600_000);
+    if table.open() > 0 {
+        table.pass(5_000);
+    }
+    assert!(!table.peers.seek(table.now, &member(1), Wish::Needed, HEALING, &mut table.stats, &mut table.outbox));
+    assert_eq!(dials(&table.outputs()), [Dial::Once]);
+}
+
+#[test]
+fn what_an_operator_asked_for_is_dialled_every_few_seconds_for_ever() {
+    let mut table = Table::new(8);
+    assert_eq!(dials(&table.declare(1)), [Dial::Again]);
+    table.pass(600_000);
+    for _ in 0..100 {
+        let longest = table.peers.timing.redial.1 * 3 / 2 + table.peers.timing.hello_interval * 3;
+        assert!(!dials(&table.pass(longest.as_millis() as u64)).is_empty());
+    }
+    assert!(table.peers.waiting_for().eq([&endpoint(1)]));
+    table.hello(2, Wish::Declared, false);
+    table.pass(60_000);
+    assert!(table.peers.waiting_for().eq([&endpoint(1)]), "nobody waits for who merely greeted and is gone");
+}
+
+#[test]
+fn few_who_merely_greeted_are_dialled_at_one_time_and_all_in_the_end() {
+    let mut table = Table::new(200);
+    for index in 1..=150 {
+        table.hello(index, if index % 2 == 0 { Wish::Declared } else { Wish::Needed }, false);
+        assert!(table.open() <= UNPROVEN_MAX);
+    }
+    assert_eq!(table.open(), UNPROVEN_MAX);
+    // Who answers makes room.
+    table.welcome(0, 1);
+    table.peers.dial_queued(table.now, &mut table.outbox);
+    assert_eq!(dials(&table.outputs()), [Dial::Once]);
+    let dialled = table.pass(30_000);
+    let dialled: std::collections::BTreeSet<LinkId> = dialled
+        .iter()
+        .filter_map(|output| match output {
+            Output::Connect(link, ..) => Some(*link),
+            _ => None,
+        })
+        .collect();
+    assert!((33..150).all(|link| dialled.contains(&LinkId(link))), "{}", dialled.len());
+}
+
+#[test]
+fn who_refuses_for_good_is_greeted_seldom() {
+    for code in ["other_network", "other_instance", "bad_identity", "peers_full", "bad_request", "unheard_of"] {
+        let mut table = Table::new(8);
+        table.declare(1);
+        let (mut greetings, mut dialled) = (0, 0);
+        for _ in 0..6_000 {
+            let told = table.pass(100);
+            dialled += dials(&told).len();
+            if !dials(&told).is_empty() || table.now == Mono(100_000_000) {
+                table.peers.on_writable(table.now, LinkId(0), &mut table.outbox);
+                greetings += wishes(&table.outputs()).len();
+                table.refuse(0, code);
+            }
+        }
+        assert!((20..80).contains(&greetings) && dialled < 80, "{code}: {greetings} in 10 min");
+    }
+}
+
 /// What may happen to a table of peers.
 #[derive(Debug, Clone)]
 enum Act {
@@ -514,7 +666,7 @@ impl Table {
             Act::Declare(node, named) => {
                 let _ = peers.declare(now, vec![(named.then(|| name(node)), endpoint(node))], stats, outbox);
             }
-            Act::Seek(node, wish) => drop(peers.seek(now, &member(node), wish, HEALING, outbox)),
+            Act::Seek(node, wish) => drop(peers.seek(now, &member(node), wish, HEALING, stats, outbox)),
             Act::Hello { from, moved, life, wish, vacancy, words } => {
                 let mut hello = introduction(from, life, &ALL[..words]);
                 hello.endpoint = if moved { endpoint(from + 10) } else { hello.endpoint };
@@ -557,7 +709,7 @@ impl Follower {
     fn follow(&mut self, table: &mut Table, outputs: Vec<Output>) -> Result<(), TestCaseError> {
         for output in outputs {
             match output {
-                Output::Connect(link, to) => prop_assert!(self.open.insert(link, to).is_none(), "opened twice"),
+                Output::Connect(link, to, _) => prop_assert!(self.open.insert(link, to).is_none(), "opened twice"),
                 Output::Disconnect(link) => prop_assert!(self.open.remove(&link).is_some(), "closed twice"),
                 Output::Send(links, _) => {
                     prop_assert!(links.iter().all(|link| self.open.contains_key(link)), "sent over a closed link");
@@ -567,7 +719,8 @@ impl Follower {
         }
         let peers = &mut table.peers;
         let closing = peers.closing.iter().map(|&(_, id, _)| id);
-        let held: std::collections::BTreeSet<_> = peers.links.iter().map(|(&id, _)| id).chain(closing).collect();
+        let open = peers.links.iter().filter(|(_, link)| link.dialling.is_open()).map(|(&id, _)| id);
+        let held: std::collections::BTreeSet<_> = open.chain(closing).collect();
         prop_assert!(held.iter().eq(self.open.keys()), "a connection without link, or the other way round");
         let (freed, fallen, risen) = (peers.take_freed(), peers.take_fallen(), peers.take_risen());
         for slot in freed.iter() {
@@ -639,7 +792,8 @@ proptest! {
         let (mut table, mut follower) = (Table::new(peers_max), Follower::default());
         for act in acts {
             let free = (0..).map(Slot).find(|&slot| owned(&table.peers).all(|owned| owned != slot)).unwrap();
-            let (next, is_opening) = (LinkId(table.peers.next_link), matches!(act, Act::Seek(..)));
+            let has_room = table.peers.len() < peers_max;
+            let (next, is_opening) = (LinkId(table.peers.next_link), has_room && matches!(act, Act::Seek(..)));
             let outputs = table.act(act);
             if let Some(link) = table.peers.links.get(&next).filter(|_| is_opening) {
                 prop_assert_eq!(link.slot, free, "not the lowest free slot");

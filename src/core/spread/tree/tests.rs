@@ -259,6 +259,7 @@ fn whoever_loses_its_parent_adopts_the_next_that_announces() {
     assert!(!trees.is_orphan(&origin) && !trees.is_orphan(&name(9)));
     trees.forget(Slot(0));
     assert!(trees.is_orphan(&origin));
+    assert_eq!(trees.adopt(at(9), &origin, Slot(7), &links), None, "one that knows no trees cannot be grafted");
     assert_eq!(trees.adopt(at(9), &origin, Slot(2), &links), Some(Swap { graft: Slot(2), prune: None }));
     assert!(!trees.is_orphan(&origin));
     trees.on_prune(at(10), &origin, Slot(2));
