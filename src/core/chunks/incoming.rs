@@ -1,7 +1,7 @@
 //! What comes in pieces: of each neighbour the frames that it has begun to send, or told of, in the order in which they
 //! come; the first of them grows.
 
-use super::{PARCELS_MAX, carried};
+use super::body::{PARCELS_MAX, carried};
 use crate::core::{
     frame::{Chunk, Frame},
     id::{MessageId, NodeId},

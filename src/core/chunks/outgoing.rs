@@ -1,7 +1,11 @@
 //! What is to cross each link in pieces: a queue of frames for each, of which the first is under way. Each piece is followed
 //! by a probe, whose answer says that it has arrived, for links keep their order.
 
-use super::{PARCELS_MAX, carried, carries, pace::Pace, whole::Whole};
+use super::{
+    body::{PARCELS_MAX, carried, carries},
+    pace::Pace,
+    whole::Whole,
+};
 use crate::core::{
     frame::{Chunk, Frame},
     id::{MessageId, StreamId},

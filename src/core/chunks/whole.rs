@@ -1,7 +1,7 @@
 //! Large bodies on their way to a peer that takes no pieces: nothing that is sent after them is answered before they have
 //! crossed, so its silence means nothing for that long.
 
-use super::SLOWEST;
+use super::body::SLOWEST;
 use crate::core::time::Mono;
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 
 use super::Node;
 use crate::core::{
-    chunks::{WHOLE_MAX, incoming::Taken},
+    chunks::{body::WHOLE_MAX, incoming::Taken},
     event::LinkId,
     frame::{Announcement, Chunk, Frame, StreamRanges},
     id::{MessageId, NodeId},
@@ -51,6 +51,15 @@ impl Node {
 
     /// A piece comes.
     pub(super) fn on_chunk(&mut self, now: Now, from: NodeId, slot: Option<Slot>, chunk: Chunk) {
+        if let Some(Frame::Message(head)) = chunk.head.as_deref() {
+            // Before anything is noted of it.
+            if let Err((refusal, text)) = head.check(&from, self.config.limits.payload_len_max) {
+                return self.refuse_node(&from, refusal, text);
+            }
+            if self.refuses_own(&from, &head.id) {
+                return;
+            }
+        }
         let Taken { begun, whole, dropped } = match self.incoming.take(now.mono, &from, chunk) {
             Ok(taken) => taken,
             Err((refusal, text)) => return self.refuse_node(&from, refusal, text),

@@ -90,7 +90,7 @@ impl Node {
     }
 
     /// Refuses a message that claims to be of this node's life and is not.
-    fn refuses_own(&mut self, from: &NodeId, id: &MessageId) -> bool {
+    pub(super) fn refuses_own(&mut self, from: &NodeId, id: &MessageId) -> bool {
         let is_foreign = self.origin.disowns(id);
         if is_foreign {
             self.refuse_node(from, Refusal::BadRequest, format!("{id} was never published here"));

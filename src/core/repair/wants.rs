@@ -22,6 +22,8 @@ use std::{
     time::Duration,
 };
 
+mod coming;
+
 /// Most streams in a row that are looked at in vain because there is no room where they are to be had, and the pause
 /// before the next of them are.
 const VAIN_MAX: usize = 128;
@@ -144,39 +146,6 @@ impl Wants {
         let first_announced = part.filter(|_| is_announced).map(|part| part.since);
         let asked = answer.filter(|answer| answer.was_asked).map(|answer| (answer.by, how));
         Arrival { asked, first_announced }
-    }
-
-    /// `by` has begun to send a message, which is not here: nobody is asked for it as long as it goes on. Says when it was
-    /// told of first, if it comes unasked.
-    pub fn coming(&mut self, now: Mono, id: &MessageId, by: Slot, patience: Duration) -> Option<Mono> {
-        let stream = id.stream();
-        let since = self.wants.get(&stream).and_then(|want| want.since(id.sequence)).unwrap_or(now);
-        self.offered(now, &stream, by, &[(id.sequence, id.sequence)], How::Announced, Duration::ZERO);
-        let want = self.wants.get_mut(&stream)?;
-        self.questions += 1;
-        if !want.coming(now, by, id.sequence, self.questions, patience) {
-            return None;
-        }
-        self.accounts.entry(by).or_default().ask(now, 1);
-        self.refresh(now, &stream);
-        Some(since)
-    }
-
-    /// Something large that `by` sends goes on; if it does so no more, that is known at the time `until`. `None`: it is here.
-    pub fn sending(&mut self, now: Mono, by: Slot, until: Option<Mono>) {
-        if let Some(account) = self.accounts.get_mut(&by) {
-            account.is_sending(now, until);
-        }
-    }
-
-    /// `by` does not send a message that it had begun to send.
-    pub fn stopped(&mut self, now: Mono, id: &MessageId, by: Slot) {
-        let stream = id.stream();
-        let Some(want) = self.wants.get_mut(&stream) else { return };
-        if let Some(number) = want.stopped(now, by, id.sequence) {
-            self.accounts.entry(by).or_default().answer(now, number, 1);
-            self.refresh(now, &stream);
-        }
     }
 
     /// A message of `stream` came unasked. If from its parent, what is beyond it follows on the same link, in order:

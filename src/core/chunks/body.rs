@@ -1,0 +1,31 @@
+//! Which bodies are large, and what frames with such bodies carry.
+
+use crate::core::{
+    frame::Frame,
+    id::{MessageId, StreamId},
+};
+
+/// Longest body that crosses a link in one frame, also to a peer that takes pieces.
+pub const WHOLE_MAX: usize = 64 << 10;
+/// Most frames that may be under way in pieces, or wait for their turn, over one link.
+pub const PARCELS_MAX: usize = 1024;
+
+/// Bytes a second of the slowest link that what cannot be seen to move is given time for.
+pub(super) const SLOWEST: u32 = 16 << 10;
+
+/// The message that a frame carries, if it does.
+pub(super) fn carried(frame: &Frame) -> Option<&MessageId> {
+    match frame {
+        Frame::Message(message) => Some(&message.id),
+        _ => None,
+    }
+}
+
+/// Whether a frame carries a message of `stream` within `ranges`.
+pub(super) fn carries(frame: &Frame, stream: &StreamId, ranges: &[(u64, u64)]) -> bool {
+    carried(frame).is_some_and(|id| {
+        id.incarnation == stream.incarnation
+            && id.origin == stream.origin
+            && ranges.iter().any(|&(first, last)| (first..=last).contains(&id.sequence))
+    })
+}
