@@ -27,7 +27,7 @@ NODE    := $(INTEROP)/node_modules/.installed
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help build start stop test check format lint docs tidy sim soak mutations chaos experiments fuzz bench install clean interop-tools
+.PHONY: help build start stop test check format lint docs tidy sim fresh soak mutations chaos experiments fuzz bench install clean interop-tools
 
 # $(call need,command,what to do): stop with one line that says what to do.
 need = @command -v $(1) >/dev/null 2>&1 || { echo "'$(1)' is missing; $(2)" >&2; exit 1; }
@@ -60,6 +60,18 @@ check: format lint docs tidy ## Check format, lints, docs, house rules, licences
 
 sim: build ## Simulate 2000 networks in which anything goes wrong; SEEDS=..., SEED=...
 	$(BINARY) simulate --chaos --seed $(SEED) --seeds $(SEEDS)
+
+# Which networks, follows from what is committed: each revision is tried with others. The dev profile with optimised code of
+# ours: all else that it links is there after the tests, and the core's assertions stay.
+FRESH := 5000
+
+fresh: ## Simulate 5000 networks that follow from the revision
+	$(need_rust)
+	$(need_cxx)
+	$(need_git)
+	@seed=$$(printf '%d' "0x$$(git rev-parse HEAD | cut -c 1-12)") && \
+	  echo "gossip simulate --chaos --seed $$seed --seeds $(FRESH)" && \
+	  $(CARGO) run --locked --config profile.dev.opt-level=3 -- simulate --chaos --seed "$$seed" --seeds $(FRESH)
 
 soak: build ## Simulate fresh networks for SECONDS=600, or until something goes wrong
 	$(BINARY) simulate --chaos --seed "$$(date +%s)000000" --for $(SECONDS)s

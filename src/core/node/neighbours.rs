@@ -158,6 +158,8 @@ impl Node {
         }
         for slot in self.peers.take_fallen().iter() {
             self.forget(now.mono, slot);
+            let node = self.peers.peer(slot).and_then(|peer| peer.node);
+            node.into_iter().for_each(|node| self.overlay.fell(node));
         }
         for slot in self.peers.take_risen().iter() {
             if self.peers.slots_with(Capability::Repair).contains(slot) {

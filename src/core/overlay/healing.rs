@@ -10,7 +10,7 @@ use super::{
     chance::Chance,
     seeking::{Cause, Round, Seeking},
     surplus::Trials,
-    view::View,
+    view::{Rank, View},
 };
 use crate::core::{
     config::Protocol,
@@ -61,6 +61,9 @@ pub struct Healing {
     pub(super) round: Round,
     pub(super) quiet_until: Mono,
     pub(super) next_bridge: Mono,
+    pub(super) next_sweep: Mono,
+    /// Whom this node asked last, as a root.
+    pub(super) swept: Option<Rank>,
     pub(super) trials: Trials,
     changed: bool,
 }
@@ -79,6 +82,10 @@ pub(super) enum Standing {
 pub(super) struct Neighbour {
     pub(super) endpoint: Endpoint,
     is_suspect: bool,
+    /// Whether the link to it has not been up all the time since it was told who is there.
+    pub(super) has_missed: bool,
+    /// Whether it may have missed that the two are neighbours, as far as it has told.
+    pub(super) is_to_be_met: bool,
     pub(super) bond: Bond,
     /// Its own neighbours.
     pub(super) list: Vec<Member>,
@@ -100,7 +107,16 @@ pub(super) enum Bond {
 
 impl Neighbour {
     fn new(now: Mono, endpoint: Endpoint, bond: Bond) -> Self {
-        Self { endpoint, is_suspect: false, bond, list: Vec::new(), rose_at: now, has_had_others: false }
+        Self {
+            endpoint,
+            is_suspect: false,
+            has_missed: false,
+            is_to_be_met: true,
+            bond,
+            list: Vec::new(),
+            rose_at: now,
+            has_had_others: false,
+        }
     }
 
     /// Whether it has other neighbours than `me`.
@@ -129,6 +145,8 @@ impl Healing {
             round: Round::default(),
             quiet_until: Mono::default(),
             next_bridge: Mono::default(),
+            next_sweep: Mono::default(),
+            swept: None,
             trials: Trials::default(),
             changed: false,
         }
@@ -241,7 +259,9 @@ impl Healing {
     pub fn listed(&mut self, from: &NodeId, mut list: Vec<Member>, means: &mut Means<'_>) -> bool {
         let Some(neighbour) = self.neighbours.get_mut(from) else { return false };
         list.truncate(MEMBERS_MAX);
-        let is_met = names(&list, &self.me) && !names(&neighbour.list, &self.me);
+        let is_known = names(&list, &self.me);
+        let is_met = is_known && neighbour.is_to_be_met;
+        neighbour.is_to_be_met = !is_known;
         neighbour.list.clone_from(&list);
         neighbour.has_had_others |= neighbour.has_others(&self.me);
         self.round.has_news = true;

@@ -46,7 +46,7 @@ pub struct Overlay {
     pub(super) me: Member,
     heals: bool,
     pub(super) view: View,
-    election: Election,
+    pub(super) election: Election,
     pub(super) healing: Healing,
     pub(super) chance: Chance,
     todo: VecDeque<Action>,
@@ -128,6 +128,7 @@ impl Overlay {
             if self.is_sample_due() {
                 self.shuffle();
             }
+            self.tell_root();
             self.with(|healing, means| healing.ask_missed(now, means));
         }
         self.settle(now);
@@ -171,8 +172,9 @@ impl Overlay {
 
     /// A link is up, or one that was suspected is sound again.
     pub fn rose(&mut self, now: Mono, member: Member) {
-        let is_new = !self.healing.is_neighbour(&member.node);
         let node = member.node.clone();
+        let has_missed = self.healing.take_missed(&node);
+        let is_new = has_missed || !self.healing.is_neighbour(&node);
         self.healing.resume(now, &node);
         self.with(|healing, means| healing.rose(now, member, means));
         if let Some(beacon) =
@@ -183,7 +185,17 @@ impl Overlay {
         if is_new && self.heals && !self.healing.roams() {
             self.tell_view(&node);
         }
+        if has_missed && self.heals {
+            let frame = self.list();
+            self.todo.push_back(Action::Send { to: node, frame });
+        }
         self.settle(now);
+    }
+
+    /// The link to a neighbour is not up at the moment, whether or not the neighbour is down: it may begin another life in
+    /// which it knows nothing of what it was told, so it is told all of that again when the link is up.
+    pub fn fell(&mut self, node: &NodeId) {
+        self.healing.fell(node);
     }
 
     /// A neighbour may be down.
@@ -231,6 +243,9 @@ impl Overlay {
                 if self.with(|healing, means| healing.listed(from, list, means)) {
                     let frame = self.list();
                     self.todo.push_back(Action::Send { to: from.clone(), frame });
+                    if !self.healing.roams() {
+                        self.tell_view(from);
+                    }
                 }
             }
             Frame::Beacon(beacon) => {

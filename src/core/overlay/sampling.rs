@@ -1,7 +1,9 @@
 //! How members become known beyond the neighbours: walks of those who join, samples of views, news. Part of [`Overlay`].
 
 use super::{
+    healing::Healing,
     membership::Overlay,
+    view::LOWEST_KEPT,
     walk::{self, Step},
 };
 use crate::core::{
@@ -37,6 +39,17 @@ impl Overlay {
         let mut known = self.chance.sample(others, walk::SHUFFLED_NEIGHBOURS);
         known.extend(self.view.sample(walk::SHUFFLED_VIEW, &mut self.chance));
         self.send(to, walk::shuffle(self.me.clone(), known));
+    }
+
+    /// Tells the neighbour from which the beat comes of members with lower names than the root. Each node does, so the root
+    /// comes to know of them, whatever got lost of the news; it looks for them if they are in another part.
+    pub(super) fn tell_root(&mut self) {
+        let Some((via, root)) = self.election.parent().filter(|_| !self.healing.roams()) else { return };
+        let (via, root) = (via.clone(), root.clone());
+        let below: Vec<_> = self.view.below(&root).take(LOWEST_KEPT).collect();
+        if !below.is_empty() {
+            self.send(via, walk::news(below));
+        }
     }
 
     /// Tells a new neighbour whom this node knows.
@@ -87,5 +100,23 @@ impl Overlay {
                 self.calm = 0;
             }
         }
+    }
+}
+
+/// Who has to be told again.
+impl Healing {
+    /// The link to a neighbour is not up.
+    pub fn fell(&mut self, node: &NodeId) {
+        if let Some(neighbour) = self.neighbours.get_mut(node) {
+            neighbour.has_missed = true;
+        }
+    }
+
+    /// Whether a neighbour may have missed what it was told, since this was asked last.
+    pub fn take_missed(&mut self, node: &NodeId) -> bool {
+        self.neighbours.get_mut(node).is_some_and(|neighbour| {
+            neighbour.is_to_be_met |= neighbour.has_missed;
+            std::mem::take(&mut neighbour.has_missed)
+        })
     }
 }

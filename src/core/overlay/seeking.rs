@@ -1,9 +1,9 @@
 //! Whom a node asks to be its neighbour, and whom it takes. Part of [`Healing`].
 //!
 //! Two nodes that lack a neighbour find each other without a coordinator: each asks those that should lack one too, in an
-//! order that makes pairs; a place for which somebody was asked just now is taken, unless a lower name asks for it.
-//! Everybody who may have room is asked a few times, then one or two once in a long while, so that a network in which one
-//! node must lack a neighbour is all but at rest; whoever loses a neighbour later asks that node.
+//! order that makes pairs; a place for which somebody was asked just now is taken, unless a lower name asks for it. Whoever
+//! still lacks one when all it knows were asked asks for need, and gets one from a node that has enough: so no place stays
+//! free for longer than it takes to ask, and nobody need know who else has one.
 
 use super::{
     action::Action,
@@ -15,7 +15,7 @@ use crate::core::{
     id::NodeId,
     time::Mono,
 };
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 /// Most nodes that are sought at one time.
 const SEEKS_MAX: usize = 64;
@@ -23,16 +23,17 @@ const SEEKS_MAX: usize = 64;
 const STALE_MAX: usize = 8;
 /// Most nodes that are asked in one round.
 const ASKED_MAX: usize = 64;
-/// Most in a round after many in vain.
-const LATE_ASKED_MAX: usize = 2;
-/// Rounds before a node that has neighbours takes it that it must lack one, and asks but a few.
-const ROUNDS_MAX: u32 = 6;
-/// Most nodes that are remembered for having asked in vain.
-const ASKERS_MAX: usize = 16;
+/// Rounds in which another that lacks a neighbour, too, is to be found, which may notice later; then whoever is asked is to
+/// take this node.
+const ROUNDS_IN_HOPE: u32 = 6;
+/// The same for a node that lacks more than one.
+const ROUNDS_IN_HASTE: u32 = 1;
 /// How many of them are asked in the time that the first waits before it is asked again.
 const BRIDGES_PER_REDIAL: u32 = 4;
 /// Most roots of other components that are sought at one time.
 const BRIDGES_MAX: usize = 8;
+/// How many members a root asks while it has been one for twice as long.
+const SWEEPS_PER_AGE: u32 = 64;
 /// How many times as long as it counts for what is lacking a node is sought.
 const PATIENCE: u32 = 4;
 
@@ -60,7 +61,7 @@ pub(super) enum Cause {
     Walk,
     /// It has asked, and has been told to come.
     Accepted,
-    /// It was not there once, and may be back.
+    /// It was not there once, and may be back; or it may be in another component.
     Missed,
 }
 
@@ -74,20 +75,17 @@ pub(super) struct Round {
     pub(super) pause: Option<Mono>,
     /// Whether there may be others to ask before that.
     pub(super) has_news: bool,
-    /// Who has asked in vain, the latest last.
-    askers: VecDeque<Member>,
 }
 
 impl Round {
     /// A place has become free, or all are taken: everybody may be asked again.
     pub(super) fn renew(&mut self) {
-        let askers = std::mem::take(&mut self.askers);
-        *self = Self { askers, ..Self::default() };
+        *self = Self::default();
     }
 
     /// How many names it holds.
     pub(super) fn len(&self) -> usize {
-        self.asked.len() + self.askers.len()
+        self.asked.len()
     }
 
     /// A node that was sought will not be a neighbour.
@@ -138,7 +136,9 @@ impl Healing {
         if is_ours || wish != Wish::Neighbour {
             return true;
         }
-        let has_room = self.holding() < self.wanting() || self.make_way(node, means);
+        // The root asks everybody whether they are of its part: it needs no neighbour, and would give up the link again.
+        let is_root = node == means.election.root();
+        let has_room = !is_root && (self.holding() < self.wanting() || self.make_way(node, means));
         let is_quiet = now < self.quiet_until || self.seeks.len() >= SEEKS_MAX;
         if has_room && !is_quiet {
             self.expect(now, node, Cause::Accepted, wish);
@@ -147,11 +147,6 @@ impl Healing {
         // Maybe it is of another part, and nobody here has heard of it.
         if !self.roams() && means.view.insert(member.clone(), means.chance) {
             means.news.push(member.clone());
-        }
-        self.round.askers.retain(|asker| asker.node != *node);
-        self.round.askers.push_back(member.clone());
-        if self.round.askers.len() > ASKERS_MAX {
-            self.round.askers.pop_front();
         }
         false
     }
@@ -181,7 +176,10 @@ impl Healing {
     /// A walk has brought a node that is to be a neighbour.
     pub fn take(&mut self, now: Mono, member: Member, means: &mut Means<'_>) {
         let is_ours = self.neighbours.contains_key(&member.node) || self.seeks.contains_key(&member.node);
-        if !is_ours && member.node != self.me && self.seeks.len() < SEEKS_MAX && self.quiet_until <= now {
+        // A walk may name one that nobody reaches, again and again.
+        let is_due = means.view.may_try(now, &member.node);
+        if is_due && !is_ours && member.node != self.me && self.seeks.len() < SEEKS_MAX && self.quiet_until <= now {
+            means.view.insert(member.clone(), means.chance);
             self.seek(now, member, Cause::Walk, Wish::Needed, means);
         }
     }
@@ -226,7 +224,8 @@ impl Healing {
                     self.end_round(now, means)
                 };
             };
-            let in_need = self.neighbours.is_empty() || wanting > 1 && self.round.number > 0;
+            let rounds = if wanting > 1 { ROUNDS_IN_HASTE } else { ROUNDS_IN_HOPE };
+            let in_need = self.neighbours.is_empty() || self.round.number >= rounds;
             let is_alone_to_need = !self.seeks.values().any(|seek| seek.is_fresh && seek.wish == Wish::Needed);
             let wish = if in_need && is_alone_to_need { Wish::Needed } else { Wish::Neighbour };
             self.seek(now, member, cause, wish, means);
@@ -245,12 +244,7 @@ impl Healing {
     fn candidate(&mut self, now: Mono, means: &mut Means<'_>) -> Option<(Member, Cause)> {
         let vacant = self.vacant();
         let place = vacant.first().map_or(Cause::Room, |lost| Cause::Lost(lost.clone()));
-        while let Some(asker) = self.round.askers.pop_back() {
-            if self.is_stranger(&asker.node) {
-                return Some((asker, place));
-            }
-        }
-        if self.round.asked.len() >= if self.is_patient() { LATE_ASKED_MAX } else { ASKED_MAX } {
+        if self.round.asked.len() >= ASKED_MAX {
             return None;
         }
         for lost in vacant {
@@ -267,25 +261,14 @@ impl Healing {
             members.filter(|member| self.is_candidate(&member.node)).cloned().collect()
         };
         let known: Vec<Member> = means.view.due(now).filter(|member| self.is_candidate(&member.node)).collect();
-        let mut near = open(&mut self.neighbours.values().flat_map(|neighbour| neighbour.list.iter()));
-        if !self.roams() && !self.is_patient() {
+        let near = open(&mut self.neighbours.values().flat_map(|neighbour| neighbour.list.iter()));
+        if !self.roams() {
             return [near, known].iter().find_map(|members| means.chance.pick(members).cloned());
         }
-        if self.roams() && !(self.is_patient() && means.view.is_empty()) {
-            // Neighbours of neighbours would make clusters: walks and samples of views come from farther away, if later.
-            near.clear();
-        }
-        if self.is_patient() {
-            near.extend(known);
-            return means.chance.pick(&near).cloned();
-        }
+        // Neighbours of neighbours would make clusters: walks and samples of views come from farther away, if later.
+        let near = if self.round.number >= ROUNDS_IN_HOPE { near } else { Vec::new() };
         let orphans = open(&mut self.fallen.values().flatten());
         [orphans, known, near].iter().find_map(|members| means.chance.pick(members).cloned())
-    }
-
-    /// Whether all who may have room were asked again and again, so that it may be that nobody has.
-    fn is_patient(&self) -> bool {
-        self.round.number > ROUNDS_MAX && !self.neighbours.is_empty()
     }
 
     /// Declared neighbours that are gone and have nobody in their place.
@@ -318,25 +301,45 @@ impl Healing {
         is_likely && self.is_stranger(node) && !self.round.asked.contains(node)
     }
 
-    /// A root looks for components that it cannot reach: one of their members has a lower name than it, or it has a lower
-    /// name than their root, which then looks for it.
+    /// A root looks for components that it cannot reach. If one of their members has a lower name than it, it dials that; if
+    /// it knows none such, a node of theirs may know it, or tell it of one: so it asks all that it has heard of, one by one
+    /// and ever more slowly, for a place. Whoever is asked has heard of this part, whether or not it has one.
     fn bridge(&mut self, now: Mono, means: &mut Means<'_>) {
         let Some(since) = means.election.is_root_since() else {
             return self.abandon(|seek| seek.cause == Cause::Root, means);
         };
-        let count = self.seeks.values().filter(|seek| seek.cause == Cause::Root).count();
         if now < self.next_bridge.max(since + self.grace()) {
             return;
         }
+        let (first, longest) = self.protocol.timing.redial;
+        let count = self.seeks.values().filter(|seek| seek.cause == Cause::Root).count();
+        let has_room = count < BRIDGES_MAX && self.seeks.len() < SEEKS_MAX && now >= self.quiet_until;
         let below = means.view.due_below(now, &self.me).filter(|member| self.is_stranger(&member.node));
         let below: Vec<Member> = below.collect();
         match means.chance.pick(&below).cloned() {
-            Some(member) if count < BRIDGES_MAX && self.seeks.len() < SEEKS_MAX => {
+            Some(member) if has_room => {
                 self.seek(now, member, Cause::Root, Wish::Needed, means);
-                self.next_bridge = now + self.protocol.timing.redial.0 / BRIDGES_PER_REDIAL;
+                self.next_bridge = now + first / BRIDGES_PER_REDIAL;
             }
             _ => self.next_bridge = now + self.protocol.timing.beat_interval,
         }
+        if has_room && self.next_sweep <= now {
+            self.next_sweep = now + (now.since(since) / SWEEPS_PER_AGE).clamp(first, longest);
+            self.sweep(now, means);
+        }
+    }
+
+    /// Asks the next of all members, in the order of their names.
+    fn sweep(&mut self, now: Mono, means: &mut Means<'_>) {
+        let mut due: Vec<Member> = means.view.due(now).filter(|member| self.is_stranger(&member.node)).collect();
+        let later =
+            due.iter().position(|member| self.swept.as_ref().is_none_or(|last| Rank::from(&member.node) > *last));
+        if due.is_empty() {
+            return;
+        }
+        let member = due.swap_remove(later.unwrap_or(0));
+        self.swept = Some(Rank::from(&member.node));
+        self.seek(now, member, Cause::Missed, Wish::Neighbour, means);
     }
 
     pub(super) fn seek(&mut self, now: Mono, member: Member, cause: Cause, wish: Wish, means: &mut Means<'_>) {

@@ -2,6 +2,7 @@
 
 use crate::core::{endpoint::Endpoint, frame::Member, id::NodeId};
 
+mod apart;
 mod crashes;
 mod net;
 mod roaming;

@@ -180,9 +180,14 @@ impl View {
         self.known.iter().filter(move |known| known.next_try <= now).map(member)
     }
 
+    /// Whether a member may be tried now; one that is not known may.
+    pub fn may_try(&self, now: Mono, node: &NodeId) -> bool {
+        self.place(node).map_or(true, |place| self.known[place].next_try <= now)
+    }
+
     /// The members with a lower name than `node` that may be tried now, in natural order.
     pub fn due_below(&self, now: Mono, node: &NodeId) -> impl Iterator<Item = Member> {
-        self.below(node).iter().filter(move |known| known.next_try <= now).map(member)
+        self.known_below(node).iter().filter(move |known| known.next_try <= now).map(member)
     }
 
     /// The members that may be tried now and were not there when they were tried, in natural order.
@@ -193,10 +198,15 @@ impl View {
 
     /// When the next of the members with a lower name than `below` (`None`: of all) may be tried.
     pub fn next_try(&self, below: Option<&NodeId>) -> Option<Mono> {
-        below.map_or(&self.known[..], |node| self.below(node)).iter().map(|known| known.next_try).min()
+        below.map_or(&self.known[..], |node| self.known_below(node)).iter().map(|known| known.next_try).min()
     }
 
-    fn below(&self, node: &NodeId) -> &[Known] {
+    /// The members with a lower name than `node`, in natural order.
+    pub fn below(&self, node: &NodeId) -> impl Iterator<Item = Member> {
+        self.known_below(node).iter().map(member)
+    }
+
+    fn known_below(&self, node: &NodeId) -> &[Known] {
         let (Ok(place) | Err(place)) = self.place(node);
         &self.known[..place]
     }

@@ -145,12 +145,10 @@ impl Cluster {
         let graph = overlay.graph(self.graph.nodes().to_vec());
         let mut parts = graph.components();
         parts.retain(|part| part.iter().any(live));
-        let found: Vec<_> = parts.iter().filter(|part| !self.is_forlorn(part)).collect();
-        if let [first, apart, ..] = found[..]
-            && self.scenario.heal
+        if self.scenario.heal
+            && let Some((part, apart)) = self.apart(&parts)
         {
-            let count = found[1..].iter().map(|part| part.len()).sum();
-            return Err((first[0], Wrong::Apart { to: name(apart[0]), count }));
+            return Err((part[0], Wrong::Apart { to: name(apart[0]), count: apart.len() }));
         }
         Ok(parts)
     }
@@ -176,17 +174,21 @@ impl Cluster {
         Ok(())
     }
 
-    /// Whether nodes cannot know of any other: all of them came back, without the view that they had, and of the nodes that
-    /// were declared to them none lives but they; or, where none are declared, all whom they know are dead.
-    fn is_forlorn(&self, part: &[usize]) -> bool {
-        let is_out_of_reach = |other: usize| !self.lives(other) || part.contains(&other);
-        if self.scenario.join.is_none() {
-            let mut neighbours = part.iter().flat_map(|&host| self.graph.neighbours(host));
-            return part.iter().all(|&host| self.hosts[host].life > 1)
-                && neighbours.all(|&other| is_out_of_reach(other));
-        }
-        let mut known = part.iter().filter_map(|&host| self.hosts[host].node.as_ref()).flat_map(Node::acquaintances);
-        known.all(|node| index_of(&node).is_none_or(is_out_of_reach))
+    /// Two parts, of which a node of the first knows a live one of the second: it was told who that is, or has met it, in this
+    /// life. Nothing else brings them together.
+    fn apart<'a>(&self, parts: &'a [Vec<usize>]) -> Option<(&'a [usize], &'a [usize])> {
+        let known = |part: &'a Vec<usize>| {
+            let nodes = part.iter().filter_map(|&host| self.hosts[host].node.as_ref());
+            let told = nodes.flat_map(Node::acquaintances).filter_map(|node| index_of(&node));
+            let declared = part.iter().flat_map(|&host| self.graph.neighbours(host)).copied();
+            let is_declared = self.scenario.join.is_none();
+            told.chain(declared.filter(move |_| is_declared)).filter(|&other| self.lives(other))
+        };
+        let part_of = |host: usize| parts.iter().find(|part| part.contains(&host));
+        parts.iter().find_map(|part| {
+            let other = known(part).find(|other| !part.contains(other))?;
+            Some((part.as_slice(), part_of(other)?.as_slice()))
+        })
     }
 
     /// By node, the messages that it keeps for reading.

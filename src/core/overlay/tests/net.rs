@@ -323,7 +323,7 @@ impl Net {
     }
 
     /// Lets one overlay do something, and does what it asks for.
-    fn act(&mut self, node: u32, act: impl FnOnce(&mut Overlay, Mono)) {
+    pub(super) fn act(&mut self, node: u32, act: impl FnOnce(&mut Overlay, Mono)) {
         let now = self.now;
         act(self.overlays.get_mut(&node).unwrap(), now);
         while let Some(action) = self.overlays.get_mut(&node).and_then(Overlay::poll_action) {
