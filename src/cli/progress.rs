@@ -1,70 +1,53 @@
-//! A bar on stderr that says how far a long piece of work has come: only where somebody looks at it.
+//! A bar on stderr that says how far a long piece of work has come and how long it will take: only where somebody looks at
+//! it, in characters that the locale has.
 
-use crate::{clock::Clock, core::time::Mono};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
-    io::{self, IsTerminal, Write},
-    time::Duration,
+    env,
+    io::{self, IsTerminal},
 };
 
-/// How long something may take before a bar appears, and how often the bar moves.
-const PATIENCE: Duration = Duration::from_millis(500);
-const STEP: Duration = Duration::from_millis(100);
-/// Cells of the bar.
-const CELLS: usize = 32;
+/// Steps of the bar: a share is shown to a tenth of a percent.
+const STEPS: u64 = 1000;
+/// Times a second that the bar is drawn.
+const DRAWN: u8 = 10;
+/// The bar, then what there is to say, then how long it will take.
+const FORM: &str = "{bar:32} {percent:>3}%  {msg}  ({eta} left)";
 
 /// The bar; gone when it is dropped.
-pub struct Progress {
-    clock: Clock,
-    is_seen: bool,
-    next: Mono,
-    is_drawn: bool,
-}
+pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// Shows nothing at first, and nothing at all where it is not wanted or stderr is no terminal.
+    /// Shows nothing where it is not wanted, stderr is no terminal, or the terminal is a dumb one.
     pub fn start(is_quiet: bool) -> Self {
-        let clock = Clock::new();
-        let next = clock.now().mono + PATIENCE;
-        Self { is_seen: !is_quiet && io::stderr().is_terminal(), next, is_drawn: false, clock }
+        let is_dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
+        let is_seen = !is_quiet && !is_dumb && io::stderr().is_terminal();
+        let target =
+            if is_seen { ProgressDrawTarget::stderr_with_hz(DRAWN) } else { ProgressDrawTarget::hidden() };
+        let style = ProgressStyle::with_template(FORM).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = style.progress_chars(if has_unicode() { "━╸╌" } else { "=>-" });
+        Self(ProgressBar::with_draw_target(Some(STEPS), target).with_style(style))
     }
 
     /// Shows that a share of the work is done, 0 to 1, and what there is to say about it.
-    pub fn show(&mut self, share: f64, text: &str) {
-        let now = self.clock.now().mono;
-        if !self.is_seen || now < self.next {
-            return;
-        }
-        self.next = now + STEP;
-        self.is_drawn = true;
-        // Nobody is left to see it if stderr is gone.
-        let _ = write!(io::stderr().lock(), "\r{} {text}\x1b[K", bar(share));
+    pub fn show(&self, share: f64, text: &str) {
+        self.0.set_message(text.to_owned());
+        self.0.set_position((share.clamp(0.0, 1.0) * STEPS as f64) as u64);
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.is_drawn {
-            let _ = write!(io::stderr().lock(), "\r\x1b[K");
-        }
+        self.0.finish_and_clear();
     }
 }
 
-/// `━━━━━━━━╌╌╌╌  67%`
-fn bar(share: f64) -> String {
-    let share = share.clamp(0.0, 1.0);
-    let done = (share * CELLS as f64) as usize;
-    format!("{}{} {:3.0}%", "━".repeat(done), "╌".repeat(CELLS - done), (share * 100.0).floor())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bar_fills_from_the_left_and_is_full_only_at_the_end() {
-        assert!(bar(0.0).starts_with('╌') && bar(0.0).ends_with("  0%"));
-        assert!(bar(0.999).ends_with("╌  99%") && bar(1.0).ends_with("━ 100%"));
-        assert_eq!(bar(7.0), bar(1.0));
-        assert_eq!(bar(0.5).chars().count(), bar(1.0).chars().count());
-    }
+/// Whether the locale writes UTF-8: the first of its variables that is set decides (POSIX, *Environment Variables*).
+fn has_unicode() -> bool {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(env::var_os).find(|value| !value.is_empty());
+    let is_utf8 = |value: std::ffi::OsString| {
+        let value = value.to_string_lossy().to_ascii_lowercase();
+        value.contains("utf-8") || value.contains("utf8")
+    };
+    set.is_some_and(is_utf8)
 }

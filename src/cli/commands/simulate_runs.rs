@@ -134,7 +134,7 @@ fn run_one(job: &Job, news: &mpsc::Sender<News>, is_over: impl Fn() -> bool) -> 
 /// Hands outcomes over in order, and counts them.
 fn collect(
     show: impl Fn(u64, f64) -> (f64, String),
-    mut progress: Progress,
+    progress: Progress,
     news: &mpsc::Receiver<News>,
     take: &mut impl FnMut(u64, Outcome),
 ) -> Result<u64, CliError> {

@@ -125,7 +125,7 @@ proptest! {
             if tokens.is_empty() {
                 break;
             }
-            let token = if acks.next().unwrap_or(true) { tokens.remove(0) } else { tokens.drain(..).last().unwrap() };
+            let token = if acks.next().unwrap_or(true) { tokens.remove(0) } else { tokens.drain(..).next_back().unwrap() };
             outgoing.acknowledge(at(millis), slot, token);
         }
         prop_assert_eq!(came, sent);
