@@ -142,9 +142,8 @@ impl World {
                 matches!(&**head, Frame::Message(message) if message.id.origin == other)
             }
             Input::Arrived { frame: Frame::Have(told), .. } => told.iter().any(|told| told.held.stream.origin == other),
-            Input::Arrived { frame: Frame::Digest(told), .. } | Input::Answered { answer: Answer::Lost(told), .. } => {
-                told.iter().any(|told| told.stream.origin == other)
-            }
+            Input::Arrived { frame: Frame::Digest { streams: told, .. }, .. }
+            | Input::Answered { answer: Answer::Lost(told), .. } => told.iter().any(|told| told.stream.origin == other),
             Input::Answered { answer: Answer::Welcome(welcome, _), .. } => welcome.node == other,
             _ => false,
         };
@@ -311,7 +310,10 @@ impl World {
         let age = Duration::from_micros(number(step, 13));
         let frame = match step.how & 3 {
             0 => Frame::Have(told.into_iter().map(|held| Announcement { held, age }).collect()),
-            1 => Frame::Digest(told),
+            1 => {
+                let given_up = told.iter().skip(usize::from(step.how >> 6)).step_by(2).cloned().collect();
+                Frame::Digest { streams: told, given_up }
+            }
             2 => Frame::Pull(told),
             _ => {
                 let Some(link) = self.sides[side].link_to(&endpoint(who)) else { return };
@@ -346,7 +348,7 @@ impl World {
             1 => self.input(side, Input::Pressure(false)),
             2 => self.input(side, Input::Unreplied),
             3 => self.request(side, Request::Ready),
-            4 if step.how & 0x80 != 0 => self.request(side, Request::Seen { after: None }),
+            4 if step.how & 0x80 != 0 => self.request(side, Request::Seen { after: None, of: Vec::new() }),
             4 => self.request(side, Request::Peers),
             _ => self.request(side, Request::Mark { first: number(step, 0), last: number(step, 1) }),
         }

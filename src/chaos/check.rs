@@ -38,7 +38,7 @@ pub fn look(nodes: &[(NodeId, Endpoint)], timeout: Duration) -> Result<Glance, C
         }
     }
     let parts = parts(&states);
-    let seen: BTreeSet<_> = states.iter().map(|state| (state.digest, state.seen_messages)).collect();
+    let seen: BTreeSet<_> = states.iter().map(|state| state.digest).collect();
     let pairs = |state: &NodeStatus| {
         let others = state.disturbed.iter().map(|other| (state.node.clone(), other.clone()));
         others.collect::<Vec<_>>()

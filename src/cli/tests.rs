@@ -460,7 +460,7 @@ fn messages_are_documents() {
     let document = Document::new(Some(&node), Status::All, &messages, &gaps, Choice::Shortest);
     let times = r#""unread":true,"published_at":"2026-11-22T22:11:03.999300005Z","received_at":"2026-11-22T22:11:04.000000005Z""#;
     let expected = format!(
-        r#"{{"node":"8","status":"all","messages":[{{"id":"4-17-1","origin":"4","text":"apple",{times},"paths":[["4","8"]],"path_times_us":[[0,214]]}},{{"id":"4-17-2","origin":"4","base64":"/wA=",{times},"paths":[],"path_times_us":[]}}],"gaps":[{{"origin":"4","incarnation":17,"from":12,"to":40}}]}}"#
+        r#"{{"node":"8","status":"all","messages":[{{"id":"4-17-1","origin":"4","text":"apple",{times},"paths":[["4","8"]],"path_times_us":[[0,214]]}},{{"id":"4-17-2","origin":"4","base64":"/wA=",{times},"paths":[],"path_times_us":[]}}],"gaps":[{{"origin":"4","incarnation":17,"from":12,"to":40,"count":29}}]}}"#
     );
     assert_eq!(serde_json::to_string(&document).unwrap(), expected);
     let none = Document::new(Some(&node), Status::All, &[], &[], Choice::All);
@@ -468,17 +468,17 @@ fn messages_are_documents() {
 }
 
 fn gap(origin: u32, first: u64, last: u64) -> Gap {
-    Gap { stream: StreamId { origin: NodeId::numbered(origin), incarnation: Incarnation(17) }, first, last }
+    Gap::whole(StreamId { origin: NodeId::numbered(origin), incarnation: Incarnation(17) }, first, last)
 }
 
 #[test]
-fn what_is_gone_for_good_is_said_in_words() {
+fn what_was_given_up_is_said_in_words() {
     let said = [gap(4, 12, 40), gap(9, 3, 3)].map(|gap| Missing(&gap).to_string());
     assert_eq!(
         said,
         [
-            "Gone for good: messages 12 to 40 of node 4 (nobody keeps them any more)",
-            "Gone for good: message 3 of node 9 (nobody keeps it any more)"
+            "Given up: messages 12 to 40 of node 4 (no neighbour keeps them any more)",
+            "Given up: message 3 of node 9 (no neighbour keeps it any more)"
         ]
     );
 }
@@ -532,6 +532,7 @@ fn state() -> NodeStatus {
         digest: Some(7),
         missing: 0,
         given_up: 0,
+        unproven: 0,
         disturbed: Vec::new(),
         counters: counters(9),
         peer_counters: [("12".to_owned(), counters(5)), ("5".to_owned(), counters(4)), ("6".to_owned(), [].into())]

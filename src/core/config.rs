@@ -182,7 +182,8 @@ pub struct Limits {
     pub chunks_partial_bytes_max: usize,
     /// Most members in the view beside the neighbours. Default 128.
     pub view_max: usize,
-    /// Most gaps that are kept to be shown. Default 1024. More are counted.
+    /// Most ranges of messages given up that are told apart. Default 131,072. Beyond it the lowest of the stream that has most
+    /// become one, and what is in it counts as had.
     pub gaps_max: usize,
     /// Most happenings of either kind, events and arrivals, that are kept for those who watch. Default 4096. The oldest go
     /// first; a watcher is told how many it missed.
@@ -216,7 +217,7 @@ impl Default for Limits {
             chunks_waiting_bytes_max: 64 << 20,
             chunks_partial_bytes_max: 64 << 20,
             view_max: 128,
-            gaps_max: 1024,
+            gaps_max: 131_072,
             journal_max: 4096,
             leave_timeout: Duration::from_millis(500),
             ready_timeout: Duration::from_secs(60),

@@ -129,7 +129,7 @@ pub enum Record {
         /// When.
         at: Wall,
     },
-    /// Messages that are missing are given up, and count as seen.
+    /// Messages that are missing are given up: they are sought no more, and delivered if they come.
     GivenUp {
         /// Whose.
         stream: StreamId,
@@ -193,8 +193,17 @@ pub enum Event {
         /// The oldest message still kept.
         oldest: MessageId,
     },
-    /// Messages are gone for good: no neighbour keeps them any more.
+    /// Messages are given up: no neighbour keeps them any more.
     Gap {
+        /// Whose.
+        stream: StreamId,
+        /// The first of them.
+        first: u64,
+        /// The last of them.
+        last: u64,
+    },
+    /// Messages that had been given up came after all.
+    GapFilled {
         /// Whose.
         stream: StreamId,
         /// The first of them.
@@ -224,6 +233,7 @@ impl Event {
             Self::RefusedBy { .. } => "refused_by",
             Self::InboxFull { .. } => "inbox_full",
             Self::Gap { .. } => "gap",
+            Self::GapFilled { .. } => "gap_filled",
             Self::Seeking(_) => "seeking",
             Self::Renewed(_) => "renewed",
             Self::Leaving => "leaving",

@@ -93,6 +93,15 @@ pub struct StreamRanges {
     pub ranges: Vec<(u64, u64)>,
 }
 
+/// Hashes of what a node has seen: equal hashes, equal sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Hashes {
+    /// Of all that it has had or given up.
+    pub seen: u64,
+    /// Of what it has given up; 0: nothing.
+    pub given_up: u64,
+}
+
 /// Messages that a node has and does not send unasked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
@@ -202,8 +211,8 @@ pub enum Frame {
     Ping {
         /// Comes back with the answer.
         token: u64,
-        /// A hash of all that the sender has seen.
-        digest: Option<u64>,
+        /// Hashes of all that the sender has seen.
+        digest: Option<Hashes>,
     },
     /// I have these messages (Plumtree's IHAVE).
     Have(Vec<Announcement>),
@@ -214,7 +223,12 @@ pub enum Frame {
     /// Send me messages of this origin unasked.
     Graft(NodeId),
     /// What I have seen, or a part of it.
-    Digest(Vec<StreamRanges>),
+    Digest {
+        /// What I have had or given up of some streams.
+        streams: Vec<StreamRanges>,
+        /// What of it I have given up, and so never had.
+        given_up: Vec<StreamRanges>,
+    },
     /// Send me these messages.
     Pull(Vec<StreamRanges>),
     /// My neighbours.
@@ -257,7 +271,7 @@ pub enum Answer {
     Farewell,
     /// To PING, with its token.
     Pong(u64),
-    /// To PULL: these have I had, and keep no more.
+    /// To PULL: these have I had and keep no more, or given up.
     Lost(Vec<StreamRanges>),
     /// Not accepted.
     Refuse {

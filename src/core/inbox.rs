@@ -268,6 +268,20 @@ impl Inbox {
         resent
     }
 
+    /// What is kept of `ranges` (ascending) of a stream, the lowest `ranges_max` intervals.
+    pub fn kept(&self, stream: &StreamId, ranges: &[(u64, u64)], ranges_max: usize) -> Vec<(u64, u64)> {
+        let mut kept: Vec<(u64, u64)> = Vec::new();
+        for (number, _) in ranges.iter().flat_map(|&(first, last)| self.held.range(stream, first, last)) {
+            let len = kept.len();
+            match kept.last_mut() {
+                Some((_, last)) if number <= last.saturating_add(1) => *last = number,
+                _ if len >= ranges_max => break,
+                _ => kept.push((number, number)),
+            }
+        }
+        kept
+    }
+
     /// Messages kept.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -11,9 +11,10 @@ use super::{
     links::peers::Peers,
     origin::Origin,
     overlay::{contacts::Contacts, membership::Overlay},
-    repair::{allowance::Allowances, digests::Digests, gaps::Gaps, wants::Wants},
-    request::{Gap, Reply, RequestId},
+    repair::{allowance::Allowances, digests::Digests, dropped::Dropped, filled::Filled, wants::Wants},
+    request::{Reply, RequestId},
     seen::Seen,
+    slots::Slot,
     spread::{held::Held, recent::Recent, tree::Trees},
     stats::{Counter, Refusal, Stats},
     time::{Mono, Now},
@@ -55,7 +56,8 @@ pub struct Node {
     wants: Wants,
     digests: Digests,
     allowances: Allowances,
-    gaps: Gaps,
+    dropped: Dropped,
+    filled: Filled,
     stats: Stats,
     origin: Origin,
     appended: LogSeq,
@@ -94,7 +96,8 @@ impl Node {
             wants: Wants::new(limits.wants_max, limits.pull_max, timing.lost_after),
             digests: Digests::new(timing.digest_interval),
             allowances: Allowances::default(),
-            gaps: Gaps::new(limits.gaps_max),
+            dropped: Dropped::default(),
+            filled: Filled::new(timing.digest_interval),
             stats: Stats::new(limits.peers_max),
             origin: Origin::new(config.node.clone(), incarnation, limits.receipts_max),
             waiting: Waiting::new(limits.waiting_max, limits.waiting_per_client_max, limits.ready_timeout),
@@ -156,7 +159,9 @@ impl Node {
     /// When the node wants a [`Input::Tick`], if nothing else happens before.
     pub fn deadline(&self) -> Option<Mono> {
         let chunks = Mono::earliest([self.outgoing.deadline(), self.incoming.deadline()]);
-        let repair = Mono::earliest([self.wants.deadline(), self.digests.deadline(), self.recent.deadline(), chunks]);
+        let filled = self.filled.deadline();
+        let repair = [self.wants.deadline(), self.digests.deadline(), self.recent.deadline(), filled, chunks];
+        let repair = Mono::earliest(repair);
         let waiting = Mono::earliest([self.waiting.deadline(), self.watchers.deadline()]);
         if self.is_leaving() {
             return Mono::earliest([repair, waiting, self.departure.as_ref().map(Departure::deadline)]);
@@ -182,12 +187,13 @@ impl Node {
                     node.inbox.file(&message, at);
                     node.inbox.trim();
                 }
-                Record::GivenUp { stream, first, last } => {
-                    node.seen.close(&stream, &[(first, last)]);
-                    node.gaps.add(Gap { stream, first, last });
-                }
+                Record::GivenUp { stream, first, last } => drop(node.seen.close(&stream, &[(first, last)])),
                 Record::Marked { first, last } => drop(node.inbox.mark(first, last)),
             }
+        }
+        let holes: Vec<_> = node.seen.with_holes().map(|(stream, below)| (stream.clone(), below)).collect();
+        for (stream, below) in holes {
+            node.wants.expect(now.mono, &stream, Slot::default(), below);
         }
         node
     }
@@ -262,8 +268,8 @@ impl Node {
         if !self.is_leaving() {
             self.excuse_silence(now.mono);
             // What is on its way just now makes hashes differ, and means nothing.
-            let digest = self.digests.is_quiet(now.mono).then(|| self.seen.digest());
-            self.peers.on_tick(now.mono, digest, &mut self.stats, &mut self.outbox);
+            let hashes = self.digests.is_quiet(now.mono).then(|| self.seen.hashes());
+            self.peers.on_tick(now.mono, hashes, &mut self.stats, &mut self.outbox);
         }
         if self.overlay.deadline().is_some_and(|deadline| deadline <= now.mono) {
             self.overlay.tick(now.mono);

@@ -135,6 +135,8 @@ pub enum Request {
     Seen {
         /// The stream behind which the page begins; `None`: with the first.
         after: Option<StreamId>,
+        /// Messages of which it is asked which ones are kept.
+        of: Vec<StreamRanges>,
     },
     /// Leave the network: the neighbours forget the node, and it stops.
     Remove,
@@ -237,6 +239,8 @@ pub struct Gap {
     pub first: u64,
     /// The last one.
     pub last: u64,
+    /// How many of these are missing: all, unless the node could not tell them apart any more.
+    pub count: u64,
 }
 
 /// A part of the inbox, in the order of arrival.
@@ -248,25 +252,34 @@ pub struct Page {
     pub next: Option<Cursor>,
     /// The last position that this fetch covers.
     pub through: u64,
-    /// What this node has given up; told on the page that begins at position 0 alone.
+    /// What this node has given up, the first 1024 ranges; told on the page that begins at position 0 alone.
     pub gaps: Vec<Gap>,
 }
 
 /// A part of what a node has seen: its version vector, in the order of streams.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vector {
-    /// The streams with all that was seen of them; what was given up counts as seen.
+    /// The streams with all that was had or given up of them.
     pub streams: Vec<StreamRanges>,
     /// Whether there are more streams behind the last of these.
     pub more: bool,
-    /// What this node has given up; told on the first page alone, and no more than a node lists.
+    /// What of these streams was given up and is known to exist.
     pub gaps: Vec<Gap>,
+    /// What of these streams others have only said to exist: nobody could send it, and nothing later has come.
+    pub unproven: Vec<Gap>,
+    /// Of the messages that were asked about, those that this node keeps.
+    pub kept: Vec<StreamRanges>,
 }
 
 impl Gap {
-    /// How many messages that are.
-    pub fn count(&self) -> u64 {
-        (self.last - self.first).saturating_add(1)
+    /// All messages from `first` to `last`.
+    pub fn whole(stream: StreamId, first: u64, last: u64) -> Self {
+        Self { stream, first, last, count: last.saturating_sub(first).saturating_add(1) }
+    }
+
+    /// Whether all messages from the first to the last are missing.
+    pub fn is_whole(&self) -> bool {
+        self.count == self.last.saturating_sub(self.first).saturating_add(1)
     }
 }
 
@@ -334,6 +347,8 @@ pub struct NodeStatus {
     pub missing: u64,
     /// Messages that it has given up.
     pub given_up: u64,
+    /// Messages that others have only said to exist.
+    pub unproven: u64,
     /// Peers that it was ordered to disturb.
     pub disturbed: Vec<NodeId>,
     /// All counts that are not zero, by name.

@@ -1,20 +1,27 @@
-//! Which messages this node has had: exact, for ever, and small. Ids count without gaps in each life of an
-//! origin, so a prefix and a few intervals say it all: memory follows origins and gaps, not messages. What is kept is at the
-//! same time the version vector by which neighbours find what one of them lacks.
+//! Which messages this node has had, and which it has given up: exact, for ever, and small. Ids count without gaps in each
+//! life of an origin, so a prefix and a few intervals say it all: memory follows origins and gaps, not messages. Both together
+//! are the version vector by which neighbours find what one of them lacks; what was had alone keeps a message from being
+//! delivered.
 //! (Caches that forget by time deliver a late copy twice.)
 
 use super::{
     config::Limits,
-    frame::{LifeSeen, StreamRanges},
     id::{Incarnation, MessageId, NodeId, StreamId},
 };
-use std::{collections::BTreeMap, ops::Bound};
+use std::collections::BTreeMap;
 
 mod digest;
+mod given;
 mod intervals;
+mod lives;
+mod telling;
+
+pub use telling::Told;
 
 use digest::{Digest, hash_stream};
+use given::{GivenUp, Late};
 use intervals::Intervals;
+use lives::Room;
 
 /// Intervals that are remembered for each life on average, at most: all lives with many gaps at one time is no loss
 /// but an attack.
@@ -23,20 +30,24 @@ const GAPS_A_STREAM: usize = 16;
 /// What became of an id that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sighting {
-    /// Never seen before, and now remembered.
+    /// Never had before, and now remembered.
     First,
-    /// Seen before, or given up.
+    /// The same, and it had been given up.
+    Filled,
+    /// Had before.
     Again,
     /// Never seen, but there is no room to remember it: nothing changed, and the message must be refused.
     Full,
 }
 
-/// The ids that a node has seen, exact.
+/// The ids that a node has had or given up, exact.
 ///
 /// Bounds: [`Limits::streams_max`] lives of origins, [`Limits::lives_max`] lives of one origin,
 /// [`Limits::intervals_max`] intervals in each life, and sixteen times as many as there may be lives in all (16 bytes an
-/// interval, the first of each life and its record 32 together, besides the index). A life is forgotten only for a newer one
-/// of its origin. Then every message of that life and of older ones counts as seen, so that none is delivered twice.
+/// interval, the first of each life and its record 32 together, besides the index); [`Limits::gaps_max`] ranges given up.
+/// Where there are too many intervals, the lowest gap is given up; where there are too many gaps, the lowest of the life that
+/// has most become one, of which nothing is taken in any more. A life is forgotten only for a newer one of its origin. Then
+/// every message of that life and of older ones counts as had, so that none is delivered twice.
 #[derive(Debug)]
 pub struct Seen {
     own: StreamId,
@@ -50,6 +61,7 @@ pub struct Seen {
     /// The stream used last: most messages come in runs.
     recent: Option<Recent>,
     intervals: usize,
+    given_up: GivenUp,
     closed_gaps: u64,
     version: u64,
     digest: u64,
@@ -61,6 +73,7 @@ pub struct Seen {
 /// What is kept of one life of an origin.
 #[derive(Debug, Default)]
 struct Stream {
+    /// What was had or given up.
     seen: Intervals,
     /// The version of the whole that its last change made.
     version: u64,
@@ -86,6 +99,7 @@ impl Seen {
             forgotten: BTreeMap::new(),
             recent: None,
             intervals: 0,
+            given_up: GivenUp::new(limits.gaps_max),
             closed_gaps: 0,
             version: 0,
             digest: 0,
@@ -98,7 +112,7 @@ impl Seen {
     }
 
     /// Notes `id` and says whether it is new. Where there is no room for one more interval, the lowest gap of that life
-    /// is closed; where there is none for one more life, the oldest of that origin is forgotten, if it has others.
+    /// is given up; where there is none for one more life, the oldest of that origin is forgotten, if it has others.
     pub fn insert(&mut self, id: &MessageId) -> Sighting {
         if id.sequence == 0 {
             return Sighting::Again;
@@ -106,19 +120,28 @@ impl Seen {
         if let Err(sighting) = self.turn_to(&id.origin, id.incarnation) {
             return sighting;
         }
-        if self.add(id.sequence, id.sequence) > 0 { Sighting::First } else { Sighting::Again }
+        let before = self.recent_len();
+        let late = self.given_up.take(id);
+        if late.is_none() && self.add(id.sequence, id.sequence) == 0 {
+            return Sighting::Again;
+        }
+        for range in self.given_up.prove(id) {
+            self.take_out(range);
+        }
+        self.settle(before);
+        if late == Some(Late::Named) { Sighting::Filled } else { Sighting::First }
     }
 
-    /// Whether `id` was noted or given up.
+    /// Whether `id` was had.
     pub fn contains(&self, id: &MessageId) -> bool {
         match self.find(&id.origin, id.incarnation) {
-            Some(stream) => stream.seen.contains(id.sequence),
+            Some(stream) => stream.seen.contains(id.sequence) && !self.given_up.contains(id),
             None => self.is_forgotten(&id.origin, id.incarnation),
         }
     }
 
-    /// What was not seen of the `ranges` that somebody has of a stream, in their order, at most `ranges_max`. Nothing, if it
-    /// could not be noted either; nothing of this node's own life, for what is published here is seen here.
+    /// What was neither had nor given up of the `ranges` that somebody has of a stream, in their order, at most `ranges_max`.
+    /// Nothing, if it could not be noted either; nothing of this node's own life, for what is published here is seen here.
     pub fn missing(&self, stream: &StreamId, ranges: &[(u64, u64)], ranges_max: usize) -> Vec<(u64, u64)> {
         let mut missing = Vec::new();
         if *stream == self.own {
@@ -141,16 +164,46 @@ impl Seen {
         missing
     }
 
-    /// Gives up what was not seen of the `ranges` of a stream: it counts as seen from now on. Says how many numbers that
-    /// were; 0 where there is no room to note them. Nothing is given up of this node's own life.
-    pub fn close(&mut self, stream: &StreamId, ranges: &[(u64, u64)]) -> u64 {
+    /// What was given up of the `ranges` of a stream, in their order, at most `ranges_max`.
+    pub fn given_up_of(&self, stream: &StreamId, ranges: &[(u64, u64)], ranges_max: usize) -> Vec<(u64, u64)> {
+        let mut found = Vec::new();
+        numbers(ranges).for_each(|range| self.given_up.common(stream, range, &mut found, ranges_max));
+        found
+    }
+
+    /// The highest number that was had of a stream, if something below it was neither had nor given up. Costs next to
+    /// nothing for the stream of the last message.
+    pub fn hole_below(&self, stream: &StreamId) -> Option<u64> {
+        let seen = &self.find(&stream.origin, stream.incarnation)?.seen;
+        if *stream == self.own || (seen.len() == 1 && seen.lowest_missing() > 1) {
+            return None;
+        }
+        let had_max = self.had_max(stream, seen);
+        (seen.lowest_missing() < had_max).then_some(had_max)
+    }
+
+    /// Gives up what was neither had nor given up of the `ranges` of a stream, and says what that is; nothing where there is no
+    /// room to note it. Nothing is given up of this node's own life.
+    pub fn close(&mut self, stream: &StreamId, ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
         if *stream == self.own
             || numbers(ranges).next().is_none()
             || self.turn_to(&stream.origin, stream.incarnation).is_err()
         {
-            return 0;
+            return Vec::new();
         }
-        numbers(ranges).map(|(first, last)| self.add(first, last)).fold(0, u64::saturating_add)
+        let before = self.recent_len();
+        let closed = self.missing(stream, ranges, usize::MAX);
+        closed.iter().for_each(|&range| self.give_up(range));
+        if !closed.is_empty() {
+            self.settle(before);
+        }
+        closed
+    }
+
+    /// Whether a message of a stream that was not had is known to exist: a later one was had.
+    pub fn is_proven(&self, stream: &StreamId, sequence: u64) -> bool {
+        let known = self.find(&stream.origin, stream.incarnation);
+        known.is_some_and(|known| sequence < self.had_max(stream, &known.seen))
     }
 
     /// Grows with every change; 0: nothing was seen yet.
@@ -158,86 +211,20 @@ impl Seen {
         self.version
     }
 
-    /// What was seen of the streams that have changed since `version` (0: of all), in their order, from behind the stream
-    /// `after`: as much as one frame of `streams_max` streams and `ranges_max` intervals holds. Of a stream that has more
-    /// intervals than that, the lowest ones. Empty: there is no more.
-    pub fn changed_since(
-        &self,
-        version: u64,
-        after: Option<&StreamId>,
-        streams_max: usize,
-        ranges_max: usize,
-    ) -> Vec<StreamRanges> {
-        let mut changed: Vec<StreamRanges> = Vec::new();
-        if version >= self.version {
-            return changed;
-        }
-        let mut room = ranges_max;
-        let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
-        for (stream, &place) in self.index.range::<StreamId, _>((behind, Bound::Unbounded)) {
-            let Stream { seen, version: last_change } = &self.streams[place];
-            if *last_change <= version || seen.is_empty() {
-                continue;
-            }
-            let is_too_much = seen.len() > room && !changed.is_empty();
-            if changed.len() >= streams_max || room == 0 || is_too_much {
-                break;
-            }
-            let ranges: Vec<_> = seen.iter().take(room).collect();
-            room -= ranges.len();
-            changed.push(StreamRanges { stream: stream.clone(), ranges });
-        }
-        changed
-    }
-
-    /// A hash of all that was seen: equal for equal sets, whatever the order in which they came about, on every platform.
-    pub fn digest(&self) -> u64 {
-        self.digest
-    }
-
-    /// The newest life known of a node, and the highest number of it. Of a life that was forgotten all numbers are seen.
-    pub fn latest_life(&self, origin: &NodeId) -> Option<LifeSeen> {
-        let kept = self.lives(origin).next_back();
-        let kept = kept.map(|(life, place)| LifeSeen {
-            incarnation: life.incarnation,
-            sequence: self.streams[place].seen.highest(),
-        });
-        let forgotten = self.forgotten.get(origin);
-        kept.max(forgotten.map(|&incarnation| LifeSeen { incarnation, sequence: u64::MAX }))
-    }
-
-    /// Begins another life of this node, newer than its [`latest_life`](Self::latest_life). The one that ends becomes one as
-    /// all others; where there is no room, the oldest is forgotten.
-    pub fn renew(&mut self, own: StreamId) {
-        let ended = std::mem::replace(&mut self.own, own.clone());
-        if self.is_forgotten(&ended.origin, ended.incarnation) && ended != own {
-            self.forget(&ended);
-        }
-        if self.index.contains_key(&own) {
-            return;
-        }
-        while self.lives(&own.origin).count() >= self.lives_max || self.index.len() >= self.streams_max {
-            let Some(oldest) = self.oldest_life(&own.origin) else { break };
-            self.forget(&oldest);
-        }
-        self.open(own);
-    }
-
-    /// How many gaps were closed for want of room since this was asked last. They were the lowest of their life, or in a life
+    /// How many gaps were given up for want of room since this was asked last. They were the lowest of their life, or in a life
     /// that was forgotten. A life that was not taken in because there were too many newer ones counts as one.
     pub fn take_closed_gaps(&mut self) -> u64 {
         std::mem::take(&mut self.closed_gaps)
     }
 
-    /// How many ids are in it, those given up included: equal for equal sets. Costs a look at each stream.
-    pub fn messages(&self) -> u64 {
-        let streams = self.index.values().map(|&place| self.streams[place].seen.count_numbers());
-        streams.fold(0, u64::saturating_add)
-    }
-
     /// How many lives of origins are remembered, the node's own included.
     pub fn streams(&self) -> usize {
         self.index.len()
+    }
+
+    /// The highest number that was had of a stream of which this was seen.
+    fn had_max(&self, stream: &StreamId, seen: &Intervals) -> u64 {
+        self.given_up.had_max(stream).unwrap_or_else(|| seen.highest())
     }
 
     fn find(&self, origin: &NodeId, incarnation: Incarnation) -> Option<&Stream> {
@@ -277,21 +264,6 @@ impl Seen {
         Ok(())
     }
 
-    /// Where a stream that is not known finds its place, or what becomes of its messages.
-    fn room_for(&self, stream: &StreamId) -> Result<Room, Sighting> {
-        if self.is_forgotten(&stream.origin, stream.incarnation) {
-            return Err(Sighting::Again);
-        }
-        let oldest = || self.oldest_life(&stream.origin).filter(|oldest| oldest < stream);
-        if self.lives(&stream.origin).count() >= self.lives_max {
-            return Ok(oldest().map_or(Room::Gone, Room::Of));
-        }
-        if self.index.len() < self.streams_max {
-            return Ok(Room::Free);
-        }
-        oldest().map(Room::Of).ok_or(Sighting::Full)
-    }
-
     /// Begins to keep a stream that is not known, as the recent one.
     fn open(&mut self, stream: StreamId) {
         let place = self.vacant.pop().unwrap_or(self.streams.len());
@@ -303,74 +275,66 @@ impl Seen {
         self.recent = Some(Recent { hash: hash_stream(&stream), stream, place });
     }
 
-    /// Notes the numbers from `first` to `last` of the recent stream; says how many of them are new.
+    /// Adds the numbers from `first` to `last` to the recent stream; says how many of them are new.
     fn add(&mut self, first: u64, last: u64) -> u64 {
         let Some(&Recent { place, hash, .. }) = self.recent.as_ref() else { return 0 };
-        let Stream { seen, version } = &mut self.streams[place];
+        let seen = &mut self.streams[place].seen;
         let before = seen.len();
-        let is_room = self.intervals < self.streams_max.saturating_mul(GAPS_A_STREAM);
-        let intervals_max = if is_room { self.intervals_max } else { before.max(1) };
-        let mut digest = Digest { stream: hash, sum: &mut self.digest };
-        let new = seen.insert(first, last, &mut digest);
-        if new == 0 {
-            return 0;
-        }
-        if seen.len() > intervals_max {
-            seen.close_lowest_gap(&mut digest);
-            self.closed_gaps += 1;
-        }
+        let new = seen.insert(first, last, &mut Digest { stream: hash, sum: &mut self.digest });
         self.intervals = self.intervals + seen.len() - before;
-        self.version += 1;
-        *version = self.version;
         new
     }
 
-    /// Forgets a stream, and takes no other as old as it in any more.
-    fn forget(&mut self, stream: &StreamId) {
-        self.forget_up_to(stream);
-        let Some(place) = self.index.remove(stream) else { return };
-        let Stream { seen, .. } = std::mem::take(&mut self.streams[place]);
-        let mut digest = Digest { stream: hash_stream(stream), sum: &mut self.digest };
-        seen.iter().for_each(|interval| digest.remove(interval));
-        self.intervals -= seen.len();
-        self.closed_gaps += seen.gaps() as u64;
+    /// Takes a range out of the recent stream.
+    fn take_out(&mut self, (first, last): (u64, u64)) {
+        let Some(&Recent { place, hash, .. }) = self.recent.as_ref() else { return };
+        let seen = &mut self.streams[place].seen;
+        let before = seen.len();
+        seen.take_out(first, last, &mut Digest { stream: hash, sum: &mut self.digest });
+        self.intervals = self.intervals + seen.len() - before;
+    }
+
+    /// Gives up a range of the recent stream of which nothing was seen.
+    fn give_up(&mut self, range: (u64, u64)) {
+        let Some(Recent { stream, place, hash }) = self.recent.as_ref() else { return };
+        self.given_up.add(stream, *hash, self.streams[*place].seen.highest(), range);
+        self.add(range.0, range.1);
+    }
+
+    /// After a change of the recent stream, which had `before` intervals: gives up its lowest gaps if it has too many intervals
+    /// now, and makes room for what was given up.
+    fn settle(&mut self, before: usize) {
+        let is_full = self.intervals > self.streams_max.saturating_mul(GAPS_A_STREAM);
+        let most = if is_full { self.intervals_max.min(before) } else { self.intervals_max };
+        while let Some(gap) = self.lowest_gap_beyond(most.max(1)) {
+            self.give_up(gap);
+            self.closed_gaps += 1;
+        }
+        self.touch();
+        while let Some((stream, range)) = self.given_up.relieve() {
+            if self.turn_to(&stream.origin, stream.incarnation).is_ok() {
+                self.take_out(range);
+                self.touch();
+            }
+        }
+    }
+
+    /// The lowest gap of the recent stream, if that has more intervals than this.
+    fn lowest_gap_beyond(&self, intervals: usize) -> Option<(u64, u64)> {
+        let seen = &self.streams[self.recent.as_ref()?.place].seen;
+        seen.lowest_gap().filter(|_| seen.len() > intervals)
+    }
+
+    fn recent_len(&self) -> usize {
+        self.recent.as_ref().map_or(0, |recent| self.streams[recent.place].seen.len())
+    }
+
+    /// The recent stream has changed.
+    fn touch(&mut self) {
+        let Some(&Recent { place, .. }) = self.recent.as_ref() else { return };
         self.version += 1;
-        self.vacant.push(place);
-        self.recent = None;
+        self.streams[place].version = self.version;
     }
-
-    fn forget_up_to(&mut self, stream: &StreamId) {
-        let newest = self.forgotten.entry(stream.origin.clone()).or_insert(stream.incarnation);
-        *newest = stream.incarnation.max(*newest);
-    }
-
-    /// Whether a life that is not known was forgotten.
-    fn is_forgotten(&self, origin: &NodeId, incarnation: Incarnation) -> bool {
-        self.forgotten.get(origin).is_some_and(|&newest| incarnation <= newest)
-    }
-
-    /// The lives known of an origin and their places, from the oldest to the newest.
-    fn lives(&self, origin: &NodeId) -> impl DoubleEndedIterator<Item = (&StreamId, usize)> {
-        let [oldest, newest] =
-            [0, u64::MAX].map(|life| StreamId { origin: origin.clone(), incarnation: Incarnation(life) });
-        self.index.range(oldest..=newest).map(|(stream, &place)| (stream, place))
-    }
-
-    /// The oldest life of an origin that is known and may be forgotten.
-    fn oldest_life(&self, origin: &NodeId) -> Option<StreamId> {
-        self.lives(origin).map(|(stream, _)| stream).find(|&stream| *stream != self.own).cloned()
-    }
-}
-
-/// Where a stream that is not known finds its place.
-#[derive(Debug)]
-enum Room {
-    /// There is room.
-    Free,
-    /// That of this older life.
-    Of(StreamId),
-    /// Nowhere: its origin has as many newer lives as it may have.
-    Gone,
 }
 
 /// The ranges that hold anything, without the number 0.

@@ -171,7 +171,7 @@ fn subject(news: &News) -> (Topic, String) {
         News::Event(Event::LinkDown { node: None, endpoint }) => (PEER, endpoint.to_string()),
         News::Event(Event::Refused { node, refusal }) => (REFUSED, format!("{node} {}", refusal.name())),
         News::Event(Event::RefusedBy { endpoint, code, .. }) => (REFUSED_BY, format!("{endpoint} {code}")),
-        News::Event(Event::Gap { stream, .. }) => (GAP, stream.origin.to_string()),
+        News::Event(Event::Gap { stream, .. } | Event::GapFilled { stream, .. }) => (GAP, stream.origin.to_string()),
         News::Event(event) => (NODE, event.kind().to_owned()),
         News::NoLink(endpoint, _) => (NO_LINK, endpoint.to_string()),
         News::UnknownHost(host, _) => (NO_LINK, host.clone()),
@@ -237,8 +237,12 @@ fn write_event(event: &Event, again: Again) {
             line!(WARN, INBOX, kind, %oldest, "inbox is full: the oldest messages are dropped{again}");
         }
         Event::Gap { stream, first, last } => {
-            let text = "messages are gone for good: no neighbour keeps them any more";
+            let text = "messages are given up: no neighbour keeps them any more";
             line!(WARN, REPAIR, kind, %stream, first, last, "{text}{again}");
+        }
+        Event::GapFilled { stream, first, last } => {
+            let text = "messages that were given up have come after all";
+            line!(INFO, REPAIR, kind, %stream, first, last, "{text}{again}");
         }
         Event::Renewed(life) => {
             let text = "an earlier life had the number of this one: takes another";

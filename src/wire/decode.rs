@@ -8,7 +8,7 @@ use super::{
     happenings::HappeningFields,
     names::Names,
     state::StateMap,
-    streams::{GapFields, StreamName},
+    streams::StreamName,
     types,
 };
 use crate::core::{
@@ -220,7 +220,7 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         }
         types::SEEN => {
             let after = fields.seeded_or(Nullable(One::<StreamName>::NEW), None)?;
-            Ok(Request::Seen { after })
+            Ok(Request::Seen { after, of: fields.streams_or_none()? })
         }
         types::DISTURB => decode_disturb(fields),
         types::READY => Ok(Request::Ready),
@@ -259,7 +259,7 @@ fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A
             let messages = fields.seeded("messages", List::<EntryFields>::up_to(usize::MAX))?;
             let next = fields.seeded("next", Nullable(One::<CursorFields>::NEW))?;
             let through = fields.required("through")?;
-            let gaps = fields.seeded_or(List::<GapFields>::up_to(usize::MAX), Vec::new())?;
+            let gaps = fields.gaps_or_none()?;
             Ok(Reply::Page(Page { messages, next, through, gaps }))
         }
         types::PEER_LIST => fields.seeded("peers", List::<PeerFields>::up_to(usize::MAX)).map(Reply::Peers),
@@ -273,8 +273,8 @@ fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A
         types::VECTOR => {
             let streams = fields.streams()?;
             let more = fields.required("more")?;
-            let gaps = fields.seeded_or(List::<GapFields>::up_to(usize::MAX), Vec::new())?;
-            Ok(Reply::Vector(Vector { streams, more, gaps }))
+            let (gaps, unproven) = (fields.gaps_or_none()?, fields.gaps_or_none()?);
+            Ok(Reply::Vector(Vector { streams, more, gaps, unproven, kept: fields.streams_or_none()? }))
         }
         types::DONE => Ok(Reply::Done),
         types::ERROR => {

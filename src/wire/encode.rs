@@ -10,10 +10,10 @@ use super::{
     },
 };
 use crate::core::{
-    frame::{Answer, Beacon, Chunk, Frame, Introduction, PathCopy, Walk},
+    frame::{Answer, Beacon, Chunk, Frame, Hashes, Introduction, PathCopy, Walk},
     id::NodeId,
     message::{Message, Payload},
-    request::{Disturbance, Fetch, Reply, Request, RequestId},
+    request::{Disturbance, Fetch, Reply, Request, RequestId, Vector},
     watch::journal::Told,
 };
 use serde::Serialize;
@@ -30,14 +30,24 @@ pub fn frame<'a>(header: &mut Vec<u8>, frame: &'a Frame) -> Option<&'a Payload> 
             return Some(payload);
         }
         Frame::Leave => put(header, &(MARK, VERSION, types::LEAVE)),
-        Frame::Ping { token, digest } => put(header, &(MARK, VERSION, types::PING, token, digest)),
+        Frame::Ping { token, digest: Some(Hashes { seen, given_up }) } if *given_up > 0 => {
+            put(header, &(MARK, VERSION, types::PING, token, seen, given_up));
+        }
+        Frame::Ping { token, digest } => {
+            put(header, &(MARK, VERSION, types::PING, token, digest.map(|hashes| hashes.seen)));
+        }
         Frame::Have(held) => put(header, &(MARK, VERSION, types::IHAVE, Announcements(held))),
         Frame::Path(PathCopy { id, published_at, hops, trace }) => {
             put(header, &(MARK, VERSION, types::PATH, id_fields(id), published_at.0, hops, trace_fields(trace)));
         }
         Frame::Prune(origin) => put(header, &(MARK, VERSION, types::PRUNE, origin.as_str())),
         Frame::Graft(origin) => put(header, &(MARK, VERSION, types::GRAFT, origin.as_str())),
-        Frame::Digest(streams) => put(header, &(MARK, VERSION, types::DIGEST, Streams(streams))),
+        Frame::Digest { streams, given_up } if given_up.is_empty() => {
+            put(header, &(MARK, VERSION, types::DIGEST, Streams(streams)));
+        }
+        Frame::Digest { streams, given_up } => {
+            put(header, &(MARK, VERSION, types::DIGEST, Streams(streams), Streams(given_up)));
+        }
         Frame::Pull(streams) => put(header, &(MARK, VERSION, types::PULL, Streams(streams))),
         Frame::Neighbours(members) => put(header, &(MARK, VERSION, types::NEIGHBOURS, Members(members))),
         Frame::Part(reason) => put(header, &(MARK, VERSION, types::PART, types::parting(*reason))),
@@ -91,8 +101,11 @@ pub fn request<'a>(header: &mut Vec<u8>, id: &RequestId, request: &'a Request) -
         Request::Status => put(header, &(MARK, VERSION, types::STATUS, id)),
         Request::Connect { peers } => put(header, &(MARK, VERSION, types::CONNECT, id, Addresses(peers))),
         Request::Join { contacts } => put(header, &(MARK, VERSION, types::JOIN, id, Addresses(contacts))),
-        Request::Seen { after } => {
+        Request::Seen { after, of } if of.is_empty() => {
             put(header, &(MARK, VERSION, types::SEEN, id, after.as_ref().map(stream_fields)));
+        }
+        Request::Seen { after, of } => {
+            put(header, &(MARK, VERSION, types::SEEN, id, after.as_ref().map(stream_fields), Streams(of)));
         }
         Request::Disconnect { nodes } => put(header, &(MARK, VERSION, types::DISCONNECT, id, NodeNames(nodes))),
         Request::Disturb { nodes, disturbance: Disturbance { cut, delay, drop_ppm } } => {
@@ -128,17 +141,26 @@ pub fn reply(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &Reply)
             let happenings = Happenings(happenings);
             put(header, &(MARK, VERSION, types::EVENTS, id, node, next, missed, happenings, incarnation.0));
         }
-        Reply::Vector(vector) => {
-            let streams = Streams(&vector.streams);
-            match &vector.gaps[..] {
-                [] => put(header, &(MARK, VERSION, types::VECTOR, id, node, streams, vector.more)),
-                gaps => put(header, &(MARK, VERSION, types::VECTOR, id, node, streams, vector.more, Gaps(gaps))),
-            }
-        }
+        Reply::Vector(told) => vector(header, id, node, told),
         Reply::Done => put(header, &(MARK, VERSION, types::DONE, id, node)),
         Reply::Refused { refusal, text } => {
             let text = cut(text, types::TEXT_LEN_MAX);
             put(header, &(MARK, VERSION, types::ERROR, id, node, refusal.name(), text));
+        }
+    }
+}
+
+/// VECTOR: what stands at its end is left out if it says nothing.
+fn vector(header: &mut Vec<u8>, id: RequestIdField<'_>, node: &str, vector: &Vector) {
+    let Vector { streams, more, gaps, unproven, kept } = vector;
+    let (kind, streams) = (types::VECTOR, Streams(streams));
+    match (&gaps[..], &unproven[..], &kept[..]) {
+        ([], [], []) => put(header, &(MARK, VERSION, kind, id, node, streams, more)),
+        (gaps, [], []) => put(header, &(MARK, VERSION, kind, id, node, streams, more, Gaps(gaps))),
+        (gaps, claims, []) => put(header, &(MARK, VERSION, kind, id, node, streams, more, Gaps(gaps), Gaps(claims))),
+        (gaps, claims, kept) => {
+            let told = (Gaps(gaps), Gaps(claims), Streams(kept));
+            put(header, &(MARK, VERSION, kind, id, node, streams, more, told.0, told.1, told.2));
         }
     }
 }

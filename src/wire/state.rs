@@ -29,6 +29,7 @@ impl Serialize for State<'_> {
             ("digest", status.digest),
             ("missing", Some(status.missing).filter(|&count| count > 0)),
             ("given_up", Some(status.given_up).filter(|&count| count > 0)),
+            ("unproven", Some(status.unproven).filter(|&count| count > 0)),
         ];
         let said = numbers.iter().filter(|(_, number)| number.is_some()).count();
         let told = usize::from(status.root.is_some()) + usize::from(!status.disturbed.is_empty()) + said;
@@ -101,7 +102,8 @@ impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
         let (mut retained_messages, mut retained_bytes, mut unread) = (None, None, None);
         let (mut peers, mut counters, mut peer_counters) = (None, None, None);
         let (mut root, mut health, mut seen_messages, mut digest) = (None::<&str>, None, None, None);
-        let (mut missing_streams, mut given_up, mut disturbed) = (0, 0, Vec::<&str>::new());
+        let (mut missing_streams, mut given_up, mut unproven) = (0, 0, 0);
+        let mut disturbed = Vec::<&str>::new();
         while let Some(key) = map.next_key::<&str>()? {
             match key {
                 "node" => node = Some(map.next_value::<&str>()?),
@@ -123,6 +125,7 @@ impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
                 "digest" => entry!(map, digest),
                 "missing" => missing_streams = map.next_value()?,
                 "given_up" => given_up = map.next_value()?,
+                "unproven" => unproven = map.next_value()?,
                 "disturbed" => disturbed = map.next_value()?,
                 "peers" => {
                     let seed = List::<PeerFields>::up_to(usize::MAX);
@@ -154,6 +157,7 @@ impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
             digest,
             missing: missing_streams,
             given_up,
+            unproven,
             disturbed: disturbed.into_iter().map(str::parse).collect::<Result<_, _>>().map_err(M::Error::custom)?,
         })
     }

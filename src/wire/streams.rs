@@ -33,6 +33,16 @@ impl<'de, A: SeqAccess<'de>> Fields<'_, '_, A> {
     pub(super) fn streams(&mut self) -> Result<Vec<StreamRanges>, A::Error> {
         self.seeded("streams", List::<StreamFields>::up_to(frame::STREAMS_MAX))
     }
+
+    /// Streams that may be left out.
+    pub(super) fn streams_or_none(&mut self) -> Result<Vec<StreamRanges>, A::Error> {
+        self.seeded_or(List::<StreamFields>::up_to(frame::STREAMS_MAX), Vec::new())
+    }
+
+    /// Gaps that may be left out.
+    pub(super) fn gaps_or_none(&mut self) -> Result<Vec<Gap>, A::Error> {
+        self.seeded_or(List::<GapFields>::up_to(usize::MAX), Vec::new())
+    }
 }
 
 /// Whether these are intervals of sequence numbers in their one normal form.
@@ -92,13 +102,15 @@ impl Record for AnnouncementFields {
 }
 
 /// `gap` of the spec.
-pub(super) struct GapFields;
+struct GapFields;
 
 impl Record for GapFields {
     type Value = Gap;
 
     fn read<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Gap, A::Error> {
-        Ok(Gap { stream: fields.stream()?, first: fields.required("first")?, last: fields.required("last")? })
+        let (stream, first, last) = (fields.stream()?, fields.required("first")?, fields.required("last")?);
+        let whole = Gap::whole(stream, first, last);
+        Ok(Gap { count: fields.optional(whole.count)?, ..whole })
     }
 }
 

@@ -113,4 +113,19 @@ array!(Announcements(Announcement), announcement => {
     let StreamRanges { stream, ranges } = &announcement.held;
     (stream.origin.as_str(), stream.incarnation.0, ranges, micros(announcement.age))
 });
-array!(Gaps(Gap), gap => (gap.stream.origin.as_str(), gap.stream.incarnation.0, gap.first, gap.last));
+array!(Gaps(Gap), gap => GapEntry(gap));
+
+/// A gap. How many messages it is need not be said where it is all of them.
+struct GapEntry<'a>(&'a Gap);
+
+impl Serialize for GapEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Gap { stream, first, last, count } = self.0;
+        let (origin, incarnation) = (stream.origin.as_str(), stream.incarnation.0);
+        if self.0.is_whole() {
+            (origin, incarnation, first, last).serialize(serializer)
+        } else {
+            (origin, incarnation, first, last, count).serialize(serializer)
+        }
+    }
+}

@@ -5,6 +5,7 @@
 mod dealer;
 mod ending;
 mod frames;
+mod gaps;
 mod idle;
 mod links;
 mod names;

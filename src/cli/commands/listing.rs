@@ -214,17 +214,22 @@ impl Display for Nothing<'_> {
     }
 }
 
-/// The line for messages that will never come.
+/// The line for messages that were given up.
 pub struct Missing<'a>(pub &'a Gap);
 
 impl Display for Missing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Gap { stream, first, last } = self.0;
+        let Gap { stream, first, last, count } = self.0;
         let origin = text::escape(stream.origin.as_str());
         if first == last {
-            write!(f, "Gone for good: message {first} of node {origin} (nobody keeps it any more)")
+            write!(f, "Given up: message {first} of node {origin} (no neighbour keeps it any more)")
+        } else if self.0.is_whole() {
+            write!(f, "Given up: messages {first} to {last} of node {origin} (no neighbour keeps them any more)")
         } else {
-            write!(f, "Gone for good: messages {first} to {last} of node {origin} (nobody keeps them any more)")
+            write!(
+                f,
+                "Given up: {count} of messages {first} to {last} of node {origin} (no neighbour keeps them any more)"
+            )
         }
     }
 }
@@ -238,13 +243,14 @@ pub struct Document<'a> {
     gaps: Vec<GapEntry<'a>>,
 }
 
-/// Messages that will never come, by the sequence numbers in their ids.
+/// Messages that were given up, by the sequence numbers in their ids.
 #[derive(Debug, Serialize)]
 struct GapEntry<'a> {
     origin: &'a str,
     incarnation: u64,
     from: u64,
     to: u64,
+    count: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -283,6 +289,7 @@ impl<'a> Document<'a> {
             incarnation: gap.stream.incarnation.0,
             from: gap.first,
             to: gap.last,
+            count: gap.count,
         };
         let gaps = gaps.iter().map(gap).collect();
         Self { node: node.map_or("", NodeId::as_str), status: status.name(), messages, gaps }

@@ -4,6 +4,7 @@ use super::{
     account::{count, name},
     comparison::{Compared, Comparison},
     survey::{Heard, Survey, TIMEOUT},
+    vectors::{self, Numbers},
 };
 use crate::{
     cli::{
@@ -12,18 +13,22 @@ use crate::{
         text,
     },
     clock::Deadline,
-    core::id::{NodeId, StreamId},
+    core::{
+        id::{NodeId, StreamId},
+        repair::ranges::Ranges,
+    },
     launcher::error::ranges,
 };
 use serde::Serialize;
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 /// Prove that every node has every message, or name who misses which
 ///
 /// Compares what all nodes have seen, by hashes first and then by ranges of ids, not by messages: what it costs follows
 /// origins and gaps. A message that is just spreading is no finding: nodes that differ are asked again until each has seen
 /// what any of them had seen when the audit began, for at most --timeout (2 s). Named are, for each node, the messages
-/// that it misses, and those that it will never have because no node that it asked keeps them any more.
+/// that it misses, and those that it has given up because no neighbour keeps them any more: all nodes are asked whether they
+/// do. Ids that a node has only heard of, and no node has had, are listed apart and are no finding.
 ///
 /// Exit code 1 if a node misses anything or has given anything up, 3 if a node does not answer.
 #[derive(Debug, clap::Args)]
@@ -61,9 +66,12 @@ struct Entry {
     missing_count: u64,
     missing: Vec<Range>,
     gap_count: u64,
-    gaps: Vec<Range>,
+    gaps: Vec<GapRange>,
     /// Messages given up that the node does not list.
     gaps_unlisted: u64,
+    unproven_count: u64,
+    /// Ids that the node has only heard of, and no node has had.
+    unproven: Vec<Range>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ErrorBody>,
 }
@@ -75,6 +83,17 @@ struct Range {
     incarnation: u64,
     from: u64,
     to: u64,
+}
+
+/// Messages of one stream that a node has given up.
+#[derive(Serialize)]
+struct GapRange {
+    #[serde(flatten)]
+    range: Range,
+    /// How many of these it has given up.
+    count: u64,
+    /// The nodes that keep some of them.
+    kept_by: Vec<String>,
 }
 
 /// Asks all, waits for those that are late, prints who misses what; then complains.
@@ -116,7 +135,7 @@ impl Report {
             let compared = comparison.nodes.iter().find(|node| node.node.as_str() == heard.name);
             let mute = comparison.mute.iter().find(|(node, _)| node.as_str() == heard.name);
             let error = mute.map(|(_, error)| error.body()).or_else(|| heard.error());
-            Entry::new(&heard.name, compared, error)
+            Entry::new(&heard.name, comparison, compared, error)
         };
         let nodes: Vec<_> = survey.nodes.iter().map(entry).collect();
         let ok = !comparison.has_findings() && nodes.iter().all(|entry| entry.answered);
@@ -129,27 +148,57 @@ impl Report {
 }
 
 impl Entry {
-    fn new(node: &str, compared: Option<&Compared>, error: Option<ErrorBody>) -> Self {
-        let range = |stream: &StreamId, from: u64, to: u64| Range {
-            origin: stream.origin.to_string(),
-            incarnation: stream.incarnation.0,
-            from,
-            to,
-        };
-        let missing = compared.into_iter().flat_map(|node| &node.missing);
-        let missing = missing
-            .flat_map(|(stream, numbers)| numbers.as_slice().iter().map(move |&(from, to)| range(stream, from, to)));
-        let gaps = compared.into_iter().flat_map(|node| &node.gaps);
+    fn new(node: &str, comparison: &Comparison, compared: Option<&Compared>, error: Option<ErrorBody>) -> Self {
         Self {
             node: node.to_owned(),
             answered: error.is_none(),
             missing_count: compared.map_or(0, Compared::missing_count),
-            missing: missing.collect(),
-            gap_count: compared.map_or(0, Compared::gap_count),
-            gaps: gaps.map(|gap| range(&gap.stream, gap.first, gap.last)).collect(),
+            missing: compared.map_or_else(Vec::new, |node| Range::all(&node.missing)),
+            gap_count: compared.map_or(0, Compared::given_up_count),
+            gaps: compared.map_or_else(Vec::new, |node| GapRange::all(node, comparison)),
             gaps_unlisted: compared.map_or(0, |node| node.unlisted),
+            unproven_count: compared.map_or(0, |node| vectors::count(&node.unproven)),
+            unproven: compared.map_or_else(Vec::new, |node| Range::all(&node.unproven)),
             error,
         }
+    }
+}
+
+impl Range {
+    fn of(stream: &StreamId, from: u64, to: u64) -> Self {
+        Self { origin: stream.origin.to_string(), incarnation: stream.incarnation.0, from, to }
+    }
+
+    fn all(numbers: &Numbers) -> Vec<Self> {
+        let ranges = |(stream, numbers): (&StreamId, &Ranges)| -> Vec<Self> {
+            numbers.as_slice().iter().map(|&(from, to)| Self::of(stream, from, to)).collect()
+        };
+        numbers.iter().flat_map(ranges).collect()
+    }
+}
+
+impl GapRange {
+    /// What nobody keeps first, then what some do.
+    fn all(node: &Compared, comparison: &Comparison) -> Vec<Self> {
+        let (lost, kept) = comparison.divide(node);
+        let kept_by = |stream: &StreamId, range: (u64, u64)| {
+            let keeps = |kept: &Numbers| kept.get(stream).is_some_and(|kept| !kept.intersection(&[range]).is_empty());
+            let keepers = comparison.keepers.iter().filter(|(_, kept)| keeps(kept));
+            keepers.map(|(node, _)| node.to_string()).collect()
+        };
+        let all = [&lost, &kept].into_iter().flatten();
+        let ranges = all.flat_map(|(stream, numbers)| numbers.as_slice().iter().map(move |&range| (stream, range)));
+        let whole = ranges.map(|(stream, (from, to))| Self {
+            range: Range::of(stream, from, to),
+            count: (to - from).saturating_add(1),
+            kept_by: kept_by(stream, (from, to)),
+        });
+        let joined = node.joined.iter().map(|gap| Self {
+            range: Range::of(&gap.stream, gap.first, gap.last),
+            count: gap.count,
+            kept_by: Vec::new(),
+        });
+        whole.chain(joined).collect()
     }
 }
 
@@ -173,15 +222,16 @@ impl fmt::Display for Report {
                 count(answered, "node")
             )?,
         }
+        let asked = if answered == 1 { "the one node asked".to_owned() } else { format!("the {answered} nodes asked") };
         for entry in &self.nodes {
-            entry.show(f)?;
+            entry.show(f, &asked)?;
         }
         Ok(())
     }
 }
 
 impl Entry {
-    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn show(&self, f: &mut fmt::Formatter<'_>, asked: &str) -> fmt::Result {
         let name = name(&self.node);
         if let Some(error) = &self.error {
             write!(f, "\n{name} was not audited: {}", error.message)?;
@@ -190,19 +240,36 @@ impl Entry {
             write!(f, "\n{name} misses {}:", count(self.missing_count, "message"))?;
             show_ranges(f, &self.missing)?;
         }
-        if self.gap_count > 0 {
-            write!(f, "\n{name} will never have {} (nobody keeps them any more):", count(self.gap_count, "message"))?;
-            show_ranges(f, &self.gaps)?;
+        let (kept, lost): (Vec<&GapRange>, Vec<&GapRange>) = self.gaps.iter().partition(|gap| !gap.kept_by.is_empty());
+        if !lost.is_empty() || self.gaps_unlisted > 0 {
+            let messages = lost.iter().map(|gap| gap.count).fold(self.gaps_unlisted, u64::saturating_add);
+            write!(f, "\n{name} has given up {} that none of {asked} keeps:", count(messages, "message"))?;
+            show_ranges(f, lost.iter().map(|gap| &gap.range))?;
             if self.gaps_unlisted > 0 {
                 write!(f, "\n  and {} more that it does not list", self.gaps_unlisted)?;
             }
+        }
+        if !kept.is_empty() {
+            let messages = kept.iter().map(|gap| gap.count).fold(0, u64::saturating_add);
+            let keepers: BTreeSet<NodeId> =
+                kept.iter().flat_map(|gap| &gap.kept_by).filter_map(|node| NodeId::new(node).ok()).collect();
+            let noun = if keepers.len() == 1 { "node" } else { "nodes" };
+            let keepers = text::escape(&ranges(&keepers)).into_owned();
+            write!(f, "\n{name} has given up {} kept by {noun} {keepers}, ", count(messages, "message"))?;
+            f.write_str("and gets them over a link to one of these:")?;
+            show_ranges(f, kept.iter().map(|gap| &gap.range))?;
+        }
+        if self.unproven_count > 0 {
+            let ids = count(self.unproven_count, "id");
+            write!(f, "\n{name} has heard of {ids} of which no node has had the message (unproven):")?;
+            show_ranges(f, &self.unproven)?;
         }
         Ok(())
     }
 }
 
 /// A line for each stream: `4-1795437901: 12–40, 42`.
-fn show_ranges(f: &mut fmt::Formatter<'_>, ranges: &[Range]) -> fmt::Result {
+fn show_ranges<'a>(f: &mut fmt::Formatter<'_>, ranges: impl IntoIterator<Item = &'a Range>) -> fmt::Result {
     let mut stream = None;
     for Range { origin, incarnation, from, to } in ranges {
         let is_new = stream.replace((origin, incarnation)) != Some((origin, incarnation));

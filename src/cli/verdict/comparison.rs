@@ -2,15 +2,14 @@
 
 use super::{
     survey::Survey,
-    vectors::{Holding, ask_holdings, union},
+    vectors::{Holding, Numbers, ask_holdings, ask_kept, common, count, union, without},
 };
 use crate::{
     cli::error::CliError,
     clock::Deadline,
     core::{
         endpoint::Endpoint,
-        id::{NodeId, StreamId},
-        repair::ranges::Ranges,
+        id::NodeId,
         request::{Gap, NodeStatus},
     },
 };
@@ -26,10 +25,12 @@ pub struct Comparison {
     pub nodes: Vec<Compared>,
     /// Why nodes that said how they are did not say what they have seen.
     pub mute: Vec<(NodeId, CliError)>,
-    /// Messages that at least one of them had seen in the beginning.
+    /// Messages that at least one of them had seen in the beginning, and those below them.
     pub messages: u64,
     /// Lives of origins that these come from; 0 if no list had to be looked at.
     pub streams: usize,
+    /// Of what some of them have given up, what others keep: by node, those that keep anything.
+    pub keepers: Vec<(NodeId, Numbers)>,
 }
 
 /// One node beside the others.
@@ -40,13 +41,18 @@ pub struct Compared {
     endpoint: Endpoint,
     /// The hash of all that it had seen in the beginning.
     digest: u64,
-    /// What another had seen in the beginning, and this one has not by now.
-    pub missing: BTreeMap<StreamId, Ranges>,
-    /// What it has given up.
-    pub gaps: Vec<Gap>,
+    /// What existed in the beginning, and this one has neither had by now nor given up.
+    pub missing: Numbers,
+    /// What existed in the beginning, and this one has given up.
+    pub given_up: Numbers,
+    /// What it has given up and cannot tell apart from what it had.
+    pub joined: Vec<Gap>,
+    /// What it has only heard of, and no node has had.
+    pub unproven: Numbers,
     /// Messages given up beyond those that it lists.
     pub unlisted: u64,
-    given_up: u64,
+    /// What it says of itself: messages given up, only heard of, and streams with missing ones.
+    counts: [u64; 3],
 }
 
 impl Comparison {
@@ -65,34 +71,48 @@ impl Comparison {
             }
         }
         comparison.messages = survey.said().filter_map(|status| status.seen_messages).max().unwrap_or(0);
-        // Of equal ones the first speaks; whoever has gaps speaks for itself.
+        // Of equal ones the first speaks; whoever says that it lacks something speaks for itself.
         let mut speakers: BTreeMap<u64, usize> = BTreeMap::new();
         for (at, compared) in comparison.nodes.iter().enumerate() {
             speakers.entry(compared.digest).or_insert(at);
         }
         let differ = speakers.len() > 1;
         let is_asked = |(at, compared): &(usize, &Compared)| {
-            compared.given_up > 0 || (differ && speakers.get(&compared.digest) == Some(at))
+            compared.counts != [0; 3] || (differ && speakers.get(&compared.digest) == Some(at))
         };
         let asked: Vec<usize> = comparison.nodes.iter().enumerate().filter(is_asked).map(|(at, _)| at).collect();
-        let holdings = comparison.ask(&asked, deadline)?;
-        if differ {
-            let all = union(holdings.values());
-            comparison.messages = all.values().map(Ranges::count).fold(0, u64::saturating_add);
+        if !asked.is_empty() {
+            let holdings = comparison.ask(&asked, deadline)?;
+            let all = comparison.existing(&holdings);
+            comparison.messages = count(&all);
             comparison.streams = all.len();
             let by_digest: BTreeMap<u64, &Holding> =
                 holdings.iter().map(|(&at, holding)| (comparison.nodes[at].digest, holding)).collect();
-            for compared in &mut comparison.nodes {
-                let held = by_digest.get(&compared.digest);
-                compared.missing = held.map_or_else(BTreeMap::new, |held| held.missing_of(&all));
+            for (at, compared) in comparison.nodes.iter_mut().enumerate() {
+                if let Some(holding) = holdings.get(&at) {
+                    compared.note(holding, &all);
+                } else if let Some(equal) = by_digest.get(&compared.digest) {
+                    compared.missing = equal.missing_of(&all);
+                }
             }
             comparison.wait(&all, deadline)?;
+            comparison.find_keepers(deadline)?;
         }
         Ok(comparison)
     }
 
+    /// All that exists, as far as one of the nodes can tell.
+    fn existing(&self, holdings: &BTreeMap<usize, Holding>) -> Numbers {
+        union(holdings.iter().map(|(&at, holding)| {
+            // A node that has seen the same and only heard of nothing has had what another of that hash only heard of.
+            let digest = self.nodes[at].digest;
+            let is_proven = self.nodes.iter().any(|node| node.digest == digest && node.counts[1] == 0);
+            holding.proven(is_proven)
+        }))
+    }
+
     /// Asks those that miss something again, until none does.
-    fn wait(&mut self, all: &BTreeMap<StreamId, Ranges>, deadline: &Deadline) -> Result<(), CliError> {
+    fn wait(&mut self, all: &Numbers, deadline: &Deadline) -> Result<(), CliError> {
         let mut pause = PAUSE.0;
         loop {
             let late: Vec<usize> = (0..self.nodes.len()).filter(|&at| !self.nodes[at].missing.is_empty()).collect();
@@ -100,23 +120,46 @@ impl Comparison {
                 return Ok(());
             }
             for (at, holding) in self.ask(&late, deadline)? {
-                self.nodes[at].missing = holding.missing_of(all);
+                self.nodes[at].note(&holding, all);
             }
             pause = (pause * 2).min(PAUSE.1);
         }
     }
 
-    /// Asks nodes by their places for all that they have seen, and notes their gaps.
+    /// Asks all nodes for what some of them have given up.
+    fn find_keepers(&mut self, deadline: &Deadline) -> Result<(), CliError> {
+        let mut gone = Numbers::new();
+        for (stream, numbers) in self.nodes.iter().flat_map(|node| &node.given_up) {
+            gone.entry(stream.clone()).or_default().extend(numbers.as_slice());
+        }
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let targets: Vec<_> = self.nodes.iter().map(|node| node.endpoint.clone()).collect();
+        let kept = ask_kept(&targets, &gone, deadline)?;
+        let keepers = self.nodes.iter().map(|node| node.node.clone()).zip(kept);
+        self.keepers = keepers.filter(|(_, kept)| !kept.is_empty()).collect();
+        Ok(())
+    }
+
+    /// Of what a node has given up: what none of the nodes keeps, and what some of them do.
+    pub fn divide(&self, compared: &Compared) -> (Numbers, Numbers) {
+        let mut kept = Numbers::new();
+        for (_, of) in &self.keepers {
+            let of = common(&compared.given_up, of);
+            of.iter().for_each(|(stream, numbers)| kept.entry(stream.clone()).or_default().extend(numbers.as_slice()));
+        }
+        (without(&compared.given_up, &kept), kept)
+    }
+
+    /// Asks nodes by their places for all that they have seen.
     fn ask(&mut self, places: &[usize], deadline: &Deadline) -> Result<BTreeMap<usize, Holding>, CliError> {
         let targets: Vec<_> = places.iter().map(|&at| self.nodes[at].endpoint.clone()).collect();
         let mut holdings = BTreeMap::new();
         for (&at, answer) in places.iter().zip(ask_holdings(&targets, deadline)?) {
-            let compared = &mut self.nodes[at];
+            let compared = &self.nodes[at];
             match answer {
-                Ok(holding) => {
-                    compared.note(&holding.gaps);
-                    holdings.insert(at, holding);
-                }
+                Ok(holding) => drop(holdings.insert(at, holding)),
                 Err(error) if !self.mute.iter().any(|(node, _)| *node == compared.node) => {
                     self.mute.push((compared.node.clone(), error));
                 }
@@ -138,32 +181,39 @@ impl Compared {
             node: status.node.clone(),
             endpoint: endpoint.clone(),
             digest,
-            missing: BTreeMap::new(),
-            gaps: Vec::new(),
+            missing: Numbers::new(),
+            given_up: Numbers::new(),
+            joined: Vec::new(),
+            unproven: Numbers::new(),
             unlisted: status.given_up,
-            given_up: status.given_up,
+            counts: [status.given_up, status.unproven, status.missing],
         }
     }
 
-    fn note(&mut self, gaps: &[Gap]) {
-        self.gaps = gaps.to_vec();
-        let listed = gaps.iter().map(Gap::count).fold(0, u64::saturating_add);
-        self.unlisted = self.given_up.saturating_sub(listed);
+    /// Notes what it says that it has seen, beside what exists.
+    fn note(&mut self, holding: &Holding, all: &Numbers) {
+        self.missing = holding.missing_of(all);
+        self.given_up = holding.given_up_of(all);
+        self.unproven = without(&holding.unproven, all);
+        self.joined = holding.gaps.iter().filter(|gap| !gap.is_whole()).cloned().collect();
+        let listed = holding.gaps.iter().map(|gap| gap.count).fold(0, u64::saturating_add);
+        self.unlisted = self.counts[0].saturating_sub(listed);
     }
 
-    /// Whether it misses something, or never will have it.
+    /// Whether it lacks anything that exists.
     pub fn is_finding(&self) -> bool {
-        !self.missing.is_empty() || !self.gaps.is_empty() || self.unlisted > 0
+        !self.missing.is_empty() || self.given_up_count() > 0
     }
 
     /// How many messages it misses that may still come.
     pub fn missing_count(&self) -> u64 {
-        self.missing.values().map(Ranges::count).fold(0, u64::saturating_add)
+        count(&self.missing)
     }
 
-    /// How many messages it will never have.
-    pub fn gap_count(&self) -> u64 {
-        self.gaps.iter().map(Gap::count).fold(self.unlisted, u64::saturating_add)
+    /// How many messages it has given up.
+    pub fn given_up_count(&self) -> u64 {
+        let joined = self.joined.iter().map(|gap| gap.count).fold(self.unlisted, u64::saturating_add);
+        count(&self.given_up).saturating_add(joined)
     }
 }
 

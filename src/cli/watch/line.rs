@@ -78,7 +78,7 @@ fn colour(kind: &str) -> Option<&'static str> {
     match kind {
         "down" | "gap" | "silent" | "missed" | "refused" | "refused_by" | "inbox_full" => Some("31"),
         "suspected" | "link_down" | "seeking" | "renewed" | "leaving" | "left" | "removed" => Some("33"),
-        "link_up" | "back" | "answers" | "restarted" | "added" | "watching" => Some("32"),
+        "link_up" | "back" | "gap_filled" | "answers" | "restarted" | "added" | "watching" => Some("32"),
         _ => None,
     }
 }

@@ -45,14 +45,33 @@ impl Capability {
 pub struct Capabilities(u8);
 
 impl Capabilities {
-    /// Those that these words name; unknown ones are ignored.
+    /// Those that these words name; unknown ones are ignored. Trees need messages on request: a peer that says only `tree`
+    /// has neither.
     pub fn read(words: &[String]) -> Self {
-        let known = Capability::ALL.into_iter().filter(|known| words.iter().any(|word| word == known.word()));
+        let says = |known: Capability| words.iter().any(|word| word == known.word());
+        let known = Capability::ALL.into_iter().filter(|&known| says(known));
+        let known = known.filter(|&known| known != Capability::Tree || says(Capability::Repair));
         Self(known.fold(0, |bits, known| bits | 1 << known as u8))
     }
 
     /// Whether this is one of them.
     pub fn has(self, capability: Capability) -> bool {
         self.0 & (1 << capability as u8) != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trees_need_messages_on_request() {
+        let has = |words: &[&str], capability| {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            Capabilities::read(&words).has(capability)
+        };
+        assert!(has(&["tree", "new", "repair"], Capability::Tree));
+        assert!(!has(&["tree"], Capability::Tree) && !has(&["tree"], Capability::Repair));
+        assert!(has(&["repair"], Capability::Repair));
     }
 }

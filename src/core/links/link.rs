@@ -11,7 +11,7 @@ use crate::core::{
     config::Timing,
     endpoint::Endpoint,
     event::{LinkId, Output},
-    frame::{Frame, Introduction, Wish},
+    frame::{Frame, Hashes, Introduction, Wish},
     id::NodeId,
     request::PeerInfo,
     slots::Slot,
@@ -250,7 +250,7 @@ impl Link {
     }
 
     /// Asks the far end whether it is there.
-    pub(super) fn ping(&mut self, id: LinkId, now: Mono, digest: Option<u64>, timing: &Timing) -> Output {
+    pub(super) fn ping(&mut self, id: LinkId, now: Mono, digest: Option<Hashes>, timing: &Timing) -> Output {
         self.proof.probed(now, timing);
         Output::Send(vec![id], Frame::Ping { token: now.0, digest })
     }

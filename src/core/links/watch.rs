@@ -8,6 +8,7 @@ use super::{
 };
 use crate::core::{
     event::{Event, LinkId, Output},
+    frame::Hashes,
     id::NodeId,
     slots::Slot,
     stats::{Counter, Stats},
@@ -76,7 +77,7 @@ impl Peers {
     /// Does for each link what is due: greets where it is not up, probes where nothing came back, opens anew where it leads
     /// nowhere, judges who is silent, and closes what did not come up. `digest` goes with the probes: a hash of all that the
     /// node has seen.
-    pub fn on_tick(&mut self, now: Mono, digest: Option<u64>, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+    pub fn on_tick(&mut self, now: Mono, digest: Option<Hashes>, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
         if self.deadline().is_none_or(|due| now < due) {
             return;
         }
@@ -91,7 +92,14 @@ impl Peers {
         self.dial_queued(now, outbox);
     }
 
-    fn attend(&mut self, now: Mono, id: LinkId, digest: Option<u64>, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+    fn attend(
+        &mut self,
+        now: Mono,
+        id: LinkId,
+        digest: Option<Hashes>,
+        stats: &mut Stats,
+        outbox: &mut VecDeque<Output>,
+    ) {
         let Some(link) = self.links.get_mut(&id) else { return };
         if link.expires.is_some_and(|end| end <= now) {
             return self.give_up(id, Some(Failure::Silent), outbox);
@@ -110,7 +118,14 @@ impl Peers {
     }
 
     /// Probes a link that is up, if that is due, and opens it anew if it leads nowhere.
-    fn prove(&mut self, now: Mono, id: LinkId, digest: Option<u64>, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+    fn prove(
+        &mut self,
+        now: Mono,
+        id: LinkId,
+        digest: Option<Hashes>,
+        stats: &mut Stats,
+        outbox: &mut VecDeque<Output>,
+    ) {
         let Some(link) = self.links.get_mut(&id).filter(|link| link.up) else { return };
         let is_talking = link.life.as_ref().is_some_and(|life| life.is_talking(now, &self.timing));
         match link.proof.step(now, is_talking, &self.timing) {
@@ -141,7 +156,7 @@ impl Peers {
         &mut self,
         now: Mono,
         id: LinkId,
-        digest: Option<u64>,
+        digest: Option<Hashes>,
         stats: &mut Stats,
         outbox: &mut VecDeque<Output>,
     ) {

@@ -18,7 +18,7 @@ pub struct Gauge {
     pub trees: usize,
     /// Streams of which something is missing.
     pub wants: usize,
-    /// Gaps listed.
+    /// Ranges given up.
     pub gaps: usize,
     /// Messages of which copies wait for the payload.
     pub held: usize,
@@ -62,7 +62,7 @@ impl Node {
             links: self.peers.len(),
             trees: self.trees.len(),
             wants: self.wants.len(),
-            gaps: self.gaps.len(),
+            gaps: self.seen.gaps_len(),
             held: self.held.len(),
             view: self.overlay.view().len(),
             journal: self.journal.len(),

@@ -5,7 +5,7 @@ use super::Node;
 use crate::core::{
     chunks::outgoing::Outgoing,
     event::{Event, LinkId, Output},
-    frame::{Answer, Frame, Introduction, LifeSeen, Member, Parting, Wish},
+    frame::{Answer, Frame, Hashes, Introduction, LifeSeen, Member, Parting, Wish},
     id::{Incarnation, NodeId, StreamId},
     links::{
         capability::Capability,
@@ -67,7 +67,7 @@ impl Node {
                 let links = self.peers.slots_with(Capability::Tree);
                 self.trees.on_graft(now.mono, &origin, slot, links);
             }
-            Frame::Digest(streams) => self.on_digest(now, slot, streams),
+            Frame::Digest { streams, given_up } => self.on_digest(now, slot, streams, &given_up),
             Frame::Pull(streams) => self.on_pull(now.mono, &from, slot, &streams),
             frame => self.overlay.on_frame(now.mono, &from, frame),
         }
@@ -88,9 +88,9 @@ impl Node {
         }
     }
 
-    fn on_ping(&mut self, now: Now, from: NodeId, slot: Option<Slot>, token: u64, digest: Option<u64>) {
-        if let (Some(theirs), Some(slot)) = (digest, slot) {
-            let ours = self.seen.digest();
+    fn on_ping(&mut self, now: Now, from: NodeId, slot: Option<Slot>, token: u64, hashes: Option<Hashes>) {
+        if let (Some(theirs), Some(slot)) = (hashes, slot) {
+            let ours = self.seen.hashes();
             if self.digests.on_ping_digest(now.mono, slot, theirs, ours) {
                 self.peers.probe_soon(now.mono, slot);
             }
@@ -248,6 +248,7 @@ impl Node {
         self.trees.forget(slot);
         self.wants.forget(now, slot);
         self.digests.forget(slot);
+        self.dropped.forget(slot);
         self.forget_chunks(slot);
     }
 

@@ -8,9 +8,10 @@ use crate::core::{
     id::{Incarnation, MessageId, NodeId, StreamId},
     links::capability::Capability,
     message::Message,
-    repair::ask::{Ask, How},
+    repair::ask::{Ask, Holes, How},
     repair::ranges::Ranges,
     request::Gap,
+    seen,
     slots::Slot,
     spread::tree::Swap,
     stats::Counter,
@@ -35,7 +36,10 @@ impl Node {
             }
             self.recent.known_to(slot, &held);
             self.outgoing.known_to(slot, &held.stream, &held.ranges);
-            let missing = self.seen.missing(&held.stream, &held.ranges, MISSING_MAX);
+            // What it has just got it keeps, whatever it said before.
+            let mut missing = Ranges::from(&self.seen.missing(&held.stream, &held.ranges, MISSING_MAX)[..]);
+            missing.extend(&self.seen.given_up_of(&held.stream, &held.ranges, MISSING_MAX));
+            let missing = missing.into_vec();
             if !missing.is_empty() {
                 self.miss(now, slot, &held.stream, &missing, How::Announced);
             } else if let Some(&(_, last)) = held.ranges.last() {
@@ -55,18 +59,39 @@ impl Node {
         }
     }
 
-    /// A neighbour tells what it has seen.
-    pub(super) fn on_digest(&mut self, now: Now, slot: Slot, streams: Vec<StreamRanges>) {
+    /// A neighbour tells what it has seen, and what of it it has given up.
+    pub(super) fn on_digest(&mut self, now: Now, slot: Slot, streams: Vec<StreamRanges>, given_up: &[StreamRanges]) {
         let how = if self.digests.is_fresh(now.mono, slot) { How::Backlog } else { How::Digest };
         let life = self.origin.incarnation();
-        for held in streams {
+        for StreamRanges { stream, ranges } in streams {
+            let mut had = Ranges::from(&ranges[..]);
+            given_up.iter().filter(|given| given.stream == stream).for_each(|given| had.subtract(&given.ranges));
+            let held = StreamRanges { stream, ranges: had.into_vec() };
             if self.is_foreign_life(life, &held) {
                 continue;
             }
             self.outgoing.known_to(slot, &held.stream, &held.ranges);
-            let missing = self.seen.missing(&held.stream, &held.ranges, MISSING_MAX);
+            let missing = self.offered_of(slot, &held);
             self.miss(now, slot, &held.stream, &missing, how);
         }
+        for StreamRanges { stream, ranges } in given_up {
+            let missing = self.seen.missing(stream, ranges, MISSING_MAX);
+            self.wants.heard_of(now.mono, stream, slot, &missing);
+        }
+    }
+
+    /// What a neighbour has had and this node has not: what is missing, and what was given up unless that neighbour has said
+    /// that it keeps it no more.
+    fn offered_of(&self, slot: Slot, held: &StreamRanges) -> Vec<(u64, u64)> {
+        let StreamRanges { stream, ranges } = held;
+        let missing = self.seen.missing(stream, ranges, MISSING_MAX);
+        let given_up = self.seen.given_up_of(stream, ranges, MISSING_MAX);
+        if given_up.is_empty() {
+            return missing;
+        }
+        let mut offered = self.dropped.rest(slot, stream, given_up);
+        offered.extend(&missing);
+        offered.into_vec()
     }
 
     /// Messages are missing that a neighbour has: they will be asked for, unless they come before.
@@ -138,6 +163,19 @@ impl Node {
     pub(super) fn on_lost(&mut self, now: Now, slot: Slot, streams: Vec<StreamRanges>) {
         for StreamRanges { stream, ranges } in streams {
             self.wants.lost(now.mono, &stream, slot, &ranges);
+            let missing = self.seen.missing(&stream, &ranges, MISSING_MAX);
+            let given_up = self.seen.given_up_of(&stream, &ranges, MISSING_MAX);
+            self.dropped.note(slot, &stream, &missing);
+            self.dropped.note(slot, &stream, &given_up);
+        }
+    }
+
+    /// A message came from a neighbour: what is missing below it must have been published.
+    pub(super) fn note_holes(&mut self, now: Now, slot: Option<Slot>, stream: &StreamId) {
+        match self.seen.hole_below(stream) {
+            Some(below) => self.wants.expect(now.mono, stream, slot.unwrap_or_default(), below),
+            None if self.wants.is_empty() => {}
+            None => self.wants.filled(stream),
         }
     }
 
@@ -148,11 +186,20 @@ impl Node {
         for ask in dues.asks {
             self.ask(now, ask);
         }
-        for gap in dues.gaps {
-            self.give_up(now, gap);
+        for Gap { stream, first, last, .. } in dues.gaps {
+            self.give_up(now, &stream, &[(first, last)]);
         }
-        for (slots, streams) in self.digests.on_tick(now.mono, &self.seen) {
-            self.tell(&slots, Counter::Digests, Frame::Digest(streams));
+        for Holes { stream, by, below, sought } in dues.holes {
+            let mut missing = Ranges::from(&self.seen.missing(&stream, &[(1, below)], usize::MAX)[..]);
+            missing.subtract(sought.as_slice());
+            self.give_up(now, &stream, missing.as_slice());
+            self.note_holes(now, Some(by), &stream);
+        }
+        for (stream, first, last) in self.filled.take(now.mono) {
+            self.outbox.push_back(Output::Notify(Event::GapFilled { stream, first, last }));
+        }
+        for (slots, seen::Told { streams, given_up }) in self.digests.on_tick(now.mono, &self.seen) {
+            self.tell(&slots, Counter::Digests, Frame::Digest { streams, given_up });
         }
         let [trees, repair] = [Capability::Tree, Capability::Repair].map(|word| self.peers.slots_with(word));
         for (news, slots) in self.recent.announce(now.mono, trees, repair) {
@@ -160,7 +207,8 @@ impl Node {
                 self.tell(&slots, Counter::Announced, Frame::Have(news.announced));
             }
             if !news.caught_up.is_empty() {
-                self.tell(&slots, Counter::Digests, Frame::Digest(news.caught_up));
+                let digest = Frame::Digest { streams: news.caught_up, given_up: Vec::new() };
+                self.tell(&slots, Counter::Digests, digest);
             }
         }
     }
@@ -172,15 +220,17 @@ impl Node {
         self.send(links, frame);
     }
 
-    /// Nobody keeps these messages any more: they count as seen from now on.
-    fn give_up(&mut self, now: Now, gap: Gap) {
-        let Gap { stream, first, last } = gap.clone();
-        let closed = self.seen.close(&stream, &[(first, last)]);
-        self.digests.changed(now.mono);
-        self.stats.add(Counter::GivenUp, None, closed);
-        self.append(Record::GivenUp { stream: stream.clone(), first, last });
-        self.outbox.push_back(Output::Notify(Event::Gap { stream, first, last }));
-        self.gaps.add(gap);
+    /// Nobody who was asked keeps these messages any more: they are sought no more, unless somebody offers them. Those that are
+    /// known to exist are named.
+    fn give_up(&mut self, now: Now, stream: &StreamId, ranges: &[(u64, u64)]) {
+        for (first, last) in self.seen.close(stream, ranges) {
+            self.digests.changed(now.mono);
+            self.append(Record::GivenUp { stream: stream.clone(), first, last });
+            if self.seen.is_proven(stream, last) {
+                self.stats.add(Counter::GivenUp, None, (last - first).saturating_add(1));
+                self.outbox.push_back(Output::Notify(Event::Gap { stream: stream.clone(), first, last }));
+            }
+        }
     }
 
     fn ask(&mut self, now: Now, Ask { to, streams, is_repeat }: Ask) {

@@ -4,7 +4,7 @@ use super::{Node, spreading::Way};
 use crate::core::{
     endpoint::Endpoint,
     event::{Event, Output, Record, ReturnAddress},
-    frame::{Frame, Member, RANGES_MAX, STREAMS_MAX},
+    frame::{Frame, Member, STREAMS_MAX, StreamRanges},
     id::{NodeId, StreamId},
     message::{Message, Payload, Relays},
     request::{Disturbance, Fetch, Level, NodeStatus, Reply, Request, RequestId, Status, Vector},
@@ -16,6 +16,11 @@ use std::time::Duration;
 
 /// Longest time that farewells are given beside their own because links are slow.
 const DELAY_MAX: Duration = Duration::from_secs(2);
+
+/// Gaps on a page of the inbox, at most: all of them are in the pages of the vector.
+const GAPS_LISTED_MAX: usize = 1024;
+/// Ranges and gaps on a page of the vector, at most: so that no page is longer than a frame may be.
+const VECTOR_RANGES_MAX: usize = 8192;
 
 impl Node {
     pub(super) fn on_request(&mut self, now: Now, client: ReturnAddress, id: RequestId, request: Request) {
@@ -32,7 +37,7 @@ impl Node {
             }
             Request::Peers => Reply::Peers(self.peers.describe()),
             Request::Status => Reply::Status(Box::new(self.status(now))),
-            Request::Seen { after } => Reply::Vector(self.vector(after.as_ref())),
+            Request::Seen { after, of } => Reply::Vector(self.vector(after.as_ref(), &of)),
             Request::Connect { peers } => {
                 let named = |(node, endpoint): &(Option<NodeId>, Endpoint)| {
                     Some(Member { node: node.clone()?, endpoint: endpoint.clone() })
@@ -111,7 +116,7 @@ impl Node {
     fn fetch(&mut self, fetch: &Fetch) -> Reply {
         let mut page = self.inbox.fetch(fetch, self.config.limits.page_len_max);
         if fetch.from.position == 0 {
-            page.gaps = self.gaps.iter().collect();
+            page.gaps = self.seen.gaps().take(GAPS_LISTED_MAX).collect();
         }
         if fetch.mark
             && fetch.status != Status::Read
@@ -151,20 +156,34 @@ impl Node {
             seen_messages: Some(self.seen.messages()),
             digest: Some(self.seen.digest()),
             missing: self.wants.len() as u64,
-            given_up: self.gaps.messages(),
+            given_up: self.seen.given_up(),
+            unproven: self.seen.claimed(),
             disturbed,
             counters: self.stats.total().named(),
             peer_counters: by_peer.map(|(node, tallies)| (node.to_string(), tallies.named())).collect(),
         }
     }
 
-    /// A page of the version vector. No stream is larger than a page, so none is cut (`Limits::intervals_max`).
-    fn vector(&self, after: Option<&StreamId>) -> Vector {
-        let streams = self.seen.changed_since(0, after, STREAMS_MAX, RANGES_MAX);
+    /// A page of the version vector. No stream has more ranges than a page, so that none is cut (`Limits::intervals_max`).
+    fn vector(&self, after: Option<&StreamId>, of: &[StreamRanges]) -> Vector {
+        let streams = self.seen.changed_since(0, after, STREAMS_MAX, VECTOR_RANGES_MAX).streams;
         let last = streams.last().map(|held| &held.stream);
-        let more = last.is_some_and(|last| !self.seen.changed_since(0, Some(last), 1, 1).is_empty());
-        let gaps = if after.is_none() { self.gaps.iter().collect() } else { Vec::new() };
-        Vector { streams, more, gaps }
+        let more = last.is_some_and(|last| !self.seen.changed_since(0, Some(last), 1, 1).streams.is_empty());
+        let gaps = streams.iter().flat_map(|held| self.seen.gaps_of(&held.stream)).take(VECTOR_RANGES_MAX).collect();
+        let unproven = streams.iter().flat_map(|held| self.seen.claims_of(&held.stream)).take(GAPS_LISTED_MAX);
+        let unproven = unproven.collect();
+        Vector { streams, more, gaps, unproven, kept: self.kept(of) }
+    }
+
+    /// What of these messages is kept, as much as a frame holds.
+    fn kept(&self, of: &[StreamRanges]) -> Vec<StreamRanges> {
+        let mut room = VECTOR_RANGES_MAX;
+        let kept = of.iter().map(|StreamRanges { stream, ranges }| {
+            let ranges = self.inbox.kept(stream, ranges, room);
+            room -= ranges.len();
+            StreamRanges { stream: stream.clone(), ranges }
+        });
+        kept.filter(|kept| !kept.ranges.is_empty()).collect()
     }
 
     fn wait_for_links(&mut self, now: Now, client: ReturnAddress, id: RequestId) {

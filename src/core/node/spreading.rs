@@ -53,8 +53,12 @@ impl Node {
         let sighting = self.seen.insert(&message.id);
         self.stats.add(Counter::ClosedGaps, Some(&from), self.seen.take_closed_gaps());
         match sighting {
-            Sighting::First => {
+            Sighting::First | Sighting::Filled => {
+                if sighting == Sighting::Filled {
+                    self.filled.note(now.mono, &message.id);
+                }
                 let way = self.way(now, from, &message);
+                self.note_holes(now, way.slot, &message.id.stream());
                 self.deliver(now, way, message);
             }
             Sighting::Again => self.on_copy(now, &from, message),

@@ -43,6 +43,21 @@ pub struct Dues {
     pub asks: Vec<Ask>,
     /// What is given up: all who offered it have lost it, and nobody else has offered it for `lost_after`.
     pub gaps: Vec<Gap>,
+    /// What lies below a message that came, and was not offered by anybody for `lost_after`.
+    pub holes: Vec<Holes>,
+}
+
+/// What is missing below a message that came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holes {
+    /// Of which stream.
+    pub stream: StreamId,
+    /// Who sent that message.
+    pub by: Slot,
+    /// Its number.
+    pub below: u64,
+    /// What of it is sought elsewhere, and not to be given up.
+    pub sought: Ranges,
 }
 
 /// Adds what is asked for of a stream to what one peer is asked for: each stream once.

@@ -3,9 +3,9 @@
 //! so a digest that was lost is made up for.
 
 use crate::core::{
-    frame::{RANGES_MAX, STREAMS_MAX, StreamRanges},
+    frame::{Hashes, RANGES_MAX, STREAMS_MAX},
     id::StreamId,
-    seen::Seen,
+    seen::{self, Seen},
     slots::Slot,
     time::{Mono, memo::Memo},
 };
@@ -13,13 +13,16 @@ use std::{collections::BTreeMap, time::Duration};
 
 /// Shortest time between two full digests to one neighbour because of hashes.
 const FULL_INTERVAL: Duration = Duration::from_secs(5);
+/// Full digests to one neighbour because the two have given up different messages: the second after twice that time, and so on.
+/// Whatever one can send the other is found by the first that arrives.
+const GAPS_TOLD_MAX: u32 = 3;
 /// Most frames to one neighbour at one time, and the pause before the next of them: so that other frames get between.
 const FRAMES_MAX: usize = 4;
 /// See [`FRAMES_MAX`].
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A DIGEST to be sent: over which links, and what it says.
-pub type Due = (Vec<Slot>, Vec<StreamRanges>);
+pub type Due = (Vec<Slot>, seen::Told);
 
 /// What each neighbour was told. A few dozen bytes a neighbour.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ struct Told {
     wants_full: bool,
     /// When a full digest was sent because of hashes.
     full: Option<Mono>,
+    /// The hashes of what the two have given up when they last differed, theirs first; and how many digests were sent since.
+    gaps: ((u64, u64), u32),
     telling: Option<Telling>,
     /// When the next frames may be sent.
     next: Mono,
@@ -95,15 +100,32 @@ impl Digests {
         self.changed.is_none_or(|at| at + self.interval <= now)
     }
 
-    /// A neighbour told the hash of all that it has seen; `ours` is that of this node. If they differ although nothing
-    /// has changed here for a while, it is told everything, at most once in five seconds. Says whether it is: then it should
-    /// learn that the hashes differ, for it may be that it does not lack anything and this node does.
-    pub fn on_ping_digest(&mut self, now: Mono, slot: Slot, theirs: u64, ours: u64) -> bool {
+    /// A neighbour told the hashes of what it has seen; `ours` are those of this node. If they differ although nothing
+    /// has changed here for a while, it is told everything, at most once in five seconds; and where both have seen the same but
+    /// given up different messages, three times at growing distances. Says whether it is: then it should learn that the hashes
+    /// differ, for it may be that it does not lack anything and this node does.
+    pub fn on_ping_digest(&mut self, now: Mono, slot: Slot, theirs: Hashes, ours: Hashes) -> bool {
         let is_quiet = self.is_quiet(now);
         let Some(told) = self.links.get_mut(&slot) else { return false };
-        let is_soon = told.full.is_some_and(|at| now < at + FULL_INTERVAL);
-        if theirs == ours || !is_quiet || is_soon || told.wants_full || told.telling.is_some() {
+        if theirs == ours || !is_quiet || told.wants_full || told.telling.is_some() {
             return false;
+        }
+        let mut pause = FULL_INTERVAL;
+        if theirs.seen == ours.seen {
+            let pair = (theirs.given_up, ours.given_up);
+            if told.gaps.0 != pair {
+                told.gaps = (pair, 0);
+            }
+            if told.gaps.1 >= GAPS_TOLD_MAX {
+                return false;
+            }
+            pause *= 1 << told.gaps.1;
+        }
+        if told.full.is_some_and(|at| now < at + pause) {
+            return false;
+        }
+        if theirs.seen == ours.seen {
+            told.gaps.1 += 1;
         }
         self.deadline.clear();
         told.full = Some(now);
@@ -170,9 +192,9 @@ impl Digests {
 /// The next frames of a digest for these neighbours, and what is left of it.
 fn tell(mut telling: Telling, slots: &[Slot], seen: &Seen, dues: &mut Vec<Due>) -> Option<Telling> {
     for _ in 0..FRAMES_MAX {
-        let streams = seen.changed_since(telling.since, telling.after.as_ref(), STREAMS_MAX, RANGES_MAX);
-        telling.after = Some(streams.last()?.stream.clone());
-        dues.push((slots.to_vec(), streams));
+        let told = seen.changed_since(telling.since, telling.after.as_ref(), STREAMS_MAX, RANGES_MAX);
+        telling.after = Some(told.streams.last()?.stream.clone());
+        dues.push((slots.to_vec(), told));
     }
     Some(telling)
 }

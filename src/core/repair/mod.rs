@@ -3,7 +3,8 @@
 pub mod allowance;
 pub mod ask;
 pub mod digests;
-pub mod gaps;
+pub mod dropped;
+pub mod filled;
 mod misses;
 mod question;
 pub mod ranges;

@@ -1,5 +1,7 @@
 //! One stream of which something is missing: since when, who offers it, and who was asked.
 
+mod parts;
+
 use super::{
     ask::How,
     question::{Account, Question},
@@ -54,6 +56,8 @@ pub(super) struct Want {
     parts: Vec<Part>,
     sources: Vec<Source>,
     questions: Vec<Question>,
+    /// All that is missing below a message that came, and since when.
+    holes: Option<(u64, Mono)>,
     /// Its place in the queue of those that could be asked for now.
     pub(super) ticket: Option<u64>,
     /// When it is looked at next, at the latest.
@@ -130,6 +134,35 @@ impl Want {
         }
         offered.is_cut |= self.compact();
         offered
+    }
+
+    /// Others know of `missing` and cannot send it.
+    pub(super) fn hear(&mut self, now: Mono, missing: &[(u64, u64)]) {
+        let mut fresh = Ranges::from(missing);
+        for part in &self.parts {
+            fresh.remove(part.first, part.last);
+        }
+        let (since, due, how, bare) = (now, now, How::Digest, Some(now));
+        self.parts.extend(fresh.as_slice().iter().map(|&(first, last)| Part { first, last, since, due, how, bare }));
+        self.parts.sort_unstable_by_key(|part| part.first);
+        self.compact();
+    }
+
+    /// A message came, and something below it has not, as far as that is not known already.
+    pub(super) fn expect(&mut self, now: Mono, below: u64) {
+        self.holes.get_or_insert((below, now));
+    }
+
+    /// Nothing is missing below what came.
+    pub(super) fn fill(&mut self) {
+        self.holes = None;
+    }
+
+    /// Below which number all is given up that was missing `before` and is not offered by anybody; and what is.
+    pub(super) fn take_holes(&mut self, before: impl Fn(Mono) -> bool) -> Option<(u64, Ranges)> {
+        let (below, _) = self.holes.take_if(|(_, since)| before(*since))?;
+        let sought: Vec<_> = self.parts.iter().map(|part| (part.first, part.last)).collect();
+        Some((below, Ranges::from(&sought[..])))
     }
 
     /// Takes a message that came out of what is missing.
@@ -328,13 +361,14 @@ impl Want {
         let dues = self.parts.iter().filter(|part| part.bare.is_none()).map(|part| part.due);
         let sources = self.sources.iter().map(|source| source.not_before);
         let bare = self.parts.iter().filter_map(|part| part.bare).map(|since| since + lost_after);
+        let holes = self.holes.map(|(_, since)| since + lost_after);
         let questions = self.questions.iter().map(|question| question.void_at(&account(question.to)));
-        dues.chain(sources).filter(|&at| at > now).chain(bare).chain(questions).min()
+        dues.chain(sources).filter(|&at| at > now).chain(bare).chain(holes).chain(questions).min()
     }
 
     /// Whether nothing is missing any more.
     pub(super) fn is_done(&self) -> bool {
-        self.parts.is_empty() && self.questions.is_empty()
+        self.parts.is_empty() && self.questions.is_empty() && self.holes.is_none()
     }
 
     /// The questions that are open.
@@ -361,86 +395,5 @@ impl Want {
     #[cfg(test)]
     pub(super) fn missing(&self) -> impl Iterator<Item = (u64, bool)> {
         self.parts.iter().flat_map(|part| (part.first..=part.last).map(|number| (number, part.bare.is_none())))
-    }
-
-    /// What is due and was not asked for.
-    fn due(&self, now: Mono) -> Ranges {
-        let mut due = Ranges::default();
-        for part in self.parts.iter().filter(|part| part.bare.is_none() && part.due <= now) {
-            due.insert(part.first, part.last);
-        }
-        for question in &self.questions {
-            due.subtract(question.open.as_slice());
-        }
-        due
-    }
-
-    /// The sources that may be asked now, each with what it has of `due`.
-    fn useful(&self, now: Mono, due: &Ranges) -> impl Iterator<Item = (&Source, Ranges)> {
-        let ready = self.sources.iter().filter(move |source| source.not_before <= now);
-        ready
-            .map(|source| (source, source.offers.intersection(due.as_slice())))
-            .filter(|(_, ranges)| !ranges.is_empty())
-    }
-
-    /// What no source offers is bare since `lost`, or forgotten.
-    fn reconcile(&mut self, lost: Option<Mono>) {
-        let mut orphaned = Ranges::default();
-        for part in self.parts.iter().filter(|part| part.bare.is_none()) {
-            orphaned.insert(part.first, part.last);
-        }
-        for source in &self.sources {
-            orphaned.subtract(source.offers.as_slice());
-        }
-        self.revise(orphaned.as_slice(), |part| {
-            part.bare = lost;
-            lost.is_some()
-        });
-    }
-
-    /// Changes the parts that are within `ranges`, cutting them where these end; drops those that `change` denies.
-    fn revise(&mut self, ranges: &[(u64, u64)], mut change: impl FnMut(&mut Part) -> bool) {
-        if ranges.is_empty() {
-            return;
-        }
-        for part in std::mem::take(&mut self.parts) {
-            let mut outside = Ranges::from(&[(part.first, part.last)][..]);
-            let inside = outside.intersection(ranges);
-            outside.subtract(inside.as_slice());
-            let kept = outside.as_slice().iter().map(|&(first, last)| Part { first, last, ..part });
-            self.parts.extend(kept);
-            for &(first, last) in inside.as_slice() {
-                let mut piece = Part { first, last, ..part };
-                if change(&mut piece) {
-                    self.parts.push(piece);
-                }
-            }
-        }
-        self.parts.sort_unstable_by_key(|part| part.first);
-        self.compact();
-    }
-
-    /// Joins parts that differ in nothing, and if they are too many those that differ in time. Drops the highest if
-    /// that is not enough, and says so.
-    fn compact(&mut self) -> bool {
-        let touch = |a: &Part, b: &Part| a.last + 1 == b.first && (a.how, a.bare) == (b.how, b.bare);
-        self.parts.dedup_by(|b, a| {
-            let joins = touch(a, b) && (a.since, a.due) == (b.since, b.due);
-            a.last = if joins { b.last } else { a.last };
-            joins
-        });
-        if self.parts.len() <= INTERVALS_MAX {
-            return false;
-        }
-        self.parts.dedup_by(|b, a| {
-            let joins = touch(a, b);
-            if joins {
-                (a.last, a.since, a.due) = (b.last, a.since.min(b.since), a.due.min(b.due));
-            }
-            joins
-        });
-        let is_cut = self.parts.len() > INTERVALS_MAX;
-        self.parts.truncate(INTERVALS_MAX);
-        is_cut
     }
 }

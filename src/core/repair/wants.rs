@@ -4,8 +4,11 @@
 //! repetition. T1 is the `wait` that the caller gives with each offer. T2 is two round trips and 50 ms without any sign
 //! of what was asked, or more where a peer was seen to need it. Lowest numbers first, so that what comes leaves no gaps (Scuttlebutt's order).
 
+mod holes;
+mod table;
+
 use super::{
-    ask::{Arrival, Ask, Dues, How, add},
+    ask::{Arrival, Ask, Dues, Holes, How, add},
     misses::Misses,
     question::Account,
     want::{Answered, Want},
@@ -95,13 +98,8 @@ impl Wants {
             How::Announced | How::Digest => now + wait,
             How::Backlog | How::Orphan => now,
         };
-        if !self.wants.contains_key(stream) {
-            if self.wants.len() >= self.wants_max && !self.make_room(by) {
-                self.dropped += 1;
-                return;
-            }
-            *self.opened.entry(by).or_default() += 1;
-            self.wants.insert(stream.clone(), Want::of(by));
+        if !self.open(stream, by) {
+            return;
         }
         let Some(want) = self.wants.get_mut(stream) else { return };
         self.accounts.entry(by).or_default();
@@ -194,8 +192,12 @@ impl Wants {
         {
             has_room |= self.void(now, &stream);
             let Some(want) = self.wants.get_mut(&stream) else { continue };
-            let given_up = want.give_up(|since| since + lost_after <= now).into_iter();
-            dues.gaps.extend(given_up.map(|(first, last)| Gap { stream: stream.clone(), first, last }));
+            let is_over = |since| since + lost_after <= now;
+            let given_up = want.give_up(is_over).into_iter();
+            dues.gaps.extend(given_up.map(|(first, last)| Gap::whole(stream.clone(), first, last)));
+            if let Some((below, sought)) = want.take_holes(is_over) {
+                dues.holes.push(Holes { stream: stream.clone(), by: want.opener, below, sought });
+            }
             if let Some(ticket) = want.ticket.take() {
                 self.queue.remove(&ticket);
             }
@@ -338,18 +340,6 @@ impl Wants {
         if is_queued {
             self.wake_at(now);
         }
-    }
-
-    /// Makes room for one more stream that `by` tells of, by forgetting one of whoever told of most: so nobody fills the
-    /// table alone. Says whether it did.
-    fn make_room(&mut self, by: Slot) -> bool {
-        let told = self.opened.get(&by).copied().unwrap_or(0);
-        let Some((&most, &count)) = self.opened.iter().max_by_key(|(_, count)| **count) else { return false };
-        let victim = self.wants.iter().rev().find(|(_, want)| count > told + 1 && want.opener == most);
-        let Some(stream) = victim.map(|(stream, _)| stream.clone()) else { return false };
-        self.dropped += 1;
-        self.close(&stream);
-        true
     }
 
     /// Forgets a stream, with all that was asked of it.

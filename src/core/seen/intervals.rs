@@ -79,13 +79,6 @@ impl Intervals {
         new
     }
 
-    /// Adds what is missing between the two lowest intervals, if there are two.
-    pub(super) fn close_lowest_gap(&mut self, digest: &mut Digest<'_>) {
-        if let Some(&(_, last)) = self.others().first() {
-            self.replace(0, 2, (self.lowest.0, last), digest);
-        }
-    }
-
     /// Adds to `missing`, as long as that is shorter than `ranges_max`, what is not in the set of the numbers from `first`
     /// to `last`.
     pub(super) fn missing(&self, first: u64, last: u64, missing: &mut Vec<Interval>, ranges_max: usize) {
@@ -106,6 +99,48 @@ impl Intervals {
         if missing.len() < ranges_max {
             missing.push((next, last));
         }
+    }
+
+    /// Takes the numbers from `first` to `last` out; says how many of them were there.
+    pub(super) fn take_out(&mut self, first: u64, last: u64, digest: &mut Digest<'_>) -> u64 {
+        if self.is_empty() {
+            return 0;
+        }
+        let (from, to) = (self.count(|&(_, end)| end < first), self.count(|&(begin, _)| begin <= last));
+        if from >= to {
+            return 0;
+        }
+        let (low, high) = (self.at(from).0, self.at(to - 1).1);
+        let left = Some((low, first.saturating_sub(1))).filter(|_| low < first);
+        let right = Some((last.saturating_add(1), high)).filter(|_| high > last);
+        let rest: Vec<Interval> = left.into_iter().chain(right).collect();
+        let cut: u64 = (from..to).map(|index| self.at(index)).map(|(first, last)| last - first + 1).sum();
+        (from..to).for_each(|index| digest.remove(self.at(index)));
+        rest.iter().for_each(|&interval| digest.add(interval));
+        let kept: u64 = rest.iter().map(|(first, last)| last - first + 1).sum();
+        self.splice(from, to, rest);
+        cut - kept
+    }
+
+    /// Adds to `found`, as long as that is shorter than `ranges_max`, what is in the set of the numbers from `first` to `last`.
+    pub(super) fn common(&self, first: u64, last: u64, found: &mut Vec<Interval>, ranges_max: usize) {
+        if self.is_empty() {
+            return;
+        }
+        let (from, to) = (self.count(|&(_, end)| end < first), self.count(|&(begin, _)| begin <= last));
+        let room = ranges_max.saturating_sub(found.len());
+        let common = self.iter().take(to).skip(from).map(|(begin, end)| (begin.max(first), end.min(last)));
+        found.extend(common.take(room));
+    }
+
+    /// The lowest number that is not in the set.
+    pub(super) fn lowest_missing(&self) -> u64 {
+        if self.lowest.0 == 1 { self.lowest.1.saturating_add(1) } else { 1 }
+    }
+
+    /// What is missing between the two lowest intervals, if there are two.
+    pub(super) fn lowest_gap(&self) -> Option<Interval> {
+        self.others().first().map(|&(begin, _)| (self.lowest.1 + 1, begin - 1))
     }
 
     /// The places of the intervals that share a number with `first` to `last` or touch it, from the first to behind the
@@ -150,6 +185,19 @@ impl Intervals {
         if to - from > 1 {
             self.remove(from, to - 1);
         }
+    }
+
+    /// Puts other intervals, ascending, in the place of those from `from` to before `to`.
+    fn splice(&mut self, from: usize, to: usize, rest: Vec<Interval>) {
+        let others = self.others.get_or_insert_default();
+        match from.checked_sub(1) {
+            Some(index) => drop(others.splice(index..to - 1, rest)),
+            None => {
+                drop(others.splice(..to - 1, rest));
+                self.lowest = if others.is_empty() { Interval::default() } else { others.remove(0) };
+            }
+        }
+        self.remove(0, 0);
     }
 
     /// Takes the other intervals from `from` to before `to` out, and gives back room that stays unused.

@@ -1,6 +1,10 @@
 //! What a node remembers, against a set that remembers every number.
 
 use super::*;
+use crate::core::{
+    frame::{Hashes, StreamRanges},
+    request::Gap,
+};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -38,8 +42,77 @@ fn without_room_the_lowest_gap_is_closed_and_the_stream_goes_on() {
     }
     assert_eq!(seen.take_closed_gaps(), 2);
     assert_eq!(seen.take_closed_gaps(), 0);
-    assert_eq!(seen.insert(&id(1, 1, 2)), Sighting::Again, "its gap was given up");
+    assert_eq!(gaps(&seen), [(2, 2), (4, 4)], "what there is no room for is named");
+    assert_eq!(seen.insert(&id(1, 1, 2)), Sighting::Filled, "and not swallowed");
+    assert_eq!(seen.insert(&id(1, 1, 2)), Sighting::Again);
     assert_eq!(seen.insert(&id(1, 1, 6)), Sighting::First, "the newest gaps are kept");
+    assert_eq!((gaps(&seen), seen.messages()), (vec![(4, 4)], 7));
+}
+
+/// The gaps of all streams, by their numbers.
+fn gaps(seen: &Seen) -> Vec<(u64, u64)> {
+    seen.gaps().map(|gap| (gap.first, gap.last)).collect()
+}
+
+#[test]
+fn what_comes_after_it_was_given_up_is_taken_in_once() {
+    let mut seen = seen(8, 8);
+    seen.insert(&id(1, 1, 9));
+    assert_eq!(seen.hole_below(&stream(1, 1)), Some(9));
+    assert_eq!(seen.close(&stream(1, 1), &[(1, 8)]), [(1, 8)]);
+    assert_eq!((seen.hole_below(&stream(1, 1)), gaps(&seen)), (None, vec![(1, 8)]));
+    assert_eq!((seen.messages(), seen.given_up(), seen.claimed()), (9, 8, 0));
+    let (before, version) = (seen.hashes(), seen.version());
+    assert!(!seen.contains(&id(1, 1, 4)) && seen.contains(&id(1, 1, 9)));
+    assert_eq!(seen.missing(&stream(1, 1), &[(3, 12)], 9), [(10, 12)]);
+    assert_eq!(seen.given_up_of(&stream(1, 1), &[(3, 5), (7, 12)], 9), [(3, 5), (7, 8)]);
+    assert_eq!([4, 4].map(|number| seen.insert(&id(1, 1, number))), [Sighting::Filled, Sighting::Again]);
+    assert_eq!(gaps(&seen), [(1, 3), (5, 8)]);
+    assert!(seen.version() > version, "neighbours are told");
+    assert!(seen.digest() == before.seen && seen.hashes() != before);
+    let told = seen.changed_since(0, None, 9, 9);
+    assert_eq!((told.streams[0].ranges.clone(), told.given_up[0].ranges.clone()), (vec![(1, 9)], vec![(1, 3), (5, 8)]));
+}
+
+#[test]
+fn what_others_only_say_is_no_message_and_becomes_missing_once_a_later_one_comes() {
+    let mut seen = seen(8, 8);
+    (1..=3).for_each(|number| _ = seen.insert(&id(1, 1, number)));
+    assert_eq!(seen.close(&stream(1, 1), &[(4, 20)]), [(4, 20)]);
+    assert_eq!((seen.messages(), seen.given_up(), seen.claimed(), gaps(&seen)), (3, 0, 17, vec![]));
+    assert_eq!(seen.latest_life(&NodeId::numbered(1)).unwrap().sequence, 3);
+    assert_eq!((seen.insert(&id(1, 1, 4)), seen.hole_below(&stream(1, 1))), (Sighting::First, None));
+    assert_eq!((seen.insert(&id(1, 1, 8)), seen.hole_below(&stream(1, 1))), (Sighting::First, Some(8)));
+    assert_eq!(seen.missing(&stream(1, 1), &[(1, 30)], 9), [(5, 7), (21, 30)], "sought, now that they must exist");
+    let claims: Vec<_> = seen.claims_of(&stream(1, 1)).map(|gap| (gap.first, gap.last)).collect();
+    assert_eq!((claims, seen.claimed(), seen.messages()), (vec![(9, 20)], 12, 5));
+    assert_eq!(seen.close(&stream(2, 1), &[(1, 5)]), [(1, 5)]);
+    assert_eq!((seen.claimed(), seen.insert(&id(2, 1, 5))), (17, Sighting::First));
+}
+
+#[test]
+fn gaps_are_bounded_and_the_lowest_of_the_stream_with_most_become_one() {
+    let limits = Limits { gaps_max: 16, ..limits(8, 8, 999) };
+    let mut seen = Seen::new(stream(9, 9), &limits);
+    seen.insert(&id(2, 1, 3));
+    seen.close(&stream(2, 1), &[(1, 2)]);
+    (1..=20).for_each(|number| _ = seen.insert(&id(1, 1, 2 * number)));
+    seen.close(&stream(1, 1), &[(1, 39)]);
+    assert!(seen.gaps_len() <= 16);
+    let told: Vec<_> = seen.gaps().collect();
+    assert_eq!(told.iter().map(|gap| gap.count).sum::<u64>(), 20 + 2, "all are counted");
+    assert_eq!(seen.given_up(), 22);
+    let joined = told.iter().find(|gap| !gap.is_whole()).unwrap();
+    assert_eq!((joined.first, joined.count), (1, joined.last.div_ceil(2)));
+    assert!(told.contains(&Gap::whole(stream(2, 1), 1, 2)), "the others stay exact");
+    assert_eq!(seen.insert(&id(1, 1, 1)), Sighting::Again, "it cannot be told from one that was had");
+    assert_eq!(seen.insert(&id(1, 1, 39)), Sighting::Filled);
+
+    let mut seen = Seen::new(stream(9, 9), &limits);
+    seen.insert(&id(1, 1, 1));
+    (1..=40).for_each(|number| _ = seen.close(&stream(1, 1), &[(100 * number, 100 * number)]));
+    assert_eq!((seen.gaps_len(), seen.claimed(), seen.given_up()), (16, 16, 0), "claims are forgotten");
+    assert!((2..=4000).all(|number| seen.insert(&id(1, 1, number)) == Sighting::First), "and swallow nothing");
 }
 
 #[test]
@@ -67,7 +140,7 @@ fn an_origin_has_so_many_lives_and_those_before_are_seen() {
         assert_eq!(seen.insert(&id(1, life, 3)), Sighting::Again);
         assert!(seen.contains(&id(1, life, 4)));
         assert_eq!(seen.missing(&stream(1, life), &[(1, 9)], 8), []);
-        assert_eq!(seen.close(&stream(1, life), &[(1, 9)]), 0);
+        assert_eq!(seen.close(&stream(1, life), &[(1, 9)]), []);
     }
     assert_eq!(seen.missing(&stream(1, 7), &[(1, 9)], 8), [(2, 9)]);
     assert_eq!(seen.take_closed_gaps(), 0);
@@ -91,7 +164,7 @@ fn a_node_keeps_its_own_life_whatever_others_say_of_newer_ones() {
     }
     assert_eq!((seen.insert(&id(9, 9, 1)), seen.insert(&id(9, 9, 2))), (Sighting::Again, Sighting::First));
     assert_eq!(seen.missing(&stream(9, 9), &[(1, 99)], 8), [], "nobody has what it did not publish");
-    assert_eq!(seen.close(&stream(9, 9), &[(1, 99)]), 0);
+    assert_eq!(seen.close(&stream(9, 9), &[(1, 99)]), []);
 
     seen.renew(stream(9, 20));
     assert_eq!(seen.insert(&id(9, 9, 3)), Sighting::Again, "that life is as old as those that were forgotten");
@@ -146,7 +219,7 @@ fn intervals_are_bounded_in_all() {
 fn the_smallest_and_the_largest_numbers_do_no_harm() {
     let mut seen = seen(8, 8);
     assert_eq!((seen.insert(&id(1, 1, 0)), seen.version()), (Sighting::Again, 0));
-    assert_eq!(seen.close(&stream(1, 1), &[(0, 0), (3, 2)]), 0);
+    assert_eq!(seen.close(&stream(1, 1), &[(0, 0), (3, 2)]), []);
     assert_eq!(seen.streams(), 1, "neither is a number");
     for (number, sighting) in
         [(u64::MAX, Sighting::First), (u64::MAX - 1, Sighting::First), (u64::MAX, Sighting::Again)]
@@ -156,9 +229,10 @@ fn the_smallest_and_the_largest_numbers_do_no_harm() {
     let all = [(0, u64::MAX)];
     assert_eq!(seen.missing(&stream(1, 1), &all, 8), [(1, u64::MAX - 2)]);
     assert_eq!(seen.missing(&stream(1, 2), &all, 8), [(1, u64::MAX)]);
-    assert_eq!((seen.close(&stream(1, 1), &all), seen.close(&stream(1, 2), &all)), (u64::MAX - 2, u64::MAX));
+    assert_eq!(seen.close(&stream(1, 1), &all), [(1, u64::MAX - 2)]);
+    assert_eq!(seen.close(&stream(1, 2), &all), [(1, u64::MAX)]);
     assert_eq!(seen.missing(&stream(1, 1), &all, 8), []);
-    let ranges: Vec<_> = seen.changed_since(0, None, 8, 8).into_iter().map(|stream| stream.ranges).collect();
+    let ranges: Vec<_> = seen.changed_since(0, None, 8, 8).streams.into_iter().map(|stream| stream.ranges).collect();
     assert_eq!(ranges, [[(1, u64::MAX)], [(1, u64::MAX)]]);
     assert!(!seen.contains(&id(1, 1, 0)));
 }
@@ -169,7 +243,9 @@ fn digests_are_part_of_the_protocol() {
     let mut seen = seen(8, 8);
     assert_eq!(seen.digest(), 0);
     seen.close(&stream(4, 17), &[(1, 3)]);
-    assert_eq!(seen.digest(), 0x6289_00e7_6026_afdf);
+    assert_eq!(seen.hashes(), Hashes { seen: 0x6289_00e7_6026_afdf, given_up: 0x6289_00e7_6026_afdf });
+    (1..=3).for_each(|number| _ = seen.insert(&id(4, 17, number)));
+    assert_eq!(seen.hashes(), Hashes { seen: 0x6289_00e7_6026_afdf, given_up: 0 });
     seen.insert(&id(4, 17, 5));
     let origin = NodeId::new("a-long-name-köln").unwrap();
     seen.close(&StreamId { origin, incarnation: Incarnation(1_795_437_901) }, &[(2, u64::MAX)]);
@@ -185,9 +261,9 @@ fn a_stream_without_gaps_takes_32_bytes() {
     }
     let room = |seen: &Seen| seen.streams[seen.index[&stream(1, 1)]].seen.room();
     assert!((999..2000).contains(&room(&seen)));
-    assert_eq!(seen.close(&stream(1, 1), &[(1, 1900)]), 950);
+    assert_eq!(seen.close(&stream(1, 1), &[(1, 1900)]).len(), 950);
     assert!((50..200).contains(&room(&seen)), "the room of gaps goes with them");
-    assert_eq!(seen.close(&stream(1, 1), &[(1900, 2000)]), 50);
+    assert_eq!(seen.close(&stream(1, 1), &[(1900, 2000)]).len(), 50);
     assert_eq!(room(&seen), 0);
 }
 
@@ -195,7 +271,11 @@ fn a_stream_without_gaps_takes_32_bytes() {
 #[derive(Clone)]
 struct Model {
     own: StreamId,
+    /// What was had.
     numbers: BTreeMap<StreamId, BTreeSet<u64>>,
+    given_up: BTreeMap<StreamId, BTreeSet<u64>>,
+    /// Given up in lives that are forgotten, below what was had.
+    lost: u64,
     forgotten: BTreeMap<NodeId, Incarnation>,
     closed_gaps: u64,
     limits: Limits,
@@ -215,7 +295,8 @@ fn runs(numbers: &BTreeSet<u64>) -> Vec<(u64, u64)> {
 impl Model {
     fn new(own: StreamId, limits: Limits) -> Self {
         let numbers = BTreeMap::from([(own.clone(), BTreeSet::new())]);
-        Self { own, numbers, forgotten: BTreeMap::new(), closed_gaps: 0, limits }
+        let (given_up, forgotten) = (BTreeMap::new(), BTreeMap::new());
+        Self { own, numbers, given_up, lost: 0, forgotten, closed_gaps: 0, limits }
     }
 
     fn is_below_floor(&self, stream: &StreamId) -> bool {
@@ -224,8 +305,11 @@ impl Model {
     }
 
     fn forget(&mut self, stream: &StreamId) {
-        let numbers = self.numbers.remove(stream);
-        let runs = numbers.map(|numbers| runs(&numbers)).unwrap_or_default();
+        let runs = runs(&self.seen(stream));
+        let had_max = self.had_max(stream);
+        self.numbers.remove(stream);
+        let given_up = self.given_up.remove(stream).unwrap_or_default();
+        self.lost += given_up.range(..had_max).count() as u64;
         let gaps = runs.iter().filter(|run| run.0 > 1).count();
         self.closed_gaps += gaps as u64;
         let newest = self.forgotten.get(&stream.origin).copied();
@@ -261,33 +345,59 @@ impl Model {
         Sighting::First
     }
 
-    fn add(&mut self, stream: &StreamId, first: u64, last: u64) -> u64 {
-        let intervals: usize = self.numbers.values().map(|numbers| runs(numbers).len()).sum();
-        let is_room = intervals < GAPS_A_STREAM * self.limits.streams_max;
-        let numbers = self.numbers.get_mut(stream).unwrap();
-        let most = if is_room { self.limits.intervals_max } else { runs(numbers).len().max(1) };
-        let new = (first..=last).filter(|&number| numbers.insert(number)).count();
-        if let [lowest, second, ..] = runs(numbers)[..]
-            && runs(numbers).len() > most
+    /// What was had or given up.
+    fn seen(&self, stream: &StreamId) -> BTreeSet<u64> {
+        let sets = [self.numbers.get(stream), self.given_up.get(stream)];
+        sets.into_iter().flatten().flatten().copied().collect()
+    }
+
+    fn had_max(&self, stream: &StreamId) -> u64 {
+        self.numbers.get(stream).and_then(|numbers| numbers.last().copied()).unwrap_or(0)
+    }
+
+    fn intervals(&self) -> usize {
+        self.numbers.keys().map(|stream| runs(&self.seen(stream)).len()).sum()
+    }
+
+    /// Gives up the lowest gaps of a stream that had `before` intervals, if it has too many now.
+    fn settle(&mut self, stream: &StreamId, before: usize) {
+        let is_full = self.intervals() > GAPS_A_STREAM * self.limits.streams_max;
+        let most = if is_full { before.min(self.limits.intervals_max) } else { self.limits.intervals_max };
+        while let [lowest, second, ..] = runs(&self.seen(stream))[..]
+            && runs(&self.seen(stream)).len() > most.max(1)
         {
-            numbers.extend(lowest.1..second.0);
+            self.given_up.entry(stream.clone()).or_default().extend(lowest.1 + 1..second.0);
             self.closed_gaps += 1;
         }
-        new as u64
     }
 
     fn insert(&mut self, stream: &StreamId, number: u64) -> Sighting {
-        match self.take_in(stream) {
-            Sighting::First if self.add(stream, number, number) == 0 => Sighting::Again,
-            sighting => sighting,
+        let sighting = self.take_in(stream);
+        if sighting != Sighting::First {
+            return sighting;
         }
+        let (before, had_max) = (runs(&self.seen(stream)).len(), self.had_max(stream));
+        if !self.numbers.get_mut(stream).unwrap().insert(number) {
+            return Sighting::Again;
+        }
+        let given_up = self.given_up.entry(stream.clone()).or_default();
+        let is_late = given_up.remove(&number);
+        given_up.retain(|&other| other < had_max || other > number);
+        self.settle(stream, before);
+        if is_late && number < had_max { Sighting::Filled } else { Sighting::First }
     }
 
-    fn close(&mut self, stream: &StreamId, ranges: &[(u64, u64)]) -> u64 {
+    fn close(&mut self, stream: &StreamId, ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
         if *stream == self.own || self.take_in(stream) != Sighting::First {
-            return 0;
+            return Vec::new();
         }
-        ranges.iter().map(|&(first, last)| self.add(stream, first, last)).sum()
+        let (before, closed) = (runs(&self.seen(stream)).len(), self.missing(stream, ranges));
+        let numbers = closed.iter().flat_map(|&(first, last)| first..=last);
+        self.given_up.entry(stream.clone()).or_default().extend(numbers);
+        if !closed.is_empty() {
+            self.settle(stream, before);
+        }
+        closed
     }
 
     fn missing(&self, stream: &StreamId, ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
@@ -296,7 +406,7 @@ impl Model {
             return Vec::new();
         }
         let offered: BTreeSet<u64> = ranges.iter().flat_map(|&(first, last)| first..=last).collect();
-        runs(&offered.difference(&trial.numbers[stream]).copied().collect())
+        runs(&offered.difference(&trial.seen(stream)).copied().collect())
     }
 
     fn renew(&mut self, own: StreamId) {
@@ -349,15 +459,17 @@ fn any_limits() -> impl Strategy<Value = Limits> {
 }
 
 /// All pages of what has changed, each as small as asked for.
-fn pages(seen: &Seen, version: u64, streams_max: usize, ranges_max: usize) -> Vec<StreamRanges> {
-    let mut all: Vec<StreamRanges> = Vec::new();
+fn pages(seen: &Seen, version: u64, streams_max: usize, ranges_max: usize) -> [Vec<StreamRanges>; 2] {
+    let [mut all, mut given_up]: [Vec<StreamRanges>; 2] = [Vec::new(), Vec::new()];
     loop {
         let page = seen.changed_since(version, all.last().map(|last| &last.stream), streams_max, ranges_max);
-        assert!(page.len() <= streams_max && page.iter().map(|s| s.ranges.len()).sum::<usize>() <= ranges_max);
-        if page.is_empty() {
-            return all;
+        let ranges = page.streams.iter().chain(&page.given_up).map(|s| s.ranges.len()).sum::<usize>();
+        assert!(page.streams.len() <= streams_max && ranges <= ranges_max);
+        if page.streams.is_empty() {
+            return [all, given_up];
         }
-        all.extend(page);
+        all.extend(page.streams);
+        given_up.extend(page.given_up);
     }
 }
 
@@ -375,14 +487,17 @@ proptest! {
         let own = stream(0, 3);
         let (mut seen, mut model) = (Seen::new(own.clone(), &limits), Model::new(own, limits.clone()));
         let mut delivered = BTreeSet::new();
-        let mut earlier = (0, BTreeMap::new());
+        let mut earlier = (0, Model::new(stream(0, 3), limits.clone()));
+        earlier.1.numbers.clear();
+        let nothing = earlier.1.clone();
         for (at, step) in steps.into_iter().enumerate() {
             let (version, before) = (seen.version(), seen.digest());
             match step {
                 Step::Insert(stream, number) => {
                     let sighting = seen.insert(&stream.message(number));
                     prop_assert_eq!(sighting, model.insert(&stream, number));
-                    prop_assert!(sighting != Sighting::First || delivered.insert((stream, number)), "delivered twice");
+                    let is_new = matches!(sighting, Sighting::First | Sighting::Filled);
+                    prop_assert!(!is_new || delivered.insert((stream, number)), "delivered twice");
                 }
                 Step::Close(stream, ranges) => {
                     prop_assert_eq!(seen.close(&stream, &ranges), model.close(&stream, &ranges));
@@ -398,10 +513,25 @@ proptest! {
             prop_assert_eq!(seen.streams(), model.numbers.len());
             prop_assert!(seen.streams() <= limits.streams_max && seen.forgotten.len() <= seen.streams());
             prop_assert!(seen.vacant.len() + seen.streams() == seen.streams.len());
-            let intervals: usize = model.numbers.values().map(|numbers| runs(numbers).len()).sum();
-            prop_assert_eq!(seen.intervals, intervals);
+            prop_assert_eq!(seen.intervals, model.intervals());
+            let numbers = |ranges: Vec<Gap>| ranges.iter().map(|gap| gap.count).sum::<u64>();
+            let [mut named, mut claimed, mut ranges] = [0; 3];
+            for (stream, given_up) in &model.given_up {
+                let named_here = given_up.range(..model.had_max(stream)).count() as u64;
+                prop_assert_eq!(numbers(seen.gaps_of(stream).collect()), named_here);
+                prop_assert_eq!(numbers(seen.claims_of(stream).collect()), given_up.len() as u64 - named_here);
+                named += named_here;
+                claimed += given_up.len() as u64 - named_here;
+                ranges += runs(given_up).len() as u64;
+            }
+            prop_assert_eq!([seen.given_up(), seen.claimed(), seen.gaps_len() as u64], [named + model.lost, claimed, ranges]);
+            for stream in model.numbers.keys().filter(|&stream| *stream != model.own) {
+                let had_max = model.had_max(stream);
+                let hole = (1..had_max).any(|number| !model.seen(stream).contains(&number)).then_some(had_max);
+                prop_assert_eq!(seen.hole_below(stream), hole);
+            }
             if at == since {
-                earlier = (seen.version(), model.numbers.clone());
+                earlier = (seen.version(), model.clone());
             }
         }
 
@@ -416,17 +546,26 @@ proptest! {
             }
         }
 
-        for (version, before) in [earlier, (0, BTreeMap::new())] {
-            let changed = model.numbers.iter().filter(|(stream, numbers)| {
-                !numbers.is_empty() && before.get(stream) != Some(numbers)
-            });
-            let changed = changed.map(|(stream, numbers)| {
-                let ranges = runs(numbers).into_iter().take(ranges_max).collect();
+        for (version, before) in [earlier, (0, nothing)] {
+            let changed: Vec<_> = model.numbers.keys().filter(|&stream| {
+                let is_same = before.numbers.get(stream) == model.numbers.get(stream)
+                    && before.seen(stream) == model.seen(stream);
+                !model.seen(stream).is_empty() && !is_same
+            }).collect();
+            let ranges_of = |stream: &StreamId, numbers: &BTreeSet<u64>, most| {
+                let ranges: Vec<_> = runs(numbers).into_iter().take(most).collect();
                 StreamRanges { stream: stream.clone(), ranges }
+            };
+            let streams: Vec<_> =
+                changed.iter().map(|stream| ranges_of(stream, &model.seen(stream), ranges_max)).collect();
+            let room = |stream: &StreamId| ranges_max - runs(&model.seen(stream)).len().min(ranges_max);
+            let given_up = changed.iter().filter_map(|stream| {
+                let given_up = ranges_of(stream, model.given_up.get(stream)?, room(stream));
+                (!given_up.ranges.is_empty()).then_some(given_up)
             });
-            prop_assert_eq!(pages(&seen, version, streams_max, ranges_max), changed.collect::<Vec<_>>());
+            prop_assert_eq!(pages(&seen, version, streams_max, ranges_max), [streams, given_up.collect()]);
         }
-        prop_assert_eq!(seen.changed_since(seen.version(), None, 9, 99), []);
+        prop_assert_eq!(seen.changed_since(seen.version(), None, 9, 99), Told::default());
 
         let wide = Limits { streams_max: 99, lives_max: 99, intervals_max: 99, ..limits };
         let mut other = Seen::new(stream(7, 7), &wide);
@@ -434,8 +573,10 @@ proptest! {
             for number in numbers.iter().rev() {
                 other.insert(&stream.message(*number));
             }
+            let given_up = model.given_up.get(stream).map(runs).unwrap_or_default();
+            other.close(stream, &given_up);
         }
-        prop_assert_eq!(seen.digest(), other.digest());
+        prop_assert_eq!(seen.hashes(), other.hashes());
         other.insert(&id(8, 8, 8));
         prop_assert_ne!(seen.digest(), other.digest());
     }

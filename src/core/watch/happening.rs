@@ -85,7 +85,7 @@ fn told(event: &Event) -> (Option<NodeId>, Vec<(&'static str, Detail)>) {
             (None, vec![("endpoint", text(endpoint)), ("why", text(code)), ("text", text(why))])
         }
         Event::InboxFull { oldest } => (None, vec![("oldest", text(oldest))]),
-        Event::Gap { stream, first, last } => {
+        Event::Gap { stream, first, last } | Event::GapFilled { stream, first, last } => {
             (None, vec![("stream", text(stream)), ("first", (*first).into()), ("last", (*last).into())])
         }
         Event::Renewed(incarnation) => (None, vec![("incarnation", incarnation.0.into())]),

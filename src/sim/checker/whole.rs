@@ -75,9 +75,17 @@ impl Cluster {
             is_there && holdings.as_ref().is_none_or(|kept| kept[host].contains(&told.id))
         };
         for told in self.checker.told.iter().filter(|told| !told.is_doubtful()) {
+            let lacks = |host: usize| survivors[host].is_some_and(|survivor| told.delivered[host].0 != survivor.life);
+            // What was given up is taken from a neighbour that keeps it.
+            for host in gaps.keys().copied().filter(|&host| lacks(host) && names_gap(host, &told.id)) {
+                if let Some(&holder) =
+                    overlay.of(host).iter().find(|&&other| overlay.has(other, host) && keeps(other, told))
+                {
+                    let holder = self.graph.nodes()[holder].clone();
+                    return Err(self.violation(host, Wrong::Withheld { id: told.id.clone(), holder }));
+                }
+            }
             for part in &parts {
-                let lacks =
-                    |host: usize| survivors[host].is_some_and(|survivor| told.delivered[host].0 != survivor.life);
                 let Some(&lacking) = part.iter().find(|&&host| lacks(host) && !names_gap(host, &told.id)) else {
                     continue;
                 };
@@ -224,7 +232,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// What live nodes that lack anything say that they have given up.
+    /// What live nodes that lack anything say that they have given up, or only heard of.
     pub(in crate::sim) fn gaps(
         &mut self,
         survivors: &[Option<Survivor>],
@@ -236,9 +244,14 @@ impl Cluster {
         let hosts: Vec<_> = live.filter(lacks).map(|(host, _)| host).collect();
         let mut gaps = BTreeMap::new();
         for host in hosts {
-            let fetch = Fetch { status: Status::All, from: Cursor::default(), through: None, limit: 0, mark: false };
-            if let Some(Reply::Page(page)) = self.inspect(host, Request::Fetch(fetch))? {
-                gaps.insert(host, page.gaps);
+            let named: &mut Vec<Gap> = gaps.entry(host).or_default();
+            let mut after = None;
+            while let Some(Reply::Vector(page)) = self.inspect(host, Request::Seen { after, of: Vec::new() })? {
+                named.extend(page.gaps.into_iter().chain(page.unproven));
+                after = page.streams.last().map(|held| held.stream.clone()).filter(|_| page.more);
+                if after.is_none() {
+                    break;
+                }
             }
         }
         Ok(gaps)
@@ -267,6 +280,11 @@ fn is_within(gaps: &[Gap], id: &MessageId) -> bool {
 pub(in crate::sim) struct Overlay(Vec<Vec<usize>>);
 
 impl Overlay {
+    /// The neighbours of a node.
+    fn of(&self, host: usize) -> &[usize] {
+        &self.0[host]
+    }
+
     /// Whether one node has another for a neighbour.
     fn has(&self, host: usize, other: usize) -> bool {
         self.0[host].binary_search(&other).is_ok()

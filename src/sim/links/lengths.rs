@@ -3,7 +3,7 @@
 
 use crate::core::{
     endpoint::Endpoint,
-    frame::{Announcement, Answer, Frame, Introduction, Member, StreamRanges},
+    frame::{Announcement, Answer, Frame, Hashes, Introduction, Member, StreamRanges},
     id::{MessageId, NodeId},
     message::{Hop, Message, Trace},
 };
@@ -14,14 +14,16 @@ pub(in crate::sim) fn frame_len(frame: &Frame) -> usize {
         Frame::Hello(who, wish) => introduction(who, 1 + uint(*wish as u64)),
         Frame::Message(message) => message_frames(message),
         Frame::Leave => header(0, 0),
-        Frame::Ping { token, digest } => header(2, uint(*token) + digest.map_or(1, uint)),
+        Frame::Ping { token, digest } => ping(*token, *digest),
         Frame::Have(announcements) => header(1, list(announcements, announcement)),
         Frame::Path(copy) => {
             let fixed = id(&copy.id) + uint(copy.published_at.0) + uint(copy.hops.into());
             header(4, fixed + trace(&copy.trace))
         }
         Frame::Prune(origin) | Frame::Graft(origin) => header(1, name(origin)),
-        Frame::Digest(streams) | Frame::Pull(streams) => header(1, list(streams, stream)),
+        Frame::Digest { streams, given_up } if given_up.is_empty() => header(1, list(streams, stream)),
+        Frame::Digest { streams, given_up } => header(2, list(streams, stream) + list(given_up, stream)),
+        Frame::Pull(streams) => header(1, list(streams, stream)),
         Frame::Neighbours(members) => header(1, list(members, member)),
         Frame::Part(_) => header(1, 1),
         Frame::Beacon(beacon) => {
@@ -84,6 +86,13 @@ fn introduction(who: &Introduction, last: usize) -> usize {
     let texts = str_len(network.as_str().len()) + str_len(instance.as_str().len());
     let words = list(capabilities, |word| str_len(word.len()));
     header(7, name(node) + endpoint(at) + texts + uint(incarnation.0) + words + last)
+}
+
+fn ping(token: u64, digest: Option<Hashes>) -> usize {
+    match digest {
+        Some(Hashes { seen, given_up }) if given_up > 0 => header(3, uint(token) + uint(seen) + uint(given_up)),
+        digest => header(2, uint(token) + digest.map_or(1, |hashes| uint(hashes.seen))),
+    }
 }
 
 fn id(id: &MessageId) -> usize {

@@ -3,7 +3,7 @@
 use super::{decode_head, payload};
 use crate::{
     core::{
-        frame::{self, Answer, Beacon, Chunk, Frame, PathCopy, Walk},
+        frame::{self, Answer, Beacon, Chunk, Frame, Hashes, PathCopy, Walk},
         id::{Incarnation, MessageId},
         message::Message,
         time::Wall,
@@ -35,7 +35,11 @@ pub(super) fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
             Ok(Frame::Message(Message { id, published_at, hops, trace, tree, payload: payload(body) }))
         }
         types::LEAVE => Ok(Frame::Leave),
-        types::PING => Ok(Frame::Ping { token: fields.required("token")?, digest: fields.optional(None)? }),
+        types::PING => {
+            let (token, seen) = (fields.required("token")?, fields.optional(None)?);
+            let given_up = fields.optional(0)?;
+            Ok(Frame::Ping { token, digest: seen.map(|seen| Hashes { seen, given_up }) })
+        }
         types::IHAVE => {
             let announcements = List::<AnnouncementFields>::up_to(frame::STREAMS_MAX);
             fields.seeded("announcements", announcements).map(Frame::Have)
@@ -47,7 +51,11 @@ pub(super) fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         }
         types::PRUNE => fields.node("origin").map(Frame::Prune),
         types::GRAFT => fields.node("origin").map(Frame::Graft),
-        types::DIGEST => fields.streams().map(Frame::Digest),
+        types::DIGEST => {
+            let streams = fields.streams()?;
+            let given_up = fields.streams_or_none()?;
+            Ok(Frame::Digest { streams, given_up })
+        }
         types::PULL => fields.streams().map(Frame::Pull),
         types::NEIGHBOURS => {
             fields.seeded("members", List::<MemberFields>::up_to(frame::MEMBERS_MAX)).map(Frame::Neighbours)

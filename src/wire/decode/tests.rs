@@ -87,8 +87,16 @@ fn what_is_missing_or_unknown_counts_as_the_spec_says() {
     assert_eq!(meaning("message without its tree field"), meaning("message, traced, from its origin"));
     assert!(matches!(meaning("welcome without what it has seen"), Incoming::Answer(Answer::Welcome(_, None))));
     assert_eq!(meaning("page that says that it has no gaps"), meaning("page, empty"));
-    assert!(matches!(meaning("seen, everything left out"), Incoming::Request(_, Request::Seen { after: None })));
+    assert!(matches!(meaning("seen, everything left out"), Incoming::Request(_, Request::Seen { after: None, .. })));
     assert_eq!(meaning("seen with fields of the future"), meaning("seen, the next page"));
+    assert_eq!(
+        meaning("ping that says that nothing was given up"),
+        meaning("ping with a digest of zero, which is one")
+    );
+    assert_eq!(
+        meaning("digest that says that nothing was given up"),
+        meaning("digest of a node that has seen nothing")
+    );
     assert_ne!(meaning("ping with a digest of zero, which is one"), meaning("ping with a field of the future"));
 }
 

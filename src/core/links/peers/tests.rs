@@ -4,7 +4,7 @@ use super::*;
 use crate::core::{
     config::{Dissemination, Limits, Protocol},
     event::Dial,
-    frame::LifeSeen,
+    frame::{Hashes, LifeSeen},
     id::Instance,
     links::{capability::Capabilities, dialling::UNPROVEN_MAX, meeting::Greeting},
     slots::Slot,
@@ -12,6 +12,8 @@ use crate::core::{
 };
 use proptest::prelude::*;
 
+/// What is told of what was seen.
+const HASHES: Hashes = Hashes { seen: 9, given_up: 0 };
 fn name(index: u32) -> NodeId {
     NodeId::numbered(index + 1)
 }
@@ -95,7 +97,7 @@ impl Table {
     }
 
     fn tick(&mut self) -> Vec<Output> {
-        self.peers.on_tick(self.now, Some(9), &mut self.stats, &mut self.outbox);
+        self.peers.on_tick(self.now, Some(HASHES), &mut self.stats, &mut self.outbox);
         self.outputs()
     }
 
@@ -163,7 +165,7 @@ fn a_sought_link_repeats_its_wish_until_it_is_up() {
     );
     assert_eq!((table.kind(1), slots(&table.peers.take_risen())), (Some(HEALING), vec![0]));
     let probes = table.pass(60_000);
-    assert!(matches!(probes[1], Output::Send(_, Frame::Ping { digest: Some(9), .. })), "{probes:?}");
+    assert!(matches!(probes[1], Output::Send(_, Frame::Ping { digest: Some(HASHES), .. })), "{probes:?}");
 }
 
 #[test]

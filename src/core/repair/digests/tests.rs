@@ -3,7 +3,9 @@
 use super::*;
 use crate::core::{
     config::Limits,
+    frame::StreamRanges,
     id::{Incarnation, NodeId},
+    seen::Sighting,
 };
 use proptest::prelude::*;
 
@@ -19,11 +21,17 @@ fn nothing() -> Seen {
 
 /// Adds ranges of a stream; says whether that changed anything.
 fn add(seen: &mut Seen, stream: &StreamId, ranges: &[(u64, u64)]) -> bool {
-    seen.close(stream, ranges) > 0
+    let numbers = ranges.iter().flat_map(|&(first, last)| first..=last);
+    numbers.filter(|&number| seen.insert(&stream.message(number)) == Sighting::First).count() > 0
 }
 
 fn stream(origin: u32) -> StreamId {
     StreamId { origin: NodeId::numbered(origin), incarnation: Incarnation(1) }
+}
+
+/// Hashes of nodes that have given nothing up.
+fn seen(seen: u64) -> Hashes {
+    Hashes { seen, given_up: 0 }
 }
 
 fn at(millis: u64) -> Mono {
@@ -32,7 +40,7 @@ fn at(millis: u64) -> Mono {
 
 /// Links, and how many streams each frame names.
 fn told(dues: &[Due]) -> Vec<(&[Slot], usize)> {
-    dues.iter().map(|(slots, streams)| (&slots[..], streams.len())).collect()
+    dues.iter().map(|(slots, told)| (&slots[..], told.streams.len())).collect()
 }
 
 #[test]
@@ -69,17 +77,36 @@ fn other_hashes_bring_everything_in_a_quiet_moment_and_not_too_often() {
     add(&mut had, &stream(1), &[(1, 1)]);
     digests.changed(at(0));
     digests.on_tick(at(0), &had);
-    let told =
-        [(999, A, 1), (1000, A, 2), (1000, B, 1)].map(|(ms, to, hash)| digests.on_ping_digest(at(ms), to, hash, 2));
+    let told = [(999, A, 1), (1000, A, 2), (1000, B, 1)]
+        .map(|(ms, to, hash)| digests.on_ping_digest(at(ms), to, seen(hash), seen(2)));
     assert_eq!(told, [false; 3]);
     digests.on_tick(at(1000), &had);
     assert_eq!(digests.deadline(), None);
     let (mut full, mut told) = (0, 0);
     for second in 1..=11 {
-        told += usize::from(digests.on_ping_digest(at(second * 1000), A, 1, 2));
+        told += usize::from(digests.on_ping_digest(at(second * 1000), A, seen(1), seen(2)));
         full += digests.on_tick(at(second * 1000), &had).len();
     }
     assert_eq!((full, told), (3, 3), "after 1, 6 and 11 s");
+}
+
+#[test]
+fn who_has_given_up_something_else_is_told_everything_a_few_times() {
+    let (mut digests, had) = (Digests::new(INTERVAL), nothing());
+    digests.rose(at(0), A);
+    digests.on_tick(at(0), &had);
+    let with = |given_up| Hashes { seen: 7, given_up };
+    let mut told = |seconds: std::ops::Range<u64>, theirs, ours| -> Vec<u64> {
+        let is_told = |second: &u64| {
+            let is_told = digests.on_ping_digest(at(second * 1000), A, with(theirs), with(ours));
+            digests.on_tick(at(second * 1000), &had);
+            is_told
+        };
+        seconds.filter(is_told).collect()
+    };
+    assert!(told(1..100, 5, 5).is_empty());
+    assert_eq!(told(100..300, 5, 6), [100, 110, 130], "whatever can be sent is found by the first that arrives");
+    assert_eq!(told(300..400, 5, 9), [300, 310, 330], "and another difference is another matter");
 }
 
 #[test]
@@ -92,7 +119,7 @@ fn a_large_digest_goes_in_frames_with_pauses() {
     let first = digests.on_tick(at(0), &had);
     assert_eq!(told(&first), [(&[A][..], STREAMS_MAX); 4]);
     assert_eq!(digests.deadline(), Some(at(0) + PAUSE));
-    add(&mut had, &first[0].1[0].stream, &[(2, 2)]);
+    add(&mut had, &first[0].1.streams[0].stream, &[(2, 2)]);
     digests.changed(at(1));
     let rest = digests.on_tick(at(0) + PAUSE, &had);
     assert_eq!(told(&rest), [(&[A][..], 20_000 - 4 * STREAMS_MAX)]);
@@ -120,13 +147,13 @@ impl Pair {
             let dues = digests.on_tick(self.now, had);
             prop_assert!(digests.deadline().is_none_or(|at| at > self.now));
             prop_assert!(dues.len() <= FRAMES_MAX);
-            for (_, streams) in dues {
-                prop_assert!(!streams.is_empty());
+            for (_, told) in dues {
+                prop_assert!(!told.streams.is_empty());
                 if loses() {
                     continue;
                 }
                 let (digests, had) = &mut self.nodes[1 - from];
-                for StreamRanges { stream, ranges } in streams {
+                for StreamRanges { stream, ranges } in told.streams {
                     if add(had, &stream, &ranges) {
                         digests.changed(self.now);
                     }
@@ -137,7 +164,7 @@ impl Pair {
     }
 
     fn ping(&mut self) {
-        let hashes = [0, 1].map(|index| self.nodes[index].1.digest());
+        let hashes = [0, 1].map(|index| self.nodes[index].1.hashes());
         for index in [0, 1] {
             self.nodes[index].0.on_ping_digest(self.now, A, hashes[1 - index], hashes[index]);
         }

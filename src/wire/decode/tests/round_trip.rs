@@ -5,8 +5,8 @@ use crate::{
     core::{
         endpoint::Endpoint,
         frame::{
-            self, Announcement, Answer, Beacon, Chunk, Frame, Introduction, LifeSeen, Member, Parting, PathCopy,
-            StreamRanges, Walk, WalkKind, Wish,
+            self, Announcement, Answer, Beacon, Chunk, Frame, Hashes, Introduction, LifeSeen, Member, Parting,
+            PathCopy, StreamRanges, Walk, WalkKind, Wish,
         },
         id::{Incarnation, MessageId, StreamId},
         links::{detector::Verdict, link::Kind},
@@ -150,12 +150,12 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         (any_introduction(), wish).prop_map(|(hello, wish)| Frame::Hello(hello, wish)),
         any_message().prop_map(Frame::Message),
         Just(Frame::Leave),
-        (any::<u64>(), any::<Option<u64>>()).prop_map(|(token, digest)| Frame::Ping { token, digest }),
+        (any::<u64>(), option::of(any_hashes())).prop_map(|(token, digest)| Frame::Ping { token, digest }),
         any_announcements().prop_map(Frame::Have),
         any_path_copy().prop_map(Frame::Path),
         any_node().prop_map(Frame::Prune),
         any_node().prop_map(Frame::Graft),
-        any_streams().prop_map(Frame::Digest),
+        (any_streams(), any_streams()).prop_map(|(streams, given_up)| Frame::Digest { streams, given_up }),
         any_streams().prop_map(Frame::Pull),
         vec(any_member(), 0..6).prop_map(Frame::Neighbours),
         select(vec![Parting::Unlinked, Parting::Stopping, Parting::Undeclared]).prop_map(Frame::Part),
@@ -194,7 +194,7 @@ fn any_fetched() -> impl Strategy<Value = Fetched> {
 
 fn any_page() -> impl Strategy<Value = Page> {
     let next = option::of(any::<(u64, u64)>().prop_map(|(position, paths)| Cursor { position, paths }));
-    let gap = (any_stream(), any::<u64>(), any::<u64>()).prop_map(|(stream, first, last)| Gap { stream, first, last });
+    let gap = any_gap();
     (vec(any_fetched(), 0..4), next, any::<u64>(), vec(gap, 0..4)).prop_map(|(messages, next, through, gaps)| Page {
         messages,
         next,
@@ -215,8 +215,21 @@ fn any_happening() -> impl Strategy<Value = Happening> {
 }
 
 fn any_vector() -> impl Strategy<Value = Vector> {
-    let gap = (any_stream(), any::<u64>(), any::<u64>()).prop_map(|(stream, first, last)| Gap { stream, first, last });
-    (any_streams(), any::<bool>(), vec(gap, 0..4)).prop_map(|(streams, more, gaps)| Vector { streams, more, gaps })
+    let gaps = (vec(any_gap(), 0..4), vec(any_gap(), 0..4), any_streams());
+    let vector = |(streams, more, (gaps, unproven, kept))| Vector { streams, more, gaps, unproven, kept };
+    (any_streams(), any::<bool>(), gaps).prop_map(vector)
+}
+
+fn any_gap() -> impl Strategy<Value = Gap> {
+    let numbers = (any_stream(), any::<u64>(), any::<u64>(), option::of(any::<u64>()));
+    numbers.prop_map(|(stream, first, last, some)| {
+        let whole = Gap::whole(stream, first, last);
+        Gap { count: some.unwrap_or(whole.count), ..whole }
+    })
+}
+
+fn any_hashes() -> impl Strategy<Value = Hashes> {
+    any::<(u64, u64)>().prop_map(|(seen, given_up)| Hashes { seen, given_up })
 }
 
 fn any_peer() -> impl Strategy<Value = PeerInfo> {
@@ -235,7 +248,7 @@ fn any_peer() -> impl Strategy<Value = PeerInfo> {
 }
 
 fn any_status() -> impl Strategy<Value = NodeStatus> {
-    let says = (option::of(any_node()), any::<[Option<u64>; 3]>(), any::<[u64; 2]>());
+    let says = (option::of(any_node()), any::<[Option<u64>; 3]>(), any::<[u64; 3]>());
     let counts = prop::collection::btree_map("[a-z_]{1,12}", any::<u64>(), 0..4);
     let by_peer = prop::collection::btree_map("[a-z0-9]{1,12}", counts.clone(), 0..4);
     let peers = (vec(any_peer(), 0..5), vec(any_node(), 0..3));
@@ -244,7 +257,7 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
             node,
             (peers, disturbed),
             numbers,
-            (root, [health, seen_messages, digest], [missing, given_up]),
+            (root, [health, seen_messages, digest], [missing, given_up, unproven]),
             counters,
             peer_counters,
         )| {
@@ -268,6 +281,7 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
                 digest,
                 missing,
                 given_up,
+                unproven,
                 disturbed,
                 counters,
                 peer_counters,
@@ -296,7 +310,13 @@ proptest! {
     fn every_frame_survives_a_round_trip(frame in any_frame()) {
         let mut header = Vec::new();
         let body: Vec<Vec<u8>> = encode::frame(&mut header, &frame).into_iter().map(|p| p.to_vec()).collect();
-        for decoded in decode_both(&header, &body) {
+        // What is left out where it says nothing would be taken for a field of the future.
+        let is_short = match &frame {
+            Frame::Ping { digest, .. } => digest.is_none_or(|hashes| hashes.given_up == 0),
+            Frame::Digest { given_up, .. } => given_up.is_empty(),
+            _ => false,
+        };
+        for decoded in decode_both(&header, &body).into_iter().take(if is_short { 1 } else { 2 }) {
             prop_assert_eq!(decoded, Ok(Incoming::Frame(frame.clone())));
         }
     }
@@ -344,18 +364,19 @@ proptest! {
     }
 
     #[test]
-    fn every_vector_survives_a_round_trip(vector in any_vector(), after in option::of(any_stream()), node in any_node()) {
+    fn every_vector_survives_a_round_trip(vector in any_vector(), after in option::of(any_stream()), of in any_streams(), node in any_node()) {
         let (mut header, request) = (Vec::new(), RequestId::Number(7));
-        let forms = if vector.gaps.is_empty() { 1 } else { 2 };
+        let forms = if vector.kept.is_empty() { 1 } else { 2 };
         let response = Response { request: request.clone(), node, reply: Reply::Vector(vector) };
         encode::reply(&mut header, &response.node, &response.request, &response.reply);
         for decoded in decode_both(&header, &[]).into_iter().take(forms) {
             prop_assert_eq!(decoded, Ok(Incoming::Response(response.clone())));
         }
         header.clear();
-        let asked = Request::Seen { after };
+        let forms = if of.is_empty() { 1 } else { 2 };
+        let asked = Request::Seen { after, of };
         encode::request(&mut header, &request, &asked);
-        for decoded in decode_both(&header, &[]) {
+        for decoded in decode_both(&header, &[]).into_iter().take(forms) {
             prop_assert_eq!(decoded, Ok(Incoming::Request(request.clone(), asked.clone())));
         }
     }
@@ -405,14 +426,15 @@ fn frames_hold_as_much_as_the_limits_say() {
     };
     let (count, ranges) = (frame::STREAMS_MAX, frame::RANGES_MAX as u64);
     let within = [
-        Frame::Digest(streams(count, ranges)),
+        Frame::Digest { streams: streams(count, ranges - 1), given_up: streams(1, 1) },
         Frame::Pull(streams(1, ranges)),
         Frame::Have(streams(count, ranges).into_iter().map(held).collect()),
         Frame::Neighbours(members(frame::MEMBERS_MAX)),
         walk(frame::WALK_PATH_LEN_MAX, members(frame::MEMBERS_MAX)),
     ];
     let beyond = [
-        Frame::Digest(streams(count + 1, ranges)),
+        Frame::Digest { streams: streams(count + 1, ranges), given_up: Vec::new() },
+        Frame::Digest { streams: streams(count, ranges), given_up: streams(1, 1) },
         Frame::Pull(streams(1, ranges + 1)),
         Frame::Have(streams(count, ranges + 1).into_iter().map(held).collect()),
         Frame::Neighbours(members(frame::MEMBERS_MAX + 1)),

@@ -1,0 +1,233 @@
+//! What was given up, by stream: not had here, and sought no more unless somebody offers it. What lies below a number that
+//! came is known to exist; of what lies above, others have only said so.
+
+use super::{digest::Digest, intervals::Intervals};
+use crate::core::{
+    id::{MessageId, StreamId},
+    request::Gap,
+};
+use std::collections::BTreeMap;
+
+/// First and last number of an interval.
+type Interval = (u64, u64);
+
+/// All that was given up, at most `ranges_max` ranges of it.
+#[derive(Debug)]
+pub(super) struct GivenUp {
+    streams: BTreeMap<StreamId, Given>,
+    ranges: usize,
+    ranges_max: usize,
+    /// Messages given up in lives that are forgotten.
+    forgotten: u64,
+    digest: u64,
+}
+
+/// What was given up of one stream.
+#[derive(Debug)]
+struct Given {
+    /// The hash of the stream.
+    hash: u64,
+    ranges: Intervals,
+    /// The highest number that was had; 0: none.
+    had_max: u64,
+    /// The lowest of it, where there was no room to tell its ranges apart.
+    joined: Option<Joined>,
+}
+
+/// A range of which some messages were given up, and it is not known any more which.
+#[derive(Debug, Clone, Copy)]
+struct Joined {
+    first: u64,
+    last: u64,
+    count: u64,
+}
+
+/// What became of a message that had been given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Late {
+    /// It was known to exist.
+    Named,
+    /// Others had said that it exists.
+    Claimed,
+}
+
+impl Given {
+    /// The ranges below what was had.
+    fn named(&self) -> impl Iterator<Item = Interval> {
+        self.ranges.iter().take_while(|range| range.1 < self.had_max)
+    }
+
+    /// The ranges above it.
+    fn claimed(&self) -> impl Iterator<Item = Interval> {
+        self.ranges.iter().skip_while(|range| range.1 < self.had_max)
+    }
+
+    /// Makes one of its lowest ranges.
+    fn join(&mut self, ranges: usize, digest: &mut Digest<'_>) {
+        let lowest: Vec<Interval> = self.ranges.iter().take(ranges).collect();
+        for (first, last) in lowest {
+            let count = self.ranges.take_out(first, last, digest);
+            let joined = self.joined.get_or_insert(Joined { first, last, count: 0 });
+            joined.first = joined.first.min(first);
+            joined.last = joined.last.max(last);
+            joined.count = joined.count.saturating_add(count);
+        }
+    }
+}
+
+impl GivenUp {
+    /// Nothing, with the bound.
+    pub(super) fn new(ranges_max: usize) -> Self {
+        Self { streams: BTreeMap::new(), ranges: 0, ranges_max: ranges_max.max(2), forgotten: 0, digest: 0 }
+    }
+
+    /// Adds a range of which nothing was had or given up before. `hash` is that of the stream, `highest` the highest number
+    /// that was seen of it until then.
+    pub(super) fn add(&mut self, stream: &StreamId, hash: u64, highest: u64, (first, last): Interval) {
+        let empty = Given { hash, ranges: Intervals::default(), had_max: highest, joined: None };
+        let given = self.streams.entry(stream.clone()).or_insert(empty);
+        let before = given.ranges.len();
+        given.ranges.insert(first, last, &mut Digest { stream: given.hash, sum: &mut self.digest });
+        self.ranges = self.ranges + given.ranges.len() - before;
+    }
+
+    /// While there are too many ranges: joins some of the stream that has most. Gives a range that is only said to exist and
+    /// that there is no room for; it is forgotten.
+    pub(super) fn relieve(&mut self) -> Option<(StreamId, Interval)> {
+        while self.ranges > self.ranges_max {
+            let (stream, given) = self.streams.iter_mut().max_by_key(|(_, given)| given.ranges.len())?;
+            let mut digest = Digest { stream: given.hash, sum: &mut self.digest };
+            let claimed = given.claimed().last();
+            if let Some((first, last)) = claimed {
+                given.ranges.take_out(first, last, &mut digest);
+                self.ranges -= 1;
+                return Some((stream.clone(), (first, last)));
+            }
+            // Some at a time, so that this is seldom done.
+            let before = given.ranges.len();
+            given.join(before / 8 + 1, &mut digest);
+            self.ranges = self.ranges + given.ranges.len() - before;
+        }
+        None
+    }
+
+    /// A message came: it is given up no more, if it was.
+    pub(super) fn take(&mut self, id: &MessageId) -> Option<Late> {
+        if self.streams.is_empty() {
+            return None;
+        }
+        let stream = id.stream();
+        let given = self.streams.get_mut(&stream)?;
+        let before = given.ranges.len();
+        let mut digest = Digest { stream: given.hash, sum: &mut self.digest };
+        let is_taken = given.ranges.take_out(id.sequence, id.sequence, &mut digest) > 0;
+        self.ranges = self.ranges + given.ranges.len() - before;
+        let late = if id.sequence < given.had_max { Late::Named } else { Late::Claimed };
+        is_taken.then_some(late)
+    }
+
+    /// A message came: what was only said to exist below it is known to, and so missing. Gives what that is.
+    pub(super) fn prove(&mut self, id: &MessageId) -> Vec<Interval> {
+        if self.streams.is_empty() {
+            return Vec::new();
+        }
+        let stream = id.stream();
+        let Some(given) = self.streams.get_mut(&stream) else { return Vec::new() };
+        let mut proven = Vec::new();
+        if id.sequence > given.had_max + 1 {
+            given.ranges.common(given.had_max + 1, id.sequence - 1, &mut proven, usize::MAX);
+        }
+        given.had_max = given.had_max.max(id.sequence);
+        let mut digest = Digest { stream: given.hash, sum: &mut self.digest };
+        let before = given.ranges.len();
+        for &(first, last) in &proven {
+            given.ranges.take_out(first, last, &mut digest);
+        }
+        self.ranges = self.ranges + given.ranges.len() - before;
+        if given.ranges.is_empty() && given.joined.is_none() {
+            self.streams.remove(&stream);
+        }
+        proven
+    }
+
+    /// A stream is forgotten.
+    pub(super) fn forget(&mut self, stream: &StreamId) {
+        let Some(given) = self.streams.remove(stream) else { return };
+        let mut digest = Digest { stream: given.hash, sum: &mut self.digest };
+        given.ranges.iter().for_each(|interval| digest.remove(interval));
+        self.ranges -= given.ranges.len();
+        let joined = given.joined.map_or(0, |joined| joined.count);
+        self.forgotten = self.forgotten.saturating_add(count(given.named())).saturating_add(joined);
+    }
+
+    /// Whether a message was given up.
+    pub(super) fn contains(&self, id: &MessageId) -> bool {
+        !self.streams.is_empty()
+            && self.streams.get(&id.stream()).is_some_and(|given| given.ranges.contains(id.sequence))
+    }
+
+    /// The highest number of a stream that was had, if any of it was given up.
+    pub(super) fn had_max(&self, stream: &StreamId) -> Option<u64> {
+        self.streams.get(stream).map(|given| given.had_max)
+    }
+
+    /// What of a range was given up; see [`Intervals::common`].
+    pub(super) fn common(&self, stream: &StreamId, (first, last): Interval, found: &mut Vec<Interval>, max: usize) {
+        if let Some(given) = self.streams.get(stream) {
+            given.ranges.common(first, last, found, max);
+        }
+    }
+
+    /// All ranges of a stream, ascending.
+    pub(super) fn ranges(&self, stream: &StreamId) -> impl Iterator<Item = Interval> {
+        self.streams.get(stream).into_iter().flat_map(|given| given.ranges.iter())
+    }
+
+    /// The gaps of a stream: what is known to exist.
+    pub(super) fn gaps(&self, stream: &StreamId) -> impl Iterator<Item = Gap> {
+        self.streams.get_key_value(stream).into_iter().flat_map(|(stream, given)| gaps_of(stream, given))
+    }
+
+    /// What of a stream others have only said to exist.
+    pub(super) fn claims(&self, stream: &StreamId) -> impl Iterator<Item = Gap> {
+        let given = self.streams.get_key_value(stream);
+        given
+            .into_iter()
+            .flat_map(|(stream, given)| given.claimed().map(|(first, last)| Gap::whole(stream.clone(), first, last)))
+    }
+
+    /// All gaps, by stream.
+    pub(super) fn all_gaps(&self) -> impl Iterator<Item = Gap> {
+        self.streams.iter().flat_map(|(stream, given)| gaps_of(stream, given))
+    }
+
+    /// Messages given up that are known to exist.
+    pub(super) fn named_count(&self) -> u64 {
+        let of = |given: &Given| count(given.named()).saturating_add(given.joined.map_or(0, |joined| joined.count));
+        self.streams.values().map(of).fold(self.forgotten, u64::saturating_add)
+    }
+
+    /// Messages that others have only said to exist.
+    pub(super) fn claimed_count(&self) -> u64 {
+        self.streams.values().map(|given| count(given.claimed())).fold(0, u64::saturating_add)
+    }
+
+    /// Ranges kept.
+    pub(super) fn len(&self) -> usize {
+        self.ranges
+    }
+
+    /// A hash of all ranges, as that of what was seen.
+    pub(super) fn digest(&self) -> u64 {
+        self.digest
+    }
+}
+
+fn gaps_of<'a>(stream: &'a StreamId, given: &'a Given) -> impl Iterator<Item = Gap> {
+    let joined = given.joined.map(|Joined { first, last, count }| Gap { stream: stream.clone(), first, last, count });
+    joined.into_iter().chain(given.named().map(|(first, last)| Gap::whole(stream.clone(), first, last)))
+}
+
+fn count(ranges: impl Iterator<Item = Interval>) -> u64 {
+    ranges.map(|(first, last)| (last - first).saturating_add(1)).fold(0, u64::saturating_add)
+}

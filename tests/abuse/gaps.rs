@@ -1,0 +1,66 @@
+//! What nodes could not get: it is named, fetched from whoever has it after all, and swallows nothing.
+
+use crate::{
+    dealer::{Dealer, message},
+    node::{Node, until},
+};
+use gossip::core::{
+    frame::Frame,
+    request::{Cursor, Request},
+};
+
+/// The gaps that a node lists, by their numbers.
+fn gaps(node: &Node) -> Vec<(u64, u64)> {
+    node.page_at(Cursor::default()).gaps.iter().map(|gap| (gap.first, gap.last)).collect()
+}
+
+#[test]
+fn what_a_node_gave_up_is_fetched_once_a_neighbour_has_it() {
+    let local = ["--timing", "local"];
+    let keeper = Node::start("a", &local);
+    let forgetful =
+        Node::start("b", &[&local[..], &["--retain-messages", "50", "--peer", &keeper.endpoint.authority()]].concat());
+    until("linked", || keeper.peers_up() == 1 && forgetful.peers_up() == 1);
+    for number in 0..200 {
+        keeper.client().publish(number.to_string().as_bytes().into(), None).unwrap();
+    }
+    until("spread", || forgetful.client().status().unwrap().seen_messages == Some(200));
+    let late = Node::start("c", &[&local[..], &["--peer", &forgetful.endpoint.authority()]].concat());
+    until("given up", || late.client().status().unwrap().given_up == 150);
+    assert_eq!(gaps(&late), [(1, 150)]);
+
+    late.client().call(&Request::Connect { peers: vec![(None, keeper.endpoint.clone())] }).unwrap();
+    until("fetched", || late.client().status().unwrap().given_up == 0);
+    let status = late.client().status().unwrap();
+    assert_eq!((status.retained_messages, status.counters["delivered"], gaps(&late)), (200, 200, vec![]));
+    assert!((0..200).all(|number: u32| late.holds_since(0, number.to_string().as_bytes())));
+}
+
+#[test]
+fn holes_are_named_and_what_comes_late_is_delivered() {
+    let node = Node::start("a", &["--timing", "local"]);
+    let dealer = Dealer::named(&node, "z").meets();
+    let status = || node.client().status().unwrap();
+    for number in [1, 2, 5] {
+        dealer.frame(&Frame::Message(message("o", 1, number)));
+    }
+    dealer.settled();
+    assert_eq!(status().seen_messages, Some(3));
+    until("named", || gaps(&node) == [(3, 4)]);
+    dealer.frame(&Frame::Message(message("o", 1, 3)));
+    dealer.frame(&Frame::Message(message("o", 1, 3)));
+    dealer.settled();
+    assert_eq!((status().retained_messages, status().given_up, gaps(&node)), (4, 1, vec![(4, 4)]));
+
+    // More holes than there is room for: none is lost sight of.
+    for number in (0..5000).map(|number| 2 * number + 1) {
+        dealer.frame(&Frame::Message(message("odd", 1, number)));
+    }
+    dealer.settled();
+    until("all are named", || status().given_up == 1 + 4999);
+    assert_eq!(status().seen_messages, Some(5 + 9999));
+    dealer.frame(&Frame::Message(message("odd", 1, 2)));
+    dealer.settled();
+    assert_eq!((status().retained_messages, status().given_up), (4 + 5001, 4999));
+    node.serves();
+}
