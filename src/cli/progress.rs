@@ -22,8 +22,7 @@ impl Progress {
     pub fn start(is_quiet: bool) -> Self {
         let is_dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
         let is_seen = !is_quiet && !is_dumb && io::stderr().is_terminal();
-        let target =
-            if is_seen { ProgressDrawTarget::stderr_with_hz(DRAWN) } else { ProgressDrawTarget::hidden() };
+        let target = if is_seen { ProgressDrawTarget::stderr_with_hz(DRAWN) } else { ProgressDrawTarget::hidden() };
         let style = ProgressStyle::with_template(FORM).unwrap_or_else(|_| ProgressStyle::default_bar());
         let style = style.progress_chars(if has_unicode() { "━╸╌" } else { "=>-" });
         Self(ProgressBar::with_draw_target(Some(STEPS), target).with_style(style))

@@ -119,7 +119,12 @@ fn messages_arrive_while_somebody_takes_a_name_again_and_again() {
             while !ends.load(Ordering::SeqCst) {
                 let _thief = zmtp::connect(&centre, "x");
                 let pause = Deadline::after(Duration::from_millis(1_500));
-                while !ends.load(Ordering::SeqCst) && pause.pause(STEP) {}
+                loop {
+                    let is_over = ends.load(Ordering::SeqCst) || !pause.pause(STEP);
+                    if is_over {
+                        break;
+                    }
+                }
             }
         });
         // Whatever fails here ends the thief first.
