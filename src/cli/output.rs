@@ -1,8 +1,10 @@
-//! Where everything is printed: text or one JSON document on stdout, errors and notes on stderr.
+//! Where everything is printed: text or one JSON document on stdout, errors and notes on stderr. Whatever a name or a text
+//! of the network holds, no terminal obeys it: what passes here is escaped, but for colours and line ends of our own.
 
 use super::{error::CliError, text};
 use crate::quantity::Size;
 use serde::Serialize;
+use serde_json::ser::Formatter;
 use std::{
     env, fmt,
     io::{self, BufWriter, IsTerminal, Write},
@@ -54,6 +56,21 @@ impl Colours {
             Self::Always => true,
             Self::Never => false,
         }
+    }
+}
+
+/// JSON whose strings hold nothing that a terminal obeys: it is written as `\u202e`, which reads as the same.
+struct Harmless;
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, c)) = rest.char_indices().find(|&(_, c)| text::is_obeyed(c)) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            write!(writer, "\\u{:04x}", u32::from(c))?;
+            rest = &rest[at + c.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
     }
 }
 
@@ -119,14 +136,14 @@ impl Output {
 
     /// Prints one line of text; several if the text has line ends.
     pub fn line(&mut self, text: impl fmt::Display) -> Result<(), CliError> {
-        Ok(writeln!(self.stdout, "{text}")?)
+        self.write(format_args!("{text}\n"))
     }
 
     /// Prints a payload as text that nothing obeys and nothing can be taken for: control characters, line ends too, are
     /// escaped. On a terminal a long one is cut, and its length told.
     pub fn payload(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         if !self.is_terminal || bytes.len() <= PAYLOAD_SHOWN_MAX {
-            return self.write(text::escape_bytes(bytes));
+            return self.control(&text::escape_bytes(bytes));
         }
         // Not within a character of UTF-8, as far as it is that.
         let is_boundary = |&end: &usize| bytes[end] & 0xc0 != 0x80;
@@ -143,13 +160,20 @@ impl Output {
 
     /// Prints text without a line end.
     pub fn write(&mut self, text: impl fmt::Display) -> Result<(), CliError> {
-        Ok(write!(self.stdout, "{text}")?)
+        let has_colour = self.has_colour;
+        self.control(&text::escape_lines(&text.to_string(), has_colour))
+    }
+
+    /// Prints what a terminal is to obey, or what is escaped already.
+    pub(super) fn control(&mut self, sequences: &str) -> Result<(), CliError> {
+        Ok(self.stdout.write_all(sequences.as_bytes())?)
     }
 
     /// Prints one JSON document on a line of its own.
     pub fn document(&mut self, document: &impl Serialize) -> Result<(), CliError> {
         self.has_document = true;
-        serde_json::to_writer(&mut self.stdout, document).map_err(io::Error::from)?;
+        let mut serializer = serde_json::Serializer::with_formatter(&mut self.stdout, Harmless);
+        document.serialize(&mut serializer).map_err(io::Error::from)?;
         Ok(self.stdout.write_all(b"\n")?)
     }
 

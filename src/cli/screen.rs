@@ -40,7 +40,7 @@ impl Screen {
         });
         IS_OPEN.store(true, Ordering::SeqCst);
         let screen = Self(());
-        out.write(ENTER)?;
+        out.control(ENTER)?;
         out.flush()?;
         Ok(screen)
     }
@@ -48,8 +48,9 @@ impl Screen {
     /// Shows these lines from the top on, as far as they fit, and nothing else.
     pub fn show(&self, lines: &[String], out: &mut Output) -> Result<(), CliError> {
         let (columns, rows) = size();
-        let shown: Vec<_> = lines.iter().take(rows).map(|line| text::clip(line, columns) + CLEAR_LINE).collect();
-        out.write(format_args!("{HOME}{}{CLEAR_BELOW}", shown.join("\r\n")))?;
+        let line = |line: &String| text::clip(&text::escape_lines(line, out.has_colour()), columns) + CLEAR_LINE;
+        let shown: Vec<_> = lines.iter().take(rows).map(line).collect();
+        out.control(&format!("{HOME}{}{CLEAR_BELOW}", shown.join("\r\n")))?;
         out.flush()
     }
 }

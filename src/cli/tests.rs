@@ -445,6 +445,15 @@ fn nothing_obeys_a_payload_and_no_line_is_forged_by_one() {
 }
 
 #[test]
+fn nothing_obeys_a_name_in_text_or_in_json() {
+    let told = ["4\u{202e}\u{9b}2J\u{7f}"];
+    assert_eq!(printed(true, |out| out.line(told[0])), "4\\u{202e}\\u{9b}2J\\u{7f}\n");
+    let document = printed(true, |out| out.document(&told));
+    assert_eq!(document, "[\"4\\u202e\\u009b2J\\u007f\"]\n");
+    assert_eq!(serde_json::from_str::<[String; 1]>(&document).unwrap(), told);
+}
+
+#[test]
 fn a_terminal_shows_the_beginning_of_a_long_payload_and_its_length() {
     let message = fetched(1, "ü".repeat(5000).as_bytes(), &[]);
     let shown = |is_terminal| printed(is_terminal, |out| listing(Choice::All, Stamp::None, false).print(&message, out));

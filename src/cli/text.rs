@@ -46,6 +46,33 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     escaped.into()
 }
 
+/// Text of several lines, as [`escape`] has each: line ends and tabs stay, and, where there are to be colours, the sequences
+/// that make them (SGR).
+pub fn escape_lines(text: &str, has_colour: bool) -> Cow<'_, str> {
+    let is_kept = |c| matches!(c, '\n' | '\t') || !is_obeyed(c);
+    if text.chars().all(is_kept) {
+        return text.into();
+    }
+    let (mut escaped, mut rest) = (String::with_capacity(text.len() + 8), text);
+    while let Some(c) = rest.chars().next() {
+        let colour = colour(rest).filter(|_| has_colour);
+        match colour {
+            Some(sequence) => escaped.push_str(sequence),
+            None if is_kept(c) => escaped.push(c),
+            None => push_escaped(&mut escaped, c),
+        }
+        rest = &rest[colour.map_or(c.len_utf8(), str::len)..];
+    }
+    escaped.into()
+}
+
+/// The SGR sequence that a text begins with, if it does: `\x1b[31m`.
+fn colour(text: &str) -> Option<&str> {
+    let codes = text.strip_prefix("\x1b[")?;
+    let end = codes.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    codes[end..].starts_with('m').then(|| &text[..end + 3])
+}
+
 /// Like [`escape`], but so that the bytes can be told from it: bytes that are not UTF-8 look like `\xff`, and a backslash is
 /// doubled.
 pub fn escape_bytes(bytes: &[u8]) -> String {
@@ -66,7 +93,8 @@ fn push_escaped(escaped: &mut String, c: char) {
     if is_obeyed(c) { escaped.extend(c.escape_default()) } else { escaped.push(c) }
 }
 
-fn is_obeyed(c: char) -> bool {
+/// Whether a terminal or a reader of lines obeys it, in place of showing it. All of these are below U+10000.
+pub fn is_obeyed(c: char) -> bool {
     let is_bidi = matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || is_bidi || matches!(c, '\u{2028}' | '\u{2029}')
 }
@@ -76,11 +104,10 @@ pub fn clip(line: &str, columns: usize) -> String {
     let (mut clipped, mut used, mut rest) = (String::with_capacity(line.len()), 0, line);
     let mut has_colour = false;
     while let Some(c) = rest.chars().next() {
-        if let Some(end) = rest.strip_prefix("\x1b[").and_then(|after| after.find('m')) {
-            let (sequence, after) = rest.split_at(end + 3);
+        if let Some(sequence) = colour(rest) {
             has_colour = sequence != "\x1b[0m";
             clipped.push_str(sequence);
-            rest = after;
+            rest = &rest[sequence.len()..];
             continue;
         }
         used += c.width().unwrap_or(0);
@@ -136,6 +163,14 @@ mod tests {
         assert_eq!(escape("a\r\u{85}\u{2028}\u{2066}b"), "a\\r\\u{85}\\u{2028}\\u{2066}b");
         assert_eq!(escape_bytes(b"ok\xc3("), "ok\\xc3(");
         assert_eq!(escape_bytes(br"a\nb"), r"a\\nb");
+    }
+
+    #[test]
+    fn lines_and_colours_stay_and_no_other_sequence() {
+        let text = "\x1b[1;31mred\x1b[0m\n\x1b[2J\tä\x1b[9\u{202e}";
+        assert_eq!(escape_lines(text, true), "\x1b[1;31mred\x1b[0m\n\\u{1b}[2J\tä\\u{1b}[9\\u{202e}");
+        assert_eq!(escape_lines(text, false), "\\u{1b}[1;31mred\\u{1b}[0m\n\\u{1b}[2J\tä\\u{1b}[9\\u{202e}");
+        assert!(matches!(escape_lines("äpfel\n\t🍎", false), Cow::Borrowed(_)));
     }
 
     #[test]
