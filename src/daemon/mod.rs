@@ -2,6 +2,7 @@
 
 mod disturbances;
 pub mod error;
+mod interpret;
 pub mod metrics;
 pub mod node_process;
 mod repetition;

@@ -9,6 +9,7 @@ mod intent;
 pub mod manifest;
 mod ports;
 pub mod process;
+pub mod ranges;
 pub mod resolve;
 pub mod revive;
 pub mod spawn;

@@ -3,11 +3,7 @@
 //! A port among those that the system gives to outgoing connections may be such a connection's, even a minute after its end.
 //! Nobody can be told to let go of it then, so it is waited for.
 
-use super::{
-    error::{LaunchError, ranges},
-    folders::Networks,
-    manifest::NodeRecord,
-};
+use super::{error::LaunchError, folders::Networks, manifest::NodeRecord, ranges::ranges};
 use crate::{clock::Deadline, core::id::NodeId};
 use std::{
     fs, io,

@@ -1,9 +1,6 @@
 //! What a NODE argument means: a node's number or name in the network's record, or an address.
 
-use super::{
-    error::{LaunchError, ranges},
-    folders::Networks,
-};
+use super::{error::LaunchError, folders::Networks, ranges::ranges};
 use crate::core::{
     endpoint::Endpoint,
     id::{NetworkName, NodeId},

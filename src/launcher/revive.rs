@@ -3,10 +3,11 @@
 
 use super::{
     change::{Raised, Site},
-    error::{LaunchError, nodes_are},
+    error::LaunchError,
     folders::Networks,
     manifest::{ChangeKind, Manifest, NodeRecord},
     process::{Process, wait_for_all},
+    ranges::nodes_are,
     spawn::{Cradle, Nursery},
     start::{ask_until_done, connect_to, node_arguments},
 };

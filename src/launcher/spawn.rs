@@ -2,9 +2,10 @@
 //! with all others unless the whole network comes up.
 
 use super::{
-    error::{LaunchError, nodes_are},
+    error::LaunchError,
     folders::Folder,
     process::{Process, poll},
+    ranges::nodes_are,
 };
 use crate::{
     clock::Deadline,

@@ -2,11 +2,12 @@
 //! ours. What is gone already does not stand in the way.
 
 use super::{
-    error::{LaunchError, nodes_are},
+    error::LaunchError,
     folders::Networks,
     intent,
     manifest::{Manifest, NodeRecord},
     process::{Held, Process, wait_for_all},
+    ranges::nodes_are,
     spawn::{descriptor_limit, descriptors_open},
 };
 use crate::{

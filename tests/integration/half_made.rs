@@ -2,10 +2,10 @@
 //! completes or undoes, so that the record says what is.
 
 use crate::testnet::{Running, TestNet, World, free_ports, wait_until};
-use gossip::launcher::process::Life;
+use gossip::{clock::Deadline, launcher::process::Life};
 use rustix::process::Signal;
 use serde_json::Value;
-use std::{collections::BTreeSet, fs, process::Command, thread, time::Duration};
+use std::{collections::BTreeSet, fs, process::Command, time::Duration};
 
 /// On a disk without room, then with room again: each line of `$3` as a command, and what becomes of it.
 const FULL_DISK: &str = r#"
@@ -52,7 +52,7 @@ fn what_cannot_be_recorded_is_not_done() {
     for change in changes {
         let refusal = format!("1 {change}: error: cannot write ");
         let is_refused = |line: &&str| line.starts_with(&refusal) && line.contains("No space left on device");
-        assert!(lines.iter().any(|line| is_refused(&line)), "{change}: {outcome:#?}");
+        assert!(lines.iter().any(is_refused), "{change}: {outcome:#?}");
     }
     assert!(lines.contains(&"same") && lines.contains(&"0 status"), "{outcome:#?}");
     assert_eq!(
@@ -108,7 +108,9 @@ fn a_killed_command_is_completed_or_undone_by_the_next() {
     for round in 0..5_u64 {
         for command in commands {
             let running = net.spawn(command);
-            thread::sleep(Duration::from_millis(15 + round * round * 25));
+            // It is cut off at whatever it does by then, or has ended.
+            let moment = Deadline::after(Duration::from_millis(15 + round * round * 25));
+            while moment.pause(Duration::from_millis(5)) {}
             running.signal(Signal::KILL);
             running.wait();
             assert_record_is_true(&net, &format!("{command:?} in round {round}"));

@@ -79,7 +79,7 @@ fn every_field_of_json_output_is_described_and_comes() {
     let net = TestNet::start("random 3 --seed 3 --chaos", 6);
     let one = |section: &str, words: &[&str]| {
         let document = net.json(words);
-        compare(section, &[document.clone()]);
+        compare(section, std::slice::from_ref(&document));
         document
     };
     let sent = one("send-message", &["send-message", "4", "apple"]);

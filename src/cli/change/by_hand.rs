@@ -15,7 +15,7 @@ use crate::{
         request::{NodeStatus, Request},
         stats::Refusal,
     },
-    launcher::{LaunchError, error::ranges},
+    launcher::{LaunchError, ranges::ranges},
     topology::change::is_only_way,
 };
 use std::time::Duration;

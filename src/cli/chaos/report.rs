@@ -3,7 +3,7 @@
 use crate::{
     chaos::{Happening, Order, Told},
     core::id::{MessageId, NodeId},
-    launcher::error::ranges,
+    launcher::ranges::ranges,
     quantity::Time,
 };
 use serde::Serialize;

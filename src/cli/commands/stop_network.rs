@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{Context, Output, error::CliError},
-    launcher::{Ended, Stopped, StoppedNode, error::ranges, stop},
+    launcher::{Ended, Stopped, StoppedNode, ranges::ranges, stop},
 };
 use serde::Serialize;
 use std::{fmt, time::Duration};

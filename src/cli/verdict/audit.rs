@@ -17,7 +17,7 @@ use crate::{
         id::{NodeId, StreamId},
         repair::ranges::Ranges,
     },
-    launcher::error::ranges,
+    launcher::ranges::ranges,
 };
 use serde::Serialize;
 use std::{collections::BTreeSet, fmt};

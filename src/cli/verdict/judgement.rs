@@ -9,7 +9,7 @@ use super::{
 use crate::{
     cli::{error::CliError, text},
     core::id::NodeId,
-    launcher::error::ranges,
+    launcher::ranges::ranges,
     topology::Margin,
 };
 use serde::Serialize;

@@ -7,7 +7,7 @@ use crate::{
         id::{NodeId, natural_key},
         links::{detector::Verdict, link::Kind},
     },
-    launcher::error::ranges,
+    launcher::ranges::ranges,
     topology::{Graph, Margin, Metrics, WeakPoints},
 };
 use serde::Serialize;

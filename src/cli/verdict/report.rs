@@ -9,7 +9,7 @@ use super::{
 use crate::{
     cli::text,
     core::id::NetworkName,
-    launcher::error::{no_node_left, ranges},
+    launcher::{error::no_node_left, ranges::ranges},
     quantity::Size,
     topology::Margin,
 };

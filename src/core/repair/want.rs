@@ -1,7 +1,5 @@
 //! One stream of which something is missing: since when, who offers it, and who was asked.
 
-mod parts;
-
 use super::{
     ask::How,
     question::{Account, Question},
@@ -36,15 +34,15 @@ pub(super) struct Part {
 
 /// Who has something that is missing here.
 #[derive(Debug)]
-struct Source {
-    slot: Slot,
+pub(super) struct Source {
+    pub(super) slot: Slot,
     /// At least what is still missing of what it has.
-    offers: Ranges,
+    pub(super) offers: Ranges,
     /// What it has seen and keeps no more.
-    lost: Ranges,
+    pub(super) lost: Ranges,
     /// Questions in a row that brought nothing.
-    tries: u32,
-    not_before: Mono,
+    pub(super) tries: u32,
+    pub(super) not_before: Mono,
 }
 
 /// What is missing of one stream.
@@ -53,9 +51,9 @@ pub(super) struct Want {
     /// Who told of it first.
     pub(super) opener: Slot,
     /// Ascending and disjoint; each message is offered by a source, or bare.
-    parts: Vec<Part>,
-    sources: Vec<Source>,
-    questions: Vec<Question>,
+    pub(super) parts: Vec<Part>,
+    pub(super) sources: Vec<Source>,
+    pub(super) questions: Vec<Question>,
     /// All that is missing below a message that came, and since when.
     holes: Option<(u64, Mono)>,
     /// Its place in the queue of those that could be asked for now.

@@ -4,9 +4,6 @@
 //! repetition. T1 is the `wait` that the caller gives with each offer. T2 is two round trips and 50 ms without any sign
 //! of what was asked, or more where a peer was seen to need it. Lowest numbers first, so that what comes leaves no gaps (Scuttlebutt's order).
 
-mod holes;
-mod table;
-
 use super::{
     ask::{Arrival, Ask, Dues, Holes, How, add},
     misses::Misses,
@@ -25,8 +22,6 @@ use std::{
     time::Duration,
 };
 
-mod coming;
-
 /// Most streams in a row that are looked at in vain because there is no room where they are to be had, and the pause
 /// before the next of them are.
 const VAIN_MAX: usize = 128;
@@ -39,25 +34,25 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// one peer, of a stream two peers, of a message one peer at a time.
 #[derive(Debug)]
 pub struct Wants {
-    wants: BTreeMap<StreamId, Want>,
+    pub(super) wants: BTreeMap<StreamId, Want>,
     /// When to look at which stream; at most one entry each.
-    timers: BTreeSet<(Mono, StreamId)>,
+    pub(super) timers: BTreeSet<(Mono, StreamId)>,
     /// Streams of which more could be asked for as soon as a peer has room, by their tickets.
-    queue: BTreeMap<u64, StreamId>,
-    tickets: u64,
+    pub(super) queue: BTreeMap<u64, StreamId>,
+    pub(super) tickets: u64,
     /// When there may be room for what is in the queue.
-    wake: Option<Mono>,
+    pub(super) wake: Option<Mono>,
     /// All who have offered something since their link came up.
-    accounts: BTreeMap<Slot, Account>,
+    pub(super) accounts: BTreeMap<Slot, Account>,
     /// Counts the asks.
-    questions: u64,
-    misses: Misses,
-    dropped: u64,
+    pub(super) questions: u64,
+    pub(super) misses: Misses,
+    pub(super) dropped: u64,
     /// How many of the streams each peer told of first.
-    opened: BTreeMap<Slot, usize>,
-    wants_max: usize,
-    pull_max: u64,
-    lost_after: Duration,
+    pub(super) opened: BTreeMap<Slot, usize>,
+    pub(super) wants_max: usize,
+    pub(super) pull_max: u64,
+    pub(super) lost_after: Duration,
 }
 
 impl Wants {
@@ -306,7 +301,7 @@ impl Wants {
     }
 
     /// Has a stream looked at by `at`, or earlier.
-    fn look_at(&mut self, stream: &StreamId, at: Mono) {
+    pub(super) fn look_at(&mut self, stream: &StreamId, at: Mono) {
         let Some(want) = self.wants.get_mut(stream) else { return };
         if want.at.is_none_or(|planned| at < planned) {
             if let Some(planned) = want.at.replace(at) {
@@ -318,7 +313,7 @@ impl Wants {
 
     /// After a change: forgets the stream if nothing is missing of it, queues it if something could be asked for,
     /// and sets its timer.
-    fn refresh(&mut self, now: Mono, stream: &StreamId) {
+    pub(super) fn refresh(&mut self, now: Mono, stream: &StreamId) {
         let Some(want) = self.wants.get_mut(stream) else { return };
         if let Some(planned) = want.at.take() {
             self.timers.remove(&(planned, stream.clone()));
@@ -343,7 +338,7 @@ impl Wants {
     }
 
     /// Forgets a stream, with all that was asked of it.
-    fn close(&mut self, stream: &StreamId) {
+    pub(super) fn close(&mut self, stream: &StreamId) {
         let Some(want) = self.wants.remove(stream) else { return };
         if let Some(count) = self.opened.get_mut(&want.opener) {
             *count -= 1;

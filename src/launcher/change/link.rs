@@ -4,9 +4,10 @@ use super::site::Site;
 use crate::{
     core::id::NetworkName,
     launcher::{
-        error::{LaunchError, ranges},
+        error::LaunchError,
         folders::Networks,
         manifest::{ChangeKind, Pair, pair},
+        ranges::ranges,
         resolve::Target,
     },
     topology::change::is_only_way,

@@ -8,10 +8,11 @@ use crate::{
         request::{Reply, Request},
     },
     launcher::{
-        error::{LaunchError, nodes_are, ranges},
+        error::LaunchError,
         folders::{Folder, Lock, Networks},
         intent,
         manifest::{Change, ChangeKind, Manifest, NodeRecord, Pair, by_end, pair},
+        ranges::{nodes_are, ranges},
         resolve::Target,
         spawn::descriptor_limit,
         start::{ask_until_done, connect_to},

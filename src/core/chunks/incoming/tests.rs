@@ -1,3 +1,5 @@
+//! What a node puts together again of pieces, and what it refuses to.
+
 use super::*;
 use crate::core::{chunks::outgoing::Outgoing, id::Incarnation, message::Message, slots::Slot, time::Wall};
 use proptest::prelude::*;

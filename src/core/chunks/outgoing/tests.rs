@@ -1,3 +1,5 @@
+//! What is cut, how much of it is under way at a time, and that all of it arrives.
+
 use super::*;
 use crate::core::{
     id::{Incarnation, NodeId},

@@ -24,7 +24,7 @@ fn two_rings(seed: u64) -> Net {
 
 /// Tells one node of another as a sample of a view does, which is no news.
 fn mention(net: &mut Net, to: u32, other: u32) {
-    let from = net.links().into_iter().find_map(|(a, b)| (a == to).then_some(b).or((b == to).then_some(a)));
+    let from = net.links().into_iter().find_map(|(a, b)| (a == to).then_some(b).or_else(|| (b == to).then_some(a)));
     let walk = Walk { kind: WalkKind::Reply, steps: 0, path: Vec::new(), members: vec![member(other)] };
     let from = NodeId::numbered(from.expect("it has a neighbour"));
     net.act(to, |overlay, now| overlay.on_frame(now, &from, Frame::Walk(walk)));

@@ -1,6 +1,6 @@
 //! What is known to be missing though nobody offers it: what others have heard of, and what lies below a message that came.
 
-use super::Wants;
+use super::wants::Wants;
 use crate::core::{id::StreamId, slots::Slot, time::Mono};
 
 impl Wants {

@@ -1,6 +1,6 @@
 //! How what is missing of one stream is divided by its fate.
 
-use super::{INTERVALS_MAX, Part, Source, Want};
+use super::want::{INTERVALS_MAX, Part, Source, Want};
 use crate::core::{repair::ranges::Ranges, time::Mono};
 
 impl Want {

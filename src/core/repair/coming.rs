@@ -1,6 +1,6 @@
 //! What is on its way in pieces: whoever sends it is taken for asked, so that nobody else is.
 
-use super::Wants;
+use super::wants::Wants;
 use crate::core::{id::MessageId, repair::ask::How, slots::Slot, time::Mono};
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Which streams have room among those of which something is missing.
 
-use super::{Want, Wants};
+use super::{want::Want, wants::Wants};
 use crate::core::{id::StreamId, slots::Slot};
 
 impl Wants {
