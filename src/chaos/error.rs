@@ -7,20 +7,20 @@ use crate::{client::ClientError, core::id::NetworkName, launcher::LaunchError};
 pub enum ChaosError {
     /// The nodes take no orders for faults of links; nothing was disturbed.
     #[error(
-        "network '{network}' takes no orders for faults of links: stop it, and start it with 'gossip start-network --chaos'"
+        "network '{network}' does not accept link faults: stop it, and start it with 'gossip start-network --chaos'"
     )]
     NotAllowed {
         /// The network.
         network: NetworkName,
     },
     /// No node of the network runs.
-    #[error("no node of network '{network}' runs; 'gossip chaos restart' starts those that have ended")]
+    #[error("no node of network '{network}' is running; start nodes with 'gossip chaos restart'")]
     NobodyRuns {
         /// The network.
         network: NetworkName,
     },
     /// All nodes stand on one side of a partition.
-    #[error("a partition needs nodes on both sides; leave at least one node of network '{network}' out")]
+    #[error("a partition needs nodes on both sides; leave out at least one node of network '{network}'")]
     OneSided {
         /// The network.
         network: NetworkName,
@@ -32,6 +32,6 @@ pub enum ChaosError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The user ended it. What was broken by a schedule has been mended.
-    #[error("interrupted; what was broken is mended")]
+    #[error("interrupted; all faults are mended")]
     Interrupted,
 }

@@ -24,8 +24,8 @@ use std::{ffi::OsString, fmt, str::FromStr, time::Duration};
 
 /// A brokerless message bus over ZeroMQ.
 ///
-/// Hand a message to any node and every node gets it, exactly once. There is no broker and no leader: each node
-/// is one process with one TCP port, and passes on what it hears to its neighbours.
+/// Hand a message to any node: every node of the network receives it, exactly once. No broker, no leader: each node is
+/// one process with one TCP port, and forwards messages to its neighbours.
 #[derive(Debug, Parser)]
 #[command(
     name = "gossip",
@@ -33,25 +33,25 @@ use std::{ffi::OsString, fmt, str::FromStr, time::Duration};
     max_term_width = 100,
     subcommand_value_name = "COMMAND",
     override_usage = "gossip [OPTIONS] <COMMAND>",
-    after_help = "Begin with 'gossip start-network', then 'gossip send-message 4 apple' and \
-                  'gossip get-messages 8'. 'gossip COMMAND --help' explains a command.",
+    after_help = "Start with 'gossip start-network', then 'gossip send-message 4 apple' and \
+                  'gossip get-messages 8'. For help on a command, run 'gossip COMMAND --help'.",
     after_long_help = "\
-Begin with 'gossip start-network', then 'gossip send-message 4 apple' and 'gossip get-messages 8'. 'gossip COMMAND --help' \
-explains a command.
+Start with 'gossip start-network', then 'gossip send-message 4 apple' and 'gossip get-messages 8'. For help on a command, \
+run 'gossip COMMAND --help'.
 
 Exit codes:
-  0    done; an empty list is done, too, and so is Ctrl-C where it is the normal end (node, watch, status --watch,
-       start-network --foreground), and a reader of the output that has gone
-  1    refused or failed now: a port in use, no such network or node, an audit that found gaps
-  2    usage: what can never work as it was typed
-  3    unreachable, or no answer in time
+  0    success; also an empty result, a closed output pipe, and Ctrl-C where it is the normal end (node, watch,
+       status --watch, start-network --foreground)
+  1    refused or failed now: port in use, no such network or node, audit found gaps
+  2    usage error: can never work as typed
+  3    unreachable or timed out
   130  interrupted by Ctrl-C
 
-Quantities: times such as 50ms, 1.5s, 2min or 8h (a number alone counts seconds), shares such as 10% or 0.1, sizes such as \
-100, 64 KiB or 1.5 MiB."
+Units: times such as 50ms, 1.5s, 2min or 8h (a plain number means seconds), shares such as 10% or 0.1, sizes such as 100, \
+64 KiB or 1.5 MiB."
 )]
 pub struct Cli {
-    /// Print the version; with -v, what the program was built from, too
+    /// Print the version; with -v, the build details
     #[arg(short = 'V', long)]
     version: bool,
     #[command(flatten)]
@@ -64,21 +64,21 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Globals {
-    /// Name of the network; a node named by its address must belong to it [default: default]
+    /// Name of the network; a node given by address must belong to it [default: default]
     #[arg(long, global = true, env = "GOSSIP_NETWORK", hide_env_values = true, value_name = "NAME")]
     #[arg(value_parser = network)]
     pub network: Option<NetworkName>,
-    /// Print one JSON document instead of text, also for an error
+    /// Print one JSON document instead of text, errors included
     #[arg(long, global = true, overrides_with = "json")]
     pub json: bool,
-    /// Longest wait, such as 500ms, 5s or 2min [default: 30s to start, stop, break or restructure a network and to add or
+    /// Maximum wait, such as 500ms, 5s or 2min [default: 30s to start, stop, break or restructure a network and to add or
     /// restart a node, 2s for list-peers, status, audit and watch, else 5s]
     #[arg(long, global = true, value_name = "TIME", value_parser = patience(), allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
-    /// Say on stderr what is done: which record is read, who is asked, how long it took; of nodes: log more (-vv: all)
+    /// Print details on stderr: records read, nodes asked, time taken; for nodes: log more (-vv: everything)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
-    /// Say nothing on stderr but errors; of nodes: log only warnings
+    /// Print only errors on stderr; for nodes: log only warnings
     #[arg(short, long, global = true, overrides_with = "quiet")]
     pub quiet: bool,
     /// When to use colours; auto: on a terminal, unless NO_COLOR is set or TERM is 'dumb'
@@ -140,7 +140,7 @@ impl Cli {
                 out.set_quiet(self.globals.quiet);
                 let context = Context::new(self.globals)?;
                 let result = command.run(&context, out);
-                context.detail(format_args!("ended after {}", context.age()));
+                context.detail(format_args!("finished after {}", context.age()));
                 result
             }
             None => Ok(()),
@@ -239,8 +239,9 @@ impl fmt::Display for NodeArgument {
 
 /// Parses the name of a network. The error leaves out the text, which stands before it already.
 fn network(text: &str) -> Result<NetworkName, &'static str> {
-    text.parse()
-        .map_err(|_| "it is no network name; use 1 to 64 letters, digits, '.', '_' or '-', first a letter or digit")
+    text.parse().map_err(
+        |_| "not a network name; use 1 to 64 letters, digits, '.', '_' or '-', starting with a letter or digit",
+    )
 }
 
 /// Times to wait: from 1ms to 1h.

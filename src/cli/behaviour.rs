@@ -8,16 +8,16 @@ use std::ffi::OsString;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Behaviour of a node")]
 pub struct Behaviour {
-    /// How messages without a trace spread
+    /// How untraced messages spread
     #[arg(long, value_name = "HOW", default_value = "tree")]
     dissemination: How,
-    /// Do not replace neighbours that are gone
+    /// Do not replace dead neighbours
     #[arg(long)]
     no_heal: bool,
-    /// Take orders for faults: whoever reaches a node may cut, delay and drop what it sends
+    /// Accept fault injection: anyone who can reach a node may cut, delay and drop what it sends
     #[arg(long)]
     chaos: bool,
-    /// How far apart the nodes are: how soon a silent neighbour is missed and a lost message is asked for
+    /// Distance between nodes; sets how soon a silent neighbour is suspected and a lost message is requested
     #[arg(long, value_name = "PRESET", default_value = "lan")]
     timing: Preset,
 }
@@ -25,20 +25,20 @@ pub struct Behaviour {
 /// [`Dissemination`] as it is typed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum How {
-    /// Along one tree for each origin
+    /// Along one tree per origin
     Tree,
-    /// Over every link, for study
+    /// Over every link, for experiments
     Flood,
 }
 
 /// [`Timing`] as it is typed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Preset {
-    /// On one machine
+    /// One machine
     Local,
-    /// On hosts in one place
+    /// Hosts at one site
     Lan,
-    /// On hosts far from each other
+    /// Hosts at distant sites
     Wan,
 }
 

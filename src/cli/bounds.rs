@@ -9,17 +9,17 @@ const BYTES_MAX: u64 = 1 << 30;
 
 /// What a node may take and keep.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Bounds of a node")]
+#[command(next_help_heading = "Limits of a node")]
 pub struct Bounds {
-    /// Largest payload that is accepted, 1 B to 1 GiB
+    /// Largest payload accepted, 1 B to 1 GiB
     #[arg(long, value_name = "SIZE", default_value_t = Size(1 << 20), value_parser = size(1, BYTES_MAX))]
     #[arg(allow_negative_numbers = true)]
     payload_max: Size,
-    /// Messages kept for reading; the oldest go first
+    /// Messages kept for reading; the oldest are dropped first
     #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = whole(1, u64::MAX))]
     #[arg(allow_negative_numbers = true)]
     retain_messages: u64,
-    /// Memory for messages kept for reading, with the paths of traced ones
+    /// Memory for messages kept for reading, including the paths of traced ones
     #[arg(long, value_name = "SIZE", default_value_t = Size(64 << 20), value_parser = size(1, u64::MAX))]
     #[arg(allow_negative_numbers = true)]
     retain_bytes: Size,

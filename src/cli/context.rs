@@ -60,7 +60,7 @@ impl Context {
             Some(named) if named != network => {
                 let text = format!(
                     "node {node} at {} belongs to network '{network}', not to network '{named}'; name its network with \
-                     --network, or none",
+                     --network, or omit it",
                     endpoint.authority()
                 );
                 Err(CliError::Refused { code: Refusal::OtherNetwork.name(), text })
@@ -130,12 +130,12 @@ impl Context {
             NodeArgument::Name(name) => name,
         };
         let networks = self.networks()?;
-        self.detail(format_args!("looks '{name}' up in {}", networks.folder(self.network()).record().display()));
+        self.detail(format_args!("looking up '{name}' in {}", networks.folder(self.network()).record().display()));
         let Target { node, endpoint, has_ended } = resolve::find(&networks, self.network(), name)?;
         if has_ended {
             let name = node.as_ref().unwrap_or(name);
             let log = networks.folder(self.network()).log(name);
-            let text = format!("node {name} does not run: its process has ended; its log is {}", log.display());
+            let text = format!("node {name} is down: its process has ended; see its log {}", log.display());
             return Err(CliError::Unreachable(text));
         }
         Ok(endpoint)
@@ -152,7 +152,7 @@ impl Context {
     /// A connection to a node; each wait of it takes `--timeout`, or else the command's `default`.
     pub fn connect(&self, node: &NodeArgument, default: Duration) -> Result<Client, CliError> {
         let (endpoint, timeout) = (self.endpoint_of(node)?, self.timeout_or(default));
-        self.detail(format_args!("asks {}, for at most {} a time", endpoint.authority(), Time(timeout)));
+        self.detail(format_args!("asking {}, waiting up to {} each time", endpoint.authority(), Time(timeout)));
         let mut client = Client::connect(&endpoint, timeout)?;
         if matches!(node, NodeArgument::Address(_)) && self.globals.network.is_some() {
             self.check_network(&client.status()?)?;

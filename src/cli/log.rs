@@ -32,10 +32,10 @@ const LINE_LEN_MAX: usize = 4096;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Log of a node")]
 pub struct Logging {
-    /// Form of its lines
+    /// Format of log lines
     #[arg(long, value_name = "FORM", default_value = "text")]
     log: Form,
-    /// What is in it: off, error, warn, info, debug or trace, and levels of rooms behind it: info,links=debug [default:
+    /// Log level: off, error, warn, info, debug or trace; levels of single rooms may follow: info,links=debug [default:
     /// info; warn with -q, debug with -v, trace with -vv]
     #[arg(long, value_name = "LEVELS", env = "GOSSIP_LOG", hide_env_values = true)]
     log_level: Option<Levels>,
@@ -44,9 +44,9 @@ pub struct Logging {
 /// A line as it is written.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Form {
-    /// For people: time, level, room, what happened, fields
+    /// For people: time, level, room, event, fields
     Text,
-    /// For programs: one object a line
+    /// For programs: one JSON object per line
     Json,
 }
 
@@ -94,7 +94,7 @@ impl FromStr for Levels {
                 None => levels.all = level(word)?,
                 Some((room, word)) if rooms::ALL.contains(&room) => levels.rooms.push((room.to_owned(), level(word)?)),
                 Some((room, _)) => {
-                    return Err(format!("'{room}' is no room of the log; there are {}", rooms::ALL.join(", ")));
+                    return Err(format!("'{room}' is not a room of the log; choose from {}", rooms::ALL.join(", ")));
                 }
             }
         }
@@ -112,7 +112,7 @@ fn level(word: &str) -> Result<LevelFilter, String> {
     // A number would be understood, too, and means something else to everybody.
     let known = ["off", "error", "warn", "info", "debug", "trace"].contains(&word);
     let parsed = word.parse().ok().filter(|_| known);
-    parsed.ok_or_else(|| format!("'{word}' is no level; there are off, error, warn, info, debug and trace"))
+    parsed.ok_or_else(|| format!("'{word}' is not a log level; choose from off, error, warn, info, debug and trace"))
 }
 
 /// What an event of `tracing` says.
@@ -245,7 +245,8 @@ mod tests {
         }
         let rest: Levels = "links=debug".parse().unwrap();
         assert!(rest.targets().would_enable(rooms::NODE, &Level::INFO), "the others stay as they are by default");
-        for (bad, why) in [("loud", "'loud' is no level"), ("kitchen=info", "'kitchen' is no room"), ("links=5", "'5'")]
+        for (bad, why) in
+            [("loud", "'loud' is not a log level"), ("kitchen=info", "'kitchen' is not a room"), ("links=5", "'5'")]
         {
             assert!(bad.parse::<Levels>().is_err_and(|error| error.contains(why)), "{bad}");
         }

@@ -63,7 +63,7 @@ impl Typed<'_> {
         moved.extend(["--".into(), value.clone()]);
         self.program.clone().try_get_matches_from(moved).ok()?;
         let (value, is_last) = (value.to_string_lossy(), place + 1 == self.arguments.len());
-        let what = if is_last { "use" } else { "put it last, behind two dashes:" };
+        let what = if is_last { "use" } else { "put it last, after two dashes:" };
         Some(format!("to pass '{value}' as a value, {what} '-- {value}'"))
     }
 

@@ -38,8 +38,8 @@ pub fn time(
     let range = format!("from {} to {}", Time(least), Time(most));
     move |text| match text.parse::<Time>() {
         Ok(Time(time)) if time >= least && time <= most => Ok(time),
-        Ok(_) => Err(format!("it is out of range; give a time {range}")),
-        Err(_) => Err(format!("it is no time; give one {range}, such as 50ms, 1.5s, 2min or 8h")),
+        Ok(_) => Err(format!("out of range; give a time {range}")),
+        Err(_) => Err(format!("not a time; give one {range}, such as 50ms, 1.5s, 2min or 8h")),
     }
 }
 
@@ -53,8 +53,8 @@ pub fn size(least: u64, most: u64) -> impl Fn(&str) -> Result<Size, String> + Cl
     let range = format!("from {} to {}", Size(least), Size(most));
     move |text| match text.parse::<Size>() {
         Ok(size) if size.0 >= least && size.0 <= most => Ok(size),
-        Ok(_) => Err(format!("it is out of range; give a size {range}")),
-        Err(_) => Err(format!("it is no size; give one {range}, such as 100, 64 KiB or 1.5 MiB")),
+        Ok(_) => Err(format!("out of range; give a size {range}")),
+        Err(_) => Err(format!("not a size; give one {range}, such as 100, 64 KiB or 1.5 MiB")),
     }
 }
 
@@ -62,11 +62,11 @@ pub fn size(least: u64, most: u64) -> impl Fn(&str) -> Result<Size, String> + Cl
 pub fn share(most: Share) -> impl Fn(&str) -> Result<Share, String> + Clone + Send + Sync + 'static {
     move |text| {
         let share = text.parse::<Share>().ok().filter(|share| *share <= most);
-        share.ok_or_else(|| format!("it is no share from 0% to {most}; give one such as 10% or 0.1"))
+        share.ok_or_else(|| format!("not a share from 0% to {most}; give one such as 10% or 0.1"))
     }
 }
 
 fn refusal(text: &str, least: impl Display, most: impl Display) -> String {
-    let what = if is_whole(text) { "it is out of range" } else { "it is no whole number" };
+    let what = if is_whole(text) { "out of range" } else { "not a whole number" };
     format!("{what}; give a number from {least} to {most}")
 }

@@ -41,9 +41,9 @@ pub enum Form {
 pub enum Colours {
     /// On a terminal, and not with `NO_COLOR` (no-color.org) or `TERM=dumb`.
     Auto,
-    /// Wherever it goes.
+    /// Always.
     Always,
-    /// Nowhere.
+    /// Never.
     Never,
 }
 

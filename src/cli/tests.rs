@@ -158,7 +158,7 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip send-message 4 -a", "found; to pass '-a' as a value, use '-- -a'; see"),
         ("gossip send-message 4 -apple", "'-a' found; to pass '-apple' as a value, use '-- -apple'; see"),
         ("gossip send-message -1 apple", "unexpected argument '-1' found; see 'gossip send-message --help'"),
-        ("gossip send-message 4 -a -r 2", "to pass '-a' as a value, put it last, behind two dashes: '-- -a'; see"),
+        ("gossip send-message 4 -a -r 2", "to pass '-a' as a value, put it last, after two dashes: '-- -a'; see"),
         ("gossip send-message 4 apple -a", "unexpected argument '-a' found; see 'gossip send-message --help'"),
         ("gossip list-peers 4 -x", "unexpected argument '-x' found; see 'gossip list-peers --help'"),
         ("gossip -v -q status", "cannot be used with"),
@@ -179,14 +179,14 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip get-messages 4 -p -A", "'-p...' cannot be used with '--all-paths'"),
         ("gossip get-messages 4 --limit 0", "out of range; give a number from 1 to 18446744073709551615"),
         ("gossip get-messages 4 --limit 999999999999999999999", "out of range; give a number from 1 to"),
-        ("gossip get-messages 4 --limit few", "no whole number; give a number from 1 to"),
+        ("gossip get-messages 4 --limit few", "not a whole number; give a number from 1 to"),
         ("gossip list-peers 4 --depth 0", "out of range; give a number from 1 to 4294967295"),
-        ("gossip start-network -n -3", "'-3' for '--num-nodes <N>': it is out of range; give a number from 2 to 1024"),
-        ("gossip start-network -n 1.5", "no whole number; give a number from 2 to 1024"),
-        ("gossip start-network random -1", "'-1' for '[DEGREE]': it is out of range; give a number from 1 to 1023"),
+        ("gossip start-network -n -3", "'-3' for '--num-nodes <N>': out of range; give a number from 2 to 1024"),
+        ("gossip start-network -n 1.5", "not a whole number; give a number from 2 to 1024"),
+        ("gossip start-network random -1", "'-1' for '[DEGREE]': out of range; give a number from 1 to 1023"),
         ("gossip start-network --port-base -1", "out of range; give a number from 0 to 65533"),
         ("gossip start-network --seed -1", "out of range; give a number from 0 to 18446744073709551615"),
-        ("gossip start-network --retain-bytes -1", "no size; give one from 1 B to 15.9 EiB, such as 100, 64 KiB"),
+        ("gossip start-network --retain-bytes -1", "not a size; give one from 1 B to 15.9 EiB, such as 100, 64 KiB"),
         ("gossip node --name a --bind 127.0.0.1:1 --payload-max 0", "out of range; give a size from 1 B to 1 GiB"),
         ("gossip add-node a/b", "must not contain '/'"),
         ("gossip add-node 4 --peers", "a value is required for '--peers <A,B,…>'"),
@@ -194,26 +194,26 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip restart-node", "were not provided: <NODE>"),
         ("gossip connect 4", "were not provided: <B>"),
         ("gossip restructure", "were not provided: <TOPOLOGY>"),
-        ("gossip restructure star", "there is no topology 'star'; choose random, circular or powerlaw"),
+        ("gossip restructure star", "unknown topology 'star'; choose random, circular or powerlaw"),
         ("gossip restructure circular 3", "a circular topology takes no degree"),
         ("gossip restructure --min-degree 0", "out of range; give a number from 1 to 1023"),
         ("gossip restructure random --max-degree 3", "cannot be used with"),
-        ("gossip plot --message apple", "'apple' for '--message <ID>': it is no id; give one as"),
+        ("gossip plot --message apple", "'apple' for '--message <ID>': not a message id; give one as"),
         ("gossip plot --declared --message 4-5-1", "cannot be used with"),
-        ("gossip --timeout -1 status", "'-1' for '--timeout <TIME>': it is no time; give one from 1ms to 1h"),
-        ("gossip --timeout -0.5 status", "it is no time; give one from 1ms to 1h"),
-        ("gossip --timeout 0 status", "it is out of range; give a time from 1ms to 1h"),
+        ("gossip --timeout -1 status", "'-1' for '--timeout <TIME>': not a time; give one from 1ms to 1h"),
+        ("gossip --timeout -0.5 status", "not a time; give one from 1ms to 1h"),
+        ("gossip --timeout 0 status", "out of range; give a time from 1ms to 1h"),
         ("gossip --timeout 1e3 status", "give one from 1ms to 1h, such as 50ms, 1.5s, 2min or 8h"),
-        ("gossip --timeout inf status", "it is no time"),
-        ("gossip status --timeout 3600.1", "it is out of range; give a time from 1ms to 1h"),
-        ("gossip --network ../x status", "'../x' for '--network <NAME>': it is no network name; use 1 to 64 letters"),
-        ("gossip simulate star", "there is no topology 'star'; choose random, circular or powerlaw"),
-        ("gossip simulate circular -n 40000", "40000 nodes make no network; choose from 2 to 32768 nodes"),
+        ("gossip --timeout inf status", "not a time"),
+        ("gossip status --timeout 3600.1", "out of range; give a time from 1ms to 1h"),
+        ("gossip --network ../x status", "'../x' for '--network <NAME>': not a network name; use 1 to 64 letters"),
+        ("gossip simulate star", "unknown topology 'star'; choose random, circular or powerlaw"),
+        ("gossip simulate circular -n 40000", "40000 nodes cannot form a network; choose from 2 to 32768 nodes"),
         (
             "gossip simulate --loss 1",
-            "'1' for '--loss <SHARE>': it is no share from 0% to 90%; give one such as 10% or 0.1",
+            "'1' for '--loss <SHARE>': not a share from 0% to 90%; give one such as 10% or 0.1",
         ),
-        ("gossip simulate --latency fast", "'fast' is no time; write it like 250us, 50ms, 1.5s, 2min or 8h"),
+        ("gossip simulate --latency fast", "'fast' is not a time; write it like 250us, 50ms, 1.5s, 2min or 8h"),
         ("gossip simulate --chaos --loss 0.1", "cannot be used with"),
         ("gossip simulate --chaos --experiment e1.toml", "cannot be used with"),
         ("gossip simulate -r 17", "relays must be 1 to 16, not 17"),
@@ -486,8 +486,8 @@ fn what_was_given_up_is_said_in_words() {
     assert_eq!(
         said,
         [
-            "Given up: messages 12 to 40 of node 4 (no neighbour keeps them any more)",
-            "Given up: message 3 of node 9 (no neighbour keeps it any more)"
+            "Given up: messages 12 to 40 of node 4 (no neighbour keeps them)",
+            "Given up: message 3 of node 9 (no neighbour keeps it)"
         ]
     );
 }
@@ -584,19 +584,18 @@ fn a_network_is_judged_at_a_glance() {
         complaint(survey).map_or_else(|error| (error.exit_status(), error.to_string()), |()| (0, String::new()))
     };
     for (gone, first, second, status, words) in [
-        (&[][..], "is well: all 6 nodes are up.", "It is 2 failures from a split.", 0, ""),
+        (&[][..], "is healthy: all 6 nodes are up.", "Two node failures could split it.", 0, ""),
         (
             &[3],
-            "is connected, but not well: 5 of 6 nodes up, 1 down (3).",
-            "It is 1 failure from a split: the loss of any one of nodes 1, 5-6, or of a bridge (1–2, 1–6, 4–5, 5–6), \
-             splits it.",
+            "is connected, but degraded: 5 of 6 nodes up, 1 down (3).",
+            "One node failure could split it: any of nodes 1, 5-6; so could the loss of a bridge: 1–2, 1–6, 4–5, 5–6.",
             1,
             "1 of 6 nodes is down: 3",
         ),
         (
             &[3, 6],
             "is SPLIT into 2 parts: 4 of 6 nodes up, 2 down (3, 6).",
-            "Its parts: 1-2 | 4-5.",
+            "Parts: 1-2 | 4-5.",
             1,
             "the network is split into 2 parts: 1-2 | 4-5; 2 of 6 nodes are down: 3, 6",
         ),
@@ -653,7 +652,7 @@ fn nothing_is_said_of_how_a_network_holds_in_which_nobody_lives() {
 
     let one = report(&survey(3, &[1, 2]), false).to_string();
     let says =
-        "is connected, but not well: 1 of 3 nodes up, 2 down (1-2).\nOne node answers: there is nothing left to split.";
+        "is connected, but degraded: 1 of 3 nodes up, 2 down (1-2).\nOnly one node answers: nothing is left to split.";
     assert!(one.contains(says), "{one}");
 }
 
@@ -666,7 +665,7 @@ fn who_does_not_answer_or_is_not_heard_is_named() {
         (status.seen_messages, status.digest) = (Some(9), Some(1));
     }
     let text = report(&survey, false).to_string();
-    let first = "is connected, but not well: 4 of 6 nodes up, 1 suspect (6), 1 silent (3).";
+    let first = "is connected, but degraded: 4 of 6 nodes up, 1 suspect (6), 1 silent (3).";
     assert!(text.starts_with(&format!("Network 'default' {first}\n")), "{text}");
     assert!(text.contains("not heard by 5") && text.contains("no reply"), "{text}");
     let json = serde_json::to_value(report(&survey, false)).unwrap();
@@ -684,13 +683,13 @@ fn what_was_dropped_is_shown_by_node_peer_and_reason() {
         status.counters.extend([("queue_full".to_owned(), 3), ("refused_malformed".to_owned(), 1)]);
     }
     let plain = report(&survey, false).to_string();
-    assert!(plain.ends_with("Dropped, refused, sent again or given up: queue_full 3, refused_malformed 1"), "{plain}");
+    assert!(plain.ends_with("Drops, refusals, resends and gaps: queue_full 3, refused_malformed 1"), "{plain}");
     let full = report(&survey, true).to_string();
     for line in [
         "Gossip-Node-1: delivered 2, queue_full 3, refused_malformed 1, sent 9",
         "  Gossip-Node-2 (up, 180us)",
-        "  Gossip-Node-5 (no peer any more): delivered 2, sent 4",
-        "  Gossip-Node-12 (no peer any more): delivered 2, sent 5",
+        "  Gossip-Node-5 (former peer): delivered 2, sent 4",
+        "  Gossip-Node-12 (former peer): delivered 2, sent 5",
     ] {
         assert!(full.lines().any(|shown| shown == line), "no line {line:?} in\n{full}");
     }

@@ -20,7 +20,7 @@ pub enum ClientError {
         why: String,
     },
     /// No reply in time. Whether the request was carried out is unknown.
-    #[error("no reply from {endpoint} within {}: try again, or wait longer with --timeout", Time(*after).rounded())]
+    #[error("no reply from {endpoint} within {}: try again, or raise --timeout", Time(*after).rounded())]
     TimedOut {
         /// Who was asked.
         endpoint: Endpoint,
@@ -38,7 +38,7 @@ pub enum ClientError {
         text: String,
     },
     /// What came back is not of this protocol, or no reply to what was asked.
-    #[error("{endpoint} does not answer as a gossip node does: {text}")]
+    #[error("{endpoint} does not answer like a gossip node: {text}")]
     Protocol {
         /// Who was asked.
         endpoint: Endpoint,

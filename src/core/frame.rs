@@ -54,7 +54,7 @@ impl Introduction {
             return Err((Refusal::NameTaken, format!("the name '{}' is taken by {}", self.node, self.endpoint)));
         }
         if them.endpoint.is_unspecified() {
-            let text = format!("nobody can dial {}: advertise an address of the host", them.endpoint);
+            let text = format!("other nodes cannot dial {}: advertise an address of the host", them.endpoint);
             return Err((Refusal::BadRequest, text));
         }
         Ok(())

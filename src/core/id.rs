@@ -213,7 +213,7 @@ pub struct NetworkName(Arc<str>);
 
 /// A text that names no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no network name: use 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")]
+#[error("'{0}' is not a network name: use 1 to 64 letters, digits, '.', '_' or '-', starting with a letter or digit")]
 pub struct NetworkNameError(String);
 
 impl NetworkName {
@@ -255,7 +255,7 @@ pub struct Instance(Arc<str>);
 
 /// A text that is no instance.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no network instance: use up to 64 letters, digits, '.', '_' or '-'")]
+#[error("'{0}' is not a network instance: use up to 64 letters, digits, '.', '_' or '-'")]
 pub struct InstanceError(String);
 
 impl Instance {

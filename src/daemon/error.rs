@@ -13,7 +13,7 @@ pub enum DaemonError {
     #[error(transparent)]
     Bind(#[from] BindError),
     /// Nobody could dial it.
-    #[error("nobody can dial {0}: say with --advertise HOST:PORT where other nodes reach this one")]
+    #[error("other nodes cannot dial {0}: give a reachable address with --advertise HOST:PORT")]
     Unspecified(crate::core::endpoint::Endpoint),
     /// Its log or its incarnation cannot be stored.
     #[error(transparent)]

@@ -23,7 +23,7 @@ pub(super) fn interpret<T: AsRef<[u8]>>(decoder: &mut Decoder, parts: &[T]) -> I
         (Ok(Incoming::Frame(_)), None) => Input::Undecodable {
             sender: sender(frames.envelope, RequestId::None, None, true),
             refusal: Refusal::BadIdentity,
-            text: "a node's DEALER must have its name as routing id".into(),
+            text: "a node's DEALER must use its name as routing id".into(),
         },
         (Ok(Incoming::Request(id, request)), node) => match address::pack(frames.envelope) {
             Some(client) => Input::Requested { client, id, request },

@@ -102,11 +102,11 @@ impl NodeProcess {
         let linger = loop {
             let signal = self.signals.as_fd();
             if self.turn.wait_and_run(&mut self.poller, signal)? {
-                tracing::info!(target: rooms::NODE, event = "ends", why = "signal", "ends: asked to by a signal");
+                tracing::info!(target: rooms::NODE, event = "ends", why = "signal", "stopping on a signal");
                 break SIGNAL_LINGER;
             }
             if let Some(linger) = self.turn.exit() {
-                tracing::info!(target: rooms::NODE, event = "ends", why = "request", "ends: asked to by a request");
+                tracing::info!(target: rooms::NODE, event = "ends", why = "request", "stopping on request");
                 break linger;
             }
         };

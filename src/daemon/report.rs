@@ -124,17 +124,17 @@ impl Reporter {
     fn write(&mut self, now: Mono, news: &News, again: Again) {
         match news {
             News::LeftOut(lines) => {
-                line!(WARN, NODE, "left_out", lines, "left out of the log: too many at once{again}");
+                line!(WARN, NODE, "left_out", lines, "log lines left out: too many at once{again}");
             }
             _ if !self.admits(now) => {}
             News::NoLink(endpoint, error) => {
-                line!(WARN, LINKS, "no_link", %endpoint, error, "no link for now{again}");
+                line!(WARN, LINKS, "no_link", %endpoint, error, "cannot open a link now: will retry{again}");
             }
             News::UnknownHost(host, error) => {
-                line!(WARN, LINKS, "unknown_host", host, error, "no address for a host name{again}");
+                line!(WARN, LINKS, "unknown_host", host, error, "cannot resolve a host name: will retry{again}");
             }
             News::NobodyAnswers(addresses) => {
-                let text = "no node has answered yet: goes on trying";
+                let text = "no node has answered yet: still trying";
                 line!(WARN, LINKS, "nobody_answers", addresses, "{text}{again}");
             }
             News::Event(event) => write_event(event, again),
@@ -195,17 +195,17 @@ fn is_detail(event: &Event) -> bool {
 fn write_detail(event: &Event) {
     let kind = event.kind();
     match event {
-        Event::Seeking(node) => line!(DEBUG, OVERLAY, kind, peer = %node, "seeks a neighbour"),
+        Event::Seeking(node) => line!(DEBUG, OVERLAY, kind, peer = %node, "looking for a neighbour"),
         Event::RefusedBy { endpoint, code, .. } if code == Refusal::NoVacancy.name() => {
-            line!(DEBUG, OVERLAY, kind, %endpoint, "a node has neighbours enough");
+            line!(DEBUG, OVERLAY, kind, %endpoint, "a node has enough neighbours");
         }
         Event::Refused { node, refusal: Refusal::NoVacancy } => {
-            line!(DEBUG, OVERLAY, kind, peer = %node, "has neighbours enough: refused one more");
+            line!(DEBUG, OVERLAY, kind, peer = %node, "has enough neighbours: refused another");
         }
         // One for each frame that was under way to a node that does not know its sender yet, or no more.
-        Event::Refused { node, .. } => line!(DEBUG, LINKS, kind, peer = %node, "said something before HELLO"),
+        Event::Refused { node, .. } => line!(DEBUG, LINKS, kind, peer = %node, "sent a frame before HELLO"),
         Event::RefusedBy { endpoint, .. } => {
-            line!(DEBUG, LINKS, kind, %endpoint, "a node does not know this one: greets it");
+            line!(DEBUG, LINKS, kind, %endpoint, "a node does not know this one: sending HELLO");
         }
         _ => {}
     }
@@ -219,8 +219,8 @@ fn write_event(event: &Event, again: Again) {
             let peer = node.as_ref().map_or("unknown", NodeId::as_str);
             line!(WARN, LINKS, kind, peer, %endpoint, "link is down: it has no connection{again}");
         }
-        Event::PeerSuspected(node) => line!(WARN, LINKS, kind, peer = %node, "peer is silent{again}"),
-        Event::PeerDown(node) => line!(WARN, LINKS, kind, peer = %node, "peer is taken for dead{again}"),
+        Event::PeerSuspected(node) => line!(WARN, LINKS, kind, peer = %node, "peer is suspected: no answer{again}"),
+        Event::PeerDown(node) => line!(WARN, LINKS, kind, peer = %node, "peer is declared dead{again}"),
         Event::PeerBack(node) => line!(INFO, LINKS, kind, peer = %node, "peer is back{again}"),
         Event::PeerLeft(node) => line!(INFO, LINKS, kind, peer = %node, "peer left and is forgotten{again}"),
         Event::Refused { node, refusal } => {
@@ -237,18 +237,18 @@ fn write_event(event: &Event, again: Again) {
             line!(WARN, INBOX, kind, %oldest, "inbox is full: the oldest messages are dropped{again}");
         }
         Event::Gap { stream, first, last } => {
-            let text = "messages are given up: no neighbour keeps them any more";
+            let text = "messages are given up: no neighbour keeps them";
             line!(WARN, REPAIR, kind, %stream, first, last, "{text}{again}");
         }
         Event::GapFilled { stream, first, last } => {
-            let text = "messages that were given up have come after all";
+            let text = "messages that were given up have arrived";
             line!(INFO, REPAIR, kind, %stream, first, last, "{text}{again}");
         }
         Event::Renewed(life) => {
-            let text = "an earlier life had the number of this one: takes another";
+            let text = "an earlier life had the incarnation of this one: taking another";
             line!(WARN, NODE, kind, incarnation = life.0, "{text}{again}");
         }
-        Event::Leaving => line!(INFO, NODE, kind, "leaves the network{again}"),
+        Event::Leaving => line!(INFO, NODE, kind, "leaving the network{again}"),
         Event::Seeking(_) => {}
     }
 }
@@ -261,7 +261,7 @@ pub(super) fn trace_input(input: &Input) {
             tracing::debug!(target: rooms::WIRE, event = "undecodable", why = refusal.name(), "{text}");
         }
         Input::Requested { request, .. } => {
-            tracing::debug!(target: rooms::REQUESTS, event = "request", request = request.name(), "a client asks");
+            tracing::debug!(target: rooms::REQUESTS, event = "request", request = request.name(), "request from a client");
         }
         _ => {}
     }
@@ -271,14 +271,14 @@ pub(super) fn trace_input(input: &Input) {
 pub(super) fn trace_output(output: &Output) {
     match output {
         Output::Connect(link, endpoint, _) => {
-            tracing::debug!(target: rooms::LINKS, event = "dial", link = link.0, %endpoint, "opens a link");
+            tracing::debug!(target: rooms::LINKS, event = "dial", link = link.0, %endpoint, "opening a link");
         }
         Output::Disconnect(link) => {
-            tracing::debug!(target: rooms::LINKS, event = "hang_up", link = link.0, "closes a link");
+            tracing::debug!(target: rooms::LINKS, event = "hang_up", link = link.0, "closing a link");
         }
         Output::Append(_, Record::Received { message, .. }) => {
             let (hops, bytes) = (message.hops, message.payload.len());
-            tracing::trace!(target: rooms::MESSAGES, event = "arrived", id = %message.id, hops, bytes, "a message");
+            tracing::trace!(target: rooms::MESSAGES, event = "arrived", id = %message.id, hops, bytes, "message arrived");
         }
         _ => {}
     }

@@ -73,13 +73,13 @@ pub enum LaunchError {
         known: String,
     },
     /// There is nobody to be linked to.
-    #[error("no node of network '{network}' runs; 'gossip restart-node' brings one back")]
+    #[error("no node of network '{network}' is running; start one with 'gossip restart-node'")]
     NoneRuns {
         /// The network.
         network: NetworkName,
     },
     /// The name of a new node is not new.
-    #[error("network '{network}' has a node '{node}' already; choose another NAME, or leave it out")]
+    #[error("network '{network}' already has a node '{node}'; choose another NAME, or leave it out")]
     NodeExists {
         /// The network.
         network: NetworkName,
@@ -87,7 +87,7 @@ pub enum LaunchError {
         node: NodeId,
     },
     /// One machine has as many nodes as it may have.
-    #[error("network '{network}' has {most} nodes already, and more it may not have")]
+    #[error("network '{network}' already has {most} nodes, the maximum")]
     Full {
         /// The network.
         network: NetworkName,
@@ -103,7 +103,7 @@ pub enum LaunchError {
         port: u32,
     },
     /// Somebody else listens where a node belongs.
-    #[error("node {node} cannot start: port {port} is taken{}; end what listens there first", by.as_ref().map_or_else(String::new, |by| format!(" by network '{by}'")))]
+    #[error("node {node} cannot start: port {port} is in use{}; stop what listens there first", by.as_ref().map_or_else(String::new, |by| format!(" by network '{by}'")))]
     PortTaken {
         /// The node.
         node: NodeId,
@@ -119,7 +119,7 @@ pub enum LaunchError {
         node: NodeId,
     },
     /// There is nothing to connect.
-    #[error("nodes {a} and {b} are connected already")]
+    #[error("nodes {a} and {b} are already connected")]
     Connected {
         /// One of them.
         a: NodeId,
@@ -137,7 +137,9 @@ pub enum LaunchError {
         peers: String,
     },
     /// Without that link the network would be in two parts.
-    #[error("the link between nodes {a} and {b} holds the network together; connect its parts by another one first")]
+    #[error(
+        "the link between nodes {a} and {b} alone holds the network together; connect the two parts by another link first"
+    )]
     OnlyLink {
         /// One end.
         a: NodeId,
@@ -151,14 +153,14 @@ pub enum LaunchError {
     #[error(transparent)]
     Bounds(#[from] BoundsError),
     /// Its process is known, and no more: its port may be somebody else's by now.
-    #[error("node {node} does not run: its process has ended")]
+    #[error("node {node} is down: its process has ended")]
     Ended {
         /// The node.
         node: NodeId,
     },
     /// Some of its processes are alive.
     #[error(
-        "network '{network}' runs already ({alive} of {nodes} nodes); stop it first, or choose another with --network"
+        "network '{network}' is already running ({alive} of {nodes} nodes); stop it first, or choose another with --network"
     )]
     RunsAlready {
         /// The network.
@@ -169,7 +171,7 @@ pub enum LaunchError {
         nodes: usize,
     },
     /// Somebody else listens there.
-    #[error("{ports} taken{}; choose others with --port-base", by.as_ref().map_or_else(String::new, |by| format!(" by network '{by}'")))]
+    #[error("{ports} in use{}; choose others with --port-base", by.as_ref().map_or_else(String::new, |by| format!(" by network '{by}'")))]
     PortsTaken {
         /// `port 7003 is` or `ports 7001-7016 are`.
         ports: String,
@@ -196,7 +198,7 @@ pub enum LaunchError {
     },
     /// The hard limit on open descriptors is too low.
     #[error(
-        "{who} needs {need} file descriptors and may open {limit}; raise the hard limit (ulimit -Hn), or start fewer nodes"
+        "{who} needs {need} file descriptors, the limit is {limit}; raise the hard limit (ulimit -Hn), or start fewer nodes"
     )]
     Descriptors {
         /// The launcher, or the node with most peers.
@@ -217,7 +219,7 @@ pub enum LaunchError {
         after: Duration,
     },
     /// The record cannot be understood.
-    #[error("the record {} is damaged ({why}); end processes named 'gossip node --network {network}' by hand, then remove the file", path.display())]
+    #[error("the record {} is damaged ({why}); stop the processes 'gossip node --network {network}' by hand, then remove the file", path.display())]
     Record {
         /// The network.
         network: NetworkName,
@@ -247,7 +249,7 @@ pub enum LaunchError {
         source: io::Error,
     },
     /// A node ended before the network was up.
-    #[error("node {node} did not start: {why}; its log is {}", log.display())]
+    #[error("node {node} did not start: {why}; see its log {}", log.display())]
     NodeFailed {
         /// The node.
         node: NodeId,
@@ -257,7 +259,7 @@ pub enum LaunchError {
         log: PathBuf,
     },
     /// Not all nodes were ready in time.
-    #[error("{nodes} not ready after {after:?}; see the logs in {}, or allow more time with --timeout", logs.display())]
+    #[error("{nodes} not ready after {after:?}; see the logs in {}, or raise --timeout", logs.display())]
     NotReady {
         /// `node 4 is` or `nodes 1-3, 7 are`.
         nodes: String,
@@ -278,13 +280,13 @@ pub enum LaunchError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// Processes survive all signals; the record is kept.
-    #[error("{nodes} still running after being killed; the record is kept, try again")]
+    #[error("{nodes} still running after SIGKILL; the record is kept, try again")]
     Survivors {
         /// `node 4 is` or `nodes 1-3, 7 are`.
         nodes: String,
     },
     /// A removed node's process goes on; the record is as it was.
-    #[error("node {node} (process {pid}) was asked to leave and still runs after {after:?}")]
+    #[error("node {node} (process {pid}) was asked to leave and is still running after {after:?}")]
     Lingers {
         /// The node.
         node: NodeId,
@@ -297,7 +299,7 @@ pub enum LaunchError {
     #[error("cannot watch processes: {0}")]
     Watch(io::Error),
     /// The user ended the start; nothing was left running.
-    #[error("interrupted; nothing was left running")]
+    #[error("interrupted; nothing is left running")]
     Interrupted,
     /// The user ended the restart of a node, whose former process has ended.
     #[error("interrupted; node '{node}' is down now, start it with 'gossip restart-node {node}'")]
@@ -364,7 +366,7 @@ fn client_kind(error: &ClientError) -> Kind {
 
 fn remedy(others: &[String]) -> String {
     if others.is_empty() {
-        "start one with 'gossip start-network', or name a node that was started by hand by its address HOST:PORT".into()
+        "start it with 'gossip start-network', or give the address HOST:PORT of a node started by hand".into()
     } else {
         format!("running: {} (choose with --network)", others.join(", "))
     }
@@ -376,7 +378,7 @@ fn has(known: &str, network: &NetworkName) -> String {
 
 /// What there is to do about a network whose nodes were all removed.
 pub fn no_node_left(network: &NetworkName) -> String {
-    format!("no node of it is left; 'gossip stop-network --network {network}' ends it")
+    format!("it has no nodes left; stop it with 'gossip stop-network --network {network}'")
 }
 
 #[cfg(test)]

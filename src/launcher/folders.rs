@@ -329,7 +329,7 @@ mod tests {
         folder.remove_record().unwrap();
         let error = folder.require_record(&networks).unwrap_err();
         let text = error.to_string();
-        assert!(text.starts_with("network 'net' is not running; start one with 'gossip start-network', or"), "{text}");
+        assert!(text.starts_with("network 'net' is not running; start it with 'gossip start-network', or"), "{text}");
     }
 
     #[test]

@@ -329,7 +329,7 @@ pub(super) mod tests {
         for (from, to, why) in [
             ("\"format\":1", "\"format\":2", "it has format 2, this program knows 1"),
             ("127.0.0.1:7002", "127.0.0.1:70020", "the port '70020' is not"),
-            ("\"net\"", "\"../net\"", "no network name"),
+            ("\"net\"", "\"../net\"", "is not a network name"),
         ] {
             let text = Manifest::from_json(good.replace(from, to).as_bytes()).unwrap_err().to_string();
             assert!(text.contains(why), "{text}");

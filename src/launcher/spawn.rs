@@ -168,7 +168,7 @@ impl<'a> Nursery<'a> {
         let why = said.map(|error| error.message).or_else(last_words);
         LaunchError::NodeFailed {
             node: newborn.node.clone(),
-            why: why.unwrap_or_else(|| "it ended without a word".into()),
+            why: why.unwrap_or_else(|| "it exited without output".into()),
             log,
         }
     }

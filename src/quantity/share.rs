@@ -10,7 +10,7 @@ pub struct Share(f64);
 
 /// A text that is no share.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no share; write it like 10% or 0.1, from 0% to 100%")]
+#[error("'{0}' is not a share; write it like 10% or 0.1, from 0% to 100%")]
 pub struct ShareError(String);
 
 impl Share {

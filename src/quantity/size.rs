@@ -13,7 +13,7 @@ pub struct Size(pub u64);
 
 /// A text that is no size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no size; write it like 100, 64 KiB or 1.5 MiB")]
+#[error("'{0}' is not a size; write it like 100, 64 KiB or 1.5 MiB")]
 pub struct SizeError(String);
 
 impl Size {

@@ -29,7 +29,7 @@ pub struct Span {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
     /// No number with a unit, or longer than a year.
-    #[error("'{0}' is no time; write it like 250us, 50ms, 1.5s, 2min or 8h")]
+    #[error("'{0}' is not a time; write it like 250us, 50ms, 1.5s, 2min or 8h")]
     Time(String),
     /// The second end is shorter than the first.
     #[error("'{0}' begins after its end; write the shorter time first")]

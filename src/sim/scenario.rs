@@ -347,15 +347,15 @@ mod tests {
     fn errors_name_the_line_and_the_way_out() {
         for (text, says) in [
             ("nodes = 3\ntopolgy = 'x'", "line 2: unknown field `topolgy`"),
-            ("[network]\nlatency = '5 parsecs'", "line 2: '5 parsecs' is no time; write it like 250us, 50ms"),
+            ("[network]\nlatency = '5 parsecs'", "line 2: '5 parsecs' is not a time; write it like 250us, 50ms"),
             ("[[fault]]\nkind = 'meteor'\nat = '1s'", "unknown variant `meteor`"),
         ] {
             let error = Scenario::from_toml(text).unwrap_err().to_string();
             assert!(error.contains(says) && !error.contains('\n'), "{error}");
         }
         for (text, says) in [
-            ("nodes = 1", "1 nodes make no network; choose from 2 to 32768 nodes"),
-            ("topology = 'star'", "there is no topology 'star'"),
+            ("nodes = 1", "1 nodes cannot form a network; choose from 2 to 32768 nodes"),
+            ("topology = 'star'", "unknown topology 'star'"),
             ("[network]\nloss = 1.0", "loss must be a share from 0% to 90%, not 100%"),
             ("[network]\nloss = '95%'", "loss must be a share from 0% to 90%, not 95%"),
             ("[network]\nlatency = '2h'", "latency must be at most 1h, not 2h"),

@@ -18,7 +18,7 @@ pub enum StoreError {
     },
     /// Another process runs that node.
     #[error(
-        "node '{node}' runs already with the folder {}: stop it first, or give this one another --name or --state",
+        "node '{node}' is already running with the folder {}: stop it first, or use another --name or --state",
         folder.display()
     )]
     InUse {
@@ -28,7 +28,7 @@ pub enum StoreError {
         folder: PathBuf,
     },
     /// The file holds something else than a number.
-    #[error("{} holds {found:?} where a number to count on from was expected: restore it or remove it", path.display())]
+    #[error("{} contains {found:?} instead of a number: restore or remove it", path.display())]
     Corrupt {
         /// Which file.
         path: PathBuf,

@@ -19,7 +19,7 @@ pub struct DegreeBounds {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BoundsError {
     /// There is nobody to be linked to.
-    #[error("{0} nodes make no network; at least 2 must run")]
+    #[error("{0} nodes cannot form a network; at least 2 must be running")]
     Nodes(usize),
     /// No number is between them.
     #[error("a minimum degree of {min} is above the maximum of {max}; swap them")]
@@ -30,7 +30,7 @@ pub enum BoundsError {
         max: usize,
     },
     /// A connected graph has nodes of a higher degree.
-    #[error("with at most {max} neighbours each, {nodes} nodes fall apart; choose a maximum degree of {} or more", if *nodes == 2 { 1 } else { 2 })]
+    #[error("with at most {max} neighbours each, {nodes} nodes cannot be connected; choose a maximum degree of {} or more", if *nodes == 2 { 1 } else { 2 })]
     MaxTooSmall {
         /// The maximum asked for.
         max: usize,
@@ -321,10 +321,10 @@ mod tests {
     fn bounds_that_cannot_be_name_the_way_out() {
         for (min, max, nodes, words) in [
             (4, 3, 9, "a minimum degree of 4 is above the maximum of 3; swap them"),
-            (1, 1, 3, "3 nodes fall apart; choose a maximum degree of 2 or more"),
+            (1, 1, 3, "3 nodes cannot be connected; choose a maximum degree of 2 or more"),
             (5, 9, 5, "each of 5 nodes has only 4 others; choose a minimum degree of at most 4"),
             (3, 3, 5, "5 x 3 is odd; choose a maximum degree of 4"),
-            (1, 2, 1, "1 nodes make no network"),
+            (1, 2, 1, "1 nodes cannot form a network"),
         ] {
             let error = DegreeBounds { min, max }.check(nodes).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");

@@ -28,7 +28,7 @@ pub enum Shape {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
     /// No such shape.
-    #[error("there is no topology '{0}'; choose random, circular or powerlaw")]
+    #[error("unknown topology '{0}'; choose random, circular or powerlaw")]
     Word(String),
     /// A degree for a shape that has none to choose.
     #[error("a {shape} topology takes no degree, {degree} was given; leave it out or choose random {degree}")]
@@ -39,7 +39,7 @@ pub enum ShapeError {
         degree: u32,
     },
     /// Fewer nodes than [`NODES_MIN`] or more than there may be.
-    #[error("{nodes} nodes make no network; choose from {NODES_MIN} to {most} nodes")]
+    #[error("{nodes} nodes cannot form a network; choose from {NODES_MIN} to {most} nodes")]
     Nodes {
         /// How many were asked for.
         nodes: u32,
@@ -53,7 +53,7 @@ pub enum ShapeError {
         nodes: u32,
     },
     /// Pairs that know nobody else.
-    #[error("with degree 1 the {nodes} nodes fall apart into pairs; choose a degree from 2 to {}, or 2 nodes", nodes - 1)]
+    #[error("with degree 1 the {nodes} nodes form separate pairs; choose a degree from 2 to {}, or 2 nodes", nodes - 1)]
     DegreeOne {
         /// How many nodes were asked for.
         nodes: u32,
@@ -161,17 +161,20 @@ mod tests {
         for (found, expected) in [
             (
                 Shape::parse("star", None, 16).unwrap_err().to_string(),
-                "there is no topology 'star'; choose random, circular or powerlaw",
+                "unknown topology 'star'; choose random, circular or powerlaw",
             ),
             (
                 Shape::parse("circular", Some(4), 16).unwrap_err().to_string(),
                 "a circular topology takes no degree, 4 was given; leave it out or choose random 4",
             ),
-            (Shape::Circular.check(1).unwrap_err().to_string(), "1 nodes make no network; choose from 2 to 1024 nodes"),
-            (random(3, 1025), "1025 nodes make no network; choose from 2 to 1024 nodes"),
+            (
+                Shape::Circular.check(1).unwrap_err().to_string(),
+                "1 nodes cannot form a network; choose from 2 to 1024 nodes",
+            ),
+            (random(3, 1025), "1025 nodes cannot form a network; choose from 2 to 1024 nodes"),
             (random(0, 16), "with degree 0 no node has a neighbour; choose a degree from 2 to 15"),
             (random(0, 2), "with degree 0 no node has a neighbour; choose a degree from 1 to 1"),
-            (random(1, 4), "with degree 1 the 4 nodes fall apart into pairs; choose a degree from 2 to 3, or 2 nodes"),
+            (random(1, 4), "with degree 1 the 4 nodes form separate pairs; choose a degree from 2 to 3, or 2 nodes"),
             (
                 random(16, 16),
                 "each of 16 nodes has only 15 others, so degree 16 is too large; choose a degree of at most 15, or at least 17 nodes",

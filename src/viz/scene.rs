@@ -103,11 +103,11 @@ impl NodeMark {
     pub(super) const fn caption(self) -> &'static str {
         match self {
             Self::Plain => "",
-            Self::Cut => "holds it together alone",
+            Self::Cut => "single point of failure",
             Self::Suspect => "suspect",
             Self::Silent => "silent",
             Self::Dead => "down",
-            Self::Without => "without the message",
+            Self::Without => "not reached",
             Self::Start => "origin",
         }
     }
@@ -143,8 +143,8 @@ impl LinkMark {
         match self {
             Self::Down => "declared, down",
             Self::Plain => "link",
-            Self::Healing => "healed",
-            Self::Way => "first way",
+            Self::Healing => "added by repair",
+            Self::Way => "first path",
             Self::Bridge => "bridge",
         }
     }

@@ -173,8 +173,8 @@ fn what_is_special_is_marked_and_told_in_the_legend() {
     for words in [
         "node 3, down",
         "node 1, degree 2",
-        "degree 2: 4 nodes, origin: 1 node, holds it together alone: 1 node, suspect: 1 node, down: 1 node",
-        "declared, down: 2 links, healed: 1 link, first way: 1 link",
+        "degree 2: 4 nodes, origin: 1 node, single point of failure: 1 node, suspect: 1 node, down: 1 node",
+        "declared, down: 2 links, added by repair: 1 link, first path: 1 link",
         "aria-label=\"+0.42 ms\"",
     ] {
         assert!(svg.contains(words), "no {words:?} in {svg}");

@@ -9,13 +9,13 @@ pub enum DecodeError {
     #[error("malformed header: {0}")]
     Malformed(String),
     /// A version of the protocol that this program does not speak.
-    #[error("protocol version {found} is not spoken here, only {version}", version = super::types::VERSION)]
+    #[error("protocol version {found} is not supported, only {version}", version = super::types::VERSION)]
     UnsupportedVersion {
         /// The version that the header names.
         found: u64,
     },
     /// A type that this program does not know.
-    #[error("header type {found} is not known here")]
+    #[error("unknown header type {found}")]
     UnknownType {
         /// The type that the header names.
         found: u64,

@@ -55,7 +55,7 @@ fn out_of_descriptors_for_links_a_node_goes_on() {
     let address = |index| (None, format!("127.0.9.{index}:1").parse().unwrap());
     let crowd: Vec<_> = (1..=60).map(address).collect();
     client.tell(&Request::Connect { peers: crowd.clone() }).unwrap();
-    until("said", || node.log().contains("no link for now"));
+    until("said", || node.log().contains("cannot open a link now: will retry"));
     // Whoever was connected is served; there is no descriptor left for anybody else.
     client.publish(b"still here"[..].into(), None).unwrap();
     assert_eq!(client.peers().unwrap().1.len(), crowd.len());

@@ -31,7 +31,8 @@ fn a_node_is_put_into_a_ring_between_two_neighbours() {
     }
     let shown = net.run(&["add-node", "east"]).done().stdout;
     assert!(
-        shown.starts_with("Gossip-Node-east added on 127.0.0.1:") && shown.contains("are peers no more"),
+        shown.starts_with("Gossip-Node-east added on 127.0.0.1:")
+            && shown.contains("was dropped: the new node is between them"),
         "{shown}"
     );
     assert_all_hold(&net, ["east".to_owned()], &texts);
@@ -83,7 +84,7 @@ fn peers_can_be_chosen_and_mistakes_are_told_in_a_line() {
     for (words, code, says) in [
         (&["add-node", "9"][..], 1, "network 'default' has a node '9' already; choose another NAME"),
         (&["add-node", "5", "--peers", "1,17"], 1, "network 'default' has no node '17'; its nodes are 1-4, 9"),
-        (&["add-node", "5", "--peers", "1,2"], 3, "node 2 does not run: its process has ended"),
+        (&["add-node", "5", "--peers", "1,2"], 3, "node 2 is down: its process has ended"),
         (&["add-node", "5", "--peers", "1,1"], 2, "node 1 is named twice"),
         (&["add-node", "5", "--peers", "127.0.0.1:9"], 1, "no node of network 'default' listens on 127.0.0.1:9"),
         (&["add-node", "70000"], 2, "ports end at 65535; choose a lower number, or a name"),
@@ -92,7 +93,7 @@ fn peers_can_be_chosen_and_mistakes_are_told_in_a_line() {
         net.run(words).fails(code, says);
     }
     let taken = std::net::TcpListener::bind(net.address(5)).unwrap();
-    net.run(&["add-node", "5"]).fails(1, &format!("node 5 cannot start: port {} is taken", net.port_base() + 5));
+    net.run(&["add-node", "5"]).fails(1, &format!("node 5 cannot start: port {} is in use", net.port_base() + 5));
     drop(taken);
     let record = net.record("default").unwrap();
     assert_eq!(record["nodes"].as_array().unwrap().len(), 5, "a refusal changes nothing");
@@ -104,9 +105,9 @@ fn peers_can_be_chosen_and_mistakes_are_told_in_a_line() {
 #[test]
 fn where_nothing_runs_nothing_is_added() {
     let world = World::new();
-    world.run(&["add-node"]).fails(1, "network 'default' is not running; start one with 'gossip start-network'");
+    world.run(&["add-node"]).fails(1, "network 'default' is not running; start it with 'gossip start-network'");
     let net = TestNet::start("circular", 2);
     net.kill(1);
     net.kill(2);
-    net.run(&["add-node"]).fails(1, "no node of network 'default' runs; 'gossip restart-node' brings one back");
+    net.run(&["add-node"]).fails(1, "no node of network 'default' is running; start one with 'gossip restart-node'");
 }

@@ -41,7 +41,7 @@ fn what_a_node_that_is_cut_off_misses_is_named_by_its_ids() {
         told["nodes"].as_array().unwrap().iter().filter(|node| node["missing_count"] != 0).count() == 1
     });
     let outcome =
-        net.run(&["audit", "--timeout", "0.5"]).fails(1, "1 of 6 nodes lacks messages: 2; 2 of 6 nodes could");
+        net.run(&["audit", "--timeout", "0.5"]).fails(1, "1 of 6 nodes misses messages: 2; 2 of 6 nodes could");
     assert!(
         outcome.stdout.contains(&format!("\nGossip-Node-2 misses 3 messages:\n  {of}: {from}–{to}\n")),
         "{outcome:?}"
@@ -53,6 +53,8 @@ fn what_a_node_that_is_cut_off_misses_is_named_by_its_ids() {
         (&json!("5"), &json!(from), &json!(to))
     );
     assert_eq!((&told["ok"], &told["nodes"][0]["answered"]), (&json!(false), &json!(false)));
+    let state = |node: usize| told["nodes"][node]["state"].clone();
+    assert_eq!((state(0), state(2), state(4)), (json!("down"), json!("down"), json!("up")), "as status judges them");
 }
 
 #[test]
@@ -70,7 +72,7 @@ fn what_nobody_keeps_any_more_is_a_gap() {
     net.signal(3, Signal::CONT);
     let gaps = || net.run(&["audit", "--json"]).json()["nodes"][2].clone();
     wait_until("it gives them up", || gaps()["gap_count"] == 4 && gaps()["missing_count"] == 0);
-    let outcome = net.run(&["audit"]).fails(1, "1 of 3 nodes lacks messages: 3");
+    let outcome = net.run(&["audit"]).fails(1, "1 of 3 nodes misses messages: 3");
     let (of, from) = stream(&ids[0]);
     let words = "Gossip-Node-3 has given up 4 messages that none of the 3 nodes asked keeps:";
     assert!(outcome.stdout.contains(&format!("{words}\n  {of}: {from}–{}\n", from + 3)), "{outcome:?}");
@@ -82,5 +84,6 @@ fn a_node_that_does_not_answer_proves_nothing() {
     net.signal(2, Signal::STOP);
     let outcome = net.run(&["audit", "--timeout", "0.5"]).fails(3, "1 of 3 nodes could not be audited: 2");
     assert!(outcome.stdout.starts_with("All 2 nodes that answered have seen the same 0 messages"), "{outcome:?}");
+    assert!(outcome.stdout.contains("\nGossip-Node-2 (silent) was not audited: "), "{outcome:?}");
     net.signal(2, Signal::CONT);
 }

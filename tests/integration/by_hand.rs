@@ -107,7 +107,7 @@ fn links_are_made_and_taken_away_by_address() {
         (ring.peers(1), ring.peers(3)),
         (vec!["b".into(), "c".into(), "d".into()], vec!["a".into(), "b".into(), "d".into()])
     );
-    ring.world.run(&["connect", &a, &c]).fails(1, "nodes a and c are connected already");
+    ring.world.run(&["connect", &a, &c]).fails(1, "nodes a and c are already connected");
     ring.world.run(&["connect", &a, &a]).fails(2, "node a is named twice");
     ring.world.run(&["disconnect", &a, &b]).done();
     assert_eq!((ring.peers(1), ring.peers(2)), (vec!["c".into(), "d".into()], vec!["c".into()]));
@@ -121,7 +121,7 @@ fn a_dead_node_is_forgotten_by_name() {
     ring.kill(3);
     let entry = ring.address(1);
     ring.world.run(&["remove-node", "z", "--via", &entry]).fails(1, "knows node z");
-    ring.world.run(&["remove-node", "c", "--via", &entry]).fails(3, "--force' removes it");
+    ring.world.run(&["remove-node", "c", "--via", &entry]).fails(3, "remove it with 'gossip remove-node c --via ");
     ring.world.run(&["remove-node", "c", "--via", &entry, "--force"]).done();
     wait_until("the ring closes", || ring.peers(2) == ["a", "d"] && ring.peers(4) == ["a", "b"]);
     let status = ring.world.json(&["status", &entry]);
@@ -135,16 +135,19 @@ fn a_dead_node_is_forgotten_by_name() {
 fn what_needs_a_record_says_what_does_not() {
     let world = World::new();
     for (words, remedy) in [
-        (&["send-message", "a", "x"][..], "name a node that was started by hand by its address HOST:PORT"),
-        (&["status"], "name a node that was started by hand by its address HOST:PORT"),
-        (&["plot"], "name a node that was started by hand by its address HOST:PORT"),
-        (&["watch"], "name a node that was started by hand by its address HOST:PORT"),
-        (&["connect", "a", "b"], "name a node that was started by hand by its address HOST:PORT"),
-        (&["restart-node", "a"], "is started again as it was, with 'gossip node'"),
-        (&["add-node"], "grows by 'gossip node --join HOST:PORT'"),
-        (&["restructure", "circular"], "are changed by 'gossip connect' and 'gossip disconnect'"),
+        (&["send-message", "a", "x"][..], "give the address HOST:PORT of a node started by hand"),
+        (&["status"], "give the address HOST:PORT of a node started by hand"),
+        (&["plot"], "give the address HOST:PORT of a node started by hand"),
+        (&["watch"], "give the address HOST:PORT of a node started by hand"),
+        (&["connect", "a", "b"], "give the address HOST:PORT of a node started by hand"),
+        (&["restart-node", "a"], "restart a node that was started by hand with 'gossip node'"),
+        (&["add-node"], "run 'gossip node --join HOST:PORT'"),
+        (
+            &["restructure", "circular"],
+            "change links of nodes started by hand with 'gossip connect' and 'gossip disconnect'",
+        ),
         (&["chaos", "kill", "1"], "with 'gossip start-network --chaos'"),
-        (&["stop-network"], "end on Ctrl-C or SIGTERM, or one by one with 'gossip remove-node HOST:PORT'"),
+        (&["stop-network"], "stop nodes started by hand with Ctrl-C, SIGTERM or 'gossip remove-node HOST:PORT'"),
     ] {
         let outcome = world.run(words).fails(1, "network 'default' is not running; ");
         assert!(outcome.stderr.contains(remedy), "{outcome:#?}");

@@ -38,7 +38,7 @@ fn lines(stdout: &str) -> Vec<Value> {
 #[test]
 fn faults_of_links_need_a_network_that_takes_them() {
     let net = TestNet::start("circular", 3);
-    let words = "takes no orders for faults of links: stop it, and start it with 'gossip start-network --chaos'";
+    let words = "does not accept link faults: stop it, and start it with 'gossip start-network --chaos'";
     for order in [&["chaos", "cut", "1", "2"][..], &["chaos", "drop", "1", "2", "5%"], &["chaos", "partition", "1"]] {
         net.run(order).fails(1, words);
     }
@@ -48,7 +48,7 @@ fn faults_of_links_need_a_network_that_takes_them() {
     // Processes need no such leave, and nothing was disturbed.
     assert_eq!(net.run(&["chaos", "kill", "3"]).done().stdout, "Done: kill 3\n");
     assert_ne!(net.process(3).life(), Life::Running);
-    net.run(&["chaos", "kill", "3"]).fails(3, "node 3 does not run");
+    net.run(&["chaos", "kill", "3"]).fails(3, "node 3 is down");
     net.run(&["chaos", "heal"]).done();
     let id = send(&net, "1");
     wait_for(&net, &["2"], &id);
@@ -99,7 +99,7 @@ fn a_paused_node_stands_still_and_catches_up() {
     let pause = net.spawn(&["chaos", "pause", "1", "--for", "10min"]);
     wait_until("it is paused", || net.process(1).is_halted() && pause.stdout().contains("pause"));
     pause.signal(Signal::INT);
-    pause.wait().fails(130, "interrupted; what was broken is mended");
+    pause.wait().fails(130, "interrupted; all faults are mended");
     assert!(!net.process(1).is_halted());
 }
 
@@ -117,8 +117,8 @@ fn a_cut_link_leaves_other_ways_and_a_partition_none() {
     wait_for(&net, &["2"], &here);
     wait_for(&net, &["4"], &there);
     assert!(!held(&net, "3").contains(&here) && !held(&net, "1").contains(&there), "it went through");
-    let checked = net.run(&["chaos", "check"]).fails(1, "node 1 lacks 3-");
-    for words in ["links are cut, slow or lossy: 1 to ", ", 2 to 3, ", "'gossip chaos heal' mends them"] {
+    let checked = net.run(&["chaos", "check"]).fails(1, "node 1 misses 3-");
+    for words in ["links are disturbed: 1 to ", ", 2 to 3, ", "mend them with 'gossip chaos heal'"] {
         assert!(checked.stderr.contains(words), "{checked:#?}");
     }
     net.run(&["chaos", "heal"]).done();
@@ -183,7 +183,7 @@ fn ctrl_c_mends_what_a_schedule_broke() {
     wait_until("all is broken", || run.stdout().contains("kill 2"));
     assert!(net.process(3).is_halted());
     run.signal(Signal::INT);
-    let outcome = run.wait().fails(130, "interrupted; what was broken is mended");
+    let outcome = run.wait().fails(130, "interrupted; all faults are mended");
     assert!(outcome.stdout.contains("heal") && outcome.stdout.contains("restart 2"), "{outcome:#?}");
     assert!(!net.process(3).is_halted());
     net.run(&["chaos", "check"]).done();
@@ -226,7 +226,7 @@ fn a_fresh_node_in_the_place_of_another_is_named() {
     let heir = net.spawn(&heir);
     wait_until("the heir listens", || heir.stdout().contains("endpoint"));
     let outcome = net.run(&["chaos", "check", "--timeout", "2"]);
-    let outcome = outcome.fails(1, &format!("2 components: 1-2 | 3; node 3 lacks {id}"));
+    let outcome = outcome.fails(1, &format!("2 components: 1-2 | 3; node 3 misses {id}"));
     assert!(outcome.stdout.contains("1 missing"), "{outcome:#?}");
 }
 
@@ -237,7 +237,7 @@ fn the_checker_changes_nothing_and_names_what_is_out_of_order() {
     // At once, before anybody has missed anything.
     net.run(&["chaos", "delay", "1", "2", "30s"]).done();
     net.run(&["chaos", "cut", "3", "4", "--one-way"]).done();
-    let words = "links are cut, slow or lossy: 1 to 2, 2 to 1, 3 to 4; 'gossip chaos heal' mends them";
+    let words = "links are disturbed: 1 to 2, 2 to 1, 3 to 4; mend them with 'gossip chaos heal'";
     net.run(&["chaos", "check"]).fails(1, words);
     net.run(&["chaos", "check"]).fails(1, words);
     net.run(&["chaos", "heal"]).done();

@@ -60,15 +60,15 @@ fn mistakes_are_told_in_a_line() {
     net.run(&["add-node", "leaf", "--peers", "2"]).done();
     net.kill(4);
     for (words, code, says) in [
-        (["connect", "1", "2"], 1, "nodes 1 and 2 are connected already"),
+        (["connect", "1", "2"], 1, "nodes 1 and 2 are already connected"),
         (["connect", "2", "Gossip-Node-2"], 2, "node 2 is named twice; give different nodes"),
         (["disconnect", "1", "1"], 2, "node 1 is named twice; give different nodes"),
         (["disconnect", "1", "3"], 1, "nodes 1 and 3 are not connected; the peers of node 1 are 2, 4"),
         (["disconnect", "2", "leaf"], 1, "the link between nodes 2 and leaf holds the network together"),
         (["connect", "1", "17"], 1, "network 'default' has no node '17'; its nodes are 1-4, leaf"),
         (["connect", "1", "127.0.0.1:9"], 1, "no node of network 'default' listens on 127.0.0.1:9"),
-        (["connect", "2", "4"], 3, "node 4 does not run: its process has ended"),
-        (["disconnect", "4", "1"], 3, "node 4 does not run: its process has ended"),
+        (["connect", "2", "4"], 3, "node 4 is down: its process has ended"),
+        (["disconnect", "4", "1"], 3, "node 4 is down: its process has ended"),
     ] {
         // Orphans of the dead node may have found each other.
         if words == ["disconnect", "1", "3"] && net.peers("1").contains(&"3".to_owned()) {

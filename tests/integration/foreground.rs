@@ -47,10 +47,10 @@ fn nodes_that_end_by_themselves_are_an_error() {
     let outcome = start.wait();
     let (notes, error) = outcome.stderr.trim_end().rsplit_once('\n').unwrap();
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert!(error.starts_with("error: ") && error.contains("have ended by themselves"), "{outcome:?}");
+    assert!(error.starts_with("error: ") && error.contains("have exited"), "{outcome:?}");
     let mut notes: Vec<_> = notes.lines().map(|note| note.split_once(" (signal: 9").unwrap().0).collect();
     notes.sort_unstable();
-    assert_eq!(notes, [1, 2, 3].map(|node| format!("note: node {node} has ended")));
+    assert_eq!(notes, [1, 2, 3].map(|node| format!("note: node {node} has exited")));
     world.assert_nothing_is_left();
 }
 
@@ -60,11 +60,11 @@ fn a_node_that_dies_meanwhile_is_told_at_once_and_at_the_end() {
     let start = attached(&world);
     let (_, process) = world.processes().into_iter().find(|(name, _)| name == "2").unwrap();
     process.hold().unwrap().unwrap().signal(Signal::KILL).unwrap();
-    wait_until("the end is told", || start.stderr().starts_with("note: node 2 has ended (signal: 9"));
+    wait_until("the end is told", || start.stderr().starts_with("note: node 2 has exited (signal: 9"));
     start.signal(Signal::INT);
     let outcome = start.wait();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    assert!(outcome.stdout.ends_with("\nGossip network stopped\nNode 2 was gone already\n"), "{outcome:?}");
+    assert!(outcome.stdout.ends_with("\nGossip network stopped\nNode 2 had exited already\n"), "{outcome:?}");
     assert_eq!(outcome.stderr.lines().count(), 1, "{outcome:?}");
     world.assert_nothing_is_left();
 }
@@ -89,11 +89,11 @@ fn a_zombie_counts_as_gone() {
     dead.hold().unwrap().unwrap().signal(Signal::KILL).unwrap();
     wait_until("the killed node is a zombie", || dead.life() == Life::Zombie);
     let outcome = world.run(&["stop-network"]).done();
-    assert_eq!(outcome.stdout, "Gossip network stopped\nNode 2 was gone already\n");
+    assert_eq!(outcome.stdout, "Gossip network stopped\nNode 2 had exited already\n");
     assert!(processes.iter().all(|(_, process)| process.life() == Life::Zombie));
     start.signal(Signal::CONT);
     let outcome = start.wait();
-    assert!(outcome.code == Some(0) && outcome.stderr.starts_with("note: node 2 has ended"), "{outcome:?}");
+    assert!(outcome.code == Some(0) && outcome.stderr.starts_with("note: node 2 has exited"), "{outcome:?}");
     world.assert_nothing_is_left();
 }
 
@@ -129,6 +129,6 @@ fn a_picture_that_fails_ends_nothing() {
     assert_eq!(world.json(&["list-peers", "1"])["peers"].as_array().unwrap().len(), 1);
     start.signal(Signal::INT);
     let outcome = start.wait();
-    assert!(outcome.code == Some(0) && outcome.stderr.starts_with("its picture is missing: "), "{outcome:?}");
+    assert!(outcome.code == Some(0) && outcome.stderr.starts_with("cannot draw its picture: "), "{outcome:?}");
     world.assert_nothing_is_left();
 }

@@ -184,7 +184,7 @@ fn a_node_that_a_killed_command_added_is_no_member() {
 fn a_dead_node_is_removed_by_force_and_its_neighbours_close_the_gap() {
     let net = TestNet::start("circular", 6);
     net.kill(3);
-    net.run(&["remove-node", "3"]).fails(3, "'gossip remove-node 3 --force' removes it");
+    net.run(&["remove-node", "3"]).fails(3, "remove it with 'gossip remove-node 3 --force'");
     assert_eq!(net.run(&["remove-node", "3", "--force"]).done().stdout, "Gossip-Node-3 removed\n");
     assert_eq!(
         (net.recorded_peers("2"), net.recorded_peers("4")),
@@ -202,7 +202,7 @@ fn a_dead_node_is_removed_by_force_and_its_neighbours_close_the_gap() {
     wait_until("the ring closes again", || net.peers("4") == ["2", "6"]);
     // One that is well takes leave.
     net.run(&["remove-node", "6", "-f"]).done();
-    assert!(fs::read_to_string(net.networks().join("default/nodes/6.log")).unwrap().contains("leaves the network"));
+    assert!(fs::read_to_string(net.networks().join("default/nodes/6.log")).unwrap().contains("leaving the network"));
     // Its name can be had again.
     net.run(&["add-node", "3"]).done();
     net.run(&["stop-network"]).done();

@@ -73,7 +73,7 @@ fn what_a_killed_starter_left_can_be_stopped() {
     assert_eq!(start.wait().code, None);
     let base = free_ports(4).to_string();
     let again = ["start-network", "-n", "4", "--port-base", &base];
-    world.run(&again).fails(1, "runs already");
+    world.run(&again).fails(1, "is already running");
     // A starter makes the log of a node before its process.
     let stopped = world.json(&["stop-network"]);
     for node in stopped["nodes"].as_array().unwrap() {

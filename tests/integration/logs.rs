@@ -71,8 +71,10 @@ fn levels_come_from_the_environment_too_and_wrong_ones_are_refused() {
     let node = crate::testnet::Running::spawn(command.env("GOSSIP_LOG", "requests=debug"));
     wait_until("it listens", || node.stdout().ends_with('\n'));
     world.run(&["list-peers", &address]).done();
-    wait_until("a request is told", || node.stderr().contains("DEBUG requests: a client asks request=peers\n"));
-    for (levels, words) in [("loud", "'loud' is no level"), ("kitchen=info", "'kitchen' is no room of the log")] {
+    wait_until("a request is told", || node.stderr().contains("DEBUG requests: request from a client request=peers\n"));
+    for (levels, words) in
+        [("loud", "'loud' is not a log level"), ("kitchen=info", "'kitchen' is not a room of the log")]
+    {
         world.run(&["start-network", "--log-level", levels]).fails(2, words);
     }
 }

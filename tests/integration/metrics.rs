@@ -234,6 +234,6 @@ fn a_node_by_itself_says_where_its_metrics_are() {
     assert_eq!(value(&scrape(address), "gossip_node_info", &["node=\"a\""]), Some(1.0));
     let taken = world.run(&["node", "--name", "b", "--bind", "127.0.0.1:0", "--metrics", address]);
     taken.fails(1, &format!("cannot serve metrics on {address}"));
-    world.run(&["start-network", "--metrics-base", "7005"]).fails(2, "need the same ports");
-    world.run(&["start-network", "--metrics-base", "65530"]).fails(2, "end beyond port 65535");
+    world.run(&["start-network", "--metrics-base", "7005"]).fails(2, "overlap node ports");
+    world.run(&["start-network", "--metrics-base", "65530"]).fails(2, "exceed 65535");
 }

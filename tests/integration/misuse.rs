@@ -12,16 +12,16 @@ fn what_can_never_work_is_a_usage_error() {
         (&["random", "3", "-n", "2"], "degree 3 is too large"),
         (&["-n", "1"], "2 to 1024 nodes"),
         (&["circular", "-n", "1025"], "2 to 1024 nodes"),
-        (&["random", "1", "-n", "4"], "fall apart into pairs"),
+        (&["random", "1", "-n", "4"], "form separate pairs"),
         (&["random", "0"], "degree 0"),
         (&["circular", "3"], "takes no degree"),
         (&["powerlaw", "3"], "takes no degree"),
-        (&["star"], "no topology 'star'"),
+        (&["star"], "unknown topology 'star'"),
         (&["random", "three"], "'three'"),
         (&["-n", "many"], "'many'"),
         (&["--port-base", "65520"], "65535"),
         (&["--port-base", "4294967295"], "65535"),
-        (&["--network", "a/b"], "no network name"),
+        (&["--network", "a/b"], "not a network name"),
         (&["--network", ""], "network"),
         (&["--seed", "x"], "'x'"),
         (&["--timeout", "0"], "'0'"),
@@ -60,8 +60,8 @@ fn a_wrong_level_is_blamed_on_whoever_says_it() {
         let mut command = world.command([&args[..], more].concat());
         crate::testnet::Running::spawn(command.env("GOSSIP_LOG", "loud")).wait()
     };
-    run(&[]).fails(2, "invalid value 'loud' for the variable GOSSIP_LOG: 'loud' is no level");
-    run(&["--log-level", "shy"]).fails(2, "invalid value 'shy' for '--log-level <LEVELS>': 'shy' is no level");
+    run(&[]).fails(2, "invalid value 'loud' for the variable GOSSIP_LOG: 'loud' is not a log level");
+    run(&["--log-level", "shy"]).fails(2, "invalid value 'shy' for '--log-level <LEVELS>': 'shy' is not a log level");
 }
 
 #[test]
@@ -80,10 +80,10 @@ fn diagnostics_are_as_many_as_are_wanted() {
     let lines: Vec<_> = told.stderr.lines().collect();
     assert!(told.code == Some(0) && lines.iter().all(|line| line.starts_with("gossip: ")), "{told:?}");
     assert!(
-        lines[0].starts_with("gossip: reads /") && lines[1].starts_with("gossip: asks 2 nodes at once"),
+        lines[0].starts_with("gossip: reading /") && lines[1].starts_with("gossip: asking 2 nodes at once"),
         "{told:?}"
     );
-    assert!(lines.last().is_some_and(|line| line.starts_with("gossip: ended after ")), "{told:?}");
+    assert!(lines.last().is_some_and(|line| line.starts_with("gossip: finished after ")), "{told:?}");
     net.run(&["status", "-q"]).done();
     net.run(&["list-peers", "9", "-q"]).fails(1, "no node '9'");
 }
@@ -103,7 +103,7 @@ fn a_taken_port_is_refused_before_anything_starts() {
     let base = free_ports(4);
     let _squatter = TcpListener::bind(("127.0.0.1", base + 3)).unwrap();
     let args = ["start-network", "-n", "4", "--port-base", &base.to_string()];
-    let outcome = world.run(&args).fails(1, &format!("port {} is taken", base + 3));
+    let outcome = world.run(&args).fails(1, &format!("port {} is in use", base + 3));
     assert_eq!(outcome.stdout, "");
     assert_eq!(world.run(&[&args[..], &["--json"]].concat()).json()["error"]["code"], "refused");
     assert!(!world.networks().exists(), "a refused start left something");
@@ -115,9 +115,9 @@ fn a_network_that_runs_is_not_started_again() {
     let net = TestNet::start("circular", 3);
     let base = free_ports(3).to_string();
     let again = ["start-network", "circular", "-n", "3", "--port-base", &base];
-    net.run(&again).fails(1, "network 'default' runs already (3 of 3 nodes)");
+    net.run(&again).fails(1, "network 'default' is already running (3 of 3 nodes)");
     net.kill(1);
-    net.run(&again).fails(1, "network 'default' runs already (2 of 3 nodes)");
+    net.run(&again).fails(1, "network 'default' is already running (2 of 3 nodes)");
 
     let same_ports = net.port_base().to_string();
     let beside = ["start-network", "circular", "-n", "3", "--network", "b", "--port-base", &same_ports];
@@ -148,7 +148,7 @@ fn too_few_descriptors_are_refused_before_anything_starts() {
     command.args(["-c", &line, env!("CARGO_BIN_EXE_gossip")]);
     command.env("XDG_STATE_HOME", world.networks().parent().unwrap());
     let outcome = crate::testnet::Running::spawn(&mut command).wait();
-    outcome.fails(1, "file descriptors and may open 100");
+    outcome.fails(1, "file descriptors, the limit is 100");
     world.assert_nothing_is_left();
 }
 
@@ -172,8 +172,8 @@ fn nodes_that_are_not_there_are_named() {
         assert_eq!(outcome.json()["error"]["code"], "unreachable");
     }
     net.run(&["remove-node", "2"])
-        .fails(3, "'gossip restart-node 2' brings it back, 'gossip remove-node 2 --force' removes it");
-    net.run(&["send-message", "2", "x"]).fails(3, "node 2 does not run: its process has ended; its log is /");
+        .fails(3, "restart it with 'gossip restart-node 2', or remove it with 'gossip remove-node 2 --force'");
+    net.run(&["send-message", "2", "x"]).fails(3, "node 2 is down: its process has ended; see its log /");
     net.run(&["send-message", &net.address(2), "x"]).fails(3, "is the node running?");
     net.signal(3, rustix::process::Signal::STOP);
     for command in ["list-peers", "remove-node"] {
@@ -187,8 +187,8 @@ fn nodes_that_do_not_answer_are_told_in_short_with_the_place_of_their_logs() {
     let net = TestNet::start("circular", 5);
     [1, 2, 3, 5].iter().for_each(|&node| net.kill(node));
     let answer = |args: &[&str]| net.run(args).stderr;
-    assert!(answer(&["status"]).starts_with("error: 4 of 5 nodes are down: 1-3, 5; the logs in /"));
-    assert!(answer(&["status", "2", "4"]).starts_with("error: 1 of 2 nodes is down: 2; the logs in /"));
+    assert!(answer(&["status"]).starts_with("error: 4 of 5 nodes are down: 1-3, 5; see the logs in /"));
+    assert!(answer(&["status", "2", "4"]).starts_with("error: 1 of 2 nodes is down: 2; see the logs in /"));
     // There is no log of what was not started here.
     let address = net.address(1);
     let expected = format!("error: 1 of 1 node did not answer: {address}\n");

@@ -34,7 +34,7 @@ fn networks_are_listed_with_how_they_are() {
     let empty = World::new();
     assert_eq!(empty.json(&["list-networks"]), json!({"networks": []}));
     let text = empty.run(&["list-networks"]).done().stdout;
-    assert!(text.starts_with("No network runs, and none has left anything"), "{text}");
+    assert!(text.starts_with("No networks; start one with"), "{text}");
 
     let net = TestNet::start("circular", 3);
     fs::create_dir_all(net.networks().join("old/nodes")).unwrap();
@@ -70,5 +70,5 @@ fn a_picture_goes_where_it_is_wanted() {
         assert!(fs::read(&file).unwrap().starts_with(begins), "{name}");
     }
     assert!(!net.networks().join("default/overlay.svg").exists(), "and nowhere else");
-    net.run(&["plot", "-o", "a.jpg"]).fails(2, "let it end in .svg or .png");
+    net.run(&["plot", "-o", "a.jpg"]).fails(2, "use a name that ends in .svg or .png");
 }

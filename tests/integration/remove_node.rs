@@ -48,7 +48,7 @@ fn a_network_without_nodes_can_be_stopped() {
     let net = TestNet::start("circular", 2);
     net.run(&["remove-node", "1"]).done();
     net.run(&["remove-node", "2"]).done();
-    let words = "no node of it is left; 'gossip stop-network --network default' ends it";
+    let words = "it has no nodes left; stop it with 'gossip stop-network --network default'";
     assert_eq!(net.run(&["status"]).done().stdout, format!("Network 'default': {words}\n"));
     assert_eq!(net.json(&["status"])["nodes"], serde_json::json!([]));
     net.run(&["send-message", "1", "x"]).fails(1, &format!("network 'default' has no node '1'; {words}"));

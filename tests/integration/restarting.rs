@@ -105,7 +105,7 @@ fn mistakes_are_told_in_a_line() {
     wait_until("its port is free", || TcpListener::bind(net.address(2)).is_ok());
     let heir = net.spawn(&["node", "--name", "2", "--bind", &net.address(2), "--network", "two", "--json"]);
     wait_until("the heir listens", || heir.stdout().contains("endpoint"));
-    net.run(&["restart-node", "2"]).fails(1, &format!("node 2 cannot start: port {} is taken", net.port_base() + 2));
+    net.run(&["restart-node", "2"]).fails(1, &format!("node 2 cannot start: port {} is in use", net.port_base() + 2));
     assert_eq!(heir.process().life(), Life::Running, "a stranger was ended");
     drop(heir);
     net.run(&["restart-node", "2"]).done();

@@ -94,7 +94,7 @@ fn a_network_with_dead_nodes_is_stopped_all_the_same() {
     net.kill(2);
     net.kill(3);
     let outcome = net.run(&["stop-network"]).done();
-    assert_eq!(outcome.stdout, "Gossip network stopped\nNodes 2-3 were gone already\n");
+    assert_eq!(outcome.stdout, "Gossip network stopped\nNodes 2-3 had exited already\n");
     net.assert_nothing_is_left();
 }
 
@@ -120,7 +120,7 @@ fn a_node_that_does_not_answer_is_ended_by_signal() {
     // A halted process takes SIGTERM only when it goes on: it has to be killed.
     net.signal(2, Signal::STOP);
     let outcome = net.run(&["stop-network"]).done();
-    assert_eq!(outcome.stdout, "Gossip network stopped\nNode 2 had to be killed\n");
+    assert_eq!(outcome.stdout, "Gossip network stopped\nNode 2 was killed\n");
     net.assert_nothing_is_left();
 }
 
@@ -132,7 +132,7 @@ fn the_time_to_stop_is_bounded_and_suffices_for_every_way_of_asking() {
     let deadline = gossip::clock::Deadline::after(std::time::Duration::from_millis(3500));
     let outcome = net.run(&["stop-network", "--timeout", "0.5"]).done();
     assert!(!deadline.is_over(), "--timeout was not heeded");
-    assert!(outcome.stdout.contains("Node 2 had to be killed"), "{outcome:?}");
+    assert!(outcome.stdout.contains("Node 2 was killed"), "{outcome:?}");
     net.assert_nothing_is_left();
 }
 

@@ -159,7 +159,7 @@ fn a_watch_has_a_screen_of_its_own_and_leaves_nothing_behind() {
             let screen = &seen.screens[1];
             let head = screen.iter().position(|line| line.starts_with("  node "));
             let first = head.and_then(|head| screen.get(head + 1));
-            let is_judged = screen[0].starts_with("Network 'default' is connected, but not well: ");
+            let is_judged = screen[0].starts_with("Network 'default' is connected, but degraded: ");
             seen.is_second && is_judged && first.is_some_and(|line| line.starts_with("  11 ") && line.contains("down"))
         });
         assert!(!watch.seen().has_cursor);
@@ -193,7 +193,7 @@ fn a_terminal_that_can_do_nothing_gets_blocks() {
     let net = TestNet::start("circular --no-heal", 3);
     let mut command = net.command(["status", "--color", "always"]);
     let told = String::from_utf8(command.env("NO_COLOR", "1").output().unwrap().stdout).unwrap();
-    assert!(told.starts_with("\x1b[1;32mNetwork 'default' is well"), "{told:?}");
+    assert!(told.starts_with("\x1b[1;32mNetwork 'default' is healthy"), "{told:?}");
     let shown = Terminal::run(&net, &["status", "--color", "never"]).wait().1;
-    assert!(shown.starts_with("Network 'default' is well: all 3 nodes are up.\r\n"), "{shown:?}");
+    assert!(shown.starts_with("Network 'default' is healthy: all 3 nodes are up.\r\n"), "{shown:?}");
 }

@@ -15,7 +15,7 @@ fn a_ring_says_how_many_failures_it_is_from_a_split() {
     let net = TestNet::start("circular --no-heal", 6);
     let whole = net.run(&["status"]).done().stdout;
     assert!(
-        whole.starts_with("Network 'default' is well: all 6 nodes are up.\nIt is 2 failures from a split.\n"),
+        whole.starts_with("Network 'default' is healthy: all 6 nodes are up.\nTwo node failures could split it.\n"),
         "{whole}"
     );
     let told = verdict(&net);
@@ -25,7 +25,7 @@ fn a_ring_says_how_many_failures_it_is_from_a_split() {
     net.kill(3);
     wait_until("its neighbours notice", || verdict(&net)["links"] == 4);
     let weak = net.run(&["status"]).fails(1, "1 of 6 nodes is down: 3; the logs in /").stdout;
-    let words = "is connected, but not well: 5 of 6 nodes up, 1 down (3).\nIt is 1 failure from a split: ";
+    let words = "is connected, but degraded: 5 of 6 nodes up, 1 down (3).\nOne node failure could split it: ";
     assert!(weak.starts_with(&format!("Network 'default' {words}")), "{weak}");
     let told = verdict(&net);
     assert_eq!(told["articulation_points"], json!(["1", "5", "6"]));
@@ -117,8 +117,8 @@ fn the_way_of_a_message_is_drawn_from_what_nodes_recorded() {
         assert!(std::path::Path::new(file.as_str().unwrap()).exists(), "{file} is missing");
     }
     let untraced = net.json(&["send-message", "1", "pear", "--no-trace"])["id"].as_str().unwrap().to_owned();
-    net.run(&["plot", "--message", &untraced]).fails(1, "was sent without a trace, so nobody noted its way");
-    net.run(&["plot", "--message", "1-5-1"]).fails(1, "no node that answered keeps a message 1-5-1");
+    net.run(&["plot", "--message", &untraced]).fails(1, "was sent without a trace, so its path was not recorded");
+    net.run(&["plot", "--message", "1-5-1"]).fails(1, "no node that answered keeps message 1-5-1");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_picture_shows_the_network_as_it_is() {
         (told["caption"].as_str().unwrap().to_owned(), std::fs::read_to_string(svg).unwrap())
     };
     let (caption, svg) = drawn(&["plot"]);
-    assert_eq!(caption, "overlay now · 4 of 5 nodes up · 3 links · 1 failure from a split");
+    assert_eq!(caption, "overlay now · 4 of 5 nodes up · 3 links · 1 node failure could split it");
     assert!(svg.contains("node 3, down") && svg.contains("declared, down: 2 links") && svg.contains("bridge: 3 links"));
     let (caption, svg) = drawn(&["plot", "--declared"]);
     assert_eq!(caption, "circular · 5 nodes · 5 links · diameter 2");

@@ -40,13 +40,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that only one room may name.
-const OWNED_CRATES: &[(&str, &str)] = &[
-    ("zmq", "transport"),
-    ("zmq_sys", "transport"),
-    ("clap", "cli"),
-    ("clap_complete", "cli"),
-    ("clap_mangen", "cli"),
-];
+const OWNED_CRATES: &[(&str, &str)] =
+    &[("zmq", "transport"), ("zmq_sys", "transport"), ("clap", "cli"), ("clap_mangen", "cli")];
 
 /// The room that may hold `unsafe` code, in one file.
 const UNSAFE_ROOM: &str = "transport";

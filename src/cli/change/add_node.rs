@@ -16,22 +16,23 @@ pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Add a node to a running network
 ///
-/// The node is started as the others were, linked to its peers, and told what was sent before. Without --peers it gets as
-/// many as the topology says, from those that have fewest; a node of a ring is put between two neighbours.
+/// Starts the node with the settings of the others and links it to its peers; it fetches the messages that they keep.
+/// Without --peers it gets as many as the topology prescribes, nodes with the fewest links first; in a ring it goes between
+/// two neighbours.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
-  # Add a node, under the lowest number that is free
+  # Add a node with the lowest free number
   gossip add-node
 
   # Add a node named east, linked to nodes 2 and 5
   gossip add-node east --peers 2,5")]
 pub struct Args {
     /// Number or name of the new node: N listens on port base + N, a name on the first free port [default: the lowest
-    /// number that is free]
+    /// free number]
     #[arg(value_name = "NAME")]
     name: Option<NodeId>,
-    /// Nodes to be linked to, by number, name or address
+    /// Peers of the new node, by number, name or address
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     peers: Option<Vec<NodeArgument>>,
 }
@@ -60,7 +61,7 @@ pub struct Report {
 /// Adds the node.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let networks = context.recorded(
-        "start one with 'gossip start-network'; one that was started by hand grows by 'gossip node --join HOST:PORT'",
+        "start it with 'gossip start-network'; to extend one started by hand, run 'gossip node --join HOST:PORT'",
     )?;
     let peers = args.peers.map(|peers| peers.iter().map(|peer| context.target(&networks, peer)).collect());
     let addition = Addition {
@@ -104,7 +105,7 @@ impl fmt::Display for Report {
             write!(f, ", peers {}", self.peers.join(", "))?;
         }
         if let Some((a, b)) = &self.dropped {
-            write!(f, "\nNodes {a} and {b} are peers no more: it is between them")?;
+            write!(f, "\nThe link between nodes {a} and {b} was dropped: the new node is between them")?;
         }
         Ok(())
     }

@@ -58,7 +58,7 @@ impl Ends {
         }
         if a.network != b.network {
             let text = format!(
-                "node {} belongs to network '{}', and node {} to network '{}'; nodes of one network can be connected",
+                "node {} belongs to network '{}', and node {} to network '{}'; only nodes of the same network can be linked",
                 a.node, a.network, b.node, b.network
             );
             return Err(CliError::Refused { code: Refusal::OtherNetwork.name(), text });
@@ -95,7 +95,7 @@ impl Ends {
                 return Ok(());
             }
             if !self.deadline.pause(LOOK) {
-                let (verb, after) = (if is_linked { "linked" } else { "parted" }, self.timeout);
+                let (verb, after) = (if is_linked { "linked" } else { "disconnected" }, self.timeout);
                 return Err(CliError::TimedOut(format!(
                     "nodes {} and {} are not {verb} after {after:?}",
                     a.node, b.node
@@ -179,12 +179,12 @@ pub fn remove(
     }
     let known = states.iter().flat_map(|state| &state.peers).find(|peer| is_meant(peer.node.as_ref(), &peer.endpoint));
     let Some((name, endpoint)) = known.and_then(|peer| Some((peer.node.clone()?, peer.endpoint.clone()))) else {
-        let text = format!("no node that can be reached from {} knows node {node}", via.authority());
+        let text = format!("no node reachable from {} knows node {node}", via.authority());
         return Err(CliError::Refused { code: "refused", text });
     };
     if !force {
         let text = format!(
-            "node {name} does not answer; 'gossip remove-node {name} --via {} --force' removes it",
+            "node {name} does not answer; remove it with 'gossip remove-node {name} --via {} --force'",
             via.authority()
         );
         return Err(CliError::Unreachable(text));

@@ -12,16 +12,16 @@ use std::{fmt, time::Duration};
 /// How long the two may take unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Make two nodes of a running network peers
+/// Link two nodes of a running network
 ///
-/// The link belongs to the topology from then on: it is kept, and replaced while one of the two is dead.
+/// The link becomes part of the declared topology: repair keeps it, and replaces it while one of the two nodes is dead.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
   # Link nodes 3 and 12
   gossip connect 3 12
 
-  # Link two nodes that were started by hand
+  # Link two nodes started by hand
   gossip connect 10.0.0.7:7004 10.0.0.8:7004")]
 pub struct Args {
     /// Number or name of one node, or its address host:port

@@ -12,16 +12,16 @@ use std::{fmt, time::Duration};
 /// How long the two may take unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Make two peers of a running network strangers
+/// Remove the link between two nodes
 ///
-/// The link is taken out of the topology, and nothing takes its place. One that holds the network together is left alone.
+/// The link leaves the declared topology and is not replaced. A link that alone holds the network together is not removed.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
-  # Take the link between nodes 3 and 12 away
+  # Remove the link between nodes 3 and 12
   gossip disconnect 3 12
 
-  # The one between two nodes that were started by hand
+  # Remove the link between two nodes started by hand
   gossip disconnect 10.0.0.7:7004 10.0.0.8:7004")]
 pub struct Args {
     /// Number or name of one node, or its address host:port

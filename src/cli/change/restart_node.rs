@@ -10,10 +10,10 @@ use std::time::Duration;
 /// How long the node may take to end and to be linked again unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Start a node of a running network anew
+/// Restart a node of a running network
 ///
-/// A dead node comes back at its port with its peers, and fetches from them what they keep. One that runs is ended first:
-/// it is asked, and if it does not answer, ended by signal.
+/// A dead node comes back on its port with its peers, and fetches the messages that they keep. A running node is stopped
+/// first: it is asked to stop, and terminated by signal if it does not answer.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -25,10 +25,9 @@ pub struct Args {
     node: NodeArgument,
 }
 
-/// Starts the node anew.
+/// Restarts the node.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
-    let networks =
-        context.recorded("a node that was started by hand is started again as it was, with 'gossip node'")?;
+    let networks = context.recorded("restart a node that was started by hand with 'gossip node'")?;
     let what = Restart {
         target: context.target(&networks, &args.node)?,
         executable: own_program()?,

@@ -15,37 +15,36 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 /// How long all links may take together unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Give a running network another topology
+/// Change the topology of a running network
 ///
-/// Links that are new are made first, and those that are gone are taken away once these are up: no message is lost. Dead
-/// nodes have no part in it.
+/// New links come up before old ones are dropped, so no message is lost. Dead nodes are left out.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
-  # Make a ring of the default network
+  # Turn the default network into a ring
   gossip restructure circular
 
   # Link each node to 4 others at random
   gossip restructure random 4
 
-  # Change as few links as it takes for all nodes to have 3 to 5 peers
+  # Change as few links as possible to give every node 3 to 5 peers
   gossip restructure --min-degree 3 --max-degree 5")]
 pub struct Args {
-    /// How nodes are linked: random (each with DEGREE others), circular (a ring) or powerlaw (few with many)
+    /// Topology: random (each node has DEGREE neighbours), circular (a ring) or powerlaw (few nodes have many links)
     #[arg(value_name = "TOPOLOGY", required_unless_present_any = ["min_degree", "max_degree"])]
     topology: Option<String>,
-    /// How many neighbours each node of a random network has [default: 3, or 4 for an odd number of nodes]
+    /// Neighbours of each node in a random network [default: 3, or 4 for an odd number of nodes]
     #[arg(value_name = "DEGREE", value_parser = checked_later(1, NODES_MAX - 1), allow_negative_numbers = true)]
     degree: Option<u32>,
-    /// Link nodes at random until each has this many peers
+    /// Add random links until each node has this many peers
     #[arg(long, value_name = "D", value_parser = whole(1, NODES_MAX - 1), allow_negative_numbers = true)]
     #[arg(conflicts_with_all = ["topology", "degree"])]
     min_degree: Option<u32>,
-    /// Take links from nodes that have more peers
+    /// Remove links from nodes that have more peers
     #[arg(long, value_name = "D", value_parser = whole(1, NODES_MAX - 1), allow_negative_numbers = true)]
     #[arg(conflicts_with_all = ["topology", "degree"])]
     max_degree: Option<u32>,
-    /// What random choices are drawn from; the same seed makes the same topology again [default: chosen anew]
+    /// Seed of the random choices; the same seed gives the same topology [default: random]
     #[arg(long, value_name = "S", value_parser = whole(0, u64::MAX), allow_negative_numbers = true)]
     seed: Option<u64>,
 }
@@ -68,7 +67,7 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
     let (wanted, topology) = args.wanted()?;
     let (seed, timeout) = (args.seed, context.timeout_or(TIMEOUT));
     let what = Restructuring { wanted, topology, seed, timeout };
-    let remedy = "links of nodes that were started by hand are changed by 'gossip connect' and 'gossip disconnect'";
+    let remedy = "change links of nodes started by hand with 'gossip connect' and 'gossip disconnect'";
     let Restructured { manifest, made, dropped, links, degrees } =
         restructure(&context.recorded(remedy)?, context.network(), &what)?;
     let names = |pairs: std::collections::BTreeSet<Pair>| {

@@ -28,32 +28,32 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// How often to look whether a pause is to end early.
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// Break a local network, and have it prove that nothing was lost
+/// Inject faults into a local network, then check that nothing was lost
 ///
-/// By hand: kill, pause and restart nodes, cut, delay and lose what goes over links. As a schedule: random faults from a seed,
-/// while messages are submitted; at the end all is mended, and every message that any node holds, and every one that was
-/// acknowledged by a node that lived on, must be on all live nodes exactly once. Exit code 1, with names and ids, if not.
-/// Faults of links need a network that was started with --chaos; a link has one fault at a time, the last that was ordered.
+/// By hand: kill, pause and restart nodes; cut, delay and drop traffic on links. As a schedule: random faults from a seed
+/// while messages are submitted. At the end everything is mended. Then every message that any node holds, and every message
+/// acknowledged by a node that lived on, must be on all live nodes exactly once; if not, the exit code is 1 and the nodes
+/// and messages are named. Link faults need a network started with --chaos; a link has one fault at a time, the latest.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true, subcommand_value_name = "ORDER")]
 #[command(override_usage = "gossip chaos <ORDER>\n       gossip chaos --for TIME [OPTIONS]")]
 #[command(after_long_help = "\
 Examples:
-  # A network that takes orders for faults
+  # Start a network that accepts link faults
   gossip start-network --chaos
 
-  # Kill two nodes, and start them anew
+  # Kill two nodes, then restart them
   gossip chaos kill 3 4
   gossip chaos restart 3-4
 
-  # Cut three nodes off, then let all be as usual
+  # Cut three nodes off, then mend all links
   gossip chaos partition 1,2,3
   gossip chaos heal
 
-  # A minute of random faults under 100 messages a second; the same seed orders the same faults
+  # A minute of random faults under 100 messages a second; the same seed gives the same faults
   gossip chaos --for 60s --seed 7
 
-  # What that would do
+  # Print that schedule only
   gossip chaos --for 60s --seed 7 --dry-run
 
   # Faults from a file with lines such as '1.5s kill 3'
@@ -61,35 +61,35 @@ Examples:
 pub struct Args {
     #[command(subcommand)]
     order: Option<Typed>,
-    /// Draw random faults for so long, such as 60s or 10min; with --script, submit messages for at least so long
+    /// Inject random faults for this long, such as 60s or 10min; with --script, submit messages for at least this long
     #[arg(long = "for", value_name = "TIME", value_parser = lasting())]
     span: Option<Duration>,
-    /// What the faults are drawn from [default: chosen anew]
+    /// Seed of the random faults [default: random]
     #[arg(long, value_name = "S", value_parser = whole(0, u64::MAX), allow_negative_numbers = true)]
     seed: Option<u64>,
-    /// Messages submitted a second, 0 to 100000
+    /// Messages submitted per second, 0 to 100000
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = whole(0_u64, 100_000))]
     rate: u64,
-    /// Which faults: kill, pause, restart, cut, delay, drop, partition [default: all]
+    /// Faults to inject: kill, pause, restart, cut, delay, drop, partition [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = kind, conflicts_with = "script")]
     faults: Vec<Kind>,
-    /// How long a node must live on for what it acknowledged to count as kept
+    /// How long a node must live on for its acknowledgements to count
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = lasting())]
     keep: Duration,
-    /// Take the faults from a file, as --dry-run prints them; '-' is stdin
+    /// Read the faults from a file in the format of --dry-run; '-' reads stdin
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
-    /// Print the schedule and do nothing
+    /// Print the schedule and exit
     #[arg(long)]
     dry_run: bool,
-    /// Do not start dead nodes again at the end
+    /// Do not restart dead nodes at the end
     #[arg(long)]
     leave_dead: bool,
 }
 
 /// Does what was ordered, or runs the schedule.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
-    let networks = context.recorded("start one that takes orders for faults with 'gossip start-network --chaos'")?;
+    let networks = context.recorded("start it with 'gossip start-network --chaos' to accept link faults")?;
     let executable =
         std::env::current_exe().map_err(|error| CliError::Failed(format!("cannot find this program: {error}")))?;
     let timeout = context.timeout_or(TIMEOUT);
@@ -111,7 +111,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
                 (Some(file), span) => (script::read(&contents(file)?, find)?, span.unwrap_or_default()),
                 (None, Some(span)) => (draw(seed, &hands.places(), span, kinds), span),
                 (None, None) => {
-                    let text = "say what to break, such as 'kill 3', or for how long, such as '--for 60s'";
+                    let text = "give an order, such as 'kill 3', or a duration, such as '--for 60s'";
                     return Err(CliError::Usage(format!("{text}; see 'gossip chaos --help'")));
                 }
             };
@@ -212,6 +212,6 @@ fn contents(file: &PathBuf) -> Result<String, CliError> {
 fn kind(text: &str) -> Result<Kind, String> {
     Kind::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| {
         let names = Kind::ALL.map(Kind::name).join(", ");
-        format!("it is no fault; there are {names}")
+        format!("not a fault; choose from {names}")
     })
 }

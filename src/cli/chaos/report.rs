@@ -138,7 +138,7 @@ fn complaint(told: &Told) -> Option<String> {
         parts.push(format!("{noun} {} {verb} paused", ranges(&told.paused)));
     }
     if !told.disturbed.is_empty() {
-        parts.push(format!("links are cut, slow or lossy: {}; 'gossip chaos heal' mends them", links(&told.disturbed)));
+        parts.push(format!("links are disturbed: {}; mend them with 'gossip chaos heal'", links(&told.disturbed)));
     }
     let silent: Vec<_> = told.silent.iter().filter(|node| !told.paused.contains(node)).collect();
     if !silent.is_empty() {
@@ -148,21 +148,21 @@ fn complaint(told: &Told) -> Option<String> {
         let sides: Vec<_> = told.parts.iter().take(NODES_MAX).map(ranges).collect();
         parts.push(format!("{} components: {}", told.parts.len(), sides.join(" | ")));
     }
-    for (what, lists) in [("lacks", &verdict.missing), ("has more than once", &verdict.duplicates)] {
+    for (what, lists) in [("misses", &verdict.missing), ("has duplicates of", &verdict.duplicates)] {
         for (node, ids) in lists.iter().take(NODES_MAX) {
             parts.push(format!("node {node} {what} {}", some(ids)));
         }
         if lists.len() > NODES_MAX {
-            parts.push(format!("so do {} more nodes", lists.len() - NODES_MAX));
+            parts.push(format!("and so on for {} more nodes", lists.len() - NODES_MAX));
         }
     }
     if !verdict.lost.is_empty() {
         parts.push(format!("acknowledged and lost: {}", some(&verdict.lost)));
     }
     if parts.is_empty() {
-        parts.push("the nodes have not all seen the same".into());
+        parts.push("the nodes have seen different messages".into());
     }
-    Some(format!("the network has not what it should: {}", parts.join("; ")))
+    Some(format!("check failed: {}", parts.join("; ")))
 }
 
 /// Links by who does not hear whom as usual: `1 to 2, 2 to 1`; of many only as many as there may be.
@@ -211,10 +211,7 @@ impl fmt::Display for Summary {
             write!(f, ": {}{more}", named.join(", "))?;
         }
         for (node, count) in &self.keep_no_more {
-            write!(
-                f,
-                "\nNote         node {node} keeps its oldest {count} messages no more; it says that it saw them"
-            )?;
+            write!(f, "\nNote         node {node} has dropped its oldest {count} messages; it reports them as seen")?;
         }
         let [one, equal] = [self.to_one_component_ms, self.to_equal_ms].map(time);
         write!(f, "\nRecovery     one component {one}, equal {equal} after the last order")?;

@@ -31,11 +31,11 @@ pub(super) fn read(
         let typed = Line::try_parse_from(words).map_err(|error| {
             let text = error.render().to_string();
             let first = text.lines().next().unwrap_or_default();
-            wrong(format!("{}; write TIME and an order, such as '1.5s kill 3'", first.trim_start_matches("error: ")))
+            wrong(format!("{}; give a time and an order, such as '1.5s kill 3'", first.trim_start_matches("error: ")))
         })?;
         let meant = typed.typed.meant(&find)?;
         let Some(Meant { order, lasting }) = meant else {
-            return Err(wrong("a script checks at its end by itself".into()));
+            return Err(wrong("a script always ends with a check; leave it out".into()));
         };
         let end = lasting.and_then(|lasting| match &order {
             Order::Pause(nodes) => Some(Step { at: at + lasting, order: Order::Resume(nodes.clone()) }),
@@ -84,10 +84,10 @@ mod tests {
     #[test]
     fn what_is_no_script_is_refused_with_its_line() {
         for (text, why) in [
-            ("1s kill 1\nsoon kill 2", "line 2 of the script: 'soon': it is no time"),
+            ("1s kill 1\nsoon kill 2", "line 2 of the script: 'soon': not a time"),
             ("1s explode 3", "line 1 of the script: unrecognized subcommand 'explode'"),
             ("1s kill", "line 1 of the script: the following required arguments"),
-            ("1s check", "line 1 of the script: a script checks"),
+            ("1s check", "line 1 of the script: a script always ends with a check"),
         ] {
             let error = read(text, find).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");

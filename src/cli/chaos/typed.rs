@@ -15,87 +15,88 @@ const RANGE_MAX: u32 = 1024;
 /// What is typed behind `gossip chaos`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Typed {
-    /// End nodes by SIGKILL: what they hold in memory is gone
+    /// Kill nodes with SIGKILL: what they hold in memory is lost
     Kill {
         /// Numbers, names or addresses of nodes; ranges such as 1-4
         #[arg(value_name = "NODE", required = true)]
         nodes: Vec<Nodes>,
     },
-    /// Halt nodes by SIGSTOP
+    /// Pause nodes with SIGSTOP
     Pause {
         /// Numbers, names or addresses of nodes; ranges such as 1-4
         #[arg(value_name = "NODE", required = true)]
         nodes: Vec<Nodes>,
-        /// Wait for so long, such as 5s, and let them go on
+        /// Resume them after this time, such as 5s, and wait until then
         #[arg(long = "for", value_name = "TIME", value_parser = numbers::lasting())]
         lasting: Option<Duration>,
     },
-    /// Let halted nodes go on
+    /// Resume paused nodes
     Resume {
         /// Numbers, names or addresses of nodes; ranges such as 1-4
         #[arg(value_name = "NODE", required = true)]
         nodes: Vec<Nodes>,
     },
-    /// Start nodes anew with nothing in memory; those that run are killed first
+    /// Restart nodes with empty memory; running nodes are killed first
     Restart {
         /// Numbers, names or addresses of nodes; ranges such as 1-4
         #[arg(value_name = "NODE", required = true)]
         nodes: Vec<Nodes>,
     },
-    /// Let nothing through between two nodes
+    /// Drop everything between two nodes
     Cut {
-        /// One of the two
+        /// First node
         #[arg(value_name = "A")]
         a: NodeArgument,
-        /// The other
+        /// Second node
         #[arg(value_name = "B")]
         b: NodeArgument,
-        /// Only what A says does not reach B
+        /// Drop only what A sends to B
         #[arg(long)]
         one_way: bool,
     },
-    /// Let all between two nodes come later
+    /// Delay everything between two nodes
     Delay {
-        /// One of the two
+        /// First node
         #[arg(value_name = "A")]
         a: NodeArgument,
-        /// The other
+        /// Second node
         #[arg(value_name = "B")]
         b: NodeArgument,
-        /// By so much each way, such as 50ms; at most 60s
+        /// Delay in each direction, such as 50ms; at most 60s
         #[arg(value_name = "TIME", value_parser = numbers::time(Duration::ZERO, Disturbance::DELAY_MAX))]
         by: Duration,
     },
-    /// Lose some of what is between two nodes
+    /// Drop a share of the messages between two nodes
     Drop {
-        /// One of the two
+        /// First node
         #[arg(value_name = "A")]
         a: NodeArgument,
-        /// The other
+        /// Second node
         #[arg(value_name = "B")]
         b: NodeArgument,
         /// Share of messages, such as 5% or 0.05
         #[arg(value_name = "SHARE", value_parser = numbers::share(Share::ALL))]
         share: Share,
     },
-    /// Let all between two nodes be as usual again
+    /// End all faults between two nodes
     Mend {
-        /// One of the two
+        /// First node
         #[arg(value_name = "A")]
         a: NodeArgument,
-        /// The other
+        /// Second node
         #[arg(value_name = "B")]
         b: NodeArgument,
     },
-    /// Let nothing through between these nodes and all others
+    /// Drop everything between these nodes and all others
     Partition {
         /// The nodes on one side, such as 1,2,3 or 1-8
         #[arg(value_name = "NODE", required = true)]
         nodes: Vec<Nodes>,
     },
-    /// End all disturbances, and let halted nodes go on; the dead stay dead
+    /// End all link faults and resume paused nodes; dead nodes stay dead
     Heal,
-    /// Change nothing: prove that all live nodes have the same messages, each once, and that nobody is paused and no link disturbed
+    /// Check, without changing anything, that all live nodes have the same messages, each once, and that no node is paused
+    /// and no link disturbed
     Check,
 }
 
@@ -114,7 +115,7 @@ impl FromStr for Nodes {
                 .and_then(|(first, last)| Some((first.parse::<u32>().ok()?, last.parse::<u32>().ok()?)));
             match range {
                 Some((first, last)) if first > last || last - first >= RANGE_MAX => {
-                    return Err(format!("{part} is no range; write the lower number first, such as 1-4"));
+                    return Err(format!("{part} is not a range; write the lower number first, such as 1-4"));
                 }
                 Some((first, last)) => {
                     nodes.extend((first..=last).map(|number| NodeArgument::Name(NodeId::numbered(number))))

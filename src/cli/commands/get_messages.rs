@@ -12,11 +12,11 @@ use std::time::Duration;
 /// How long to wait for each page unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Show the messages that a node has received, and the paths they took
+/// Show the messages that a node has received, and their paths
 ///
-/// A message is unread until this command has shown it; asking for 'read' messages marks nothing. A node hears of a
-/// message once from each neighbour (R times with 'send-message --relays R'), and each of these copies has a path.
-/// A message sent with --no-trace has none. Messages that the node missed, and that no node has kept, are listed last.
+/// A message is unread until this command has shown it; listing 'read' messages marks nothing. A node receives one copy of a
+/// message from each neighbour (R copies with 'send-message --relays R'), and each copy has a path. Messages sent with
+/// --no-trace have none. Messages that the node missed and that no neighbour keeps are listed last.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -30,36 +30,36 @@ Examples:
   # showing the shortest path taken
   gossip get-messages 3 read -p --time
 
-  # The longest paths, with the time that a copy took to each node
+  # Show the longest paths, with the time that the copy took to each node
   gossip get-messages 3 -pp -tt
 
-  # The oldest unread payload, byte for byte
+  # Print the oldest unread payload, byte for byte
   gossip get-messages 3 unread --raw --limit 1 > payload")]
 pub struct Args {
     /// Number or name of the node, or its address host:port
     #[arg(value_name = "NODE")]
     node: NodeArgument,
-    /// Which messages
+    /// Messages to show
     #[arg(value_name = "STATUS", default_value = "all")]
     status: Which,
     /// Show the shortest path(s); -pp: the longest; -ppp: the shortest and the longest
     #[arg(short = 'p', action = clap::ArgAction::Count, conflicts_with = "all_paths")]
     paths: u8,
-    /// Show all paths: also what happens without a path flag
+    /// Show all paths; the default without a path flag
     #[arg(short = 'A', long)]
     all_paths: bool,
-    /// Show when the node received the message; -tt: with the date; -ttt: in full, first on the line
+    /// Show when the node received the message; -tt: with the date; -ttt: in full, at the start of the line
     ///
-    /// In the local time zone. With -tt or -ttt and a path flag, the time from the submission to the arrival at each
-    /// node stands in the path; it compares the clocks of two hosts, and is off by as much as they are.
+    /// In the local time zone. With -tt or -ttt and a path flag, paths include the time from submission to arrival at each
+    /// node; it compares the clocks of two hosts, and is only as good as these agree.
     #[arg(short, long, action = clap::ArgAction::Count)]
     time: u8,
-    /// Show at most so many messages, the oldest first
+    /// Show at most N messages, the oldest first
     #[arg(long, value_name = "N", value_parser = whole(1, u64::MAX), allow_negative_numbers = true)]
     limit: Option<u64>,
-    /// Print the payloads alone, byte for byte, each with a line end behind it
+    /// Print only the payloads, byte for byte, each followed by a newline
     ///
-    /// Without it, control characters and line ends of a payload are escaped, bytes that are not UTF-8 are shown as \xff, a
+    /// Without it, control characters and newlines in a payload are escaped, bytes that are not UTF-8 are shown as \xff, a
     /// backslash is doubled, and a terminal shows the first 1000 bytes.
     #[arg(long, conflicts_with_all = ["json", "paths", "all_paths", "time"])]
     raw: bool,
@@ -68,11 +68,11 @@ pub struct Args {
 /// [`Status`] as it is typed.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Which {
-    /// All that the node holds
+    /// All that the node keeps
     All,
-    /// Those not shown before
+    /// Not shown before
     Unread,
-    /// Those shown before
+    /// Shown before
     Read,
 }
 

@@ -9,17 +9,17 @@ use chrono::DateTime;
 use serde::Serialize;
 use std::{fmt, path::PathBuf};
 
-/// List the networks of this user: those that run, and those that were stopped and have left something
+/// List the networks of this user on this machine, running and stopped
 ///
-/// Nobody is asked: what is told is what the records say and which processes there are. 'gossip status --network NAME' asks
-/// the nodes of one. Nodes that were started by 'gossip node' stand in no record.
+/// Reads the records and looks for the processes; no node is asked. To ask the nodes of a network, run 'gossip status
+/// --network NAME'. Nodes started with 'gossip node' are in no record.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
-  # What runs here?
+  # Show all networks
   gossip list-networks
 
-  # The names of networks that run, for a script
+  # Print the names of running networks, for a script
   gossip list-networks --json | jq -r '.networks[] | select(.state == \"running\") | .network'")]
 pub struct Args {}
 
@@ -69,7 +69,7 @@ struct Network {
 /// Reads all records and prints what they say.
 pub fn run(_: &Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let networks = context.networks()?;
-    context.detail(format_args!("reads the records in {}", networks.root().display()));
+    context.detail(format_args!("reading the records in {}", networks.root().display()));
     out.print(&Report { networks: networks.all().iter().map(Network::of).collect() })
 }
 
@@ -121,7 +121,7 @@ impl Network {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.networks.is_empty() {
-            return f.write_str("No network runs, and none has left anything; start one with 'gossip start-network'");
+            return f.write_str("No networks; start one with 'gossip start-network'");
         }
         let head = ["network", "state", "nodes", "topology", "ports", "started", "folder"].map(str::to_owned).to_vec();
         let rows: Vec<_> = std::iter::once(head).chain(self.networks.iter().map(Network::row)).collect();

@@ -22,22 +22,21 @@ const LEVEL_MIN: Duration = Duration::from_millis(50);
 
 /// List the peers of a node
 ///
-/// Those that the node is linked to, or tries to be; with --depth also their peers, and so on, each once, by its
-/// distance over links that are up. A peer that the node has not met yet has an address and no name; with --json its
-/// field "node" is left out.
+/// Peers that the node is linked to or dials; with --depth also their peers, and so on, each once, by distance over links
+/// that are up. A peer that the node has not met yet has an address but no name; --json then leaves out its field "node".
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
   # List the peers for node 5
   gossip list-peers 5
 
-  # List also their peers
+  # List their peers, too
   gossip list-peers 5 --depth 2")]
 pub struct Args {
     /// Number or name of the node, or its address host:port
     #[arg(value_name = "NODE")]
     node: NodeArgument,
-    /// How many hops to look around
+    /// Hops to search
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = whole(1, u32::MAX))]
     #[arg(allow_negative_numbers = true)]
     depth: u32,
@@ -99,8 +98,8 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     out.print(&search.finish())?;
     let Way::Cut(distance) = way else { return Ok(()) };
     Err(CliError::TimedOut(format!(
-        "time was over after {:.1} s, before all nodes {distance} hops away were found: the list is not complete; \
-         allow more time with --timeout, or look less far with --depth",
+        "timed out after {:.1} s, before all nodes {distance} hops away were found: the list is incomplete; raise \
+         --timeout or lower --depth",
         timeout.as_secs_f64()
     )))
 }

@@ -222,14 +222,11 @@ impl Display for Missing<'_> {
         let Gap { stream, first, last, count } = self.0;
         let origin = text::escape(stream.origin.as_str());
         if first == last {
-            write!(f, "Given up: message {first} of node {origin} (no neighbour keeps it any more)")
+            write!(f, "Given up: message {first} of node {origin} (no neighbour keeps it)")
         } else if self.0.is_whole() {
-            write!(f, "Given up: messages {first} to {last} of node {origin} (no neighbour keeps them any more)")
+            write!(f, "Given up: messages {first} to {last} of node {origin} (no neighbour keeps them)")
         } else {
-            write!(
-                f,
-                "Given up: {count} of messages {first} to {last} of node {origin} (no neighbour keeps them any more)"
-            )
+            write!(f, "Given up: {count} of messages {first} to {last} of node {origin} (no neighbour keeps them)")
         }
     }
 }

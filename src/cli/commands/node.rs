@@ -20,8 +20,7 @@ use std::{
 
 /// Run one node in the foreground
 ///
-/// Prints where it listens and serves until Ctrl-C, SIGTERM or a request ends it. 'start-network' starts nodes in the
-/// same way.
+/// Prints its address, then serves until Ctrl-C, SIGTERM or a stop request. 'start-network' starts its nodes the same way.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:\n  \
     gossip node --name a --bind 127.0.0.1:7101\n  \
@@ -32,25 +31,25 @@ pub struct Args {
     /// Name of the node, unique in its network
     #[arg(long, value_name = "NAME")]
     name: NodeId,
-    /// Address and port to listen on; port 0 takes a free one
+    /// Address and port to listen on; port 0 picks a free one
     #[arg(long, value_name = "IP:PORT")]
     bind: Bind,
-    /// Where other nodes reach it, if not where it listens
+    /// Address at which other nodes reach it, if not the one it listens on
     #[arg(long, value_name = "HOST:PORT")]
     advertise: Option<Endpoint>,
-    /// A node to connect to; may be given many times
+    /// Node to connect to; repeatable
     #[arg(long = "peer", value_name = "[NAME@]HOST:PORT")]
     peers: Vec<Peer>,
-    /// A node of the network to join, any that lives: it finds its neighbours by itself; may be given many times
+    /// Any live node of the network to join; neighbours are found automatically; repeatable
     #[arg(long = "join", value_name = "HOST:PORT", conflicts_with = "no_heal")]
     contacts: Vec<Endpoint>,
-    /// Which start of the network it belongs to; without, that of the first peer it meets
+    /// Instance of the network, that is, which start of it [default: that of the first node it meets]
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     instance: Instance,
-    /// Folder for what must survive a restart [default: the network's state folder]
+    /// Folder for state that must survive a restart [default: the network's state folder]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// Serve metrics in the OpenMetrics format at http://IP:PORT/metrics; port 0 takes a free one
+    /// Serve OpenMetrics at http://IP:PORT/metrics; port 0 picks a free one
     #[arg(long, value_name = "IP:PORT")]
     metrics: Option<Bind>,
     /// The same on the port that the node listens on plus this, on 127.0.0.1: what 'start-network' says to all its nodes
@@ -120,7 +119,7 @@ struct ReadyLine<'a> {
 impl fmt::Display for ReadyLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Gossip-Node-{} listens on {}", self.node, self.endpoint)?;
-        self.metrics.iter().try_for_each(|url| write!(f, ", its metrics are at {url}"))
+        self.metrics.iter().try_for_each(|url| write!(f, ", metrics at {url}"))
     }
 }
 

@@ -68,8 +68,8 @@ pub fn picture_file(text: &str) -> Result<PathBuf, String> {
     match Path::new(text).extension().and_then(|extension| extension.to_str()) {
         Some("svg") => Ok(text.into()),
         Some("png") if cfg!(feature = "png") => Ok(text.into()),
-        Some("png") => Err("this build draws no PNG; let the name end in .svg".into()),
-        _ => Err("its ending says which kind of picture; let it end in .svg or .png".into()),
+        Some("png") => Err("this build cannot draw PNG; use a name that ends in .svg".into()),
+        _ => Err("unknown picture format; use a name that ends in .svg or .png".into()),
     }
 }
 
@@ -93,7 +93,7 @@ fn png_of(picture: &Picture) -> Result<Vec<u8>, CliError> {
 /// This build cannot rasterise.
 #[cfg(not(feature = "png"))]
 fn png_of(_picture: &Picture) -> Result<Vec<u8>, CliError> {
-    Err(CliError::Failed("this build draws no PNG".into()))
+    Err(CliError::Failed("this build cannot draw PNG".into()))
 }
 
 #[cfg(feature = "png")]

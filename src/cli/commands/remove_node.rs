@@ -18,27 +18,27 @@ const FORCED: Duration = Duration::from_secs(30);
 
 /// Stop a single node in the network
 ///
-/// The node takes leave of its neighbours, which forget it, and ends. A dead node can only be removed with --force: its
-/// neighbours are told to forget it, and linked to each other in its place.
+/// The node tells its neighbours that it leaves, and stops; they forget it. A dead node needs --force: its neighbours
+/// forget it and are linked to each other in its place.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
   # Stop node 9
   gossip remove-node 9
 
-  # Remove node 9 although it is dead, or does not answer
+  # Remove node 9 even if it is dead or does not answer
   gossip remove-node 9 --force
 
-  # Remove the dead node c of a network that was started by hand
+  # Remove the dead node c of a network started by hand
   gossip remove-node c --force --via 10.0.0.7:7004")]
 pub struct Args {
     /// Number or name of the node, or its address host:port
     #[arg(value_name = "NODE")]
     node: NodeArgument,
-    /// Also if it is dead; one that does not answer within 5 s is ended by signal, all within 30 s
+    /// Remove it even if it is dead; a node that does not answer within 5 s is terminated by signal, within 30 s in all
     #[arg(short, long)]
     force: bool,
-    /// A live node of a network that was not started here: the node is found through it
+    /// Live node of a network that was not started here; the node is found through it
     #[arg(long, value_name = "HOST:PORT")]
     via: Option<Endpoint>,
 }
@@ -65,8 +65,8 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     let removal = Removal { timeout, force: args.force };
     let removed = remove(&networks, context.network(), &target, removal).map_err(|error| match error {
         LaunchError::Ended { node } => CliError::Unreachable(format!(
-            "node {node} cannot take leave: its process has ended; 'gossip restart-node {node}' brings it back, \
-             'gossip remove-node {node} --force' removes it"
+            "node {node} is down: its process has ended; restart it with 'gossip restart-node {node}', or remove it with \
+             'gossip remove-node {node} --force'"
         )),
         error => error.into(),
     })?;

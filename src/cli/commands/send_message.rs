@@ -25,10 +25,10 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// was not configured otherwise, and a node with a smaller one refuses by itself.
 const UNASKED_LEN: usize = 1 << 20;
 
-/// Hand a message to a node, which spreads it to all others
+/// Submit a message to a node, which spreads it to all others
 ///
-/// The node answers once it has the message; it is on its way then. The paths that the copies take are recorded for
-/// 'get-messages', unless --no-trace.
+/// Returns once the node has accepted the message and begun to spread it. The paths of the copies are recorded for
+/// 'get-messages', unless --no-trace is given.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -42,19 +42,19 @@ Examples:
   # Send a file, byte for byte
   gossip send-message 4 - < picture.png
 
-  # Send a message that begins with a dash
+  # Send a message that starts with a dash
   gossip send-message 4 -- -apple")]
 pub struct Args {
     /// Number or name of the node, or its address host:port
     #[arg(value_name = "NODE")]
     node: NodeArgument,
-    /// The message, up to 1 MiB unless the node has another --payload-max; '-' takes it from stdin, byte for byte
+    /// The message, up to 1 MiB unless the node has another --payload-max; '-' reads it from stdin, byte for byte
     #[arg(value_name = "MESSAGE")]
     message: OsString,
-    /// How often each node relays it to each neighbour, 1 to 16 [default: 1]
+    /// Times that each node relays it to each neighbour, 1 to 16 [default: 1]
     #[arg(short, long, value_name = "R", value_parser = relays, allow_negative_numbers = true)]
     relays: Option<Relays>,
-    /// Record no paths: the least work for the network
+    /// Record no paths: least traffic
     #[arg(long, conflicts_with = "relays")]
     no_trace: bool,
 }

@@ -20,87 +20,87 @@ use std::{fs, path::PathBuf, time::Duration};
 /// Longest time from one message to the next.
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Run the protocol on paper: many nodes, virtual time, faults, exact numbers
+/// Simulate the protocol in virtual time, with faults, and check every step
 ///
-/// The nodes are those of the program, in one process; their links delay, lose and break as the scenario says. Every
-/// step is checked against the promises of the protocol. The same seed gives the same run, bit for bit. Options change
-/// what a scenario file says.
+/// Runs the program's own protocol code for all nodes in one process; links delay, drop and break as the scenario says.
+/// Every step is checked against the guarantees of the protocol. The same seed gives the same run, bit for bit. Options
+/// override the scenario file.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
-  # A thousand nodes with five neighbours each
+  # Simulate a thousand nodes with five neighbours each
   gossip simulate random 5 -n 1000
 
-  # A third of the nodes crash, frames get lost; averages over 20 seeds
+  # Crash a third of the nodes, drop frames, and average over 20 seeds
   gossip simulate random 5 -n 100 --crash 30% --loss 1% --seeds 20
 
-  # What a file says, as a chart
+  # Run a scenario file and draw a chart
   gossip simulate --scenario partition.toml --plot
 
-  # Anything that can go wrong, drawn anew by each of 2000 seeds
+  # Draw network, load and faults from each of 2000 seeds
   gossip simulate --chaos --seeds 2000
 
-  # The same for a whole night, or until something breaks
+  # The same for eight hours, or until a check fails
   gossip simulate --chaos --for 8h
 
-  # An experiment, beside what it expects
+  # Run an experiment and compare with its expectations
   gossip simulate --experiment docs/experiments/e11.toml")]
 pub struct Args {
-    /// How nodes are linked: random (each with DEGREE others), circular (a ring) or powerlaw (few with many)
+    /// Topology: random (each node has DEGREE neighbours), circular (a ring) or powerlaw (few nodes have many links)
     #[arg(value_name = "TOPOLOGY", conflicts_with = "chaos")]
     topology: Option<String>,
-    /// How many neighbours each node of a random network has [default: 3, or 4 for an odd number of nodes]
+    /// Neighbours of each node in a random network [default: 3, or 4 for an odd number of nodes]
     #[arg(value_name = "DEGREE")]
     degree: Option<u32>,
-    /// How many nodes, 2 to 32768 [default: 16]
+    /// Number of nodes, 2 to 32768 [default: 16]
     #[arg(short, long, value_name = "N", conflicts_with = "chaos")]
     num_nodes: Option<u32>,
-    /// What random choices are drawn from
+    /// Seed of the random choices
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub(super) seed: u64,
-    /// Run it with so many seeds, from --seed on [default: 1, or what an experiment says]
+    /// Number of seeds to run, from --seed on [default: 1, or as the experiment says]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) seeds: Option<u64>,
-    /// Run it with one seed after the other for so long, such as 10min or 8h
+    /// Run one seed after the other for this long, such as 10min or 8h
     #[arg(long = "for", value_name = "TIME", value_parser = numbers::lasting(), conflicts_with_all = ["seeds", "experiment"])]
     lasting: Option<Duration>,
     /// Read the scenario from a TOML file
     #[arg(long, value_name = "FILE", conflicts_with = "chaos")]
     scenario: Option<PathBuf>,
-    /// Draw network, load and faults from the seed, too
+    /// Also draw network, load and faults from the seed
     #[arg(long)]
     chaos: bool,
-    /// Run the experiments of a file, or of all files in a folder, and compare with what they expect
+    /// Run the experiments of a file, or of all files in a folder, and compare with their expectations
     #[arg(long, value_name = "PATH", conflicts_with_all = OWN_SCENARIO)]
     pub(super) experiment: Vec<PathBuf>,
-    /// Write what came of the experiments into a document, between its marks
+    /// Write the results of the experiments into a document, between its marks
     #[arg(long, value_name = "FILE", requires = "experiment")]
     pub(super) record: Option<PathBuf>,
     /// How messages spread: along trees, or over every link
     #[arg(long, value_name = "HOW", conflicts_with = "chaos")]
     dissemination: Option<Dissemination>,
-    /// Do not replace neighbours that are gone
+    /// Do not replace dead neighbours
     #[arg(long, conflicts_with = "chaos")]
     no_heal: bool,
-    /// Messages to publish; with all nodes as senders, by each [default: 20]
+    /// Messages to publish; with --senders all, by each node [default: 20]
     #[arg(long, value_name = "M", conflicts_with = "chaos")]
     messages: Option<u32>,
-    /// Messages that come before these and in none of the figures [default: 0]
+    /// Messages published before these and left out of the figures [default: 0]
     #[arg(long, value_name = "M", conflicts_with = "chaos")]
     warmup: Option<u32>,
     /// Size of each message, such as 100 or 64KiB [default: 100 B]
     #[arg(long, value_name = "SIZE", value_parser = numbers::size(0, 1 << 20), conflicts_with = "chaos")]
     size: Option<Size>,
-    /// Who publishes: one node, random ones, all at once, or a fresh one for each message [default: random]
+    /// Senders: one node, random nodes, all at once, or a new node for each message [default: random]
     #[arg(long, value_name = "WHO", conflicts_with = "chaos")]
     senders: Option<Sending>,
-    /// Time from one message to the next, such as 5ms [default: 100ms]
+    /// Interval between messages, such as 5ms [default: 100ms]
     #[arg(long, value_name = "TIME", value_parser = numbers::time(Duration::ZERO, HOUR), conflicts_with = "chaos")]
     interval: Option<Duration>,
-    /// Time that a frame takes, such as 20ms or, drawn for each link, 10-50ms [default: 10-50ms]
+    /// Latency of a frame, such as 20ms or, drawn per link, 10-50ms [default: 10-50ms]
     #[arg(long, value_name = "TIME", conflicts_with = "chaos")]
     latency: Option<Span>,
-    /// Share of frames that get lost, such as 1% or 0.01, at most 90% [default: 0%]
+    /// Share of frames lost, such as 1% or 0.01, at most 90% [default: 0%]
     #[arg(long, value_name = "SHARE", value_parser = numbers::share(Share::millionths(900_000)), conflicts_with = "chaos")]
     loss: Option<Share>,
     /// Record paths, and relay each message up to R times to each neighbour, 1 to 16
@@ -109,7 +109,7 @@ pub struct Args {
     /// Share of the nodes that crash before the first message, such as 30% or 0.3 [default: 0%]
     #[arg(long, value_name = "SHARE", value_parser = numbers::share(Share::ALL), conflicts_with = "chaos")]
     crash: Option<Share>,
-    /// Draw a chart of deliveries over time, as files in the network's state folder
+    /// Draw a chart of deliveries over time, to files in the network's state folder
     #[arg(short = 'P', long)]
     plot: bool,
 }

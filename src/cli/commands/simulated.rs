@@ -90,7 +90,7 @@ impl Run {
             rows.push(("missing", causes.join(", ")));
         }
         if report.refused > 0 {
-            rows.push(("refused", format!("{} messages: their sender was not there", report.refused)));
+            rows.push(("refused", format!("{} messages: their sender was down", report.refused)));
         }
         if report.last_delivery_ms.mean().is_some() {
             rows.push(("last delivery", ms(&report.last_delivery_ms)));

@@ -31,8 +31,8 @@ const LISTED_MAX: usize = 32;
 
 /// Start a network of nodes on this machine
 ///
-/// The nodes run in the background, node N on port base + N. The command returns once each of them answers and all
-/// links are up. Several networks run side by side with --network and --port-base.
+/// Starts the nodes in the background, node N on port base + N, and returns once each of them answers and all links are up.
+/// To run several networks side by side, give each its own --network and --port-base.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("timing", |timing| timing.default_value("local")))]
 #[command(after_long_help = "\
@@ -49,27 +49,27 @@ Examples:
   # Start a second network beside the first
   gossip start-network powerlaw --network two --port-base 8000")]
 pub struct Args {
-    /// How nodes are linked: random (each with DEGREE others), circular (a ring) or powerlaw (few with many)
+    /// Topology: random (each node has DEGREE neighbours), circular (a ring) or powerlaw (few nodes have many links)
     #[arg(value_name = "TOPOLOGY", default_value = "random")]
     topology: String,
-    /// How many neighbours each node of a random network has [default: 3, or 4 for an odd number of nodes]
+    /// Neighbours of each node in a random network [default: 3, or 4 for an odd number of nodes]
     #[arg(value_name = "DEGREE", value_parser = checked_later(1, NODES_MAX - 1), allow_negative_numbers = true)]
     degree: Option<u32>,
-    /// How many nodes, 2 to 1024
+    /// Number of nodes, 2 to 1024
     #[arg(short, long, value_name = "N", default_value_t = 16, value_parser = checked_later(NODES_MIN, NODES_MAX))]
     #[arg(allow_negative_numbers = true)]
     num_nodes: u32,
-    /// Draw the topology: as files in the network's state folder, and on a terminal
+    /// Draw the topology, to files in the network's state folder and on a terminal
     #[arg(short = 'P', long)]
     plot: bool,
-    /// What random choices are drawn from; the same seed makes the same topology again [default: chosen anew]
+    /// Seed of the random choices; the same seed gives the same topology [default: random]
     #[arg(long, value_name = "S", value_parser = whole(0, u64::MAX), allow_negative_numbers = true)]
     seed: Option<u64>,
-    /// Node N listens on this port plus N
+    /// Port base: node N listens on port P + N
     #[arg(long, value_name = "P", default_value_t = 7000, value_parser = checked_later(0, PORT_BASE_MAX))]
     #[arg(allow_negative_numbers = true)]
     port_base: u32,
-    /// Serve metrics in the OpenMetrics format: those of node N at http://127.0.0.1:PORT+N/metrics
+    /// Serve OpenMetrics: node N at http://127.0.0.1:PORT+N/metrics
     #[arg(long, value_name = "PORT", value_parser = checked_later(0, PORT_BASE_MAX), allow_negative_numbers = true)]
     metrics_base: Option<u32>,
     /// Stay attached, and stop the network on Ctrl-C
@@ -153,12 +153,13 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     let told = out.print(&report).and_then(|()| out.flush());
     if args.foreground {
         if let Some(error) = failure {
-            out.note(format_args!("its picture is missing: {error}"));
+            out.note(format_args!("cannot draw its picture: {error}"));
         }
         return stay(&networks, &manifest, told.map(|()| children), &interrupted, out);
     }
     told?;
-    let missing = |error| CliError::Failed(format!("the network runs, but its picture is missing: {error}"));
+    let missing =
+        |error| CliError::Failed(format!("the network is running, but its picture could not be drawn: {error}"));
     failure.map_or(Ok(()), |error| Err(missing(error)))
 }
 
@@ -167,8 +168,8 @@ fn adapted(shape: Shape, args: &Args) -> Option<String> {
     let (nodes, usual) = (args.num_nodes, shape::DEGREE_DEFAULT);
     match shape {
         Shape::Random { degree } if args.degree.is_none() && degree != usual => {
-            let why = if nodes <= usual { "each has too few others" } else { "that number is odd" };
-            Some(format!("Degree {degree} instead of {usual}: with {nodes} nodes {why}"))
+            let why = if nodes <= usual { "is too few nodes" } else { "is an odd number of nodes" };
+            Some(format!("Degree {degree} instead of {usual}: {nodes} {why}"))
         }
         _ => None,
     }
@@ -179,10 +180,12 @@ fn metrics_arguments(args: &Args) -> Result<Vec<OsString>, CliError> {
     let Some(base) = args.metrics_base else { return Ok(Vec::new()) };
     let (ports, nodes) = (args.port_base, args.num_nodes);
     if base + nodes > 65_535 {
-        return Err(CliError::Usage(format!("metrics of {nodes} nodes from port {base} on end beyond port 65535")));
+        return Err(CliError::Usage(format!(
+            "the metrics ports of {nodes} nodes from {base} on exceed 65535; choose a lower --metrics"
+        )));
     }
     if base.abs_diff(ports) < nodes {
-        let text = format!("metrics from port {base} on and nodes from port {ports} on need the same ports");
+        let text = format!("metrics ports from {base} on overlap node ports from {ports} on; choose another --metrics");
         return Err(CliError::Usage(text));
     }
     Ok(vec!["--metrics-offset".into(), (i64::from(base) - i64::from(ports)).to_string().into()])
@@ -209,7 +212,7 @@ fn stay(
         let is_it = |record: &&NodeRecord| record.process.is_some_and(|process| process.pid == pid);
         if let Some(record) = manifest.nodes.iter().find(is_it).filter(|_| !status.success()) {
             let log = folder.log(&record.node);
-            out.note(format_args!("note: node {} has ended ({status}); its log is {}", record.node, log.display()));
+            out.note(format_args!("note: node {} has exited ({status}); see its log {}", record.node, log.display()));
         }
     };
     let has_ended = children.and_then(|children| Ok(attend(children, interrupted, on_end)?));
@@ -223,7 +226,7 @@ fn stay(
         (_, Err(error)) => return Err(error.into()),
         (Ok(true), Ok(_)) => {
             let logs = folder.nodes();
-            let text = format!("all nodes of network '{network}' have ended by themselves");
+            let text = format!("all nodes of network '{network}' have exited");
             return Err(CliError::Failed(format!("{text}; see their logs in {}", logs.display())));
         }
     }

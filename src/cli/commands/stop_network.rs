@@ -15,15 +15,15 @@ const DEFAULT: &str = "default";
 
 /// Stop all nodes of a network
 ///
-/// Each node is asked to end, and one that does not answer is ended by signal. Processes are told by their number
-/// and the time at which they started, so that no other one is hit.
+/// Each node is asked to stop, and terminated by signal if it does not answer. Processes are identified by number and start
+/// time, so no other process is signalled.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
   # Stop the default network
   gossip stop-network
 
-  # Stop another one
+  # Stop another network
   gossip stop-network --network two")]
 pub struct Args {}
 
@@ -47,7 +47,7 @@ struct Node {
 /// Stops the network and says how its nodes ended.
 pub fn run(_: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let stopped = stop(&context.networks()?, context.network(), None, context.timeout_or(TIMEOUT));
-    let remedy = "nodes that were started by hand end on Ctrl-C or SIGTERM, or one by one with \
+    let remedy = "stop nodes started by hand with Ctrl-C, SIGTERM or \
                   'gossip remove-node HOST:PORT'";
     let stopped = stopped.map_err(|error| CliError::without_record(error, remedy))?;
     let node = |StoppedNode { node, endpoint, process, ended }: &'_ StoppedNode| Node {
@@ -75,9 +75,9 @@ pub fn told(stopped: &Stopped) -> String {
     let mut lines = String::new();
     for (ended, one, many) in [
         (Ended::Unborn, "had not started", "had not started"),
-        (Ended::Gone, "was gone already", "were gone already"),
-        (Ended::Terminated, "did not answer and was ended by SIGTERM", "did not answer and were ended by SIGTERM"),
-        (Ended::Killed, "had to be killed", "had to be killed"),
+        (Ended::Gone, "had exited already", "had exited already"),
+        (Ended::Terminated, "did not answer and was terminated", "did not answer and were terminated"),
+        (Ended::Killed, "was killed", "were killed"),
     ] {
         let such: Vec<_> = stopped.nodes.iter().filter(|node| node.ended == ended).map(|node| &node.node).collect();
         let (noun, verb) = if such.len() == 1 { ("Node", one) } else { ("Nodes", many) };

@@ -4,13 +4,13 @@ use super::{completions::Shell, names};
 use crate::cli::{Cli, Output, error::CliError, text};
 use clap::{Arg, Command, CommandFactory};
 
-/// Print what completes the last of some words
+/// Print completions of the last word
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The shell that asks
+    /// Shell that asks
     #[arg(value_name = "SHELL")]
     shell: Shell,
-    /// The words behind the program's name, up to the cursor
+    /// Words after the program's name, up to the cursor
     #[arg(value_name = "WORD", last = true)]
     words: Vec<String>,
 }

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use std::fmt;
 
-/// Print a script that has a shell complete commands, options and the names of networks and nodes
+/// Print shell completions; they complete node and network names, too
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -19,7 +19,7 @@ Examples:
   # For fish
   gossip completions fish > ~/.config/fish/completions/gossip.fish")]
 pub struct Args {
-    /// Which shell
+    /// Shell to complete for
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }

@@ -10,10 +10,10 @@ use std::{
 
 /// Write shell completions and man pages
 ///
-/// Makes the folders 'completions' (bash, zsh, fish) and 'man' (a page for each command).
+/// Creates the folders 'completions' (bash, zsh, fish) and 'man' (one page per command).
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Where to; made if it is not there
+    /// Folder to write to; created if missing
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }

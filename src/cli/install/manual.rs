@@ -12,43 +12,40 @@ use std::io;
 const EXIT_STATUS: [(&str, &str); 6] = [
     (
         "0",
-        "Done; an empty list is done, too. Also Ctrl-C where it is the normal end (node, watch, status --watch, \
-           start-network --foreground), and a reader of the output that has gone.",
+        "Success; also an empty result, a closed output pipe, and Ctrl-C where it is the normal end (node, watch, \
+           status --watch, start-network --foreground).",
     ),
-    (
-        "1",
-        "Refused or failed now: a port in use, no such network or node, a payload over the limit, an audit that found gaps.",
-    ),
-    ("2", "Usage: what can never work as it was typed."),
-    ("3", "Unreachable, or no answer in time."),
+    ("1", "Refused or failed now: port in use, no such network or node, payload over the limit, audit found gaps."),
+    ("2", "Usage error: can never work as typed."),
+    ("3", "Unreachable or timed out."),
     ("130", "Interrupted by Ctrl-C."),
-    ("other", "A signal ended the program: 128 plus its number."),
+    ("other", "Terminated by a signal: 128 plus its number."),
 ];
 
 /// What is read from the environment.
 const ENVIRONMENT: [(&str, &str); 6] = [
-    ("GOSSIP_NETWORK", "Name of the network, where --network is not given."),
-    ("GOSSIP_LOG", "What is in the log of a node, where --log-level is not given."),
-    ("XDG_STATE_HOME", "Folder of records, logs and pictures; ~/.local/state where it is not set."),
-    ("NO_COLOR", "Set to anything: no colours, unless --color always."),
-    ("TERM", "'dumb': no colours and no full screen."),
-    ("TZ", "The zone in which times are shown."),
+    ("GOSSIP_NETWORK", "Name of the network if --network is not given."),
+    ("GOSSIP_LOG", "Log level of nodes if --log-level is not given."),
+    ("XDG_STATE_HOME", "Base folder of records, logs and pictures; ~/.local/state if not set."),
+    ("NO_COLOR", "If not empty: no colours, unless --color always."),
+    ("TERM", "If 'dumb': no colours and no full-screen output."),
+    ("TZ", "Time zone of the times shown."),
 ];
 
 /// Where things lie.
 const FILES: [(&str, &str); 4] = [
     (
         "$XDG_STATE_HOME/gossip/NETWORK/network.json",
-        "The record of a network: its nodes, their addresses, processes and peers.",
+        "Record of a network: its nodes, their addresses, processes and peers.",
     ),
     (
         "$XDG_STATE_HOME/gossip/NETWORK/nodes/NODE.log",
-        "The log of a node that start-network, add-node or restart-node started.",
+        "Log of a node started by start-network, add-node or restart-node.",
     ),
-    ("$XDG_STATE_HOME/gossip/NETWORK/nodes/NODE.incarnation", "The last life of a node: the next one is above it."),
+    ("$XDG_STATE_HOME/gossip/NETWORK/nodes/NODE.incarnation", "Last incarnation of a node; the next one is higher."),
     (
         "$XDG_STATE_HOME/gossip/NETWORK/*.svg, *.png",
-        "Pictures that plot, start-network --plot and simulate --plot drew.",
+        "Pictures drawn by plot, start-network --plot and simulate --plot.",
     ),
 ];
 

@@ -123,10 +123,10 @@ impl Account {
                 remarks.push(format!("{} given up", details.given_up));
             }
             if details.missing > 0 {
-                remarks.push(format!("fetches what it missed of {}", count(details.missing, "stream")));
+                remarks.push(format!("fetching missed messages of {}", count(details.missing, "stream")));
             }
             if details.health.is_some_and(|health| health > 0) {
-                remarks.push("its timers run late".to_owned());
+                remarks.push("overloaded: overloaded: overloaded: its timers run late".to_owned());
             }
         }
         remarks.extend(self.error.as_ref().map(|error| error.message.clone()));
@@ -216,7 +216,7 @@ impl Details {
             if peer.is_none() && counters.is_none() {
                 continue;
             }
-            let how = peer.map_or_else(|| "no peer any more".to_owned(), Peer::told);
+            let how = peer.map_or_else(|| "former peer".to_owned(), Peer::told);
             write!(f, "\n  {} ({how})", name(node))?;
             counters.map_or(Ok(()), |counters| write!(f, ": {}", Counts(counters)))?;
         }

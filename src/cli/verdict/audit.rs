@@ -3,6 +3,8 @@
 use super::{
     account::{count, name},
     comparison::{Compared, Comparison},
+    judgement::{Judgement, State},
+    overlay::Overlay,
     survey::{Heard, Survey, TIMEOUT},
     vectors::{self, Numbers},
 };
@@ -24,26 +26,26 @@ use std::{collections::BTreeSet, fmt};
 
 /// Prove that every node has every message, or name who misses which
 ///
-/// Compares what all nodes have seen, by hashes first and then by ranges of ids, not by messages: what it costs follows
-/// origins and gaps. A message that is just spreading is no finding: nodes that differ are asked again until each has seen
-/// what any of them had seen when the audit began, for at most --timeout (2 s). Named are, for each node, the messages
-/// that it misses, and those that it has given up because no neighbour keeps them any more: all nodes are asked whether they
-/// do. Ids that a node has only heard of, and no node has had, are listed apart and are no finding.
+/// Compares what all nodes have seen, first by hash, then by ranges of ids: the cost grows with origins and gaps, not with
+/// messages. Messages in flight do not count: nodes that differ are asked again until each has seen what any of them had
+/// seen when the audit began, for at most --timeout (2 s). Lists, for each node, the messages that it misses, and those that
+/// it has given up because no neighbour keeps them; all nodes are asked whether they do. Ids that a node has only heard of
+/// and that no node has had are listed separately and do not count as missing.
 ///
-/// Exit code 1 if a node misses anything or has given anything up, 3 if a node does not answer.
+/// Exit code 1 if a node misses or has given up messages, 3 if a node does not answer.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
-  # Has every node of the network every message?
+  # Audit all nodes of the network
   gossip audit
 
-  # Give them 10 seconds to catch up
+  # Give the nodes 10 seconds to catch up
   gossip audit --timeout 10
 
-  # A network that was not started here, by one of its nodes
+  # Audit a network that was not started here, through one of its nodes
   gossip audit 10.0.0.7:7004")]
 pub struct Args {
-    /// Numbers or names of nodes; or the address host:port of one: all nodes of its network [default: all of the network]
+    /// Numbers or names of nodes; or one address host:port: all nodes of its network [default: all of the network]
     #[arg(value_name = "NODE")]
     nodes: Vec<NodeArgument>,
 }
@@ -57,11 +59,16 @@ struct Report {
     /// Messages that at least one node had seen when the audit began.
     messages: u64,
     nodes: Vec<Entry>,
+    /// Who is up, for people.
+    #[serde(skip)]
+    told_nodes: String,
 }
 
 #[derive(Serialize)]
 struct Entry {
     node: String,
+    /// As `status` judges it.
+    state: State,
     answered: bool,
     missing_count: u64,
     missing: Vec<Range>,
@@ -101,13 +108,15 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     let timeout = context.timeout_or(TIMEOUT);
     let survey = Survey::take(&args.nodes, context, timeout)?;
     let comparison = Comparison::of(&survey, &Deadline::after(timeout))?;
-    let report = Report::new(context, &survey, &comparison);
+    let judgement = Judgement::of(&survey, &Overlay::of(&survey)?);
+    let report = Report::new(context, &survey, &judgement, &comparison);
     out.print(&report)?;
     let wanting: Vec<_> = comparison.nodes.iter().filter(|node| node.is_finding()).map(|node| &node.node).collect();
     let unheard = report.unheard();
     let mut wrong = Vec::new();
     if !wanting.is_empty() {
-        wrong.push(format!("{} messages: {}", count_of(wanting.len(), report.nodes.len(), "lack"), ranges(wanting)));
+        let verb = if wanting.len() == 1 { "misses" } else { "miss" };
+        wrong.push(format!("{} messages: {}", count_of(wanting.len(), report.nodes.len(), verb), ranges(wanting)));
     }
     if !unheard.is_empty() {
         wrong.push(format!(
@@ -123,23 +132,23 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     }
 }
 
-/// `1 of 6 nodes lacks`, `2 of 6 nodes could`.
+/// `1 of 6 nodes misses`, `2 of 6 nodes could`.
 fn count_of(some: usize, all: usize, verb: &str) -> String {
-    let ending = if some == 1 && verb == "lack" { "s" } else { "" };
-    format!("{some} of {} {verb}{ending}", count(all as u64, "node"))
+    format!("{some} of {} {verb}", count(all as u64, "node"))
 }
 
 impl Report {
-    fn new(context: &Context, survey: &Survey, comparison: &Comparison) -> Self {
+    fn new(context: &Context, survey: &Survey, judgement: &Judgement, comparison: &Comparison) -> Self {
         let entry = |heard: &Heard| {
             let compared = comparison.nodes.iter().find(|node| node.node.as_str() == heard.name);
             let mute = comparison.mute.iter().find(|(node, _)| node.as_str() == heard.name);
             let error = mute.map(|(_, error)| error.body()).or_else(|| heard.error());
-            Entry::new(&heard.name, comparison, compared, error)
+            Entry::new(&heard.name, judgement.state_of(&heard.name), comparison, compared, error)
         };
         let nodes: Vec<_> = survey.nodes.iter().map(entry).collect();
         let ok = !comparison.has_findings() && nodes.iter().all(|entry| entry.answered);
-        Self { network: survey.network(context).to_string(), ok, messages: comparison.messages, nodes }
+        let (network, told_nodes) = (survey.network(context).to_string(), judgement.told_nodes());
+        Self { network, ok, messages: comparison.messages, nodes, told_nodes }
     }
 
     fn unheard(&self) -> Vec<NodeId> {
@@ -148,9 +157,16 @@ impl Report {
 }
 
 impl Entry {
-    fn new(node: &str, comparison: &Comparison, compared: Option<&Compared>, error: Option<ErrorBody>) -> Self {
+    fn new(
+        node: &str,
+        state: State,
+        comparison: &Comparison,
+        compared: Option<&Compared>,
+        error: Option<ErrorBody>,
+    ) -> Self {
         Self {
             node: node.to_owned(),
+            state,
             answered: error.is_none(),
             missing_count: compared.map_or(0, Compared::missing_count),
             missing: compared.map_or_else(Vec::new, |node| Range::all(&node.missing)),
@@ -209,16 +225,16 @@ impl fmt::Display for Report {
         let whole = self.nodes.iter().filter(|entry| entry.answered).filter(whole).count() as u64;
         let messages = count(self.messages, "message");
         match (answered, whole) {
-            (0, _) => f.write_str("No node answered")?,
+            (0, _) => write!(f, "No node answered: {}", text::escape(&self.told_nodes))?,
             (_, 0) => write!(f, "None of {} has all of {messages}:", count(answered, "node"))?,
             _ if answered == whole => {
-                let who = if answered == 1 { "The one node".to_owned() } else { format!("All {answered} nodes") };
+                let who = if answered == 1 { "The only node".to_owned() } else { format!("All {answered} nodes") };
                 let verb = if answered == 1 { "has" } else { "have" };
                 write!(f, "{who} that answered {verb} seen the same {messages}; nothing is missing")?;
             }
             _ => write!(
                 f,
-                "{whole} of {} that answered have all of {messages}; the others lack some:",
+                "{whole} of {} that answered have all of {messages}; the others miss some:",
                 count(answered, "node")
             )?,
         }
@@ -234,7 +250,7 @@ impl Entry {
     fn show(&self, f: &mut fmt::Formatter<'_>, asked: &str) -> fmt::Result {
         let name = name(&self.node);
         if let Some(error) = &self.error {
-            write!(f, "\n{name} was not audited: {}", error.message)?;
+            write!(f, "\n{name} ({}) was not audited: {}", self.state.name(), error.message)?;
         }
         if self.missing_count > 0 {
             write!(f, "\n{name} misses {}:", count(self.missing_count, "message"))?;

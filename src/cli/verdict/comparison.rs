@@ -218,5 +218,5 @@ impl Compared {
 }
 
 fn no_digest() -> CliError {
-    CliError::Failed("it does not say what it has seen: its program is older".into())
+    CliError::Failed("it does not report what it has seen: its version is too old".into())
 }

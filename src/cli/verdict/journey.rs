@@ -46,8 +46,8 @@ pub fn parse(text: &str) -> Result<MessageId, String> {
         (Some(origin), Some(incarnation), Some(sequence)) => {
             Ok(MessageId { origin, incarnation: Incarnation(incarnation), sequence })
         }
-        _ => Err("it is no id; give one as 'send-message --json' and 'get-messages --json' print it: \
-                  4-1795437901-17"
+        _ => Err("not a message id; give one as printed by 'send-message --json' or 'get-messages --json', \
+                  such as 4-1795437901-17"
             .into()),
     }
 }
@@ -60,7 +60,7 @@ impl Journey {
         let mut first = BTreeMap::new();
         while !waiting.is_empty() {
             if deadline.is_over() {
-                let text = "time was over before all inboxes were searched; allow more with --timeout";
+                let text = "timed out before all inboxes were searched; raise --timeout";
                 return Err(CliError::TimedOut(text.into()));
             }
             let questions: Vec<_> = waiting.iter().map(|search| (search.endpoint.clone(), search.question())).collect();
@@ -76,12 +76,12 @@ impl Journey {
             waiting = next;
         }
         if first.is_empty() {
-            return Err(CliError::Failed(format!("no node that answered keeps a message {id}")));
+            return Err(CliError::Failed(format!("no node that answered keeps message {id}")));
         }
         if first.values().all(Option::is_none) {
             let text = format!(
-                "message {id} was sent without a trace, so nobody noted its way; \
-                 'gossip send-message' without --no-trace records it"
+                "message {id} was sent without a trace, so its path was not recorded; \
+                 send messages without --no-trace to plot them"
             );
             return Err(CliError::Failed(text));
         }

@@ -104,7 +104,7 @@ impl Judgement {
     pub fn told_nodes(&self) -> String {
         let (up, all) = (self.count(State::Up) as u64, self.all());
         if up == all && all > 0 {
-            return if all == 1 { "its one node is up".to_owned() } else { format!("all {all} nodes are up") };
+            return if all == 1 { "its only node is up".to_owned() } else { format!("all {all} nodes are up") };
         }
         let others = [State::Suspect, State::Silent, State::Down].into_iter().filter(|&state| self.count(state) > 0);
         let told = others.map(|state| {
@@ -128,7 +128,7 @@ impl Judgement {
             wrong.push(format!("the network is split into {} parts: {}", overlay.parts().len(), overlay.told_parts()));
         }
         let of = |nodes: &[NodeId]| format!("{} of {}", nodes.len(), count(self.all(), "node"));
-        let hint = logs.map_or_else(String::new, |logs| format!("; the logs in {logs} may say why"));
+        let hint = logs.map_or_else(String::new, |logs| format!("; see the logs in {logs}"));
         if !down.is_empty() {
             let verb = if down.len() == 1 { "is" } else { "are" };
             wrong.push(format!("{} {verb} down: {}", of(&down), ranges(&down)));

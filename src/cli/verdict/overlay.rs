@@ -28,7 +28,7 @@ pub struct Overlay {
     pub kinds: BTreeMap<(usize, usize), Kind>,
     /// Links that are up at one end only.
     pub half_open: usize,
-    /// What holds it together alone.
+    /// What single point of failure.
     pub weak: WeakPoints,
     /// How many failures away a split is.
     pub margin: Margin,

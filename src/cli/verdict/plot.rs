@@ -35,40 +35,40 @@ use std::{
 /// How long nodes may take unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Draw a network as it is now, or the way that one message took
+/// Draw the network as it is now, as declared, or the route of one message
 ///
-/// Marked are nodes that are down, silent or suspect, links that healing put in the place of others, declared links that
-/// are down, and the nodes and bridges that hold the network together alone. The picture is written to the network's state
-/// folder as SVG and PNG, and drawn on a terminal (× down, ? silent, ~ suspect, ! holds it together alone).
+/// Marks nodes that are down, silent or suspect, links added by repair, declared links that are down, and single points of
+/// failure: nodes, and links (bridges), whose loss splits the network. Writes SVG and PNG to the network's state folder, and
+/// draws on a terminal (× down, ? silent, ~ suspect, ! single point of failure).
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
-  # The network as it is now
+  # Draw the network as it is now
   gossip plot
 
-  # A network that was not started here, by one of its nodes
+  # Draw a network that was not started here, through one of its nodes
   gossip plot 10.0.0.7:7004
 
-  # As it was declared
+  # Draw it as declared
   gossip plot --declared
 
-  # Into a file of your choice
+  # Draw to a file
   gossip plot -o network.png
 
-  # The way one message took, with the time from its submission to each arrival
+  # Draw the route of a message, with the time from submission to each arrival
   gossip send-message 4 apple --json
   gossip plot --message 4-1795437901-1")]
 pub struct Args {
-    /// The address host:port of a node whose network was not started here [default: the network of --network]
+    /// Address of a node whose network was not started here [default: the network of --network]
     #[arg(value_name = "HOST:PORT")]
     node: Option<Endpoint>,
-    /// Draw the declared topology, whatever became of it
+    /// Draw the declared topology instead of the current one
     #[arg(long)]
     declared: bool,
-    /// Draw the way that the message of this id took first to each node; it must have been sent with a trace
+    /// Draw the path on which the message with this id first reached each node; it must be traced
     #[arg(long, value_name = "ID", value_parser = parse, conflicts_with = "declared")]
     message: Option<MessageId>,
-    /// Write the picture to this file and nowhere else; its ending says which kind: .svg or .png
+    /// Write the picture only to this file, which ends in .svg or .png
     #[arg(short, long, value_name = "FILE", value_parser = picture_file)]
     output: Option<PathBuf>,
 }
@@ -154,7 +154,7 @@ fn told(survey: &Survey, address: &[NodeArgument]) -> Result<Manifest, CliError>
         let address = address.first().map_or_else(String::new, NodeArgument::to_string);
         return Err(CliError::Unreachable(format!("no node answers at {address}")));
     };
-    let topology = "as its nodes tell it".to_owned();
+    let topology = "as reported by its nodes".to_owned();
     let mut manifest = Manifest::new(first.network.clone(), first.instance.clone(), topology, 0, 0);
     manifest.nodes.extend(survey.said().map(|status| {
         let declared = status.peers.iter().filter(|peer| peer.kind == Kind::Declared);
@@ -304,16 +304,16 @@ fn mark_of(node: &NodeId, judgement: &Judgement, overlay: &Overlay) -> NodeMark 
     }
 }
 
-/// `overlay now · 5 of 6 nodes up · 5 links · 2 failures from a split`
+/// `overlay now · 5 of 6 nodes up · 5 links · 2 node failures could split it`
 fn caption(judgement: &Judgement, overlay: &Overlay) -> String {
     let how = match (judgement.health, overlay.margin) {
         (Health::Down, _) => return format!("overlay now · DOWN · {}", judgement.told_up()),
         (Health::Silent, _) => return format!("overlay now · SILENT · {}", judgement.told_up()),
         (_, Margin::Split) => format!("split into {} parts", overlay.parts().len()),
-        (_, Margin::Failures(failures)) => format!("{} from a split", count(failures as u64, "failure")),
-        (_, Margin::AtMost(failures)) => format!("at most {} from a split", count(failures as u64, "failure")),
+        (_, Margin::Failures(failures)) => format!("{} could split it", count(failures as u64, "node failure")),
+        (_, Margin::AtMost(failures)) => format!("{} or fewer could split it", count(failures as u64, "node failure")),
         (Health::Unwell, Margin::Never) if overlay.graph.node_count() == 1 => "nothing left to split".to_owned(),
-        (_, Margin::Never) => "no failure splits it".to_owned(),
+        (_, Margin::Never) => "no node failures can split it".to_owned(),
     };
     let links = count(overlay.graph.edge_count() as u64, "link");
     format!("overlay now · {} · {links} · {how}", judgement.told_up())

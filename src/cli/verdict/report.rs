@@ -115,8 +115,8 @@ impl Verdict {
     /// nobody lives.
     fn lines(&self, network: &NetworkName, judgement: &Judgement, overlay: &Overlay) -> Vec<String> {
         let word = match self.health {
-            Health::Well => "well".to_owned(),
-            Health::Unwell => "connected, but not well".to_owned(),
+            Health::Well => "healthy".to_owned(),
+            Health::Unwell => "connected, but degraded".to_owned(),
             Health::Split => format!("SPLIT into {} parts", self.shape.components.len()),
             Health::Silent => "SILENT".to_owned(),
             Health::Down => "DOWN".to_owned(),
@@ -135,25 +135,24 @@ impl Verdict {
             text::escape(&if more > 0 { format!("{shown} and {more} more") } else { shown }).into_owned()
         };
         let distance = match overlay.margin {
-            Margin::Split => return format!("Its parts: {}.", text::escape(&overlay.told_parts())),
+            Margin::Split => return format!("Parts: {}.", text::escape(&overlay.told_parts())),
             Margin::Never if overlay.graph.node_count() == 1 && self.down + self.silent > 0 => {
-                return "One node answers: there is nothing left to split.".to_owned();
+                return "Only one node answers: nothing is left to split.".to_owned();
             }
-            Margin::Never => return "No failure of nodes can split it.".to_owned(),
-            Margin::Failures(1) => "It is 1 failure from a split".to_owned(),
-            Margin::Failures(count) => format!("It is {count} failures from a split"),
-            Margin::AtMost(count) => format!("It is at most {count} failures from a split"),
+            Margin::Never => return "No node failures can split it.".to_owned(),
+            Margin::Failures(count) => format!("{} could split it", failures(count)),
+            Margin::AtMost(count) => format!("{} or fewer could split it", failures(count)),
         };
         if self.shape.articulation_points.is_empty() {
             return format!("{distance}.");
         }
         let weak: Vec<_> = overlay.weak.nodes.iter().map(|&node| &overlay.graph.nodes()[node]).collect();
-        let nodes = if weak.len() > 1 { "any one of nodes" } else { "node" };
-        let nodes = format!("the loss of {nodes} {}", text::escape(&ranges(weak)));
+        let nodes = if weak.len() > 1 { "any of nodes" } else { "node" };
+        let nodes = format!("{nodes} {}", text::escape(&ranges(weak)));
         let bridges: Vec<_> = self.shape.bridges.iter().map(|[a, b]| format!("{a}–{b}")).collect();
         match bridges.is_empty() {
-            true => format!("{distance}: {nodes} splits it."),
-            false => format!("{distance}: {nodes}, or of a bridge ({}), splits it.", some(bridges)),
+            true => format!("{distance}: {nodes}."),
+            false => format!("{distance}: {nodes}; so could the loss of a bridge: {}.", some(bridges)),
         }
     }
 
@@ -164,7 +163,7 @@ impl Verdict {
             parts[0].push_str(&format!(" ({healing_links} healing)"));
         }
         if self.shape.half_open_links > 0 {
-            parts.push(format!("{} up at one end only", self.shape.half_open_links));
+            parts.push(count(self.shape.half_open_links as u64, "half-open link"));
         }
         parts.push(if degree.min == degree.max {
             format!("degree {}", degree.min)
@@ -176,11 +175,11 @@ impl Verdict {
             let [min, median, max] = [times.min, times.median, times.max].map(micros);
             parts.push(format!("round trips {min} to {max} (median {median})"));
         }
-        parts.extend(self.redundancy.map(|redundancy| format!("{redundancy:.2} duplicates a delivery")));
+        parts.extend(self.redundancy.map(|redundancy| format!("{redundancy:.2} duplicates per delivery")));
         parts.push(format!("{} kept ({})", count(self.retained_messages, "message"), Size(self.retained_bytes)));
         match self.equal {
-            Some(true) => parts.push("all have seen the same".to_owned()),
-            Some(false) => parts.push("not all have seen the same ('gossip audit' says who misses what)".to_owned()),
+            Some(true) => parts.push("all nodes have seen the same messages".to_owned()),
+            Some(false) => parts.push("the nodes have seen different messages ('gossip audit' names them)".to_owned()),
             None => {}
         }
         format!("{}.", parts.join(", "))
@@ -220,7 +219,7 @@ impl Report {
     /// What went wrong at all nodes together, if anything did.
     pub(super) fn troubles(&self) -> Option<String> {
         let verdict = self.verdict.as_ref().filter(|verdict| !verdict.troubles.is_empty())?;
-        Some(format!("Dropped, refused, sent again or given up: {}", Counts(&verdict.troubles)))
+        Some(format!("Drops, refusals, resends and gaps: {}", Counts(&verdict.troubles)))
     }
 
     /// A head, and a line on each of these nodes.
@@ -241,6 +240,13 @@ impl Report {
         });
         painted.collect()
     }
+}
+
+/// `Three node failures`: small numbers in words, as they stand at the beginning of a sentence.
+fn failures(count: usize) -> String {
+    const WORDS: [&str; 10] = ["No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"];
+    let number = WORDS.get(count).map_or_else(|| count.to_string(), |&word| word.to_owned());
+    format!("{number} node failure{}", if count == 1 { "" } else { "s" })
 }
 
 fn row(account: &Account) -> Vec<String> {

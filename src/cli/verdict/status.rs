@@ -25,38 +25,38 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// How often it looks whether somebody pressed Ctrl-C.
 const STEP: Duration = Duration::from_millis(50);
 
-/// Show how a network is: a verdict, and a line on each node
+/// Show network health: a verdict and one line per node
 ///
-/// All nodes are asked at once. The verdict says which of them are up, which are suspect (a live neighbour does not hear
-/// them) and which are down (their process has ended), whether the overlay is whole, which nodes and links hold it
-/// together alone, and how many nodes must fail until it is split. A node is behind by the messages that another has
-/// seen and it has not. Nothing is dropped, refused, sent again or given up without a counter; --peers and --json
-/// show them by node, peer and reason. With nodes named, only these are asked, and there is no verdict.
+/// Asks all nodes at once. The verdict says which nodes are up, suspect (a live neighbour does not hear them), silent (no
+/// answer) or down (their process has ended), whether the overlay is connected, how many node failures could split it, and
+/// which single nodes and links would. A node is behind by the messages that another node has seen and it has not. Every
+/// drop, refusal, resend and given-up message is counted; --peers and --json show the counters by node, peer and reason.
+/// With nodes named, only these are asked, and there is no verdict.
 ///
-/// Exit code 1 if the network is split or a node is down, 3 if a node that runs does not answer.
+/// Exit code 1 if the network is split or a node is down, 3 if a running node does not answer.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
-  # The network at a glance
+  # Show the whole network
   gossip status
 
-  # Look again each second, until Ctrl-C
+  # Refresh every second until Ctrl-C
   gossip status --watch
 
-  # Nodes 3 and 4, with what they counted at each peer
+  # Show nodes 3 and 4 with their counters for each peer
   gossip status 3 4 --peers
 
-  # A network that was not started here, by one of its nodes
+  # Show a network that was not started here, through one of its nodes
   gossip status 10.0.0.7:7004")]
 pub struct Args {
-    /// Numbers or names of nodes; or the address host:port of one: all nodes of its network [default: all of the network]
+    /// Numbers or names of nodes; or one address host:port: all nodes of its network [default: all of the network]
     #[arg(value_name = "NODE")]
     nodes: Vec<NodeArgument>,
-    /// Show the counters of each peer, too
+    /// Also show the counters of each peer
     #[arg(long)]
     peers: bool,
-    /// Show it anew each second until Ctrl-C: on a terminal in place, the worst nodes first, else a block or a JSON object
-    /// each second
+    /// Refresh every second until Ctrl-C: in place on a terminal, the worst nodes first; else one block or JSON object a
+    /// second
     #[arg(short, long)]
     watch: bool,
 }

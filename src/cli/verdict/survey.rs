@@ -75,7 +75,7 @@ impl Survey {
         let is_all = nodes.is_empty();
         let targets = if is_all { recorded(context)? } else { named(nodes, context)? };
         context.detail(format_args!(
-            "asks {} at once, for at most {}",
+            "asking {} at once, waiting up to {}",
             count(targets.len() as u64, "node"),
             Time(timeout)
         ));
@@ -175,7 +175,7 @@ fn recorded(context: &Context) -> Result<Vec<Target>, CliError> {
 pub fn record(context: &Context) -> Result<Manifest, CliError> {
     let networks = context.networks()?;
     let folder = networks.folder(context.network());
-    context.detail(format_args!("reads {}", folder.record().display()));
+    context.detail(format_args!("reading {}", folder.record().display()));
     Ok(folder.require_record(&networks)?)
 }
 
@@ -248,5 +248,5 @@ fn understand(answer: Result<Response, ClientError>) -> Outcome {
 
 /// Of an answer that no question has.
 pub(super) fn no_gossip_node() -> CliError {
-    CliError::Failed("it does not answer as a gossip node does".into())
+    CliError::Failed("it does not answer like a gossip node".into())
 }

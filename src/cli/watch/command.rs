@@ -23,34 +23,34 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long one turn waits for news.
 const STEP: Duration = Duration::from_millis(25);
 
-/// Watch what happens in a network
+/// Print events of all nodes as they happen
 ///
-/// Arrivals of messages, links that come and go, suspicions, deaths, neighbours that are sought in their place, gaps and
-/// refusals at all nodes of the network, or at those named, one line each in the order of time, until Ctrl-C. A node that does
-/// not answer for --timeout (2 s) is said to be silent, and said to answer when it is back. Nodes that are added, restarted or
-/// removed meanwhile are followed or forgotten.
+/// Message arrivals, links that come up or go down, suspected and dead neighbours, searches for new ones, gaps and refusals,
+/// at all nodes of the network or at those named: one line each, in time order, until Ctrl-C. A node that does not answer for
+/// --timeout (2 s) is reported as silent, with state=down if its process has ended, and reported again once it answers. Nodes
+/// that are added, restarted or removed meanwhile are picked up.
 ///
-/// With --json each line is an object with 'time', 'node' (that tells), 'kind', 'peer' (that it is about) and 'details'.
+/// With --json each line is an object with 'time', 'node' (reporter), 'kind', 'peer' (subject) and 'details'.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
-  # All nodes of the network
+  # Watch all nodes of the network
   gossip watch
 
-  # Nodes 3 and 4 for a minute, for a program
+  # Watch nodes 3 and 4 for a minute, for a program
   gossip watch 3 4 --for 1min --json
 
-  # Wait for the next thing to happen in a network that was not started here, by one of its nodes
+  # Wait for the next event in a network that was not started here, through one of its nodes
   gossip watch 10.0.0.7:7004 --count 1")]
 pub struct Args {
-    /// Numbers or names of nodes; or the address host:port of one: all nodes of its network that are found at the beginning
+    /// Numbers or names of nodes; or one address host:port: all nodes of its network that are found at the start
     /// [default: all of the network]
     #[arg(value_name = "NODE")]
     nodes: Vec<NodeArgument>,
     /// End after this time, such as 500ms, 60s or 5min
     #[arg(long = "for", value_name = "TIME", value_parser = numbers::lasting())]
     span: Option<Duration>,
-    /// End after so many lines; the one that says that all nodes are watched does not count
+    /// End after N lines, not counting the first, which says that all nodes are watched
     #[arg(long, value_name = "N", value_parser = numbers::whole(1, u64::MAX), allow_negative_numbers = true)]
     count: Option<u64>,
 }
@@ -137,7 +137,10 @@ impl Stream<'_> {
         match item {
             News::Happened(happening) => Some(Line::told(name, happening)),
             News::Missed(count) => Some(own("missed").with("count", count.into())),
-            News::Silent(time) => Some(own("silent").with("for_ms", millis(time))),
+            News::Silent(time) => {
+                let state = Detail::Text(self.members.state_of_silent(node).name().to_owned());
+                Some(own("silent").with("for_ms", millis(time)).with("state", state))
+            }
             News::Answers(time) => Some(own("answers").with("after_ms", millis(time))),
             News::Restarted(life) => Some(own("restarted").with("incarnation", life.0.into())),
             News::Refused(text) => Some(own("unwatched").with("text", Detail::Text(text))),

@@ -2,10 +2,18 @@
 
 use super::command::TIMEOUT;
 use crate::{
-    cli::{Context, NodeArgument, error::CliError, verdict::survey::Survey},
+    cli::{
+        Context, NodeArgument,
+        error::CliError,
+        verdict::{judgement::State, survey::Survey},
+    },
     client::Follower,
     core::{endpoint::Endpoint, id::NodeId},
-    launcher::{Folder, NodeRecord, process::Process, resolve},
+    launcher::{
+        Folder, NodeRecord,
+        process::{Life, Process},
+        resolve,
+    },
 };
 use std::collections::BTreeMap;
 
@@ -140,6 +148,12 @@ impl Members {
     /// The name of a node by its number.
     pub(super) fn name(&self, number: usize) -> &str {
         self.all.get(number).map_or("", |member| &member.name)
+    }
+
+    /// How a node is that does not answer: down if its process is known to have ended.
+    pub(super) fn state_of_silent(&self, number: usize) -> State {
+        let process = self.all.get(number).and_then(|member| member.process);
+        if process.is_some_and(|process| process.life() != Life::Running) { State::Down } else { State::Silent }
     }
 
     /// How many are watched now.

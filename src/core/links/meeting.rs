@@ -65,12 +65,12 @@ impl Peers {
         let linked = self.find(Some(from), &hello.endpoint);
         if wish == Wish::Neighbour && !vacancy && linked.is_none() && former.is_none() {
             self.introduced.remove(from);
-            let text = "this node has neighbours enough".to_owned();
+            let text = "this node has enough neighbours".to_owned();
             return self.refuse(from, Refusal::NoVacancy, text, stats, outbox);
         }
         let count = usize::from(linked.is_none());
         if !self.make_room(now, count, stats, outbox) || !self.can_introduce(from) {
-            let text = format!("this node has its {} peers already", self.peers_max);
+            let text = format!("this node already has its maximum of {} peers", self.peers_max);
             return self.refuse(from, Refusal::PeersFull, text, stats, outbox);
         }
         self.adopt_instance(&hello);

@@ -75,7 +75,7 @@ impl Node {
 
     fn disturb(&mut self, nodes: Option<Vec<NodeId>>, disturbance: Disturbance) -> Result<(), (Refusal, String)> {
         if !self.config.protocol.chaos {
-            let text = "this node takes no orders for faults: start it with --chaos".to_owned();
+            let text = "this node does not accept faults: start it with --chaos".to_owned();
             return Err((Refusal::NotAllowed, text));
         }
         self.disturbed.note(nodes.as_deref(), &disturbance);
@@ -188,7 +188,7 @@ impl Node {
 
     fn wait_for_links(&mut self, now: Now, client: ReturnAddress, id: RequestId) {
         if let Err((client, id)) = self.waiting.push(now.mono, client, id) {
-            self.refuse_client(client, id, Refusal::Busy, "too many clients wait for the links already".into());
+            self.refuse_client(client, id, Refusal::Busy, "too many clients are waiting for the links already".into());
         }
     }
 

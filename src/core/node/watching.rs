@@ -25,7 +25,7 @@ impl Node {
         }
         let due = now.mono + wait.min(WATCH_WAIT_MAX);
         if let Err(Watcher { client, id, .. }) = self.watchers.push(Watcher { from, due, client, id }) {
-            self.refuse_client(client, id, Refusal::Busy, "too many clients watch already".into());
+            self.refuse_client(client, id, Refusal::Busy, "too many clients are watching already".into());
         }
     }
 

@@ -16,7 +16,7 @@ pub fn render(snapshot: &Snapshot) -> String {
     let status = &snapshot.status;
     let labels = format!("node=\"{}\",network=\"{}\"", escape(status.node.as_str()), escape(status.network.as_str()));
     let mut page = Page { text: String::new(), labels };
-    page.family("gossip_node", "info", "Who the node is.");
+    page.family("gossip_node", "info", "Identity of the node.");
     page.sample(
         "gossip_node_info",
         &[
@@ -32,9 +32,9 @@ pub fn render(snapshot: &Snapshot) -> String {
     totals(&mut page, snapshot.stats.total());
     by_peer(&mut page, &snapshot.stats);
     let deliveries = snapshot.stats.deliveries();
-    let help = "Time from the submission of a message elsewhere to its arrival here, by the clocks of both hosts.";
+    let help = "Time from submission at another node to arrival here, by the clocks of both hosts.";
     page.histogram("gossip_delivery_latency_seconds", help, &deliveries.latency, seconds);
-    let help = "Links that messages from elsewhere crossed on their way here.";
+    let help = "Hops of messages from other nodes.";
     page.histogram("gossip_delivery_hops", help, &deliveries.hops, |hops| hops as f64);
     page.text.push_str("# EOF\n");
     page.text
@@ -92,27 +92,27 @@ impl Page {
 
 fn gauges(page: &mut Page, snapshot: &Snapshot) {
     let status = &snapshot.status;
-    page.gauge("gossip_uptime_seconds", "How long the node has run.", status.uptime.as_secs_f64());
+    page.gauge("gossip_uptime_seconds", "Time since the start of the node.", status.uptime.as_secs_f64());
     let up = status.peers.iter().filter(|peer| peer.up).count();
-    page.gauge("gossip_peers", "Peers that the node knows: links that it keeps or dials.", status.peers.len());
+    page.gauge("gossip_peers", "Known peers: links that are up or being dialled.", status.peers.len());
     page.gauge("gossip_peers_up", "Peers whose links are up.", up);
-    page.gauge("gossip_view_members", "Members that the node knows beside its peers.", snapshot.view);
+    page.gauge("gossip_view_members", "Known members other than peers.", snapshot.view);
     page.gauge("gossip_retained_messages", "Messages kept for reading.", status.retained_messages);
     page.gauge("gossip_retained_bytes", "Bytes kept for reading.", status.retained_bytes);
-    page.gauge("gossip_unread_messages", "Messages kept that nobody has read.", status.unread);
-    page.gauge("gossip_seen_messages", "Ids that the node has seen.", status.seen_messages.unwrap_or(0));
-    page.gauge("gossip_missing_streams", "Streams of which something is known to be missing.", status.missing);
-    page.gauge("gossip_gaps", "Ranges of messages that were given up, as far as they are listed.", snapshot.gaps);
-    page.gauge("gossip_health", "0: the node keeps up; to 7: it runs late.", status.health.unwrap_or(0));
-    page.gauge("gossip_watchers", "Clients that wait for something to happen.", snapshot.watchers);
+    page.gauge("gossip_unread_messages", "Messages kept and not read yet.", status.unread);
+    page.gauge("gossip_seen_messages", "Message ids seen.", status.seen_messages.unwrap_or(0));
+    page.gauge("gossip_missing_streams", "Streams with messages known to be missing.", status.missing);
+    page.gauge("gossip_gaps", "Listed ranges of messages that were given up.", snapshot.gaps);
+    page.gauge("gossip_health", "0: timers are on time; up to 7: they run late.", status.health.unwrap_or(0));
+    page.gauge("gossip_watchers", "Clients that watch events.", snapshot.watchers);
 }
 
 fn peers(page: &mut Page, peers: &[PeerInfo]) {
-    page.family("gossip_peer_up", "gauge", "Whether the link to a peer is up.");
+    page.family("gossip_peer_up", "gauge", "1 if the link to a peer is up.");
     for (name, peer) in named(peers) {
         page.sample("gossip_peer_up", &[("peer", name)], u8::from(peer.up));
     }
-    page.family("gossip_peer_round_trip_seconds", "gauge", "Round trip to a peer, smoothed.");
+    page.family("gossip_peer_round_trip_seconds", "gauge", "Smoothed round-trip time to a peer.");
     for (name, peer) in named(peers) {
         if let Some(round_trip) = peer.round_trip {
             page.sample("gossip_peer_round_trip_seconds", &[("peer", name)], round_trip.as_secs_f64());
@@ -130,7 +130,7 @@ fn totals(page: &mut Page, total: &Tallies) {
         page.family(&name, "counter", counter.help());
         page.sample(&format!("{name}_total"), &[], total.get(counter));
     }
-    page.family("gossip_refused", "counter", "What was refused, by reason.");
+    page.family("gossip_refused", "counter", "Refusals, by reason.");
     for &refusal in Refusal::ALL {
         page.sample("gossip_refused_total", &[("reason", refusal.name())], total.refused(refusal));
     }
@@ -140,14 +140,14 @@ fn totals(page: &mut Page, total: &Tallies) {
 fn by_peer(page: &mut Page, stats: &Stats) {
     for &counter in Counter::ALL {
         let name = format!("gossip_peer_{}", counter.name());
-        page.family(&name, "counter", &format!("At one peer: {}", counter.help()));
+        page.family(&name, "counter", &format!("Per peer: {}", counter.help()));
         for (peer, tallies) in stats.by_peer() {
             if tallies.get(counter) > 0 {
                 page.sample(&format!("{name}_total"), &[("peer", peer.as_str())], tallies.get(counter));
             }
         }
     }
-    page.family("gossip_peer_refused", "counter", "What was refused of one peer, by reason.");
+    page.family("gossip_peer_refused", "counter", "Refusals of one peer, by reason.");
     for (peer, tallies) in stats.by_peer() {
         for &refusal in Refusal::ALL.iter().filter(|&&refusal| tallies.refused(refusal) > 0) {
             let labels = [("peer", peer.as_str()), ("reason", refusal.name())];

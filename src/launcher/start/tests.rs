@@ -53,7 +53,7 @@ fn a_taken_port_is_named_and_nothing_is_left() {
     let base = free_base(4);
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, u16::try_from(base + 3).unwrap())).unwrap();
     let error = refusal(&networks, &plan(base, 4));
-    assert_eq!(error.to_string(), format!("port {} is taken; choose others with --port-base", base + 3));
+    assert_eq!(error.to_string(), format!("port {} is in use; choose others with --port-base", base + 3));
     assert!(networks.recorded().is_empty());
     drop(taken);
 }
@@ -73,7 +73,7 @@ fn the_last_words_of_a_node_are_told() {
     let networks = Networks::at(root.path());
     // `false node …` ends at once and says nothing; `ls` complains of its arguments on stderr.
     let mut plan = plan(free_base(4), 4);
-    for (program, words) in [("false", "it ended without a word"), ("ls", "ls --help")] {
+    for (program, words) in [("false", "it exited without output"), ("ls", "ls --help")] {
         plan.executable = program.into();
         let error = refusal(&networks, &plan);
         assert!(matches!(error, LaunchError::NodeFailed { .. }) && error.to_string().contains(words), "{error}");
