@@ -176,11 +176,13 @@ impl Node {
         let held = self.held.take(id).into_iter().map(|(from, copy)| (Some(from), copy));
         let mut told: Slots = way.slot.into_iter().collect();
         for (from, copy) in held.chain([(way.from.clone(), copy)]) {
-            let Some(given) = self.note_copy(from.as_ref(), &copy) else { continue };
-            if !way.is_backlog() {
-                told.extend(given.iter().filter_map(|given| self.peers.slot_of_link(given.link)));
-                self.relay(&given, &copy, payload, &eager);
+            let Some(mut given) = self.note_copy(from.as_ref(), &copy) else { continue };
+            if way.is_backlog() {
+                // Whoever knows trees asks for it.
+                given.retain(|given| !self.knows_trees(given.link));
             }
+            told.extend(given.iter().filter_map(|given| self.peers.slot_of_link(given.link)));
+            self.relay(&given, &copy, payload, &eager);
         }
         self.recent.note(now.mono, id, way.came(), told);
     }
@@ -250,10 +252,9 @@ impl Node {
             return self.stats.count(Counter::PathLimit, None);
         }
         let is_whole = |given: &&Given| {
-            let slot = self.peers.slot_of_link(given.link);
             let is_on_tree = |slot| given.may_lack && eager.contains(slot);
-            self.is_small(payload)
-                || slot.is_none_or(|slot| is_on_tree(slot) || !self.peers.slots_with(Capability::Tree).contains(slot))
+            let is_needed = || self.peers.slot_of_link(given.link).is_none_or(is_on_tree);
+            self.is_small(payload) || !self.knows_trees(given.link) || is_needed()
         };
         let (whole, rest): (Vec<&Given>, Vec<&Given>) = given.iter().partition(is_whole);
         let PathCopy { id, published_at, hops, trace } = copy.clone();
@@ -289,14 +290,25 @@ impl Node {
 
     /// Tells a neighbour to push no more messages of `origin`.
     pub(super) fn prune(&mut self, slot: Slot, origin: &NodeId) {
-        self.stats.count(Counter::Pruned, self.peers.name_of_slot(slot));
-        self.send_to(slot, Frame::Prune(origin.clone()));
+        self.shape(slot, Counter::Pruned, Frame::Prune(origin.clone()));
     }
 
     /// Tells a neighbour to push messages of `origin`.
     pub(super) fn graft(&mut self, slot: Slot, origin: &NodeId) {
-        self.stats.count(Counter::Grafted, self.peers.name_of_slot(slot));
-        self.send_to(slot, Frame::Graft(origin.clone()));
+        self.shape(slot, Counter::Grafted, Frame::Graft(origin.clone()));
+    }
+
+    /// Changes a tree at its other end, if that knows trees: one that does not sends all and takes all.
+    fn shape(&mut self, slot: Slot, counter: Counter, frame: Frame) {
+        if self.peers.slots_with(Capability::Tree).contains(slot) {
+            self.stats.count(counter, self.peers.name_of_slot(slot));
+            self.send_to(slot, frame);
+        }
+    }
+
+    fn knows_trees(&self, link: LinkId) -> bool {
+        let slot = self.peers.slot_of_link(link);
+        slot.is_some_and(|slot| self.peers.slots_with(Capability::Tree).contains(slot))
     }
 
     fn is_small(&self, payload: &Payload) -> bool {

@@ -6,7 +6,8 @@ use crate::{
         config::{Limits, Protocol},
         endpoint::Endpoint,
         frame::{
-            Announcement, Answer, Frame, Hashes, Introduction, Parting, PathCopy, STREAMS_MAX, StreamRanges, Wish,
+            Announcement, Answer, Chunk, Frame, Hashes, Introduction, Parting, PathCopy, STREAMS_MAX, StreamRanges,
+            Wish,
         },
         id::{Instance, MessageId},
         message::{Hop, Message, Relays, Trace},
@@ -1008,7 +1009,7 @@ fn nodes_that_have_seen_the_same_say_the_same() {
     let pair = generate(Shape::Circular, 2, 0).unwrap();
     let mut net = Net::joined(&pair, 0, &Limits::default());
     (0..3).for_each(|_| drop(net.publish(0, None, b"apple")));
-    net.settle(Duration::from_secs(1));
+    net.settle(Duration::from_secs(3));
     let status = |net: &mut Net, index| match net.reply(index, Request::Status) {
         Reply::Status(status) => *status,
         other => panic!("no status but {other:?}"),
@@ -1023,3 +1024,151 @@ fn nodes_that_have_seen_the_same_say_the_same() {
 
 #[path = "tests/gaps.rs"]
 mod gaps;
+
+/// The first piece of a message of so many bytes.
+fn first_piece(id: MessageId, length: u64) -> Frame {
+    let payload = b""[..].into();
+    let head = Message { id, published_at: Wall(0), hops: 1, trace: None, tree: None, payload };
+    let head = Some(Box::new(Frame::Message(head)));
+    Frame::Chunk(Chunk { number: 1, offset: 0, length, head, bytes: b"half"[..].into() })
+}
+
+#[test]
+fn what_comes_in_pieces_is_held_to_what_a_message_is_and_nobody_else_is_asked_for_it() {
+    let mut node = with_peer();
+    let id = |origin, sequence| MessageId { origin: name(origin), incarnation: Incarnation(7), sequence };
+    let refused = |node: &mut Node, frame| {
+        let told = outputs(node, Duration::ZERO, arrived(frame));
+        told.iter().any(|output| matches!(output, Output::Answer(_, Answer::Refuse { .. })))
+    };
+    assert!(refused(&mut node, first_piece(id(5, 0), 8)), "there is no message 0");
+    assert!(refused(&mut node, first_piece(id(0, 9), 8)), "never published here");
+    assert!(refused(&mut node, first_piece(id(5, 1), 2 << 20)), "over the limit");
+    assert!(!refused(&mut node, first_piece(id(5, 1), 8)));
+    let held = StreamRanges { stream: id(5, 1).stream(), ranges: vec![(1, 1)] };
+    let announced = Frame::Have(vec![Announcement { held, age: Duration::ZERO }]);
+    let pulls =
+        |told: &[Output]| told.iter().filter(|output| matches!(output, Output::Send(_, Frame::Pull(_)))).count();
+    let mut asked = pulls(&outputs(&mut node, Duration::ZERO, arrived(announced)));
+    let standstill = node.config.protocol.timing.standstill();
+    let mut step = Duration::ZERO;
+    while step < standstill - Duration::from_millis(10) {
+        step += Duration::from_millis(10);
+        asked += pulls(&outputs(&mut node, step, Input::Tick));
+    }
+    assert_eq!((asked, node.incoming.bytes() > 0), (0, true), "it is under way");
+    for _ in 0..100 {
+        step += Duration::from_millis(10);
+        asked += pulls(&outputs(&mut node, step, Input::Tick));
+    }
+    assert_eq!((asked, node.incoming.bytes()), (1, 0), "it came no more");
+    assert_eq!(node.stats.total().get(Counter::ChunksDropped), 1);
+}
+
+#[test]
+fn numbers_without_end_are_asked_for_and_told_of_for_a_while_and_no_longer() {
+    const LAST: u64 = u64::MAX;
+    let mut node = Node::new(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default());
+    let all = || hello(|hello| hello.capabilities = ["tree", "repair"].map(str::to_owned).to_vec());
+    outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(all(), Wish::Declared)));
+    outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer: Answer::Welcome(all(), None) });
+    let id = |origin, life, sequence| MessageId { origin: name(origin), incarnation: Incarnation(life), sequence };
+    let payload = || b"x"[..].into();
+    let message = |id| Message { id, published_at: Wall(0), hops: 1, trace: None, tree: None, payload: payload() };
+    let held = |id: MessageId, ranges: &[_]| StreamRanges { stream: id.stream(), ranges: ranges.to_vec() };
+    let announced = held(id(3, LAST - 1, 1), &[(1, LAST)]);
+    let claimed = [held(id(0, LAST, 1), &[(1, LAST)]), held(id(4, 1 << 53, 1), &[(1, 1), (3, LAST)])].to_vec();
+    for frame in [
+        Frame::Message(message(id(2, LAST, LAST))),
+        Frame::Message(message(id(2, 1 << 53, LAST - 1))),
+        Frame::Have(vec![Announcement { held: announced.clone(), age: Duration::MAX }]),
+        Frame::Digest { streams: claimed, given_up: vec![held(id(4, 1 << 53, 1), &[(3, LAST)])] },
+        Frame::Pull(vec![announced]),
+    ] {
+        outputs(&mut node, Duration::ZERO, arrived(frame));
+    }
+    let (mut step, mut pulls, mut digests) = (Duration::ZERO, Vec::new(), Vec::new());
+    while step < Duration::from_secs(120) {
+        step += Duration::from_millis(50);
+        let mut told = outputs(&mut node, step, Input::Tick);
+        told.extend(outputs(&mut node, step, arrived(Frame::Ping { token: 1, digest: None })));
+        for output in told {
+            match output {
+                Output::Send(links, Frame::Ping { token, .. }) if links == [LinkId(0)] => {
+                    drop(outputs(&mut node, step, Input::Answered { link: LinkId(0), answer: Answer::Pong(token) }));
+                }
+                Output::Send(_, Frame::Pull(_)) => pulls.push(step),
+                Output::Send(_, Frame::Digest { .. }) => digests.push(step),
+                _ => {}
+            }
+        }
+    }
+    let half = Duration::from_secs(60);
+    assert!(!pulls.is_empty() && pulls.iter().chain(&digests).all(|at| *at < half), "{pulls:?} {digests:?}");
+    assert_eq!((node.wants.len(), node.origin.incarnation()), (0, Incarnation(7)));
+    assert_eq!(node.seen.given_up(), LAST, "all below the two that came, as far as anybody can count");
+    for number in [5, 7] {
+        outputs(&mut node, step, arrived(Frame::Message(message(id(2, LAST, number)))));
+    }
+    assert_eq!(
+        (node.wants.len(), node.stats.total().get(Counter::Delivered)),
+        (0, 4),
+        "what is late comes all the same"
+    );
+}
+
+#[test]
+fn whoever_knows_no_trees_gets_what_was_missed_too_and_is_in_none() {
+    let mut node = Node::new(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default());
+    let said = |index, words: &[&str]| {
+        let capabilities = words.iter().map(|&word| word.to_owned()).collect();
+        hello(|hello| (hello.node, hello.endpoint, hello.capabilities) = (name(index), endpoint(index), capabilities))
+    };
+    let from = |index, frame| Input::Arrived { from: name(index), frame };
+    for (link, index, words) in [(0, 1, &["tree", "repair"][..]), (1, 2, &[]), (2, 3, &["repair"])] {
+        outputs(&mut node, Duration::ZERO, from(index, Frame::Hello(said(index, words), Wish::Declared)));
+        let welcome = Answer::Welcome(said(index, words), None);
+        outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(link), answer: welcome });
+    }
+    let id = |sequence| MessageId { origin: name(4), incarnation: Incarnation(7), sequence };
+    let traced = |sequence, by| {
+        let path = [4, by].map(|index| Hop { node: name(index), micros: 0 }).into();
+        let trace = Some(Trace { relays: Relays::try_from(1).unwrap(), path });
+        let payload = vec![b'x'; 1000][..].into();
+        Frame::Message(Message { id: id(sequence), published_at: Wall(0), hops: 1, trace, tree: None, payload })
+    };
+    let held = StreamRanges { stream: id(1).stream(), ranges: vec![(1, 1)] };
+    outputs(&mut node, Duration::ZERO, from(1, Frame::Digest { streams: vec![held.clone()], given_up: Vec::new() }));
+    let second = Duration::from_secs(1);
+    let asked = outputs(&mut node, second, Input::Tick);
+    assert!(asked.iter().any(|output| matches!(output, Output::Send(_, Frame::Pull(_)))), "{asked:?}");
+    let told = outputs(&mut node, second, from(1, traced(1, 1)));
+    let sent = told.iter().filter_map(|output| match output {
+        Output::Send(links, Frame::Message(_)) => Some(links.clone()),
+        _ => None,
+    });
+    assert_eq!(sent.flatten().collect::<Vec<_>>(), [LinkId(1), LinkId(2)]);
+
+    // Two copies of each, one by a neighbour without trees; and one that announces all the same, and is quicker.
+    let mut told = Vec::new();
+    for sequence in 2..20 {
+        told.extend(outputs(
+            &mut node,
+            second,
+            from(1 + sequence as usize % 2, traced(sequence, 1 + sequence as usize % 2)),
+        ));
+        told.extend(outputs(
+            &mut node,
+            second,
+            from(2 - sequence as usize % 2, traced(sequence, 2 - sequence as usize % 2)),
+        ));
+        let held = StreamRanges { stream: id(1).stream(), ranges: vec![(sequence, sequence)] };
+        let frame = Frame::Have(vec![Announcement { held, age: Duration::from_millis(500) }]);
+        told.extend(outputs(&mut node, second, from(3, frame)));
+    }
+    let shapes = told.iter().filter_map(|output| match output {
+        Output::Send(links, Frame::Prune(_) | Frame::Graft(_)) => Some(links.clone()),
+        _ => None,
+    });
+    assert!(shapes.flatten().all(|link| link == LinkId(0)), "{told:?}");
+}

@@ -134,7 +134,7 @@ impl GivenUp {
         let stream = id.stream();
         let Some(given) = self.streams.get_mut(&stream) else { return Vec::new() };
         let mut proven = Vec::new();
-        if id.sequence > given.had_max + 1 {
+        if id.sequence.saturating_sub(given.had_max) > 1 {
             given.ranges.common(given.had_max + 1, id.sequence - 1, &mut proven, usize::MAX);
         }
         given.had_max = given.had_max.max(id.sequence);

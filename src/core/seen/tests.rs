@@ -581,3 +581,18 @@ proptest! {
         prop_assert_ne!(seen.digest(), other.digest());
     }
 }
+
+#[test]
+fn the_last_of_all_numbers_is_one_like_any_other() {
+    const LAST: u64 = u64::MAX;
+    let mut seen = seen(8, 8);
+    assert_eq!(seen.insert(&id(1, LAST, LAST)), Sighting::First);
+    assert_eq!(seen.hole_below(&stream(1, LAST)), Some(LAST));
+    assert_eq!(seen.close(&stream(1, LAST), &[(1, LAST)]), [(1, LAST - 1)]);
+    for number in [5, 7, LAST - 1] {
+        assert_eq!(seen.insert(&id(1, LAST, number)), Sighting::Filled);
+        assert_eq!(seen.insert(&id(1, LAST, number)), Sighting::Again);
+        assert_eq!(seen.missing(&stream(1, LAST), &[(1, LAST)], 8), [], "it makes nothing missing again");
+    }
+    assert_eq!((seen.given_up(), seen.messages(), seen.hole_below(&stream(1, LAST))), (LAST - 4, LAST, None));
+}

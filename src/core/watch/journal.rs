@@ -1,7 +1,7 @@
 //! The latest happenings at a node, each at a position that counts from 1 and is never used twice in one life.
 //!
-//! Events are always noted: they are few. Arrivals are noted only while somebody watches, in a ring of their own, so that a
-//! storm of messages does not push the death of a neighbour out.
+//! Events are always noted: they are few. Refusals, which a stranger can cause as often as it likes, have a ring of their own,
+//! so that they do not push the death of a neighbour out; and so have arrivals, which are noted only while somebody watches.
 
 use super::happening::{Arrival, Happening};
 use crate::core::{
@@ -32,15 +32,17 @@ pub struct Told {
 pub struct Journal {
     life: Incarnation,
     events: Ring<Event>,
+    refusals: Ring<Event>,
     arrivals: Ring<Arrival>,
     next: u64,
     watched_until: Option<Mono>,
 }
 
 impl Journal {
-    /// The empty journal of the life `life`. It keeps the latest `journal_max` events, and as many arrivals.
+    /// The empty journal of the life `life`. It keeps the latest `journal_max` events, as many refusals, and as many arrivals.
     pub fn new(life: Incarnation, journal_max: usize) -> Self {
-        Self { life, events: Ring::new(journal_max), arrivals: Ring::new(journal_max), next: 1, watched_until: None }
+        let (events, refusals, arrivals) = (Ring::new(journal_max), Ring::new(journal_max), Ring::new(journal_max));
+        Self { life, events, refusals, arrivals, next: 1, watched_until: None }
     }
 
     /// The life that its positions belong to. A node that takes up another one while it runs keeps its journal.
@@ -50,7 +52,9 @@ impl Journal {
 
     /// Notes an event.
     pub fn note(&mut self, at: Wall, event: &Event) {
-        self.events.push(self.next, at, event.clone());
+        let is_refusal = matches!(event, Event::Refused { .. } | Event::RefusedBy { .. });
+        let ring = if is_refusal { &mut self.refusals } else { &mut self.events };
+        ring.push(self.next, at, event.clone());
         self.next += 1;
     }
 
@@ -79,7 +83,7 @@ impl Journal {
 
     /// Happenings kept.
     pub fn len(&self) -> usize {
-        self.events.entries.len() + self.arrivals.entries.len()
+        self.events.entries.len() + self.refusals.entries.len() + self.arrivals.entries.len()
     }
 
     /// Whether nothing is kept.
@@ -91,17 +95,18 @@ impl Journal {
     /// life, and means the first.
     pub fn tell(&self, from: u64) -> Told {
         let from = if from > self.next { 1 } else { from.max(1) };
-        let mut events =
-            self.events.from(from).map(|(at, time, event)| (at, Happening::of_event(*time, event))).peekable();
-        let arrivals = self.arrivals.from(from);
-        let mut arrivals = arrivals.map(|(at, time, arrival)| (at, Happening::of_arrival(*time, arrival))).peekable();
+        let events = [&self.events, &self.refusals].map(|ring| ring.happenings(from, Happening::of_event).peekable());
+        let [mut events, mut refusals] = events;
+        let mut arrivals = self.arrivals.happenings(from, Happening::of_arrival).peekable();
         let (mut next, mut happenings) = (from, Vec::new());
         while happenings.len() < TOLD_MAX {
-            let is_event = match (events.peek(), arrivals.peek()) {
-                (Some((event, _)), Some((arrival, _))) => event < arrival,
-                (event, _) => event.is_some(),
+            let heads =
+                [events.peek(), refusals.peek(), arrivals.peek()].map(|head| head.map_or(u64::MAX, |head| head.0));
+            let told = match heads.iter().min() {
+                Some(first) if *first == heads[0] => events.next(),
+                Some(first) if *first == heads[1] => refusals.next(),
+                _ => arrivals.next(),
             };
-            let told = if is_event { events.next() } else { arrivals.next() };
             let Some((at, happening)) = told else {
                 // All that is kept was told: what is behind it is missed, too.
                 next = self.next;
@@ -140,16 +145,24 @@ impl<T> Ring<T> {
         self.entries = VecDeque::new();
     }
 
-    fn from(&self, position: u64) -> impl Iterator<Item = (u64, &Wall, &T)> {
+    /// What it keeps from the position on, as watchers are told it.
+    fn happenings(
+        &self,
+        position: u64,
+        told: impl Fn(Wall, &T) -> Happening,
+    ) -> impl Iterator<Item = (u64, Happening)> {
         let first = self.entries.partition_point(|&(at, ..)| at < position);
-        self.entries.range(first..).map(|(at, time, entry)| (*at, time, entry))
+        self.entries.range(first..).map(move |(at, time, entry)| (*at, told(*time, entry)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::id::{NodeId, StreamId};
+    use crate::core::{
+        id::{NodeId, StreamId},
+        stats::Refusal,
+    };
     use proptest::prelude::*;
 
     fn arrival(sequence: u64) -> Arrival {
@@ -161,23 +174,36 @@ mod tests {
         Now { mono: Mono(seconds * 1_000_000_000), wall: Wall(seconds) }
     }
 
+    fn refused() -> Event {
+        Event::Refused { node: NodeId::numbered(5), refusal: Refusal::OtherNetwork }
+    }
+
+    /// Which ring it has a place in.
+    fn ring(happening: &Happening) -> usize {
+        ["leaving", "refused", Happening::ARRIVED].iter().position(|kind| *kind == happening.kind).unwrap()
+    }
+
     proptest! {
         /// Against a list that keeps all: what is told is its latest part, in order, and what is not is counted.
         #[test]
         fn a_reader_gets_all_that_is_kept_and_the_number_of_the_rest(
-            steps in prop::collection::vec((any::<bool>(), prop::option::weighted(0.2, 0u64..12)), 0..120),
+            steps in prop::collection::vec((0..3usize, prop::option::weighted(0.2, 0u64..12)), 0..120),
             max in 0usize..10,
         ) {
             let mut journal = Journal::new(Incarnation(17), max);
             journal.watched(now(0).mono);
             let mut all = Vec::new();
             let (mut next, mut told, mut missed) = (1, 0, 0);
-            for (number, (is_event, read)) in steps.into_iter().enumerate() {
+            for (number, (kind, read)) in steps.into_iter().enumerate() {
                 let at = now(number as u64 / 4);
-                all.push(is_event);
-                if is_event { journal.note(at.wall, &Event::Leaving) } else { journal.arrive(at, || arrival(1)) }
-                let kept = [true, false].map(|kind| all.iter().filter(|is| **is == kind).count().min(max));
-                prop_assert_eq!(journal.len(), kept[0] + kept[1]);
+                all.push(kind);
+                match kind {
+                    0 => journal.note(at.wall, &Event::Leaving),
+                    1 => journal.note(at.wall, &refused()),
+                    _ => journal.arrive(at, || arrival(1)),
+                }
+                let kept = [0, 1, 2].map(|kind| all.iter().filter(|is| **is == kind).count().min(max));
+                prop_assert_eq!(journal.len(), kept.iter().sum::<usize>());
                 if let Some(back) = read {
                     let answer = journal.tell(next);
                     prop_assert_eq!(answer.next, all.len() as u64 + 1);
@@ -187,16 +213,16 @@ mod tests {
                     prop_assert_eq!(told + missed, all.len() as u64);
                     let from = (all.len() as u64).saturating_sub(back);
                     let late = journal.tell(from);
-                    let is_event: Vec<_> = late.happenings.iter().map(|told| told.kind != Happening::ARRIVED).collect();
-                    let mut left = [max, max];
-                    let mut expected: Vec<_> = all[from.max(1) as usize - 1..].iter().rev().copied().filter(|&is| {
-                        let left = &mut left[usize::from(is)];
+                    let kinds: Vec<_> = late.happenings.iter().map(ring).collect();
+                    let mut left = [max; 3];
+                    let mut expected: Vec<_> = all[from.max(1) as usize - 1..].iter().rev().copied().filter(|&kind| {
+                        let left = &mut left[kind];
                         let is_kept = *left > 0;
                         *left -= usize::from(is_kept);
                         is_kept
                     }).collect();
                     expected.reverse();
-                    prop_assert_eq!(is_event, expected);
+                    prop_assert_eq!(kinds, expected);
                 }
             }
         }
@@ -213,6 +239,15 @@ mod tests {
         journal.arrive(now(63), || panic!("nobody watches any more"));
         assert_eq!(journal.arrivals.entries.capacity(), 0, "what was noted is let go");
         assert_eq!(journal.tell(0), Told { next: 2, missed: 1, happenings: Vec::new() });
+    }
+
+    #[test]
+    fn whoever_is_refused_again_and_again_pushes_nothing_else_out() {
+        let mut journal = Journal::new(Incarnation(17), 8);
+        journal.note(Wall(1), &Event::PeerDown(NodeId::numbered(4)));
+        (0..100).for_each(|_| journal.note(Wall(2), &refused()));
+        let told = journal.tell(1);
+        assert_eq!((told.happenings.len(), told.missed, &*told.happenings[0].kind), (9, 92, "down"));
     }
 
     #[test]
