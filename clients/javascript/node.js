@@ -2,15 +2,17 @@
 //
 //     node node.js NAME BIND [PEER ...]      node node.js moon tcp://127.0.0.1:7100 tcp://127.0.0.1:7004
 const { Dealer, Router } = require("zeromq")
+const { randomInt } = require("node:crypto")
 const { encode, decode } = require("@msgpack/msgpack")
 
 const [HELLO, MESSAGE, LEAVE, PING, WELCOME, FAREWELL, PONG, REFUSE] = [1, 2, 3, 4, 17, 19, 20, 31]
 const [name, bind, ...addresses] = process.argv.slice(2)
-const exact = { useBigInt64: true } // times and incarnations are larger than a number can hold exactly
+const exact = { useBigInt64: true } // times are larger than a number can hold exactly
 const now = () => BigInt(Date.now()) * 1_000_000n
 const network = process.env.GOSSIP_NETWORK ?? "default"
-const incarnation = now()
-let instance = ""
+const seconds = BigInt(Math.floor(Date.now() / 1000))
+const incarnation = (seconds << 20n) + BigInt(randomInt(1 << 20)) // no other node of this name has the same
+let instance = process.env.GOSSIP_INSTANCE ?? ""
 const [links, peers, seen] = [new Map(), new Map(), new Set()] // by endpoint; by name; ids of messages
 
 // A socket that takes one frame after another, and hands what arrives to `take`.
@@ -38,9 +40,9 @@ function hello(address) {
   if (!links.has(address)) {
     const socket = new Dealer({ routingId: name, sendHighWaterMark: 100_000, sendTimeout: 0, linger: 0 })
     socket.connect(address)
-    const link = talk(socket, (type, [code]) => {
+    const link = talk(socket, (type, fields) => {
       link.silent = 0
-      if (type === REFUSE && code === "not_introduced") hello(address)
+      onAnswer(type, fields, address)
     })
     links.set(address, Object.assign(link, { silent: 0, heard: 0 }))
     link.listen()
@@ -58,12 +60,17 @@ function probe() { // a link that answers nothing while its neighbour speaks lea
   }
 }
 
+function onAnswer(type, fields, address) {
+  if (type === REFUSE && fields[0] === "not_introduced") hello(address)
+  // A node that was told no instance takes that of whom it was told of.
+  if (type === WELCOME && addresses.includes(address) && fields[2] === network) instance ||= fields[3]
+}
+
 function onHello(envelope, from, [peer, address, itsNetwork, itsInstance, itsIncarnation]) {
   const code = itsNetwork !== network ? "other_network"
-    : instance && itsInstance && itsInstance !== instance ? "other_instance"
+    : itsInstance && itsInstance !== instance ? "other_instance"
     : peer !== from ? "bad_identity" : peer === name ? "name_taken" : null
   if (code) return router.send(REFUSE, [code, `this is ${name} of network ${network}`], { envelope })
-  instance ||= itsInstance
   router.send(WELCOME, introduction(), { envelope })
   const known = peers.get(peer)
   if (known?.address === address && known.itsIncarnation === itsIncarnation) return

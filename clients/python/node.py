@@ -2,7 +2,7 @@
 
     python node.py NAME BIND [PEER ...]     python node.py moon tcp://127.0.0.1:7100 tcp://127.0.0.1:7004
 """
-import contextlib, json, os, sys, time
+import contextlib, json, os, secrets, sys, time
 import msgpack, zmq
 
 HELLO, MESSAGE, LEAVE, PING, WELCOME, FAREWELL, PONG, REFUSE = 1, 2, 3, 4, 17, 19, 20, 31
@@ -11,7 +11,8 @@ router = zmq.Context.instance().socket(zmq.ROUTER)
 router.set(zmq.ROUTER_HANDOVER, 1)  # or a neighbour that reconnects is not heard
 router.bind(bind)
 endpoint = router.get(zmq.LAST_ENDPOINT).decode()
-network, instance, incarnation = os.environ.get("GOSSIP_NETWORK", "default"), "", time.time_ns()
+network, instance = os.environ.get("GOSSIP_NETWORK", "default"), os.environ.get("GOSSIP_INSTANCE", "")
+incarnation = (int(time.time()) << 20) + secrets.randbits(20)  # no other node of this name has the same
 links, peers, seen = {}, {}, set()  # sockets by endpoint; (endpoint, incarnation) by name; ids of messages
 silent, heard, probed = {}, {}, 0  # probes without answer by socket; when the node at an endpoint spoke; when we probed
 
@@ -43,19 +44,22 @@ def drop(address):  # unless somebody else is there by now
         links.pop(address).close(linger=0)
 
 def on_hello(envelope, sender, peer, address, its_network, its_instance, its_incarnation, *_):
-    global instance
     code = ("other_network" if its_network != network
-            else "other_instance" if instance and its_instance and its_instance != instance
+            else "other_instance" if its_instance and its_instance != instance
             else "bad_identity" if peer != sender else "name_taken" if peer == name else None)
     if code:
         return send(router, REFUSE, code, f"this is {name} of network {network}", envelope=envelope)
-    instance = instance or its_instance  # a node that was told none takes the first that it meets
     introduce(router, WELCOME, envelope)
     known = peers.get(peer)
     if known != (address, its_incarnation):  # new, or started anew and knows us no more
         hello(address)
         peers[peer] = (address, its_incarnation)
         drop(known and known[0])
+
+def on_welcome(peer, address, its_network, its_instance, *_):
+    global instance
+    if its_network == network:  # a node that was told none takes that of whom it was told of
+        instance = instance or its_instance
 
 def on_message(sender, payload, id, published_at, hops, trace=None, *_):
     if tuple(id) in seen:
@@ -100,3 +104,5 @@ while True:
                 on_frame(frames[:start], frames[start + 2:], *rest)
             elif rest[:2] == [REFUSE, "not_introduced"]:
                 introduce(socket, HELLO)
+            elif rest[0] == WELCOME and socket in [links.get(address) for address in addresses]:
+                on_welcome(*rest[1:])

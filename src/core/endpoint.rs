@@ -25,6 +25,30 @@ pub enum EndpointError {
     /// The host is neither an IP address nor a host name.
     #[error("'{0}' is neither an IP address nor a host name")]
     Host(String),
+    /// The host is an IP address by which no other host can reach this one.
+    #[error("nobody can dial '{host}': {why}")]
+    Undialable {
+        /// The address.
+        host: String,
+        /// What it is, and what to do.
+        why: &'static str,
+    },
+}
+
+/// What link-local addresses are, and what to do.
+const LINK_LOCAL: &str =
+    "a link-local address needs an interface, which each host names its own way; give a global one";
+
+/// Why no other host can dial an IP address, if none can.
+pub fn undialable(ip: IpAddr) -> Option<&'static str> {
+    let ip = ip.to_canonical();
+    let is_link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+    match ip {
+        _ if ip.is_unspecified() => Some("it stands for all addresses of a host; give one of them"),
+        _ if ip.is_multicast() => Some("it is a multicast address; give that of one host"),
+        IpAddr::V4(ip) if ip.is_broadcast() => Some("it is the broadcast address; give that of one host"),
+        _ => is_link_local.then_some(LINK_LOCAL),
+    }
 }
 
 impl Endpoint {
@@ -80,7 +104,7 @@ impl Endpoint {
 impl FromStr for Endpoint {
     type Err = EndpointError;
 
-    /// Parses `host:port`, `[v6]:port`, each with or without `tcp://`.
+    /// Parses `host:port`, `[v6]:port`, each with or without `tcp://`; refuses what [nobody can dial](undialable).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let authority = text.strip_prefix("tcp://").unwrap_or(text);
         let (host, port) = authority.rsplit_once(':').ok_or_else(|| EndpointError::Form(text.into()))?;
@@ -94,9 +118,21 @@ impl FromStr for Endpoint {
 
 fn parse_host(text: &str) -> Result<String, EndpointError> {
     let refused = || EndpointError::Host(text.into());
+    let dialable = |ip: IpAddr| match undialable(ip) {
+        Some(why) => Err(EndpointError::Undialable { host: text.into(), why }),
+        None => Ok(ip.to_string()),
+    };
     if let Some(inner) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        let ip: std::net::Ipv6Addr = inner.parse().map_err(|_| refused())?;
-        return Ok(ip.to_string());
+        // An interface behind '%' belongs to a link-local address, and to nothing else.
+        let (address, interface) = inner.split_once('%').map_or((inner, None), |(ip, scope)| (ip, Some(scope)));
+        let ip: std::net::Ipv6Addr = address.parse().map_err(|_| refused())?;
+        return if interface.is_some() && !ip.is_unicast_link_local() { Err(refused()) } else { dialable(ip.into()) };
+    }
+    // Resolvers take what ends in a number for an address, and not all forms of it for the same.
+    let last = text.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    let hexadecimal = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    if hexadecimal.is_some() || last.bytes().all(|b| b.is_ascii_digit()) {
+        return dialable(IpAddr::V4(text.parse().map_err(|_| refused())?));
     }
     // libzmq refuses to connect to what begins otherwise.
     let is_name = text.starts_with(|first: char| first.is_ascii_alphanumeric())
@@ -139,6 +175,30 @@ mod tests {
             ["127.0.0.1", "127.0.0.1:0", "h:99999", "h:+7", ":7", "a b:7", "ipc:///etc/passwd", "[::1:7", "h\0:7"]
         {
             assert!(text.parse::<Endpoint>().is_err(), "{text:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_dial_is_refused() {
+        for (host, says) in [
+            ("0.0.0.0", "all addresses"),
+            ("[::]", "all addresses"),
+            ("[::ffff:0.0.0.0]", "all addresses"),
+            ("224.0.0.1", "multicast"),
+            ("[ff02::1]", "multicast"),
+            ("255.255.255.255", "broadcast"),
+            ("[fe80::1]", "link-local"),
+            ("[fe80::1%eth0]", "link-local"),
+            ("0", "neither an IP address"),
+            ("127.1", "neither an IP address"),
+            ("0x7f.0.0.0x1", "neither an IP address"),
+            ("[::1%eth0]", "neither an IP address"),
+        ] {
+            let error = format!("{host}:7001").parse::<Endpoint>().unwrap_err().to_string();
+            assert!(error.contains(says) && error.contains(host), "{error}");
+        }
+        for host in ["169.254.1.1", "[fd00::1]", "127.0.0.1", "db-0x3", "3com.example", "1.example"] {
+            format!("{host}:7001").parse::<Endpoint>().unwrap();
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     endpoint::Endpoint,
     frame::{Answer, Frame},
-    id::{Incarnation, MessageId, NodeId, StreamId},
+    id::{Incarnation, Instance, MessageId, NodeId, StreamId},
     message::Message,
     request::{Disturbance, Reply, Request, RequestId},
     stats::{Counter, Refusal},
@@ -213,8 +213,21 @@ pub enum Event {
     },
     /// A neighbour is sought, as a rule in the place of one that is gone.
     Seeking(NodeId),
-    /// An earlier life of this node had the number of this one, which has another from now on.
+    /// Somebody knows of this node's life, or of a later one, what it does not: it goes on as another.
     Renewed(Incarnation),
+    /// Another node answers at an address than was named for it: the two have no link.
+    Stranger {
+        /// The one that answers.
+        node: NodeId,
+        /// The one that was named.
+        expected: NodeId,
+        /// Where.
+        endpoint: Endpoint,
+    },
+    /// Another node, there, goes by this one's name. It came later, and is to give way.
+    Namesake(Endpoint),
+    /// The name is another node's, and this one takes no messages: why, for people.
+    NameTaken(String),
     /// Leaving: the neighbours are told.
     Leaving,
 }
@@ -236,6 +249,9 @@ impl Event {
             Self::GapFilled { .. } => "gap_filled",
             Self::Seeking(_) => "seeking",
             Self::Renewed(_) => "renewed",
+            Self::Stranger { .. } => "stranger",
+            Self::Namesake(_) => "namesake",
+            Self::NameTaken(_) => "name_taken",
             Self::Leaving => "leaving",
         }
     }
@@ -248,6 +264,8 @@ pub enum Output {
     Append(LogSeq, Record),
     /// Keep this as the node's life, for good, before anything that follows is done.
     Renew(Incarnation),
+    /// Keep this as the instance of the network that the node belongs to.
+    Adopt(Instance),
     /// Open a link.
     Connect(LinkId, Endpoint, Dial),
     /// Close a link. What waits in it is lost.

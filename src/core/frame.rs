@@ -51,11 +51,8 @@ impl Introduction {
             return Err((Refusal::BadIdentity, format!("the routing id says '{from}', HELLO says '{}'", them.node)));
         }
         if them.node == self.node {
-            return Err((Refusal::NameTaken, format!("the name '{}' is taken by {}", self.node, self.endpoint)));
-        }
-        if them.endpoint.is_unspecified() {
-            let text = format!("other nodes cannot dial {}: advertise an address of the host", them.endpoint);
-            return Err((Refusal::BadRequest, text));
+            let text = format!("the name '{}' is taken by {}, not by {}", self.node, self.endpoint, them.endpoint);
+            return Err((Refusal::NameTaken, text));
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Who is who: node names, incarnations, message ids. Spec: `docs/spec/gossip-bus.md`, *Identifiers*.
 
+use super::{seen::hash_stream, time::Wall};
 use std::{
     cmp::Ordering,
     fmt,
@@ -156,9 +157,29 @@ impl fmt::Debug for NodeId {
     }
 }
 
-/// Which life of a node: raised at every start and never used twice by one name.
+/// Which life of a node: raised at every start and never used twice by one name, not even by two nodes that go by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(pub u64);
+
+/// How many bits of an incarnation are left to chance.
+const CHANCE_BITS: u32 = 20;
+
+impl Incarnation {
+    /// The greatest that a node takes: 2^53 − 1, so that whoever reads numbers as floating point reads it exactly.
+    pub const MAX: Self = Self((1 << 53) - 1);
+
+    /// The life after `last`: seconds since 1970 and twenty bits of `chance` behind them, or, where that is not greater,
+    /// some number up to 2^20 above the last one. So two copies of one disk, or two nodes of one name that start in the same
+    /// second, do not take the same one. A clock that shows more seconds than there is room for is not believed. `None`:
+    /// there is no greater one.
+    pub fn next(last: Option<Self>, wall: Wall, chance: u64) -> Option<Self> {
+        let draw = |shift: u32| (chance >> shift) & ((1 << CHANCE_BITS) - 1);
+        let seconds = Some(wall.0 / 1_000_000_000).filter(|&seconds| seconds <= Self::MAX.0 >> CHANCE_BITS);
+        let by_clock = seconds.unwrap_or(0) << CHANCE_BITS | draw(0);
+        let after_last = last.map_or(1, |last| last.0.saturating_add(1)).saturating_add(draw(CHANCE_BITS));
+        Some(Self(by_clock.max(after_last))).filter(|next| *next <= Self::MAX)
+    }
+}
 
 /// Origin node, its incarnation, and a sequence number from 1: unique without a clock, and two equal
 /// texts stay two messages.
@@ -248,8 +269,7 @@ impl fmt::Display for NetworkName {
 }
 
 /// Tells one start of a network from the next, so that a straggler of an earlier one stays outside: up to 64
-/// letters, digits, `.`, `_` or `-`. Empty means "whichever": such a node takes the instance of the first peer
-/// that welcomes it.
+/// letters, digits, `.`, `_` or `-`. Empty: such a node has none yet.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Instance(Arc<str>);
 
@@ -259,6 +279,16 @@ pub struct Instance(Arc<str>);
 pub struct InstanceError(String);
 
 impl Instance {
+    /// The one that a node makes up in this life, if it has to.
+    pub fn of(life: &StreamId) -> Self {
+        Self(format!("{:016x}", hash_stream(life)).into())
+    }
+
+    /// Whether it is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The instance as text, maybe empty.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -302,6 +332,33 @@ mod tests {
         fn names_have_the_natural_keys_of_their_texts(name in "[0-9+aü]{1,12}|[0-9]{1,21}") {
             let node = NodeId::new(&name).unwrap();
             prop_assert_eq!(node.natural_key(), natural_key(&name));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_incarnation_is_above_the_last_one(last in 0u64..1 << 53, wall: u64, chance: u64) {
+            let next = Incarnation::next(Some(Incarnation(last)), Wall(wall), chance);
+            prop_assert!(next.is_none_or(|next| last < next.0 && next <= Incarnation::MAX));
+            prop_assert!(next.is_some() || last >= Incarnation::MAX.0 - (1 << CHANCE_BITS));
+        }
+    }
+
+    #[test]
+    fn an_incarnation_is_seconds_and_chance() {
+        let second = Wall(1_795_435_200_000_000_000);
+        let [low, high] = [0, 0xf_ffff].map(|chance| Incarnation::next(None, second, chance).unwrap().0);
+        assert_eq!((low >> CHANCE_BITS, high >> CHANCE_BITS), (1_795_435_200, 1_795_435_200));
+        assert_eq!(high - low, 0xf_ffff, "all twenty bits");
+        let copies = [3, 4].map(|chance| {
+            let future = Incarnation(low << 1);
+            Incarnation::next(Some(future), second, chance << CHANCE_BITS).unwrap()
+        });
+        assert_ne!(copies[0], copies[1], "a clock that is behind, on two copies of a disk");
+        let beyond = Incarnation::next(Some(Incarnation(17)), Wall(u64::MAX), 0);
+        assert_eq!(beyond, Some(Incarnation(18)), "a clock that shows the year 2554");
+        for last in [Incarnation::MAX, Incarnation(u64::MAX)] {
+            assert_eq!(Incarnation::next(Some(last), second, 0), None);
         }
     }
 

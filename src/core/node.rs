@@ -6,11 +6,11 @@ use super::{
     config::Config,
     event::{Event, Input, LinkId, LogSeq, Output, Record, ReturnAddress, Sender},
     frame::Member,
-    id::{Incarnation, NodeId, StreamId},
+    id::{Incarnation, Instance, NetworkName, NodeId, StreamId},
     inbox::Inbox,
     links::peers::Peers,
     origin::Origin,
-    overlay::{contacts::Contacts, membership::Overlay},
+    overlay::{chance::Chance, contacts::Contacts, membership::Overlay},
     repair::{allowance::Allowances, digests::Digests, dropped::Dropped, filled::Filled, wants::Wants},
     request::{Reply, RequestId},
     seen::Seen,
@@ -21,10 +21,12 @@ use super::{
     waiting::{Departure, Unsynced, Waiting},
     watch::{journal::Journal, watchers::Watchers},
 };
+use namesake::Namesake;
 use std::{collections::VecDeque, time::Duration};
 
 mod chunking;
 mod disturbed;
+mod namesake;
 mod neighbours;
 mod repairing;
 mod requests;
@@ -72,6 +74,8 @@ pub struct Node {
     /// Whether the node has said that it ends.
     ended: bool,
     pressed: bool,
+    namesake: Namesake,
+    chance: Chance,
     outbox: VecDeque<Output>,
 }
 
@@ -113,6 +117,8 @@ impl Node {
             departure: None,
             ended: false,
             pressed: false,
+            namesake: Namesake::default(),
+            chance: Chance::new(seed ^ 0x6c69_7665_7300_0000),
             outbox: VecDeque::new(),
         }
     }
@@ -201,6 +207,16 @@ impl Node {
     /// To whom a link leads, as far as that is known.
     pub fn peer_of(&self, link: LinkId) -> Option<&NodeId> {
         self.peers.name_of(link)
+    }
+
+    /// Its network.
+    pub fn network(&self) -> &NetworkName {
+        &self.config.network
+    }
+
+    /// Which start of it; empty as long as it belongs to none.
+    pub fn instance(&self) -> &Instance {
+        &self.peers.me().instance
     }
 
     /// Its name.

@@ -351,6 +351,8 @@ pub struct NodeStatus {
     pub unproven: u64,
     /// Peers that it was ordered to disturb.
     pub disturbed: Vec<NodeId>,
+    /// Another node has its name: where, for people. It takes no messages.
+    pub name_taken: Option<String>,
     /// All counts that are not zero, by name.
     pub counters: BTreeMap<String, u64>,
     /// The same by peer.

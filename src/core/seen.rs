@@ -18,7 +18,8 @@ mod telling;
 
 pub use telling::Told;
 
-use digest::{Digest, hash_stream};
+use digest::Digest;
+pub(super) use digest::hash_stream;
 use given::{GivenUp, Late};
 use intervals::Intervals;
 use lives::Room;

@@ -9,7 +9,7 @@ use crate::{
         config::Config,
         endpoint::Endpoint,
         event::ReturnAddress,
-        id::Incarnation,
+        id::{Incarnation, Instance},
         node::Node,
         request::{Request, RequestId},
     },
@@ -61,7 +61,8 @@ impl NodeProcess {
 
         let clock = Clock::new();
         let now = clock.now();
-        let life = Life::begin(&folder, &node, now.wall.0 / 1_000_000_000)?;
+        let life = Life::begin(&folder, &node, now.wall, clock::seed())?;
+        let instance = if instance.is_empty() { life.instance(&network)? } else { instance };
         let links = Links::new(&context, node.clone(), link_limits);
         let decoder = Decoder::new(limits.path_len_max);
         let config = Config { node, endpoint: endpoint.clone(), network, instance, protocol, limits };
@@ -89,6 +90,11 @@ impl NodeProcess {
     /// Where it serves its metrics, if it does.
     pub fn metrics(&self) -> Option<SocketAddr> {
         self.metrics
+    }
+
+    /// Which start of its network it belongs to; empty: it does not know yet.
+    pub fn instance(&self) -> &Instance {
+        self.turn.instance()
     }
 
     /// Its life.

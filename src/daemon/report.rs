@@ -5,7 +5,7 @@ use crate::{
     core::{
         endpoint::Endpoint,
         event::{Event, Input, Output, Record},
-        id::NodeId,
+        id::{Instance, NodeId},
         stats::Refusal,
         time::Mono,
     },
@@ -82,6 +82,13 @@ impl Reporter {
     /// Nobody was found where the node was told to look.
     pub(super) fn nobody_answers(&mut self, now: Mono, addresses: &str) {
         self.tell(now, News::NobodyAnswers(addresses.to_owned()));
+    }
+
+    /// One line for the instance that the node has from now on.
+    pub(super) fn adopted(&mut self, now: Mono, instance: &Instance) {
+        if self.admits(now) {
+            line!(INFO, NODE, "instance", instance = instance.as_str(), "belongs to this instance of its network");
+        }
     }
 
     /// One line for a link that could not be opened, if it is news.
@@ -163,6 +170,8 @@ fn subject(news: &News) -> (Topic, String) {
     const GAP: Topic = Topic { word: "gap", free: 8, subjects_max: 32 };
     const NO_LINK: Topic = Topic { word: "no_link", ..REFUSED };
     const NODE: Topic = Topic { word: "node", ..REFUSED };
+    const STRANGER: Topic = Topic { word: "stranger", ..REFUSED };
+    const NAMESAKE: Topic = Topic { word: "namesake", ..REFUSED };
     match news {
         News::Event(Event::LinkUp { node, .. } | Event::LinkDown { node: Some(node), .. }) => (PEER, node.to_string()),
         News::Event(
@@ -172,6 +181,8 @@ fn subject(news: &News) -> (Topic, String) {
         News::Event(Event::Refused { node, refusal }) => (REFUSED, format!("{node} {}", refusal.name())),
         News::Event(Event::RefusedBy { endpoint, code, .. }) => (REFUSED_BY, format!("{endpoint} {code}")),
         News::Event(Event::Gap { stream, .. } | Event::GapFilled { stream, .. }) => (GAP, stream.origin.to_string()),
+        News::Event(Event::Stranger { node, endpoint, .. }) => (STRANGER, format!("{endpoint} {node}")),
+        News::Event(Event::Namesake(endpoint)) => (NAMESAKE, endpoint.to_string()),
         News::Event(event) => (NODE, event.kind().to_owned()),
         News::NoLink(endpoint, _) => (NO_LINK, endpoint.to_string()),
         News::UnknownHost(host, _) => (NO_LINK, host.clone()),
@@ -180,14 +191,15 @@ fn subject(news: &News) -> (Topic, String) {
     }
 }
 
+/// Refusals that belong to what goes on all the time. `NotReady`: both ends wait for the network that they were told to join.
+const DETAILS: [Refusal; 3] = [Refusal::NoVacancy, Refusal::NotIntroduced, Refusal::NotReady];
+
 /// Whether an event is told only to who looks for a fault: it is a part of what goes on all the time.
 fn is_detail(event: &Event) -> bool {
     match event {
         Event::Seeking(_) => true,
-        Event::Refused { refusal, .. } => matches!(refusal, Refusal::NoVacancy | Refusal::NotIntroduced),
-        Event::RefusedBy { code, .. } => {
-            [Refusal::NoVacancy, Refusal::NotIntroduced].into_iter().any(|refusal| refusal.name() == code)
-        }
+        Event::Refused { refusal, .. } => DETAILS.contains(refusal),
+        Event::RefusedBy { code, .. } => DETAILS.iter().any(|refusal| refusal.name() == code),
         _ => false,
     }
 }
@@ -201,6 +213,12 @@ fn write_detail(event: &Event) {
         }
         Event::Refused { node, refusal: Refusal::NoVacancy } => {
             line!(DEBUG, OVERLAY, kind, peer = %node, "has enough neighbours: refused another");
+        }
+        Event::RefusedBy { endpoint, code, .. } if code == Refusal::NotReady.name() => {
+            line!(DEBUG, LINKS, kind, %endpoint, "a node has no instance yet: waiting");
+        }
+        Event::Refused { node, refusal: Refusal::NotReady } => {
+            line!(DEBUG, LINKS, kind, peer = %node, "refused for now: this node has no instance yet");
         }
         // One for each frame that was under way to a node that does not know its sender yet, or no more.
         Event::Refused { node, .. } => line!(DEBUG, LINKS, kind, peer = %node, "sent a frame before HELLO"),
@@ -245,8 +263,19 @@ fn write_event(event: &Event, again: Again) {
             line!(INFO, REPAIR, kind, %stream, first, last, "{text}{again}");
         }
         Event::Renewed(life) => {
-            let text = "an earlier life had the incarnation of this one: taking another";
+            let text = "neighbours know messages of this node that it does not: taking another incarnation";
             line!(WARN, NODE, kind, incarnation = life.0, "{text}{again}");
+        }
+        Event::Stranger { node, expected, endpoint } => {
+            let text = "another node answers there than expected: not linked";
+            line!(ERROR, LINKS, kind, peer = %node, %expected, %endpoint, "{text}{again}");
+        }
+        Event::Namesake(endpoint) => {
+            line!(ERROR, NODE, kind, %endpoint, "another node has the same name: rename or stop it{again}");
+        }
+        Event::NameTaken(text) => {
+            let remedy = "name taken, refusing messages: rename or stop one of the two nodes, then restart this one";
+            line!(ERROR, NODE, kind, text, "{remedy}{again}");
         }
         Event::Leaving => line!(INFO, NODE, kind, "leaving the network{again}"),
         Event::Seeking(_) => {}

@@ -14,7 +14,7 @@ use crate::{
         endpoint::Endpoint,
         event::{Input, LinkId, LogSeq, Output, ReturnAddress, Sender},
         frame::Frame,
-        id::Incarnation,
+        id::{Incarnation, Instance},
         node::Node,
         request::{Request, RequestId},
         stats::Counter,
@@ -114,6 +114,11 @@ impl Turn {
     /// The node's life.
     pub(super) fn incarnation(&self) -> Incarnation {
         self.life.incarnation()
+    }
+
+    /// Which start of its network the node belongs to.
+    pub(super) fn instance(&self) -> &Instance {
+        self.node.instance()
     }
 
     /// How long what was sent may take to leave, once the node was asked to end.
@@ -268,6 +273,10 @@ impl Turn {
         match output {
             Output::Append(seq, record) => self.log.append(seq, &record)?,
             Output::Renew(incarnation) => self.life.renew(incarnation)?,
+            Output::Adopt(instance) => {
+                self.life.keep_instance(self.node.network(), &instance)?;
+                self.reporter.adopted(self.clock.now().mono, &instance);
+            }
             Output::Connect(link, endpoint, dial) => {
                 if let Err(error) = self.links.connect(link, &endpoint, dial) {
                     self.reporter.no_link(self.clock.now().mono, &endpoint, &error);

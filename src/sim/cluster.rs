@@ -85,6 +85,8 @@ pub(super) struct Cluster {
     /// Whom faults happen to, and who publishes: apart, so that a fault changes nothing else.
     pub(super) chance: Pcg64Mcg,
     pub(super) lots: Pcg64Mcg,
+    /// What nodes begin their lives with.
+    lives: Pcg64Mcg,
     /// Frames about messages that will arrive.
     pub(super) under_way: u64,
     pub(super) cuts: u32,
@@ -129,6 +131,7 @@ impl Cluster {
             is_presence_stale: true,
             chance: Pcg64Mcg::seed_from_u64(seed ^ 0x6368_616e_6365_0000),
             lots: Pcg64Mcg::seed_from_u64(seed ^ 0x6c6f_7473_0000_0000),
+            lives: Pcg64Mcg::seed_from_u64(seed ^ 0x6c69_7665_7300_0000),
             under_way: 0,
             cuts: 0,
             tamper: None,
@@ -297,8 +300,8 @@ impl Cluster {
             }
             Output::Reply(client, _, reply) => return self.reply(host, &client, reply),
             Output::Exit { .. } => self.context.leaves = true,
-            // Nobody orders faults here: the simulator has its own.
-            Output::Notify(_) | Output::Disturb(..) => {}
+            // Nobody orders faults here: the simulator has its own. Each node is told its instance.
+            Output::Notify(_) | Output::Disturb(..) | Output::Adopt(_) => {}
         }
         Ok(())
     }

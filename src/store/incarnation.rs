@@ -4,7 +4,10 @@
 use super::error::StoreError;
 use crate::{
     clock::Deadline,
-    core::id::{Incarnation, NodeId},
+    core::{
+        id::{Incarnation, Instance, NetworkName, NodeId},
+        time::Wall,
+    },
 };
 use std::{
     fs::{self, File},
@@ -23,23 +26,23 @@ pub struct Life {
 }
 
 impl Life {
-    /// Begins a new life of `node`: raises the number stored under `folder` above the last one and above `floor`, and
-    /// stores it for good. `floor` (the time in seconds) covers the case that the folder was lost.
-    pub fn begin(folder: &Path, node: &NodeId, floor: u64) -> Result<Self, StoreError> {
+    /// Begins a new life of `node`: takes [the next number](Incarnation::next) after the one stored under `folder`, if there
+    /// is one, and stores it for good.
+    pub fn begin(folder: &Path, node: &NodeId, wall: Wall, chance: u64) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
         let lock = lock(&folder.join(format!("{node}.lock")), node)?;
         let path = folder.join(format!("{node}.incarnation"));
         let corrupt = |text: &str| StoreError::Corrupt { path: path.clone(), found: text.chars().take(40).collect() };
-        let next = match fs::read_to_string(&path) {
-            Ok(text) => {
-                let last = text.trim().parse::<u64>().map_err(|_| corrupt(&text))?;
-                last.checked_add(1).ok_or_else(|| corrupt(&text))?.max(floor)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => floor.max(1),
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(StoreError::io("read", path)(error)),
         };
-        replace(folder, &path, &format!("{next}\n"))?;
-        Ok(Self { incarnation: Incarnation(next), folder: folder.to_owned(), path, _lock: lock })
+        let last = |text: &String| text.trim().parse().map(Incarnation).map_err(|_| corrupt(text));
+        let last = text.as_ref().map(last).transpose()?;
+        let next = Incarnation::next(last, wall, chance).ok_or_else(|| corrupt(&text.unwrap_or_default()))?;
+        replace(folder, &path, &format!("{}\n", next.0))?;
+        Ok(Self { incarnation: next, folder: folder.to_owned(), path, _lock: lock })
     }
 
     /// Goes on as this life, and stores it for good. One that is not above the present one changes nothing: lives are
@@ -50,6 +53,31 @@ impl Life {
             self.incarnation = incarnation;
         }
         Ok(())
+    }
+
+    /// Which start of `network` the node belonged to when it lived here last; empty, if that is not known.
+    pub fn instance(&self, network: &NetworkName) -> Result<Instance, StoreError> {
+        let path = self.instance_path();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Instance::default()),
+            Err(error) => return Err(StoreError::io("read", path)(error)),
+        };
+        let found = || text.chars().take(40).collect();
+        match text.trim().split_once(' ') {
+            Some((of, _)) if of != network.as_str() => Ok(Instance::default()),
+            Some((_, instance)) => instance.parse().map_err(|_| StoreError::Corrupt { path, found: found() }),
+            None => Err(StoreError::Corrupt { path, found: found() }),
+        }
+    }
+
+    /// Keeps for the lives to come which start of `network` the node belongs to.
+    pub fn keep_instance(&self, network: &NetworkName, instance: &Instance) -> Result<(), StoreError> {
+        replace(&self.folder, &self.instance_path(), &format!("{network} {}\n", instance.as_str()))
+    }
+
+    fn instance_path(&self) -> PathBuf {
+        self.path.with_extension("instance")
     }
 
     /// Which life it is.
@@ -92,57 +120,96 @@ fn replace(folder: &Path, path: &Path, content: &str) -> Result<(), StoreError> 
 mod tests {
     use super::*;
 
+    fn begin(folder: &Path, node: &NodeId, seconds: u64) -> Life {
+        Life::begin(folder, node, Wall(seconds * 1_000_000_000), 0).unwrap()
+    }
+
+    #[test]
+    fn two_copies_of_a_disk_do_not_take_the_same_life() {
+        let node = NodeId::numbered(4);
+        let lives = [7, 8].map(|chance| {
+            let copy = tempfile::tempdir().unwrap();
+            // Of a clock that was ahead of that of today.
+            fs::write(copy.path().join("4.incarnation"), "2000000000000000\n").unwrap();
+            Life::begin(copy.path(), &node, Wall(1_795_435_200_000_000_000), chance << 20).unwrap().incarnation()
+        });
+        assert_eq!(lives, [8, 9].map(|above| Incarnation(2_000_000_000_000_000 + above)));
+    }
+
     #[test]
     fn a_life_is_never_begun_twice() {
         let folder = tempfile::tempdir().unwrap();
         let node = NodeId::numbered(4);
-        let begin = |floor| Life::begin(folder.path(), &node, floor).unwrap().incarnation().0;
+        let begin = |seconds| begin(folder.path(), &node, seconds).incarnation().0;
         let lives = [100, 100, 50, 200].map(begin);
-        assert_eq!(lives, [100, 101, 102, 200], "a clock that stands still or goes back makes no life again");
+        assert_eq!(
+            lives,
+            [100 << 20, (100 << 20) + 1, (100 << 20) + 2, 200 << 20],
+            "a clock that stands still or goes back"
+        );
     }
 
     #[test]
     fn a_renewed_life_is_stored_and_never_taken_back() {
         let folder = tempfile::tempdir().unwrap();
         let node = NodeId::numbered(4);
-        let mut life = Life::begin(folder.path(), &node, 100).unwrap();
+        let mut life = begin(folder.path(), &node, 0);
         for (asked, kept) in [(250, 250), (250, 250), (7, 250), (251, 251)] {
             life.renew(Incarnation(asked)).unwrap();
             assert_eq!(life.incarnation(), Incarnation(kept));
             assert_eq!(fs::read_to_string(folder.path().join("4.incarnation")).unwrap(), format!("{kept}\n"));
         }
         drop(life);
-        assert_eq!(Life::begin(folder.path(), &node, 200).unwrap().incarnation(), Incarnation(252));
+        assert_eq!(begin(folder.path(), &node, 0).incarnation(), Incarnation(252));
     }
 
     #[test]
     fn a_life_that_cannot_be_stored_is_not_begun() {
         let folder = tempfile::tempdir().unwrap();
-        let mut life = Life::begin(folder.path(), &NodeId::numbered(4), 100).unwrap();
+        let mut life = begin(folder.path(), &NodeId::numbered(4), 0);
         // A folder where the new content would be written.
         fs::create_dir(folder.path().join("4.incarnation.new")).unwrap();
-        let error = life.renew(Incarnation(101)).unwrap_err();
+        let error = life.renew(Incarnation(2)).unwrap_err();
         assert!(error.to_string().contains("4.incarnation.new"), "{error}");
-        assert_eq!(life.incarnation(), Incarnation(100));
-        assert_eq!(fs::read_to_string(folder.path().join("4.incarnation")).unwrap(), "100\n");
+        assert_eq!(life.incarnation(), Incarnation(1));
+        assert_eq!(fs::read_to_string(folder.path().join("4.incarnation")).unwrap(), "1\n");
+    }
+
+    #[test]
+    fn the_instance_of_a_network_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = NodeId::new("db.3").unwrap();
+        let [one, other]: [NetworkName; 2] = ["one", "other"].map(|name| name.parse().unwrap());
+        let life = begin(folder.path(), &node, 1);
+        assert_eq!(life.instance(&one).unwrap(), Instance::default());
+        life.keep_instance(&one, &"7f3a".parse().unwrap()).unwrap();
+        drop(life);
+        let life = begin(folder.path(), &node, 1);
+        let kept = [&one, &other].map(|network| life.instance(network).unwrap());
+        assert_eq!(kept.each_ref().map(Instance::as_str), ["7f3a", ""]);
+        fs::write(folder.path().join("db.3.instance"), "what?").unwrap();
+        assert!(life.instance(&one).unwrap_err().to_string().contains("db.3.instance"));
     }
 
     #[test]
     fn two_lives_of_one_name_never_overlap() {
         let folder = tempfile::tempdir().unwrap();
         let node = NodeId::numbered(4);
-        let first = Life::begin(folder.path(), &node, 1).unwrap();
-        let error = Life::begin(folder.path(), &node, 1).unwrap_err();
+        let first = begin(folder.path(), &node, 1);
+        let error = Life::begin(folder.path(), &node, Wall(1), 0).unwrap_err();
         assert!(matches!(error, StoreError::InUse { .. }), "{error}");
         drop(first);
-        assert!(Life::begin(folder.path(), &node, 1).is_ok());
+        assert!(Life::begin(folder.path(), &node, Wall(1), 0).is_ok());
     }
 
     #[test]
     fn the_last_number_is_no_number_to_go_on_from() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("4.incarnation"), u64::MAX.to_string()).unwrap();
-        assert!(matches!(Life::begin(folder.path(), &NodeId::numbered(4), 1), Err(StoreError::Corrupt { .. })));
+        assert!(matches!(
+            Life::begin(folder.path(), &NodeId::numbered(4), Wall(1), 0),
+            Err(StoreError::Corrupt { .. })
+        ));
     }
 
     #[test]
@@ -150,7 +217,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("4.incarnation");
         fs::write(&path, "what?").unwrap();
-        let error = Life::begin(folder.path(), &NodeId::numbered(4), 1).unwrap_err();
+        let error = Life::begin(folder.path(), &NodeId::numbered(4), Wall(1), 0).unwrap_err();
         assert!(error.to_string().contains("4.incarnation"), "{error}");
         assert_eq!(fs::read_to_string(path).unwrap(), "what?");
     }

@@ -199,7 +199,7 @@ fn resolve(endpoint: &Endpoint) -> Option<Endpoint> {
 
 fn bound_port(socket: &Socket) -> Option<u16> {
     let text = socket.options().get_last_endpoint().ok()?.ok()?;
-    Some(text.parse::<Endpoint>().ok()?.port())
+    text.rsplit_once(':')?.1.parse().ok()
 }
 
 fn refusal(endpoint: &Endpoint, errno: Errno) -> BindError {

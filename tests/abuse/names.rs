@@ -27,7 +27,12 @@ fn the_second_node_of_a_name_is_told_and_the_first_goes_on() {
     reaches(&centre, &first);
     let peers = centre.client().peers().unwrap().1;
     assert_eq!((peers.len(), &peers[0].endpoint), (1, &first.endpoint));
-    second.serves();
+    let refused = second.client().publish(b"x"[..].into(), None).unwrap_err().to_string();
+    for node in [&first, &second] {
+        assert!(refused.contains(&node.endpoint.authority()), "{refused}");
+        assert!(second.log().contains(&node.endpoint.authority()), "{}", second.log());
+    }
+    assert_eq!(second.client().status().unwrap().retained_messages, 0, "what nobody hears of is not accepted");
 }
 
 #[test]

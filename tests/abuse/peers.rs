@@ -8,6 +8,7 @@ use crate::{
 use gossip::{
     clock::Deadline,
     core::{
+        endpoint::Endpoint,
         frame::{Answer, Frame, Introduction, Wish},
         id::{Incarnation, NodeId},
         message::{Hop, Message, Relays, Trace},
@@ -25,7 +26,7 @@ fn strangers_are_refused_with_the_reason() {
         ("other_instance", "z", |hello| hello.instance = "two".parse().unwrap()),
         ("bad_identity", "z", |hello| hello.node = NodeId::numbered(9)),
         ("name_taken", "a", |_| {}),
-        ("bad_request", "z", |hello| hello.endpoint = "0.0.0.0:7".parse().unwrap()),
+        ("bad_request", "z", |hello| hello.endpoint = Endpoint::from_ip([0, 0, 0, 0].into(), 7)),
     ];
     for (code, name, change) in cases {
         let dealer = Dealer::named(&node, name);

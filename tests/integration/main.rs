@@ -10,6 +10,7 @@ mod connecting;
 mod foreground;
 mod half_made;
 mod half_way;
+mod identities;
 mod joining;
 mod json;
 mod list_peers;

@@ -3,7 +3,7 @@
 use crate::{
     cli::{Context, Output, behaviour::Behaviour, bounds::Bounds, error::CliError, log::Logging},
     core::{
-        endpoint::Endpoint,
+        endpoint::{Endpoint, undialable},
         id::{Incarnation, Instance, NetworkName, NodeId},
     },
     daemon::{DaemonError, NodeProcess, Settings},
@@ -38,12 +38,18 @@ pub struct Args {
     #[arg(long, value_name = "HOST:PORT")]
     advertise: Option<Endpoint>,
     /// Node to connect to; repeatable
+    ///
+    /// With NAME, only a node of that name is linked; if another one answers, that is logged, and the address is retried with
+    /// growing delays.
     #[arg(long = "peer", value_name = "[NAME@]HOST:PORT")]
     peers: Vec<Peer>,
     /// Any live node of the network to join; neighbours are found automatically; repeatable
     #[arg(long = "join", value_name = "HOST:PORT", conflicts_with = "no_heal")]
     contacts: Vec<Endpoint>,
-    /// Instance of the network, that is, which start of it [default: that of the first node it meets]
+    /// Instance of the network, that is, which start of it: nodes of different instances never link
+    ///
+    /// Without it, a node keeps the instance stored in its state folder; the first time, it takes that of the first node that
+    /// answers at a --peer or --join address, or, without these, generates one when the first node connects to it.
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     instance: Instance,
     /// Folder for state that must survive a restart [default: the network's state folder]
@@ -75,10 +81,17 @@ impl FromStr for Bind {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let authority = text.strip_prefix("tcp://").unwrap_or(text);
-        let address: std::net::SocketAddr = authority
-            .parse()
-            .map_err(|_| "give an IP address and a port from 0 to 65535, such as 127.0.0.1:7001".to_owned())?;
-        Ok(Self { host: address.ip(), port: address.port() })
+        let address = authority.parse::<SocketAddr>();
+        // What stands behind '%' is an interface, by a name that only the system knows.
+        let scoped = || authority.strip_prefix('[')?.split_once('%')?.0.parse().ok();
+        let Some(host) = address.as_ref().ok().map(SocketAddr::ip).or_else(scoped) else {
+            return Err("give an IP address and a port from 0 to 65535, such as 127.0.0.1:7001".to_owned());
+        };
+        match (undialable(host), address) {
+            (Some(why), _) if !host.is_unspecified() => Err(format!("nobody can dial '{host}': {why}")),
+            (_, Ok(address)) => Ok(Self { host, port: address.port() }),
+            _ => Err(format!("'{text}' names an interface, and {host} needs none")),
+        }
     }
 }
 
@@ -118,7 +131,7 @@ struct ReadyLine<'a> {
 
 impl fmt::Display for ReadyLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Gossip-Node-{} listens on {}", self.node, self.endpoint)?;
+        write!(f, "Gossip-Node-{} of network '{}' listens on {}", self.node, self.network, self.endpoint)?;
         self.metrics.iter().try_for_each(|url| write!(f, ", metrics at {url}"))
     }
 }
@@ -129,7 +142,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     context.release_interrupts();
     args.logging.begin(context.verbosity());
     let network = context.network();
-    let (name, instance) = (args.name.clone(), args.instance.clone());
+    let name = args.name.clone();
     let node = NodeProcess::start(args.into_settings(network)?).map_err(failed)?;
     let Incarnation(incarnation) = node.incarnation();
     out.print(&ReadyLine {
@@ -137,7 +150,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         endpoint: node.endpoint().to_string(),
         pid: process::id(),
         network: network.as_str(),
-        instance: instance.as_str(),
+        instance: node.instance().as_str(),
         incarnation,
         metrics: node.metrics().map(|address| format!("http://{address}/metrics")),
     })?;

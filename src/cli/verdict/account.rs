@@ -68,6 +68,9 @@ pub struct Details {
     pub missing: u64,
     /// Messages given up.
     pub given_up: u64,
+    /// Another node has its name: it takes no messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_taken: Option<String>,
     /// Its peers.
     pub peers: Vec<Peer>,
     /// All counts that are not zero.
@@ -119,6 +122,9 @@ impl Account {
             remarks.push(format!("not heard by {}", text::escape(&self.suspected_by.join(", "))));
         }
         if let Some(details) = &self.details {
+            if let Some(why) = &details.name_taken {
+                remarks.push(format!("takes no messages: {}", text::escape(why)));
+            }
             if details.given_up > 0 {
                 remarks.push(format!("{} given up", details.given_up));
             }
@@ -168,6 +174,7 @@ impl From<NodeStatus> for Details {
             digest: status.digest.map(|digest| format!("{digest:016x}")),
             missing: status.missing,
             given_up: status.given_up,
+            name_taken: status.name_taken,
             peers: status.peers.into_iter().map(Peer::from).collect(),
             counters: status.counters,
             peer_counters: status.peer_counters,

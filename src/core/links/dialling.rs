@@ -68,10 +68,15 @@ impl Dialling {
         (self.is_trusted, self.rests) = (true, 0);
     }
 
-    /// Its far end answers no more, and did until now.
-    pub(super) fn fell(&mut self, now: Mono, timing: &Timing) {
+    /// Its far end was there until now: it is dialled for a while.
+    pub(super) fn go_on(&mut self, now: Mono, timing: &Timing) {
+        self.end_at(now + self.patience(timing));
+    }
+
+    /// If it is dialled, it is until then.
+    pub(super) fn end_at(&mut self, end: Mono) {
         if self.is_open() {
-            self.state = State::Open(now + self.patience(timing));
+            self.state = State::Open(end);
         }
     }
 
@@ -116,7 +121,7 @@ impl Link {
 
     /// Whether it belongs to what was declared: an operator asked for it here, or it may come up any moment.
     pub(super) fn is_waited_for(&self) -> bool {
-        self.bond.is_named || (self.bond.is_declared() && !self.dialling.is_resting())
+        self.bond.is_declared() && (self.bond.is_named || !self.dialling.is_resting())
     }
 
     /// Whether it may be forgotten for another: no operator asked for it here, and it has been silent for as long as a

@@ -59,7 +59,7 @@ impl Kind {
 pub(super) struct Bond {
     pub(super) kind: Kind,
     pub(super) wish: Wish,
-    /// Whether an operator asked for it here.
+    /// Whether an operator asked for it here, or named its address for this node to join by.
     pub(super) is_named: bool,
     /// Whether it answers a greeting.
     pub(super) is_answer: bool,
@@ -124,6 +124,12 @@ pub(super) struct Link {
     pub(super) endpoint: Endpoint,
     /// Where its far end says that it can be dialled: another spelling of the same, as a rule.
     pub(super) advertised: Option<Endpoint>,
+    /// The name that the operator of this node gave with the address: nobody else is to answer there.
+    pub(super) expected: Option<NodeId>,
+    /// While this node has no instance: when its far end greeted it without one, too, and whether that has the lower name.
+    pub(super) caller: Option<(Mono, bool)>,
+    /// When it answered first that it waits for an instance itself.
+    pub(super) unready: Option<Mono>,
     /// The name at its far end: as declared, or as it introduced itself.
     pub(super) node: Option<NodeId>,
     /// What its far end can do.
@@ -167,6 +173,9 @@ impl Link {
             dialling: Dialling::new(now, is_trusted),
             endpoint,
             advertised: None,
+            expected: None,
+            caller: None,
+            unready: None,
             node,
             words: Capabilities::default(),
             up: false,
@@ -211,7 +220,8 @@ impl Link {
 
     /// Somebody declared it.
     pub(super) fn declare(&mut self) {
-        let Bond { is_named, is_answer, .. } = self.bond;
+        let is_named = self.bond.is_named && self.bond.is_declared();
+        let is_answer = self.bond.is_answer;
         (self.bond, self.expires) = (Bond { is_named, is_answer, ..Bond::default() }, None);
     }
 
@@ -227,7 +237,7 @@ impl Link {
             roll.fall(self.slot);
             self.next_greeting = now + timing.hello_interval;
             self.sign = now;
-            self.dialling.fell(now, timing);
+            self.dialling.go_on(now, timing);
             // The detector closes it as a rule. It does not if the far end is heard over its own link all the time.
             let wait = timing.hello_interval * TRIES + timing.suspicion * 8;
             self.expires = (!self.bond.is_declared()).then(|| now + wait);

@@ -88,6 +88,11 @@ impl Peers {
         self.links.get(&link)?.node.as_ref()
     }
 
+    /// Where a link was dialled.
+    pub fn endpoint_of(&self, link: LinkId) -> Option<&Endpoint> {
+        Some(&self.links.get(&link)?.endpoint)
+    }
+
     /// The slot of the link to a node.
     pub fn slot_of(&self, node: &NodeId) -> Option<Slot> {
         Some(self.links.get(&self.roll.link_to(node)?)?.slot)

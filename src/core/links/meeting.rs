@@ -55,12 +55,19 @@ impl Peers {
             self.refuse(from, refusal, text, stats, outbox);
             return self.warn(now, from, outbox);
         }
+        if let Some(text) = self.is_not_expected(from, &hello.endpoint) {
+            return self.refuse(from, Refusal::BadIdentity, text, stats, outbox);
+        }
         if wish == Wish::Declared && self.is_undeclared(now, from) && self.roll.link_to(from).is_none() {
             return;
         }
         if self.contest(now, from, &hello.endpoint, None, outbox) {
             return;
         }
+        if let Err((refusal, text)) = self.admit(now, from, &hello) {
+            return self.refuse(from, refusal, text, stats, outbox);
+        }
+        let is_expected = self.is_expected(from);
         let former = self.close_all(|link| link.is_to(from) && !link.leads_to(&hello.endpoint), outbox);
         let linked = self.find(Some(from), &hello.endpoint);
         if wish == Wish::Neighbour && !vacancy && linked.is_none() && former.is_none() {
@@ -73,15 +80,18 @@ impl Peers {
             let text = format!("this node already has its maximum of {} peers", self.peers_max);
             return self.refuse(from, Refusal::PeersFull, text, stats, outbox);
         }
-        self.adopt_instance(&hello);
+        self.begin_if_none(outbox);
         outbox.push_back(Output::Answer(from.clone(), Answer::Welcome(self.me.clone(), seen)));
         let former_life = self.introduced.insert(from.clone(), hello.incarnation);
         let words = Capabilities::read(&hello.capabilities);
-        let kept = former.filter(|former| wish != Wish::Declared || former.is_named);
+        let kept = former.filter(|former| wish != Wish::Declared || (former.is_named && former.is_declared()));
         let bond = kept.unwrap_or_else(|| Bond::answering(wish));
         let bond = Bond { is_answer: true, ..bond };
-        if !self.connect(now, bond, Some(from.clone()), hello.endpoint, false, outbox) {
+        if !self.connect(now, bond, Some(from.clone()), hello.endpoint.clone(), false, outbox) {
             self.meet_again(from, wish, words);
+        }
+        if is_expected {
+            self.expect(from.clone(), &hello.endpoint);
         }
         self.heard(now, from, outbox);
         match former_life {
@@ -221,17 +231,28 @@ impl Peers {
             }
             return None;
         }
+        if self.is_stranger(now, id, &welcome, stats, outbox) {
+            return None;
+        }
         if self.contest(now, &welcome.node, &welcome.endpoint, Some(id), outbox) {
             return None;
         }
-        self.adopt_instance(&welcome);
+        if !self.adopt_instance(id, &welcome.instance, outbox) {
+            stats.refuse(Refusal::OtherInstance, Some(&welcome.node));
+            self.give_up(id, Some(Failure::Refused(Refusal::OtherInstance)), outbox);
+            return None;
+        }
         let is_double = self.links.iter().any(|(&other, link)| other != id && link.is_to(&welcome.node));
         if is_double {
             // Two connections under our one name: the far end has dropped one of them, and it may be either.
             let is_meant = |link: &Link| link.is_to(&welcome.node) || link.leads_to(&welcome.endpoint);
             let slot = self.links.get(&id).map(|link| link.slot);
+            let expected = self.links.get(&id).and_then(|link| link.expected.clone());
             let bond = self.close_all(|link| Some(link.slot) == slot || is_meant(link), outbox).unwrap_or_default();
-            self.connect(now, bond, Some(welcome.node), welcome.endpoint, false, outbox);
+            self.connect(now, bond, Some(welcome.node), welcome.endpoint.clone(), false, outbox);
+            if let Some(expected) = expected {
+                self.expect(expected, &welcome.endpoint);
+            }
             return seen;
         }
         if !self.is_whom_it_was(id, &welcome.node, outbox) {
@@ -286,6 +307,10 @@ impl Peers {
         let Some(link) = self.links.get_mut(&id) else { return };
         let refusal = Refusal::named(&code);
         let denial = refusal.filter(|refusal| refusal.denies_introduction());
+        if refusal == Some(Refusal::NotReady) {
+            link.unready.get_or_insert(now);
+            link.dialling.go_on(now, &self.timing);
+        }
         link.greetings = 0;
         if denial.is_some() && link.fall(now, &self.timing, &mut self.roll) && denial == Some(Refusal::NotIntroduced) {
             return outbox.extend(link.greet(id, &self.me));
@@ -353,12 +378,6 @@ impl Peers {
         }
         if !is_declared {
             self.close(id, outbox);
-        }
-    }
-
-    fn adopt_instance(&mut self, them: &Introduction) {
-        if self.me.instance.as_str().is_empty() {
-            self.me.instance = them.instance.clone();
         }
     }
 

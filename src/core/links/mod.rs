@@ -3,9 +3,11 @@
 pub mod capability;
 pub mod detector;
 mod dialling;
+pub mod instance;
 pub mod link;
 pub mod lookup;
 pub mod meeting;
+mod named;
 pub mod peers;
 pub mod proof;
 mod roll;

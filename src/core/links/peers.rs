@@ -27,7 +27,7 @@ use std::{
 
 /// How long a closing link lets its last frame leave, and what was under way from its far end is still heard: a neighbour
 /// that is one no more may be about to send what it was asked for.
-const PART_LINGER: Duration = Duration::from_secs(1);
+pub(super) const PART_LINGER: Duration = Duration::from_secs(1);
 
 /// The peers of a node: links that it opened, and nodes that introduced themselves over theirs.
 ///
@@ -40,6 +40,8 @@ pub struct Peers {
     pub(super) links: Table,
     pub(super) roll: Roll,
     pub(super) introduced: BTreeMap<NodeId, Incarnation>,
+    /// Whether the operator named nodes to join by, which are dialled one after the other.
+    pub(super) joins: bool,
     /// Where another node has our name: not dialled again.
     pub(super) parted: Option<Endpoint>,
     /// Nodes that are to be peers no more and may not know it yet, and until when what they declare is not heard.
@@ -96,6 +98,7 @@ impl Peers {
             links: Table::default(),
             roll: Roll::default(),
             introduced: BTreeMap::new(),
+            joins: false,
             parted: None,
             undeclared: VecDeque::new(),
             closing: VecDeque::new(),
@@ -145,6 +148,10 @@ impl Peers {
         stats: &mut Stats,
         outbox: &mut VecDeque<Output>,
     ) -> Result<(), (Refusal, String)> {
+        if let Some(text) = self.stranger_among(&peers) {
+            stats.refuse(Refusal::BadIdentity, None);
+            return Err((Refusal::BadIdentity, text));
+        }
         let new = peers.iter().filter(|(node, endpoint)| !self.knows(node.as_ref(), endpoint)).count();
         if !self.make_room(now, new, stats, outbox) {
             stats.refuse(Refusal::PeersFull, None);
@@ -153,25 +160,18 @@ impl Peers {
         for (node, endpoint) in peers {
             self.undeclared.retain(|(_, undeclared)| Some(undeclared) != node.as_ref());
             match self.find(node.as_ref(), &endpoint) {
-                None => drop(self.connect(now, Bond::named(), node, endpoint, true, outbox)),
+                None => drop(self.connect(now, Bond::named(), node.clone(), endpoint.clone(), true, outbox)),
                 Some(id) => {
-                    self.name(id, &endpoint);
                     self.declare_link(id, outbox);
+                    self.name(id, &endpoint);
                     self.wake(now, id, outbox);
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// An operator asks for a link that is there.
-    fn name(&mut self, id: LinkId, endpoint: &Endpoint) {
-        if let Some(link) = self.links.get_mut(&id) {
-            link.bond.is_named = true;
-            if link.endpoint == *endpoint {
-                link.dialling.trust();
+            if let Some(node) = node {
+                self.expect(node, &endpoint);
             }
         }
+        Ok(())
     }
 
     /// Makes a link a declared one, and says so at its far end.
@@ -217,11 +217,20 @@ impl Peers {
 
     /// Opens a link to a node of a network that this one joins; its name will be known when it answers. Says whether it did.
     pub fn join(&mut self, now: Mono, contact: Endpoint, stats: &mut Stats, outbox: &mut VecDeque<Output>) -> bool {
-        let bond = Bond { kind: Kind::Joined, wish: Wish::Join, ..Bond::default() };
+        let bond = Bond { kind: Kind::Joined, wish: Wish::Join, ..Bond::named() };
+        self.joins |= contact != self.me.endpoint;
         self.wake_known(now, None, &contact, outbox);
         !self.knows(None, &contact)
             && self.make_room(now, 1, stats, outbox)
             && self.connect(now, bond, None, contact, true, outbox)
+    }
+
+    /// Greets whoever lives at an address where this node's own name is said to be used.
+    pub fn ask_at(&mut self, now: Mono, endpoint: Endpoint, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+        let bond = Bond { kind: Kind::Healing, wish: Wish::Neighbour, ..Bond::default() };
+        if !self.knows(None, &endpoint) && self.make_room(now, 1, stats, outbox) {
+            self.connect(now, bond, None, endpoint, false, outbox);
+        }
     }
 
     /// Tells a neighbour that it is one no more, and closes the link to it.

@@ -56,7 +56,7 @@ impl Node {
             if let Err((refusal, text)) = head.check(&from, self.config.limits.payload_len_max) {
                 return self.refuse_node(&from, refusal, text);
             }
-            if self.refuses_own(&from, &head.id) {
+            if !self.bears(now, &from, &head.id) {
                 return;
             }
         }

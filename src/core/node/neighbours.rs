@@ -5,8 +5,8 @@ use super::Node;
 use crate::core::{
     chunks::outgoing::Outgoing,
     event::{Event, LinkId, Output},
-    frame::{Answer, Frame, Hashes, Introduction, LifeSeen, Member, Parting, Wish},
-    id::{Incarnation, NodeId, StreamId},
+    frame::{Answer, Frame, Hashes, Introduction, Member, Parting, Walk, Wish},
+    id::NodeId,
     links::{
         capability::Capability,
         detector::Verdict,
@@ -19,9 +19,6 @@ use crate::core::{
     stats::{Counter, Refusal},
     time::{Mono, Now},
 };
-
-/// No life is taken up beyond this one: a neighbour that claims to have seen it is wrong.
-const INCARNATION_MAX: u64 = 1 << 62;
 
 impl Node {
     /// Another node says something over its link to us.
@@ -69,11 +66,21 @@ impl Node {
             }
             Frame::Digest { streams, given_up } => self.on_digest(now, slot, streams, &given_up),
             Frame::Pull(streams) => self.on_pull(now.mono, &from, slot, &streams),
-            frame => self.overlay.on_frame(now.mono, &from, frame),
+            frame => {
+                match &frame {
+                    Frame::Neighbours(members) => self.look_for_namesakes(now.mono, members, true),
+                    Frame::Walk(Walk { members, .. }) => self.look_for_namesakes(now.mono, members, false),
+                    _ => {}
+                }
+                self.overlay.on_frame(now.mono, &from, frame);
+            }
         }
     }
 
     fn on_hello(&mut self, now: Mono, from: &NodeId, hello: Introduction, wish: Wish) {
+        if self.meets_itself(now, from, &hello) {
+            return;
+        }
         let member = Member { node: from.clone(), endpoint: hello.endpoint.clone() };
         let is_sound = self.peers.me().check(from, &hello).is_ok();
         let vacancy = is_sound && self.overlay.admits(now, &member, wish);
@@ -110,7 +117,7 @@ impl Node {
             Answer::Welcome(welcome, seen) => {
                 let seen = self.peers.on_welcome(now.mono, link, welcome, seen, &mut self.stats, &mut self.outbox);
                 if let Some(seen) = seen {
-                    self.learn_life(seen);
+                    self.learn_life(now, seen);
                 }
             }
             Answer::Pong(token) if Outgoing::is_token(token) => self.on_acknowledged(now.mono, link, token),
@@ -128,6 +135,9 @@ impl Node {
                 self.stats.count(Counter::RefusedByPeer, self.peers.name_of(link));
                 if self.is_leaving() {
                     return self.on_farewell(now, link);
+                }
+                if code == Refusal::NameTaken.name() {
+                    self.on_name_taken(now.mono, link, &text);
                 }
                 self.peers.on_refuse(now.mono, link, code, text, &mut self.outbox);
             }
@@ -250,21 +260,5 @@ impl Node {
         self.digests.forget(slot);
         self.dropped.forget(slot);
         self.forget_chunks(slot);
-    }
-
-    /// A neighbour has seen this of our lives. If it is more than there was of this one, an earlier life had its number, and
-    /// was forgotten: this one takes a number that none had. Says whether it does.
-    pub(super) fn learn_life(&mut self, seen: LifeSeen) -> bool {
-        if seen <= self.origin.latest() || seen.incarnation.0 >= INCARNATION_MAX || self.is_leaving() {
-            return false;
-        }
-        let incarnation = Incarnation(seen.incarnation.0 + 1);
-        self.stats.count(Counter::Renewed, None);
-        self.outbox.push_back(Output::Renew(incarnation));
-        self.outbox.push_back(Output::Notify(Event::Renewed(incarnation)));
-        self.origin.renew(incarnation);
-        self.seen.renew(StreamId { origin: self.config.node.clone(), incarnation });
-        self.peers.renew(incarnation, &mut self.outbox);
-        true
     }
 }

@@ -4,8 +4,8 @@
 use super::Node;
 use crate::core::{
     event::{Event, Output, Record},
-    frame::{Announcement, Answer, Frame, LifeSeen, StreamRanges},
-    id::{Incarnation, MessageId, NodeId, StreamId},
+    frame::{Announcement, Answer, Frame, StreamRanges},
+    id::{MessageId, NodeId, StreamId},
     links::capability::Capability,
     message::Message,
     repair::ask::{Ask, Holes, How},
@@ -31,9 +31,7 @@ impl Node {
     pub(super) fn on_have(&mut self, now: Now, slot: Slot, announcements: Vec<Announcement>) {
         let life = self.origin.incarnation();
         for Announcement { held, age } in announcements {
-            if self.is_foreign_life(life, &held) {
-                continue;
-            }
+            self.compare_life(now, life, &held);
             self.recent.known_to(slot, &held);
             self.outgoing.known_to(slot, &held.stream, &held.ranges);
             // What it has just got it keeps, whatever it said before.
@@ -67,9 +65,7 @@ impl Node {
             let mut had = Ranges::from(&ranges[..]);
             given_up.iter().filter(|given| given.stream == stream).for_each(|given| had.subtract(&given.ranges));
             let held = StreamRanges { stream, ranges: had.into_vec() };
-            if self.is_foreign_life(life, &held) {
-                continue;
-            }
+            self.compare_life(now, life, &held);
             self.outgoing.known_to(slot, &held.stream, &held.ranges);
             let missing = self.offered_of(slot, &held);
             self.miss(now, slot, &held.stream, &missing, how);
@@ -256,14 +252,5 @@ impl Node {
         if let Some(old) = swap.prune {
             self.prune(old, origin);
         }
-    }
-
-    /// Whether a neighbour knows messages of this node's `life` that it never published: then an earlier life had the same
-    /// number, and this one takes another. `life` is that at the beginning of the frame, which may name many: each life is
-    /// stored for good, and one frame must not cost more than one of them.
-    fn is_foreign_life(&mut self, life: Incarnation, held: &StreamRanges) -> bool {
-        let is_own = held.stream.origin == self.config.node && held.stream.incarnation == life;
-        let Some(&(_, last)) = held.ranges.last().filter(|_| is_own) else { return false };
-        self.learn_life(LifeSeen { incarnation: life, sequence: last })
     }
 }

@@ -92,6 +92,7 @@ impl Node {
         if let Err((refusal, text)) = self.admit(now.mono, &payload) {
             return self.refuse_client(client, id, refusal, text);
         }
+        self.peers.begin_network(now.mono, &mut self.outbox);
         let message = self.origin.mint(now.wall, &client, &id, relays, payload);
         let receipt = Reply::Receipt { id: message.id.clone(), level: Level::Memory };
         let model = self.trees.model_for_own(now.mono).cloned();
@@ -106,6 +107,9 @@ impl Node {
     fn admit(&mut self, now: Mono, payload: &Payload) -> Result<(), (Refusal, String)> {
         if self.is_leaving() {
             return Err((Refusal::Leaving, "the node is leaving its network: submit to another".into()));
+        }
+        if let Some(why) = self.namesake.taken() {
+            return Err((Refusal::NameTaken, format!("{why}: this node takes no messages; submit to another")));
         }
         if self.pressed || self.outgoing.is_pressed(now) {
             return Err((Refusal::Busy, "the node's queues are filling up: try again in a moment".into()));
@@ -159,6 +163,7 @@ impl Node {
             given_up: self.seen.given_up(),
             unproven: self.seen.claimed(),
             disturbed,
+            name_taken: self.namesake.taken().map(str::to_owned),
             counters: self.stats.total().named(),
             peer_counters: by_peer.map(|(node, tallies)| (node.to_string(), tallies.named())).collect(),
         }

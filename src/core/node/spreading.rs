@@ -6,7 +6,7 @@ use crate::core::{
     config::Dissemination,
     event::{LinkId, Output, Record},
     frame::{Frame, PathCopy},
-    id::{MessageId, NodeId},
+    id::NodeId,
     inbox::Copy,
     links::capability::Capability,
     message::{Hop, Message, Path, Payload, Trace, extend_path},
@@ -47,7 +47,7 @@ impl Node {
         if let Err((refusal, text)) = message.check(&from, self.config.limits.payload_len_max) {
             return self.refuse_node(&from, refusal, text);
         }
-        if self.refuses_own(&from, &message.id) {
+        if !self.bears(now, &from, &message.id) {
             return;
         }
         let sighting = self.seen.insert(&message.id);
@@ -74,7 +74,7 @@ impl Node {
         if let Err((refusal, text)) = copy.trace.check(&copy.id, &from) {
             return self.refuse_node(&from, refusal, text);
         }
-        if self.refuses_own(&from, &copy.id) {
+        if !self.bears(now, &from, &copy.id) {
             return;
         }
         let copy = self.arrived(now, copy);
@@ -91,15 +91,6 @@ impl Node {
         if let Some(slot) = slot {
             self.miss(now, slot, &stream, &[(sequence, sequence)], How::Announced);
         }
-    }
-
-    /// Refuses a message that claims to be of this node's life and is not.
-    pub(super) fn refuses_own(&mut self, from: &NodeId, id: &MessageId) -> bool {
-        let is_foreign = self.origin.disowns(id);
-        if is_foreign {
-            self.refuse_node(from, Refusal::BadRequest, format!("{id} was never published here"));
-        }
-        is_foreign
     }
 
     /// What is known of the way by which a first copy came.

@@ -6,8 +6,8 @@ use crate::{
         config::{Limits, Protocol},
         endpoint::Endpoint,
         frame::{
-            Announcement, Answer, Chunk, Frame, Hashes, Introduction, Parting, PathCopy, STREAMS_MAX, StreamRanges,
-            Wish,
+            Announcement, Answer, Chunk, Frame, Hashes, Introduction, LifeSeen, Parting, PathCopy, STREAMS_MAX,
+            StreamRanges, Wish,
         },
         id::{Instance, MessageId},
         message::{Hop, Message, Relays, Trace},
@@ -21,7 +21,7 @@ use rand_pcg::{
     Pcg64Mcg,
     rand_core::{Rng, SeedableRng},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Nodes joined by links that keep their order and lose nothing; which link moves next is up to a seed.
 struct Net {
@@ -106,7 +106,7 @@ impl Net {
     fn perform(&mut self, index: usize, output: Output, inputs: &mut VecDeque<Input>) {
         match output {
             Output::Append(seq, _) => self.log[index] = seq,
-            Output::Renew(_) => {}
+            Output::Renew(_) | Output::Adopt(_) => {}
             Output::Connect(link, to, _) => {
                 // Elsewhere nobody answers.
                 if let Some(target) = (0..self.nodes.len()).find(|&other| endpoint(other).port() == to.port()) {
@@ -118,14 +118,17 @@ impl Net {
             Output::Send(links, frame) => {
                 self.message_frames += if matches!(frame, Frame::Message(_)) { links.len() as u64 } else { 0 };
                 for link in links {
-                    let arrived = Input::Arrived { from: name(index), frame: frame.clone() };
+                    let arrived = Input::Arrived { from: self.nodes[index].name().clone(), frame: frame.clone() };
                     if let Some((_, queue)) = self.wires.get_mut(&(index, link)) {
                         queue.push_back(arrived);
                     }
                 }
             }
             Output::Answer(to, answer) => {
-                let wire = self.wires.iter_mut().find(|((from, _), (target, _))| name(*from) == to && *target == index);
+                let nodes = &self.nodes;
+                let is_meant = |from: usize, target: usize| *nodes[from].name() == to && target == index;
+                // A ROUTER hands a name over to whoever connected under it last.
+                let wire = self.wires.iter_mut().rfind(|((from, _), (target, _))| is_meant(*from, *target));
                 if let Some(((_, link), (_, queue))) = wire {
                     queue.push_back(Input::Answered { link: *link, answer });
                 }
@@ -412,12 +415,11 @@ fn hello(change: impl FnOnce(&mut Introduction)) -> Introduction {
 #[test]
 fn strangers_are_refused_and_counted() {
     type Change = fn(&mut Introduction);
-    let cases: [(Refusal, Change); 5] = [
+    let cases: [(Refusal, Change); 4] = [
         (Refusal::OtherNetwork, |hello| hello.network = "other".parse().unwrap()),
         (Refusal::OtherInstance, |hello| hello.instance = "two".parse().unwrap()),
         (Refusal::BadIdentity, |hello| hello.node = name(2)),
-        (Refusal::BadRequest, |hello| hello.endpoint = "0.0.0.0:7002".parse().unwrap()),
-        (Refusal::NameTaken, |hello| hello.node = name(0)),
+        (Refusal::NameTaken, |hello| (hello.node, hello.incarnation) = (name(0), Incarnation(8))),
     ];
     for (refusal, change) in cases {
         let mut net = Net::of(2, 0, &Limits::default());
@@ -523,7 +525,9 @@ fn who_is_told_that_its_name_is_taken_lets_go() {
     let mut node = with_peer();
     let answer = Answer::Refuse { code: "name_taken".into(), text: "by another".into() };
     let told = outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer });
-    assert!(matches!(&told[..], [Output::Disconnect(LinkId(0)), Output::Notify(Event::RefusedBy { .. })]), "{told:?}");
+    let [Output::Notify(Event::NameTaken(why)), rest @ ..] = &told[..] else { panic!("{told:?}") };
+    assert!(why.starts_with("by another, not by"), "{why}");
+    assert!(matches!(rest, [Output::Disconnect(LinkId(0)), Output::Notify(Event::RefusedBy { .. })]), "{told:?}");
 }
 
 #[test]
@@ -736,20 +740,6 @@ fn a_traced_message_larger_than_the_inbox_is_passed_on() {
 }
 
 #[test]
-fn a_message_that_claims_to_be_ours_and_is_not_is_refused() {
-    let pair = generate(Shape::Circular, 2, 0).unwrap();
-    let mut net = Net::joined(&pair, 0, &Limits::default());
-    let id = MessageId { origin: name(0), incarnation: Incarnation(7), sequence: 1 };
-    let message =
-        Message { id, published_at: Wall(0), hops: 1, trace: None, tree: None, payload: b"forged"[..].into() };
-    net.input(0, Input::Arrived { from: name(1), frame: Frame::Message(message) });
-    assert_eq!(net.refused(0, Refusal::BadRequest), 1);
-    net.publish(0, None, b"ours");
-    net.run();
-    assert_eq!(net.inbox(1).messages.len(), 1);
-}
-
-#[test]
 fn silent_neighbours_keep_nobody_from_leaving() {
     let pair = generate(Shape::Circular, 2, 0).unwrap();
     let mut net = Net::joined(&pair, 0, &Limits::default());
@@ -829,8 +819,208 @@ fn one_frame_begins_one_life_at_most() {
     let announced = |life| Announcement { held: told(life), age: Duration::ZERO };
     net.input(0, Input::Arrived { from: name(1), frame: digest((7..100).map(told).collect()) });
     assert_eq!(net.count(0, Counter::Renewed), 1);
-    net.input(0, Input::Arrived { from: name(1), frame: Frame::Have((8..100).map(announced).collect()) });
+    let life = net.nodes[0].origin.incarnation().0;
+    let lives = (life..life + 100).map(announced).collect();
+    net.input(0, Input::Arrived { from: name(1), frame: Frame::Have(lives) });
     assert_eq!(net.count(0, Counter::Renewed), 2);
+}
+
+/// A message of a node's present life that it never published.
+fn forged(net: &Net, index: usize, sequence: u64) -> Message {
+    let id = MessageId { origin: name(index), incarnation: net.nodes[index].origin.incarnation(), sequence };
+    Message { id, published_at: Wall(0), hops: 2, trace: None, tree: None, payload: b"theirs"[..].into() }
+}
+
+#[test]
+fn a_life_that_another_uses_is_left_to_it_wherever_that_is_seen() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let held = |message: &Message| StreamRanges { stream: message.id.stream(), ranges: vec![(1, 9)] };
+    let hop = Hop { node: name(0), micros: 0 };
+    let trace = Trace { relays: Relays::ONE, path: [hop, Hop { node: name(1), micros: 0 }].into() };
+    let seen: [&dyn Fn(Message) -> Frame; 4] = [
+        &|message| Frame::Message(message),
+        &|message| digest(vec![held(&message)]),
+        &|message| Frame::Have(vec![Announcement { held: held(&message), age: Duration::ZERO }]),
+        &|Message { id, published_at, hops, .. }| {
+            Frame::Path(PathCopy { id, published_at, hops, trace: trace.clone() })
+        },
+    ];
+    for frame in seen {
+        let mut net = Net::joined(&pair, 0, &Limits::default());
+        let theirs = forged(&net, 0, 9);
+        net.input(0, Input::Arrived { from: name(1), frame: frame(theirs.clone()) });
+        assert!(net.nodes[0].origin.incarnation() > theirs.id.incarnation, "{:?}", frame(theirs));
+        net.input(0, Input::Arrived { from: name(1), frame: Frame::Message(theirs.clone()) });
+        net.ask(0, Request::Publish { trace: None, payload: b"ours"[..].into() });
+        net.settle(Duration::from_secs(2));
+        let kept = |index: usize, net: &mut Net| -> Vec<MessageId> {
+            net.inbox(index).messages.into_iter().map(|fetched| fetched.id).collect()
+        };
+        assert_eq!(kept(0, &mut net).len(), 2, "{:?}", frame(theirs));
+        assert!(kept(1, &mut net).contains(&theirs.id) || kept(0, &mut net).contains(&theirs.id));
+    }
+}
+
+#[test]
+fn whoever_invents_lives_is_heard_a_bounded_number_of_times() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    for _ in 0..100 {
+        let message = forged(&net, 0, 9);
+        net.input(0, Input::Arrived { from: name(1), frame: Frame::Message(message) });
+    }
+    assert_eq!(net.count(0, Counter::Renewed), 16);
+    assert_eq!(net.refused(0, Refusal::BadRequest), 84);
+}
+
+#[test]
+fn a_life_beyond_the_greatest_makes_no_other() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    for life in [1 << 53, 1 << 62, u64::MAX] {
+        let mut net = Net::joined(&pair, 0, &Limits::default());
+        let life = Incarnation(life);
+        let welcome = net.nodes[1].peers.me().clone();
+        let (&(_, link), _) = net.wires.iter().find(|((from, _), _)| *from == 0).unwrap();
+        let answer = Answer::Welcome(welcome, Some(LifeSeen { incarnation: life, sequence: 1 }));
+        net.input(0, Input::Answered { link, answer });
+        let held = StreamRanges { stream: StreamId { origin: name(0), incarnation: life }, ranges: vec![(1, 9)] };
+        net.input(0, Input::Arrived { from: name(1), frame: digest(vec![held]) });
+        assert_eq!(net.count(0, Counter::Renewed), 0);
+        assert!(net.nodes[0].origin.incarnation() <= Incarnation::MAX);
+    }
+}
+
+/// A HELLO of another node that goes by the name of the first one.
+fn namesake(net: &Net, life: u64, port: u16) -> Introduction {
+    let endpoint = endpoint(0).with_port(port);
+    Introduction { endpoint, incarnation: Incarnation(life), ..net.nodes[0].peers.me().clone() }
+}
+
+fn refusals(net: &mut Net, hello: Introduction) -> Vec<String> {
+    let now = net.now();
+    let node = &mut net.nodes[0];
+    node.handle(now, Input::Arrived { from: hello.node.clone(), frame: Frame::Hello(hello, Wish::Declared) });
+    let code = |output| match output {
+        Output::Answer(_, Answer::Refuse { code, .. }) => Some(code),
+        _ => None,
+    };
+    std::iter::from_fn(|| node.poll_output()).filter_map(code).collect()
+}
+
+fn publishes(net: &mut Net) -> bool {
+    net.replies.clear();
+    net.ask(0, Request::Publish { trace: None, payload: b"x"[..].into() });
+    matches!(net.replies[..], [(0, _, Reply::Receipt { .. })])
+}
+
+#[test]
+fn of_two_namesakes_that_refuse_each_other_the_earlier_one_takes_messages() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    let (&(_, link), _) = net.wires.iter().find(|((from, _), _)| *from == 0).unwrap();
+    let taken = || Answer::Refuse { code: "name_taken".into(), text: "it is taken".into() };
+    let at_link = net.nodes[0].peers.endpoint_of(link).unwrap().port();
+    let later = namesake(&net, 8, at_link);
+    assert_eq!(refusals(&mut net, later.clone()), ["name_taken"]);
+    // The answer of the one that came later comes back over a link to it.
+    net.nodes[0].on_name_taken(Mono(net.clock), link, "it is taken");
+    assert!(publishes(&mut net), "it was there first");
+
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    net.input(0, Input::Answered { link, answer: taken() });
+    assert!(!publishes(&mut net), "refused by a node of which it knows nothing");
+    let now = net.now();
+    let told = "it is taken, not by tcp://10.0.0.1:7001";
+    assert_eq!(net.nodes[0].status(now).name_taken.as_deref(), Some(told));
+    assert_eq!(refusals(&mut net, later), ["name_taken"]);
+    assert!(publishes(&mut net), "it was a namesake, which came later");
+
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    let earlier = namesake(&net, 6, at_link);
+    assert_eq!(refusals(&mut net, earlier), ["name_taken"]);
+    assert!(publishes(&mut net), "a greeting proves nothing");
+    net.input(0, Input::Answered { link, answer: taken() });
+    assert!(!publishes(&mut net));
+}
+
+/// Two nodes that are neighbours, and at each of them one of two that go by one name, in whatever order things happen.
+#[test]
+fn two_live_nodes_of_one_name_lose_no_message_and_one_of_them_stops_taking_them() {
+    for seed in 0..20 {
+        let mut net = Net::of(4, seed, &Limits::default());
+        let twin = Config { node: name(2), ..config(3, Limits::default()) };
+        net.nodes[3] = Node::new(twin, Incarnation(8), seed, "test", Now::default());
+        for (from, to) in [(0, 1), (2, 0), (3, 1)] {
+            net.ask(from, Request::Connect { peers: vec![(None, endpoint(to))] });
+        }
+        let mut acknowledged = Vec::new();
+        for round in 0..60 {
+            for index in [2, 3] {
+                net.replies.clear();
+                net.ask(index, Request::Publish { trace: None, payload: b"x"[..].into() });
+                let receipt = net.replies.drain(..).find_map(|(_, _, reply)| match reply {
+                    Reply::Receipt { id, .. } => Some(id),
+                    _ => None,
+                });
+                assert!(round < 50 || receipt.is_some() == (index == 2), "seed {seed}: the later one gives way");
+                acknowledged.extend(receipt);
+            }
+            net.settle(Duration::from_millis(500));
+        }
+        net.settle(Duration::from_secs(10));
+        for index in 0..4 {
+            let has: BTreeSet<_> = net.inbox(index).messages.into_iter().map(|fetched| fetched.id).collect();
+            let lost: Vec<_> = acknowledged.iter().filter(|id| !has.contains(id)).collect();
+            assert!(lost.is_empty(), "seed {seed}, node {index}: {lost:?}");
+        }
+    }
+}
+
+#[test]
+fn a_node_that_greets_itself_is_no_namesake() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    let (&(_, link), _) = net.wires.iter().find(|((from, _), _)| *from == 0).unwrap();
+    let itself = net.nodes[0].peers.me().clone();
+    assert_eq!(refusals(&mut net, itself), ["name_taken"]);
+    let answer = Answer::Refuse { code: "name_taken".into(), text: "it is taken".into() };
+    net.input(0, Input::Answered { link, answer });
+    assert!(publishes(&mut net));
+}
+
+#[test]
+fn a_node_hears_from_neighbours_where_its_name_is_used_and_asks_there() {
+    let pair = generate(Shape::Circular, 2, 0).unwrap();
+    let mut net = Net::joined(&pair, 0, &Limits::default());
+    let elsewhere = Member { node: name(1), endpoint: endpoint(8) };
+    let now = net.now();
+    // A third node counts a namesake of the second among its neighbours: the first one tells the second.
+    net.nodes[0].look_for_namesakes(now.mono, &[elsewhere.clone(), elsewhere.clone()], true);
+    let told =
+        |output: &Output| matches!(output, Output::Send(_, Frame::Walk(walk)) if walk.members == [elsewhere.clone()]);
+    assert!(std::iter::from_fn(|| net.nodes[0].poll_output()).any(|output| told(&output)));
+    // The second asks there, once in a while.
+    for (millis, asks) in [(0, 1), (9_000, 0), (10_000, 1)] {
+        let now = now.mono + Duration::from_millis(millis);
+        net.nodes[1].look_for_namesakes(now, std::slice::from_ref(&elsewhere), false);
+        let outputs: Vec<_> = std::iter::from_fn(|| net.nodes[1].poll_output()).collect();
+        let asked = outputs.iter().filter_map(|output| match output {
+            Output::Connect(link, to, _) => Some((*link, to.clone())),
+            _ => None,
+        });
+        let asked: Vec<_> = asked.collect();
+        assert_eq!(asked.len(), asks, "{outputs:?}");
+        for (link, to) in asked {
+            assert_eq!(to, endpoint(8));
+            // Nobody is there any more.
+            let (code, text) = ("leaving".into(), String::new());
+            net.nodes[1].handle(
+                Now { mono: now, wall: Wall(0) },
+                Input::Answered { link, answer: Answer::Refuse { code, text } },
+            );
+            while net.nodes[1].poll_output().is_some() {}
+        }
+    }
 }
 
 #[test]

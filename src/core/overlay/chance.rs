@@ -14,6 +14,11 @@ impl Chance {
         Self(Pcg64Mcg::seed_from_u64(seed))
     }
 
+    /// Any number.
+    pub fn bits(&mut self) -> u64 {
+        self.0.random()
+    }
+
     /// One of the numbers below `count`, each as likely as any other; 0 if there are none.
     pub fn below(&mut self, count: usize) -> usize {
         if count < 2 { 0 } else { self.0.random_range(0..count) }

@@ -13,7 +13,7 @@ fn mix(mut x: u64) -> u64 {
 
 /// The hash of a stream: of the length of its origin's name, of the name in words of eight bytes (the first byte the most
 /// significant, the last word filled with zeros), and of the incarnation.
-pub(super) fn hash_stream(stream: &StreamId) -> u64 {
+pub(in crate::core) fn hash_stream(stream: &StreamId) -> u64 {
     let name = stream.origin.as_str().as_bytes();
     let words = name.chunks(8).map(|chunk| {
         let word = chunk.iter().fold(0, |word, &byte| (word << 8) | u64::from(byte));

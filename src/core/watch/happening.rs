@@ -89,6 +89,11 @@ fn told(event: &Event) -> (Option<NodeId>, Vec<(&'static str, Detail)>) {
             (None, vec![("stream", text(stream)), ("first", (*first).into()), ("last", (*last).into())])
         }
         Event::Renewed(incarnation) => (None, vec![("incarnation", incarnation.0.into())]),
+        Event::Stranger { node, expected, endpoint } => {
+            (Some(node.clone()), vec![("expected", text(expected)), ("endpoint", text(endpoint))])
+        }
+        Event::Namesake(endpoint) => (None, vec![("endpoint", text(endpoint))]),
+        Event::NameTaken(why) => (None, vec![("text", text(why))]),
         Event::Leaving => (None, Vec::new()),
     }
 }

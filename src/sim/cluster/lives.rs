@@ -23,8 +23,9 @@ impl Cluster {
     ) -> Result<(), Violation> {
         let now = self.clock(host);
         let place = &mut self.hosts[host];
-        let after_last = place.stored.filter(|_| disk == Disk::Kept).map_or(1, |last| last + 1);
-        let incarnation = after_last.max(now.wall.0 / 1_000_000_000);
+        let last = place.stored.filter(|_| disk == Disk::Kept).map(Incarnation);
+        let chance = self.lives.random();
+        let incarnation = Incarnation::next(last, now.wall, chance).expect("no clock is off by centuries").0;
         place.renew(self.now, incarnation);
         let config = Config {
             node: self.graph.nodes()[host].clone(),

@@ -20,7 +20,7 @@ pub enum Disk {
     /// All: the next life's incarnation is above the last one's, whatever the clock says.
     #[default]
     Kept,
-    /// Nothing: the next life's incarnation is what the clock says, maybe for the second time.
+    /// Nothing: the next life's incarnation is what clock and chance give, maybe less than the last one's.
     Lost,
 }
 

@@ -55,7 +55,7 @@ impl Table {
             node: name(0),
             endpoint: endpoint(0),
             network: "test".parse().unwrap(),
-            instance: Instance::default(),
+            instance: "one".parse().unwrap(),
             protocol: Protocol::default(),
             limits,
         };
@@ -828,4 +828,198 @@ proptest! {
 fn words_are_read_by_name() {
     let read = Capabilities::read(&["overlay".into(), "future".into(), "trace".into()]);
     assert_eq!(Capability::ALL.map(|word| read.has(word)), [true, false, false, true, false]);
+}
+
+/// A table of a node that has no instance.
+fn table_without_instance() -> Table {
+    let mut table = Table::new(8);
+    table.peers.me.instance = Instance::default();
+    table
+}
+
+fn code(outputs: &[Output]) -> Option<&str> {
+    outputs.iter().find_map(|output| match output {
+        Output::Answer(_, Answer::Refuse { code, .. }) => Some(code.as_str()),
+        _ => None,
+    })
+}
+
+fn of(instance: &str, index: u32) -> Introduction {
+    Introduction { instance: instance.parse().unwrap(), ..introduction(index, 1, ALL) }
+}
+
+impl Table {
+    fn greeted(&mut self, hello: Introduction) -> Vec<Output> {
+        let (from, wish) = (hello.node.clone(), Wish::Declared);
+        let greeting = Greeting { hello, wish, vacancy: true, seen: None };
+        self.peers.on_hello(self.now, &from, greeting, &mut self.stats, &mut self.outbox);
+        self.outputs()
+    }
+
+    fn welcomed(&mut self, link: u32, welcome: Introduction) -> Vec<Output> {
+        self.peers.on_welcome(self.now, LinkId(link), welcome, None, &mut self.stats, &mut self.outbox);
+        self.outputs()
+    }
+
+    fn instance(&self) -> &str {
+        self.peers.me.instance.as_str()
+    }
+}
+
+#[test]
+fn an_instance_is_taken_from_an_answer_at_a_named_address_alone() {
+    let mut table = table_without_instance();
+    assert_eq!(code(&table.greeted(of("theirs", 1))), Some("other_instance"));
+    assert_eq!(table.instance(), "");
+    table.declare(2);
+    assert_eq!(code(&table.greeted(of("theirs", 1))), Some("not_ready"), "it waits for the one that was named");
+    assert!(table.seek(3, Wish::Needed, HEALING));
+    table.welcomed(1, of("a stranger's".replace([' ', '\''], "_").as_str(), 3));
+    assert_eq!(table.instance(), "", "nobody named that address");
+    let outputs = table.welcomed(0, of("ours", 2));
+    assert!(outputs.contains(&Output::Adopt("ours".parse().unwrap())), "{outputs:?}");
+    assert_eq!(code(&table.greeted(of("theirs", 1))), Some("other_instance"));
+    assert_eq!(code(&table.greeted(of("ours", 1))), None);
+    table.declare(4);
+    table.welcomed(3, of("theirs", 4));
+    assert_eq!((table.instance(), table.peers.neighbours().count()), ("ours", 1), "two instances never become one");
+}
+
+#[test]
+fn a_node_that_waits_for_nobody_makes_an_instance_up() {
+    let mut table = table_without_instance();
+    let outputs = table.greeted(of("", 1));
+    let made = table.instance().to_owned();
+    assert!(made.len() == 16 && outputs.contains(&Output::Adopt(made.parse().unwrap())), "{outputs:?}");
+    let welcome =
+        |output: &Output| matches!(output, Output::Answer(_, Answer::Welcome(me, _)) if me.instance.as_str() == made);
+    assert!(outputs.iter().any(welcome), "{outputs:?}");
+    let mut other = table_without_instance();
+    other.peers.begin_network(other.now, &mut other.outbox);
+    assert_eq!(other.instance(), made, "it follows from its name and life");
+    other.peers.me.incarnation = Incarnation(2);
+    other.peers.me.instance = Instance::default();
+    other.peers.begin_network(other.now, &mut other.outbox);
+    assert_ne!(other.instance(), made);
+}
+
+#[test]
+fn of_nodes_that_wait_for_each_other_one_goes_first() {
+    // The node has the name 1: lower than those of the two that it was told of.
+    let mut table = table_without_instance();
+    table.declare(1);
+    table.declare(2);
+    assert_eq!(code(&table.greeted(of("", 5))), Some("not_ready"), "both may be about to answer");
+    assert_eq!(code(&table.greeted(of("", 1))), None, "whoever waits for this one, with a higher name");
+    assert_ne!(table.instance(), "");
+
+    let mut table = table_without_instance();
+    table.peers.me.node = NodeId::new("9").unwrap();
+    table.declare(1);
+    for _ in 0..3 {
+        assert_eq!(code(&table.greeted(of("", 1))), Some("not_ready"), "the lower name goes first");
+        table.after(1000);
+    }
+
+    // A longer circle: the one that it waits for waits, too, and does not wait for it.
+    let mut table = table_without_instance();
+    table.declare(1);
+    table.refuse(0, "not_ready");
+    assert_eq!(code(&table.greeted(of("", 3))), Some("not_ready"));
+    table.after(1000);
+    assert_eq!(code(&table.greeted(of("", 3))), None);
+}
+
+#[test]
+fn another_node_than_was_named_is_no_peer() {
+    let mut table = Table::new(8);
+    let named = vec![(Some(name(1)), endpoint(2))];
+    table.peers.declare(table.now, named, &mut table.stats, &mut table.outbox).unwrap();
+    table.outputs();
+    let (_, longest) = table.peers.timing.redial;
+    let is_dial = |output: &Output| matches!(output, Output::Connect(..));
+    let mut waits = Vec::new();
+    for _ in 0..10 {
+        let outputs = table.welcome(0, 2);
+        let event = Event::Stranger { node: name(2), expected: name(1), endpoint: endpoint(2) };
+        let [Output::Send(_, Frame::Part(Parting::Undeclared)), Output::Notify(told)] = &outputs[..] else {
+            panic!("{outputs:?}")
+        };
+        assert_eq!(*told, event);
+        assert_eq!(table.peers.neighbours().count(), 0);
+        assert_eq!(code(&table.hello(2, Wish::Declared, true)), Some("bad_identity"));
+        assert_eq!(wishes(&table.pass(999)), [], "what was said last leaves by the connection");
+        let before = table.now;
+        while !table.pass(100).iter().any(is_dial) {}
+        waits.push(table.now.since(before));
+    }
+    assert!(waits[0] < Duration::from_secs(1) && *waits.last().unwrap() >= longest, "{waits:?}");
+    assert!(waits.iter().all(|wait| *wait <= longest * 3 / 2 + Duration::from_millis(200)), "{waits:?}");
+    assert_eq!(table.peers.describe()[0].node, Some(name(1)));
+    assert_eq!(table.stats.by_peer()[&name(1)].refused(Refusal::BadIdentity), 10);
+    table.welcome(0, 1);
+    assert_eq!(table.peers.neighbours().map(|(node, _)| node.clone()).collect::<Vec<_>>(), [name(1)]);
+}
+
+#[test]
+fn a_node_that_was_named_and_has_moved_is_still_the_only_one_that_is_meant() {
+    let mut table = Table::new(8);
+    table.declare(1);
+    table.welcome(0, 1);
+    table.after(10);
+    table.peers.on_disconnected(table.now, LinkId(0), &mut table.outbox);
+    let elsewhere = Introduction { endpoint: endpoint(5), ..introduction(1, 2, ALL) };
+    assert_eq!(code(&table.greeted(elsewhere)), None);
+    let stranger = Introduction { endpoint: endpoint(5), ..introduction(3, 1, ALL) };
+    let outputs = table.welcomed(1, stranger);
+    let told = Event::Stranger { node: name(3), expected: name(1), endpoint: endpoint(5) };
+    assert!(outputs.contains(&Output::Notify(told)), "{outputs:?}");
+}
+
+#[test]
+fn a_greeting_that_has_to_wait_moves_no_link() {
+    let mut table = table_without_instance();
+    table.declare(1);
+    let elsewhere = Introduction { endpoint: endpoint(5), ..of("theirs", 1) };
+    assert_eq!(code(&table.greeted(elsewhere)), Some("not_ready"));
+    table.welcomed(0, of("ours", 1));
+    assert_eq!(table.instance(), "ours");
+}
+
+#[test]
+fn who_is_not_ready_is_greeted_each_second() {
+    let mut table = table_without_instance();
+    table.declare(1);
+    for _ in 0..200 {
+        assert_eq!(wishes(&table.pass(1000)).len(), 1, "after {:?}", table.now);
+        table.refuse(0, "not_ready");
+    }
+}
+
+#[test]
+fn a_node_that_joins_waits_unless_whom_it_joined_has_no_instance_either() {
+    let mut table = table_without_instance();
+    table.peers.join(table.now, endpoint(0), &mut table.stats, &mut table.outbox);
+    table.peers.join(table.now, endpoint(1), &mut table.stats, &mut table.outbox);
+    table.outputs();
+    assert_eq!(code(&table.greeted(of("", 5))), Some("not_ready"));
+    assert_eq!(table.peers.waiting_for().count(), 0, "clients do not wait for a contact");
+    table.welcomed(0, of("", 1));
+    assert_eq!(code(&table.greeted(of("", 1))), None);
+    assert_ne!(table.instance(), "");
+
+    let mut alone = table_without_instance();
+    alone.peers.join(alone.now, endpoint(0), &mut alone.stats, &mut alone.outbox);
+    assert_eq!(code(&alone.greeted(of("", 5))), None, "it was told of nobody but itself");
+}
+
+#[test]
+fn a_name_for_an_address_where_another_node_lives_is_refused() {
+    let mut table = Table::new(8);
+    table.declare(1);
+    table.welcome(0, 1);
+    let named = vec![(None, endpoint(3)), (Some(name(2)), endpoint(1))];
+    let refused = table.peers.declare(table.now, named, &mut table.stats, &mut table.outbox).unwrap_err();
+    assert_eq!(refused, (Refusal::BadIdentity, "'2' lives at tcp://10.0.0.1:7002, not '3'".to_owned()));
+    assert_eq!((table.outputs().len(), table.peers.len()), (0, 1), "all of them or none");
 }
