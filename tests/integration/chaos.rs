@@ -85,7 +85,7 @@ fn a_killed_node_comes_back_with_nothing_and_catches_up() {
 fn a_paused_node_stands_still_and_catches_up() {
     let net = TestNet::start("circular", 4);
     net.run(&["chaos", "pause", "3"]).done();
-    assert!(net.process(3).is_halted());
+    wait_until("node 3 stands still", || net.process(3).is_halted());
     let id = send(&net, "1");
     wait_for(&net, &["2", "4"], &id);
     net.run(&["chaos", "resume", "3"]).done();
