@@ -115,6 +115,32 @@ fn ports_are(ports: &[u16]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::endpoint::Endpoint;
+    use std::net::TcpStream;
+
+    /// A connection of another program has the port, and then lets go of it without a trace.
+    #[test]
+    fn a_port_that_a_connection_holds_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let networks = Networks::at(folder.path());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+        let endpoint: Endpoint = stream.local_addr().unwrap().to_string().parse().unwrap();
+        let node = NodeId::numbered(1);
+        let record = NodeRecord { node, endpoint, process: None, peers: Vec::new(), lost: Vec::new() };
+        let within = |wait| {
+            let deadline = Deadline::after(wait);
+            require_free_for(&networks, &record, &deadline, &AtomicBool::new(false))
+        };
+        let error = within(Duration::from_millis(1)).unwrap_err();
+        assert!(matches!(error, LaunchError::PortsOutgoing { .. }), "{error}");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| within(Duration::from_secs(60)));
+            drop(stream);
+            waiting.join().unwrap().unwrap();
+        });
+    }
 
     #[test]
     fn a_port_that_is_listened_on_is_told_from_one_that_is_not() {

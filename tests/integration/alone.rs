@@ -4,7 +4,7 @@
 use crate::testnet::{Running, World, free_ports, wait_until};
 use std::{
     env, fs,
-    net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket},
+    net::{TcpListener, UdpSocket},
     process::Command,
     thread,
     time::Duration,
@@ -125,30 +125,7 @@ fn beside_few_outgoing_ports() {
         // It returns once its neighbours' links are up, too.
         world.run(&["restart-node", node]).done();
     }
-    // A connection of another program that holds the port cannot be told to go; it is waited for.
-    world.run(&["chaos", "kill", "3"]).done();
-    let held = connection_from(40_003);
-    world.run(&["restart-node", "3", "--timeout", "1s"]).fails(1, "outgoing connection");
-    // A client's connection may have had it since, and keeps it for a minute.
-    let restart = world.spawn(&["restart-node", "3", "--timeout", "2min"]);
-    drop(held);
-    restart.wait().done();
     world.run(&["stop-network"]).done();
-}
-
-/// A connection from this port of 127.0.0.1 to somewhere, that leaves nothing behind.
-fn connection_from(port: u16) -> (TcpStream, TcpListener) {
-    use rustix::net::{AddressFamily, SocketType, bind, connect, socket, sockopt};
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = |port| SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
-    let stream = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-    sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
-    // Neighbours' connections may share the port; once it is ours, a node may not.
-    sockopt::set_socket_reuseaddr(&stream, true).unwrap();
-    bind(&stream, &address(port)).unwrap();
-    sockopt::set_socket_reuseaddr(&stream, false).unwrap();
-    connect(&stream, &address(listener.local_addr().unwrap().port())).unwrap();
-    (stream.into(), listener)
 }
 
 /// Whether some connection leads from this port of 127.0.0.1 to itself.
