@@ -61,7 +61,7 @@ pub fn escape_lines(text: &str, has_colour: bool) -> Cow<'_, str> {
             None if is_kept(c) => escaped.push(c),
             None => push_escaped(&mut escaped, c),
         }
-        rest = &rest[colour.map_or(c.len_utf8(), str::len)..];
+        rest = &rest[colour.map_or_else(|| c.len_utf8(), str::len)..];
     }
     escaped.into()
 }
