@@ -82,7 +82,7 @@ fn peers_can_be_chosen_and_mistakes_are_told_in_a_line() {
     assert_eq!(net.peers("9"), ["1", "3"]);
     net.kill(2);
     for (words, code, says) in [
-        (&["add-node", "9"][..], 1, "network 'default' has a node '9' already; choose another NAME"),
+        (&["add-node", "9"][..], 1, "network 'default' already has a node '9'; choose another NAME"),
         (&["add-node", "5", "--peers", "1,17"], 1, "network 'default' has no node '17'; its nodes are 1-4, 9"),
         (&["add-node", "5", "--peers", "1,2"], 3, "node 2 is down: its process has ended"),
         (&["add-node", "5", "--peers", "1,1"], 2, "node 1 is named twice"),

@@ -64,7 +64,7 @@ fn mistakes_are_told_in_a_line() {
         (["connect", "2", "Gossip-Node-2"], 2, "node 2 is named twice; give different nodes"),
         (["disconnect", "1", "1"], 2, "node 1 is named twice; give different nodes"),
         (["disconnect", "1", "3"], 1, "nodes 1 and 3 are not connected; the peers of node 1 are 2, 4"),
-        (["disconnect", "2", "leaf"], 1, "the link between nodes 2 and leaf holds the network together"),
+        (["disconnect", "2", "leaf"], 1, "the link between nodes 2 and leaf alone holds the network together"),
         (["connect", "1", "17"], 1, "network 'default' has no node '17'; its nodes are 1-4, leaf"),
         (["connect", "1", "127.0.0.1:9"], 1, "no node of network 'default' listens on 127.0.0.1:9"),
         (["connect", "2", "4"], 3, "node 4 is down: its process has ended"),

@@ -47,9 +47,9 @@ fn a_wrong_name_is_blamed_on_whoever_says_it() {
     let run = |args: &[&str], name: &str| {
         crate::testnet::Running::spawn(world.command(args).env("GOSSIP_NETWORK", name)).wait()
     };
-    let outcome = run(&["status"], "a b").fails(2, "invalid value 'a b' for the variable GOSSIP_NETWORK: it is no");
+    let outcome = run(&["status"], "a b").fails(2, "invalid value 'a b' for the variable GOSSIP_NETWORK: not a");
     assert!(!outcome.stderr.contains("--network"), "{outcome:?}");
-    run(&["status", "--network", "c d"], "a").fails(2, "invalid value 'c d' for '--network <NAME>': it is no");
+    run(&["status", "--network", "c d"], "a").fails(2, "invalid value 'c d' for '--network <NAME>': not a");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_network_that_runs_is_not_started_again() {
 
     let same_ports = net.port_base().to_string();
     let beside = ["start-network", "circular", "-n", "3", "--network", "b", "--port-base", &same_ports];
-    net.run(&beside).fails(1, "taken by network 'default'");
+    net.run(&beside).fails(1, "in use by network 'default'");
     net.run(&["stop-network"]).done();
     net.assert_nothing_is_left();
 }

@@ -24,7 +24,7 @@ fn a_ring_says_how_many_failures_it_is_from_a_split() {
 
     net.kill(3);
     wait_until("its neighbours notice", || verdict(&net)["links"] == 4);
-    let weak = net.run(&["status"]).fails(1, "1 of 6 nodes is down: 3; the logs in /").stdout;
+    let weak = net.run(&["status"]).fails(1, "1 of 6 nodes is down: 3; see the logs in /").stdout;
     let words = "is connected, but degraded: 5 of 6 nodes up, 1 down (3).\nOne node failure could split it: ";
     assert!(weak.starts_with(&format!("Network 'default' {words}")), "{weak}");
     let told = verdict(&net);
@@ -54,7 +54,7 @@ fn a_ring_that_heals_is_connected_again_and_says_by_which_link() {
 fn a_network_in_which_every_process_was_killed_is_down_and_nothing_else_is_said_of_it() {
     let net = TestNet::start("circular --no-heal", 4);
     (1..=4).for_each(|node| net.kill(node));
-    let outcome = net.run(&["status"]).fails(1, "4 of 4 nodes are down: 1-4; the logs in /");
+    let outcome = net.run(&["status"]).fails(1, "4 of 4 nodes are down: 1-4; see the logs in /");
     assert!(outcome.stdout.starts_with("Network 'default' is DOWN: 0 of 4 nodes up, 4 down (1-4).\n\n"), "{outcome:?}");
     assert!(!outcome.stdout.contains("split") && !outcome.stdout.contains("link"), "{outcome:?}");
     assert_eq!(verdict(&net)["health"], "down");
