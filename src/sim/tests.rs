@@ -314,7 +314,8 @@ fn averages_over_seeds_are_those_over_all_messages() {
 #[test]
 fn whatever_goes_wrong_the_rules_hold() {
     let mut all = Report::default();
-    for seed in 0..100 {
+    // Of these, in which whoever has a message alone is often gone too soon.
+    for seed in 200..300 {
         let scenario = chaos::scenario(seed);
         let text = toml::to_string(&scenario).unwrap();
         assert_eq!(Scenario::from_toml(&text).as_ref(), Ok(&scenario), "a drawn scenario can be written and read");

@@ -172,6 +172,8 @@ impl Healing {
         let bond = match seek.as_ref().map(|seek| &seek.cause) {
             Some(Cause::Lost(lost)) => Bond::For(lost.clone()),
             Some(Cause::Root | Cause::Missed) => Bond::Bridge,
+            // Whom it took because it lacks one it has in place of that, as has who asked.
+            Some(Cause::Room | Cause::Accepted) if !self.roams() => self.unreplaced().map_or(Bond::Met, Bond::For),
             Some(Cause::Room | Cause::Walk | Cause::Accepted) | None => Bond::Met,
         };
         self.neighbours.insert(node.clone(), Neighbour::new(now, endpoint, bond));
@@ -188,7 +190,8 @@ impl Healing {
             self.abandon(Seeking::fills, means);
             self.round.renew();
         }
-        let is_late = seek.is_some_and(|seek| seek.fills()) && self.neighbours.len() > self.target();
+        let is_for_need = |seek: Seeking| seek.fills() || seek.cause == Cause::Accepted && !self.roams();
+        let is_late = seek.is_some_and(is_for_need) && self.neighbours.len() > self.target();
         if is_late && !self.declared.contains_key(&node) {
             self.part(&node, means);
         }

@@ -273,13 +273,26 @@ impl Healing {
 
     /// Declared neighbours that are gone and have nobody in their place.
     pub(super) fn vacant(&self) -> Vec<NodeId> {
-        let bonds = self.neighbours.values().map(|neighbour| &neighbour.bond);
-        let made = bonds.filter_map(|bond| if let Bond::For(lost) = bond { Some(lost) } else { None });
         let sought = self.seeks.values().filter(|seek| seek.is_fresh);
         let sought = sought.filter_map(|seek| if let Cause::Lost(lost) = &seek.cause { Some(lost) } else { None });
-        let taken: BTreeSet<&NodeId> = made.chain(sought).collect();
-        let down = self.declared.iter().filter(|&(_, &standing)| standing == Standing::Down).map(|(node, _)| node);
-        down.chain(&self.places).filter(|node| !taken.contains(node)).cloned().collect()
+        let taken: BTreeSet<&NodeId> = self.replaced().chain(sought).collect();
+        self.lost().chain(&self.places).filter(|node| !taken.contains(node)).cloned().collect()
+    }
+
+    /// A declared neighbour that is down, in whose place there is no link.
+    pub(super) fn unreplaced(&self) -> Option<NodeId> {
+        let replaced: BTreeSet<&NodeId> = self.replaced().collect();
+        self.lost().find(|node| !replaced.contains(node)).cloned()
+    }
+
+    fn lost(&self) -> impl Iterator<Item = &NodeId> {
+        self.declared.iter().filter(|&(_, &standing)| standing == Standing::Down).map(|(node, _)| node)
+    }
+
+    /// Those in whose places there are links.
+    fn replaced(&self) -> impl Iterator<Item = &NodeId> {
+        let bonds = self.neighbours.values().map(|neighbour| &neighbour.bond);
+        bonds.filter_map(|bond| if let Bond::For(lost) = bond { Some(lost) } else { None })
     }
 
     /// Another node that lost `lost`: the one that makes a pair with this one in the order of all of them, else the first.

@@ -4,7 +4,7 @@
 use super::{crashes::ring, member, net::Net};
 use crate::core::{
     config::{Limits, Protocol, Timing},
-    frame::{Beacon, Frame, Walk, WalkKind, Wish},
+    frame::{Beacon, Frame, Parting, Walk, WalkKind, Wish},
     id::{Incarnation, NodeId},
     overlay::{action::Action, membership::Overlay},
     time::Mono,
@@ -115,4 +115,27 @@ fn who_is_refused_by_all_asks_for_need() {
         }
     }
     assert!((2 * 6..=6 * 6).contains(&asked), "all are asked some times before: {asked}");
+}
+
+#[test]
+fn who_was_taken_in_place_of_a_neighbour_gives_way_to_it() {
+    let (now, protocol) = (Mono::default(), Protocol::default());
+    let parted = Action::Part { node: NodeId::numbered(7), reason: Parting::Unlinked };
+    for is_late in [false, true] {
+        let mut overlay = Overlay::new(member(50), Incarnation(1), &protocol, &Limits::default(), 1, now);
+        for other in [1, 2] {
+            overlay.declare(now, member(other));
+            overlay.rose(now, member(other));
+        }
+        overlay.down(now, &NodeId::numbered(2));
+        assert!(overlay.admits(now, &member(7), Wish::Neighbour), "a place is free");
+        overlay.greeted(now, member(7), Wish::Neighbour);
+        let order = if is_late { [2, 7] } else { [7, 2] };
+        for other in order {
+            overlay.rose(now, member(other));
+        }
+        overlay.on_frame(now, &NodeId::numbered(2), Frame::Neighbours(vec![member(50)]));
+        assert!(sent(&mut overlay).contains(&parted), "the place is taken");
+        assert!(!overlay.healing().is_neighbour(&NodeId::numbered(7)));
+    }
 }
