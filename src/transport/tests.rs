@@ -461,8 +461,9 @@ fn binding_says_what_is_wrong() {
 #[test]
 fn names_and_wildcards_can_be_bound() {
     let context = Context::new(8).unwrap();
-    for host in ["localhost", "0.0.0.0"] {
-        let endpoint = format!("{host}:1").parse::<Endpoint>().unwrap().with_port(0);
+    let wildcard = Endpoint::from_ip(Ipv4Addr::UNSPECIFIED.into(), 0);
+    for endpoint in ["localhost:1".parse::<Endpoint>().unwrap().with_port(0), wildcard] {
+        let host = endpoint.host();
         let router = Router::bind(&context, &endpoint, RouterLimits::default()).unwrap();
         assert_eq!(router.endpoint().host(), host);
         assert_ne!(router.endpoint().port(), 0);
