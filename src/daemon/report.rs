@@ -9,6 +9,7 @@ use crate::{
         stats::Refusal,
         time::Mono,
     },
+    store::StoreError,
     transport::SocketError,
 };
 use std::{io, time::Duration};
@@ -84,10 +85,18 @@ impl Reporter {
         self.tell(now, News::NobodyAnswers(addresses.to_owned()));
     }
 
-    /// One line for the instance that the node has from now on.
-    pub(super) fn adopted(&mut self, now: Mono, instance: &Instance) {
-        if self.admits(now) {
-            line!(INFO, NODE, "instance", instance = instance.as_str(), "belongs to this instance of its network");
+    /// One line for the instance that the node has from now on. If it could not be stored, the node adopts one anew when it
+    /// is started again.
+    pub(super) fn adopted(&mut self, now: Mono, instance: &Instance, error: Option<&StoreError>) {
+        if !self.admits(now) {
+            return;
+        }
+        let instance = instance.as_str();
+        match error {
+            None => line!(INFO, NODE, "instance", instance, "belongs to this instance of its network"),
+            Some(error) => {
+                line!(ERROR, NODE, "instance", instance, %error, "cannot store its instance: goes on without")
+            }
         }
     }
 

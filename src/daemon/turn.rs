@@ -274,8 +274,8 @@ impl Turn {
             Output::Append(seq, record) => self.log.append(seq, &record)?,
             Output::Renew(incarnation) => self.life.renew(incarnation)?,
             Output::Adopt(instance) => {
-                self.life.keep_instance(self.node.network(), &instance)?;
-                self.reporter.adopted(self.clock.now().mono, &instance);
+                let kept = self.life.keep_instance(self.node.network(), &instance);
+                self.reporter.adopted(self.clock.now().mono, &instance, kept.err().as_ref());
             }
             Output::Connect(link, endpoint, dial) => {
                 if let Err(error) = self.links.connect(link, &endpoint, dial) {

@@ -142,13 +142,12 @@ fn a_node_of_another_network_at_the_address_of_a_neighbour_is_not_taken_for_it()
     let watcher = Node::beside("a", &first);
     let address = first.endpoint.authority();
     drop(first);
-    let at = |network| node("b", network, &address, &[]);
-    let stranger = at("other");
+    let stranger = node("b", "other", &address, &[]);
     until("greeted", || stranger.counter("refused_other_network") > 0);
     until("down", || link(&watcher) == (false, Some(Verdict::Down)));
     assert!(stranger.counter("refused_other_network") > 0, "it answers all the time");
     drop(stranger);
-    let again = at("abuse");
+    let again = node("b", "abuse", &address, &["--peer", &watcher.endpoint.authority()]);
     until("met again", || watcher.peers_up() == 1 && again.peers_up() == 1);
     reaches(&watcher, &again);
     reaches(&again, &watcher);

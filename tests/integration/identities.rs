@@ -89,7 +89,7 @@ fn another_node_than_was_named_is_no_peer() {
     let hands = Hands::new(3);
     let _e = hands.start("e", 1, &[]);
     let a = hands.start("a", 2, &["--peer", &format!("z@{}", hands.address(1))]);
-    wait_until("it is said", || a.stderr().contains("another node answers there than was named"));
+    wait_until("it is said", || a.stderr().contains("another node answers there than expected"));
     let said = a.stderr();
     let line = said.lines().find(|line| line.contains("another node answers")).unwrap();
     assert!(["ERROR", "z", "peer=e", &hands.address(1)].iter().all(|word| line.contains(word)), "{line}");

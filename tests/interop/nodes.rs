@@ -67,7 +67,8 @@ impl Node {
     fn start(name: &str, peers: &[&Self], folder: &TempDir) -> Self {
         let log = folder.path().join(format!("{name}.log"));
         let mut child = Command::new(env!("CARGO_BIN_EXE_gossip"))
-            .args(["node", "--json", "--network", "default", "--bind", "127.0.0.1:0", "--name", name, "--state"])
+            .args(["node", "--json", "--network", "default", "--bind", "127.0.0.1:0", "--name", name])
+            .args(["--instance", "interop", "--state"])
             .arg(folder.path().join(name))
             .args(peers.iter().flat_map(|peer| ["--peer", peer.endpoint.trim_start_matches("tcp://")]))
             .stdin(Stdio::null())

@@ -220,7 +220,7 @@ def strangers(endpoint, *others):
     kind, name, where, *_ = call(socket, pack(HELLO, "s", here, "default", "", 1, ["unheard-of"], 0, {"new": 1}))
     assert (kind, name, where) == (WELCOME, "1", endpoint)
     assert call(socket, pack(PING, 2**64 - 1)) == [PONG, 2**64 - 1]
-    for frame, code in (b"garbage", "malformed"), (pack(15), "unknown_type"), (pack(60, 7), "unknown_type"):
+    for frame, code in (b"garbage", "malformed"), (pack(0), "unknown_type"), (pack(60, 7), "unknown_type"):
         assert call(socket, frame)[:2] == [REFUSE, code], "to an introduced node, by REFUSE"
     socket.send_multipart([b"", pack(WELCOME, "s", here, "default", "", 1, [])])
     assert call(socket, pack(PING, 6)) == [PONG, 6], "what is out of place is not answered"
