@@ -10,7 +10,7 @@ use super::{
     chance::Chance,
     seeking::{Cause, Round, Seeking},
     surplus::Trials,
-    view::{Rank, View},
+    view::View,
 };
 use crate::core::{
     config::Protocol,
@@ -61,9 +61,6 @@ pub struct Healing {
     pub(super) round: Round,
     pub(super) quiet_until: Mono,
     pub(super) next_bridge: Mono,
-    pub(super) next_sweep: Mono,
-    /// Whom this node asked last, as a root.
-    pub(super) swept: Option<Rank>,
     pub(super) trials: Trials,
     changed: bool,
 }
@@ -145,8 +142,6 @@ impl Healing {
             round: Round::default(),
             quiet_until: Mono::default(),
             next_bridge: Mono::default(),
-            next_sweep: Mono::default(),
-            swept: None,
             trials: Trials::default(),
             changed: false,
         }

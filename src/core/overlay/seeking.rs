@@ -32,8 +32,6 @@ const ROUNDS_IN_HASTE: u32 = 1;
 const BRIDGES_PER_REDIAL: u32 = 4;
 /// Most roots of other components that are sought at one time.
 const BRIDGES_MAX: usize = 8;
-/// How many members a root asks while it has been one for twice as long.
-const SWEEPS_PER_AGE: u32 = 64;
 /// How many times as long as it counts for what is lacking a node is sought.
 const PATIENCE: u32 = 4;
 
@@ -136,9 +134,7 @@ impl Healing {
         if is_ours || wish != Wish::Neighbour {
             return true;
         }
-        // The root asks everybody whether they are of its part: it needs no neighbour, and would give up the link again.
-        let is_root = node == means.election.root();
-        let has_room = !is_root && (self.holding() < self.wanting() || self.make_way(node, means));
+        let has_room = self.holding() < self.wanting() || self.make_way(node, means);
         let is_quiet = now < self.quiet_until || self.seeks.len() >= SEEKS_MAX;
         if has_room && !is_quiet {
             self.expect(now, node, Cause::Accepted, wish);
@@ -314,9 +310,7 @@ impl Healing {
         is_likely && self.is_stranger(node) && !self.round.asked.contains(node)
     }
 
-    /// A root looks for components that it cannot reach. If one of their members has a lower name than it, it dials that; if
-    /// it knows none such, a node of theirs may know it, or tell it of one: so it asks all that it has heard of, one by one
-    /// and ever more slowly, for a place. Whoever is asked has heard of this part, whether or not it has one.
+    /// A root looks for components that it cannot reach: it dials the members with lower names.
     fn bridge(&mut self, now: Mono, means: &mut Means<'_>) {
         let Some(since) = means.election.is_root_since() else {
             return self.abandon(|seek| seek.cause == Cause::Root, means);
@@ -324,7 +318,7 @@ impl Healing {
         if now < self.next_bridge.max(since + self.grace()) {
             return;
         }
-        let (first, longest) = self.protocol.timing.redial;
+        let first = self.protocol.timing.redial.0;
         let count = self.seeks.values().filter(|seek| seek.cause == Cause::Root).count();
         let has_room = count < BRIDGES_MAX && self.seeks.len() < SEEKS_MAX && now >= self.quiet_until;
         let below = means.view.due_below(now, &self.me).filter(|member| self.is_stranger(&member.node));
@@ -336,23 +330,6 @@ impl Healing {
             }
             _ => self.next_bridge = now + self.protocol.timing.beat_interval,
         }
-        if has_room && self.next_sweep <= now {
-            self.next_sweep = now + (now.since(since) / SWEEPS_PER_AGE).clamp(first, longest);
-            self.sweep(now, means);
-        }
-    }
-
-    /// Asks the next of all members, in the order of their names.
-    fn sweep(&mut self, now: Mono, means: &mut Means<'_>) {
-        let mut due: Vec<Member> = means.view.due(now).filter(|member| self.is_stranger(&member.node)).collect();
-        let later =
-            due.iter().position(|member| self.swept.as_ref().is_none_or(|last| Rank::from(&member.node) > *last));
-        if due.is_empty() {
-            return;
-        }
-        let member = due.swap_remove(later.unwrap_or(0));
-        self.swept = Some(Rank::from(&member.node));
-        self.seek(now, member, Cause::Missed, Wish::Neighbour, means);
     }
 
     pub(super) fn seek(&mut self, now: Mono, member: Member, cause: Cause, wish: Wish, means: &mut Means<'_>) {
