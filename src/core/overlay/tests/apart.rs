@@ -40,17 +40,6 @@ fn a_root_hears_of_a_lower_name_that_one_of_its_part_knows() {
     }
 }
 
-/// Nobody of the part with the higher names knows of the other, and its root is not known there.
-#[test]
-fn a_root_asks_all_that_it_knows() {
-    for (seed, known) in [(1, 13), (2, 11), (3, 15), (4, 10)] {
-        let mut net = two_rings(seed);
-        mention(&mut net, 0, known);
-        net.run(40_000);
-        assert_eq!(net.components(), 1);
-    }
-}
-
 fn sent(overlay: &mut Overlay) -> Vec<Action> {
     std::iter::from_fn(|| overlay.poll_action()).collect()
 }
