@@ -108,9 +108,10 @@ impl Peers {
         self.roll.link_of(slot)
     }
 
-    /// The links that have these slots.
+    /// The links that have these slots and can be sent over: one that rests until it is dialled again cannot.
     pub fn links_of(&self, slots: impl IntoIterator<Item = Slot>) -> Vec<LinkId> {
-        slots.into_iter().filter_map(|slot| self.link_of(slot)).collect()
+        let is_open = |id: &LinkId| self.links.get(id).is_some_and(|link| link.dialling.is_open());
+        slots.into_iter().filter_map(|slot| self.link_of(slot)).filter(is_open).collect()
     }
 
     /// The name at the far end of the link that has a slot, as far as it is known.

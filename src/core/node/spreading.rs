@@ -276,7 +276,7 @@ impl Node {
 
     /// Sends a frame to one neighbour.
     pub(super) fn send_to(&mut self, slot: Slot, frame: Frame) {
-        self.send(self.peers.link_of(slot).into_iter().collect(), frame);
+        self.send(self.peers.links_of([slot]), frame);
     }
 
     /// Tells a neighbour to push no more messages of `origin`.
