@@ -12,6 +12,7 @@ pub mod launcher;
 pub mod quantity;
 pub mod sim;
 pub mod store;
+pub mod survey;
 pub mod topology;
 pub mod transport;
 pub mod viz;

@@ -16,6 +16,7 @@ use crate::{
     client::Clients,
     clock::{Clock, Deadline},
     core::{endpoint::Endpoint, id::NodeId, time::Mono},
+    survey::{Judgement, Target},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -46,8 +47,7 @@ pub struct Drill {
     pub timeout: Duration,
     /// Whether those that are dead at the end stay so.
     pub leave_dead: bool,
-    /// Whether nothing is changed: what is out of order is told and not mended. Those whose process has ended are asked, too:
-    /// somebody may have started them by other means.
+    /// Whether nothing is changed: what is out of order is told and not mended.
     pub only_looks: bool,
 }
 
@@ -73,8 +73,12 @@ pub struct Told {
     pub faults: BTreeMap<&'static str, u64>,
     /// The checker's.
     pub verdict: Verdict,
-    /// Nodes that should live and do not answer.
+    /// How each node is at the end, as every command judges it.
+    pub judgement: Judgement,
+    /// Nodes that run, as far as is known, and do not answer.
     pub silent: Vec<NodeId>,
+    /// Nodes that answer, and that a live neighbour does not hear.
+    pub suspect: Vec<NodeId>,
     /// Nodes that are halted.
     pub paused: Vec<NodeId>,
     /// Links that are disturbed: who speaks, and who does not hear as usual.
@@ -101,6 +105,7 @@ impl Told {
         !self.is_broken()
             && self.verdict.is_clean()
             && self.silent.is_empty()
+            && self.suspect.is_empty()
             && self.to_one.is_some()
             && self.to_equal.is_some()
     }
@@ -192,15 +197,14 @@ impl Run<'_> {
         self.hands.manifest().nodes.iter().map(|record| (record.node.clone(), record.endpoint.clone())).collect()
     }
 
-    /// Those that are looked at.
-    fn asked(&self) -> Vec<(NodeId, Endpoint)> {
-        let is_asked = |node: &NodeId| self.drill.only_looks || !self.hands.disorder().down.contains(node);
-        self.nodes().into_iter().filter(|(node, _)| is_asked(node)).collect()
-    }
-
-    /// Who should have answered.
-    fn absent(&self, glance: &Glance) -> Vec<NodeId> {
-        glance.silent.iter().filter(|node| !self.hands.disorder().down.contains(node)).cloned().collect()
+    /// Looks at all of them.
+    fn look(&self) -> Result<Glance, ChaosError> {
+        let down = &self.hands.disorder().down;
+        let target = |(node, endpoint): (NodeId, Endpoint)| {
+            let has_ended = down.contains(&node);
+            Target { node: Some(node), endpoint, is_ours: true, has_ended }
+        };
+        Ok(look(self.nodes().into_iter().map(target).collect(), LOOK)?)
     }
 
     /// Waits until `at` since the beginning; `false` if the user ended it.
@@ -229,9 +233,9 @@ impl Run<'_> {
         }
         // Whether the pieces find each other is looked at while messages still come.
         while self.to_one.is_none() && self.now().since(self.begin) < drill.span && self.wait_until(Duration::ZERO) {
-            let glance = look(&self.asked(), LOOK)?;
+            let glance = self.look()?;
             let since = self.now().since(self.last);
-            self.to_one = (glance.parts.len() <= 1 && self.absent(&glance).is_empty()).then_some(since);
+            self.to_one = glance.is_one().then_some(since);
             Deadline::after(GLANCE).pause(GLANCE);
         }
         self.wait_until(drill.span);
@@ -318,10 +322,10 @@ impl Run<'_> {
         let deadline = Deadline::after(self.drill.timeout);
         loop {
             let glance = self.converge(&deadline, &mut told)?;
-            let mut holdings = Holdings::new(glance.live.iter().cloned());
+            let mut holdings = Holdings::new(glance.live.iter().map(|(node, _)| node.clone()));
             let clients = Clients::new()?;
-            for (node, endpoint) in glance.live.iter().filter_map(|node| self.place(node)) {
-                holdings.read(&node, &endpoint, &clients, LOOK.max(deadline.remaining()))?;
+            for (node, endpoint) in &glance.live {
+                holdings.read(node, endpoint, &clients, LOOK.max(deadline.remaining()))?;
             }
             let past = Past { receipts: &receipts, timeline: &self.timeline, keep: self.drill.keep, peers: &peers };
             told.verdict = judge(&holdings, &past);
@@ -347,10 +351,11 @@ impl Run<'_> {
     /// Looks at the network until it is one, all answer, and all have seen the same; or until time is up.
     fn converge(&self, deadline: &Deadline, told: &mut Told) -> Result<Glance, ChaosError> {
         loop {
-            let glance = look(&self.asked(), LOOK)?;
+            let glance = self.look()?;
             let since = self.now().since(self.last);
-            told.silent = self.absent(&glance);
-            let is_one = glance.parts.len() <= 1 && told.silent.is_empty();
+            (told.silent, told.suspect) = (glance.silent(), glance.suspect());
+            told.judgement = glance.judgement.clone();
+            let is_one = glance.is_one();
             let is_equal = glance.is_equal && told.silent.is_empty();
             told.parts = if is_one { Vec::new() } else { glance.parts.clone() };
             // What was reached and lost again was not reached.

@@ -1,6 +1,6 @@
 //! Why faults could not be ordered, or their end not be judged: each one line, with what to do.
 
-use crate::{client::ClientError, core::id::NetworkName, launcher::LaunchError};
+use crate::{client::ClientError, core::id::NetworkName, launcher::LaunchError, survey::SurveyError};
 
 /// Why an order was not carried out. What was broken before stays so unless a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,9 @@ pub enum ChaosError {
     /// A node could not be asked.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The network could not be looked at.
+    #[error(transparent)]
+    Survey(#[from] SurveyError),
     /// The user ended it. What was broken by a schedule has been mended.
     #[error("interrupted; all faults are mended")]
     Interrupted,

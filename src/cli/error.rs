@@ -130,6 +130,12 @@ impl From<io::Error> for CliError {
 
 impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&ClientError> for CliError {
+    fn from(error: &ClientError) -> Self {
         let text = error.to_string();
         match error {
             ClientError::Unreachable { .. } => Self::Unreachable(text),
@@ -177,6 +183,7 @@ impl From<ChaosError> for CliError {
             ChaosError::OneSided { .. } => Self::Refused { code: "refused", text },
             ChaosError::Launch(error) => error.into(),
             ChaosError::Client(error) => error.into(),
+            ChaosError::Survey(error) => error.into(),
             ChaosError::Interrupted => Self::Interrupted(text),
         }
     }

@@ -10,21 +10,20 @@ use super::{
         remove_node, send_message, start_network, stop_network,
     },
     output::Form,
-    verdict::{
-        judgement::Judgement,
-        overlay::Overlay,
-        report::Report,
-        survey::{self, Heard, Outcome, Survey},
-    },
+    verdict::{report::Report, survey, told},
     watch::command as watch,
 };
-use crate::core::{
-    endpoint::Endpoint,
-    id::{Incarnation, MessageId, NodeId, StreamId},
-    links::{detector::Verdict, link::Kind},
-    message::{Hop, Path, Payload},
-    request::{Cursor, Fetched, Gap, NodeStatus, Page, PeerInfo, Status},
-    time::Wall,
+use crate::{
+    client::ClientError,
+    core::{
+        endpoint::Endpoint,
+        id::{Incarnation, MessageId, NodeId, StreamId},
+        links::{detector::Verdict, link::Kind},
+        message::{Hop, Path, Payload},
+        request::{Cursor, Fetched, Gap, NodeStatus, Page, PeerInfo, Status},
+        time::Wall,
+    },
+    survey::{Heard, Judgement, Outcome, Overlay, Survey},
 };
 use chrono::FixedOffset;
 use clap::CommandFactory;
@@ -574,9 +573,13 @@ fn report(survey: &Survey, with_peers: bool) -> Report {
     Report::new(&"default".parse().unwrap(), survey, &Overlay::of(survey).unwrap(), with_peers, false)
 }
 
+fn silent() -> Outcome {
+    Outcome::Silent(ClientError::TimedOut { endpoint: endpoint(7003), after: Duration::from_secs(2) })
+}
+
 fn complaint(survey: &Survey) -> Result<(), CliError> {
     let overlay = Overlay::of(survey).unwrap();
-    Judgement::of(survey, &overlay).complaint(survey.is_whole, &overlay, None)
+    told::complaint(&Judgement::of(survey, &overlay), survey.is_whole, &overlay, None)
 }
 
 #[test]
@@ -643,7 +646,7 @@ fn nothing_is_said_of_how_a_network_holds_in_which_nobody_lives() {
 
     let mut mute = survey(3, &[1]);
     for node in 1..3 {
-        mute.nodes[node].outcome = Outcome::Silent(CliError::TimedOut("no reply".into()));
+        mute.nodes[node].outcome = silent();
     }
     let text = report(&mute, false).to_string();
     assert!(
@@ -660,7 +663,7 @@ fn nothing_is_said_of_how_a_network_holds_in_which_nobody_lives() {
 #[test]
 fn who_does_not_answer_or_is_not_heard_is_named() {
     let mut survey = survey(6, &[]);
-    survey.nodes[2].outcome = Outcome::Silent(CliError::TimedOut("no reply".into()));
+    survey.nodes[2].outcome = silent();
     if let Outcome::Said(status) = &mut survey.nodes[4].outcome {
         status.peers[1].verdict = Some(Verdict::Suspect);
         (status.seen_messages, status.digest) = (Some(9), Some(1));

@@ -32,6 +32,9 @@ const REFUSED: Duration = Duration::from_secs(1);
 /// How often a silent node is dialled anew.
 const REDIAL: Duration = Duration::from_secs(2);
 
+/// Most nodes that are followed, those that were forgotten included.
+const FOLLOWED_MAX: usize = 2000;
+
 /// What is new of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
@@ -51,7 +54,7 @@ pub enum News {
     Refused(String),
 }
 
-/// Follows the journals of nodes. At most 2000, those that were forgotten included.
+/// Follows the journals of nodes, as long as there is [room](Self::has_room).
 pub struct Follower {
     fan: Fan,
     decoder: Decoder,
@@ -83,6 +86,11 @@ impl Follower {
         let fan = Fan::new(&Context::new(SOCKETS_MAX)?);
         let (decoder, wait) = (Decoder::new(usize::MAX), WAIT.min(silent_after / 2));
         Ok(Self { fan, decoder, header: Vec::new(), clock: Clock::new(), nodes: Vec::new(), silent_after, wait })
+    }
+
+    /// Whether one more node can be followed.
+    pub fn has_room(&self) -> bool {
+        self.nodes.len() < FOLLOWED_MAX
     }
 
     /// Follows one more node, from now on or, for `from_begin`, from the beginning of its life. Returns the number by which it is

@@ -132,6 +132,58 @@ fn a_dead_node_is_forgotten_by_name() {
 }
 
 #[test]
+fn one_address_stops_the_whole_network() {
+    let ring = Ring::start(&["a", "b", "c", "d"], "hand");
+    let entry = ring.address(2);
+    ring.world.run(&["stop-network", &entry, "--network", "other"]).fails(1, "belongs to network 'hand'");
+    let told = ring.world.json(&["stop-network", &entry]);
+    let names: Vec<_> = told["nodes"].as_array().unwrap().iter().map(|node| node["node"].as_str().unwrap()).collect();
+    assert_eq!((&told["network"], names), (&"hand".into(), vec!["a", "b", "c", "d"]));
+    for node in &ring.nodes {
+        wait_until("it ends", || node.process().life() != Life::Running);
+    }
+    ring.world.run(&["stop-network", &entry, "--timeout", "1"]).fails(3, "no node answers at 127.0.0.1:");
+}
+
+#[test]
+fn what_is_said_to_restart_a_node_restarts_it() {
+    let ring = Ring::start(&["a", "b", "c"], "hand");
+    let (entry, mut done) = (ring.address(1), Vec::new());
+    let told = ring.world.run(&["restart-node", &entry]).fails(1, "was not started with 'gossip start-network'").stderr;
+    let commands: Vec<Vec<&str>> = told.split('\'').skip(1).step_by(2).map(|text| text.split(' ').collect()).collect();
+    assert_eq!((commands[1][1], commands[2][1]), ("remove-node", "node"), "{told}");
+    ring.world.run(&commands[1][1..]).done();
+    wait_until("it ends", || ring.nodes[0].process().life() != Life::Running);
+    ring.world.run(&["restart-node", &entry]).fails(3, "start it on its machine with 'gossip node --name NAME --bind");
+    done.push(ring.world.spawn(&[&commands[2][1..], &["--timing", "local"]].concat()));
+    wait_until("it is back", || !ring.peers(1).is_empty());
+    assert_eq!(ring.world.json(&["status", &entry])["verdict"]["up"], 3);
+}
+
+#[test]
+fn a_watch_by_address_follows_nodes_that_join_later() {
+    let ring = Ring::start(&["a", "b"], "hand");
+    let (world, entry) = (&ring.world, ring.address(1));
+    let watch = world.spawn(&["watch", &entry, "--json"]);
+    let has = |node: &str, kind: &str| {
+        let told = watch.stdout();
+        let is_meant = |line: &str| line.contains(&format!("\"node\":\"{node}\",\"kind\":\"{kind}\""));
+        told.lines().any(is_meant)
+    };
+    wait_until("both are watched", || watch.stdout().contains("\"nodes\":2"));
+    let bind = ring.address(3);
+    let words = ["node", "--name", "c", "--bind", &bind, "--join", &entry, "--network", "hand", "--timing", "local"];
+    let joined = world.spawn(&words);
+    wait_until("it is followed", || has("c", "added"));
+    world.run(&["send-message", &entry, "apple"]).done();
+    wait_until("it tells of arrivals", || has("c", "arrived"));
+    joined.signal(rustix::process::Signal::KILL);
+    wait_until("it is missed", || has("c", "silent"));
+    watch.signal(rustix::process::Signal::INT);
+    watch.wait().done();
+}
+
+#[test]
 fn what_needs_a_record_says_what_does_not() {
     let world = World::new();
     for (words, remedy) in [
@@ -147,7 +199,7 @@ fn what_needs_a_record_says_what_does_not() {
             "change links of nodes started by hand with 'gossip connect' and 'gossip disconnect'",
         ),
         (&["chaos", "kill", "1"], "with 'gossip start-network --chaos'"),
-        (&["stop-network"], "stop nodes started by hand with Ctrl-C, SIGTERM or 'gossip remove-node HOST:PORT'"),
+        (&["stop-network"], "stop nodes started by hand with 'gossip stop-network HOST:PORT'"),
     ] {
         let outcome = world.run(words).fails(1, "network 'default' is not running; ");
         assert!(outcome.stderr.contains(remedy), "{outcome:#?}");

@@ -79,6 +79,47 @@ fn status_and_plot_count_the_same_nodes_as_up() {
 }
 
 #[test]
+fn all_commands_count_the_same_nodes_as_up_whoever_started_them() {
+    let net = TestNet::start("circular --no-heal", 4);
+    let (instance, entry) = (net.record("default").unwrap()["instance"].as_str().unwrap().to_owned(), net.address(1));
+    let by_hand = |name: &str, bind: &str| {
+        let words = ["node", "--name", name, "--bind", bind, "--instance", &instance, "--join", &entry];
+        net.spawn(&[&words[..], &["--timing", "local"]].concat())
+    };
+    // One is in no record, and another's process is not the one that the record knows.
+    net.kill(3);
+    let nodes = [by_hand("3", &net.address(3)), by_hand("hand", "127.0.0.1:0")];
+    let watch = net.spawn(&["watch", "--json"]);
+    wait_until("all are up", || net.run(&["status"]).stdout.contains("all 5 nodes are up"));
+    assert_eq!(verdict(&net)["up"], 5);
+    assert!(net.json(&["plot"])["caption"].as_str().unwrap().contains(" 5 of 5 nodes up "));
+    let audit = net.json(&["audit"]);
+    assert!(audit["nodes"].as_array().unwrap().iter().all(|node| node["state"] == "up"), "{audit}");
+    let check = net.json(&["chaos", "check"]);
+    assert_eq!((&check["up"], &check["down"]), (&json!(5), &json!([])));
+    net.run(&["send-message", "hand", "apple"]).fails(1, "no node 'hand'");
+    net.run(&["send-message", "1", "apple"]).done();
+    let has_arrived = |node: &str| {
+        let is_meant = |line: &str| line.contains(&format!("\"node\":\"{node}\",\"kind\":\"arrived\""));
+        watch.stdout().lines().any(is_meant)
+    };
+    wait_until("both are watched", || ["3", "hand"].into_iter().all(has_arrived));
+    for node in &nodes {
+        node.signal(Signal::KILL);
+    }
+    wait_until("it is down everywhere", || {
+        let [status, check] =
+            [&["status", "--json"][..], &["chaos", "check", "--json"]].map(|words| net.run(words).json());
+        status["verdict"]["up"] == 4 - 1
+            && status["verdict"]["down"] == 1
+            && check["up"] == 3
+            && check["down"] == json!(["3"])
+    });
+    watch.signal(Signal::INT);
+    watch.wait().done();
+}
+
+#[test]
 fn a_node_that_runs_and_is_silent_is_not_down() {
     let net = TestNet::start("circular --no-heal", 4);
     net.signal(2, Signal::STOP);

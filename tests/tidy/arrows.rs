@@ -17,13 +17,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("daemon", &["store", "transport", "wire", "core", "clock"]),
     ("sim", &["store", "topology", "quantity", "core"]),
     ("launcher", &["client", "topology", "core", "clock"]),
+    ("survey", &["client", "topology", "wire", "core", "clock"]),
     ("viz", &["client", "topology", "core", "clock"]),
-    ("chaos", &["launcher", "client", "topology", "quantity", "core", "clock"]),
+    ("chaos", &["survey", "launcher", "client", "topology", "quantity", "core", "clock"]),
     (
         "cli",
         &[
             "chaos",
             "viz",
+            "survey",
             "launcher",
             "sim",
             "daemon",

@@ -1,11 +1,7 @@
 //! Changes of networks that were started by hand: no record has their nodes, so each is asked at its address.
 
 use crate::{
-    cli::{
-        Context, NodeArgument,
-        error::CliError,
-        verdict::{overlay::Overlay, survey::Survey},
-    },
+    cli::{Context, NodeArgument, error::CliError, verdict::survey},
     client::{Client, ask_all},
     clock::Deadline,
     core::{
@@ -16,6 +12,7 @@ use crate::{
         stats::Refusal,
     },
     launcher::{LaunchError, ranges::ranges},
+    survey::{Overlay, Survey, Target},
     topology::change::is_only_way,
 };
 use std::time::Duration;
@@ -26,12 +23,60 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Both ends of a link by their addresses, if no record has them.
 pub fn ends<'a>(context: &Context, nodes: [&'a NodeArgument; 2]) -> Result<Option<[&'a Endpoint; 2]>, CliError> {
     let [NodeArgument::Address(a), NodeArgument::Address(b)] = nodes else { return Ok(None) };
-    let networks = context.networks()?;
-    let record = networks.folder(context.network()).read_record()?;
-    let is_ours = |endpoint: &Endpoint| {
-        record.as_ref().is_some_and(|manifest| manifest.nodes.iter().any(|node| node.endpoint == *endpoint))
+    Ok((!is_recorded(context, a)? && !is_recorded(context, b)?).then_some([a, b]))
+}
+
+/// Whether the record of the network has a node at this address.
+pub fn is_recorded(context: &Context, endpoint: &Endpoint) -> Result<bool, CliError> {
+    let record = context.networks()?.folder(context.network()).read_record()?;
+    Ok(record.is_some_and(|manifest| manifest.nodes.iter().any(|node| node.endpoint == *endpoint)))
+}
+
+/// Why a node that no record has is not restarted from here, and what restarts it: only whoever runs on its machine can.
+pub fn no_restart(context: &Context, endpoint: &Endpoint, timeout: Duration) -> CliError {
+    let address = endpoint.authority();
+    let Ok(state) = Client::connect(endpoint, timeout).and_then(|mut client| client.status()) else {
+        let text = format!(
+            "no node answers at {address}, and none was started there with 'gossip start-network': start it on its \
+             machine with 'gossip node --name NAME --bind {address} --join HOST:PORT', with its name and the address of \
+             a live node"
+        );
+        return CliError::Unreachable(text);
     };
-    Ok((!is_ours(a) && !is_ours(b)).then_some([a, b]))
+    if let Err(error) = context.check_network(&state) {
+        return error;
+    }
+    let NodeStatus { node, network, peers, .. } = &state;
+    let join = peers.iter().find(|peer| peer.up).map(|peer| format!(" --join {}", peer.endpoint.authority()));
+    let text = format!(
+        "node {node} at {address} was not started with 'gossip start-network': stop it with 'gossip remove-node \
+         {address}', then start it on its machine with 'gossip node --name {node} --bind {address} --network \
+         {network}{}'",
+        join.unwrap_or_default()
+    );
+    CliError::Refused { code: "refused", text }
+}
+
+/// Asks all nodes of the network of the node at `via` to stop, and returns when those that answered do so no more.
+pub fn stop(context: &Context, via: &Endpoint, timeout: Duration) -> Result<Survey, CliError> {
+    let deadline = Deadline::after(timeout);
+    let survey = survey::take(&[NodeArgument::Address(via.clone())], context, survey::TIMEOUT.min(timeout / 2))?;
+    if survey.said().next().is_none() {
+        return Err(CliError::Unreachable(format!("no node answers at {}", via.authority())));
+    }
+    let questions: Vec<_> = survey.said().map(|state| (state.endpoint.clone(), Request::Stop)).collect();
+    ask_all(&questions, deadline.remaining())?.into_iter().try_for_each(|answer| answer.map(drop))?;
+    loop {
+        let target = |state: &NodeStatus| Target::strange(Some(state.node.clone()), state.endpoint.clone());
+        let left = Survey::of(survey.said().map(target).collect(), &deadline.at_most(LOOK))?;
+        if left.said().next().is_none() {
+            return Ok(survey);
+        }
+        if !deadline.pause(LOOK) {
+            let nodes = ranges(left.said().map(|state| &state.node));
+            return Err(CliError::TimedOut(format!("nodes {nodes} still run after {timeout:?}")));
+        }
+    }
 }
 
 /// Two nodes of one network, and how long they may take.
@@ -143,7 +188,7 @@ pub fn disconnect(
         return Err(LaunchError::NotConnected { a, b, peers }.into());
     }
     let address = NodeArgument::Address(endpoints[0].clone());
-    let graph = Overlay::of(&Survey::take(&[address], context, ends.deadline.remaining())?)?.graph;
+    let graph = Overlay::of(&survey::take(&[address], context, ends.deadline.remaining())?)?.graph;
     if let (Some(from), Some(to)) = (graph.index_of(&a), graph.index_of(&b))
         && is_only_way(&graph, from, to)
     {
@@ -164,7 +209,7 @@ pub fn remove(
     timeout: Duration,
 ) -> Result<(NodeId, Endpoint), CliError> {
     let deadline = Deadline::after(timeout);
-    let survey = Survey::take(&[NodeArgument::Address(via.clone())], context, deadline.remaining() / 2)?;
+    let survey = survey::take(&[NodeArgument::Address(via.clone())], context, deadline.remaining() / 2)?;
     let states: Vec<&NodeStatus> = survey.said().collect();
     if states.is_empty() {
         return Err(CliError::Unreachable(format!("no node answers at {}", via.authority())));

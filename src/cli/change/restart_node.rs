@@ -1,6 +1,6 @@
 //! `gossip restart-node`.
 
-use super::add_node::Report;
+use super::{add_node::Report, by_hand};
 use crate::{
     cli::{Context, NodeArgument, Output, context::own_program, error::CliError},
     launcher::change::{Restart, Restarted, restart},
@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// How long the node may take to end and to be linked again unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a node that was started by hand may take to say who it is.
+const FOUND: Duration = Duration::from_secs(2);
 
 /// Restart a node of a running network
 ///
@@ -27,6 +29,11 @@ pub struct Args {
 
 /// Restarts the node.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    if let NodeArgument::Address(endpoint) = &args.node
+        && !by_hand::is_recorded(context, endpoint)?
+    {
+        return Err(by_hand::no_restart(context, endpoint, context.timeout_or(FOUND)));
+    }
     let networks = context.recorded("restart a node that was started by hand with 'gossip node'")?;
     let what = Restart {
         target: context.target(&networks, &args.node)?,

@@ -2,9 +2,11 @@
 
 use crate::{
     chaos::{Happening, Order, Told},
+    cli::verdict::told,
     core::id::{MessageId, NodeId},
     launcher::ranges::ranges,
     quantity::Time,
+    survey::State,
 };
 use serde::Serialize;
 use std::{
@@ -80,11 +82,19 @@ pub(super) struct Summary {
     to_one_component_ms: Option<u64>,
     to_equal_ms: Option<u64>,
     components: usize,
+    up: usize,
     silent: Vec<String>,
+    /// Nodes that answer, and that a live neighbour does not hear.
+    suspect: Vec<String>,
+    /// Nodes whose process has ended.
+    down: Vec<String>,
     paused: Vec<String>,
     /// Who speaks, and who does not hear as usual.
     disturbed: Vec<[String; 2]>,
     keep_no_more: BTreeMap<String, u64>,
+    /// Who is up, for people.
+    #[serde(skip)]
+    told_nodes: String,
     #[serde(skip)]
     complaint: Option<String>,
 }
@@ -96,6 +106,7 @@ impl Summary {
         let by_node = |lists: &BTreeMap<NodeId, Vec<MessageId>>| {
             lists.iter().map(|(node, list)| (node.to_string(), ids(list))).collect::<BTreeMap<_, _>>()
         };
+        let names = |nodes: &[NodeId]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>();
         let millis = |time: Option<Duration>| time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         Self {
             network: network.to_owned(),
@@ -113,10 +124,14 @@ impl Summary {
             to_one_component_ms: millis(told.to_one),
             to_equal_ms: millis(told.to_equal),
             components: told.parts.len().max(1),
-            silent: told.silent.iter().map(ToString::to_string).collect(),
-            paused: told.paused.iter().map(ToString::to_string).collect(),
+            up: told.judgement.count(State::Up),
+            silent: names(&told.silent),
+            suspect: names(&told.suspect),
+            down: names(&told.judgement.names(State::Down)),
+            paused: names(&told.paused),
             disturbed: told.disturbed.iter().map(|(from, to)| [from.to_string(), to.to_string()]).collect(),
             keep_no_more: told.incomplete.iter().map(|(node, count)| (node.to_string(), *count)).collect(),
+            told_nodes: told::nodes(&told.judgement),
             complaint: complaint(told),
         }
     }
@@ -143,6 +158,9 @@ fn complaint(told: &Told) -> Option<String> {
     let silent: Vec<_> = told.silent.iter().filter(|node| !told.paused.contains(node)).collect();
     if !silent.is_empty() {
         parts.push(format!("no answer from {}", ranges(silent)));
+    }
+    if !told.suspect.is_empty() {
+        parts.push(format!("not heard by a neighbour: {}", ranges(&told.suspect)));
     }
     if told.parts.len() > 1 {
         let sides: Vec<_> = told.parts.iter().take(NODES_MAX).map(ranges).collect();
@@ -193,6 +211,7 @@ impl fmt::Display for Summary {
         let twice: usize = self.duplicates.values().map(Vec::len).sum();
         let missing: usize = self.missing.values().map(Vec::len).sum();
         writeln!(f, "Faults       {faults}")?;
+        writeln!(f, "Nodes        {}", self.told_nodes)?;
         writeln!(f, "Messages     {} sent, {} acknowledged", self.sent, self.acknowledged)?;
         writeln!(
             f,

@@ -1,7 +1,8 @@
 //! `gossip stop-network`.
 
 use crate::{
-    cli::{Context, Output, error::CliError},
+    cli::{Context, Output, change::by_hand, error::CliError, verdict::survey},
+    core::{endpoint::Endpoint, request::NodeStatus},
     launcher::{Ended, Stopped, StoppedNode, ranges::ranges, stop},
 };
 use serde::Serialize;
@@ -16,7 +17,8 @@ const DEFAULT: &str = "default";
 /// Stop all nodes of a network
 ///
 /// Each node is asked to stop, and terminated by signal if it does not answer. Processes are identified by number and start
-/// time, so no other process is signalled.
+/// time, so no other process is signalled. Of a network that was started by hand, all nodes that can be reached from one
+/// address are asked to stop.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -24,8 +26,15 @@ Examples:
   gossip stop-network
 
   # Stop another network
-  gossip stop-network --network two")]
-pub struct Args {}
+  gossip stop-network --network two
+
+  # Stop a network that was started by hand, through one of its nodes
+  gossip stop-network 10.0.0.7:7004")]
+pub struct Args {
+    /// Address of a node whose network was not started here [default: the network of --network]
+    #[arg(value_name = "HOST:PORT")]
+    node: Option<Endpoint>,
+}
 
 /// What is printed of a network that was stopped.
 #[derive(Serialize)]
@@ -45,11 +54,19 @@ struct Node {
 }
 
 /// Stops the network and says how its nodes ended.
-pub fn run(_: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    if let Some(via) = args.node
+        && !by_hand::is_recorded(context, &via)?
+    {
+        return stop_by_hand(&via, context, out);
+    }
     let stopped = stop(&context.networks()?, context.network(), None, context.timeout_or(TIMEOUT));
-    let remedy = "stop nodes started by hand with Ctrl-C, SIGTERM or \
-                  'gossip remove-node HOST:PORT'";
+    let remedy = "stop nodes started by hand with 'gossip stop-network HOST:PORT', by the address of one of them";
     let stopped = stopped.map_err(|error| CliError::without_record(error, remedy))?;
+    print(&stopped, out)
+}
+
+fn print(stopped: &Stopped, out: &mut Output) -> Result<(), CliError> {
     let node = |StoppedNode { node, endpoint, process, ended }: &'_ StoppedNode| Node {
         node: node.to_string(),
         endpoint: endpoint.to_string(),
@@ -57,7 +74,28 @@ pub fn run(_: Args, context: &Context, out: &mut Output) -> Result<(), CliError>
         ended: ended.name(),
     };
     let nodes = stopped.nodes.iter().map(node).collect();
-    out.print(&Report { network: stopped.network.as_str(), nodes, stopped: &stopped })
+    out.print(&Report { network: stopped.network.as_str(), nodes, stopped })
+}
+
+/// Stops nodes that no record has, and says who did not answer.
+fn stop_by_hand(via: &Endpoint, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let survey = by_hand::stop(context, via, context.timeout_or(TIMEOUT))?;
+    let stopped = |status: &NodeStatus| StoppedNode {
+        node: status.node.clone(),
+        endpoint: status.endpoint.clone(),
+        process: None,
+        ended: Ended::Stopped,
+    };
+    let network = survey::network(&survey, context).clone();
+    let stopped = Stopped { network, nodes: survey.said().map(stopped).collect() };
+    print(&stopped, out)?;
+    let others: Vec<_> = survey.silent().into_iter().chain(survey.deaf()).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let text =
+        format!("did not answer and may still run: {}; stop them on their machines with SIGTERM", ranges(&others));
+    Err(CliError::Unreachable(text))
 }
 
 impl fmt::Display for Report<'_> {

@@ -1,10 +1,6 @@
 //! How one node's account of itself looks: as text for people, as a document for programs.
 
-use super::{
-    judgement::{Judgement, State},
-    overlay::Overlay,
-    survey::{Heard, Outcome},
-};
+use super::told;
 use crate::{
     cli::{
         error::ErrorBody,
@@ -16,6 +12,7 @@ use crate::{
         request::{NodeStatus, PeerInfo},
     },
     quantity::Time,
+    survey::{Heard, Judgement, Outcome, Overlay, State},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
@@ -111,7 +108,7 @@ impl Account {
             suspected_by,
             lag: status.zip(most).and_then(|(status, most)| lag(status, most)),
             details: status.map(|status| Box::new(Details::from(status.clone()))),
-            error: heard.error(),
+            error: told::error(heard),
         }
     }
 
@@ -132,7 +129,7 @@ impl Account {
                 remarks.push(format!("fetching missed messages of {}", count(details.missing, "stream")));
             }
             if details.health.is_some_and(|health| health > 0) {
-                remarks.push("overloaded: overloaded: overloaded: its timers run late".to_owned());
+                remarks.push("overloaded: its timers run late".to_owned());
             }
         }
         remarks.extend(self.error.as_ref().map(|error| error.message.clone()));

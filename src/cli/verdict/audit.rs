@@ -3,9 +3,8 @@
 use super::{
     account::{count, name},
     comparison::{Compared, Comparison},
-    judgement::{Judgement, State},
-    overlay::Overlay,
-    survey::{Heard, Survey, TIMEOUT},
+    survey::{TIMEOUT, network, take},
+    told,
     vectors::{self, Numbers},
 };
 use crate::{
@@ -20,6 +19,7 @@ use crate::{
         repair::ranges::Ranges,
     },
     launcher::ranges::ranges,
+    survey::{Heard, Judgement, Overlay, State, Survey},
 };
 use serde::Serialize;
 use std::{collections::BTreeSet, fmt};
@@ -106,7 +106,7 @@ struct GapRange {
 /// Asks all, waits for those that are late, prints who misses what; then complains.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let timeout = context.timeout_or(TIMEOUT);
-    let survey = Survey::take(&args.nodes, context, timeout)?;
+    let survey = take(&args.nodes, context, timeout)?;
     let comparison = Comparison::of(&survey, &Deadline::after(timeout))?;
     let judgement = Judgement::of(&survey, &Overlay::of(&survey)?);
     let report = Report::new(context, &survey, &judgement, &comparison);
@@ -142,12 +142,12 @@ impl Report {
         let entry = |heard: &Heard| {
             let compared = comparison.nodes.iter().find(|node| node.node.as_str() == heard.name);
             let mute = comparison.mute.iter().find(|(node, _)| node.as_str() == heard.name);
-            let error = mute.map(|(_, error)| error.body()).or_else(|| heard.error());
+            let error = mute.map(|(_, error)| error.body()).or_else(|| told::error(heard));
             Entry::new(&heard.name, judgement.state_of(&heard.name), comparison, compared, error)
         };
         let nodes: Vec<_> = survey.nodes.iter().map(entry).collect();
         let ok = !comparison.has_findings() && nodes.iter().all(|entry| entry.answered);
-        let (network, told_nodes) = (survey.network(context).to_string(), judgement.told_nodes());
+        let (network, told_nodes) = (network(survey, context).to_string(), told::nodes(judgement));
         Self { network, ok, messages: comparison.messages, nodes, told_nodes }
     }
 

@@ -1,9 +1,6 @@
 //! What nodes have seen, laid side by side: who misses what, and what is gone for good.
 
-use super::{
-    survey::Survey,
-    vectors::{Holding, Numbers, ask_holdings, ask_kept, common, count, union, without},
-};
+use super::vectors::{Holding, Numbers, ask_holdings, ask_kept, common, count, union, without};
 use crate::{
     cli::error::CliError,
     clock::Deadline,
@@ -12,6 +9,7 @@ use crate::{
         id::NodeId,
         request::{Gap, NodeStatus},
     },
+    survey::Survey,
 };
 use std::{collections::BTreeMap, time::Duration};
 

@@ -1,6 +1,5 @@
 //! The way that one message took, put together from the paths that nodes have recorded.
 
-use super::survey::Survey;
 use crate::{
     cli::error::CliError,
     client::ask_all,
@@ -11,6 +10,7 @@ use crate::{
         message::Path,
         request::{Cursor, Fetch, Page, Reply, Request, Status},
     },
+    survey::Survey,
 };
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,10 +3,9 @@
 
 use super::{
     account::{Account, count},
-    judgement::State,
     report::Report,
 };
-use crate::cli::text;
+use crate::{cli::text, survey::State};
 
 /// Lines that the verdict may take of so many.
 const VERDICT_SHARE: usize = 3;

@@ -3,9 +3,8 @@
 use super::{
     account::{count, micros},
     journey::{Journey, Step, parse},
-    judgement::{Health, Judgement, State},
-    overlay::Overlay,
-    survey::{Survey, record},
+    survey::{record, take},
+    told,
 };
 use crate::{
     cli::{
@@ -21,6 +20,7 @@ use crate::{
         links::link::Kind,
     },
     launcher::{Manifest, NodeRecord},
+    survey::{Health, Judgement, Overlay, State, Survey},
     topology::{Graph, Margin},
     viz::{Link, LinkMark, Measure, NodeMark, Picture, Scene},
 };
@@ -101,13 +101,13 @@ struct Hop {
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let deadline = Deadline::after(context.timeout_or(TIMEOUT));
     let address: Vec<_> = args.node.into_iter().map(NodeArgument::Address).collect();
-    let survey = || Survey::take(&address, context, deadline.remaining() / 2);
+    let survey = || take(&address, context, deadline.remaining() / 2);
     let (manifest, survey) = match (address.is_empty(), args.declared) {
         (true, true) => (record(context)?, None),
         (true, false) => (record(context)?, Some(survey()?)),
         (false, _) => {
             let survey = survey()?;
-            (told(&survey, &address)?, Some(survey))
+            (found(&survey, &address)?, Some(survey))
         }
     };
     let (kind, picture, journey) = match survey.filter(|_| !args.declared) {
@@ -149,7 +149,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
 }
 
 /// What a record would say of a network that was not started here: as its nodes tell it.
-fn told(survey: &Survey, address: &[NodeArgument]) -> Result<Manifest, CliError> {
+fn found(survey: &Survey, address: &[NodeArgument]) -> Result<Manifest, CliError> {
     let Some(first) = survey.said().next() else {
         let address = address.first().map_or_else(String::new, NodeArgument::to_string);
         return Err(CliError::Unreachable(format!("no node answers at {address}")));
@@ -307,8 +307,8 @@ fn mark_of(node: &NodeId, judgement: &Judgement, overlay: &Overlay) -> NodeMark 
 /// `overlay now · 5 of 6 nodes up · 5 links · 2 node failures could split it`
 fn caption(judgement: &Judgement, overlay: &Overlay) -> String {
     let how = match (judgement.health, overlay.margin) {
-        (Health::Down, _) => return format!("overlay now · DOWN · {}", judgement.told_up()),
-        (Health::Silent, _) => return format!("overlay now · SILENT · {}", judgement.told_up()),
+        (Health::Down, _) => return format!("overlay now · DOWN · {}", told::up(judgement)),
+        (Health::Silent, _) => return format!("overlay now · SILENT · {}", told::up(judgement)),
         (_, Margin::Split) => format!("split into {} parts", overlay.parts().len()),
         (_, Margin::Failures(failures)) => format!("{} could split it", count(failures as u64, "node failure")),
         (_, Margin::AtMost(failures)) => format!("{} or fewer could split it", count(failures as u64, "node failure")),
@@ -316,7 +316,7 @@ fn caption(judgement: &Judgement, overlay: &Overlay) -> String {
         (_, Margin::Never) => "no node failures can split it".to_owned(),
     };
     let links = count(overlay.graph.edge_count() as u64, "link");
-    format!("overlay now · {} · {links} · {how}", judgement.told_up())
+    format!("overlay now · {} · {links} · {how}", told::up(judgement))
 }
 
 impl fmt::Display for Report {

@@ -2,15 +2,14 @@
 
 use super::{
     account::{Account, Counters, Counts, count, micros},
-    judgement::{Health, Judgement, State},
-    overlay::{Overlay, Shape},
-    survey::Survey,
+    told,
 };
 use crate::{
     cli::text,
     core::id::NetworkName,
     launcher::{error::no_node_left, ranges::ranges},
     quantity::Size,
+    survey::{Health, Judgement, Overlay, Shape, State, Survey},
     topology::Margin,
 };
 use serde::{Serialize, Serializer};
@@ -121,7 +120,7 @@ impl Verdict {
             Health::Silent => "SILENT".to_owned(),
             Health::Down => "DOWN".to_owned(),
         };
-        let mut lines = vec![format!("Network '{network}' is {word}: {}.", judgement.told_nodes())];
+        let mut lines = vec![format!("Network '{network}' is {word}: {}.", told::nodes(judgement))];
         if overlay.has_nodes() {
             lines.extend([self.margin(overlay), self.measures()]);
         }
@@ -135,7 +134,7 @@ impl Verdict {
             text::escape(&if more > 0 { format!("{shown} and {more} more") } else { shown }).into_owned()
         };
         let distance = match overlay.margin {
-            Margin::Split => return format!("Parts: {}.", text::escape(&overlay.told_parts())),
+            Margin::Split => return format!("Parts: {}.", text::escape(&told::parts(overlay))),
             Margin::Never if overlay.graph.node_count() == 1 && self.down + self.silent > 0 => {
                 return "Only one node answers: nothing is left to split.".to_owned();
             }
@@ -251,17 +250,17 @@ fn failures(count: usize) -> String {
 
 fn row(account: &Account) -> Vec<String> {
     let details = account.details.as_deref();
-    let told = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let shown = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let (up, all) = details.map_or((0, 0), |details| details.links());
     vec![
         text::escape(&account.node).into_owned(),
         account.state.name().to_owned(),
-        told(details.map(|_| format!("{up}/{all}"))),
-        told(details.map(|_| account.lag.map_or_else(|| "?".to_owned(), |lag| lag.to_string()))),
-        told(details.map(|details| details.retained_messages.to_string())),
-        told(details.map(|details| Size(details.retained_bytes).to_string())),
-        told(details.map(|details| details.unread.to_string())),
-        told(details.and_then(|details| details.round_trip_us()).map(micros)),
+        shown(details.map(|_| format!("{up}/{all}"))),
+        shown(details.map(|_| account.lag.map_or_else(|| "?".to_owned(), |lag| lag.to_string()))),
+        shown(details.map(|details| details.retained_messages.to_string())),
+        shown(details.map(|details| Size(details.retained_bytes).to_string())),
+        shown(details.map(|details| details.unread.to_string())),
+        shown(details.and_then(|details| details.round_trip_us()).map(micros)),
         account.remark(),
     ]
 }

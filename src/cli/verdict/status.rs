@@ -1,10 +1,9 @@
 //! `gossip status`.
 
 use super::{
-    judgement::Judgement,
-    overlay::Overlay,
     report::Report,
-    survey::{Survey, TIMEOUT},
+    survey::{TIMEOUT, network, take},
+    told,
 };
 use crate::{
     cli::{
@@ -13,6 +12,7 @@ use crate::{
         screen::{self, Screen},
     },
     clock::Deadline,
+    survey::{Judgement, Overlay, Survey},
 };
 use std::{
     env,
@@ -71,7 +71,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     let is_ours = survey.nodes.iter().any(|heard| heard.is_ours && heard.status().is_none());
     let logs = context.networks().ok().filter(|_| is_ours).map(|networks| networks.folder(context.network()).nodes());
     let logs = logs.map(|logs| logs.display().to_string());
-    Judgement::of(&survey, &overlay).complaint(survey.is_whole, &overlay, logs)
+    told::complaint(&Judgement::of(&survey, &overlay), survey.is_whole, &overlay, logs)
 }
 
 /// Asks, and shows what was heard: on a screen if there is one.
@@ -81,9 +81,9 @@ fn show(
     screen: Option<&Screen>,
     out: &mut Output,
 ) -> Result<(Survey, Overlay), CliError> {
-    let survey = Survey::take(&args.nodes, context, context.timeout_or(TIMEOUT))?;
+    let survey = take(&args.nodes, context, context.timeout_or(TIMEOUT))?;
     let overlay = Overlay::of(&survey)?;
-    let report = Report::new(survey.network(context), &survey, &overlay, args.peers, out.has_colour());
+    let report = Report::new(network(&survey, context), &survey, &overlay, args.peers, out.has_colour());
     match screen {
         Some(screen) => {
             let (columns, rows) = screen::size();

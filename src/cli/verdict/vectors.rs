@@ -1,6 +1,5 @@
 //! What nodes have seen, asked for page by page from many at once.
 
-use super::survey::no_gossip_node;
 use crate::{
     cli::error::CliError,
     client::ask_all,
@@ -86,7 +85,7 @@ fn ask_pages(
     let answers = ask_all(questions, deadline.remaining().max(PAGE_MIN))?;
     let page = |reply| match reply {
         Reply::Vector(page) => Ok(page),
-        _ => Err(no_gossip_node()),
+        _ => Err(CliError::Failed("it does not answer like a gossip node".into())),
     };
     Ok(answers.into_iter().map(|answer| answer.map_err(Into::into).and_then(|response| page(response.reply))).collect())
 }

@@ -2,6 +2,7 @@
 
 use super::{
     line::Line,
+    lookout::{Lookout, Sight},
     members::{Change, Members},
     merge::Merge,
 };
@@ -27,8 +28,8 @@ const STEP: Duration = Duration::from_millis(25);
 ///
 /// Message arrivals, links that come up or go down, suspected and dead neighbours, searches for new ones, gaps and refusals,
 /// at all nodes of the network or at those named: one line each, in time order, until Ctrl-C. A node that does not answer for
-/// --timeout (2 s) is reported as silent, with state=down if its process has ended, and reported again once it answers. Nodes
-/// that are added, restarted or removed meanwhile are picked up.
+/// --timeout (2 s) is reported as silent, with its state as 'status' judges it, and reported again once it answers. Nodes
+/// that are added, joined, restarted or removed meanwhile are picked up, at most 2000 in all.
 ///
 /// With --json each line is an object with 'time', 'node' (reporter), 'kind', 'peer' (subject) and 'details'.
 #[derive(Debug, clap::Args)]
@@ -43,8 +44,7 @@ Examples:
   # Wait for the next event in a network that was not started here, through one of its nodes
   gossip watch 10.0.0.7:7004 --count 1")]
 pub struct Args {
-    /// Numbers or names of nodes; or one address host:port: all nodes of its network that are found at the start
-    /// [default: all of the network]
+    /// Numbers or names of nodes; or one address host:port: all nodes of its network [default: all of the network]
     #[arg(value_name = "NODE")]
     nodes: Vec<NodeArgument>,
     /// End after this time, such as 500ms, 60s or 5min
@@ -70,6 +70,9 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         left: args.count.unwrap_or(u64::MAX),
         first_look: Some(now.mono + silent_after),
         next_look: now.mono + LOOK,
+        lookout: Lookout::new(),
+        silent: [Vec::new(), Vec::new()],
+        is_full: false,
         out,
     };
     while stream.left > 0 && !interrupted.load(Ordering::SeqCst) && !deadline.is_some_and(|deadline| deadline.is_over())
@@ -79,6 +82,8 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         follower.poll(step, |node, item| news.push((node, item)))?;
         stream.turn(clock.now(), news, &mut follower)?;
     }
+    stream.tell_silent(clock.now(), 0, None);
+    stream.tell_silent(clock.now(), 1, None);
     let rest = stream.merge.take_all();
     stream.print(rest)
 }
@@ -92,6 +97,11 @@ struct Stream<'o> {
     /// When to say at the latest that watching has begun; `None`: it was said.
     first_look: Option<Mono>,
     next_look: Mono,
+    lookout: Lookout,
+    /// Who fell silent and for how long, and is not told of yet: not looked at yet, and being looked at.
+    silent: [Vec<(usize, Duration)>; 2],
+    /// Whether it was said that no more nodes can be followed.
+    is_full: bool,
     out: &'o mut Output,
 }
 
@@ -104,17 +114,44 @@ impl Stream<'_> {
         }
         if self.next_look <= now.mono {
             self.next_look = now.mono + LOOK;
-            for change in self.members.look(follower)? {
-                let (name, kind) = match &change {
-                    Change::Added(name) => (name, "added"),
-                    Change::Removed(name) => (name, "removed"),
-                };
-                self.merge.push(now.mono, Line::own(now.wall, Some(name), kind));
-            }
+            let changes = self.members.look(follower)?;
+            self.change(now, changes);
+        }
+        if let Some(sight) = self.lookout.take() {
+            let changes = sight.as_ref().map_or(Ok(Vec::new()), |sight| self.members.find(sight, follower))?;
+            self.change(now, changes);
+            self.tell_silent(now, 1, sight.as_ref());
+        }
+        if self.lookout.begin(self.members.is_all(), || self.members.targets()) {
+            self.silent[1] = std::mem::take(&mut self.silent[0]);
         }
         self.announce(now, follower)?;
         let due = self.merge.take_due(now.mono);
         self.print(due)
+    }
+
+    fn change(&mut self, now: Now, changes: Vec<Change>) {
+        for change in changes {
+            let line = match &change {
+                Change::Added(name) => Line::own(now.wall, Some(name), "added"),
+                Change::Removed(name) => Line::own(now.wall, Some(name), "removed"),
+                Change::TooMany(_) if std::mem::replace(&mut self.is_full, true) => continue,
+                Change::TooMany(name) => {
+                    let text = Detail::Text("this watch follows no more nodes: start another".to_owned());
+                    Line::own(now.wall, Some(name), "unwatched").with("text", text)
+                }
+            };
+            self.merge.push(now.mono, line);
+        }
+    }
+
+    /// Tells of those that fell silent, with what was seen of them.
+    fn tell_silent(&mut self, now: Now, which: usize, sight: Option<&Sight>) {
+        for (node, time) in std::mem::take(&mut self.silent[which]) {
+            let state = self.members.state_of_silent(node, sight).name().to_owned();
+            let line = Line::own(now.wall, Some(self.members.name(node)), "silent");
+            self.merge.push(now.mono, line.with("for_ms", millis(time)).with("state", Detail::Text(state)));
+        }
     }
 
     /// Says once that all nodes are watched, or as many as answer.
@@ -130,21 +167,29 @@ impl Stream<'_> {
         self.out.flush()
     }
 
-    fn line(&self, now: Now, node: usize, item: News) -> Option<Line> {
+    fn line(&mut self, now: Now, node: usize, item: News) -> Option<Line> {
+        let is_reason = match &item {
+            News::Silent(time) => {
+                self.silent[0].push((node, *time));
+                true
+            }
+            News::Happened(happening) => happening.node.as_ref().is_some_and(|node| self.members.lacks(node)),
+            // Among them may be somebody's first word.
+            News::Missed(_) => self.members.is_all(),
+            _ => false,
+        };
+        if is_reason {
+            self.lookout.want();
+        }
         let name = self.members.name(node);
         let own = |kind| Line::own(now.wall, Some(name), kind);
-        let millis = |time: Duration| Detail::from(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         match item {
             News::Happened(happening) => Some(Line::told(name, happening)),
             News::Missed(count) => Some(own("missed").with("count", count.into())),
-            News::Silent(time) => {
-                let state = Detail::Text(self.members.state_of_silent(node).name().to_owned());
-                Some(own("silent").with("for_ms", millis(time)).with("state", state))
-            }
             News::Answers(time) => Some(own("answers").with("after_ms", millis(time))),
             News::Restarted(life) => Some(own("restarted").with("incarnation", life.0.into())),
             News::Refused(text) => Some(own("unwatched").with("text", Detail::Text(text))),
-            News::Follows(_) => None,
+            News::Silent(_) | News::Follows(_) => None,
         }
     }
 
@@ -169,4 +214,8 @@ impl Stream<'_> {
         let text = line.text(self.members.width(), self.out.has_colour());
         self.out.line(text)
     }
+}
+
+fn millis(time: Duration) -> Detail {
+    Detail::from(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }

@@ -1,12 +1,8 @@
-//! Who is watched: the nodes of the network's record as it changes, or those that were named.
+//! Who is watched: all nodes of a network, as its record and the nodes themselves name them, or those that were named.
 
-use super::command::TIMEOUT;
+use super::{command::TIMEOUT, lookout::Sight};
 use crate::{
-    cli::{
-        Context, NodeArgument,
-        error::CliError,
-        verdict::{judgement::State, survey::Survey},
-    },
+    cli::{Context, NodeArgument, error::CliError, verdict::survey},
     client::Follower,
     core::{endpoint::Endpoint, id::NodeId},
     launcher::{
@@ -14,6 +10,7 @@ use crate::{
         process::{Life, Process},
         resolve,
     },
+    survey::{State, Target},
 };
 use std::collections::BTreeMap;
 
@@ -32,12 +29,18 @@ impl Member {
     fn is_at(&self, record: &NodeRecord) -> bool {
         self.is_member && record.process == self.process && record.endpoint == self.endpoint
     }
+
+    fn has_ended(&self) -> bool {
+        self.process.is_some_and(|process| process.life() != Life::Running)
+    }
 }
 
-/// What a look at the record brought.
+/// What a look at the record, or at the network, brought.
 pub(super) enum Change {
     Added(String),
     Removed(String),
+    /// It is there, and cannot be followed: these are too many.
+    TooMany(String),
 }
 
 /// All that are or were watched, in the order of their numbers at the follower.
@@ -47,6 +50,8 @@ pub(super) struct Members {
     folder: Option<Folder>,
     /// Those that were named; nobody: all nodes.
     named: Vec<NodeId>,
+    /// Whether all nodes of the network are watched, those as well that come later.
+    is_all: bool,
 }
 
 impl Members {
@@ -56,19 +61,20 @@ impl Members {
         context: &Context,
         follower: &mut Follower,
     ) -> Result<Self, CliError> {
-        let mut members = Self { all: Vec::new(), folder: None, named: Vec::new() };
+        let mut members = Self { all: Vec::new(), folder: None, named: Vec::new(), is_all: arguments.is_empty() };
         let is_address = |argument: &&NodeArgument| matches!(argument, NodeArgument::Address(_));
         let addresses: Vec<_> = arguments.iter().filter(is_address).cloned().collect();
         // Beside names an address is one node, and not a way to others.
         if addresses.len() == arguments.len() && !addresses.is_empty() {
-            for heard in Survey::take(&addresses, context, context.timeout_or(TIMEOUT))?.nodes {
-                members.add(heard.name, &heard.endpoint, follower)?;
+            members.is_all = true;
+            for heard in survey::take(&addresses, context, context.timeout_or(TIMEOUT))?.nodes {
+                members.add(heard.name, &heard.endpoint, false, follower)?;
             }
         } else {
             for argument in &addresses {
                 let NodeArgument::Address(endpoint) = argument else { continue };
                 context.check_address(argument, context.timeout_or(TIMEOUT))?;
-                members.add(argument.to_string(), endpoint, follower)?;
+                members.add(argument.to_string(), endpoint, false, follower)?;
             }
         }
         for name in arguments.iter().filter_map(NodeArgument::name) {
@@ -86,8 +92,14 @@ impl Members {
     }
 
     /// Follows one that is in no record.
-    fn add(&mut self, name: String, endpoint: &Endpoint, follower: &mut Follower) -> Result<(), CliError> {
-        follower.follow(endpoint, false)?;
+    fn add(
+        &mut self,
+        name: String,
+        endpoint: &Endpoint,
+        from_begin: bool,
+        follower: &mut Follower,
+    ) -> Result<(), CliError> {
+        follower.follow(endpoint, from_begin)?;
         let endpoint = endpoint.clone();
         self.all.push(Member { name, endpoint, process: None, is_recorded: false, is_member: true });
         Ok(())
@@ -114,6 +126,12 @@ impl Members {
         let mut wanted: BTreeMap<_, _> =
             records.iter().filter(wanted).map(|record| (record.node.as_str(), record)).collect();
         let mut changes = Vec::new();
+        // Who was found through its peers may be entered in the record later.
+        for member in self.all.iter_mut().filter(|member| member.is_member && !member.is_recorded && self.is_all) {
+            if let Some(record) = wanted.get(member.name.as_str()).filter(|record| record.endpoint == member.endpoint) {
+                (member.is_recorded, member.process) = (true, record.process);
+            }
+        }
         for (number, member) in self.all.iter_mut().enumerate().filter(|(_, member)| member.is_recorded) {
             match wanted.remove(member.name.as_str()) {
                 Some(record) if member.is_at(record) => {}
@@ -134,6 +152,10 @@ impl Members {
         let mut added: Vec<_> = wanted.into_values().collect();
         added.sort_by_key(|record| record.node.natural_key());
         for record in added {
+            if !follower.has_room() {
+                changes.push(Change::TooMany(record.node.to_string()));
+                continue;
+            }
             follower.follow(&record.endpoint, is_later)?;
             let name = record.node.to_string();
             if is_later {
@@ -150,10 +172,50 @@ impl Members {
         self.all.get(number).map_or("", |member| &member.name)
     }
 
-    /// How a node is that does not answer: down if its process is known to have ended.
-    pub(super) fn state_of_silent(&self, number: usize) -> State {
-        let process = self.all.get(number).and_then(|member| member.process);
-        if process.is_some_and(|process| process.life() != Life::Running) { State::Down } else { State::Silent }
+    /// Whether all nodes of the network are watched.
+    pub(super) fn is_all(&self) -> bool {
+        self.is_all
+    }
+
+    /// Whether somebody is to be watched whom a watched node names, and is not.
+    pub(super) fn lacks(&self, node: &NodeId) -> bool {
+        self.is_all && !self.all.iter().any(|member| member.name == node.as_str())
+    }
+
+    /// Whom to ask how the network is.
+    pub(super) fn targets(&self) -> Vec<Target> {
+        let target = |member: &Member| Target {
+            node: NodeId::new(&member.name).ok().filter(|_| member.name != member.endpoint.authority()),
+            endpoint: member.endpoint.clone(),
+            is_ours: member.is_recorded,
+            has_ended: member.has_ended(),
+        };
+        self.all.iter().filter(|member| member.is_member).map(target).collect()
+    }
+
+    /// Follows those that were seen and are not watched yet, from their beginning on.
+    pub(super) fn find(&mut self, sight: &Sight, follower: &mut Follower) -> Result<Vec<Change>, CliError> {
+        let mut changes = Vec::new();
+        for (node, endpoint) in sight.answered() {
+            if !self.lacks(node) || self.all.iter().any(|member| member.is_member && member.endpoint == *endpoint) {
+                continue;
+            }
+            let name = node.to_string();
+            if follower.has_room() {
+                self.add(name.clone(), endpoint, true, follower)?;
+                changes.push(Change::Added(name));
+            } else {
+                changes.push(Change::TooMany(name));
+            }
+        }
+        Ok(changes)
+    }
+
+    /// How a node is that fell silent: as it was seen, if it was.
+    pub(super) fn state_of_silent(&self, number: usize, sight: Option<&Sight>) -> State {
+        let Some(member) = self.all.get(number) else { return State::Silent };
+        let seen = sight.and_then(|sight| sight.state_of(&member.name, &member.endpoint));
+        seen.unwrap_or(if member.has_ended() { State::Down } else { State::Silent })
     }
 
     /// How many are watched now.

@@ -2,5 +2,6 @@
 
 pub mod command;
 mod line;
+mod lookout;
 mod members;
 mod merge;

@@ -1,13 +1,11 @@
 //! The overlay as it is now, put together from what its nodes say of their links, and how well it holds.
 
-use super::survey::Survey;
+use super::{error::SurveyError, heard::Survey};
 use crate::{
-    cli::error::CliError,
     core::{
         id::{NodeId, natural_key},
         links::{detector::Verdict, link::Kind},
     },
-    launcher::ranges::ranges,
     topology::{Graph, Margin, Metrics, WeakPoints},
 };
 use serde::Serialize;
@@ -91,7 +89,7 @@ pub struct RoundTrips {
 
 impl Overlay {
     /// Of the nodes that answered, and those that serve no requests.
-    pub fn of(survey: &Survey) -> Result<Self, CliError> {
+    pub fn of(survey: &Survey) -> Result<Self, SurveyError> {
         let deaf: BTreeSet<NodeId> = survey.deaf().into_iter().collect();
         let mut names: Vec<NodeId> = survey.said().map(|status| status.node.clone()).chain(deaf.clone()).collect();
         names.sort_by(|a, b| natural_key(a.as_str()).cmp(&natural_key(b.as_str())));
@@ -122,7 +120,7 @@ impl Overlay {
         let half_open = halves.values().filter(|(ends, _)| ends.len() < 2).count();
         let whole = halves.into_iter().filter(|(_, (ends, _))| ends.len() == 2);
         let kinds: BTreeMap<_, _> = whole.map(|(link, (_, kind))| (link, kind)).collect();
-        let graph = Graph::new(names, kinds.keys().copied()).map_err(|error| CliError::Failed(error.to_string()))?;
+        let graph = Graph::new(names, kinds.keys().copied())?;
         let weak = WeakPoints::of(&graph);
         let margin = Margin::of(&graph, &weak, STEPS_MAX);
         round_trips.sort_unstable();
@@ -139,12 +137,6 @@ impl Overlay {
         let mut parts = self.graph.components();
         parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
         parts.iter().map(|part| part.iter().map(|&node| &self.graph.nodes()[node]).collect()).collect()
-    }
-
-    /// The parts for people: `1-2 | 4-6`.
-    pub fn told_parts(&self) -> String {
-        let parts: Vec<_> = self.parts().into_iter().map(ranges).collect();
-        parts.join(" | ")
     }
 
     /// What programs are told of it.

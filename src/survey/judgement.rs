@@ -2,16 +2,10 @@
 //! judges a network judges it by this.
 
 use super::{
-    account::count,
+    heard::{Heard, Outcome, Survey},
     overlay::Overlay,
-    survey::{Heard, Outcome, Survey},
 };
-use crate::{
-    cli::{error::CliError, text},
-    core::id::NodeId,
-    launcher::ranges::ranges,
-    topology::Margin,
-};
+use crate::{core::id::NodeId, topology::Margin};
 use serde::Serialize;
 
 /// How a node is.
@@ -41,7 +35,7 @@ impl State {
 }
 
 /// How a network is as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
     /// Every node is up and can reach every other.
@@ -53,11 +47,12 @@ pub enum Health {
     /// No node answers, and some may still run.
     Silent,
     /// Every process has ended.
+    #[default]
     Down,
 }
 
 /// How the nodes of a survey are, one by one and together.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub struct Judgement {
     nodes: Vec<(String, State)>,
     /// Of the whole.
@@ -98,50 +93,6 @@ impl Judgement {
     pub fn names(&self, state: State) -> Vec<NodeId> {
         let of_state = self.nodes.iter().filter(|(_, found)| *found == state);
         of_state.filter_map(|(name, _)| NodeId::new(name).ok()).collect()
-    }
-
-    /// `all 6 nodes are up`, `4 of 6 nodes up, 1 suspect (6), 1 silent (3)`.
-    pub fn told_nodes(&self) -> String {
-        let (up, all) = (self.count(State::Up) as u64, self.all());
-        if up == all && all > 0 {
-            return if all == 1 { "its only node is up".to_owned() } else { format!("all {all} nodes are up") };
-        }
-        let others = [State::Suspect, State::Silent, State::Down].into_iter().filter(|&state| self.count(state) > 0);
-        let told = others.map(|state| {
-            let names = text::escape(&ranges(&self.names(state))).into_owned();
-            format!("{} {} ({names})", self.count(state), state.name())
-        });
-        std::iter::once(format!("{up} of {} up", count(all, "node"))).chain(told).collect::<Vec<_>>().join(", ")
-    }
-
-    /// `5 of 6 nodes up`, as a caption has it.
-    pub fn told_up(&self) -> String {
-        format!("{} of {} up", self.count(State::Up), count(self.all(), "node"))
-    }
-
-    /// Why the network is not well, if it is not: split or with nodes that are down, or with nodes that do not answer.
-    /// `is_whole`: whether these are all nodes; `logs`: where those of its nodes lie.
-    pub fn complaint(&self, is_whole: bool, overlay: &Overlay, logs: Option<String>) -> Result<(), CliError> {
-        let (down, silent) = (self.names(State::Down), self.names(State::Silent));
-        let mut wrong = Vec::new();
-        if is_whole && self.health == Health::Split {
-            wrong.push(format!("the network is split into {} parts: {}", overlay.parts().len(), overlay.told_parts()));
-        }
-        let of = |nodes: &[NodeId]| format!("{} of {}", nodes.len(), count(self.all(), "node"));
-        let hint = logs.map_or_else(String::new, |logs| format!("; see the logs in {logs}"));
-        if !down.is_empty() {
-            let verb = if down.len() == 1 { "is" } else { "are" };
-            wrong.push(format!("{} {verb} down: {}", of(&down), ranges(&down)));
-        }
-        let is_failed = !wrong.is_empty();
-        if !silent.is_empty() {
-            wrong.push(format!("{} did not answer: {}", of(&silent), ranges(&silent)));
-        }
-        match (wrong.is_empty(), is_failed) {
-            (true, _) => Ok(()),
-            (false, true) => Err(CliError::Failed(format!("{}{hint}", wrong.join("; ")))),
-            (false, false) => Err(CliError::Unreachable(format!("{}{hint}", wrong.join("; ")))),
-        }
     }
 }
 
