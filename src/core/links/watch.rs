@@ -16,6 +16,14 @@ use crate::core::{
 };
 use std::{collections::VecDeque, time::Duration};
 
+/// A look at what is due: when, and what comes of it. `digest` goes with the probes: a hash of all that the node has seen.
+struct Look<'a> {
+    now: Mono,
+    digest: Option<Hashes>,
+    stats: &'a mut Stats,
+    outbox: &'a mut VecDeque<Output>,
+}
+
 impl Peers {
     /// A node that has introduced itself says something: it lives. Gives the slot of the link to it, if there is one.
     pub fn heard(&mut self, now: Mono, from: &NodeId, outbox: &mut VecDeque<Output>) -> Option<Slot> {
@@ -86,104 +94,84 @@ impl Peers {
         if waits.is_some_and(|due| self.health.on_timer(now, due, &self.timing)) {
             self.links.values_mut().for_each(|link| link.forgive(now, &self.timing));
         }
+        let mut look = Look { now, digest, stats, outbox };
         for id in self.links.due(now) {
-            self.attend(now, id, digest, stats, outbox);
+            self.attend(id, &mut look);
         }
         self.dial_queued(now, outbox);
     }
 
-    fn attend(
-        &mut self,
-        now: Mono,
-        id: LinkId,
-        digest: Option<Hashes>,
-        stats: &mut Stats,
-        outbox: &mut VecDeque<Output>,
-    ) {
+    fn attend(&mut self, id: LinkId, look: &mut Look<'_>) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        if link.expires.is_some_and(|end| end <= now) {
-            return self.give_up(id, Some(Failure::Silent), outbox);
+        if link.expires.is_some_and(|end| end <= look.now) {
+            return self.give_up(id, Some(Failure::Silent), look.outbox);
         }
-        if link.is_greeted() && link.next_greeting <= now {
-            if link.is_to_reopen(now, &self.timing) {
-                self.reopen(now, id, stats, outbox);
+        if link.is_greeted() && link.next_greeting <= look.now {
+            if link.is_to_reopen(look.now, &self.timing) {
+                self.reopen(id, look);
             } else {
-                link.next_greeting = now + self.timing.hello_interval;
-                outbox.extend(link.greet(id, &self.me));
+                link.next_greeting = look.now + self.timing.hello_interval;
+                look.outbox.extend(link.greet(id, &self.me));
             }
         }
-        self.turn_over(now, id, outbox);
-        self.look_after(now, id, digest, stats, outbox);
-        self.prove(now, id, digest, stats, outbox);
+        self.turn_over(look.now, id, look.outbox);
+        self.look_after(id, look);
+        self.prove(id, look);
     }
 
     /// Probes a link that is up, if that is due, and opens it anew if it leads nowhere.
-    fn prove(
-        &mut self,
-        now: Mono,
-        id: LinkId,
-        digest: Option<Hashes>,
-        stats: &mut Stats,
-        outbox: &mut VecDeque<Output>,
-    ) {
+    fn prove(&mut self, id: LinkId, look: &mut Look<'_>) {
         let Some(link) = self.links.get_mut(&id).filter(|link| link.up) else { return };
-        let is_talking = link.life.as_ref().is_some_and(|life| life.is_talking(now, &self.timing));
-        match link.proof.step(now, is_talking, &self.timing) {
+        let is_talking = link.life.as_ref().is_some_and(|life| life.is_talking(look.now, &self.timing));
+        match link.proof.step(look.now, is_talking, &self.timing) {
             None => {}
-            Some(Check::Probe) => outbox.push_back(link.ping(id, now, digest, &self.timing)),
-            Some(Check::Failed) => self.reopen(now, id, stats, outbox),
+            Some(Check::Probe) => look.outbox.push_back(link.ping(id, look.now, look.digest, &self.timing)),
+            Some(Check::Failed) => self.reopen(id, look),
         }
     }
 
     /// A link leads nowhere: it is not up any more, and gets another connection, now or when the last is old enough.
-    fn reopen(&mut self, now: Mono, id: LinkId, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+    fn reopen(&mut self, id: LinkId, look: &mut Look<'_>) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        if link.fall(now, &self.timing, &mut self.roll) {
+        if link.fall(look.now, &self.timing, &mut self.roll) {
             let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
-            outbox.push_back(Output::Notify(Event::LinkDown { node, endpoint }));
+            look.outbox.push_back(Output::Notify(Event::LinkDown { node, endpoint }));
         }
         // It has had its probes in place of greetings.
         link.greetings = GREETINGS_MAX;
-        if link.is_to_reopen(now, &self.timing) {
-            stats.count(Counter::Reopened, link.node.as_ref());
-            link.reopening.note(now, &self.timing);
-            self.redial(now, id, outbox);
+        if link.is_to_reopen(look.now, &self.timing) {
+            look.stats.count(Counter::Reopened, link.node.as_ref());
+            link.reopening.note(look.now, &self.timing);
+            self.redial(look.now, id, look.outbox);
         }
     }
 
     /// Probes and judges one neighbour that is silent, if that is due.
-    fn look_after(
-        &mut self,
-        now: Mono,
-        id: LinkId,
-        digest: Option<Hashes>,
-        stats: &mut Stats,
-        outbox: &mut VecDeque<Output>,
-    ) {
+    fn look_after(&mut self, id: LinkId, look: &mut Look<'_>) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let Some(life) = &mut link.life else { return };
-        let Some(step) = life.step(now, self.health, &self.timing) else { return };
+        let Some(step) = life.step(look.now, self.health, &self.timing) else { return };
         if link.up && step != Step::Down {
-            outbox.push_back(link.ping(id, now, digest, &self.timing));
+            look.outbox.push_back(link.ping(id, look.now, look.digest, &self.timing));
         }
         let node = link.node.clone();
         match step {
             Step::Probe => {}
             Step::Suspect => {
-                outbox.extend(node.map(|node| Output::Notify(Event::PeerSuspected(node))));
+                look.outbox.extend(node.map(|node| Output::Notify(Event::PeerSuspected(node))));
                 self.judge(id, Verdict::Suspect);
             }
             Step::Down => {
-                outbox.extend(node.map(|node| Output::Notify(Event::PeerDown(node))));
+                look.outbox.extend(node.map(|node| Output::Notify(Event::PeerDown(node))));
                 let (was_up, is_declared) = (link.up, link.bond.is_declared());
-                link.fall(now, &self.timing, &mut self.roll);
+                link.fall(look.now, &self.timing, &mut self.roll);
                 link.begin_anew();
                 self.judge(id, Verdict::Down);
                 if !is_declared {
-                    self.give_up(id, None, outbox);
+                    self.give_up(id, None, look.outbox);
                 } else if was_up {
                     // The connection may have died unseen, and the far end live.
-                    self.reopen(now, id, stats, outbox);
+                    self.reopen(id, look);
                 }
             }
         }

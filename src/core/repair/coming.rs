@@ -9,21 +9,21 @@ impl Wants {
     /// told of first, if it comes unasked.
     pub fn coming(&mut self, now: Mono, id: &MessageId, by: Slot, patience: Duration) -> Option<Mono> {
         let stream = id.stream();
-        let since = self.wants.get(&stream).and_then(|want| want.since(id.sequence)).unwrap_or(now);
+        let since = self.want(&stream).and_then(|want| want.since(id.sequence)).unwrap_or(now);
         self.offered(now, &stream, by, &[(id.sequence, id.sequence)], How::Announced, Duration::ZERO);
-        let want = self.wants.get_mut(&stream)?;
-        self.questions += 1;
-        if !want.coming(now, by, id.sequence, self.questions, patience) {
+        self.want(&stream)?;
+        let number = self.next_question();
+        if !self.want(&stream)?.coming(now, by, id.sequence, number, patience) {
             return None;
         }
-        self.accounts.entry(by).or_default().ask(now, 1);
+        self.account(by).ask(now, 1);
         self.refresh(now, &stream);
         Some(since)
     }
 
     /// Something large that `by` sends goes on; if it does so no more, that is known at the time `until`. `None`: it is here.
     pub fn sending(&mut self, now: Mono, by: Slot, until: Option<Mono>) {
-        if let Some(account) = self.accounts.get_mut(&by) {
+        if let Some(account) = self.known_account(by) {
             account.is_sending(now, until);
         }
     }
@@ -31,9 +31,9 @@ impl Wants {
     /// `by` does not send a message that it had begun to send.
     pub fn stopped(&mut self, now: Mono, id: &MessageId, by: Slot) {
         let stream = id.stream();
-        let Some(want) = self.wants.get_mut(&stream) else { return };
+        let Some(want) = self.want(&stream) else { return };
         if let Some(number) = want.stopped(now, by, id.sequence) {
-            self.accounts.entry(by).or_default().answer(now, number, 1);
+            self.account(by).answer(now, number, 1);
             self.refresh(now, &stream);
         }
     }

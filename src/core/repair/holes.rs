@@ -9,7 +9,7 @@ impl Wants {
         if missing.is_empty() || !self.open(stream, by) {
             return;
         }
-        let Some(want) = self.wants.get_mut(stream) else { return };
+        let Some(want) = self.want(stream) else { return };
         want.hear(now, missing);
         self.refresh(now, stream);
     }
@@ -19,14 +19,14 @@ impl Wants {
         if !self.open(stream, by) {
             return;
         }
-        let Some(want) = self.wants.get_mut(stream) else { return };
+        let Some(want) = self.want(stream) else { return };
         want.expect(now, below);
-        self.look_at(stream, now + self.lost_after);
+        self.look_when_lost(now, stream);
     }
 
     /// Nothing is missing any more below what came of a stream.
     pub fn filled(&mut self, stream: &StreamId) {
-        let Some(want) = self.wants.get_mut(stream) else { return };
+        let Some(want) = self.want(stream) else { return };
         want.fill();
         if want.is_done() {
             self.close(stream);

@@ -8,6 +8,7 @@ use super::{
     ask::{Arrival, Ask, Dues, Holes, How, add},
     misses::Misses,
     question::Account,
+    table::Table,
     want::{Answered, Want},
 };
 use crate::core::{
@@ -34,32 +35,28 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// one peer, of a stream two peers, of a message one peer at a time.
 #[derive(Debug)]
 pub struct Wants {
-    pub(super) wants: BTreeMap<StreamId, Want>,
+    wants: Table,
     /// When to look at which stream; at most one entry each.
-    pub(super) timers: BTreeSet<(Mono, StreamId)>,
+    timers: BTreeSet<(Mono, StreamId)>,
     /// Streams of which more could be asked for as soon as a peer has room, by their tickets.
-    pub(super) queue: BTreeMap<u64, StreamId>,
-    pub(super) tickets: u64,
+    queue: BTreeMap<u64, StreamId>,
+    tickets: u64,
     /// When there may be room for what is in the queue.
-    pub(super) wake: Option<Mono>,
+    wake: Option<Mono>,
     /// All who have offered something since their link came up.
-    pub(super) accounts: BTreeMap<Slot, Account>,
+    accounts: BTreeMap<Slot, Account>,
     /// Counts the asks.
-    pub(super) questions: u64,
-    pub(super) misses: Misses,
-    pub(super) dropped: u64,
-    /// How many of the streams each peer told of first.
-    pub(super) opened: BTreeMap<Slot, usize>,
-    pub(super) wants_max: usize,
-    pub(super) pull_max: u64,
-    pub(super) lost_after: Duration,
+    questions: u64,
+    misses: Misses,
+    pull_max: u64,
+    lost_after: Duration,
 }
 
 impl Wants {
     /// Nothing is missing. `pull_max` is at most the number of streams that a frame may name.
     pub fn new(wants_max: usize, pull_max: u64, lost_after: Duration) -> Self {
         Self {
-            wants: BTreeMap::new(),
+            wants: Table::new(wants_max),
             timers: BTreeSet::new(),
             queue: BTreeMap::new(),
             tickets: 0,
@@ -67,9 +64,6 @@ impl Wants {
             accounts: BTreeMap::new(),
             questions: 0,
             misses: Misses::new(wants_max),
-            dropped: 0,
-            opened: BTreeMap::new(),
-            wants_max,
             pull_max: pull_max.clamp(1, STREAMS_MAX as u64),
             lost_after,
         }
@@ -99,11 +93,14 @@ impl Wants {
         let Some(want) = self.wants.get_mut(stream) else { return };
         self.accounts.entry(by).or_default();
         let offered = want.offer(now, by, missing, how, due);
-        self.dropped += u64::from(offered.is_cut);
-        if want.is_done() {
+        let (is_done, is_queued) = (want.is_done(), want.ticket.is_some());
+        if offered.is_cut {
+            self.wants.drop_one();
+        }
+        if is_done {
             return self.close(stream);
         }
-        if want.ticket.is_some() && offered.is_new_source {
+        if is_queued && offered.is_new_source {
             self.wake_at(now);
         }
         self.look_at(stream, if offered.is_urgent { now } else { due });
@@ -112,7 +109,7 @@ impl Wants {
     /// A message is here, by whichever way. Costs nothing as long as nothing is missing, and one look-up as long as
     /// nothing is of its stream.
     pub fn arrived(&mut self, now: Mono, id: &MessageId) -> Arrival {
-        if self.wants.is_empty() {
+        if self.is_empty() {
             return Arrival::default();
         }
         let stream = id.stream();
@@ -218,20 +215,20 @@ impl Wants {
 
     /// Whether nothing is missing.
     pub fn is_empty(&self) -> bool {
-        self.wants.is_empty()
+        self.wants.len() == 0
     }
 
     /// Bytes of memory, without the allocator's share. Costs a look at each stream of which something is missing.
     pub fn bytes(&self) -> usize {
         const STREAM: usize = size_of::<StreamId>();
         let entries = self.timers.len() + self.queue.len() + self.misses.len();
-        let wants = self.wants.values().map(|want| STREAM + want.bytes()).sum::<usize>();
+        let wants = self.wants.iter().map(|(_, want)| STREAM + want.bytes()).sum::<usize>();
         wants + entries * (STREAM + size_of::<Mono>()) + self.accounts.len() * size_of::<(Slot, Account)>()
     }
 
     /// How many offers were not or not wholly kept for want of room, since this was asked last.
     pub fn take_dropped(&mut self) -> u64 {
-        std::mem::take(&mut self.dropped)
+        self.wants.take_dropped()
     }
 
     /// There may be room for what is queued.
@@ -300,8 +297,48 @@ impl Wants {
         self.accounts.values().all(|account| account.open >= least)
     }
 
+    /// Begins to look for what is missing of a stream that `by` tells of; says whether there is room for it.
+    pub(super) fn open(&mut self, stream: &StreamId, by: Slot) -> bool {
+        if self.wants.get(stream).is_some() {
+            return true;
+        }
+        if self.wants.is_full() {
+            self.wants.drop_one();
+            let Some(victim) = self.wants.victim(by) else { return false };
+            self.close(&victim);
+        }
+        self.wants.insert(stream, by);
+        true
+    }
+
+    /// What is missing of a stream.
+    pub(super) fn want(&mut self, stream: &StreamId) -> Option<&mut Want> {
+        self.wants.get_mut(stream)
+    }
+
+    /// What a peer was asked for.
+    pub(super) fn account(&mut self, slot: Slot) -> &mut Account {
+        self.accounts.entry(slot).or_default()
+    }
+
+    /// The same of one who has offered something since its link came up.
+    pub(super) fn known_account(&mut self, slot: Slot) -> Option<&mut Account> {
+        self.accounts.get_mut(&slot)
+    }
+
+    /// The number of one more ask.
+    pub(super) fn next_question(&mut self) -> u64 {
+        self.questions += 1;
+        self.questions
+    }
+
+    /// Has a stream looked at when what is missing from now on would be given up.
+    pub(super) fn look_when_lost(&mut self, now: Mono, stream: &StreamId) {
+        self.look_at(stream, now + self.lost_after);
+    }
+
     /// Has a stream looked at by `at`, or earlier.
-    pub(super) fn look_at(&mut self, stream: &StreamId, at: Mono) {
+    fn look_at(&mut self, stream: &StreamId, at: Mono) {
         let Some(want) = self.wants.get_mut(stream) else { return };
         if want.at.is_none_or(|planned| at < planned) {
             if let Some(planned) = want.at.replace(at) {
@@ -340,12 +377,6 @@ impl Wants {
     /// Forgets a stream, with all that was asked of it.
     pub(super) fn close(&mut self, stream: &StreamId) {
         let Some(want) = self.wants.remove(stream) else { return };
-        if let Some(count) = self.opened.get_mut(&want.opener) {
-            *count -= 1;
-            if *count == 0 {
-                self.opened.remove(&want.opener);
-            }
-        }
         if let Some(at) = want.at {
             self.timers.remove(&(at, stream.clone()));
         }
