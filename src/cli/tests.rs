@@ -543,6 +543,7 @@ fn state() -> NodeStatus {
         unproven: 0,
         disturbed: Vec::new(),
         name_taken: None,
+        instance_unstored: None,
         counters: counters(9),
         peer_counters: [("12".to_owned(), counters(5)), ("5".to_owned(), counters(4)), ("6".to_owned(), [].into())]
             .into(),

@@ -75,6 +75,7 @@ pub struct Node {
     ended: bool,
     pressed: bool,
     namesake: Namesake,
+    instance_unstored: Option<String>,
     chance: Chance,
     outbox: VecDeque<Output>,
 }
@@ -118,6 +119,7 @@ impl Node {
             ended: false,
             pressed: false,
             namesake: Namesake::default(),
+            instance_unstored: None,
             chance: Chance::new(seed ^ 0x6c69_7665_7300_0000),
             outbox: VecDeque::new(),
         }
@@ -217,6 +219,11 @@ impl Node {
     /// Which start of it; empty as long as it belongs to none.
     pub fn instance(&self) -> &Instance {
         &self.peers.me().instance
+    }
+
+    /// What came of [`Output::Adopt`]: why the instance could not be stored, if so.
+    pub fn on_adopted(&mut self, unstored: Option<String>) {
+        self.instance_unstored = unstored;
     }
 
     /// Its name.

@@ -353,6 +353,8 @@ pub struct NodeStatus {
     pub disturbed: Vec<NodeId>,
     /// Another node has its name: where, for people. It takes no messages.
     pub name_taken: Option<String>,
+    /// It could not store its instance, and takes one anew when it is started again: why, for people.
+    pub instance_unstored: Option<String>,
     /// All counts that are not zero, by name.
     pub counters: BTreeMap<String, u64>,
     /// The same by peer.

@@ -9,7 +9,6 @@ use crate::{
         stats::Refusal,
         time::Mono,
     },
-    store::StoreError,
     transport::SocketError,
 };
 use std::{io, time::Duration};
@@ -87,7 +86,7 @@ impl Reporter {
 
     /// One line for the instance that the node has from now on. If it could not be stored, the node adopts one anew when it
     /// is started again.
-    pub(super) fn adopted(&mut self, now: Mono, instance: &Instance, error: Option<&StoreError>) {
+    pub(super) fn adopted(&mut self, now: Mono, instance: &Instance, error: Option<&str>) {
         if !self.admits(now) {
             return;
         }
@@ -95,7 +94,7 @@ impl Reporter {
         match error {
             None => line!(INFO, NODE, "instance", instance, "belongs to this instance of its network"),
             Some(error) => {
-                line!(ERROR, NODE, "instance", instance, %error, "cannot store its instance: goes on without")
+                line!(ERROR, NODE, "instance", instance, error, "cannot store its instance: goes on without")
             }
         }
     }
@@ -177,6 +176,7 @@ fn subject(news: &News) -> (Topic, String) {
     const REFUSED: Topic = Topic { word: "refused", free: 3, subjects_max: 32 };
     const REFUSED_BY: Topic = Topic { word: "refused_by", ..REFUSED };
     const GAP: Topic = Topic { word: "gap", free: 8, subjects_max: 32 };
+    const GAP_FILLED: Topic = Topic { word: "gap_filled", ..GAP };
     const NO_LINK: Topic = Topic { word: "no_link", ..REFUSED };
     const NODE: Topic = Topic { word: "node", ..REFUSED };
     const STRANGER: Topic = Topic { word: "stranger", ..REFUSED };
@@ -189,7 +189,9 @@ fn subject(news: &News) -> (Topic, String) {
         News::Event(Event::LinkDown { node: None, endpoint }) => (PEER, endpoint.to_string()),
         News::Event(Event::Refused { node, refusal }) => (REFUSED, format!("{node} {}", refusal.name())),
         News::Event(Event::RefusedBy { endpoint, code, .. }) => (REFUSED_BY, format!("{endpoint} {code}")),
-        News::Event(Event::Gap { stream, .. } | Event::GapFilled { stream, .. }) => (GAP, stream.origin.to_string()),
+        // Neither may silence the other: that a gap was filled is of use only beside the gap.
+        News::Event(Event::Gap { stream, .. }) => (GAP, stream.origin.to_string()),
+        News::Event(Event::GapFilled { stream, .. }) => (GAP_FILLED, stream.origin.to_string()),
         News::Event(Event::Stranger { node, endpoint, .. }) => (STRANGER, format!("{endpoint} {node}")),
         News::Event(Event::Namesake(endpoint)) => (NAMESAKE, endpoint.to_string()),
         News::Event(event) => (NODE, event.kind().to_owned()),
@@ -325,6 +327,7 @@ pub(super) fn trace_output(output: &Output) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::id::{Incarnation, NodeId, StreamId};
 
     #[test]
     fn lines_are_bounded_in_each_window() {
@@ -334,5 +337,22 @@ mod tests {
         assert_eq!((admitted, reporter.left_out), (LINES_MAX as usize, 10_000 - LINES_MAX));
         assert!(reporter.admits(now + WINDOW), "a new window");
         assert_eq!(reporter.left_out, 0);
+    }
+
+    #[test]
+    fn gaps_and_their_filling_do_not_silence_each_other() {
+        let stream = StreamId { origin: NodeId::numbered(4), incarnation: Incarnation(1) };
+        let gap = || News::Event(Event::Gap { stream: stream.clone(), first: 1, last: 2 });
+        let filled = || News::Event(Event::GapFilled { stream: stream.clone(), first: 1, last: 2 });
+        let orders: [[&dyn Fn() -> News; 2]; 2] = [[&gap, &filled], [&filled, &gap]];
+        for [often, once] in orders {
+            let mut told = Repetition::default();
+            let mut note = |news: News| {
+                let (topic, subject) = subject(&news);
+                told.note(Mono(5), topic, subject, news).is_some()
+            };
+            let lines = (0..100).filter(|_| note(often())).count();
+            assert!(lines < 100 && note(once()), "{lines}");
+        }
     }
 }

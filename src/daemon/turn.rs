@@ -275,7 +275,9 @@ impl Turn {
             Output::Renew(incarnation) => self.life.renew(incarnation)?,
             Output::Adopt(instance) => {
                 let kept = self.life.keep_instance(self.node.network(), &instance);
-                self.reporter.adopted(self.clock.now().mono, &instance, kept.err().as_ref());
+                let error = kept.err().map(|error| error.to_string());
+                self.reporter.adopted(self.clock.now().mono, &instance, error.as_deref());
+                self.node.on_adopted(error);
             }
             Output::Connect(link, endpoint, dial) => {
                 if let Err(error) = self.links.connect(link, &endpoint, dial) {

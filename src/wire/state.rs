@@ -32,8 +32,8 @@ impl Serialize for State<'_> {
             ("unproven", Some(status.unproven).filter(|&count| count > 0)),
         ];
         let said = numbers.iter().filter(|(_, number)| number.is_some()).count();
-        let texts = usize::from(status.root.is_some()) + usize::from(status.name_taken.is_some());
-        let told = texts + usize::from(!status.disturbed.is_empty()) + said;
+        let texts = [&status.name_taken, &status.instance_unstored].into_iter().flatten().count();
+        let told = texts + usize::from(status.root.is_some()) + usize::from(!status.disturbed.is_empty()) + said;
         let mut map = serializer.serialize_map(Some(14 + told))?;
         map.serialize_entry("node", status.node.as_str())?;
         map.serialize_entry("endpoint", &status.endpoint.to_string())?;
@@ -63,6 +63,9 @@ impl Serialize for State<'_> {
         }
         if let Some(why) = &status.name_taken {
             map.serialize_entry("name_taken", why)?;
+        }
+        if let Some(why) = &status.instance_unstored {
+            map.serialize_entry("instance_unstored", why)?;
         }
         map.end()
     }
@@ -107,7 +110,7 @@ impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
         let (mut peers, mut counters, mut peer_counters) = (None, None, None);
         let (mut root, mut health, mut seen_messages, mut digest) = (None::<&str>, None, None, None);
         let (mut missing_streams, mut given_up, mut unproven) = (0, 0, 0);
-        let (mut disturbed, mut name_taken) = (Vec::<&str>::new(), None);
+        let (mut disturbed, mut name_taken, mut instance_unstored) = (Vec::<&str>::new(), None, None);
         while let Some(key) = map.next_key::<&str>()? {
             match key {
                 "node" => node = Some(map.next_value::<&str>()?),
@@ -132,6 +135,7 @@ impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
                 "unproven" => unproven = map.next_value()?,
                 "disturbed" => disturbed = map.next_value()?,
                 "name_taken" => entry!(map, name_taken),
+                "instance_unstored" => entry!(map, instance_unstored),
                 "peers" => {
                     let seed = List::<PeerFields>::up_to(usize::MAX);
                     peers = Some(map.next_value_seed(WithScope { scope: &mut *self.scope, seed })?);
@@ -165,6 +169,7 @@ impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
             unproven,
             disturbed: disturbed.into_iter().map(str::parse).collect::<Result<_, _>>().map_err(M::Error::custom)?,
             name_taken,
+            instance_unstored,
         })
     }
 }

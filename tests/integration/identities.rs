@@ -170,3 +170,19 @@ fn nodes_that_name_each_other_become_one_network_whatever_their_order() {
     }
     drop(nodes);
 }
+
+#[test]
+fn an_instance_that_cannot_be_stored_is_told_by_the_status() {
+    let hands = Hands::new(2);
+    let b = hands.start("b", 2, &["--join", &hands.address(1)]);
+    let place = hands.world.networks().join("state-b-2").join("b.instance");
+    std::fs::create_dir(&place).unwrap();
+    let _a = hands.start("a", 1, &[]);
+    wait_until("they are linked", || hands.is_linked(2, "a"));
+    let status = hands.world.json(&["status", &hands.address(2)]);
+    let why = |node: usize| status["nodes"][node]["instance_unstored"].as_str();
+    assert!(why(1).is_some_and(|why| why.contains("b.instance")) && why(0).is_none(), "{status}");
+    let told = hands.world.run(&["status", &hands.address(1)]).done().stdout;
+    assert!(told.contains("could not store its instance: "), "{told}");
+    assert!(b.stderr().contains("cannot store its instance"), "{}", b.stderr());
+}

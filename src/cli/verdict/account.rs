@@ -68,6 +68,9 @@ pub struct Details {
     /// Another node has its name: it takes no messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name_taken: Option<String>,
+    /// It could not store its instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_unstored: Option<String>,
     /// Its peers.
     pub peers: Vec<Peer>,
     /// All counts that are not zero.
@@ -122,6 +125,9 @@ impl Account {
             if let Some(why) = &details.name_taken {
                 remarks.push(format!("takes no messages: {}", text::escape(why)));
             }
+            if let Some(why) = &details.instance_unstored {
+                remarks.push(format!("could not store its instance: {}", text::escape(why)));
+            }
             if details.given_up > 0 {
                 remarks.push(format!("{} given up", details.given_up));
             }
@@ -172,6 +178,7 @@ impl From<NodeStatus> for Details {
             missing: status.missing,
             given_up: status.given_up,
             name_taken: status.name_taken,
+            instance_unstored: status.instance_unstored,
             peers: status.peers.into_iter().map(Peer::from).collect(),
             counters: status.counters,
             peer_counters: status.peer_counters,

@@ -164,6 +164,7 @@ impl Node {
             unproven: self.seen.claimed(),
             disturbed,
             name_taken: self.namesake.taken().map(str::to_owned),
+            instance_unstored: self.instance_unstored.clone(),
             counters: self.stats.total().named(),
             peer_counters: by_peer.map(|(node, tallies)| (node.to_string(), tallies.named())).collect(),
         }

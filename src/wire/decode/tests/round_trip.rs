@@ -248,7 +248,12 @@ fn any_peer() -> impl Strategy<Value = PeerInfo> {
 }
 
 fn any_status() -> impl Strategy<Value = NodeStatus> {
-    let says = (option::of(any_node()), any::<[Option<u64>; 3]>(), any::<[u64; 3]>(), option::of("[a-z ]{0,40}"));
+    let says = (
+        option::of(any_node()),
+        any::<[Option<u64>; 3]>(),
+        any::<[u64; 3]>(),
+        prop::array::uniform2(option::of("[a-z ]{0,40}")),
+    );
     let counts = prop::collection::btree_map("[a-z_]{1,12}", any::<u64>(), 0..4);
     let by_peer = prop::collection::btree_map("[a-z0-9]{1,12}", counts.clone(), 0..4);
     let peers = (vec(any_peer(), 0..5), vec(any_node(), 0..3));
@@ -257,7 +262,7 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
             node,
             (peers, disturbed),
             numbers,
-            (root, [health, seen_messages, digest], [missing, given_up, unproven], name_taken),
+            (root, [health, seen_messages, digest], [missing, given_up, unproven], [name_taken, instance_unstored]),
             counters,
             peer_counters,
         )| {
@@ -284,6 +289,7 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
                 unproven,
                 disturbed,
                 name_taken,
+                instance_unstored,
                 counters,
                 peer_counters,
             }
