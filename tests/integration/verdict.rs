@@ -120,6 +120,22 @@ fn all_commands_count_the_same_nodes_as_up_whoever_started_them() {
 }
 
 #[test]
+fn a_node_in_the_place_of_another_is_not_taken_for_it() {
+    let net = TestNet::start("circular --no-heal", 4);
+    let (instance, entry) = (net.record("default").unwrap()["instance"].as_str().unwrap().to_owned(), net.address(1));
+    net.kill(3);
+    let place = net.address(3);
+    let words = ["node", "--name", "x", "--bind", &place, "--instance", &instance, "--join", &entry];
+    let _x = net.spawn(&[&words[..], &["--timing", "local"]].concat());
+    wait_until("it has joined", || verdict(&net)["up"] == 4);
+    let [status, check] = [&["status", "--json"][..], &["chaos", "check", "--json"]].map(|words| net.run(words).json());
+    let nodes: Vec<_> =
+        status["nodes"].as_array().unwrap().iter().map(|node| (&node["node"], &node["state"])).collect();
+    assert_eq!(nodes[2..], [(&json!("3"), &json!("down")), (&json!("4"), &json!("up")), (&json!("x"), &json!("up"))]);
+    assert_eq!((&check["up"], &check["down"]), (&json!(4), &json!(["3"])));
+}
+
+#[test]
 fn a_node_that_runs_and_is_silent_is_not_down() {
     let net = TestNet::start("circular --no-heal", 4);
     net.signal(2, Signal::STOP);

@@ -33,18 +33,23 @@ pub fn is_recorded(context: &Context, endpoint: &Endpoint) -> Result<bool, CliEr
 }
 
 /// Why a node that no record has is not restarted from here, and what restarts it: only whoever runs on its machine can.
-pub fn no_restart(context: &Context, endpoint: &Endpoint, timeout: Duration) -> CliError {
+/// `None`: nobody answers there, and the network of the command has a record that says more.
+pub fn no_restart(context: &Context, endpoint: &Endpoint, timeout: Duration) -> Option<CliError> {
     let address = endpoint.authority();
     let Ok(state) = Client::connect(endpoint, timeout).and_then(|mut client| client.status()) else {
+        let networks = context.networks().ok()?;
+        if networks.folder(context.network()).require_record(&networks).is_ok() {
+            return None;
+        }
         let text = format!(
             "no node answers at {address}, and none was started there with 'gossip start-network': start it on its \
              machine with 'gossip node --name NAME --bind {address} --join HOST:PORT', with its name and the address of \
              a live node"
         );
-        return CliError::Unreachable(text);
+        return Some(CliError::Unreachable(text));
     };
     if let Err(error) = context.check_network(&state) {
-        return error;
+        return Some(error);
     }
     let NodeStatus { node, network, peers, .. } = &state;
     let join = peers.iter().find(|peer| peer.up).map(|peer| format!(" --join {}", peer.endpoint.authority()));
@@ -54,7 +59,7 @@ pub fn no_restart(context: &Context, endpoint: &Endpoint, timeout: Duration) -> 
          {network}{}'",
         join.unwrap_or_default()
     );
-    CliError::Refused { code: "refused", text }
+    Some(CliError::Refused { code: "refused", text })
 }
 
 /// Asks all nodes of the network of the node at `via` to stop, and returns when those that answered do so no more.

@@ -31,8 +31,9 @@ pub struct Args {
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     if let NodeArgument::Address(endpoint) = &args.node
         && !by_hand::is_recorded(context, endpoint)?
+        && let Some(error) = by_hand::no_restart(context, endpoint, context.timeout_or(FOUND))
     {
-        return Err(by_hand::no_restart(context, endpoint, context.timeout_or(FOUND)));
+        return Err(error);
     }
     let networks = context.recorded("restart a node that was started by hand with 'gossip node'")?;
     let what = Restart {
