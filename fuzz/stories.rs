@@ -30,8 +30,14 @@ pub(crate) fn all() -> Vec<(u8, Vec<Step>)> {
         (SMALL, [met(0), met(1), origins(), later(), vec![step(18, 0, 0, b"")], origins(), later()].concat()),
         (SMALL | WILD, [met(0), publish_and_end(), met(1), later()].concat()),
         (SMALL, [met(0), met(1), lives(), later()].concat()),
+        (SMALL, [met(0), another_life()].concat()),
         (TINY, [met(0), traced(0x10), vec![step(12, 0, 0, b"more"); 5], traced(0x50)].concat()),
         (SMALL, vec![other_instance()]),
+        // A piece of the next number comes too early, there is a gap, a connection begins anew, no more comes.
+        (SMALL, [met(0), pieces(1, b"\x01\x03\x00\x00"), later()].concat()),
+        (SMALL, [met(0), pieces(2, b"\x01\x00\x07\x03"), later()].concat()),
+        (SMALL, [met(0), pieces(3, b"\x02\x00\x07\x00"), pieces(4, b"\x01\x00\x00\x00")].concat()),
+        (SMALL, [met(0), pieces(5, b"\x01\x00\x07\x00"), later(), later()].concat()),
     ]);
     all
 }
@@ -66,6 +72,13 @@ fn traced(how: u8) -> Vec<Step> {
     vec![step(15, 0, how | 6, b"\x07\x01\x00\x01")]
 }
 
+/// A message in two pieces. `odd`: the number of the first, and three bytes that make the number of the second, the length, or
+/// the place of the second another one, where the step takes them as odd.
+fn pieces(sequence: u8, odd: &[u8; 4]) -> Vec<Step> {
+    let whole = [&[7, sequence, 0, 1, 0, 0], &odd[..], &[0]].concat();
+    vec![step(15, 0, 0x80 | 6, &whole)]
+}
+
 /// A message of each of many origins.
 fn origins() -> Vec<Step> {
     (0..12).map(|origin| step(15, 0, origin, b"\x09\x02")).collect()
@@ -83,6 +96,11 @@ fn publish_and_end() -> Vec<Step> {
 fn lives() -> Vec<Step> {
     let first = vec![0, 9, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6];
     [0, 1].map(|kind| Step { what: 16, who: 0, how: kind, frames: vec![first.clone(), vec![], vec![0; 100]] }).into()
+}
+
+/// An origin has as many lives as are remembered and one more, and something of the first comes.
+fn another_life() -> Vec<Step> {
+    [1, 2, 3, 4, 1].map(|life| step(15, 0, 6, &[life, 2])).into()
 }
 
 /// A node of another start of the network greets.
