@@ -22,7 +22,7 @@ use digest::Digest;
 pub(super) use digest::hash_stream;
 use given::{GivenUp, Late};
 use intervals::Intervals;
-use lives::Room;
+use lives::{Forgotten, Room};
 
 /// Intervals that are remembered for each life on average, at most: all lives with many gaps at one time is no loss
 /// but an attack.
@@ -37,6 +37,8 @@ pub enum Sighting {
     Filled,
     /// Had before.
     Again,
+    /// Maybe had before: its life is forgotten, or it was in a range of gaps that became one. It counts as had.
+    Unsure,
     /// Never seen, but there is no room to remember it: nothing changed, and the message must be refused.
     Full,
 }
@@ -48,7 +50,8 @@ pub enum Sighting {
 /// interval, the first of each life and its record 32 together, besides the index); [`Limits::gaps_max`] ranges given up.
 /// Where there are too many intervals, the lowest gap is given up; where there are too many gaps, the lowest of the life that
 /// has most become one, of which nothing is taken in any more. A life is forgotten only for a newer one of its origin. Then
-/// every message of that life and of older ones counts as had, so that none is delivered twice.
+/// every message of that life and of older ones counts as had, so that none is delivered twice; what was missing of them is
+/// told as one range, with its number.
 #[derive(Debug)]
 pub struct Seen {
     own: StreamId,
@@ -57,12 +60,14 @@ pub struct Seen {
     streams: Vec<Stream>,
     /// Places of streams that were forgotten.
     vacant: Vec<usize>,
-    /// The newest life of each origin that was forgotten. Older ones are not taken in any more, but for this node's own.
-    forgotten: BTreeMap<NodeId, Incarnation>,
+    /// The lives of each origin that were forgotten.
+    forgotten: BTreeMap<NodeId, Forgotten>,
     /// The stream used last: most messages come in runs.
     recent: Option<Recent>,
     intervals: usize,
     given_up: GivenUp,
+    /// Messages that were missing of all lives that are forgotten.
+    missing_of_forgotten: u64,
     closed_gaps: u64,
     version: u64,
     digest: u64,
@@ -101,6 +106,7 @@ impl Seen {
             recent: None,
             intervals: 0,
             given_up: GivenUp::new(limits.gaps_max),
+            missing_of_forgotten: 0,
             closed_gaps: 0,
             version: 0,
             digest: 0,
@@ -118,13 +124,13 @@ impl Seen {
         if id.sequence == 0 {
             return Sighting::Again;
         }
-        if let Err(sighting) = self.turn_to(&id.origin, id.incarnation) {
+        if let Err(sighting) = self.turn_to(&id.origin, id.incarnation, id.sequence) {
             return sighting;
         }
         let before = self.recent_len();
         let late = self.given_up.take(id);
         if late.is_none() && self.add(id.sequence, id.sequence) == 0 {
-            return Sighting::Again;
+            return if self.given_up.is_joined(id) { Sighting::Unsure } else { Sighting::Again };
         }
         for range in self.given_up.prove(id) {
             self.take_out(range);
@@ -188,7 +194,7 @@ impl Seen {
     pub fn close(&mut self, stream: &StreamId, ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
         if *stream == self.own
             || numbers(ranges).next().is_none()
-            || self.turn_to(&stream.origin, stream.incarnation).is_err()
+            || self.turn_to(&stream.origin, stream.incarnation, 0).is_err()
         {
             return Vec::new();
         }
@@ -241,8 +247,8 @@ impl Seen {
         self.recent.as_ref().filter(is_same)
     }
 
-    /// Makes a stream the recent one, and room for it if it is new; or says what becomes of its messages.
-    fn turn_to(&mut self, origin: &NodeId, incarnation: Incarnation) -> Result<(), Sighting> {
+    /// Makes a stream the recent one, and room for it if it is new; or says what becomes of its messages. 0: none came.
+    fn turn_to(&mut self, origin: &NodeId, incarnation: Incarnation, sequence: u64) -> Result<(), Sighting> {
         if self.recent_if(origin, incarnation).is_some() {
             return Ok(());
         }
@@ -255,9 +261,9 @@ impl Seen {
             Ok(Room::Free) => {}
             Ok(Room::Of(oldest)) => self.forget(&oldest),
             Ok(Room::Gone) => {
-                self.forget_up_to(&stream);
+                self.forget_up_to(&stream, u64::from(sequence > 0), sequence);
                 self.closed_gaps += 1;
-                return Err(Sighting::Again);
+                return Err(Sighting::Unsure);
             }
             Err(sighting) => return Err(sighting),
         }
@@ -313,7 +319,7 @@ impl Seen {
         }
         self.touch();
         while let Some((stream, range)) = self.given_up.relieve() {
-            if self.turn_to(&stream.origin, stream.incarnation).is_ok() {
+            if self.turn_to(&stream.origin, stream.incarnation, 0).is_ok() {
                 self.take_out(range);
                 self.touch();
             }

@@ -82,8 +82,11 @@ named! {
         Evicted = "evicted",
         /// Of those, the ones that nobody had read.
         EvictedUnread = "evicted_unread",
-        /// Gaps in the ids of an origin given up for want of room: what is missing in them is refused from then on.
+        /// Gaps in the ids of an origin given up before their time for want of room.
         ClosedGaps = "closed_gaps",
+        /// Messages dropped as copies that may have been none: which of their range or life came is forgotten, for want of
+        /// room.
+        Unsure = "unsure",
         /// Requests received.
         Requests = "requests",
         /// Submissions recognised as a repeat of one that was answered.

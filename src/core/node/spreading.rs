@@ -61,7 +61,11 @@ impl Node {
                 self.note_holes(now, way.slot, &message.id.stream());
                 self.deliver(now, way, message);
             }
-            Sighting::Again => self.on_copy(now, &from, message),
+            Sighting::Again | Sighting::Unsure => {
+                let is_unsure = sighting == Sighting::Unsure;
+                self.stats.add(Counter::Unsure, Some(&from), is_unsure.into());
+                self.on_copy(now, &from, message);
+            }
             Sighting::Full => {
                 let text = format!("no room to remember {}", message.id);
                 self.refuse_node(&from, Refusal::OriginsFull, text);

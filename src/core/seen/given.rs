@@ -17,8 +17,6 @@ pub(super) struct GivenUp {
     streams: BTreeMap<StreamId, Given>,
     ranges: usize,
     ranges_max: usize,
-    /// Messages given up in lives that are forgotten.
-    forgotten: u64,
     digest: u64,
 }
 
@@ -52,6 +50,11 @@ pub(super) enum Late {
 }
 
 impl Given {
+    /// How many messages below what was had it lacks.
+    fn count_named(&self) -> u64 {
+        count(self.named()).saturating_add(self.joined.map_or(0, |joined| joined.count))
+    }
+
     /// The ranges below what was had.
     fn named(&self) -> impl Iterator<Item = Interval> {
         self.ranges.iter().take_while(|range| range.1 < self.had_max)
@@ -78,7 +81,7 @@ impl Given {
 impl GivenUp {
     /// Nothing, with the bound.
     pub(super) fn new(ranges_max: usize) -> Self {
-        Self { streams: BTreeMap::new(), ranges: 0, ranges_max: ranges_max.max(2), forgotten: 0, digest: 0 }
+        Self { streams: BTreeMap::new(), ranges: 0, ranges_max: ranges_max.max(2), digest: 0 }
     }
 
     /// Adds a range of which nothing was had or given up before. `hash` is that of the stream, `highest` the highest number
@@ -156,14 +159,18 @@ impl GivenUp {
         let mut digest = Digest { stream: given.hash, sum: &mut self.digest };
         given.ranges.iter().for_each(|interval| digest.remove(interval));
         self.ranges -= given.ranges.len();
-        let joined = given.joined.map_or(0, |joined| joined.count);
-        self.forgotten = self.forgotten.saturating_add(count(given.named())).saturating_add(joined);
     }
 
     /// Whether a message was given up.
     pub(super) fn contains(&self, id: &MessageId) -> bool {
         !self.streams.is_empty()
             && self.streams.get(&id.stream()).is_some_and(|given| given.ranges.contains(id.sequence))
+    }
+
+    /// Whether a message that counts as had may have been given up: it is in a range of gaps that became one.
+    pub(super) fn is_joined(&self, id: &MessageId) -> bool {
+        let joined = self.streams.get(&id.stream()).and_then(|given| given.joined);
+        joined.is_some_and(|joined| (joined.first..=joined.last).contains(&id.sequence))
     }
 
     /// The highest number of a stream that was had, if any of it was given up.
@@ -196,15 +203,19 @@ impl GivenUp {
             .flat_map(|(stream, given)| given.claimed().map(|(first, last)| Gap::whole(stream.clone(), first, last)))
     }
 
-    /// All gaps, by stream.
+    /// The same of all streams.
     pub(super) fn all_gaps(&self) -> impl Iterator<Item = Gap> {
         self.streams.iter().flat_map(|(stream, given)| gaps_of(stream, given))
     }
 
     /// Messages given up that are known to exist.
     pub(super) fn named_count(&self) -> u64 {
-        let of = |given: &Given| count(given.named()).saturating_add(given.joined.map_or(0, |joined| joined.count));
-        self.streams.values().map(of).fold(self.forgotten, u64::saturating_add)
+        self.streams.values().map(Given::count_named).fold(0, u64::saturating_add)
+    }
+
+    /// The same of one stream.
+    pub(super) fn named_of(&self, stream: &StreamId) -> u64 {
+        self.streams.get(stream).map_or(0, Given::count_named)
     }
 
     /// Messages that others have only said to exist.

@@ -51,6 +51,12 @@ impl Intervals {
         self.iter().map(|(first, last)| (last - first).saturating_add(1)).fold(0, u64::saturating_add)
     }
 
+    /// How many numbers are in it, but for those above `last`.
+    pub(super) fn count_up_to(&self, last: u64) -> u64 {
+        let below = self.iter().take_while(|interval| interval.0 <= last);
+        below.map(|(first, end)| (end.min(last) - first).saturating_add(1)).fold(0, u64::saturating_add)
+    }
+
     /// Whether `number` is in the set.
     pub(super) fn contains(&self, number: u64) -> bool {
         let (from, to) = self.touching(number, number).unwrap_or_default();

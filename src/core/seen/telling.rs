@@ -67,14 +67,15 @@ impl Seen {
         streams.fold(0, u64::saturating_add).saturating_sub(self.given_up.claimed_count())
     }
 
-    /// What was given up and is known to exist, by stream.
+    /// What was given up and is known to exist: of the forgotten lives of each origin as one range, and of each stream.
     pub fn gaps(&self) -> impl Iterator<Item = Gap> {
-        self.given_up.all_gaps()
+        self.forgotten.keys().filter_map(|origin| self.forgotten_gap(origin)).chain(self.given_up.all_gaps())
     }
 
-    /// The same of one stream.
+    /// The same of one stream; of the oldest that is remembered of its origin, with those that are not.
     pub fn gaps_of(&self, stream: &StreamId) -> impl Iterator<Item = Gap> {
-        self.given_up.gaps(stream)
+        let forgotten = self.forgotten_gap(&stream.origin).filter(|_| self.is_oldest(stream));
+        forgotten.into_iter().chain(self.given_up.gaps(stream))
     }
 
     /// What of a stream others have only said to exist, and nobody could send.
@@ -84,7 +85,7 @@ impl Seen {
 
     /// How many messages were given up, those of forgotten lives included.
     pub fn given_up(&self) -> u64 {
-        self.given_up.named_count()
+        self.given_up.named_count().saturating_add(self.missing_of_forgotten)
     }
 
     /// How many messages others have only said to exist.

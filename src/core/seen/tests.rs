@@ -105,8 +105,9 @@ fn gaps_are_bounded_and_the_lowest_of_the_stream_with_most_become_one() {
     let joined = told.iter().find(|gap| !gap.is_whole()).unwrap();
     assert_eq!((joined.first, joined.count), (1, joined.last.div_ceil(2)));
     assert!(told.contains(&Gap::whole(stream(2, 1), 1, 2)), "the others stay exact");
-    assert_eq!(seen.insert(&id(1, 1, 1)), Sighting::Again, "it cannot be told from one that was had");
+    assert_eq!([1, 2].map(|number| seen.insert(&id(1, 1, number))), [Sighting::Unsure; 2], "1 was given up, 2 was had");
     assert_eq!(seen.insert(&id(1, 1, 39)), Sighting::Filled);
+    assert_eq!(seen.insert(&id(1, 1, 40)), Sighting::Again, "what is above is told apart as ever");
 
     let mut seen = Seen::new(stream(9, 9), &limits);
     seen.insert(&id(1, 1, 1));
@@ -123,7 +124,7 @@ fn a_new_life_takes_the_room_of_the_oldest_of_its_origin_and_of_nobody_else() {
     assert_eq!(seen.insert(&id(1, 1, 1)), Sighting::Full, "an older life takes nobody's room");
     assert_eq!(seen.missing(&stream(1, 1), &[(1, 5)], 8), [], "nobody is asked for what cannot be noted");
     assert_eq!(seen.insert(&id(1, 3, 1)), Sighting::First);
-    assert_eq!(seen.insert(&id(1, 2, 2)), Sighting::Again, "the life is forgotten");
+    assert_eq!(seen.insert(&id(1, 2, 2)), Sighting::Unsure, "the life is forgotten");
     assert_eq!(seen.insert(&id(9, 10, 1)), Sighting::Full, "a node never forgets its own");
     assert_eq!((seen.insert(&id(9, 9, 1)), seen.streams()), (Sighting::First, 2));
 }
@@ -136,8 +137,16 @@ fn an_origin_has_so_many_lives_and_those_before_are_seen() {
     }
     assert_eq!(seen.take_closed_gaps(), 2, "both were in life 6");
     assert_eq!(seen.streams(), 3);
+    let lost = Gap { stream: stream(1, 6), first: 1, last: 5, count: 3 };
+    assert_eq!(
+        (seen.gaps().collect::<Vec<_>>(), seen.given_up()),
+        (vec![lost.clone()], 3),
+        "one range of all old lives"
+    );
+    assert_eq!(seen.gaps_of(&stream(1, 7)).collect::<Vec<_>>(), [lost]);
+    assert_eq!(seen.gaps_of(&stream(1, 8)).count(), 0);
     for life in 0..=6 {
-        assert_eq!(seen.insert(&id(1, life, 3)), Sighting::Again);
+        assert_eq!(seen.insert(&id(1, life, 3)), Sighting::Unsure);
         assert!(seen.contains(&id(1, life, 4)));
         assert_eq!(seen.missing(&stream(1, life), &[(1, 9)], 8), []);
         assert_eq!(seen.close(&stream(1, life), &[(1, 9)]), []);
@@ -150,9 +159,9 @@ fn an_origin_has_so_many_lives_and_those_before_are_seen() {
         assert_eq!(seen.insert(&id(1, life, 1)), Sighting::First);
     }
     assert_eq!(seen.missing(&stream(1, 5), &[(1, 9)], 8), [], "it would not be taken in");
-    assert_eq!(seen.insert(&id(1, 5, 1)), Sighting::Again);
-    assert_eq!((seen.take_closed_gaps(), seen.insert(&id(1, 5, 2))), (1, Sighting::Again));
-    assert_eq!(seen.take_closed_gaps(), 0, "a life counts once");
+    assert_eq!(seen.insert(&id(1, 5, 1)), Sighting::Unsure);
+    assert_eq!((seen.take_closed_gaps(), seen.insert(&id(1, 5, 2))), (1, Sighting::Unsure));
+    assert_eq!((seen.take_closed_gaps(), seen.given_up()), (0, 1), "a life counts once");
 }
 
 #[test]
@@ -167,7 +176,7 @@ fn a_node_keeps_its_own_life_whatever_others_say_of_newer_ones() {
     assert_eq!(seen.close(&stream(9, 9), &[(1, 99)]), []);
 
     seen.renew(stream(9, 20));
-    assert_eq!(seen.insert(&id(9, 9, 3)), Sighting::Again, "that life is as old as those that were forgotten");
+    assert_eq!(seen.insert(&id(9, 9, 3)), Sighting::Unsure, "that life is as old as those that were forgotten");
     assert_eq!((seen.insert(&id(9, 20, 1)), seen.streams()), (Sighting::First, 2));
     assert!(seen.contains(&id(9, 19, 1)) && !seen.contains(&id(9, 19, 2)));
 }
@@ -179,7 +188,7 @@ fn nothing_is_noted_for_a_life_that_was_used_last_and_is_forgotten() {
         assert_eq!(seen.insert(&id(9, life, number)), Sighting::First);
     }
     seen.renew(stream(9, 11));
-    assert_eq!((seen.insert(&id(9, 9, 2)), seen.streams()), (Sighting::Again, 1));
+    assert_eq!((seen.insert(&id(9, 9, 2)), seen.streams()), (Sighting::Unsure, 1));
 }
 
 #[test]
@@ -274,7 +283,7 @@ struct Model {
     /// What was had.
     numbers: BTreeMap<StreamId, BTreeSet<u64>>,
     given_up: BTreeMap<StreamId, BTreeSet<u64>>,
-    /// Given up in lives that are forgotten, below what was had.
+    /// Missing in lives that are forgotten, below what was had; and one of each that was never taken in.
     lost: u64,
     forgotten: BTreeMap<NodeId, Incarnation>,
     closed_gaps: u64,
@@ -307,9 +316,9 @@ impl Model {
     fn forget(&mut self, stream: &StreamId) {
         let runs = runs(&self.seen(stream));
         let had_max = self.had_max(stream);
-        self.numbers.remove(stream);
-        let given_up = self.given_up.remove(stream).unwrap_or_default();
-        self.lost += given_up.range(..had_max).count() as u64;
+        let had = self.numbers.remove(stream).unwrap_or_default();
+        self.given_up.remove(stream);
+        self.lost += had_max - had.len() as u64;
         let gaps = runs.iter().filter(|run| run.0 > 1).count();
         self.closed_gaps += gaps as u64;
         let newest = self.forgotten.get(&stream.origin).copied();
@@ -325,7 +334,7 @@ impl Model {
             return Sighting::First;
         }
         if self.is_below_floor(stream) {
-            return Sighting::Again;
+            return Sighting::Unsure;
         }
         let lives = self.lives(&stream.origin);
         let oldest = lives.iter().find(|&life| *life != self.own).filter(|&oldest| oldest < stream);
@@ -333,7 +342,7 @@ impl Model {
             None if lives.len() >= self.limits.lives_max => {
                 self.forget(stream);
                 self.closed_gaps += 1;
-                return Sighting::Again;
+                return Sighting::Unsure;
             }
             None if self.numbers.len() >= self.limits.streams_max => return Sighting::Full,
             Some(oldest) if lives.len() >= self.limits.lives_max || self.numbers.len() >= self.limits.streams_max => {
@@ -372,8 +381,10 @@ impl Model {
     }
 
     fn insert(&mut self, stream: &StreamId, number: u64) -> Sighting {
+        let closed_gaps = self.closed_gaps;
         let sighting = self.take_in(stream);
         if sighting != Sighting::First {
+            self.lost += self.closed_gaps - closed_gaps;
             return sighting;
         }
         let (before, had_max) = (runs(&self.seen(stream)).len(), self.had_max(stream));
@@ -518,13 +529,17 @@ proptest! {
             let [mut named, mut claimed, mut ranges] = [0; 3];
             for (stream, given_up) in &model.given_up {
                 let named_here = given_up.range(..model.had_max(stream)).count() as u64;
-                prop_assert_eq!(numbers(seen.gaps_of(stream).collect()), named_here);
+                let own = seen.gaps_of(stream).filter(|gap| gap.stream == *stream);
+                prop_assert_eq!(numbers(own.collect()), named_here);
                 prop_assert_eq!(numbers(seen.claims_of(stream).collect()), given_up.len() as u64 - named_here);
                 named += named_here;
                 claimed += given_up.len() as u64 - named_here;
                 ranges += runs(given_up).len() as u64;
             }
             prop_assert_eq!([seen.given_up(), seen.claimed(), seen.gaps_len() as u64], [named + model.lost, claimed, ranges]);
+            prop_assert_eq!(numbers(seen.gaps().collect()), seen.given_up(), "all of it is listed");
+            let by_stream = seen.index.keys().flat_map(|stream| seen.gaps_of(stream)).map(|gap| gap.count);
+            prop_assert_eq!(by_stream.sum::<u64>(), seen.given_up(), "stream by stream, too");
             for stream in model.numbers.keys().filter(|&stream| *stream != model.own) {
                 let had_max = model.had_max(stream);
                 let hole = (1..had_max).any(|number| !model.seen(stream).contains(&number)).then_some(had_max);
