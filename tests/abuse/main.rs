@@ -13,6 +13,7 @@ mod node;
 mod peers;
 mod readers;
 mod relay;
+mod roots;
 mod sizes;
 mod stalled;
 mod zmtp;
