@@ -19,6 +19,8 @@ use crate::{
     topology::{Graph, generate_within},
 };
 
+mod gaps;
+
 fn scenario(topology: &str, degree: Option<u32>, nodes: u32) -> Scenario {
     let load = Load { messages: 5, ..Load::default() };
     let dissemination = Spread::Flood;
