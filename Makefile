@@ -76,7 +76,7 @@ fresh: ## Simulate 5000 networks that follow from the revision
 soak: build ## Simulate fresh networks for SECONDS=600, or until something goes wrong
 	$(BINARY) simulate --chaos --seed "$$(date +%s)000000" --for $(SECONDS)s
 
-# Builds a copy of what is committed six times, each time but the first only what a patch changes.
+# Builds a copy of what is committed seven times, each time but the first only what a patch changes.
 mutations: ## Show that the simulator finds deliberate bugs (tests/mutations)
 	$(need_rust)
 	$(need_cxx)

@@ -1,7 +1,7 @@
 //! Scenarios drawn by a seed: any topology, load and mix of faults. What a thousand of them do not break is hard to
 //! break by thinking.
 
-use super::{Disk, Fault, Load, Pace, Retention, Scenario, Senders, Spread, Who};
+use super::{Disk, Fault, Load, Pace, Retention, Scenario, Senders, Silence, Spread, Who};
 use crate::{
     quantity::{Span, Time},
     sim::network::{Draw, Model},
@@ -16,7 +16,7 @@ const NODES_MAX: u32 = 64;
 const SPAN_MS: u64 = 4_000;
 
 /// A scenario that follows from `seed` alone: 2 to 64 nodes, every topology, losses up to 5 %, crashes silent and not,
-/// restarts, partitions, one-way cuts, pauses, slow nodes, leaves, churn and clocks that jump.
+/// restarts, partitions, one-way cuts, connections that carry nothing, pauses, slow nodes, leaves, churn and clocks that jump.
 pub fn scenario(seed: u64) -> Scenario {
     let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0x6368_616f_7300_0000);
     let nodes = random.random_range(2..=NODES_MAX);
@@ -52,6 +52,10 @@ pub fn scenario(seed: u64) -> Scenario {
         let slow = Fault::Slow { at, who: all, frame: Time::default() };
         let restart = Fault::Restart { at, who: None, disk, memory };
         scenario.faults.extend([Fault::Heal { at }, Fault::Resume { at, who: None }, slow, restart]);
+    }
+    // Nothing mends this but the nodes themselves.
+    if random.random_bool(0.2) {
+        scenario.faults.push(mute(&mut random));
     }
     scenario
 }
@@ -127,6 +131,13 @@ fn add_faults(faults: &mut Vec<Fault>, random: &mut Pcg64Mcg) {
             down: Time::millis(random.random_range(10..1_500)),
         }),
     }
+}
+
+/// Connections that stand and carry nothing: few, or most of them.
+fn mute(random: &mut Pcg64Mcg) -> Fault {
+    let [from, to] = [0; 2].map(|_| Who::Share(f64::from(random.random_range(10..=100_u32)) / 100.0));
+    let way = [Silence::Both, Silence::There, Silence::Back][random.random_range(0..3)];
+    Fault::Mute { at: moment(0, random), from, to, way }
 }
 
 /// A time from `earliest` on, in milliseconds.
