@@ -5,7 +5,7 @@ use crate::{
     cli::{Context, NodeArgument, error::CliError},
     clock::Deadline,
     core::id::{NetworkName, NodeId},
-    launcher::{Manifest, resolve},
+    launcher::{Manifest, NodeRecord, resolve},
     quantity::Time,
     survey::{Survey, Target},
 };
@@ -46,7 +46,7 @@ pub fn network<'a>(survey: &'a Survey, context: &'a Context) -> &'a NetworkName 
 /// The nodes in the record of a network.
 fn recorded(manifest: &Manifest) -> Vec<Target> {
     let alive: BTreeSet<&NodeId> = manifest.alive().map(|node| &node.node).collect();
-    let target = |node: &crate::launcher::NodeRecord| Target {
+    let target = |node: &NodeRecord| Target {
         node: Some(node.node.clone()),
         endpoint: node.endpoint.clone(),
         is_ours: true,

@@ -215,7 +215,7 @@ impl Members {
     pub(super) fn state_of_silent(&self, number: usize, sight: Option<&Sight>) -> State {
         let Some(member) = self.all.get(number) else { return State::Silent };
         let seen = sight.and_then(|sight| sight.state_of(&member.name, &member.endpoint));
-        seen.unwrap_or(if member.has_ended() { State::Down } else { State::Silent })
+        seen.unwrap_or_else(|| if member.has_ended() { State::Down } else { State::Silent })
     }
 
     /// How many are watched now.
