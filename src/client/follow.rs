@@ -128,6 +128,11 @@ impl Follower {
         self.nodes[node].life.is_some()
     }
 
+    /// Whether a node does not let itself be watched now.
+    pub fn is_refused(&self, node: usize) -> bool {
+        self.nodes[node].is_refused
+    }
+
     /// Asks whom it is time to ask, waits for what comes within `step`, and tells it by `on_news`.
     pub fn poll(&mut self, step: Duration, mut on_news: impl FnMut(usize, News)) -> Result<(), ClientError> {
         let now = self.clock.now().mono;

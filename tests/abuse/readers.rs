@@ -9,6 +9,7 @@ use gossip::core::{
     stats::Refusal,
 };
 use rustix::process::Signal;
+use std::{process::Command, time::Duration};
 
 /// Fills the inbox with 4 MiB, so that a fetch has a full page of 1 MiB.
 fn with_pages() -> Node {
@@ -101,4 +102,27 @@ fn one_that_publishes_faster_than_links_drain_is_told_and_loses_nothing() {
     until("caught up", || slow.client().status().unwrap().retained_messages == taken.len() as u64);
     assert_eq!(held(&slow), taken);
     until("relieved", || node.client().publish(b"again"[..].into(), None).is_ok());
+}
+
+#[test]
+fn clients_that_watch_leave_places_for_others() {
+    let node = Node::start("a", &[]);
+    let watch = |place: &Dealer, id| place.request(id, &Request::Watch { from: None, wait: Duration::from_secs(30) });
+    let greedy: Vec<_> = (0..4).map(|_| Dealer::client(&node)).collect();
+    greedy.iter().for_each(|dealer| (0..20).for_each(|id| watch(dealer, id)));
+    until("refused", || node.counter("refused_busy") == 16);
+    let run = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gossip"));
+        command.args(["watch", &node.endpoint.authority(), "--for", "1s"]).output().unwrap()
+    };
+    let told = run();
+    assert!(told.status.success() && !String::from_utf8_lossy(&told.stdout).contains("unwatched"), "{told:?}");
+    assert_eq!(node.counter("refused_busy"), 16);
+    // A connection for each place takes them all.
+    let many: Vec<_> = (0..100).map(|_| Dealer::client(&node)).collect();
+    many.iter().for_each(|dealer| watch(dealer, 1));
+    until("refused", || node.counter("refused_busy") > 32);
+    let told = run();
+    let error = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.code() == Some(1) && error.contains("no node could be watched: "), "{told:?}");
 }

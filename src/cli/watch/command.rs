@@ -73,6 +73,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
         lookout: Lookout::new(),
         silent: [Vec::new(), Vec::new()],
         is_full: false,
+        refusal: None,
         out,
     };
     while stream.left > 0 && !interrupted.load(Ordering::SeqCst) && !deadline.is_some_and(|deadline| deadline.is_over())
@@ -85,7 +86,11 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     stream.tell_silent(clock.now(), 0, None);
     stream.tell_silent(clock.now(), 1, None);
     let rest = stream.merge.take_all();
-    stream.print(rest)
+    stream.print(rest)?;
+    match stream.refusal.filter(|_| stream.members.all_refuse(&follower) && !interrupted.load(Ordering::SeqCst)) {
+        Some(text) => Err(CliError::Refused { code: "refused", text: format!("no node could be watched: {text}") }),
+        None => Ok(()),
+    }
 }
 
 /// What is printed, and what decides about it.
@@ -102,6 +107,8 @@ struct Stream<'o> {
     silent: [Vec<(usize, Duration)>; 2],
     /// Whether it was said that no more nodes can be followed.
     is_full: bool,
+    /// Why a node last refused to be watched.
+    refusal: Option<String>,
     out: &'o mut Output,
 }
 
@@ -188,7 +195,11 @@ impl Stream<'_> {
             News::Missed(count) => Some(own("missed").with("count", count.into())),
             News::Answers(time) => Some(own("answers").with("after_ms", millis(time))),
             News::Restarted(life) => Some(own("restarted").with("incarnation", life.0.into())),
-            News::Refused(text) => Some(own("unwatched").with("text", Detail::Text(text))),
+            News::Refused(text) => {
+                let line = own("unwatched").with("text", Detail::Text(text.clone()));
+                self.refusal = Some(text);
+                Some(line)
+            }
             News::Silent(_) | News::Follows(_) => None,
         }
     }

@@ -24,8 +24,11 @@ impl Node {
             return self.reply(client, id, told);
         }
         let due = now.mono + wait.min(WATCH_WAIT_MAX);
-        if let Err(Watcher { client, id, .. }) = self.watchers.push(Watcher { from, due, client, id }) {
-            self.refuse_client(client, id, Refusal::Busy, "too many clients are watching already".into());
+        match self.watchers.push(Watcher { from, due, client, id }) {
+            Ok(gives_way) => gives_way.into_iter().for_each(|watcher| self.answer_watcher(watcher)),
+            Err(Watcher { client, id, .. }) => {
+                self.refuse_client(client, id, Refusal::Busy, "too many clients are watching already".into());
+            }
         }
     }
 

@@ -29,21 +29,36 @@ impl Watchers {
         Self { waiting: Vec::new(), waiting_max, per_client_max }
     }
 
-    /// Lets a watcher wait, or gives it back if too many do. One that asks again under a unique id waits once.
-    pub fn push(&mut self, watcher: Watcher) -> Result<(), Watcher> {
+    /// Lets a watcher wait, or gives it back if too many do. One that asks again under a unique id waits once. Where all places
+    /// are taken, the one that has waited longest of the connection with most gives its own to one of a connection with at
+    /// least two fewer, and is returned: it is to be answered now.
+    pub fn push(&mut self, watcher: Watcher) -> Result<Option<Watcher>, Watcher> {
         if let RequestId::Unique(_) = watcher.id
             && let Some(same) = self.waiting.iter_mut().find(|other| other.id == watcher.id)
         {
             *same = watcher;
-            return Ok(());
+            return Ok(None);
         }
-        let is_own = |other: &&Watcher| other.client.connection() == watcher.client.connection();
-        let own = self.waiting.iter().filter(is_own).count();
-        if self.waiting.len() >= self.waiting_max || own >= self.per_client_max {
+        let own = self.count_of(&watcher);
+        if own >= self.per_client_max {
             return Err(watcher);
         }
+        let mut gives_way = None;
+        if self.waiting.len() >= self.waiting_max {
+            let counts = self.waiting.iter().enumerate().map(|(at, other)| (self.count_of(other), at));
+            match counts.max_by_key(|&(count, at)| (count, std::cmp::Reverse(at))) {
+                Some((most, at)) if most > own + 1 => gives_way = Some(self.waiting.remove(at)),
+                _ => return Err(watcher),
+            }
+        }
         self.waiting.push(watcher);
-        Ok(())
+        Ok(gives_way)
+    }
+
+    /// How many of the same connection wait.
+    fn count_of(&self, watcher: &Watcher) -> usize {
+        let is_own = |other: &&Watcher| other.client.connection() == watcher.client.connection();
+        self.waiting.iter().filter(is_own).count()
     }
 
     /// Takes one that has something to be told: the next position is beyond the one that it waits for.
@@ -96,7 +111,7 @@ mod tests {
             let (mut watchers, mut taken, mut pushed, mut refused) = (Watchers::new(3, 3), 0, 0, 0);
             for (number, (from, due, is_time)) in steps.into_iter().enumerate() {
                 match watchers.push(watcher(number as u8, from, due, RequestId::None)) {
-                    Ok(()) => pushed += 1,
+                    Ok(_) => pushed += 1,
                     Err(back) => {
                         prop_assert_eq!((watchers.len(), back.from), (3, from));
                         refused += 1;
@@ -128,6 +143,19 @@ mod tests {
         let taken = (0..100).filter(|&rest| watchers.push(watcher(from(7, rest))).is_ok()).count();
         assert_eq!(taken, 2, "whatever it calls itself");
         assert!(watchers.push(watcher(from(8, 0))).is_ok());
+        // Four connections take all the places, and one more comes.
+        let taken = (0..100).filter(|&rest| watchers.push(watcher(from(9 + rest % 3, rest))).is_ok()).count();
+        assert_eq!((taken, watchers.len()), (5, 8));
+        let given_way = [0, 1].map(|rest| watchers_push(&mut watchers, watcher(from(77, rest))));
+        assert_eq!(
+            given_way,
+            [Ok(Some(from(7, 0))), Err(())],
+            "of those with most the first, and nobody for one of as many"
+        );
+    }
+
+    fn watchers_push(watchers: &mut Watchers, watcher: Watcher) -> Result<Option<ReturnAddress>, ()> {
+        watchers.push(watcher).map(|other| other.map(|other| other.client)).map_err(drop)
     }
 
     #[test]
