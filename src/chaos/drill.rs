@@ -16,7 +16,7 @@ use crate::{
     client::Clients,
     clock::{Clock, Deadline},
     core::{endpoint::Endpoint, id::NodeId, time::Mono},
-    survey::{Judgement, Target},
+    survey::{Home, Judgement, Target},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -200,9 +200,11 @@ impl Run<'_> {
     /// Looks at all of them.
     fn look(&self) -> Result<Glance, ChaosError> {
         let down = &self.hands.disorder().down;
+        let (network, instance) = (&self.hands.manifest().network, &self.hands.manifest().instance);
         let target = |(node, endpoint): (NodeId, Endpoint)| {
             let has_ended = down.contains(&node);
-            Target { node: Some(node), endpoint, is_ours: true, has_ended }
+            let home = Some(Home { network: network.clone(), instance: instance.clone() });
+            Target { node: Some(node), home, endpoint, is_ours: true, has_ended }
         };
         Ok(look(self.nodes().into_iter().map(target).collect(), LOOK)?)
     }

@@ -138,7 +138,7 @@ impl From<&ClientError> for CliError {
     fn from(error: &ClientError) -> Self {
         let text = error.to_string();
         match error {
-            ClientError::Unreachable { .. } => Self::Unreachable(text),
+            ClientError::Unreachable { .. } | ClientError::Stranger { .. } => Self::Unreachable(text),
             ClientError::TimedOut { .. } => Self::TimedOut(text),
             ClientError::Refused { refusal, .. } => Self::Refused { code: refusal.name(), text },
             ClientError::Protocol { .. } | ClientError::Setup(_) => Self::Failed(text),

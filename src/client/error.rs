@@ -45,6 +45,14 @@ pub enum ClientError {
         /// What is wrong.
         text: String,
     },
+    /// Somebody else answers at the address of a node.
+    #[error("{who} answers at {endpoint}")]
+    Stranger {
+        /// What was asked for.
+        endpoint: Endpoint,
+        /// Who answers.
+        who: String,
+    },
     /// This machine gives no socket: out of descriptors or memory.
     #[error(transparent)]
     Setup(#[from] SocketError),

@@ -357,7 +357,7 @@ impl LaunchError {
 
 fn client_kind(error: &ClientError) -> Kind {
     match error {
-        ClientError::Unreachable { .. } => Kind::Unreachable,
+        ClientError::Unreachable { .. } | ClientError::Stranger { .. } => Kind::Unreachable,
         ClientError::TimedOut { .. } => Kind::TimedOut,
         ClientError::Refused { .. } => Kind::Refused,
         ClientError::Protocol { .. } | ClientError::Setup { .. } => Kind::Failed,

@@ -1,4 +1,5 @@
-//! All nodes of a network are asked how they are, at once: those that are given, and those that they have for peers.
+//! All nodes of a network are asked how they are, at once: those that are given, and those that they have for peers. Whoever
+//! answers at the address of a node is that node only if its name, network and instance are the ones expected.
 
 use super::error::SurveyError;
 use crate::{
@@ -6,7 +7,7 @@ use crate::{
     clock::Deadline,
     core::{
         endpoint::Endpoint,
-        id::{NodeId, natural_key},
+        id::{Instance, NetworkName, NodeId, natural_key},
         links::detector::Verdict,
         request::{NodeStatus, Reply, Request},
     },
@@ -19,7 +20,8 @@ use std::{
 
 /// Most nodes that are asked at a time.
 const ASKED_MAX: usize = 1000;
-/// What nodes that are found on the way are given to answer at least.
+/// What all nodes that are found on the way are given together at least, and those of one round.
+const WIDEN_MIN: Duration = Duration::from_secs(1);
 const FOUND_MIN: Duration = Duration::from_millis(100);
 /// What a node whose process has ended is given to answer at most: it was on this machine, and so is whoever took its place.
 const ENDED_MAX: Duration = Duration::from_millis(250);
@@ -38,6 +40,8 @@ pub struct Survey {
 pub struct Target {
     /// Who must answer; `None`: whoever does.
     pub node: Option<NodeId>,
+    /// Where it must belong; `None`: anywhere.
+    pub home: Option<Home>,
     /// Where.
     pub endpoint: Endpoint,
     /// Whether it was started here.
@@ -45,6 +49,15 @@ pub struct Target {
     /// Whether its process, as far as it is recorded, has ended. It is asked nevertheless: somebody may have started it by
     /// other means.
     pub has_ended: bool,
+}
+
+/// A network, and the start of it, that a node belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    /// Its name.
+    pub network: NetworkName,
+    /// Which start of it; empty: unknown.
+    pub instance: Instance,
 }
 
 /// What was heard of one node.
@@ -76,7 +89,37 @@ pub enum Outcome {
 impl Target {
     /// Somebody who was not started here.
     pub fn strange(node: Option<NodeId>, endpoint: Endpoint) -> Self {
-        Self { node, endpoint, is_ours: false, has_ended: false }
+        Self { node, home: None, endpoint, is_ours: false, has_ended: false }
+    }
+
+    /// A peer of a node that answered: it belongs where that one does.
+    fn found(node: &NodeId, endpoint: &Endpoint, by: &NodeStatus) -> Self {
+        Self { home: Some(Home::of(by)), ..Self::strange(Some(node.clone()), endpoint.clone()) }
+    }
+
+    /// Who answers in place of the one meant, if somebody else does.
+    fn stranger(&self, status: &NodeStatus) -> Option<String> {
+        let NodeStatus { node, network, instance, .. } = status;
+        let home = self.home.as_ref();
+        if home.is_some_and(|home| home.network != *network) {
+            return Some(format!("node {node} of network '{network}'"));
+        }
+        if home.is_some_and(|home| !home.instance.admits(instance)) {
+            return Some(format!("node {node} of another network '{network}' (instance {})", instance.as_str()));
+        }
+        self.node.as_ref().is_some_and(|meant| meant != node).then(|| format!("node {node}"))
+    }
+}
+
+impl Home {
+    /// Where a node says that it belongs.
+    pub fn of(status: &NodeStatus) -> Self {
+        Self { network: status.network.clone(), instance: status.instance.clone() }
+    }
+
+    /// Whether both may be one.
+    pub fn admits(&self, other: &Self) -> bool {
+        self.network == other.network && self.instance.admits(&other.instance)
     }
 }
 
@@ -89,14 +132,23 @@ impl Survey {
     }
 
     /// Asks, beside them, all that they have for peers, and so on: nobody is left then that anybody knows. `with_dead`: also
-    /// those with whom no link is up.
+    /// those with whom no link is up. It ends at `deadline`, or a second from now if that is later; whoever was not asked by
+    /// then counts as silent.
     pub fn widen(&mut self, with_dead: bool, deadline: &Deadline) -> Result<(), SurveyError> {
+        let grace = Deadline::after(WIDEN_MIN);
+        let end = if deadline.remaining() < grace.remaining() { grace } else { *deadline };
         loop {
             let found = self.unknown_peers(with_dead);
             if found.is_empty() {
                 break;
             }
-            self.nodes.extend(ask(found, deadline)?);
+            if end.is_over() {
+                self.nodes.extend(found.into_iter().map(Heard::late));
+                break;
+            }
+            // One that does not answer leaves time for those that are found after it.
+            let round = end.at_most((end.remaining() / 2).max(FOUND_MIN));
+            self.nodes.extend(ask(found, &round)?);
         }
         self.note_deaf();
         self.sort();
@@ -112,12 +164,16 @@ impl Survey {
     /// Peers with a link that is up, of whom nothing was heard yet; the others, too, `with_dead`.
     fn unknown_peers(&self, with_dead: bool) -> Vec<Target> {
         let known: BTreeSet<&str> = self.nodes.iter().map(|heard| heard.name.as_str()).collect();
-        let peers = self.said().flat_map(|status| &status.peers);
-        let lives = peers.filter(|peer| with_dead || peer.up && peer.verdict != Some(Verdict::Down));
-        let found: BTreeMap<&NodeId, &Endpoint> =
-            lives.filter_map(|peer| Some((peer.node.as_ref()?, &peer.endpoint))).collect();
-        let unknown = found.into_iter().filter(|(name, _)| !known.contains(name.as_str()));
-        unknown.map(|(name, endpoint)| Target::strange(Some(name.clone()), endpoint.clone())).collect()
+        let mut found: BTreeMap<&NodeId, (bool, Target)> = BTreeMap::new();
+        for (status, peer) in self.said().flat_map(|status| status.peers.iter().map(move |peer| (status, peer))) {
+            let lives = peer.up && peer.verdict != Some(Verdict::Down);
+            let Some(node) = peer.node.as_ref().filter(|node| !known.contains(node.as_str())) else { continue };
+            // Where a link leads that is up is a better address than any other.
+            if (with_dead || lives) && found.get(node).is_none_or(|(is_live, _)| lives && !is_live) {
+                found.insert(node, (lives, Target::found(node, &peer.endpoint, status)));
+            }
+        }
+        found.into_values().map(|(_, target)| target).collect()
     }
 
     /// Notes of those that were not started here and did not answer which ones all their neighbours hear. One that hangs is
@@ -130,7 +186,7 @@ impl Survey {
             *is_heard.entry(node.to_string()).or_insert(true) &= is_sound;
         }
         for heard in self.nodes.iter_mut().filter(|heard| !heard.is_ours && is_heard.get(&heard.name) == Some(&true)) {
-            if matches!(heard.outcome, Outcome::Silent(_)) {
+            if matches!(heard.outcome, Outcome::Silent(_)) && !heard.is_elsewhere() {
                 heard.outcome = Outcome::Deaf;
             }
         }
@@ -170,36 +226,50 @@ impl Heard {
             Outcome::Deaf | Outcome::Silent(_) | Outcome::Ended => None,
         }
     }
+
+    /// Whether somebody else answers where it should be.
+    pub const fn is_elsewhere(&self) -> bool {
+        matches!(self.outcome, Outcome::Silent(ClientError::Stranger { .. }))
+    }
+
+    /// Somebody whom there was no time to ask.
+    fn late(target: Target) -> Self {
+        let Target { node, endpoint, is_ours, .. } = target;
+        let outcome = Outcome::Silent(ClientError::TimedOut { endpoint: endpoint.clone(), after: Duration::ZERO });
+        let name = node.map_or_else(|| endpoint.authority().to_string(), |node| node.to_string());
+        Self { name, endpoint, is_ours, outcome }
+    }
 }
 
 fn ask(targets: Vec<Target>, deadline: &Deadline) -> Result<Vec<Heard>, SurveyError> {
     let (ended, running): (Vec<_>, Vec<_>) = targets.into_iter().partition(|target| target.has_ended);
-    let mut heard = ask_within(running, deadline.remaining().max(FOUND_MIN))?;
-    heard.extend(ask_within(ended, ENDED_MAX.min(deadline.remaining().max(FOUND_MIN)))?);
+    let mut heard = ask_within(running, deadline)?;
+    let short = Deadline::after(ENDED_MAX.min(deadline.remaining().max(FOUND_MIN)));
+    heard.extend(ask_within(ended, &short)?);
     Ok(heard)
 }
 
-fn ask_within(targets: Vec<Target>, timeout: Duration) -> Result<Vec<Heard>, SurveyError> {
+fn ask_within(targets: Vec<Target>, deadline: &Deadline) -> Result<Vec<Heard>, SurveyError> {
     let questions: Vec<_> = targets.iter().map(|target| (target.endpoint.clone(), Request::Status)).collect();
     let mut answers = Vec::with_capacity(questions.len());
     for part in questions.chunks(ASKED_MAX) {
-        answers.extend(ask_all(part, timeout)?);
+        answers.extend(ask_all(part, deadline.remaining().max(FOUND_MIN))?);
     }
     Ok(targets.into_iter().zip(answers).map(|(target, answer)| understand(target, answer)).collect())
 }
 
 fn understand(target: Target, answer: Result<Response, ClientError>) -> Heard {
-    let Target { node, endpoint, is_ours, has_ended } = target;
-    let strange = |text: String| Outcome::Silent(ClientError::Protocol { endpoint: endpoint.clone(), text });
+    let endpoint = target.endpoint.clone();
     let outcome = match answer.map(|response| response.reply) {
-        // Somebody else may have taken the port of a node that has ended.
-        Ok(Reply::Status(status)) if node.as_ref().is_some_and(|node| *node != status.node) => {
-            strange(format!("node {} answers there", status.node))
-        }
-        Ok(Reply::Status(status)) => Outcome::Said(status),
-        Ok(_) => strange("it replied something else".to_owned()),
+        Ok(Reply::Status(status)) => match target.stranger(&status) {
+            // Somebody else has taken the address of a node that has ended or moved.
+            Some(who) => Outcome::Silent(ClientError::Stranger { endpoint, who }),
+            None => Outcome::Said(status),
+        },
+        Ok(_) => Outcome::Silent(ClientError::Protocol { endpoint, text: "it replied something else".to_owned() }),
         Err(error) => Outcome::Silent(error),
     };
+    let Target { node, endpoint, is_ours, has_ended, .. } = target;
     // Who was asked by its address has a name by now.
     let name = match (&outcome, node) {
         (Outcome::Said(status), _) => status.node.to_string(),

@@ -7,6 +7,6 @@ pub mod judgement;
 pub mod overlay;
 
 pub use error::SurveyError;
-pub use heard::{Heard, Outcome, Survey, Target};
+pub use heard::{Heard, Home, Outcome, Survey, Target};
 pub use judgement::{Health, Judgement, State};
 pub use overlay::{Overlay, Shape};

@@ -142,6 +142,35 @@ fn two_networks_of_one_name_stay_two_when_an_address_is_used_again() {
     assert!(!hands.is_linked(1, "e") && !hands.is_linked(2, "a"));
     assert!(e.stdout().contains("of network 'default'"), "{}", e.stdout());
 
+    // Commands tell them apart as well, whoever lives where b was.
+    let (world, [one, two, three]) = (&hands.world, [1, 2, 3].map(|port| hands.address(port)));
+    world.run(&["connect", &one, &three]).fails(1, "belongs to instance");
+    world.run(&["status", &one, &three]).fails(1, "belongs to instance");
+    let judge = |who: &str| {
+        let status = world.run(&["status", &one, "--json"]).fails(3, "1 of 2 nodes did not answer: b").json();
+        let names: Vec<_> = status["nodes"].as_array().unwrap().iter().map(|node| &node["node"]).collect();
+        assert!(names == ["a", "b"] && status["verdict"]["up"] == 1, "{status}");
+        let why = status["nodes"][1]["error"]["message"].as_str().unwrap();
+        assert!(why.contains(&two) && why.contains(who), "{status}");
+    };
+    judge("node e of another network 'default' (instance ");
+    let audit = world.run(&["audit", &one, "--json"]).json();
+    assert_eq!(
+        (audit["nodes"].as_array().unwrap().len(), &audit["nodes"][1]["answered"]),
+        (2, &false.into()),
+        "{audit}"
+    );
+    let watch = world.run(&["watch", &one, "--json", "--count", "1"]).done();
+    assert!(watch.stdout.contains("\"answer\":1,\"nodes\":1"), "{watch:?}");
+    e.signal(Signal::KILL);
+    e.wait();
+    for name in ["f", "b"] {
+        let stranger = hands.start(name, 2, &["--network", "other"]);
+        judge(&format!("node {name} of network 'other'"));
+        stranger.signal(Signal::KILL);
+        stranger.wait();
+    }
+
     // What a belongs to outlives it, and overrides nothing that is said.
     a.signal(Signal::KILL);
     a.wait();

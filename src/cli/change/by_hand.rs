@@ -9,10 +9,10 @@ use crate::{
         id::NodeId,
         links::link::Kind,
         request::{NodeStatus, Request},
-        stats::Refusal,
     },
     launcher::{LaunchError, ranges::ranges},
-    survey::{Overlay, Survey, Target},
+    quantity::Time,
+    survey::{Home, Overlay, Survey, Target},
     topology::change::is_only_way,
 };
 use std::time::Duration;
@@ -79,7 +79,7 @@ pub fn stop(context: &Context, via: &Endpoint, timeout: Duration) -> Result<Surv
         }
         if !deadline.pause(LOOK) {
             let nodes = ranges(left.said().map(|state| &state.node));
-            return Err(CliError::TimedOut(format!("nodes {nodes} still run after {timeout:?}")));
+            return Err(CliError::TimedOut(format!("nodes {nodes} still run after {}", Time(timeout))));
         }
     }
 }
@@ -106,12 +106,8 @@ impl Ends {
         if a.node == b.node {
             return Err(LaunchError::SameNode { node: a.node.clone() }.into());
         }
-        if a.network != b.network {
-            let text = format!(
-                "node {} belongs to network '{}', and node {} to network '{}'; only nodes of the same network can be linked",
-                a.node, a.network, b.node, b.network
-            );
-            return Err(CliError::Refused { code: Refusal::OtherNetwork.name(), text });
+        if !Home::of(a).admits(&Home::of(b)) {
+            return Err(survey::apart(a, b));
         }
         Ok(Self { clients, states, deadline, timeout })
     }
@@ -146,13 +142,26 @@ impl Ends {
             }
             if !self.deadline.pause(LOOK) {
                 let (verb, after) = (if is_linked { "linked" } else { "disconnected" }, self.timeout);
+                let reasons: Vec<_> =
+                    [(a, b), (b, a)].into_iter().filter_map(|(one, other)| refusals(one, other)).collect();
+                let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
                 return Err(CliError::TimedOut(format!(
-                    "nodes {} and {} are not {verb} after {after:?}",
-                    a.node, b.node
+                    "nodes {} and {} are not {verb} after {}{reasons}",
+                    a.node,
+                    b.node,
+                    Time(after)
                 )));
             }
         }
     }
+}
+
+/// For what reasons a node has refused another.
+fn refusals(one: &NodeStatus, other: &NodeStatus) -> Option<String> {
+    let counters = one.peer_counters.get(other.node.as_str())?.keys();
+    let codes = counters.filter(|name| *name != "refused_by_peer").filter_map(|name| name.strip_prefix("refused_"));
+    let codes: Vec<_> = codes.collect();
+    (!codes.is_empty()).then(|| format!("node {} has refused node {}: {}", one.node, other.node, codes.join(", ")))
 }
 
 /// Whether a node has such a link to another; `which` is asked whether it is up, and why it is there.

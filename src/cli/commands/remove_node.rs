@@ -2,6 +2,7 @@
 
 use crate::{
     cli::{Context, NodeArgument, Output, change::by_hand, error::CliError, text::Shown},
+    client::ClientError,
     core::{endpoint::Endpoint, id::NodeId},
     launcher::{
         LaunchError,
@@ -68,6 +69,14 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
             "node {node} is down: its process has ended; restart it with 'gossip restart-node {node}', or remove it with \
              'gossip remove-node {node} --force'"
         )),
+        LaunchError::Client(error @ (ClientError::Unreachable { .. } | ClientError::TimedOut { .. })) => {
+            let text = format!(
+                "{error} Remove a dead node through a live one of its network: 'gossip remove-node {} --force --via \
+                 HOST:PORT'",
+                args.node
+            );
+            CliError::Unreachable(text)
+        }
         error => error.into(),
     })?;
     out.print(&Report { node: removed.node.to_string(), endpoint: removed.endpoint.to_string(), name: removed.node })

@@ -4,10 +4,14 @@ use super::account::count;
 use crate::{
     cli::{Context, NodeArgument, error::CliError},
     clock::Deadline,
-    core::id::{NetworkName, NodeId},
+    core::{
+        id::{NetworkName, NodeId},
+        request::NodeStatus,
+        stats::Refusal,
+    },
     launcher::{Manifest, NodeRecord, resolve},
     quantity::Time,
-    survey::{Survey, Target},
+    survey::{Home, Survey, Target},
 };
 use std::{collections::BTreeSet, time::Duration};
 
@@ -31,11 +35,35 @@ pub fn take(nodes: &[NodeArgument], context: &Context, timeout: Duration) -> Res
     if !is_all {
         survey.said().try_for_each(|status| context.check_network(status))?;
     }
+    if by_address {
+        check_one(&survey)?;
+    }
     if is_all || by_address && survey.said().next().is_some() {
         // Who joined by hand is in no record, but somebody's peer.
         survey.widen(by_address, &deadline)?;
     }
     Ok(survey)
+}
+
+/// Refuses addresses of several networks: there is no verdict on them together.
+fn check_one(survey: &Survey) -> Result<(), CliError> {
+    let Some(first) = survey.said().next() else { return Ok(()) };
+    let Some(other) = survey.said().find(|status| !Home::of(first).admits(&Home::of(status))) else { return Ok(()) };
+    Err(apart(first, other))
+}
+
+/// That two nodes belong to different networks, or to different instances of one name.
+pub fn apart(a: &NodeStatus, b: &NodeStatus) -> CliError {
+    let (refusal, kind) = match a.network == b.network {
+        true => (Refusal::OtherInstance, "instance"),
+        false => (Refusal::OtherNetwork, "network"),
+    };
+    let of = |status: &NodeStatus| match a.network == b.network {
+        true => format!("{} of network '{}'", status.instance.as_str(), status.network),
+        false => format!("'{}'", status.network),
+    };
+    let text = format!("node {} belongs to {kind} {}, and node {} to {kind} {}", a.node, of(a), b.node, of(b));
+    CliError::Refused { code: refusal.name(), text }
 }
 
 /// The network that the nodes belong to.
@@ -48,11 +76,17 @@ fn recorded(manifest: &Manifest) -> Vec<Target> {
     let alive: BTreeSet<&NodeId> = manifest.alive().map(|node| &node.node).collect();
     let target = |node: &NodeRecord| Target {
         node: Some(node.node.clone()),
+        home: Some(home(manifest)),
         endpoint: node.endpoint.clone(),
         is_ours: true,
         has_ended: !alive.contains(&node.node),
     };
     manifest.nodes.iter().map(target).collect()
+}
+
+/// Where the nodes of a record belong.
+pub fn home(manifest: &Manifest) -> Home {
+    Home { network: manifest.network.clone(), instance: manifest.instance.clone() }
 }
 
 /// The record of the network that commands are about.
@@ -70,7 +104,8 @@ fn named(arguments: &[NodeArgument], context: &Context) -> Result<Vec<Target>, C
             let resolve::Target { node, endpoint, has_ended } =
                 resolve::find(&context.networks()?, context.network(), name)?;
             let node = Some(node.unwrap_or_else(|| name.clone()));
-            Ok(Target { node, endpoint, is_ours: true, has_ended })
+            let home = context.networks()?.folder(context.network()).read_record()?.as_ref().map(home);
+            Ok(Target { node, home, endpoint, is_ours: true, has_ended })
         }
     };
     arguments.iter().map(find).collect()

@@ -10,7 +10,7 @@ use crate::{
         process::{Life, Process},
         resolve,
     },
-    survey::{State, Target},
+    survey::{Home, State, Target},
 };
 use std::collections::BTreeMap;
 
@@ -52,6 +52,8 @@ pub(super) struct Members {
     named: Vec<NodeId>,
     /// Whether all nodes of the network are watched, those as well that come later.
     is_all: bool,
+    /// The network, as far as it is known.
+    home: Option<Home>,
 }
 
 impl Members {
@@ -61,13 +63,17 @@ impl Members {
         context: &Context,
         follower: &mut Follower,
     ) -> Result<Self, CliError> {
-        let mut members = Self { all: Vec::new(), folder: None, named: Vec::new(), is_all: arguments.is_empty() };
+        let mut members =
+            Self { all: Vec::new(), folder: None, named: Vec::new(), is_all: arguments.is_empty(), home: None };
         let is_address = |argument: &&NodeArgument| matches!(argument, NodeArgument::Address(_));
         let addresses: Vec<_> = arguments.iter().filter(is_address).cloned().collect();
         // Beside names an address is one node, and not a way to others.
         if addresses.len() == arguments.len() && !addresses.is_empty() {
             members.is_all = true;
-            for heard in survey::take(&addresses, context, context.timeout_or(TIMEOUT))?.nodes {
+            let survey = survey::take(&addresses, context, context.timeout_or(TIMEOUT))?;
+            members.home = survey.said().next().map(Home::of);
+            // Where somebody else answers the node is not: it is followed once it is seen elsewhere.
+            for heard in survey.nodes.into_iter().filter(|heard| !heard.is_elsewhere()) {
                 members.add(heard.name, &heard.endpoint, false, follower)?;
             }
         } else {
@@ -86,6 +92,7 @@ impl Members {
             let folder = networks.folder(context.network());
             let manifest = folder.require_record(&networks)?;
             members.folder = Some(folder);
+            members.home = Some(survey::home(&manifest));
             members.compare(&manifest.nodes, follower, false)?;
         }
         Ok(members)
@@ -110,7 +117,11 @@ impl Members {
     pub(super) fn look(&mut self, follower: &mut Follower) -> Result<Vec<Change>, CliError> {
         let Some(folder) = &self.folder else { return Ok(Vec::new()) };
         let nodes = match folder.read_record() {
-            Ok(manifest) => manifest.map_or_else(Vec::new, |manifest| manifest.nodes),
+            Ok(Some(manifest)) => {
+                self.home = Some(survey::home(&manifest));
+                manifest.nodes
+            }
+            Ok(None) => Vec::new(),
             Err(_) => return Ok(Vec::new()),
         };
         self.compare(&nodes, follower, true)
@@ -186,6 +197,7 @@ impl Members {
     pub(super) fn targets(&self) -> Vec<Target> {
         let target = |member: &Member| Target {
             node: NodeId::new(&member.name).ok().filter(|_| member.name != member.endpoint.authority()),
+            home: self.home.clone().filter(|_| self.is_all || member.is_recorded),
             endpoint: member.endpoint.clone(),
             is_ours: member.is_recorded,
             has_ended: member.has_ended(),
@@ -227,6 +239,12 @@ impl Members {
     pub(super) fn answered(&self, follower: &Follower) -> usize {
         let members = self.all.iter().enumerate().filter(|(_, member)| member.is_member);
         members.filter(|(number, _)| follower.has_answered(*number)).count()
+    }
+
+    /// Whether nobody can be watched, because each refuses it.
+    pub(super) fn all_refuse(&self, follower: &Follower) -> bool {
+        let mut members = self.all.iter().enumerate().filter(|(_, member)| member.is_member);
+        members.all(|(number, _)| follower.is_refused(number))
     }
 
     /// Columns that the longest name takes.
