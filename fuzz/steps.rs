@@ -171,7 +171,8 @@ impl World {
 
     fn hello(&mut self, side: usize, step: &Step) {
         let who = self.somebody(step.who);
-        let wish = [Wish::Declared, Wish::Join, Wish::Neighbour, Wish::Needed][usize::from(step.how >> 4 & 3)];
+        let wishes = [Wish::Declared, Wish::Join, Wish::Neighbour, Wish::Needed, Wish::Bridge];
+        let wish = wishes[usize::from(step.how >> 4) % wishes.len()];
         let frame = Frame::Hello(self.introduction(who, step.how), wish);
         self.tell(side, Input::Arrived { from: name(who), frame });
     }

@@ -70,6 +70,8 @@ pub enum Wish {
     Neighbour,
     /// It has no neighbour at all: only a node that has no room for any peer refuses.
     Needed,
+    /// It is the root of its component, and looks for others: a node that follows it refuses.
+    Bridge,
 }
 
 /// The latest that a node has seen of another's lives: so that one that lost its memory does not repeat an id.

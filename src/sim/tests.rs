@@ -544,3 +544,11 @@ fn a_large_message_survives_losses_and_crashes() {
         assert_eq!(outcome.report.messages, 1);
     }
 }
+
+/// So many roots begin at once that a node cannot remember them all.
+#[test]
+fn beats_of_many_roots_do_not_go_round_for_ever() {
+    let healing = Scenario { heal: true, ..tree(scenario("random", Some(5), 240)) };
+    let report = run(&healing, 1).report;
+    assert_eq!(report.delivered(), 5 * 240);
+}

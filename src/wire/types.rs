@@ -131,6 +131,7 @@ pub const fn wish(wish: Wish) -> u64 {
         Wish::Join => 1,
         Wish::Neighbour => 2,
         Wish::Needed => 3,
+        Wish::Bridge => 4,
     }
 }
 
@@ -140,6 +141,7 @@ pub const fn wish_of(number: u64) -> Wish {
         1 => Wish::Join,
         2 => Wish::Neighbour,
         3 => Wish::Needed,
+        4 => Wish::Bridge,
         _ => Wish::Declared,
     }
 }

@@ -72,9 +72,10 @@ impl Bond {
         let kind = match wish {
             Wish::Declared => return Self { is_answer: true, ..Self::default() },
             Wish::Join => Kind::Joined,
-            Wish::Neighbour | Wish::Needed => Kind::Healing,
+            Wish::Neighbour | Wish::Needed | Wish::Bridge => Kind::Healing,
         };
-        Self { kind, wish: Wish::Neighbour, is_named: false, is_answer: true }
+        let wish = if wish == Wish::Bridge { Wish::Needed } else { Wish::Neighbour };
+        Self { kind, wish, is_named: false, is_answer: true }
     }
 
     /// Of a link that an operator asks for here.

@@ -70,7 +70,7 @@ impl Peers {
         let is_expected = self.is_expected(from);
         let former = self.close_all(|link| link.is_to(from) && !link.leads_to(&hello.endpoint), outbox);
         let linked = self.find(Some(from), &hello.endpoint);
-        if wish == Wish::Neighbour && !vacancy && linked.is_none() && former.is_none() {
+        if !vacancy && former.is_none() && self.is_dispensable(wish, linked) {
             self.introduced.remove(from);
             let text = "this node has enough neighbours".to_owned();
             return self.refuse(from, Refusal::NoVacancy, text, stats, outbox);
@@ -99,6 +99,13 @@ impl Peers {
             Some(_) => self.doubt(now, from, outbox),
             None => {}
         }
+    }
+
+    /// Whether who greets so may be refused for want of vacancy, `linked` being the link to it, if there is one.
+    fn is_dispensable(&self, wish: Wish, linked: Option<LinkId>) -> bool {
+        let link = linked.and_then(|id| self.links.get(&id));
+        let is_sought = link.is_some_and(|link| link.bond.wish != Wish::Bridge);
+        wish == Wish::Bridge || wish == Wish::Neighbour && !is_sought
     }
 
     /// Whether one more node can be introduced; strangers by now are forgotten if need be.

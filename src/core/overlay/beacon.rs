@@ -10,10 +10,7 @@ use crate::core::{
     id::{Incarnation, NodeId},
     time::Mono,
 };
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 /// Beats that must stay out before the root is taken for gone, and its followers for roots of some standing.
 pub const BEATS_MISSED_MAX: u32 = 4;
@@ -42,11 +39,12 @@ pub struct Election {
     stamp: Stamp,
     beat_interval: Duration,
     heard: Option<Heard>,
-    root_since: Mono,
+    /// Since when it has the root that it has.
+    since: Mono,
     next_beat: Mono,
     /// Roots that we do not follow, or not in that life: those that we followed once, so that what is left of their beats
-    /// does not bring them back, and those that have yet to go on. The latest last.
-    claims: VecDeque<Claim>,
+    /// does not bring them back, and those that have yet to go on.
+    claims: Vec<Claim>,
     /// The latest beat that came from each neighbour.
     copies: BTreeMap<NodeId, (NodeId, Stamp)>,
     trial: Option<Trial>,
@@ -89,9 +87,9 @@ impl Election {
             stamp: (incarnation, 0),
             beat_interval,
             heard: None,
-            root_since: now,
+            since: now,
             next_beat: now + beat_interval,
-            claims: VecDeque::new(),
+            claims: Vec::new(),
             copies: BTreeMap::new(),
             trial: None,
         }
@@ -104,7 +102,14 @@ impl Election {
 
     /// Since when this node is the root, if it is.
     pub fn is_root_since(&self) -> Option<Mono> {
-        self.heard.is_none().then_some(self.root_since)
+        self.heard.is_none().then_some(self.since)
+    }
+
+    /// Whether the root has been the same for a while and lives: who has only just begun, or hears no beats any more, may
+    /// soon have another.
+    pub fn is_settled(&self, now: Mono) -> bool {
+        let is_heard = self.heard.as_ref().is_none_or(|heard| now.since(heard.at) <= 2 * self.beat_interval);
+        is_heard && now.since(self.since) >= self.beat_interval * BEATS_MISSED_MAX
     }
 
     /// The neighbour from which the latest beat came, and whose beat it is; nobody if this node is the root.
@@ -146,7 +151,10 @@ impl Election {
                 return Some(passed_on(beacon));
             }
             self.claims.retain(|claim| claim.root != *root);
-            self.retire();
+            if root != self.root() {
+                self.since = now;
+            }
+            self.retire(now);
         }
         self.heard = Some(Heard { root: root.clone(), stamp, hops: (*hops).max(1), at: now, via: from.clone() });
         Some(passed_on(beacon))
@@ -163,8 +171,8 @@ impl Election {
             return None;
         }
         let since = former.filter(|_| is_next).map_or(now, |claim| claim.since);
-        self.note(Claim { root: root.clone(), stamp, since, at: now });
-        Some(now.since(since) >= self.beat_interval / 2)
+        let is_noted = self.note(now, Claim { root: root.clone(), stamp, since, at: now });
+        is_noted.then(|| now.since(since) >= self.beat_interval / 2)
     }
 
     /// Whether the second beat, heard at its time, can be a later one of the life that the first belongs to.
@@ -174,19 +182,28 @@ impl Election {
         first.0 == second.0 && second.1.checked_sub(first.1).is_some_and(|ahead| (1..=most).contains(&ahead))
     }
 
-    fn note(&mut self, claim: Claim) {
-        self.claims.retain(|other| other.root != claim.root);
-        self.claims.push_back(claim);
+    /// Remembers a claim in the place of a former one of that root. Says whether it does: where there are too many, one gives
+    /// way that was not heard for long, or else the one of the highest name, which may be this one.
+    fn note(&mut self, now: Mono, claim: Claim) -> bool {
+        let root = claim.root.clone();
+        self.claims.retain(|other| other.root != root);
+        self.claims.push(claim);
         if self.claims.len() > CLAIMS_MAX {
-            self.claims.pop_front();
+            let is_silent = |claim: &Claim| now.since(claim.at) >= self.beat_interval * BEATS_MISSED_MAX;
+            let silent = self.claims.iter().position(is_silent);
+            let highest = || (0..self.claims.len()).max_by_key(|&place| self.claims[place].root.natural_key());
+            if let Some(place) = silent.or_else(highest) {
+                return self.claims.swap_remove(place).root != root;
+            }
         }
+        true
     }
 
     /// Time passes; gives the beat of this node if one is due.
     pub fn on_tick(&mut self, now: Mono) -> Option<Beacon> {
         if self.heard.as_ref().is_some_and(|heard| self.timeout(heard) <= now) {
-            self.retire();
-            (self.root_since, self.next_beat) = (now, now);
+            self.retire(now);
+            (self.since, self.next_beat) = (now, now);
         }
         self.trial.take_if(|trial| trial.until <= now);
         if self.heard.is_some() || now < self.next_beat {
@@ -247,10 +264,10 @@ impl Election {
     }
 
     /// Follows its root no more.
-    fn retire(&mut self) {
+    fn retire(&mut self, now: Mono) {
         self.trial = None;
         if let Some(Heard { root, stamp, at, .. }) = self.heard.take() {
-            self.note(Claim { root, stamp, since: at, at });
+            self.note(now, Claim { root, stamp, since: at, at });
         }
     }
 }
@@ -349,6 +366,25 @@ mod tests {
                 assert_eq!(next, Some(beat(7, 4, number, 3)), "{claim:?}");
             }
         }
+    }
+
+    /// However many roots there are, none of their beats goes round for ever.
+    #[test]
+    fn a_beat_is_passed_on_once_though_there_are_more_roots_than_are_remembered() {
+        let mut election = Election::new(node(1000), Incarnation(1), BEAT, ms(0));
+        let passed_on = |election: &mut Election, at: u64, root: u32| {
+            election.on_beat(ms(at), &node(2000), &beat(root, 1, 1, 3)).is_some()
+        };
+        let roots: Vec<u32> = (1..=200).map(|root| root * 7 % 211).collect();
+        for &root in &roots {
+            passed_on(&mut election, 10, root);
+        }
+        let again: Vec<u32> = roots.iter().copied().filter(|&root| passed_on(&mut election, 20, root)).collect();
+        assert!(again.is_empty(), "{again:?}");
+        // Those with the lowest names are remembered; any other is heard when they are silent.
+        assert!(election.on_beat(ms(1100), &node(2000), &beat(5, 1, 2, 3)).is_some());
+        assert_eq!(election.root(), &node(5));
+        assert!(passed_on(&mut election, 5000, 4));
     }
 
     /// One that is close to what is true is followed, and is out of the way when the root has come so far.

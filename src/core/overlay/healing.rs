@@ -7,6 +7,7 @@
 use super::{
     action::Action,
     beacon::{BEATS_MISSED_MAX, Election},
+    bridging::Lookout,
     chance::Chance,
     seeking::{Cause, Round, Seeking},
     surplus::Trials,
@@ -61,6 +62,7 @@ pub struct Healing {
     pub(super) round: Round,
     pub(super) quiet_until: Mono,
     pub(super) next_bridge: Mono,
+    pub(super) lookout: Lookout,
     pub(super) trials: Trials,
     changed: bool,
 }
@@ -142,6 +144,7 @@ impl Healing {
             round: Round::default(),
             quiet_until: Mono::default(),
             next_bridge: Mono::default(),
+            lookout: Lookout::default(),
             trials: Trials::default(),
             changed: false,
         }
@@ -164,12 +167,14 @@ impl Healing {
         }
         means.view.remove(&node);
         let seek = self.seeks.remove(&node);
+        let is_bridge = self.lookout.ends(&node);
         let bond = match seek.as_ref().map(|seek| &seek.cause) {
             Some(Cause::Lost(lost)) => Bond::For(lost.clone()),
             Some(Cause::Root | Cause::Missed) => Bond::Bridge,
+            None if is_bridge => Bond::Bridge,
             // Whom it took because it lacks one it has in place of that, as has who asked.
             Some(Cause::Room | Cause::Accepted) if !self.roams() => self.unreplaced().map_or(Bond::Met, Bond::For),
-            Some(Cause::Room | Cause::Walk | Cause::Accepted) | None => Bond::Met,
+            Some(Cause::Room | Cause::Wanted | Cause::Accepted) | None => Bond::Met,
         };
         self.neighbours.insert(node.clone(), Neighbour::new(now, endpoint, bond));
         self.changed = true;
@@ -206,7 +211,12 @@ impl Healing {
             means.view.missed(now, node);
             self.remember(node, neighbour.list);
             self.round.renew();
-        } else if self.seeks.contains_key(node) {
+            return;
+        }
+        if self.lookout.asks(node) {
+            self.end_lookout(now, means);
+        }
+        if self.seeks.contains_key(node) {
             self.in_vain(now, node, means);
         }
     }
@@ -215,6 +225,9 @@ impl Healing {
     pub fn refused(&mut self, now: Mono, node: &NodeId, means: &mut Means<'_>) {
         if self.declared.contains_key(node) {
             return;
+        }
+        if self.lookout.ends(node) {
+            return self.follows(node, means);
         }
         let Some(seek) = self.seeks.remove(node) else {
             return self.parted(now, node, Parting::Unlinked, means);
@@ -244,6 +257,7 @@ impl Healing {
             return;
         }
         means.todo.push_back(Action::Close { node: node.clone() });
+        self.lookout.ends(node);
         if let Some(seek) = self.seeks.remove(node) {
             self.round.answered_no(node, &seek);
         } else if self.lose(node, means).is_some() {

@@ -151,7 +151,7 @@ impl Overlay {
     /// [`wish`](Self::wish), and calls [`greeted`](Self::greeted). If not, it is refused for want of vacancy.
     pub fn admits(&mut self, now: Mono, member: &Member, wish: Wish) -> bool {
         if !self.heals {
-            return wish != Wish::Neighbour || self.healing.is_declared(&member.node);
+            return !matches!(wish, Wish::Neighbour | Wish::Bridge) || self.healing.is_declared(&member.node);
         }
         self.with(|healing, means| healing.admits(now, member, wish, means))
     }
@@ -161,7 +161,7 @@ impl Overlay {
         match wish {
             Wish::Declared => self.declare(now, member),
             Wish::Join if self.heals => self.introduce(&member),
-            Wish::Join | Wish::Neighbour | Wish::Needed => {}
+            Wish::Join | Wish::Neighbour | Wish::Needed | Wish::Bridge => {}
         }
     }
 
@@ -281,14 +281,14 @@ impl Overlay {
 
     /// How much it holds, for whoever checks bounds.
     pub fn sizes(&self) -> Sizes {
-        let Healing { neighbours, declared, places, fallen, seeks, round, .. } = &self.healing;
+        let Healing { neighbours, declared, places, fallen, seeks, round, lookout, .. } = &self.healing;
         let lists = neighbours.values().map(|Neighbour { list, .. }| list).chain(fallen.values());
         Sizes {
             view: self.view.len(),
             neighbours: neighbours.len(),
             declared: declared.len() + places.len(),
             listed: lists.map(Vec::len).sum(),
-            sought: seeks.len() + round.len(),
+            sought: seeks.len() + round.len() + lookout.len(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod beacon;
+mod bridging;
 pub mod chance;
 pub mod contacts;
 pub mod healing;

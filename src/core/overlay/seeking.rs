@@ -7,6 +7,7 @@
 
 use super::{
     action::Action,
+    chance::Chance,
     healing::{Bond, Healing, Means, Standing},
     view::Rank,
 };
@@ -15,10 +16,10 @@ use crate::core::{
     id::NodeId,
     time::Mono,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 /// Most nodes that are sought at one time.
-const SEEKS_MAX: usize = 64;
+pub(super) const SEEKS_MAX: usize = 64;
 /// Most of them that did not answer soon, and so do not count for what is lacking.
 const STALE_MAX: usize = 8;
 /// Most nodes that are asked in one round.
@@ -28,12 +29,8 @@ const ASKED_MAX: usize = 64;
 const ROUNDS_IN_HOPE: u32 = 6;
 /// The same for a node that lacks more than one.
 const ROUNDS_IN_HASTE: u32 = 1;
-/// How many of them are asked in the time that the first waits before it is asked again.
-const BRIDGES_PER_REDIAL: u32 = 4;
-/// Most roots of other components that are sought at one time.
-const BRIDGES_MAX: usize = 8;
 /// How many times as long as it counts for what is lacking a node is sought.
-const PATIENCE: u32 = 4;
+pub(super) const PATIENCE: u32 = 4;
 
 /// A node that was asked, or that was told to come.
 #[derive(Debug)]
@@ -55,8 +52,8 @@ pub(super) enum Cause {
     Room,
     /// This node is a root, and that one has a lower name.
     Root,
-    /// A walk ended here.
-    Walk,
+    /// It needs this node: its walk ended here, or it is the root of another component.
+    Wanted,
     /// It has asked, and has been told to come.
     Accepted,
     /// It was not there once, and may be back; or it may be in another component.
@@ -79,6 +76,22 @@ impl Round {
     /// A place has become free, or all are taken: everybody may be asked again.
     pub(super) fn renew(&mut self) {
         *self = Self::default();
+    }
+
+    /// All that could be asked were: a pause, longer each time.
+    pub(super) fn end(&mut self, now: Mono, (first, longest): (Duration, Duration), chance: &mut Chance) {
+        let wait = first.saturating_mul(1 << self.number.min(16)).min(longest);
+        self.number = self.number.saturating_add(1);
+        self.pause = Some(now + chance.about(wait));
+    }
+
+    /// Whether there is a pause. When it ends, everybody may be asked again.
+    pub(super) fn is_paused(&mut self, now: Mono) -> bool {
+        let is_paused = self.pause.is_some_and(|pause| now < pause);
+        if !is_paused && self.pause.take().is_some() {
+            self.asked.clear();
+        }
+        is_paused
     }
 
     /// How many names it holds.
@@ -130,6 +143,9 @@ impl Healing {
     /// Whether a node that greets is taken; if so, it counts as a neighbour-to-be.
     pub fn admits(&mut self, now: Mono, member: &Member, wish: Wish, means: &mut Means<'_>) -> bool {
         let node = &member.node;
+        if wish == Wish::Bridge {
+            return self.admits_bridge(now, node, means);
+        }
         let is_ours = self.neighbours.contains_key(node) || self.seeks.contains_key(node) || self.is_declared(node);
         if is_ours || wish != Wish::Neighbour {
             return true;
@@ -160,7 +176,7 @@ impl Healing {
         let asked = self.seeks.iter().filter(|(_, seek)| seek.fills() && seek.is_fresh).map(|(node, _)| node);
         let Some((highest, given_up)) = asked.map(|node| (rank(node), node)).max() else { return false };
         let asking = rank(asker);
-        let gives_way = asking < highest && (asking.0 < highest.0 || asking.1 < Rank::from(&self.me));
+        let gives_way = asking.0 < highest.0 || asking.0 == highest.0 && asking.1 < Rank::from(&self.me);
         if gives_way {
             let node = given_up.clone();
             self.seeks.remove(&node);
@@ -176,7 +192,7 @@ impl Healing {
         let is_due = means.view.may_try(now, &member.node);
         if is_due && !is_ours && member.node != self.me && self.seeks.len() < SEEKS_MAX && self.quiet_until <= now {
             means.view.insert(member.clone(), means.chance);
-            self.seek(now, member, Cause::Walk, Wish::Needed, means);
+            self.seek(now, member, Cause::Wanted, Wish::Needed, means);
         }
     }
 
@@ -202,12 +218,9 @@ impl Healing {
     }
 
     fn fill(&mut self, now: Mono, means: &mut Means<'_>) {
-        let is_paused = self.round.pause.is_some_and(|pause| now < pause);
+        let is_paused = self.round.is_paused(now);
         if is_paused && !std::mem::take(&mut self.round.has_news) {
             return;
-        }
-        if !is_paused && self.round.pause.take().is_some() {
-            self.round.asked.clear();
         }
         loop {
             let (wanting, holding) = (self.wanting(), self.holding());
@@ -230,10 +243,7 @@ impl Healing {
 
     /// All that could be asked were: waits before it asks again, longer each time.
     fn end_round(&mut self, now: Mono, means: &mut Means<'_>) {
-        let (first, longest) = self.protocol.timing.redial;
-        let wait = first.saturating_mul(1 << self.round.number.min(16)).min(longest);
-        self.round.number = self.round.number.saturating_add(1);
-        self.round.pause = Some(now + means.chance.about(wait));
+        self.round.end(now, self.protocol.timing.redial, means.chance);
     }
 
     /// Whom to ask next, and in whose place.
@@ -300,7 +310,7 @@ impl Healing {
         partner.into_iter().chain(orphans).find(|orphan| self.is_candidate(&orphan.node)).cloned()
     }
 
-    fn is_stranger(&self, node: &NodeId) -> bool {
+    pub(super) fn is_stranger(&self, node: &NodeId) -> bool {
         let is_ours = self.neighbours.contains_key(node) || self.seeks.contains_key(node) || self.is_declared(node);
         !is_ours && *node != self.me
     }
@@ -310,34 +320,15 @@ impl Healing {
         is_likely && self.is_stranger(node) && !self.round.asked.contains(node)
     }
 
-    /// A root looks for components that it cannot reach: it dials the members with lower names.
-    fn bridge(&mut self, now: Mono, means: &mut Means<'_>) {
-        let Some(since) = means.election.is_root_since() else {
-            return self.abandon(|seek| seek.cause == Cause::Root, means);
-        };
-        if now < self.next_bridge.max(since + self.grace()) {
-            return;
-        }
-        let first = self.protocol.timing.redial.0;
-        let count = self.seeks.values().filter(|seek| seek.cause == Cause::Root).count();
-        let has_room = count < BRIDGES_MAX && self.seeks.len() < SEEKS_MAX && now >= self.quiet_until;
-        let below = means.view.due_below(now, &self.me).filter(|member| self.is_stranger(&member.node));
-        let below: Vec<Member> = below.collect();
-        match means.chance.pick(&below).cloned() {
-            Some(member) if has_room => {
-                self.seek(now, member, Cause::Root, Wish::Needed, means);
-                self.next_bridge = now + first / BRIDGES_PER_REDIAL;
-            }
-            _ => self.next_bridge = now + self.protocol.timing.beat_interval,
-        }
-    }
-
     pub(super) fn seek(&mut self, now: Mono, member: Member, cause: Cause, wish: Wish, means: &mut Means<'_>) {
         self.expect(now, &member.node, cause, wish);
-        means.todo.push_back(Action::Seek { member, wish });
+        // Who is asked already is asked for more once it has answered.
+        if !self.lookout.asks(&member.node) {
+            means.todo.push_back(Action::Seek { member, wish });
+        }
     }
 
-    fn expect(&mut self, now: Mono, node: &NodeId, cause: Cause, wish: Wish) {
+    pub(super) fn expect(&mut self, now: Mono, node: &NodeId, cause: Cause, wish: Wish) {
         let patience = self.protocol.timing.redial.0;
         let (fresh_until, until) = (now + patience, now + patience * PATIENCE);
         self.seeks.insert(node.clone(), Seeking { cause, wish, is_fresh: true, fresh_until, until });

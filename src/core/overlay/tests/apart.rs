@@ -40,6 +40,42 @@ fn a_root_hears_of_a_lower_name_that_one_of_its_part_knows() {
     }
 }
 
+/// Two rings that know nothing of each other: of even names, and of odd ones.
+fn interleaved_rings(seed: u64) -> Net {
+    let mut net = Net::new(seed);
+    for odd in [0, 1] {
+        let links: Vec<(u32, u32)> = ring(6).into_iter().map(|(a, b)| (2 * a + odd, 2 * b + odd)).collect();
+        net.declare(&links);
+    }
+    net.run(10_000);
+    assert_eq!(net.components(), 2);
+    net
+}
+
+#[test]
+fn a_root_asks_higher_names_whether_they_follow_it() {
+    // Of the two roots one has a higher name than the other, and each may be the one that has heard of the other component.
+    let lowest = ring(6).into_iter().map(|(a, b)| a.min(b)).min().unwrap();
+    for (seed, root, other) in [(1, 2 * lowest, 2 * lowest + 7), (2, 2 * lowest + 1, 2 * lowest + 6)] {
+        let mut net = interleaved_rings(seed);
+        mention(&mut net, root, other);
+        net.run(30_000);
+        assert_eq!(net.components(), 1, "{root} has heard of {other}");
+    }
+}
+
+#[test]
+fn who_follows_the_root_that_asks_goes_on_as_before() {
+    let mut net = Net::of(7, &ring(12));
+    net.run(60_000);
+    let links = net.links();
+    net.sent.clear();
+    net.run(60_000);
+    assert_eq!(net.links(), links);
+    let greetings = net.sent.get("HELLO").copied().unwrap_or_default();
+    assert!((1..=60).contains(&greetings), "{greetings} greetings in a minute");
+}
+
 fn sent(overlay: &mut Overlay) -> Vec<Action> {
     std::iter::from_fn(|| overlay.poll_action()).collect()
 }

@@ -135,7 +135,8 @@ proptest! {
         let links = net.links();
         let lacking: Vec<u32> =
             net.degrees().into_iter().filter(|&(_, found)| found < degree as usize).map(|(node, _)| node).collect();
-        prop_assert!(net.degrees().values().all(|&found| found <= degree as usize + 1));
+        // Two that lack a neighbour may have asked the same node for need at one time.
+        prop_assert!(net.degrees().values().all(|&found| found <= degree as usize + 2), "{:?}", net.degrees());
         for (&a, &b) in lacking.iter().flat_map(|a| lacking.iter().map(move |b| (a, b))).filter(|(a, b)| a < b) {
             prop_assert!(links.contains(&(a, b)), "{a} and {b} could help each other: {links:?}");
         }

@@ -145,7 +145,7 @@ fn any_chunk() -> impl Strategy<Value = Chunk> {
 }
 
 fn any_frame() -> impl Strategy<Value = Frame> {
-    let wish = select(vec![Wish::Declared, Wish::Join, Wish::Neighbour, Wish::Needed]);
+    let wish = select(vec![Wish::Declared, Wish::Join, Wish::Neighbour, Wish::Needed, Wish::Bridge]);
     prop_oneof![
         (any_introduction(), wish).prop_map(|(hello, wish)| Frame::Hello(hello, wish)),
         any_message().prop_map(Frame::Message),

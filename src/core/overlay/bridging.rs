@@ -1,0 +1,127 @@
+//! How a root finds components that it cannot reach. Part of [`Healing`].
+//!
+//! It dials the members with lower names: whoever has a lower name and lives is in another component. Of those with higher
+//! names it asks one after the other whether they follow it: most do, and refuse; one that follows another root is in another
+//! component, and takes the link.
+
+use super::{
+    action::Action,
+    healing::{Healing, Means},
+    seeking::{Cause, PATIENCE, Round, SEEKS_MAX},
+};
+use crate::core::{
+    frame::{Member, Parting, Wish},
+    id::NodeId,
+    time::Mono,
+};
+
+/// How many members with lower names are asked in the time that the first waits before it is asked again.
+const BRIDGES_PER_REDIAL: u32 = 4;
+/// Most members with lower names that are sought at one time.
+const BRIDGES_MAX: usize = 8;
+
+/// What a root asks those that may follow it. It takes no place, and keeps nobody from being sought.
+#[derive(Debug, Default)]
+pub(super) struct Lookout {
+    /// Who is asked, and how long its answer is waited for.
+    asked: Option<(NodeId, Mono)>,
+    round: Round,
+}
+
+impl Lookout {
+    /// Whether that node is being asked.
+    pub(super) fn asks(&self, node: &NodeId) -> bool {
+        self.asked.as_ref().is_some_and(|(asked, _)| asked == node)
+    }
+
+    /// That node has answered, or will not. Says whether it was being asked.
+    pub(super) fn ends(&mut self, node: &NodeId) -> bool {
+        self.asked.take_if(|(asked, _)| asked == node).is_some()
+    }
+
+    /// How many names it holds.
+    pub(super) fn len(&self) -> usize {
+        self.round.len() + usize::from(self.asked.is_some())
+    }
+}
+
+impl Healing {
+    /// A root looks for components that it cannot reach.
+    pub(super) fn bridge(&mut self, now: Mono, means: &mut Means<'_>) {
+        let Some(since) = means.election.is_root_since() else {
+            self.end_lookout(now, means);
+            self.lookout.round.renew();
+            return self.abandon(|seek| seek.cause == Cause::Root, means);
+        };
+        if now < self.next_bridge.max(since + self.grace()) {
+            return;
+        }
+        let first = self.protocol.timing.redial.0;
+        let count = self.seeks.values().filter(|seek| seek.cause == Cause::Root).count();
+        let has_room = count < BRIDGES_MAX && self.seeks.len() < SEEKS_MAX && now >= self.quiet_until;
+        let below = means.view.due_below(now, &self.me).filter(|member| self.is_stranger(&member.node));
+        let below: Vec<Member> = below.collect();
+        match means.chance.pick(&below).cloned() {
+            Some(member) if has_room => {
+                self.seek(now, member, Cause::Root, Wish::Needed, means);
+                self.next_bridge = now + first / BRIDGES_PER_REDIAL;
+            }
+            _ => {
+                self.look_out(now, means);
+                self.next_bridge = now + self.protocol.timing.beat_interval;
+            }
+        }
+    }
+
+    /// Asks the next of all that are known, one at a time. When all were asked, it pauses, longer each time.
+    fn look_out(&mut self, now: Mono, means: &mut Means<'_>) {
+        if self.lookout.asked.as_ref().is_some_and(|(_, until)| now < *until) {
+            return;
+        }
+        self.end_lookout(now, means);
+        if now < self.quiet_until || self.lookout.round.is_paused(now) {
+            return;
+        }
+        let is_open =
+            |member: &Member| self.is_stranger(&member.node) && !self.lookout.round.asked.contains(&member.node);
+        let open: Vec<Member> = means.view.due(now).filter(is_open).collect();
+        let timing = &self.protocol.timing;
+        let Some(member) = means.chance.pick(&open).cloned() else {
+            return self.lookout.round.end(now, timing.redial, means.chance);
+        };
+        self.lookout.round.asked.insert(member.node.clone());
+        self.lookout.asked = Some((member.node.clone(), now + timing.redial.0 * PATIENCE));
+        means.todo.push_back(Action::Seek { member, wish: Wish::Bridge });
+    }
+
+    /// Waits for no answer any more.
+    pub(super) fn end_lookout(&mut self, now: Mono, means: &mut Means<'_>) {
+        let Some((node, _)) = self.lookout.asked.take() else { return };
+        means.view.missed(now, &node);
+        if self.is_stranger(&node) {
+            means.todo.push_back(Action::Part { node, reason: Parting::Unlinked });
+        }
+    }
+
+    /// Who was asked follows this root, and refuses. If it was sought meanwhile, it has yet to be asked for that.
+    pub(super) fn follows(&mut self, node: &NodeId, means: &mut Means<'_>) {
+        means.view.reached(node);
+        means.todo.push_back(Action::Close { node: node.clone() });
+        if let (Some(seek), Some(member)) = (self.seeks.get(node), means.view.find(node)) {
+            means.todo.push_back(Action::Seek { member, wish: seek.wish });
+        }
+    }
+
+    /// Whether the root of its component is taken: it is not needed where its beat arrives.
+    pub(super) fn admits_bridge(&mut self, now: Mono, node: &NodeId, means: &mut Means<'_>) -> bool {
+        if self.neighbours.contains_key(node) || self.is_declared(node) {
+            return true;
+        }
+        let is_apart = means.election.is_settled(now) && means.election.root() != node;
+        let is_taken = is_apart && now >= self.quiet_until && self.seeks.len() < SEEKS_MAX;
+        if is_taken {
+            self.expect(now, node, Cause::Wanted, Wish::Needed);
+        }
+        is_taken
+    }
+}
