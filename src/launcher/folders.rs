@@ -197,7 +197,7 @@ impl Folder {
         if self.next().exists()
             && let Ok(lock) = self.lock(&Deadline::after(Duration::ZERO), None)
         {
-            intent::settle(self, &lock)?;
+            intent::settle(self, &lock, intent::Ended::Started)?;
         }
         self.read_record()?.ok_or_else(|| LaunchError::NoNetwork {
             network: self.network.clone(),

@@ -4,9 +4,10 @@
 use super::{
     error::LaunchError,
     folders::{Folder, Lock},
-    manifest::{Change, ChangeKind, Manifest, Pair, by_end},
+    manifest::{Change, ChangeKind, Manifest, NodeRecord, Pair, by_end},
     process::wait_for_all,
-    start::connect_to,
+    spawn::{Cradle, Nursery},
+    start::{ask_until_done, connect_to, node_arguments},
     stop::end_one,
 };
 use crate::{
@@ -14,22 +15,65 @@ use crate::{
     clock::Deadline,
     core::{id::NodeId, request::Request},
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, env, sync::atomic::AtomicBool, time::Duration};
 
 /// How long a node may take to end that may have been told to leave.
 const LEAVING: Duration = Duration::from_secs(2);
 /// How long nodes may take to answer, and a process to be ended.
 const ANSWER: Duration = Duration::from_secs(1);
 const END: Duration = Duration::from_secs(5);
+/// How long nodes may take to start.
+const BEGIN: Duration = Duration::from_secs(5);
+
+/// What becomes of nodes that a restart has ended and not started yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// They are started.
+    Started,
+    /// They stay as they are: their network is about to end, or has.
+    Left,
+}
 
 /// Completes or undoes the change that a command left half made, if there is one.
-pub(super) fn settle(folder: &Folder, _lock: &Lock) -> Result<(), LaunchError> {
+pub(super) fn settle(folder: &Folder, _lock: &Lock, ended: Ended) -> Result<(), LaunchError> {
     let Some(next) = folder.read_next()? else { return Ok(()) };
     let Some(before) = folder.read_record()?.filter(|before| before.instance == next.instance) else {
         return folder.withdraw();
     };
     let Some(change) = &next.change else { return folder.withdraw() };
+    if change.kind == ChangeKind::Restart && ended == Ended::Started {
+        let runs = |manifest: &Manifest, node: &NodeId| manifest.alive().any(|record| record.node == *node);
+        let idle = change.nodes.iter().filter(|node| !runs(&before, node) && !runs(&next, node));
+        let idle: Vec<NodeId> = idle.cloned().collect();
+        // What cannot be started is down, as the record says.
+        if let Ok(next) = start(folder, next.clone(), &idle) {
+            return complete(folder, &before, &next);
+        }
+    }
     if is_made(change, &before, &next)? { complete(folder, &before, &next) } else { undo(folder, &before, &next) }
+}
+
+/// Starts nodes that a restart has ended, and tells them their peers.
+fn start(folder: &Folder, mut next: Manifest, nodes: &[NodeId]) -> Result<Manifest, LaunchError> {
+    let executable = env::current_exe().map_err(LaunchError::file("find", "/proc/self/exe"))?;
+    next.renew_boot();
+    let (arguments, interrupted, deadline) =
+        (node_arguments(&next, folder), AtomicBool::new(false), Deadline::after(BEGIN));
+    let mut nursery = Nursery::new(Cradle { executable, arguments, folder, interrupted: &interrupted });
+    let is_meant = |record: &&mut NodeRecord| nodes.contains(&record.node);
+    for record in next.nodes.iter_mut().filter(is_meant) {
+        record.process = Some(nursery.spawn(&record.node, &record.endpoint)?);
+    }
+    nursery.await_lines(&deadline, BEGIN)?;
+    let begun = next.nodes.iter().filter(|record| nodes.contains(&record.node));
+    let words = begun.map(|record| (record, connect_to(&next, &record.peers))).collect();
+    let silent = ask_until_done(words, &deadline, || nursery.check())?;
+    if !silent.is_empty() {
+        return Err(nursery.not_ready(silent.iter().map(|record| &record.node), BEGIN));
+    }
+    // They go on without us.
+    drop(nursery.release());
+    Ok(next)
 }
 
 /// Whether a change is to be completed, rather than undone.

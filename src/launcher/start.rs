@@ -84,7 +84,7 @@ pub fn start(networks: &Networks, plan: &Plan, interrupted: &AtomicBool) -> Resu
     }
     folder.create()?;
     let lock = folder.lock(&deadline, Some(interrupted))?;
-    intent::settle(&folder, &lock)?;
+    intent::settle(&folder, &lock, intent::Ended::Left)?;
     check_not_running(&folder)?;
     require_free(networks, &manifest.nodes, &deadline, interrupted)?;
     folder.set_aside()?;

@@ -105,7 +105,7 @@ pub fn stop(
     }
     let deadline = Deadline::after(timeout);
     let lock = folder.lock(&deadline, None)?;
-    intent::settle(&folder, &lock)?;
+    intent::settle(&folder, &lock, intent::Ended::Left)?;
     let manifest = folder.require_record(networks)?;
     if instance.is_some_and(|instance| manifest.instance != *instance) {
         return Err(LaunchError::NoNetwork { network: network.clone(), others: Vec::new() });

@@ -208,3 +208,26 @@ fn a_dead_node_is_removed_by_force_and_its_neighbours_close_the_gap() {
     net.run(&["stop-network"]).done();
     net.assert_nothing_is_left();
 }
+
+#[test]
+fn a_node_that_a_killed_command_has_ended_is_started() {
+    let net = TestNet::start("circular", 4);
+    for command in [&["status"][..], &["connect", "1", "3"]] {
+        let running = net.processes().into_iter().find(|(name, _)| name == "2").unwrap().1;
+        running.hold().unwrap().unwrap().signal(Signal::KILL).unwrap();
+        wait_until("it is gone", || running.life() != Life::Running);
+        // As a restart leaves it that was killed before it started the node.
+        let folder = net.networks().join("default");
+        let mut next: Value = serde_json::from_slice(&fs::read(folder.join("network.json")).unwrap()).unwrap();
+        next["change"] = serde_json::json!({"kind": "restart", "nodes": ["2"]});
+        let node = next["nodes"].as_array_mut().unwrap().iter_mut().find(|node| node["node"] == "2").unwrap();
+        for field in ["pid", "start_time"] {
+            node.as_object_mut().unwrap().remove(field);
+        }
+        fs::write(folder.join("network.json.next"), next.to_string()).unwrap();
+        let _ = net.run(command);
+        assert!(net.processes().iter().any(|(name, _)| name == "2"), "after {command:?} node 2 is still down");
+        assert_record_is_true(&net, "a restart that was killed");
+    }
+    wait_until("all is well", || net.run(&["status"]).code == Some(0));
+}

@@ -57,7 +57,7 @@ impl<'a> Site<'a> {
             folder.require_record(networks)?;
         }
         let lock = folder.lock(&deadline, interrupted)?;
-        intent::settle(&folder, &lock)?;
+        intent::settle(&folder, &lock, intent::Ended::Started)?;
         let manifest = folder.require_record(networks)?;
         // Many sockets at once: as many as the system allows.
         descriptor_limit();
