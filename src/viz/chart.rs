@@ -55,7 +55,9 @@ impl Chart {
         let mut body = String::new();
         let left = |y| Point { x: MARGIN, y };
         body.push_str(&glyphs.text(&self.heading, left(40.0), &HEADING));
-        body.push_str(&glyphs.text(&self.caption, left(69.0), &PLAIN));
+        for (line, y) in glyphs.wrap(&self.caption, SMALL, RIGHT - MARGIN).iter().zip([67.0, 86.0]) {
+            body.push_str(&glyphs.text(line, left(y), &PLAIN));
+        }
         body.push('\n');
         self.write_grid(&mut body, &mut glyphs);
         for (index, curve) in self.curves.iter().enumerate().rev() {

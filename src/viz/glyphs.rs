@@ -2,7 +2,7 @@
 //!
 //! The typeface is Hack (Bitstream Vera and MIT licences): drawn for small sizes, every character of one width.
 
-use std::{collections::BTreeSet, fmt::Write};
+use std::{borrow::Cow, collections::BTreeSet, fmt::Write};
 
 use ttf_parser::{Face, GlyphId, OutlineBuilder};
 
@@ -46,8 +46,37 @@ impl Glyphs {
         Self { face, used: BTreeSet::new() }
     }
 
+    /// A text as it can be drawn: what the typeface lacks is escaped, as `\u{65e5}`, so that two names never look the same.
+    pub(super) fn drawable<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let is_there = |c: char| self.face.glyph_index(c).is_some();
+        if text.chars().all(is_there) {
+            return text.into();
+        }
+        let mut drawable = String::with_capacity(text.len() + 8);
+        for c in text.chars() {
+            if is_there(c) { drawable.push(c) } else { drawable.extend(c.escape_unicode()) }
+        }
+        drawable.into()
+    }
+
+    /// The words of a text in lines of so many pixels, two at most; the last one ends with `…` if more would follow.
+    pub(super) fn wrap(&self, text: &str, size: f64, width: f64) -> Vec<String> {
+        let fits = |line: &str| self.width(line, size) <= width;
+        let words: Vec<_> = text.split(' ').collect();
+        let first = (1..=words.len()).rev().find(|&count| fits(&words[..count].join(" "))).unwrap_or(0);
+        let rest = words[first..].join(" ");
+        let mut lines = vec![words[..first].join(" "), rest.clone()];
+        if !fits(&rest) {
+            let ends = rest.char_indices().rev().map(|(end, _)| format!("{}…", rest[..end].trim_end()));
+            lines[1] = ends.into_iter().find(|line| fits(line)).unwrap_or_default();
+        }
+        lines.retain(|line| !line.is_empty());
+        lines
+    }
+
     /// Width of a text in pixels.
     pub(super) fn width(&self, text: &str, size: f64) -> f64 {
+        let text = self.drawable(text);
         let units: u32 = text.chars().map(|c| self.advance(self.glyph(c))).sum();
         f64::from(units) * self.scale(size)
     }
@@ -83,7 +112,7 @@ impl Glyphs {
         }
         out.push('>');
         let mut x = 0;
-        for glyph in text.chars().map(|c| self.glyph(c)).collect::<Vec<_>>() {
+        for glyph in self.drawable(text).chars().map(|c| self.glyph(c)).collect::<Vec<_>>() {
             if self.has_outline(glyph) {
                 self.used.insert(glyph.0);
                 let _ = write!(out, r##"<use href="#g{}" x="{x}"/>"##, glyph.0);
@@ -106,7 +135,7 @@ impl Glyphs {
         out
     }
 
-    /// The glyph of a character; glyph 0, an empty box, for one that the typeface lacks.
+    /// The glyph of a drawable character.
     fn glyph(&self, character: char) -> GlyphId {
         self.face.glyph_index(character).unwrap_or(GlyphId(0))
     }
@@ -179,12 +208,22 @@ mod tests {
     }
 
     #[test]
-    fn a_character_that_the_typeface_lacks_is_a_box() {
+    fn a_character_that_the_typeface_lacks_is_escaped() {
         let mut glyphs = Glyphs::new();
         let text = glyphs.text("a漢", Point { x: 0.0, y: 0.0 }, &STYLE);
-        assert_eq!(text.matches("<use").count(), 2);
-        assert!(glyphs.used.contains(&0));
-        assert!(glyphs.definitions().contains(r#"<path id="g0" d="M"#));
+        assert_eq!(text.matches("<use").count(), r"a\u{6f22}".len());
+        assert!(!glyphs.used.contains(&0) && text.contains("aria-label=\"a漢\""));
+        assert_eq!(glyphs.width("a漢", 10.0), glyphs.width(r"a\u{6f22}", 10.0));
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_line_goes_on_in_the_next_and_ends_visibly() {
+        let glyphs = Glyphs::new();
+        let wide = glyphs.width("one two", 10.0);
+        assert_eq!(glyphs.wrap("one two", 10.0, wide), ["one two"]);
+        assert_eq!(glyphs.wrap("one two three", 10.0, wide), ["one two", "three"]);
+        assert_eq!(glyphs.wrap("one two three four", 10.0, wide), ["one two", "three…"]);
+        assert_eq!(glyphs.wrap("incomprehensible", 10.0, wide), ["incomp…"]);
     }
 
     #[test]

@@ -189,6 +189,7 @@ fn radius(count: usize, degree: usize, (least, most): (usize, usize)) -> f64 {
 
 /// A name inside its node if it is legible there, else beside it. Its place is found later.
 fn label(name: &str, radius: f64, outside: bool, glyphs: &Glyphs) -> Label {
+    let name = &*glyphs.drawable(name);
     let text = if name.chars().count() > NAME_SHOWN_MAX {
         name.chars().take(NAME_SHOWN_MAX - 1).chain(['…']).collect()
     } else {

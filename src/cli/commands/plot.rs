@@ -9,7 +9,7 @@ use crate::{
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{self, Command, Stdio},
     thread,
 };
 
@@ -121,8 +121,20 @@ fn chart_png(_folder: &Folder, _chart: &Chart) -> Result<Option<PathBuf>, CliErr
     Ok(None)
 }
 
+/// Writes a file whole, or leaves what was there.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-    fs::write(path, bytes).map_err(|error| CliError::Failed(format!("cannot write {}: {error}", path.display())))
+    let failed = |error| CliError::Failed(format!("cannot write {}: {error}", path.display()));
+    // What is no file, such as /dev/stdout, is not to be replaced.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return fs::write(path, bytes).map_err(failed);
+    }
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}.new", process::id()));
+    let written = fs::write(&draft, bytes).and_then(|()| fs::rename(&draft, path));
+    written.map_err(|error| {
+        let _ = fs::remove_file(&draft);
+        failed(error)
+    })
 }
 
 fn has_display() -> bool {
@@ -135,5 +147,24 @@ fn open(file: &Path) {
     command.arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     if let Ok(mut opener) = command.spawn() {
         thread::spawn(move || opener.wait());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_that_cannot_be_written_leaves_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let picture = folder.path().join("a.svg");
+        write(&picture, b"old").unwrap();
+        let draft = folder.path().join(format!("a.svg.{}.new", process::id()));
+        fs::create_dir(&draft).unwrap();
+        assert!(write(&picture, b"new").unwrap_err().to_string().starts_with("cannot write "));
+        assert_eq!(fs::read(&picture).unwrap(), b"old");
+        fs::remove_dir(&draft).unwrap();
+        write(&picture, b"new").unwrap();
+        assert_eq!((fs::read(&picture).unwrap(), fs::read_dir(folder.path()).unwrap().count()), (b"new".to_vec(), 1));
     }
 }
