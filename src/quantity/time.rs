@@ -28,9 +28,12 @@ pub struct Span {
 /// A text that is no time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TimeError {
-    /// No number with a unit, or longer than a year.
+    /// No number with a unit.
     #[error("'{0}' is not a time; write it like 250us, 50ms, 1.5s, 2min or 8h")]
     Time(String),
+    /// Longer than a year.
+    #[error("'{0}' is too long; give a time of at most 8760h")]
+    Long(String),
     /// The second end is shorter than the first.
     #[error("'{0}' begins after its end; write the shorter time first")]
     Reversed(String),
@@ -52,11 +55,16 @@ impl Time {
         u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// The same with three digits that say something: what was measured is told no more exactly.
+    /// The same with three digits that say something, in the largest unit that it fills: what was measured is told no more
+    /// exactly.
     #[must_use]
     pub fn rounded(self) -> Self {
         let nanos = self.nanos();
-        let scale = 10_u64.pow(nanos.checked_ilog10().unwrap_or(0).saturating_sub(2));
+        let Some((_, unit)) = UNITS.iter().find(|(_, unit)| nanos >= *unit) else { return self };
+        let scale = match (nanos / unit).ilog10() {
+            digits @ 0..=2 => unit / 10_u64.pow(2 - digits),
+            digits => unit * 10_u64.pow(digits - 2),
+        };
         Self(Duration::from_nanos(nanos.saturating_add(scale / 2) / scale * scale))
     }
 }
@@ -70,10 +78,13 @@ impl FromStr for Time {
             let unit = if unit.is_empty() { "s" } else { unit };
             let (_, each) = UNITS.iter().chain(&OTHERS).find(|(name, _)| *name == unit)?;
             let nanos = number * *each as f64;
-            let time = Duration::from_nanos(nanos.round() as u64);
-            (time <= LONGEST).then_some(Self(time))
+            Some(Self(Duration::from_nanos(nanos.round() as u64)))
         };
-        read().ok_or_else(|| TimeError::Time(text.into()))
+        match read() {
+            Some(Self(time)) if time > LONGEST => Err(TimeError::Long(text.into())),
+            Some(time) => Ok(time),
+            None => Err(TimeError::Time(text.into())),
+        }
     }
 }
 
@@ -105,7 +116,7 @@ impl FromStr for Span {
 
     /// A unit at the end alone holds for both: `10-50ms`.
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        let Some((least, most)) = text.split_once('-') else {
+        let Some((least, most)) = text.split_once('-').filter(|(least, _)| !least.trim().is_empty()) else {
             let time = text.parse()?;
             return Ok(Self { least: time, most: time });
         };
@@ -183,6 +194,10 @@ mod tests {
             (1_234_567, "1.23ms"),
             (999_600, "1ms"),
             (17_000_000_000, "17s"),
+            (1_240_000_000_000, "20.7min"),
+            (74_100_000_000, "1.24min"),
+            (59_970_000_000_000, "16.7h"),
+            (999_700_000, "1s"),
             (u64::MAX, "5124166.667h"),
         ] {
             let shown_now = Time(Duration::from_nanos(nanos)).rounded().to_string();
@@ -197,6 +212,8 @@ mod tests {
         assert_eq!(["10ms-0.05s", "10 - 50 ms"].map(str::parse), [Ok(span), Ok(span)]);
         assert_eq!(span.to_string(), "10ms-50ms");
         assert_eq!("7ms".parse::<Span>().unwrap().to_string(), "7ms");
+        assert!("-1s".parse::<Span>().is_err_and(|error| error.to_string().starts_with("'-1s' is not a time")));
+        assert_eq!("99999999h".parse::<Time>(), Err(TimeError::Long("99999999h".into())));
         assert!(matches!("50-10ms".parse::<Span>(), Err(TimeError::Reversed(_))));
     }
 }

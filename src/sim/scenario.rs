@@ -24,6 +24,10 @@ use std::{fmt, time::Duration};
 pub const NODES_MAX: u32 = 32_768;
 /// Longest time that a scenario may name.
 const LONGEST: Time = Time::millis(3_600_000);
+/// Largest loss: the waits of nodes, and of the checker, are made for no worse.
+const LOSS_MAX: f64 = 0.2;
+/// Largest latency, for the same reason.
+pub const LATENCY_MAX: Time = Time::millis(500);
 /// Most messages of one run; in a network of that many nodes memory will not last for as many.
 const MESSAGES_MAX: u32 = 1_000_000;
 
@@ -194,7 +198,9 @@ impl Scenario {
     pub fn check(&self) -> Result<(), ScenarioError> {
         self.shape()?.check_within(self.nodes, NODES_MAX)?;
         let Self { network, load, limits, .. } = self;
-        within("loss", "a share from 0% to 90%", percent(network.loss), (0.0..=0.9).contains(&network.loss))?;
+        within("loss", "a share from 0% to 20%", percent(network.loss), (0.0..=LOSS_MAX).contains(&network.loss))?;
+        let latency = network.latency.most;
+        within("latency", "at most 500ms", latency, latency <= LATENCY_MAX)?;
         within("bandwidth", "at least 1 B a second", "0 B", network.bandwidth != Some(0))?;
         within("queue", "at least 1 B", "0 B", network.queue > 0)?;
         within("messages", "1 to 1000000", load.messages, (1..=MESSAGES_MAX).contains(&load.messages))?;
@@ -213,12 +219,7 @@ impl Scenario {
     /// All times, which virtual time must hold in any number.
     fn times(&self) -> Vec<(&'static str, Time)> {
         let Self { settle, network, load, join, faults, .. } = self;
-        let fixed = [
-            ("settle", *settle),
-            ("latency", network.latency.most),
-            ("break_after", network.break_after),
-            ("interval", load.interval),
-        ];
+        let fixed = [("settle", *settle), ("break_after", network.break_after), ("interval", load.interval)];
         let joined = join.iter().flat_map(|join| [("interval", join.interval), ("settle", join.settle)]);
         let faults = faults.iter().flat_map(Fault::times).map(|time| ("the times of a fault", time));
         fixed.into_iter().chain(joined).chain(faults).collect()
@@ -356,9 +357,9 @@ mod tests {
         for (text, says) in [
             ("nodes = 1", "1 nodes cannot form a network; choose from 2 to 32768 nodes"),
             ("topology = 'star'", "unknown topology 'star'"),
-            ("[network]\nloss = 1.0", "loss must be a share from 0% to 90%, not 100%"),
-            ("[network]\nloss = '95%'", "loss must be a share from 0% to 90%, not 95%"),
-            ("[network]\nlatency = '2h'", "latency must be at most 1h, not 2h"),
+            ("[network]\nloss = 1.0", "loss must be a share from 0% to 20%, not 100%"),
+            ("[network]\nloss = '95%'", "loss must be a share from 0% to 20%, not 95%"),
+            ("[network]\nlatency = '2h'", "latency must be at most 500ms, not 2h"),
             ("[[fault]]\nkind = 'heal'\nat = '61min'", "the times of a fault must be at most 1h, not 61min"),
             ("[load]\nsize = '1.5 MiB'", "size must be at most 1 MiB, not 1.5 MiB"),
             (

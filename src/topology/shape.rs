@@ -31,12 +31,14 @@ pub enum ShapeError {
     #[error("unknown topology '{0}'; choose random, circular or powerlaw")]
     Word(String),
     /// A degree for a shape that has none to choose.
-    #[error("a {shape} topology takes no degree, {degree} was given; leave it out or choose random {degree}")]
+    #[error("a {shape} topology takes no degree, {degree} was given; leave it out{}", or_random(*degree, *nodes))]
     DegreeUnwanted {
         /// The shape asked for.
         shape: Shape,
         /// The degree given.
         degree: u32,
+        /// How many nodes were asked for.
+        nodes: u32,
     },
     /// Fewer nodes than [`NODES_MIN`] or more than there may be.
     #[error("{nodes} nodes cannot form a network; choose from {NODES_MIN} to {most} nodes")]
@@ -67,13 +69,24 @@ pub enum ShapeError {
         nodes: u32,
     },
     /// The handshaking lemma: a link has two ends, so nodes times degree is even.
-    #[error("nodes x degree must be even, {nodes} x {degree} is odd; choose degree {} or {} nodes", degree - 1, nodes + 1)]
+    #[error("nodes x degree must be even, {nodes} x {degree} is odd; choose degree {} or {} nodes", even(*degree, *nodes), nodes + 1)]
     Odd {
         /// The degree asked for.
         degree: u32,
         /// How many nodes were asked for.
         nodes: u32,
     },
+}
+
+/// The topology that has a degree, if there is one of this degree.
+fn or_random(degree: u32, nodes: u32) -> String {
+    let is_possible = Shape::Random { degree }.check_within(nodes, u32::MAX).is_ok();
+    if is_possible { format!(" or choose random {degree}") } else { String::new() }
+}
+
+/// The even degrees beside an odd one that so many nodes can have.
+fn even(degree: u32, nodes: u32) -> String {
+    if degree + 1 < nodes { format!("{}, {}", degree - 1, degree + 1) } else { (degree - 1).to_string() }
 }
 
 /// The way out of a degree that is too large: more nodes too, if there can be that many.
@@ -103,7 +116,7 @@ impl Shape {
             _ => return Err(ShapeError::Word(word.into())),
         };
         match degree {
-            Some(degree) => Err(ShapeError::DegreeUnwanted { shape, degree }),
+            Some(degree) => Err(ShapeError::DegreeUnwanted { shape, degree, nodes }),
             None => Ok(shape),
         }
     }
@@ -168,6 +181,10 @@ mod tests {
                 "a circular topology takes no degree, 4 was given; leave it out or choose random 4",
             ),
             (
+                Shape::parse("powerlaw", Some(3), 5).unwrap_err().to_string(),
+                "a powerlaw topology takes no degree, 3 was given; leave it out",
+            ),
+            (
                 Shape::Circular.check(1).unwrap_err().to_string(),
                 "1 nodes cannot form a network; choose from 2 to 1024 nodes",
             ),
@@ -183,7 +200,7 @@ mod tests {
                 random(4000, 16),
                 "each of 16 nodes has only 15 others, so degree 4000 is too large; choose a degree of at most 15",
             ),
-            (random(3, 15), "nodes x degree must be even, 15 x 3 is odd; choose degree 2 or 16 nodes"),
+            (random(3, 15), "nodes x degree must be even, 15 x 3 is odd; choose degree 2, 4 or 16 nodes"),
         ] {
             assert_eq!(found, expected);
         }
@@ -209,6 +226,8 @@ mod tests {
                     Ok(()) => assert!(degree < nodes && nodes * degree % 2 == 0),
                     Err(ShapeError::Odd { .. }) => {
                         assert_eq!(Shape::Random { degree: degree - 1 }.check(nodes), Ok(()));
+                        let more = Shape::Random { degree: degree + 1 };
+                        assert_eq!(more.check(nodes).is_ok(), even(degree, nodes).contains(','));
                         assert_eq!(Shape::Random { degree }.check(nodes + 1), Ok(()));
                     }
                     Err(ShapeError::DegreeTooLarge { .. }) => {

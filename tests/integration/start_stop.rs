@@ -224,7 +224,7 @@ fn any_number_of_nodes_has_a_random_network() {
         let (base, count) = (free_ports(nodes).to_string(), nodes.to_string());
         let start = ["start-network", "-n", &count, "--port-base", &base];
         let stdout = world.run(&start).done().stdout;
-        let says = format!("\nDegree {degree} instead of 3: ");
+        let says = format!("\nUsing degree {degree}: degree 3 needs ");
         assert!(stdout.contains(&format!("random (degree {degree})")), "{stdout}");
         assert_eq!(stdout.contains(&says), degree != 3, "{stdout}");
         let record = world.record("default").unwrap();
@@ -234,7 +234,7 @@ fn any_number_of_nodes_has_a_random_network() {
     // What was asked for is not changed.
     World::new()
         .run(&["start-network", "random", "3", "-n", "15"])
-        .fails(2, "15 x 3 is odd; choose degree 2 or 16 nodes");
+        .fails(2, "15 x 3 is odd; choose degree 2, 4 or 16 nodes");
     let net = TestNet::start("circular", 5);
     assert!(net.run(&["restructure", "random"]).done().stdout.contains("restructured: random 4, seed"));
     net.run(&["restructure", "random", "3"]).fails(2, "5 x 3 is odd");

@@ -22,6 +22,8 @@ const NODES_MAX: usize = 8;
 
 /// A step as a script has it: `   1.25s  kill 3 4`.
 pub(super) fn line(at: Duration, order: &Order) -> String {
+    // What was measured has more digits than anybody reads.
+    let at = Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
     format!("{:>9}  {order}", Time(at))
 }
 

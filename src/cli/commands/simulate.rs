@@ -11,7 +11,7 @@ use crate::{
     quantity::{Share, Size, Span, Time},
     sim::{
         Report, Scenario, ScenarioError, chaos,
-        scenario::{Fault, Senders, Spread, Who},
+        scenario::{Fault, LATENCY_MAX, Senders, Spread, Who},
     },
 };
 use clap::ValueEnum;
@@ -97,11 +97,11 @@ pub struct Args {
     /// Interval between messages, such as 5ms [default: 100ms]
     #[arg(long, value_name = "TIME", value_parser = numbers::time(Duration::ZERO, HOUR), conflicts_with = "chaos")]
     interval: Option<Duration>,
-    /// Latency of a frame, such as 20ms or, drawn per link, 10-50ms [default: 10-50ms]
-    #[arg(long, value_name = "TIME", conflicts_with = "chaos")]
+    /// Latency of a frame, at most 500ms, such as 20ms or, drawn per link, 10-50ms [default: 10-50ms]
+    #[arg(long, value_name = "TIME", value_parser = numbers::span(LATENCY_MAX.0), conflicts_with = "chaos", allow_negative_numbers = true)]
     latency: Option<Span>,
-    /// Share of frames lost, such as 1% or 0.01, at most 90% [default: 0%]
-    #[arg(long, value_name = "SHARE", value_parser = numbers::share(Share::millionths(900_000)), conflicts_with = "chaos")]
+    /// Share of frames lost, such as 1% or 0.01, at most 20% [default: 0%]
+    #[arg(long, value_name = "SHARE", value_parser = numbers::share(Share::millionths(200_000)), conflicts_with = "chaos")]
     loss: Option<Share>,
     /// Record paths, and relay each message up to R times to each neighbour, 1 to 16
     #[arg(short, long, value_name = "R", conflicts_with = "chaos")]

@@ -63,15 +63,22 @@ impl Extent {
 
     /// How far all is, where so many runs are over and one has come `within` itself, and what there is to say about it.
     fn progress(self, clock: &Clock, done: u64, within: f64) -> (f64, String) {
+        let passed = clock.now().mono.since(Mono(0)).as_secs_f64();
+        let rate = |text: String| match done {
+            0 => text,
+            _ => format!("{text}, {} a second", short(done as f64 / passed.max(1e-3))),
+        };
         match self {
             Self::Runs(1) => (done as f64 + within, "of all messages published".into()),
-            Self::Runs(count) => ((done as f64 + within) / count as f64, format!("{done} of {count} runs")),
-            Self::Within(time) => {
-                let passed = clock.now().mono.since(Mono(0)).as_secs_f64();
-                (passed / time.as_secs_f64().max(f64::MIN_POSITIVE), format!("{done} runs"))
-            }
+            Self::Runs(count) => ((done as f64 + within) / count as f64, rate(format!("{done} of {count} runs"))),
+            Self::Within(time) => (passed / time.as_secs_f64().max(f64::MIN_POSITIVE), rate(format!("{done} runs"))),
         }
     }
+}
+
+/// A rate with as many digits as say something.
+fn short(rate: f64) -> String {
+    if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") }
 }
 
 /// Makes these runs, as many at a time as there are cores, and hands over what came of them in their order: so that

@@ -48,7 +48,7 @@ impl Run {
 
     /// `random (degree 5) · 1000 nodes · latency 10ms-50ms · 20 messages of 100 B from random nodes`
     fn subject(&self) -> String {
-        let Some(scenario) = &self.scenario else { return "drawn by each seed: network, load and faults".into() };
+        let Some(scenario) = &self.scenario else { return format!("{} random scenarios", self.report.runs) };
         let Scenario { topology, nodes, network, load, faults, .. } = scenario;
         let degree = match scenario.shape() {
             Ok(Shape::Random { degree }) => format!(" (degree {degree})"),
@@ -136,15 +136,15 @@ impl Run {
         }
         if report.recovery_ms.mean().is_some() || report.unrecovered > 0 {
             let never =
-                if report.unrecovered > 0 { format!(", never {}×", report.unrecovered) } else { String::new() };
+                if report.unrecovered > 0 { format!("; not in {}", runs(report.unrecovered)) } else { String::new() };
             rows.push(("recovery", format!("{} after the last fault{never}", ms(&report.recovery_ms))));
         }
         if report.equal_ms.mean().is_some() || report.unequal > 0 {
-            let never = if report.unequal > 0 { format!(", never {}×", report.unequal) } else { String::new() };
+            let never = if report.unequal > 0 { format!("; not in {}", runs(report.unequal)) } else { String::new() };
             let cost = round(report.mending_bytes as f64 / report.missing_bytes.max(1) as f64);
             let missing = Size(report.missing_bytes);
             let cost = format!("{missing} were missing, {cost} × that was sent");
-            rows.push(("all equal", format!("{} after a mend{never}; {cost}", ms(&report.equal_ms))));
+            rows.push(("all equal", format!("{} after the faults end{never}; {cost}", ms(&report.equal_ms))));
         }
         rows
     }
@@ -180,7 +180,11 @@ impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let last = self.seed.saturating_add(self.report.runs.saturating_sub(1));
         let seeds = if self.report.runs == 1 { format!("seed {last}") } else { format!("seeds {}-{last}", self.seed) };
-        writeln!(f, "Simulated {} · {seeds}\n", self.subject())?;
+        let what = match (&self.scenario, self.report.runs) {
+            (None, 1) => "a random scenario".to_owned(),
+            _ => self.subject(),
+        };
+        writeln!(f, "Simulated {what} · {seeds}\n")?;
         let rows: Vec<_> = self.rows().into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
         write!(f, "{}", text::columns("  ", &rows))?;
         if self.report.delivered() > 0 {
@@ -218,6 +222,11 @@ impl Serialize for Run {
         fields.serialize_field("plot", &self.plot)?;
         fields.end()
     }
+}
+
+/// `98 runs`
+fn runs(count: u64) -> String {
+    if count == 1 { "1 run".into() } else { format!("{count} runs") }
 }
 
 /// `mean 171ms, at most 185ms`

@@ -168,8 +168,9 @@ fn adapted(shape: Shape, args: &Args) -> Option<String> {
     let (nodes, usual) = (args.num_nodes, shape::DEGREE_DEFAULT);
     match shape {
         Shape::Random { degree } if args.degree.is_none() && degree != usual => {
-            let why = if nodes <= usual { "is too few nodes" } else { "is an odd number of nodes" };
-            Some(format!("Degree {degree} instead of {usual}: {nodes} {why}"))
+            let needs =
+                if nodes <= usual { format!("at least {} nodes", usual + 1) } else { "an even number of nodes".into() };
+            Some(format!("Using degree {degree}: degree {usual} needs {needs}"))
         }
         _ => None,
     }
