@@ -11,6 +11,7 @@ use super::{
     install::{complete, completions, generate},
     misread, numbers,
     output::Colours,
+    text::is_obeyed,
     verdict::{audit, plot, status},
     version::Version,
     watch::command as watch,
@@ -40,10 +41,9 @@ Start with 'gossip start-network', then 'gossip send-message 4 apple' and 'gossi
 run 'gossip COMMAND --help'.
 
 Exit codes:
-  0    success; also an empty result, a closed output pipe, and Ctrl-C where it is the normal end (node, watch,
-       status --watch, start-network --foreground)
+  0    success; also Ctrl-C in node, watch, status --watch and start-network --foreground
   1    refused or failed now: port in use, no such network or node, audit found gaps
-  2    usage error: can never work as typed
+  2    usage error: the command line is invalid
   3    unreachable or timed out
   130  interrupted by Ctrl-C
 
@@ -120,7 +120,7 @@ impl Cli {
     /// The arguments of this process, the program's name first. An error is one line that says what to do;
     /// a call for help is an error of its own kind, [`CliError::Help`].
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, CliError> {
-        let arguments: Vec<_> = arguments.into_iter().collect();
+        let arguments = misread::without_more_help(arguments.into_iter().collect());
         let mut command = Self::command();
         let matches = command.try_get_matches_from_mut(&arguments);
         let cli = matches.and_then(|matches| Self::from_arg_matches(&matches));
@@ -235,6 +235,26 @@ impl fmt::Display for NodeArgument {
             Self::Address(endpoint) => f.pad(&endpoint.authority()),
         }
     }
+}
+
+/// Parses the name of a node that is started here: one that commands can tell from addresses, lists and ranges of nodes, and
+/// that people can see. Other programs may call their nodes as they like.
+pub fn new_name(text: &str) -> Result<NodeId, String> {
+    let node: NodeId = text.parse().map_err(|error: NodeIdError| error.to_string())?;
+    let is_range = || {
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        text.split_once('-').is_some_and(|(first, last)| is_number(first) && is_number(last))
+    };
+    if let Some(unseen) = text.chars().find(|&c| is_obeyed(c)) {
+        return Err(format!("a node name must not contain {unseen:?}, which cannot be seen"));
+    }
+    if text.starts_with('.') {
+        return Err("a node name must not start with '.'".into());
+    }
+    if let Some(mark) = text.chars().find(|c| matches!(c, ':' | ',' | '@')) {
+        return Err(format!("a node name must not contain '{mark}', which separates addresses and nodes of a list"));
+    }
+    if is_range() { Err("it stands for a range of nodes; choose another name".into()) } else { Ok(node) }
 }
 
 /// Parses the name of a network. The error leaves out the text, which stands before it already.

@@ -14,7 +14,7 @@ pub struct Behaviour {
     /// Do not replace dead neighbours
     #[arg(long)]
     no_heal: bool,
-    /// Accept fault injection: anyone who can reach a node may cut, delay and drop what it sends
+    /// Allow fault injection: anyone who can reach a node can drop or delay its traffic
     #[arg(long)]
     chaos: bool,
     /// Distance between nodes; sets how soon a silent neighbour is suspected and a lost message is requested

@@ -35,7 +35,7 @@ pub struct Logging {
     /// Format of log lines
     #[arg(long, value_name = "FORM", default_value = "text")]
     log: Form,
-    /// Log level: off, error, warn, info, debug or trace; levels of single rooms may follow: info,links=debug [default:
+    /// Log level: off, error, warn, info, debug or trace; per-component levels may follow: info,links=debug [default:
     /// info; warn with -q, debug with -v, trace with -vv]
     #[arg(long, value_name = "LEVELS", env = "GOSSIP_LOG", hide_env_values = true)]
     log_level: Option<Levels>,
@@ -44,7 +44,7 @@ pub struct Logging {
 /// A line as it is written.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Form {
-    /// For people: time, level, room, event, fields
+    /// For people: time, level, component, event, fields
     Text,
     /// For programs: one JSON object per line
     Json,
@@ -94,7 +94,10 @@ impl FromStr for Levels {
                 None => levels.all = level(word)?,
                 Some((room, word)) if rooms::ALL.contains(&room) => levels.rooms.push((room.to_owned(), level(word)?)),
                 Some((room, _)) => {
-                    return Err(format!("'{room}' is not a room of the log; choose from {}", rooms::ALL.join(", ")));
+                    return Err(format!(
+                        "'{room}' is not a component of the log; choose from {}",
+                        rooms::ALL.join(", ")
+                    ));
                 }
             }
         }
@@ -245,9 +248,11 @@ mod tests {
         }
         let rest: Levels = "links=debug".parse().unwrap();
         assert!(rest.targets().would_enable(rooms::NODE, &Level::INFO), "the others stay as they are by default");
-        for (bad, why) in
-            [("loud", "'loud' is not a log level"), ("kitchen=info", "'kitchen' is not a room"), ("links=5", "'5'")]
-        {
+        for (bad, why) in [
+            ("loud", "'loud' is not a log level"),
+            ("kitchen=info", "'kitchen' is not a component"),
+            ("links=5", "'5'"),
+        ] {
             assert!(bad.parse::<Levels>().is_err_and(|error| error.contains(why)), "{bad}");
         }
     }

@@ -1,7 +1,7 @@
 //! What cannot be understood as it was typed, in one line: clap's error, with the blame where it belongs and with no remedy
 //! that does not work.
 
-use super::error::CliError;
+use super::{error::CliError, text};
 use clap::{
     Arg, Command,
     error::{ContextKind, ContextValue, ErrorKind},
@@ -19,6 +19,7 @@ pub(super) fn explain(mut error: clap::Error, arguments: &[OsString], program: &
     }
     let hint = typed.as_value(&error);
     error.remove(ContextKind::Suggested);
+    escape(&mut error);
     typed.hide(&mut error);
     let mut text = error.render().to_string();
     if let (Some((option, variable)), false) = (typed.variable(&error), error.kind() == ErrorKind::UnknownArgument) {
@@ -26,6 +27,24 @@ pub(super) fn explain(mut error: clap::Error, arguments: &[OsString], program: &
         text = text.replace(&format!("'{option}'"), &format!("the variable {variable}"));
     }
     CliError::Usage(flatten(&text, hint, &typed.command()))
+}
+
+/// The arguments without a call for help behind the word for it: `gossip help --help` is `gossip help`.
+pub(super) fn without_more_help(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    if arguments.get(1).is_some_and(|argument| argument == "help") {
+        arguments.retain(|argument| argument != "--help" && argument != "-h");
+    }
+    arguments
+}
+
+/// Escapes what was typed: clap leaves out what a terminal obeys, and shows a text that nobody typed.
+fn escape(error: &mut clap::Error) {
+    let typed = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg, ContextKind::InvalidValue];
+    for kind in typed {
+        if let Some(text) = context(error, kind) {
+            error.insert(kind, ContextValue::String(text::escape(&text).into_owned()));
+        }
+    }
 }
 
 /// What was typed, and what can be.
@@ -39,7 +58,9 @@ impl Typed<'_> {
     fn command(&self) -> String {
         let (mut command, mut path) = (self.program, "gossip".to_owned());
         for argument in self.arguments.iter().skip(1) {
-            if let Some(below) = argument.to_str().and_then(|name| command.find_subcommand(name)) {
+            // There is no help on the word for help.
+            let name = argument.to_str().filter(|name| *name != "help");
+            if let Some(below) = name.and_then(|name| command.find_subcommand(name)) {
                 path = format!("{path} {}", below.get_name());
                 command = below;
             }

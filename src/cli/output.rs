@@ -67,7 +67,9 @@ impl Formatter for Harmless {
         let mut rest = fragment;
         while let Some((at, c)) = rest.char_indices().find(|&(_, c)| text::is_obeyed(c)) {
             writer.write_all(&rest.as_bytes()[..at])?;
-            write!(writer, "\\u{:04x}", u32::from(c))?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
             rest = &rest[at + c.len_utf8()..];
         }
         writer.write_all(rest.as_bytes())
@@ -149,7 +151,7 @@ impl Output {
         let is_boundary = |&end: &usize| bytes[end] & 0xc0 != 0x80;
         let end = (PAYLOAD_SHOWN_MAX - 3..=PAYLOAD_SHOWN_MAX).rev().find(is_boundary).unwrap_or(PAYLOAD_SHOWN_MAX);
         let (shown, length) = (text::escape_bytes(&bytes[..end]), Size(bytes.len() as u64));
-        self.write(format_args!("{shown}… ({length})"))
+        self.write(format_args!("{shown}\\… ({length})"))
     }
 
     /// Prints bytes as they are, and a line end.

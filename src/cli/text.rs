@@ -36,7 +36,7 @@ pub fn utc(at: Wall) -> DateTime<Utc> {
 }
 
 /// The text with everything escaped that a terminal or a reader of lines would obey: control characters (`\n`,
-/// `\t`, `\u{1b}` …), line separators, and the characters that reorder text (Unicode's bidirectional controls).
+/// `\t`, `\u{1b}` …), line separators, and the characters that reorder text or cannot be seen (Unicode's format characters).
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_obeyed) {
         return text.into();
@@ -93,10 +93,19 @@ fn push_escaped(escaped: &mut String, c: char) {
     if is_obeyed(c) { escaped.extend(c.escape_default()) } else { escaped.push(c) }
 }
 
-/// Whether a terminal or a reader of lines obeys it, in place of showing it. All of these are below U+10000.
+/// Whether a terminal or a reader of lines obeys it, or shows nothing, in place of showing it: controls, separators of lines,
+/// and what Unicode 16 has for format characters (Cf) or lets programs ignore (*Default_Ignorable_Code_Point*), but for the
+/// two that choose between a text and an emoji.
 pub fn is_obeyed(c: char) -> bool {
-    let is_bidi = matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || is_bidi || matches!(c, '\u{2028}' | '\u{2029}')
+    let is_unseen = matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}' | '\u{8e2}'
+            | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0d}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    );
+    c.is_control() || is_unseen
 }
 
 /// As much of a line as fits into so many columns of a terminal. Colours (SGR sequences) take none, and end with it.
@@ -161,6 +170,10 @@ mod tests {
     fn what_is_harmless_is_left_alone() {
         assert!(matches!(escape("äpfel ➜ 🍎"), Cow::Borrowed(_)));
         assert_eq!(escape("a\r\u{85}\u{2028}\u{2066}b"), "a\\r\\u{85}\\u{2028}\\u{2066}b");
+        for unseen in "\u{ad}\u{200b}\u{200d}\u{2060}\u{2066}\u{feff}\u{3164}\u{fe01}\u{e0041}\u{e01ef}".chars() {
+            assert_eq!(escape(&format!("ap{unseen}ple")), format!("ap{}ple", unseen.escape_default()));
+        }
+        assert!(matches!(escape("❤\u{fe0f} 日本語 e\u{301}"), Cow::Borrowed(_)));
         assert_eq!(escape_bytes(b"ok\xc3("), "ok\\xc3(");
         assert_eq!(escape_bytes(br"a\nb"), r"a\\nb");
     }

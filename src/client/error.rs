@@ -12,7 +12,7 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody answers at that address. Nothing was done.
-    #[error("{why}: is the node running?")]
+    #[error("{why}")]
     Unreachable {
         /// What was asked for.
         endpoint: Endpoint,
@@ -68,8 +68,9 @@ impl ClientError {
         match error {
             RequestError::TimedOut { waited, .. } => Self::TimedOut { endpoint, after: waited },
             RequestError::Socket(error) => Self::Setup(error),
+            error @ RequestError::Unresolved { .. } => Self::Unreachable { endpoint, why: error.to_string() },
             error @ (RequestError::Refused(_) | RequestError::Unreachable { .. }) => {
-                Self::Unreachable { endpoint, why: error.to_string() }
+                Self::Unreachable { endpoint, why: format!("{error}: is the node running?") }
             }
         }
     }

@@ -67,9 +67,9 @@ fn find_refused(
     let probe = |&target: &usize| {
         let endpoint = &targets[target].0;
         match probe(endpoint, PROBE.min(deadline.remaining())) {
-            Err(error @ (RequestError::Refused(_) | RequestError::Unreachable { .. })) => {
-                Some((target, ClientError::from_request(endpoint, error)))
-            }
+            Err(
+                error @ (RequestError::Refused(_) | RequestError::Unreachable { .. } | RequestError::Unresolved { .. }),
+            ) => Some((target, ClientError::from_request(endpoint, error))),
             _ => None,
         }
     };

@@ -26,7 +26,7 @@ pub enum EndpointError {
     #[error("'{0}' is neither an IP address nor a host name")]
     Host(String),
     /// The host is an IP address by which no other host can reach this one.
-    #[error("nobody can dial '{host}': {why}")]
+    #[error("'{host}' is not a dialable address: {why}")]
     Undialable {
         /// The address.
         host: String,
@@ -44,7 +44,7 @@ pub fn undialable(ip: IpAddr) -> Option<&'static str> {
     let ip = ip.to_canonical();
     let is_link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
     match ip {
-        _ if ip.is_unspecified() => Some("it stands for all addresses of a host; give one of them"),
+        _ if ip.is_unspecified() => Some("it means all interfaces; give the address of one"),
         _ if ip.is_multicast() => Some("it is a multicast address; give that of one host"),
         IpAddr::V4(ip) if ip.is_broadcast() => Some("it is the broadcast address; give that of one host"),
         _ => is_link_local.then_some(LINK_LOCAL),
@@ -181,9 +181,9 @@ mod tests {
     #[test]
     fn what_nobody_can_dial_is_refused() {
         for (host, says) in [
-            ("0.0.0.0", "all addresses"),
-            ("[::]", "all addresses"),
-            ("[::ffff:0.0.0.0]", "all addresses"),
+            ("0.0.0.0", "all interfaces"),
+            ("[::]", "all interfaces"),
+            ("[::ffff:0.0.0.0]", "all interfaces"),
             ("224.0.0.1", "multicast"),
             ("[ff02::1]", "multicast"),
             ("255.255.255.255", "broadcast"),

@@ -27,10 +27,17 @@ pub fn probe(endpoint: &Endpoint, timeout: Duration) -> Result<SocketAddr, Reque
     let unreachable = |source| RequestError::Unreachable { endpoint: endpoint.clone(), source };
     let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
     let found = resolve(endpoint, timeout);
-    let addresses = found.unwrap_or_else(|error| {
-        failure = error;
-        Vec::new()
-    });
+    let addresses = match found {
+        Ok(addresses) => addresses,
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            return Err(RequestError::TimedOut { endpoint: endpoint.clone(), waited: timeout });
+        }
+        Err(error) => {
+            let text = error.to_string();
+            let why = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text).to_owned();
+            return Err(RequestError::Unresolved { host: endpoint.host().to_owned(), why });
+        }
+    };
     for address in addresses {
         match connect(&address, timeout) {
             Ok(()) => return Ok(address),
@@ -71,6 +78,6 @@ mod tests {
     #[test]
     fn a_name_that_nobody_has_is_unreachable_in_time() {
         let nobody: Endpoint = "nobody.invalid:7001".parse().unwrap();
-        assert!(matches!(probe(&nobody, Duration::from_secs(30)), Err(RequestError::Unreachable { .. })));
+        assert!(matches!(probe(&nobody, Duration::from_secs(30)), Err(RequestError::Unresolved { .. })));
     }
 }

@@ -85,7 +85,15 @@ pub enum RequestError {
     /// Nobody listens there.
     #[error("nothing listens on {0}")]
     Refused(Endpoint),
-    /// The host name has no address, or there is no way to it.
+    /// The host name has no address.
+    #[error("cannot resolve host '{host}': {why}")]
+    Unresolved {
+        /// The name.
+        host: String,
+        /// What the system said.
+        why: String,
+    },
+    /// There is no way to it.
     #[error("cannot reach {endpoint}: {source}")]
     Unreachable {
         /// Where.

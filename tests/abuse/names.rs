@@ -1,7 +1,11 @@
 //! Two nodes of one name.
 
-use crate::node::{Node, until};
+use crate::{
+    dealer::Dealer,
+    node::{Node, until},
+};
 use gossip::clock::seed;
+use std::process::Command;
 
 /// Waits until what is published at one node is read at the other, trying again: what was sent over a connection that
 /// the second one cut off is lost.
@@ -44,4 +48,22 @@ fn a_node_that_came_back_elsewhere_takes_its_name_again() {
     reaches(&again, &centre);
     reaches(&centre, &again);
     assert_eq!(centre.client().peers().unwrap().1.len(), 1);
+}
+
+#[test]
+fn no_terminal_obeys_the_name_of_a_node() {
+    let (node, name) = (Node::start("a", &[]), "4\u{202e}5\u{e0041}");
+    let _stranger = Dealer::named(&node, name).meets();
+    let run = |words: &[&str]| {
+        let command = Command::new(env!("CARGO_BIN_EXE_gossip")).args(words).arg(node.endpoint.authority()).output();
+        let outcome = command.unwrap();
+        let [stdout, stderr] = [outcome.stdout, outcome.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(!(stdout.clone() + &stderr).contains(['\u{202e}', '\u{e0041}']), "{words:?}: {stdout} {stderr}");
+        stdout
+    };
+    for words in [&["list-peers"][..], &["status", "--peers"]] {
+        assert!(run(words).contains("4\\u{202e}5\\u{e0041}"), "{words:?}");
+    }
+    let told: serde_json::Value = serde_json::from_str(&run(&["list-peers", "--json"])).unwrap();
+    assert_eq!(told["peers"][0]["node"], name);
 }

@@ -74,7 +74,7 @@ fn what_nobody_keeps_any_more_is_a_gap() {
     wait_until("it gives them up", || gaps()["gap_count"] == 4 && gaps()["missing_count"] == 0);
     let outcome = net.run(&["audit"]).fails(1, "1 of 3 nodes misses messages: 3");
     let (of, from) = stream(&ids[0]);
-    let words = "Gossip-Node-3 has given up 4 messages that none of the 3 nodes asked keeps:";
+    let words = "Gossip-Node-3 could not recover 4 messages, which none of the 3 nodes asked holds:";
     assert!(outcome.stdout.contains(&format!("{words}\n  {of}: {from}–{}\n", from + 3)), "{outcome:?}");
 }
 

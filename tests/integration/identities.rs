@@ -103,8 +103,8 @@ fn an_address_that_nobody_can_dial_is_a_usage_error_whichever_way_it_comes() {
     let world = World::new();
     let bind = ["node", "--name", "a", "--bind", "127.0.0.1:0"];
     for (host, says) in [
-        ("0.0.0.0", "all addresses"),
-        ("[::]", "all addresses"),
+        ("0.0.0.0", "means all interfaces"),
+        ("[::]", "means all interfaces"),
         ("224.0.0.1", "multicast"),
         ("255.255.255.255", "broadcast"),
         ("[fe80::1%lo]", "link-local"),
@@ -117,7 +117,7 @@ fn an_address_that_nobody_can_dial_is_a_usage_error_whichever_way_it_comes() {
         }
     }
     for address in ["224.0.0.1:0", "[fe80::1%1]:0", "[fe80::1%lo]:0"] {
-        world.run(&["node", "--name", "a", "--bind", address]).fails(2, "nobody can dial");
+        world.run(&["node", "--name", "a", "--bind", address]).fails(2, "is not a dialable address");
     }
 }
 

@@ -73,7 +73,7 @@ fn levels_come_from_the_environment_too_and_wrong_ones_are_refused() {
     world.run(&["list-peers", &address]).done();
     wait_until("a request is told", || node.stderr().contains("DEBUG requests: request from a client request=peers\n"));
     for (levels, words) in
-        [("loud", "'loud' is not a log level"), ("kitchen=info", "'kitchen' is not a room of the log")]
+        [("loud", "'loud' is not a log level"), ("kitchen=info", "'kitchen' is not a component of the log")]
     {
         world.run(&["start-network", "--log-level", levels]).fails(2, words);
     }

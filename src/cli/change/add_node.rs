@@ -1,7 +1,7 @@
 //! `gossip add-node`.
 
 use crate::{
-    cli::{Context, NodeArgument, Output, context::own_program, error::CliError, text::Shown},
+    cli::{Context, NodeArgument, Output, args::new_name, context::own_program, error::CliError, text::Shown},
     core::id::NodeId,
     launcher::{
         Ended, NodeRecord,
@@ -30,7 +30,7 @@ Examples:
 pub struct Args {
     /// Number or name of the new node: N listens on port base + N, a name on the first free port [default: the lowest
     /// free number]
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = new_name)]
     name: Option<NodeId>,
     /// Peers of the new node, by number, name or address
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]

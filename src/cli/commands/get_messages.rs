@@ -60,7 +60,7 @@ pub struct Args {
     /// Print only the payloads, byte for byte, each followed by a newline
     ///
     /// Without it, control characters and newlines in a payload are escaped, bytes that are not UTF-8 are shown as \xff, a
-    /// backslash is doubled, and a terminal shows the first 1000 bytes.
+    /// backslash is doubled, and a terminal shows the first 1000 bytes, then '\…' and the size.
     #[arg(long, conflicts_with_all = ["json", "paths", "all_paths", "time"])]
     raw: bool,
 }

@@ -1,7 +1,7 @@
 //! `gossip node`: one node in the foreground. What `start-network` starts, and what a person can start by hand.
 
 use crate::{
-    cli::{Context, Output, behaviour::Behaviour, bounds::Bounds, error::CliError, log::Logging},
+    cli::{Context, Output, args::new_name, behaviour::Behaviour, bounds::Bounds, error::CliError, log::Logging},
     core::{
         endpoint::{Endpoint, undialable},
         id::{Incarnation, Instance, NetworkName, NodeId},
@@ -29,12 +29,12 @@ use std::{
     gossip node --name d --bind 0.0.0.0:7104 --advertise db3.example.org:7104 --peer a@10.0.0.7:7101")]
 pub struct Args {
     /// Name of the node, unique in its network
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = new_name)]
     name: NodeId,
     /// Address and port to listen on; port 0 picks a free one
     #[arg(long, value_name = "IP:PORT")]
     bind: Bind,
-    /// Address at which other nodes reach it, if not the one it listens on
+    /// Address other nodes use to reach it, if different from --bind
     #[arg(long, value_name = "HOST:PORT")]
     advertise: Option<Endpoint>,
     /// Node to connect to; repeatable
@@ -46,7 +46,7 @@ pub struct Args {
     /// Any live node of the network to join; neighbours are found automatically; repeatable
     #[arg(long = "join", value_name = "HOST:PORT", conflicts_with = "no_heal")]
     contacts: Vec<Endpoint>,
-    /// Instance of the network, that is, which start of it: nodes of different instances never link
+    /// Identifies one run of the network; nodes of different instances never link
     ///
     /// Without it, a node keeps the instance stored in its state folder; the first time, it takes that of the first node that
     /// answers at a --peer or --join address, or, without these, generates one when the first node connects to it.
@@ -88,7 +88,7 @@ impl FromStr for Bind {
             return Err("give an IP address and a port from 0 to 65535, such as 127.0.0.1:7001".to_owned());
         };
         match (undialable(host), address) {
-            (Some(why), _) if !host.is_unspecified() => Err(format!("nobody can dial '{host}': {why}")),
+            (Some(why), _) if !host.is_unspecified() => Err(format!("'{host}' is not a dialable address: {why}")),
             (_, Ok(address)) => Ok(Self { host, port: address.port() }),
             _ => Err(format!("'{text}' names an interface, and {host} needs none")),
         }

@@ -17,10 +17,10 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// The same with `--force`: it may have to be ended, and others linked in its place.
 const FORCED: Duration = Duration::from_secs(30);
 
-/// Stop a single node in the network
+/// Remove a node from the network for good
 ///
-/// The node tells its neighbours that it leaves, and stops; they forget it. A dead node needs --force: its neighbours
-/// forget it and are linked to each other in its place.
+/// The node tells its neighbours that it leaves, and stops; they drop it and link to each other instead. A dead node needs
+/// --force.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -69,17 +69,22 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
             "node {node} is down: its process has ended; restart it with 'gossip restart-node {node}', or remove it with \
              'gossip remove-node {node} --force'"
         )),
-        LaunchError::Client(error @ (ClientError::Unreachable { .. } | ClientError::TimedOut { .. })) => {
-            let text = format!(
-                "{error} Remove a dead node through a live one of its network: 'gossip remove-node {} --force --via \
-                 HOST:PORT'",
-                args.node
-            );
-            CliError::Unreachable(text)
-        }
+        LaunchError::Client(error) if matches!(args.node, NodeArgument::Address(_)) => with_remedy(&error, &args.node),
         error => error.into(),
     })?;
     out.print(&Report { node: removed.node.to_string(), endpoint: removed.endpoint.to_string(), name: removed.node })
+}
+
+/// What removes a node that nobody answers for, where that is why it was not removed.
+fn with_remedy(error: &ClientError, node: &NodeArgument) -> CliError {
+    let told = |text: String| {
+        format!("{text} Remove a dead node through a live one: 'gossip remove-node {node} --force --via HOST:PORT'")
+    };
+    match error.into() {
+        CliError::Unreachable(text) => CliError::Unreachable(told(text)),
+        CliError::TimedOut(text) => CliError::TimedOut(told(format!("{text}."))),
+        error => error,
+    }
 }
 
 impl fmt::Display for Report {

@@ -27,7 +27,7 @@ const UNASKED_LEN: usize = 1 << 20;
 
 /// Submit a message to a node, which spreads it to all others
 ///
-/// Returns once the node has accepted the message and begun to spread it. The paths of the copies are recorded for
+/// Returns once the node has accepted the message and started forwarding it. The paths of the copies are recorded for
 /// 'get-messages', unless --no-trace is given.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
@@ -51,10 +51,10 @@ pub struct Args {
     /// The message, up to 1 MiB unless the node has another --payload-max; '-' reads it from stdin, byte for byte
     #[arg(value_name = "MESSAGE")]
     message: OsString,
-    /// Times that each node relays it to each neighbour, 1 to 16 [default: 1]
+    /// Number of times each node forwards it to each neighbour, 1 to 16 [default: 1]
     #[arg(short, long, value_name = "R", value_parser = relays, allow_negative_numbers = true)]
     relays: Option<Relays>,
-    /// Record no paths: least traffic
+    /// Do not record paths (reduces traffic)
     #[arg(long, conflicts_with = "relays")]
     no_trace: bool,
 }

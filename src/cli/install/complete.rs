@@ -69,6 +69,8 @@ impl<'a> Line<'a> {
             _ if self.awaits.is_some() => self.awaits = None,
             "--" if !self.is_escaped => self.is_escaped = true,
             _ if word.starts_with('-') && !self.is_escaped => self.awaits = self.option(word),
+            // Behind the word for help stand commands.
+            "help" if self.place == 0 && !self.is_escaped && self.command.get_name() == "gossip" => {}
             _ => match self.command.find_subcommand(word).filter(|_| self.place == 0 && !self.is_escaped) {
                 Some(command) => self.command = command,
                 None => self.place += 1,
@@ -132,6 +134,7 @@ fn values(arg: &Arg, begun: &str, words: &[String]) -> Vec<Candidate> {
             .filter(|name| name.starts_with(begun))
             .map(|name| Candidate::new(name, String::new()))
             .collect(),
+        "faults" => names::faults(begun),
         _ if is_for(&["NODE", "A", "B", "A,B,…"]) => names::nodes(begun, words),
         _ => {
             let possible = arg.get_possible_values().into_iter().filter(|value| !value.is_hide_set());
@@ -168,6 +171,9 @@ mod tests {
             ("send-message 4 -- --rel", &[]),
             ("chaos pa", &["pause", "partition"]),
             ("--json chaos k", &["kill"]),
+            ("help sta", &["start-network", "status"]),
+            ("chaos --faults ki", &["kill"]),
+            ("chaos --faults kill,pa", &["kill,pause", "kill,partition"]),
             ("completions ", &["bash", "zsh", "fish"]),
             ("no-such-command --metrics-off", &[]),
             ("node --metrics-off", &[]),

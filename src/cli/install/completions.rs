@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use std::fmt;
 
-/// Print shell completions; they complete node and network names, too
+/// Print a shell completion script (also completes node and network names)
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:

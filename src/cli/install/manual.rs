@@ -12,11 +12,11 @@ use std::io;
 const EXIT_STATUS: [(&str, &str); 6] = [
     (
         "0",
-        "Success; also an empty result, a closed output pipe, and Ctrl-C where it is the normal end (node, watch, \
-           status --watch, start-network --foreground).",
+        "Success; also an empty result, a closed output pipe, and Ctrl-C in node, watch, status --watch and \
+           start-network --foreground.",
     ),
     ("1", "Refused or failed now: port in use, no such network or node, payload over the limit, audit found gaps."),
-    ("2", "Usage error: can never work as typed."),
+    ("2", "Usage error: the command line is invalid."),
     ("3", "Unreachable or timed out."),
     ("130", "Interrupted by Ctrl-C."),
     ("other", "Terminated by a signal: 128 plus its number."),
@@ -68,18 +68,58 @@ fn collect(command: &Command, shown: &mut Vec<Command>) {
     below.for_each(|command| collect(command, shown));
 }
 
+/// The pages beside the one of this name: those above it and below it.
+fn see_also(name: &str) -> String {
+    let mut program = Cli::command().disable_help_subcommand(true);
+    program.build();
+    let mut shown = Vec::new();
+    collect(&program, &mut shown);
+    let parent = |name: &str| {
+        shown
+            .iter()
+            .filter_map(|other| {
+                let other = self::name(other);
+                name.strip_prefix(&other)?.starts_with('-').then_some(other)
+            })
+            .max_by_key(String::len)
+    };
+    let above = parent(name);
+    let others = shown
+        .iter()
+        .map(self::name)
+        .filter(|other| Some(other) == above.as_ref() || parent(other).as_deref() == Some(name));
+    others.map(|other| format!("{other}(1)")).collect::<Vec<_>>().join(", ")
+}
+
+/// What stands in its place, without a name.
+fn render_arguments(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
+    let mut roff = Roff::new();
+    let shown: Vec<_> = command.get_positionals().filter(|arg| !arg.is_hide_set()).collect();
+    if !shown.is_empty() {
+        roff.control("SH", ["ARGUMENTS"]);
+    }
+    for arg in shown {
+        let help = arg.get_long_help().or_else(|| arg.get_help()).map(ToString::to_string).unwrap_or_default();
+        roff.control("TP", []).text([bold(arg.to_string())]).text([roman(help)]);
+    }
+    roff.to_writer(page)
+}
+
 /// A man page in ASCII: what else there is stands in it as groff's escapes.
 fn page(mut command: Command) -> io::Result<String> {
     let usage = command.render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").split_whitespace().collect::<Vec<_>>().join(" ");
     let extra = command.get_after_long_help().or_else(|| command.get_after_help()).map(ToString::to_string);
-    let has_commands = command.has_subcommands();
-    let man = Man::new(command.override_usage(usage));
+    let (has_commands, name) = (command.has_subcommands(), name(&command));
+    // Options alone stand among the options.
+    let options = command.clone().mut_args(|arg| if arg.is_positional() { arg.hide(true) } else { arg });
+    let man = Man::new(options.override_usage(usage));
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
+    render_arguments(&command, &mut page)?;
     man.render_options_section(&mut page)?;
     if has_commands {
         man.render_subcommands_section(&mut page)?;
@@ -100,6 +140,7 @@ fn page(mut command: Command) -> io::Result<String> {
         }
         end.control("fi", []);
     }
+    end.control("SH", ["SEE ALSO"]).text([roman(see_also(&name))]);
     end.to_writer(&mut page)?;
     Ok(String::from_utf8_lossy(&page).chars().map(in_ascii).collect())
 }

@@ -2,6 +2,7 @@
 
 use super::complete::Candidate;
 use crate::{
+    chaos::Kind,
     core::id::NetworkName,
     launcher::{Manifest, Networks},
 };
@@ -25,6 +26,13 @@ pub(super) fn nodes(begun: &str, words: &[String]) -> Vec<Candidate> {
     let nodes = record(words).map(|record| record.nodes).unwrap_or_default();
     let named = nodes.iter().filter(|node| node.node.as_str().starts_with(begun));
     named.map(|node| Candidate::new(&format!("{before}{}", node.node), node.endpoint.authority())).collect()
+}
+
+/// Kinds of faults, the last of a list.
+pub(super) fn faults(begun: &str) -> Vec<Candidate> {
+    let (before, begun) = begun.split_at(begun.rfind(',').map_or(0, |comma| comma + 1));
+    let named = Kind::ALL.map(Kind::name).into_iter().filter(|name| name.starts_with(begun));
+    named.map(|name| Candidate::new(&format!("{before}{name}"), String::new())).collect()
 }
 
 /// The record of the network that the line is about.

@@ -29,10 +29,10 @@ use std::{collections::BTreeSet, fmt};
 /// Compares what all nodes have seen, first by hash, then by ranges of ids: the cost grows with origins and gaps, not with
 /// messages. Messages in flight do not count: nodes that differ are asked again until each has seen what any of them had
 /// seen when the audit began, for at most --timeout (2 s). Lists, for each node, the messages that it misses, and those that
-/// it has given up because no neighbour keeps them; all nodes are asked whether they do. Ids that a node has only heard of
-/// and that no node has had are listed separately and do not count as missing.
+/// it could not recover because no neighbour held them, with the nodes that still do. Ids that were only claimed by peers and
+/// never received by any node are listed separately and do not count as missing.
 ///
-/// Exit code 1 if a node misses or has given up messages, 3 if a node does not answer.
+/// Exit code 1 if a node misses messages or could not recover them, 3 if a node does not answer.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -259,7 +259,7 @@ impl Entry {
         let (kept, lost): (Vec<&GapRange>, Vec<&GapRange>) = self.gaps.iter().partition(|gap| !gap.kept_by.is_empty());
         if !lost.is_empty() || self.gaps_unlisted > 0 {
             let messages = lost.iter().map(|gap| gap.count).fold(self.gaps_unlisted, u64::saturating_add);
-            write!(f, "\n{name} has given up {} that none of {asked} keeps:", count(messages, "message"))?;
+            write!(f, "\n{name} could not recover {}, which none of {asked} holds:", count(messages, "message"))?;
             show_ranges(f, lost.iter().map(|gap| &gap.range))?;
             if self.gaps_unlisted > 0 {
                 write!(f, "\n  and {} more that it does not list", self.gaps_unlisted)?;
@@ -270,9 +270,14 @@ impl Entry {
             let keepers: BTreeSet<NodeId> =
                 kept.iter().flat_map(|gap| &gap.kept_by).filter_map(|node| NodeId::new(node).ok()).collect();
             let noun = if keepers.len() == 1 { "node" } else { "nodes" };
+            let one = keepers.first().map(|keeper| text::escape(keeper.as_str()).into_owned()).unwrap_or_default();
             let keepers = text::escape(&ranges(&keepers)).into_owned();
-            write!(f, "\n{name} has given up {} kept by {noun} {keepers}, ", count(messages, "message"))?;
-            f.write_str("and gets them over a link to one of these:")?;
+            let (messages, this) = (count(messages, "message"), text::escape(&self.node));
+            write!(
+                f,
+                "\n{name} could not recover {messages}, still held by {noun} {keepers}: link it to one of these, such as "
+            )?;
+            write!(f, "with 'gossip connect {this} {one}':")?;
             show_ranges(f, kept.iter().map(|gap| &gap.range))?;
         }
         if self.unproven_count > 0 {

@@ -312,8 +312,8 @@ fn caption(judgement: &Judgement, overlay: &Overlay) -> String {
         (_, Margin::Split) => format!("split into {} parts", overlay.parts().len()),
         (_, Margin::Failures(failures)) => format!("{} could split it", count(failures as u64, "node failure")),
         (_, Margin::AtMost(failures)) => format!("{} or fewer could split it", count(failures as u64, "node failure")),
-        (Health::Unwell, Margin::Never) if overlay.graph.node_count() == 1 => "nothing left to split".to_owned(),
-        (_, Margin::Never) => "no node failures can split it".to_owned(),
+        (_, Margin::Never) if overlay.graph.node_count() == 1 => "only one node is up".to_owned(),
+        (_, Margin::Never) => "fully connected".to_owned(),
     };
     let links = count(overlay.graph.edge_count() as u64, "link");
     format!("overlay now · {} · {links} · {how}", told::up(judgement))

@@ -135,10 +135,8 @@ impl Verdict {
         };
         let distance = match overlay.margin {
             Margin::Split => return format!("Parts: {}.", text::escape(&told::parts(overlay))),
-            Margin::Never if overlay.graph.node_count() == 1 && self.down + self.silent > 0 => {
-                return "Only one node answers: nothing is left to split.".to_owned();
-            }
-            Margin::Never => return "No node failures can split it.".to_owned(),
+            Margin::Never if overlay.graph.node_count() == 1 => return "Only one node is up.".to_owned(),
+            Margin::Never => return "No set of node failures can split it (fully connected).".to_owned(),
             Margin::Failures(count) => format!("{} could split it", failures(count)),
             Margin::AtMost(count) => format!("{} or fewer could split it", failures(count)),
         };

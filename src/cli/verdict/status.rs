@@ -27,11 +27,11 @@ const STEP: Duration = Duration::from_millis(50);
 
 /// Show network health: a verdict and one line per node
 ///
-/// Asks all nodes at once. The verdict says which nodes are up, suspect (a live neighbour does not hear them), silent (no
-/// answer) or down (their process has ended), whether the overlay is connected, how many node failures could split it, and
-/// which single nodes and links would. A node is behind by the messages that another node has seen and it has not. Every
-/// drop, refusal, resend and given-up message is counted; --peers and --json show the counters by node, peer and reason.
-/// With nodes named, only these are asked, and there is no verdict.
+/// Asks all nodes at once. The verdict says which nodes are up, suspect (a live neighbour has lost contact with them), silent
+/// (no reply to this command) or down (their process has ended), whether the overlay is connected, how many node failures
+/// could split it, and which single nodes and links would. 'behind' counts the messages seen by another node but not by this
+/// one. Every drop, refusal, resend and message that could not be recovered is counted; --peers and --json show the counters
+/// by node, peer and reason. If nodes are named, only they are queried and no verdict is printed.
 ///
 /// Exit code 1 if the network is split or a node is down, 3 if a running node does not answer.
 #[derive(Debug, clap::Args)]

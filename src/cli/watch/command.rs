@@ -50,7 +50,7 @@ pub struct Args {
     /// End after this time, such as 500ms, 60s or 5min
     #[arg(long = "for", value_name = "TIME", value_parser = numbers::lasting())]
     span: Option<Duration>,
-    /// End after N lines, not counting the first, which says that all nodes are watched
+    /// End after N lines, not counting the initial 'watching' line
     #[arg(long, value_name = "N", value_parser = numbers::whole(1, u64::MAX), allow_negative_numbers = true)]
     count: Option<u64>,
 }
