@@ -35,6 +35,6 @@ pub enum ChaosError {
     #[error(transparent)]
     Survey(#[from] SurveyError),
     /// The user ended it. What was broken by a schedule has been mended.
-    #[error("interrupted; all faults are mended")]
+    #[error("interrupted; all faults are removed")]
     Interrupted,
 }

@@ -653,6 +653,13 @@ fn a_screen_has_the_verdict_and_the_worst_nodes_first_whatever_there_is() {
             assert!(frame.len() == 24 && frame.last().is_some_and(|line| line.ends_with(hidden)), "{frame:#?}");
         }
     }
+    // What was counted gives way to the verdict, and to the nodes not all.
+    let frame = report(&survey(16, &[]), false).frame(60, 6);
+    assert!(frame.iter().any(|line| line.contains(" could split it")), "{frame:#?}");
+    let frame = report(&survey(16, &[11]), true).frame(80, 24);
+    assert!(frame.len() == 24 && frame.iter().any(|line| line.starts_with("Gossip-Node-")), "{frame:#?}");
+    assert!(frame.iter().filter(|line| line.contains("  up ")).count() >= 5, "{frame:#?}");
+    assert!(frame.last().unwrap().ends_with(" more lines"), "{frame:#?}");
     let all: Vec<_> = (1..=256).collect();
     let frame = report(&survey(256, &all), false).frame(80, 24);
     assert!(frame[0].contains("DOWN") && frame.last().unwrap().ends_with("of them not up"), "{frame:#?}");

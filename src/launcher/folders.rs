@@ -1,12 +1,13 @@
 //! Where networks keep what they leave on disk: one folder each, under the user's state folder as the XDG base
 //! directory specification 0.8 names it.
 
-use super::{error::LaunchError, intent, manifest::Manifest};
+use super::{error::LaunchError, intent, manifest::Manifest, process::count_nodes};
 use crate::{
     clock::Deadline,
     core::id::{NetworkName, NodeId},
 };
 use std::{
+    collections::BTreeMap,
     env, fs,
     fs::{File, TryLockError},
     io::{self, Write},
@@ -37,9 +38,12 @@ impl Networks {
     /// `$XDG_STATE_HOME/gossip`, or `~/.local/state/gossip`; a relative folder is ignored, as the specification
     /// demands.
     pub fn from_environment() -> Result<Self, LaunchError> {
-        let folder = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let state = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")));
-        state.map(|state| Self::at(state.join("gossip"))).ok_or(LaunchError::NoHome)
+        root(|name| env::var_os(name).map(PathBuf::from)).map(Self::at).ok_or(LaunchError::NoHome)
+    }
+
+    /// How many nodes run of each network, whoever started them, as long as they have their state here, too.
+    pub fn count_nodes(&self) -> BTreeMap<NetworkName, usize> {
+        count_nodes(|variable| root(|name| variable(name).map(PathBuf::from)).as_ref() == Some(&self.root))
     }
 
     /// Networks under `root`.
@@ -146,6 +150,13 @@ impl Folder {
                 }
             }
         }
+    }
+
+    /// Whether there is anything in it but what any start makes first.
+    pub fn is_bare(&self) -> bool {
+        let count = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten().count();
+        let made = usize::from(self.path.join("lock").exists()) + usize::from(self.nodes().exists());
+        count(&self.path) == made && count(&self.nodes()) == 0
     }
 
     /// Where logs and pictures of an earlier run lie: 1 is the one before the present.
@@ -269,6 +280,13 @@ impl Folder {
         }
         remove_file(&self.record())
     }
+}
+
+/// The folder of all networks, as variables of an environment name it.
+fn root(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let folder = |name| variable(name).filter(|path| path.is_absolute());
+    let state = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")));
+    state.map(|state| state.join("gossip"))
 }
 
 /// Writes a file to the disk, which must have `room` bytes more at this moment.

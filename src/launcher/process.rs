@@ -4,7 +4,7 @@
 use super::error::LaunchError;
 use crate::{
     clock::Deadline,
-    core::id::{Instance, NodeId},
+    core::id::{Instance, NetworkName, NodeId},
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec},
@@ -12,7 +12,7 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fs, io, os::fd::OwnedFd, time::Duration};
+use std::{collections::BTreeMap, env, ffi::OsStr, fs, io, os::fd::OwnedFd, time::Duration};
 
 /// A process for all time: no other one ever has the same pid and start time within one boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,6 +141,40 @@ pub fn find(instance: &Instance) -> BTreeMap<NodeId, Process> {
         }
     }
     found
+}
+
+/// How many node processes run of each network below the state folder that `is_root` knows, whoever started them: told by
+/// their program, their arguments and their environment.
+pub fn count_nodes(is_root: impl Fn(&dyn Fn(&str) -> Option<String>) -> bool) -> BTreeMap<NetworkName, usize> {
+    let own = env::current_exe().ok().and_then(|path| path.file_name().map(OsStr::to_owned));
+    let mut counts = BTreeMap::new();
+    for folder in fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path()) {
+        let parts = |file: &str| -> Vec<String> {
+            let bytes = fs::read(folder.join(file)).unwrap_or_default();
+            bytes.split(|&byte| byte == 0).map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+        };
+        // A program that was replaced meanwhile has a mark behind its name.
+        let program = fs::read_link(folder.join("exe")).ok();
+        let program = program.as_ref().and_then(|path| path.file_name()?.to_str()?.split(' ').next());
+        let (arguments, variables) = (parts("cmdline"), parts("environ"));
+        if program.is_none() || program != own.as_deref().and_then(OsStr::to_str) || !arguments.contains(&"node".into())
+        {
+            continue;
+        }
+        let variable = |name: &str| {
+            let found = variables.iter().find_map(|variable| variable.strip_prefix(name)?.strip_prefix('='));
+            found.map(str::to_owned)
+        };
+        let typed = arguments.windows(2).find(|pair| pair[0] == "--network").map(|pair| pair[1].clone());
+        let joined = || arguments.iter().find_map(|argument| argument.strip_prefix("--network=").map(str::to_owned));
+        let named = typed.or_else(joined).or_else(|| variable("GOSSIP_NETWORK"));
+        if let Ok(network) = named.map_or_else(|| Ok(NetworkName::default()), |name| name.parse())
+            && is_root(&variable)
+        {
+            *counts.entry(network).or_insert(0) += 1;
+        }
+    }
+    counts
 }
 
 struct Stat {

@@ -99,7 +99,7 @@ fn a_paused_node_stands_still_and_catches_up() {
     let pause = net.spawn(&["chaos", "pause", "1", "--for", "10min"]);
     wait_until("it is paused", || net.process(1).is_halted() && pause.stdout().contains("pause"));
     pause.signal(Signal::INT);
-    pause.wait().fails(130, "interrupted; all faults are mended");
+    pause.wait().fails(130, "interrupted; all faults are removed");
     assert!(!net.process(1).is_halted());
 }
 
@@ -118,7 +118,7 @@ fn a_cut_link_leaves_other_ways_and_a_partition_none() {
     wait_for(&net, &["4"], &there);
     assert!(!held(&net, "3").contains(&here) && !held(&net, "1").contains(&there), "it went through");
     let checked = net.run(&["chaos", "check"]).fails(1, "node 1 misses 3-");
-    for words in ["links are disturbed: 1 to ", ", 2 to 3, ", "mend them with 'gossip chaos heal'"] {
+    for words in ["links are disturbed: 1 to ", ", 2 to 3, ", "clear them with 'gossip chaos heal'"] {
         assert!(checked.stderr.contains(words), "{checked:#?}");
     }
     net.run(&["chaos", "heal"]).done();
@@ -183,7 +183,7 @@ fn ctrl_c_mends_what_a_schedule_broke() {
     wait_until("all is broken", || run.stdout().contains("kill 2"));
     assert!(net.process(3).is_halted());
     run.signal(Signal::INT);
-    let outcome = run.wait().fails(130, "interrupted; all faults are mended");
+    let outcome = run.wait().fails(130, "interrupted; all faults are removed");
     assert!(outcome.stdout.contains("heal") && outcome.stdout.contains("restart 2"), "{outcome:#?}");
     assert!(!net.process(3).is_halted());
     net.run(&["chaos", "check"]).done();
@@ -237,7 +237,7 @@ fn the_checker_changes_nothing_and_names_what_is_out_of_order() {
     // At once, before anybody has missed anything.
     net.run(&["chaos", "delay", "1", "2", "30s"]).done();
     net.run(&["chaos", "cut", "3", "4", "--one-way"]).done();
-    let words = "links are disturbed: 1 to 2, 2 to 1, 3 to 4; mend them with 'gossip chaos heal'";
+    let words = "links are disturbed: 1 to 2, 2 to 1, 3 to 4; clear them with 'gossip chaos heal'";
     net.run(&["chaos", "check"]).fails(1, words);
     net.run(&["chaos", "check"]).fails(1, words);
     net.run(&["chaos", "heal"]).done();

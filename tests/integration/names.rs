@@ -38,6 +38,9 @@ fn networks_are_listed_with_how_they_are() {
 
     let net = TestNet::start("circular", 3);
     fs::create_dir_all(net.networks().join("old/nodes")).unwrap();
+    fs::write(net.networks().join("old/nodes/1.log"), "").unwrap();
+    fs::create_dir_all(net.networks().join("failed/nodes")).unwrap();
+    fs::write(net.networks().join("failed/lock"), "").unwrap();
     fs::create_dir_all(net.networks().join("torn")).unwrap();
     fs::write(net.networks().join("torn/network.json"), "{").unwrap();
     let told = |field: &str| {
@@ -57,6 +60,13 @@ fn networks_are_listed_with_how_they_are() {
     assert_eq!(told("state")[0], "down");
     net.run(&["stop-network"]).done();
     assert_eq!(told("state")[0], "stopped");
+    let hand = net.spawn(&["node", "--name", "a", "--bind", "127.0.0.1:0", "--network", "old"]);
+    wait_until("it listens", || hand.stdout().ends_with('\n'));
+    assert_eq!(
+        (told("state"), told("alive")[1].clone()),
+        (vec![json!("stopped"), json!("running"), json!("damaged")], json!(1))
+    );
+    assert!(net.run(&["list-networks"]).done().stdout.contains("old      running  1 by hand"));
 }
 
 #[test]

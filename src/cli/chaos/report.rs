@@ -155,7 +155,7 @@ fn complaint(told: &Told) -> Option<String> {
         parts.push(format!("{noun} {} {verb} paused", ranges(&told.paused)));
     }
     if !told.disturbed.is_empty() {
-        parts.push(format!("links are disturbed: {}; mend them with 'gossip chaos heal'", links(&told.disturbed)));
+        parts.push(format!("links are disturbed: {}; clear them with 'gossip chaos heal'", links(&told.disturbed)));
     }
     let silent: Vec<_> = told.silent.iter().filter(|node| !told.paused.contains(node)).collect();
     if !silent.is_empty() {
@@ -212,9 +212,15 @@ impl fmt::Display for Summary {
         };
         let twice: usize = self.duplicates.values().map(Vec::len).sum();
         let missing: usize = self.missing.values().map(Vec::len).sum();
-        writeln!(f, "Faults       {faults}")?;
+        // Nothing was ordered or sent: it was only looked at.
+        let is_check = self.faults.is_empty() && self.sent == 0;
+        if !is_check {
+            writeln!(f, "Faults       {faults}")?;
+        }
         writeln!(f, "Nodes        {}", self.told_nodes)?;
-        writeln!(f, "Messages     {} sent, {} acknowledged", self.sent, self.acknowledged)?;
+        if !is_check {
+            writeln!(f, "Messages     {} sent, {} acknowledged", self.sent, self.acknowledged)?;
+        }
         writeln!(
             f,
             "Delivered    {} of {} on all live nodes, {missing} missing, {twice} twice",
@@ -234,8 +240,10 @@ impl fmt::Display for Summary {
         for (node, count) in &self.keep_no_more {
             write!(f, "\nNote         node {node} has dropped its oldest {count} messages; it reports them as seen")?;
         }
-        let [one, equal] = [self.to_one_component_ms, self.to_equal_ms].map(time);
-        write!(f, "\nRecovery     one component {one}, equal {equal} after the last order")?;
+        if !is_check {
+            let [one, equal] = [self.to_one_component_ms, self.to_equal_ms].map(time);
+            write!(f, "\nRecovery     one component {one}, equal {equal} after the last order")?;
+        }
         write!(f, "\nVerdict      {}", if self.clean { "clean" } else { "not clean" })
     }
 }

@@ -16,12 +16,18 @@ const RANGE_MAX: u32 = 1024;
 #[derive(Debug, Clone, Subcommand)]
 pub enum Typed {
     /// Kill nodes with SIGKILL: what they hold in memory is lost
+    #[command(after_long_help = "Examples:
+  # Kill nodes 3 and 4
+  gossip chaos kill 3 4")]
     Kill {
         /// Numbers, names or addresses of nodes; ranges such as 1-4
         #[arg(value_name = "NODE", required = true)]
         nodes: Vec<Nodes>,
     },
     /// Pause nodes with SIGSTOP
+    #[command(after_long_help = "Examples:
+  # Pause node 5 for two seconds
+  gossip chaos pause 5 --for 2s")]
     Pause {
         /// Numbers, names or addresses of nodes; ranges such as 1-4
         #[arg(value_name = "NODE", required = true)]
@@ -31,18 +37,27 @@ pub enum Typed {
         lasting: Option<Duration>,
     },
     /// Resume paused nodes
+    #[command(after_long_help = "Examples:
+  # Resume nodes 5 to 8
+  gossip chaos resume 5-8")]
     Resume {
         /// Numbers, names or addresses of nodes; ranges such as 1-4
         #[arg(value_name = "NODE", required = true)]
         nodes: Vec<Nodes>,
     },
     /// Restart nodes with empty memory; running nodes are killed first
+    #[command(after_long_help = "Examples:
+  # Bring nodes 3 and 4 back, empty
+  gossip chaos restart 3 4")]
     Restart {
         /// Numbers, names or addresses of nodes; ranges such as 1-4
         #[arg(value_name = "NODE", required = true)]
         nodes: Vec<Nodes>,
     },
     /// Drop everything between two nodes
+    #[command(after_long_help = "Examples:
+  # Drop what node 1 sends to node 2
+  gossip chaos cut 1 2 --one-way")]
     Cut {
         /// First node
         #[arg(value_name = "A")]
@@ -55,6 +70,9 @@ pub enum Typed {
         one_way: bool,
     },
     /// Delay everything between two nodes
+    #[command(after_long_help = "Examples:
+  # Delay both directions by 50 ms
+  gossip chaos delay 1 2 50ms")]
     Delay {
         /// First node
         #[arg(value_name = "A")]
@@ -67,6 +85,9 @@ pub enum Typed {
         by: Duration,
     },
     /// Drop a share of the messages between two nodes
+    #[command(after_long_help = "Examples:
+  # Drop one message in twenty
+  gossip chaos drop 1 2 5%")]
     Drop {
         /// First node
         #[arg(value_name = "A")]
@@ -78,7 +99,10 @@ pub enum Typed {
         #[arg(value_name = "SHARE", value_parser = numbers::share(Share::ALL))]
         share: Share,
     },
-    /// End all faults between two nodes
+    /// Clear all faults between two nodes
+    #[command(after_long_help = "Examples:
+  # Clear the faults between nodes 1 and 2
+  gossip chaos mend 1 2")]
     Mend {
         /// First node
         #[arg(value_name = "A")]
@@ -88,15 +112,24 @@ pub enum Typed {
         b: NodeArgument,
     },
     /// Drop everything between these nodes and all others
+    #[command(after_long_help = "Examples:
+  # Separate nodes 6 to 8 from the others
+  gossip chaos partition 6-8")]
     Partition {
         /// The nodes on one side, such as 1,2,3 or 1-8
         #[arg(value_name = "NODE", required = true)]
         nodes: Vec<Nodes>,
     },
     /// End all link faults and resume paused nodes; dead nodes stay dead
+    #[command(after_long_help = "Examples:
+  # End all faults
+  gossip chaos heal")]
     Heal,
     /// Check, without changing anything, that all live nodes have the same messages, each once, and that no node is paused
     /// and no link disturbed
+    #[command(after_long_help = "Examples:
+  # Check that nothing was lost
+  gossip chaos check")]
     Check,
 }
 

@@ -7,12 +7,12 @@ use crate::{
 };
 use chrono::DateTime;
 use serde::Serialize;
-use std::{fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 /// List the networks of this user on this machine, running and stopped
 ///
 /// Reads the records and looks for the processes; no node is asked. To ask the nodes of a network, run 'gossip status
-/// --network NAME'. Nodes started with 'gossip node' are in no record.
+/// --network NAME'. Nodes started with 'gossip node' are in no record, and their processes are counted.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -27,7 +27,7 @@ pub struct Args {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
-    /// It has a record, and at least one of its processes runs.
+    /// At least one of its processes runs.
     Running,
     /// It has a record, and none does.
     Down,
@@ -57,7 +57,7 @@ struct Report {
 struct Network {
     network: String,
     state: State,
-    /// Nodes in its record, and how many of their processes run; null without a record.
+    /// Nodes in its record, null without one; and how many processes of nodes run.
     nodes: Option<usize>,
     alive: Option<usize>,
     topology: Option<String>,
@@ -70,15 +70,26 @@ struct Network {
 pub fn run(_: &Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let networks = context.networks()?;
     context.detail(format_args!("reading the records in {}", networks.root().display()));
-    out.print(&Report { networks: networks.all().iter().map(Network::of).collect() })
+    let counts = networks.count_nodes();
+    let mut folders: BTreeMap<_, _> =
+        networks.all().into_iter().map(|folder| (folder.network().clone(), folder)).collect();
+    for network in counts.keys() {
+        folders.entry(network.clone()).or_insert_with(|| networks.folder(network));
+    }
+    let runs = |folder: &Folder| counts.get(folder.network()).copied().unwrap_or(0);
+    // A start that failed before it had anything to keep has left nothing.
+    let shown = folders.into_values().filter(|folder| runs(folder) > 0 || !folder.is_bare());
+    out.print(&Report { networks: shown.map(|folder| Network::of(&folder, runs(&folder))).collect() })
 }
 
 impl Network {
-    fn of(folder: &Folder) -> Self {
+    /// `runs`: how many of its nodes run, in a record or not.
+    fn of(folder: &Folder, runs: usize) -> Self {
         let record = folder.read_record();
         let alive = |record: &Manifest| record.alive().count();
         let state = match &record {
             Err(_) => State::Damaged,
+            Ok(None) if runs > 0 => State::Running,
             Ok(None) => State::Stopped,
             Ok(Some(record)) if alive(record) > 0 => State::Running,
             Ok(Some(_)) => State::Down,
@@ -88,7 +99,7 @@ impl Network {
             network: folder.network().to_string(),
             state,
             nodes: record.as_ref().map(|record| record.nodes.len()),
-            alive: record.as_ref().map(alive),
+            alive: record.as_ref().map(alive).or_else(|| (runs > 0).then_some(runs)),
             topology: record.as_ref().map(|record| record.topology.clone()),
             port_base: record.as_ref().map(|record| record.port_base),
             started_at: record.map(|record| record.started_at),
@@ -98,9 +109,10 @@ impl Network {
 
     fn row(&self) -> Vec<String> {
         let told = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-        let nodes = self.nodes.zip(self.alive).map(|(nodes, alive)| match nodes == alive {
-            true => nodes.to_string(),
-            false => format!("{alive} of {nodes}"),
+        let nodes = self.alive.map(|alive| match self.nodes {
+            None => format!("{alive} by hand"),
+            Some(nodes) if nodes == alive => nodes.to_string(),
+            Some(nodes) => format!("{alive} of {nodes}"),
         });
         let ports =
             self.port_base.zip(self.nodes).map(|(base, nodes)| format!("{}-{}", base + 1, base as usize + nodes));

@@ -1,7 +1,7 @@
 //! What `gossip status` prints: a verdict that is understood at a glance, a table of the nodes, and what went wrong.
 
 use super::{
-    account::{Account, Counters, Counts, count, micros},
+    account::{Account, Counters, Counts, Details, count, micros},
     told,
 };
 use crate::{
@@ -196,13 +196,8 @@ impl fmt::Display for Report {
         }
         f.write_str(&self.table(&self.nodes.iter().collect::<Vec<_>>()).join("\n"))?;
         self.troubles().map_or(Ok(()), |troubles| write!(f, "\n\n{troubles}"))?;
-        for account in self.nodes.iter().filter(|_| self.with_peers) {
-            if let Some(details) = &account.details {
-                f.write_str("\n")?;
-                details.show_counters(f, &account.node)?;
-            }
-        }
-        Ok(())
+        let nodes: Vec<_> = self.nodes.iter().filter(|_| self.with_peers).collect();
+        self.counters(&nodes).iter().try_for_each(|line| write!(f, "\n{line}"))
     }
 }
 
@@ -211,6 +206,17 @@ impl Report {
     pub(super) fn painted(&self, line: &str) -> String {
         let colour = if self.verdict.as_ref().is_some_and(|verdict| verdict.ok) { "1;32" } else { "1;31" };
         if self.has_colour { format!("\x1b[{colour}m{line}\x1b[0m") } else { line.to_owned() }
+    }
+
+    /// Whether what was counted at each peer is to be shown.
+    pub(super) const fn has_counters(&self) -> bool {
+        self.with_peers
+    }
+
+    /// What was counted at each of these nodes and its peers, each with an empty line before it.
+    pub(super) fn counters(&self, nodes: &[&Account]) -> Vec<String> {
+        let counted = nodes.iter().filter_map(|account| Some(Counted(&account.node, account.details.as_deref()?)));
+        counted.flat_map(|counted| counted.to_string().lines().map(str::to_owned).collect::<Vec<_>>()).collect()
     }
 
     /// What went wrong at all nodes together, if anything did.
@@ -236,6 +242,15 @@ impl Report {
             None => line.to_owned(),
         });
         painted.collect()
+    }
+}
+
+/// What was counted at a node and its peers.
+struct Counted<'a>(&'a str, &'a Details);
+
+impl fmt::Display for Counted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.1.show_counters(f, self.0)
     }
 }
 
