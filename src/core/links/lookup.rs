@@ -9,10 +9,11 @@ use super::{
 use crate::core::{
     endpoint::Endpoint,
     event::LinkId,
-    frame::{Introduction, Member},
+    frame::{Introduction, Member, Wish},
     id::NodeId,
     request::PeerInfo,
     slots::{Slot, Slots},
+    stats::Refusal,
 };
 use std::time::Duration;
 
@@ -101,6 +102,19 @@ impl Peers {
     /// The slot of a link.
     pub fn slot_of_link(&self, link: LinkId) -> Option<Slot> {
         Some(self.links.get(&link)?.slot)
+    }
+
+    /// Whether who greets so may be refused for want of vacancy, `linked` being the link to it, if there is one.
+    pub(super) fn is_dispensable(&self, wish: Wish, linked: Option<LinkId>) -> bool {
+        let link = linked.and_then(|id| self.links.get(&id));
+        let is_sought = link.is_some_and(|link| link.bond.wish != Wish::Bridge);
+        wish == Wish::Bridge || wish == Wish::Neighbour && !is_sought
+    }
+
+    /// Whether a refusal with this code says no more than that who was asked follows this root.
+    pub fn is_answer_of_follower(&self, link: LinkId, code: &str) -> bool {
+        let wish = self.links.get(&link).map(|link| link.bond.wish);
+        wish == Some(Wish::Bridge) && code == Refusal::NoVacancy.name()
     }
 
     /// The link that has a slot.

@@ -73,6 +73,12 @@ impl Peers {
         if !vacancy && former.is_none() && self.is_dispensable(wish, linked) {
             self.introduced.remove(from);
             let text = "this node has enough neighbours".to_owned();
+            if wish == Wish::Bridge {
+                return outbox.push_back(Output::Answer(
+                    from.clone(),
+                    Answer::Refuse { code: Refusal::NoVacancy.name().into(), text },
+                ));
+            }
             return self.refuse(from, Refusal::NoVacancy, text, stats, outbox);
         }
         let count = usize::from(linked.is_none());
@@ -99,13 +105,6 @@ impl Peers {
             Some(_) => self.doubt(now, from, outbox),
             None => {}
         }
-    }
-
-    /// Whether who greets so may be refused for want of vacancy, `linked` being the link to it, if there is one.
-    fn is_dispensable(&self, wish: Wish, linked: Option<LinkId>) -> bool {
-        let link = linked.and_then(|id| self.links.get(&id));
-        let is_sought = link.is_some_and(|link| link.bond.wish != Wish::Bridge);
-        wish == Wish::Bridge || wish == Wish::Neighbour && !is_sought
     }
 
     /// Whether one more node can be introduced; strangers by now are forgotten if need be.

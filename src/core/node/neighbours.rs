@@ -131,6 +131,10 @@ impl Node {
                     self.on_lost(now, slot, streams);
                 }
             }
+            Answer::Refuse { code, .. } if self.peers.is_answer_of_follower(link, &code) => {
+                let node = self.peers.name_of(link).cloned();
+                node.into_iter().for_each(|node| self.overlay.refused(now.mono, &node));
+            }
             Answer::Refuse { code, text } => {
                 self.stats.count(Counter::RefusedByPeer, self.peers.name_of(link));
                 if self.is_leaving() {
@@ -249,8 +253,10 @@ impl Node {
     /// Opens a link that nobody declared.
     fn seek(&mut self, now: Mono, member: &Member, wish: Wish) {
         if self.peers.seek(now, member, wish, Kind::Healing, &mut self.stats, &mut self.outbox) {
-            self.stats.count(Counter::Sought, None);
-            self.outbox.push_back(Output::Notify(Event::Seeking(member.node.clone())));
+            if wish != Wish::Bridge {
+                self.stats.count(Counter::Sought, None);
+                self.outbox.push_back(Output::Notify(Event::Seeking(member.node.clone())));
+            }
         }
     }
 

@@ -76,7 +76,7 @@ fn network(random: &mut Pcg64Mcg) -> Model {
         loss: if is_lossy { f64::from(random.random_range(1..=50_u32)) / 1_000.0 } else { 0.0 },
         order: random.random_bool(0.8),
         bandwidth: random.random_bool(0.2).then(|| random.random_range(10_000..1_000_000)),
-        queue: if random.random_bool(0.2) { random.random_range(500..5_000) } else { 64 << 20 },
+        queue: if random.random_bool(0.2) { random.random_range(3_000..7_500) } else { 64 << 20 },
         break_after: Time::millis(random.random_range(100..3_000)),
     }
 }
