@@ -156,7 +156,7 @@ fn what_faults_cost_is_told_by_cause() {
     assert!(healed.stretch.most() > Some(5.0));
     let paused = run(&faulty(vec![Fault::Pause { at: SECOND, who: Who::Nodes(vec![7]) }]), 5).report;
     assert!(paused.missing["unreachable"] > 0, "a node that stands still to the end");
-    let lossy = Scenario { network: Model { loss: 0.3, ..Model::default() }, ..faulty(vec![]) };
+    let lossy = Scenario { network: Model { loss: 0.2, ..Model::default() }, ..faulty(vec![]) };
     assert_eq!(run(&lossy, 5).report.delivery_ratio(), 1.0);
 }
 
