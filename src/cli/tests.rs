@@ -222,7 +222,7 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
             "'1' for '--loss <SHARE>': not a share from 0% to 20%; give one such as 10% or 0.1",
         ),
         ("gossip simulate --latency fast", "'fast' is not a time; write it like 250us, 50ms, 1.5s, 2min or 8h"),
-        ("gossip simulate --latency 5s", "'5s' for '--latency <TIME>': out of range; give a time of at most 500ms"),
+        ("gossip simulate --latency 5s", "'5s' for '--latency <TIME>': out of range; give a time of at most 250ms"),
         ("gossip simulate --latency=-1s", "'-1s' is not a time"),
         ("gossip watch --for 99999999h", "out of range; give a time from 0s to 168h"),
         ("gossip get-messages 1 --limit -1", "give a number of at least 1"),

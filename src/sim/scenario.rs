@@ -27,7 +27,7 @@ const LONGEST: Time = Time::millis(3_600_000);
 /// Largest loss: the waits of nodes, and of the checker, are made for no worse.
 const LOSS_MAX: f64 = 0.2;
 /// Largest latency, for the same reason.
-pub const LATENCY_MAX: Time = Time::millis(500);
+pub const LATENCY_MAX: Time = Time::millis(250);
 /// Most messages of one run; in a network of that many nodes memory will not last for as many.
 const MESSAGES_MAX: u32 = 1_000_000;
 
@@ -200,7 +200,7 @@ impl Scenario {
         let Self { network, load, limits, .. } = self;
         within("loss", "a share from 0% to 20%", percent(network.loss), (0.0..=LOSS_MAX).contains(&network.loss))?;
         let latency = network.latency.most;
-        within("latency", "at most 500ms", latency, latency <= LATENCY_MAX)?;
+        within("latency", "at most 250ms", latency, latency <= LATENCY_MAX)?;
         within("bandwidth", "at least 1 B a second", "0 B", network.bandwidth != Some(0))?;
         within("queue", "at least 1 B", "0 B", network.queue > 0)?;
         within("messages", "1 to 1000000", load.messages, (1..=MESSAGES_MAX).contains(&load.messages))?;
@@ -359,7 +359,7 @@ mod tests {
             ("topology = 'star'", "unknown topology 'star'"),
             ("[network]\nloss = 1.0", "loss must be a share from 0% to 20%, not 100%"),
             ("[network]\nloss = '95%'", "loss must be a share from 0% to 20%, not 95%"),
-            ("[network]\nlatency = '2h'", "latency must be at most 500ms, not 2h"),
+            ("[network]\nlatency = '2h'", "latency must be at most 250ms, not 2h"),
             ("[[fault]]\nkind = 'heal'\nat = '61min'", "the times of a fault must be at most 1h, not 61min"),
             ("[load]\nsize = '1.5 MiB'", "size must be at most 1 MiB, not 1.5 MiB"),
             (

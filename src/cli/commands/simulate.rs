@@ -97,7 +97,7 @@ pub struct Args {
     /// Interval between messages, such as 5ms [default: 100ms]
     #[arg(long, value_name = "TIME", value_parser = numbers::time(Duration::ZERO, HOUR), conflicts_with = "chaos")]
     interval: Option<Duration>,
-    /// Latency of a frame, at most 500ms, such as 20ms or, drawn per link, 10-50ms [default: 10-50ms]
+    /// Latency of a frame, at most 250ms, such as 20ms or, drawn per link, 10-50ms [default: 10-50ms]
     #[arg(long, value_name = "TIME", value_parser = numbers::span(LATENCY_MAX.0), conflicts_with = "chaos", allow_negative_numbers = true)]
     latency: Option<Span>,
     /// Share of frames lost, such as 1% or 0.01, at most 20% [default: 0%]
