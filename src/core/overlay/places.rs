@@ -11,6 +11,7 @@ use crate::core::{frame::Member, id::NodeId, time::Mono};
 const FALLEN_MAX: usize = 128;
 /// Most places that are kept for others after declared neighbours left.
 const PLACES_MAX: usize = 64;
+
 impl Healing {
     /// A neighbour is declared, by this node's operator or by the neighbour.
     pub fn declare(&mut self, now: Mono, member: Member, means: &mut Means<'_>) {
@@ -29,6 +30,7 @@ impl Healing {
                 None => self.cover(&member.node),
             }
             self.declared.insert(member.node.clone(), standing);
+            self.settle_bonds(&member.node);
         }
         if !self.neighbours.contains_key(&member.node) {
             means.view.meet(member, means.chance);
@@ -45,10 +47,7 @@ impl Healing {
         }
         self.seeks.remove(node);
         means.view.forget(node);
-        let replaces = |(other, neighbour): (&NodeId, &Neighbour)| {
-            neighbour.bond == Bond::For(node.clone()) && self.declared.contains_key(other)
-        };
-        let is_replaced = self.neighbours.iter().any(replaces);
+        let is_replaced = self.settle_bonds(node);
         if self.declared.remove(node).is_some() && !is_replaced && !is_leaf {
             self.keep_place(node);
         }
@@ -77,6 +76,16 @@ impl Healing {
     fn fill_place(&mut self, lost: &NodeId) {
         self.places.remove(lost);
         self.fallen.remove(lost);
+    }
+
+    /// What is declared in the place of a node that is gone for good, or declared anew, is no longer there for its sake. Says
+    /// whether there was any.
+    fn settle_bonds(&mut self, lost: &NodeId) -> bool {
+        let declared = &self.declared;
+        let replaces = |(node, neighbour): &(&NodeId, &mut Neighbour)| {
+            neighbour.bond == Bond::For(lost.clone()) && declared.contains_key(*node)
+        };
+        self.neighbours.iter_mut().filter(replaces).map(|(_, neighbour)| neighbour.bond = Bond::Met).count() > 0
     }
 
     /// The place that a link to `node` takes: of one that left for good, and that it was made for or that `node` lost too.
@@ -128,6 +137,7 @@ impl Healing {
         if let Some(lost) = self.place_of(node) {
             self.fill_place(&lost);
             self.declared.insert(node.clone(), Standing::Up);
+            self.settle_bonds(&lost);
             means.todo.push_back(Action::Adopt { node: node.clone() });
         }
     }

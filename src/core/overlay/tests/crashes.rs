@@ -294,3 +294,19 @@ fn a_network_that_does_not_heal_asks_for_nothing() {
     assert_eq!(net.sent.keys().copied().collect::<Vec<_>>(), ["HELLO"]);
     assert_eq!(net.links().len(), 6);
 }
+
+#[test]
+fn who_leaves_a_second_time_is_replaced_a_second_time() {
+    let mut net = Net::of(5, &ring(4));
+    net.leave(3);
+    net.run(10_000);
+    assert_eq!(net.links(), BTreeSet::from([(0, 1), (0, 2), (1, 2)]));
+    // It comes back between two that were not its neighbours.
+    net.declare(&vec![(0, 3), (1, 3)]);
+    net.sever(0, 1);
+    net.run(10_000);
+    assert_eq!(net.links(), BTreeSet::from([(0, 2), (0, 3), (1, 2), (1, 3)]));
+    net.leave(3);
+    net.run(20_000);
+    assert_eq!(net.links(), BTreeSet::from([(0, 1), (0, 2), (1, 2)]));
+}
