@@ -112,6 +112,14 @@ impl Proof {
         is_news
     }
 
+    /// The far end has been silent and is heard again, over its own link. What it left unanswered while it hung says nothing
+    /// of this one; from now on it has to answer, however seldom it is heard.
+    pub fn begin_again(&mut self, now: Mono) {
+        if self.doubted.is_none() {
+            (self.doubted, self.missed, self.next) = (Some(now), 0, now);
+        }
+    }
+
     /// Whether it is in doubt.
     #[cfg(test)]
     pub fn is_doubted(&self) -> bool {

@@ -43,8 +43,7 @@ impl Peers {
     fn heard_on(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) -> Option<Slot> {
         let (slot, is_back) = self.links.heard(now, &id, &self.timing)?;
         if is_back {
-            // What it left unanswered while it hung says nothing of the link.
-            self.links.get_mut(&id).into_iter().for_each(|link| link.proof.forgive(now, &self.timing));
+            self.links.get_mut(&id).into_iter().for_each(|link| link.proof.begin_again(now));
             outbox.extend(self.name_of(id).cloned().map(|node| Output::Notify(Event::PeerBack(node))));
             self.judge(id, Verdict::Up);
         }

@@ -45,9 +45,11 @@ impl Cluster {
         let Timing { digest_interval: beat, lost_after, .. } = self.scenario.protocol().timing;
         let bytes: usize = self.checker.told.iter().map(|told| told.payload.len() + 64).sum();
         let narrow = Duration::from_nanos(self.network.model.transmission(4 * bytes));
-        // That something is nowhere any more is found out by one node after the other.
+        // That something is nowhere any more is found out by one node after the other, and each asks for one after the other.
         let is_forgetful = self.scenario.limits != Retention::default();
-        let forgotten = if is_forgetful { (beat + lost_after) * self.hosts.len() as u32 } else { Duration::ZERO };
+        let asking = self.network.model.latency.most.0 * 2 * self.checker.told.len() as u32;
+        let hop = beat + lost_after + asking;
+        let forgotten = if is_forgetful { hop * self.hosts.len() as u32 } else { Duration::ZERO };
         // What does not fit into a queue is asked for again.
         let often = if self.network.model.queue < QUEUE_SMALL { 2 } else { 1 };
         (3 * beat, often * PATIENCE.max(60 * beat) + narrow + forgotten)

@@ -15,12 +15,16 @@ fn used(now: Mono, timing: &Timing) -> Proof {
     proof
 }
 
-/// What is due until then, and when; each probe is sent.
+/// What is due until then, and when; each probe is sent. The far end is heard all the time.
 fn steps(proof: &mut Proof, timing: &Timing, until: u64) -> Vec<(u64, Check)> {
+    steps_while(true, proof, timing, until)
+}
+
+fn steps_while(is_talking: bool, proof: &mut Proof, timing: &Timing, until: u64) -> Vec<(u64, Check)> {
     let mut all = Vec::new();
     while proof.deadline() <= at(until) {
         let now = proof.deadline();
-        if let Some(check) = proof.step(now, true, timing) {
+        if let Some(check) = proof.step(now, is_talking, timing) {
             if check == Check::Probe {
                 proof.probed(now, timing);
             }
@@ -44,6 +48,25 @@ fn a_link_without_answers_is_probed_and_fails_and_goes_on_failing() {
     // Few probes alone decide nothing, however hasty a node is.
     let all = steps(&mut used(at(0), &Timing::LOCAL), &Timing::LOCAL, 4_000);
     assert_eq!((all.len(), all.last()), (14, Some(&(3_375, Check::Failed))));
+}
+
+/// One that speaks seldom is suspected again and again, and comes back each time that it is heard.
+#[test]
+fn a_link_whose_far_end_is_seldom_heard_fails_all_the_same() {
+    let timing = Timing::LAN;
+    let mut proof = Proof::new(at(0), &timing);
+    assert_eq!(steps_while(false, &mut proof, &timing, 7_600).last(), Some(&(6_000, Check::Probe)), "it may hang");
+    proof.begin_again(at(7_600));
+    steps_while(false, &mut proof, &timing, 9_000);
+    proof.begin_again(at(9_000));
+    let all = steps_while(false, &mut proof, &timing, 11_900);
+    assert_eq!(all.last(), Some(&(11_850, Check::Failed)), "{all:?}");
+    // One that hung, and answers now, is sound.
+    let mut proof = Proof::new(at(0), &timing);
+    proof.begin_again(at(7_600));
+    assert_eq!(steps_while(false, &mut proof, &timing, 8_700), [(7_600, Check::Probe), (8_600, Check::Probe)]);
+    assert!(proof.ponged(at(8_800), at(7_600).0, &timing).is_some());
+    assert_eq!(steps_while(false, &mut proof, &timing, 12_000), []);
 }
 
 #[test]
