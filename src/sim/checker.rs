@@ -14,6 +14,7 @@ pub use wrong::{Cause, Violation, Wrong};
 
 use super::{links::Transit, scenario::Load};
 use crate::core::{
+    frame::StreamRanges,
     id::{MessageId, NodeId},
     message::{Hop, Message, Payload},
     time::Mono,
@@ -40,6 +41,8 @@ pub(super) struct Told {
     witnesses: Box<[(usize, u32)]>,
     /// MESSAGE frames, and PATH frames.
     pub(super) frames: u64,
+    /// How often it was asked for.
+    pub(super) asked: u64,
     pub(super) paths: u64,
     /// Of both.
     pub(super) bytes: u64,
@@ -169,6 +172,7 @@ impl Checker {
             is_acknowledged: false,
             witnesses,
             frames: 0,
+            asked: 0,
             paths: 0,
             bytes: 0,
             delivered: vec![(0, Mono(0)); self.nodes],
@@ -254,6 +258,17 @@ impl Checker {
         }
         let Some(trace) = &message.trace else { return Ok(()) };
         self.went(&message.id, &trace.path, from)
+    }
+
+    /// A node asks for messages.
+    pub(super) fn asked(&mut self, streams: &[StreamRanges]) {
+        for StreamRanges { stream, ranges } in streams {
+            for number in ranges.iter().flat_map(|&(first, last)| first..=last) {
+                if let Some(place) = self.find(&stream.message(number)) {
+                    self.told[place].asked += 1;
+                }
+            }
+        }
     }
 
     /// A copy without its payload goes from one node over `links` links.

@@ -315,8 +315,9 @@ impl Cluster {
                 Frame::Message(message) => self.checker.sent(host, message, links.len(), bytes + *length as usize),
                 _ => Ok(()),
             },
-            Frame::Pull(_) => {
+            Frame::Pull(streams) => {
                 self.hosts[host].has_asked = true;
+                self.checker.asked(streams);
                 Ok(())
             }
             Frame::Path(copy) => self.checker.sent_path(host, &copy.id, &copy.trace.path, links.len(), bytes),
