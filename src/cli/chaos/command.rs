@@ -31,9 +31,9 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// Inject faults into a local network, then check that nothing was lost
 ///
 /// By hand: kill, pause and restart nodes; cut, delay and drop traffic on links. As a schedule: random faults from a seed
-/// while messages are submitted. At the end everything is mended. Then every message that any node holds, and every message
-/// acknowledged by a node that lived on, must be on all live nodes exactly once; if not, the exit code is 1 and the nodes
-/// and messages are named. Link faults need a network started with --chaos; a link has one fault at a time, the latest.
+/// while messages are submitted. At the end all faults are removed and dead nodes restarted. Then every message that any
+/// node holds, and every message acknowledged by a node that stayed up for a second afterwards, must be on all live nodes
+/// exactly once; if not, the exit code is 1 and the nodes and messages are named. Link faults need a network started with --chaos; a link has one fault at a time, the latest.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true, subcommand_value_name = "ORDER")]
 #[command(override_usage = "gossip chaos <ORDER>\n       gossip chaos --for TIME [OPTIONS]")]
