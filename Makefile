@@ -24,10 +24,13 @@ INTEROP := $(abspath $(TARGET))/interop
 PYTHON  := $(INTEROP)/venv/.installed
 NODE    := $(INTEROP)/node_modules/.installed
 
+# What the bench compares with, in a target folder of its own.
+PEERS   := $(abspath $(TARGET))/peers
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help build start stop test check format lint docs tidy sim fresh soak mutations chaos experiments fuzz bench install clean interop-tools
+.PHONY: help build start stop test check format lint docs tidy sim fresh soak mutations chaos experiments fuzz bench peers install clean interop-tools
 
 # $(call need,command,what to do): stop with one line that says what to do.
 need = @command -v $(1) >/dev/null 2>&1 || { echo "'$(1)' is missing; $(2)" >&2; exit 1; }
@@ -99,10 +102,23 @@ fuzz: ## Fuzz codec and core for 60 s; ARGS=seconds, REPLAY=file, SEED=...
 	$(if $(REPLAY),GOSSIP_FUZZ_REPLAY='$(abspath $(REPLAY))') $(if $(filter command line,$(origin SEED)),GOSSIP_FUZZ_SEED=$(SEED)) \
 	  GOSSIP_FUZZ_SECONDS=$(or $(ARGS),60) $(CARGO) test --locked $(FUZZ)
 
-bench: ## Measure and print the numbers
+bench: peers ## Measure and print the numbers, beside peers; ARGS=--quick
 	$(need_rust)
 	$(need_cxx)
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked -- $(ARGS)
+
+# What cannot be had is left out: the bench says so in a line, and measures the others.
+peers: ## Bring what the bench compares with: nats-server, zenoh, libzmq
+	$(need_rust)
+	$(need_cxx)
+	@for peer in relay nats zenoh; do \
+	  $(CARGO) build --quiet --release --locked --manifest-path benches/peers/Cargo.toml --target-dir '$(PEERS)' -p peer-$$peer || \
+	    echo "peer-$$peer cannot be built, and is left out" >&2; \
+	done
+	@test -x '$(PEERS)/venv/bin/nats-server' || { \
+	  python3 -m venv --clear '$(PEERS)/venv' && \
+	  '$(PEERS)/venv/bin/python' -m pip install --quiet --disable-pip-version-check --requirement benches/peers/requirements.txt; } || \
+	    echo 'nats-server cannot be had, and is left out' >&2
 
 # Does not build when the program is there, so that `make build && sudo make install` leaves nothing
 # of root's in the build folder.
@@ -136,6 +152,7 @@ format:
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path native/zmq-sys/Cargo.toml
 	$(CARGO) fmt --check --manifest-path clients/rust/Cargo.toml
+	$(CARGO) fmt --check --all --manifest-path benches/peers/Cargo.toml
 
 # The second run sees the code that is there only without the default features. Without them some build
 # dependencies change, so it compiles the native libraries once more (about a minute, the first time).

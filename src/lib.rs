@@ -17,3 +17,4 @@ pub mod topology;
 pub mod transport;
 pub mod viz;
 pub mod wire;
+pub mod workload;

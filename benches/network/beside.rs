@@ -1,11 +1,14 @@
 //! What a load loses by what goes on beside it: somebody who watches all nodes, or a node that hangs.
 
 use crate::{
-    Failure, machine,
-    measure::{MEBI, PATIENCE, Run, STEP, check_numbers, seconds},
-    network::{Network, delivered},
-    publisher::Publisher,
+    Failure,
+    measure::{MEBI, PATIENCE, Run, WINDOW},
+    network::Network,
     report::{Figure, Goal},
+};
+use gossip::{
+    core::time::Wall,
+    workload::{Nodes, Publisher, check::counter, latency::seconds, machine},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use std::process::{Child, Command, Stdio};
@@ -14,24 +17,26 @@ impl Run<'_> {
     /// Three floods over one network: alone, watched, and with one node halted, which then catches up.
     pub(crate) fn beside(&self, nodes: usize, size: usize) -> Result<Vec<Figure>, Failure> {
         // Long enough that what begins and ends it does not count for much.
-        let flood = 4 * self.extent.flood;
+        let flood = self.extent.deliveries / nodes as u64;
         let network = Network::start(self.program, nodes, self.seed)?;
-        let mut publisher = Publisher::connect(&network.nodes[0].endpoint, size)?;
+        let mut publisher = Publisher::connect(network.entry(), size, WINDOW)?;
+        let mut all = network.all()?;
         // The first of all floods meets trees that are still to grow.
-        throughput(&network, &mut publisher, flood, |_| true)?;
-        let alone = throughput(&network, &mut publisher, flood, |_| true)?;
+        throughput(&mut all, &mut publisher, flood, size)?;
+        let alone = throughput(&mut all, &mut publisher, flood, size)?;
         let watcher = Watcher::start(network.command(&["watch", "--json"]))?;
-        let watched = throughput(&network, &mut publisher, flood, |_| true)?;
+        let watched = throughput(&mut all, &mut publisher, flood, size)?;
         drop(watcher);
         let hung = nodes / 2;
-        let others = || network.pids().enumerate().filter(|&(node, _)| node != hung).map(|(_, pid)| pid);
-        let memory = machine::pss_bytes(others())?;
-        let halted = Halted::new(network.nodes[hung].pid)?;
-        let paused = throughput(&network, &mut publisher, flood, |node| node != hung)?;
-        let grown = machine::pss_bytes(others())?.saturating_sub(memory) as f64 / (nodes - 1) as f64;
+        let mut others = network.nodes(|node| node != hung)?;
+        let memory = machine::pss_bytes(others.pids())?;
+        let before = all.statuses()?;
+        let halted = Halted::new(network.members[hung].pid)?;
+        let paused = throughput(&mut others, &mut publisher, flood, size)?;
+        let grown = machine::pss_bytes(others.pids())?.saturating_sub(memory) as f64 / (nodes - 1) as f64;
         drop(halted);
-        network.await_delivered(4 * flood, STEP, PATIENCE)?;
-        check_numbers(&network, hung, 3 * flood + 1, flood)?;
+        all.await_delivered(&before, flood, PATIENCE)?;
+        all.received(hung, counter(&before[hung], "delivered"), flood, size)?;
         let name = |what: &str| format!("W({nodes}, {size} B) {what}");
         Ok(vec![
             Figure::new(name("watched: throughput"), "of that alone", watched / alone),
@@ -42,18 +47,13 @@ impl Run<'_> {
     }
 }
 
-/// Messages a second until the last node of those that count has all.
-fn throughput(
-    network: &Network<'_>,
-    publisher: &mut Publisher,
-    flood: u64,
-    counts: impl Fn(usize) -> bool,
-) -> Result<f64, Failure> {
-    let had = network.answering(&counts)?.iter().map(delivered).max().unwrap_or_default();
+/// Messages a second until the last of these nodes has all.
+fn throughput(nodes: &mut Nodes, publisher: &mut Publisher, flood: u64, size: usize) -> Result<f64, Failure> {
+    let (before, positions) = (nodes.statuses()?, nodes.positions()?);
     let began = publisher.flood(flood)?;
-    network.await_delivered_at(had + flood, STEP, PATIENCE, &counts)?;
-    let last = network.at(had + flood, counts)?.iter().map(|message| message.received_at.0).max();
-    Ok(flood as f64 / seconds(began, last.unwrap_or_default()))
+    nodes.await_delivered(&before, flood, PATIENCE)?;
+    let last = nodes.received_by_all(&positions, flood, size)?.into_iter().max();
+    Ok(flood as f64 / seconds(began, last.unwrap_or(Wall(0))))
 }
 
 /// A command that runs until it is dropped.
@@ -77,8 +77,10 @@ impl Drop for Watcher {
 struct Halted(Pid);
 
 impl Halted {
-    fn new(pid: u32) -> Result<Self, Failure> {
-        let pid = Pid::from_raw(i32::try_from(pid)?).ok_or_else(|| Failure::new("a node without pid"))?;
+    fn new(pid: Option<u32>) -> Result<Self, Failure> {
+        let pid = pid
+            .and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?))
+            .ok_or_else(|| Failure::new("a node without pid"))?;
         kill_process(pid, Signal::STOP)?;
         Ok(Self(pid))
     }

@@ -1,16 +1,19 @@
-//! Measures the program as it is used: networks of real processes, started by the command, loaded by one client.
+//! Measures the program as it is used, networks of real processes, started by the command, loaded by one client; and beside
+//! it what a user could take instead.
 //!
 //! `cargo bench -- --help` lists the options, `docs/benchmarks.md` says what each figure is.
 
 mod beside;
-mod machine;
+mod crew;
 mod measure;
 mod network;
-mod publisher;
+mod peer;
+mod record;
 mod report;
 
-use gossip::transport::context::raise_descriptor_limit;
+use gossip::{transport::context::raise_descriptor_limit, workload::machine};
 use measure::{Extent, Run};
+use peer::Peer;
 use report::{Figure, Report};
 use std::{
     error::Error,
@@ -23,11 +26,13 @@ use std::{
 const HELP: &str = "\
 Usage: cargo bench [-- OPTIONS]
 
-  --reps N         Repetitions [default: 5]
-  --quick          One repetition of less
-  --only WORD      Only measurements whose name has WORD: start-16, start-256, rest-16, load-16x100, load-64x100,
-                   load-16x1024, beside-16x100
+  --reps N         Rounds [default: 5]
+  --quick          One round of less
+  --only WORD      Only measurements whose name has WORD: start-16, start-256, rest-16, beside-16x100, and the loads
+                   load-16x100, load-16x1024, load-64x100, load-64x1024, load-256x100, load-256x1024
   --against FILE   Measure another build of the program, too, in turns, and print the ratios
+  --peers LIST     Peers to load in turns with it: nats, zenoh, libzmq, libzmq-packed, or none [default: all]
+  --record FILE    Write the loads into a document between its marks, and a chart of them to images/ beside it
   --json           Print one JSON document";
 
 /// Why there is no figure, in one line.
@@ -59,23 +64,44 @@ struct Options {
     is_json: bool,
     only: String,
     against: Option<PathBuf>,
+    peers: Vec<Peer>,
+    record: Option<PathBuf>,
 }
 
-/// A measurement: its name, whether `--quick` has it, and what it does.
-type Measurement = (&'static str, bool, fn(&Run<'_>) -> Result<Vec<Figure>, Failure>);
+/// What is measured.
+#[derive(Clone, Copy)]
+enum What {
+    /// The program alone.
+    Program(fn(&Run<'_>) -> Result<Vec<Figure>, Failure>),
+    /// W with so many nodes and bytes, of whoever can carry it.
+    Load(usize, usize),
+}
 
-const MEASUREMENTS: &[Measurement] = &[
-    ("start-16", true, |run| run.start(16, 0.35)),
-    ("start-256", true, |run| run.start(256, 3.0)),
-    ("rest-16", true, |run| run.at_rest(16)),
-    ("load-16x100", true, |run| run.load(16, 100)),
-    ("load-64x100", false, |run| run.load(64, 100)),
-    ("load-16x1024", false, |run| run.load(16, 1024)),
-    ("beside-16x100", false, |run| run.beside(16, 100)),
+/// A measurement: its name, whether `--quick` has it, and what it is.
+const MEASUREMENTS: &[(&str, bool, What)] = &[
+    ("start-16", true, What::Program(|run| run.start(16, 0.35))),
+    ("start-256", true, What::Program(|run| run.start(256, 3.0))),
+    ("rest-16", true, What::Program(|run| run.at_rest(16))),
+    ("load-16x100", true, What::Load(16, 100)),
+    ("load-16x1024", false, What::Load(16, 1024)),
+    ("load-64x100", false, What::Load(64, 100)),
+    ("load-64x1024", false, What::Load(64, 1024)),
+    ("load-256x100", false, What::Load(256, 100)),
+    ("load-256x1024", false, What::Load(256, 1024)),
+    ("beside-16x100", false, What::Program(|run| run.beside(16, 100))),
 ];
 
-const FULL: Extent = Extent { flood: 20_000, paced: 500, commands: 20, idle: Duration::from_secs(10) };
-const QUICK: Extent = Extent { flood: 10_000, paced: 200, commands: 10, idle: Duration::from_secs(3) };
+/// Who is measured.
+#[derive(Clone)]
+enum Contender {
+    /// A build of the program.
+    Program(PathBuf),
+    /// A peer, whose programs lie in a folder.
+    Peer(Peer, PathBuf),
+}
+
+const FULL: Extent = Extent { deliveries: 1_280_000, paced: 500, commands: 20, idle: Duration::from_secs(10) };
+const QUICK: Extent = Extent { deliveries: 320_000, paced: 200, commands: 10, idle: Duration::from_secs(3) };
 
 fn main() -> ExitCode {
     match options(std::env::args().skip(1)) {
@@ -99,13 +125,17 @@ fn fail(failure: &Failure, code: u8) -> ExitCode {
 
 /// Parses the arguments; `None` if they ask for help.
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, Failure> {
-    let mut options = Options { reps: 0, is_quick: false, is_json: false, only: String::new(), against: None };
+    let (is_quick, is_json, only) = (false, false, String::new());
+    let (against, peers, record) = (None, Peer::ALL.to_vec(), None);
+    let mut options = Options { reps: 0, is_quick, is_json, only, against, peers, record };
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| Failure::new(format!("'{argument}' takes a value")));
         match &*argument {
             "--reps" => options.reps = value()?.parse()?,
             "--only" => options.only = value()?,
             "--against" => options.against = Some(value()?.into()),
+            "--peers" => options.peers = named(&value()?)?,
+            "--record" => options.record = Some(value()?.into()),
             "--quick" => options.is_quick = true,
             "--json" => options.is_json = true,
             // Cargo says so to every bench.
@@ -120,41 +150,79 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options
     Ok(Some(options))
 }
 
+/// The peers that are named.
+fn named(list: &str) -> Result<Vec<Peer>, Failure> {
+    let find = |name: &str| Peer::ALL.into_iter().find(|peer| peer.name().replace(' ', "-") == name);
+    let names = list.split(',').filter(|&name| name != "none");
+    names.map(|name| find(name).ok_or_else(|| Failure::new(format!("there is no peer '{name}'")))).collect()
+}
+
 /// Measures all and prints it. Whether all was sound.
 fn bench(options: &Options) -> Result<bool, Failure> {
     raise_descriptor_limit()?;
     let own = Path::new(env!("CARGO_BIN_EXE_gossip"));
     let mut head = vec![("machine", machine::describe()), ("program", version(own)?)];
+    let mut contenders = vec![("gossip", Contender::Program(own.to_owned()))];
     if let Some(other) = &options.against {
         head.push(("other", version(other)?));
+        contenders.push(("other", Contender::Program(other.clone())));
+    }
+    let folder = own.ancestors().nth(2).unwrap_or(own).join("peers");
+    for &peer in &options.peers {
+        match peer.missing(&folder) {
+            None => contenders.push((peer.name(), Contender::Peer(peer, folder.clone()))),
+            Some(file) => eprintln!("{} is skipped: 'make peers' has not brought {}", peer.name(), file.display()),
+        }
     }
     let extent = if options.is_quick { QUICK } else { FULL };
-    let mut report = Report::new(head);
-    for &(name, is_quick, measure) in MEASUREMENTS {
+    let mut report = Report::new(head, contenders.iter().map(|&(name, _)| name).collect());
+    for &(name, is_quick, what) in MEASUREMENTS {
         if !name.contains(&options.only) || (options.is_quick && !is_quick) {
             continue;
         }
+        let who: Vec<_> = (0..contenders.len()).filter(|&index| contenders[index].1.can(what)).collect();
         for rep in 0..options.reps {
             // Who comes first changes, so that no drift of the machine favours one.
-            let mut programs = vec![(own, false)];
-            programs.extend(options.against.as_deref().map(|other| (other, true)));
-            let count = programs.len();
-            programs.rotate_left(rep % count);
-            for (program, is_other) in programs {
-                eprintln!("{name}, {} of {}{}", rep + 1, options.reps, if is_other { ", other" } else { "" });
-                match measure(&Run { program, seed: rep, extent }) {
-                    Ok(figures) => report.add(rep, is_other, figures),
-                    Err(failure) => report.add_wrong(format!("{name}, repetition {}: {failure}", rep + 1)),
+            let turn = who.iter().cycle().skip(rep % who.len()).take(who.len());
+            for (&index, (title, contender)) in turn.map(|index| (index, &contenders[*index])) {
+                eprintln!("{name}, {} of {}, {title}", rep + 1, options.reps);
+                match contender.measure(what, rep, extent) {
+                    Ok(figures) => report.add(rep, index, figures),
+                    Err(failure) => report.add_wrong(format!("{name}, {title}, round {}: {failure}", rep + 1)),
                 }
             }
         }
     }
     if options.is_json {
-        println!("{:#}", report.to_json())
+        println!("{:#}", report.to_json());
     } else {
-        print!("{report}")
+        print!("{report}");
+    }
+    if let Some(document) = &options.record {
+        record::record(document, &report)?;
     }
     Ok(report.is_sound())
+}
+
+impl Contender {
+    /// Whether it is measured in this way.
+    fn can(&self, what: What) -> bool {
+        match (self, what) {
+            (Self::Program(_), _) => true,
+            (Self::Peer(peer, _), What::Load(nodes, _)) => nodes <= peer.nodes_max(),
+            (Self::Peer(..), What::Program(_)) => false,
+        }
+    }
+
+    /// Measures it once, over links drawn from a seed.
+    fn measure(&self, what: What, seed: usize, extent: Extent) -> Result<Vec<Figure>, Failure> {
+        match (self, what) {
+            (Self::Program(program), What::Program(measure)) => measure(&Run { program, seed, extent }),
+            (Self::Program(program), What::Load(nodes, size)) => Run { program, seed, extent }.load(nodes, size),
+            (Self::Peer(peer, folder), What::Load(nodes, size)) => peer.load(folder, nodes, size, seed, &extent),
+            (Self::Peer(..), What::Program(_)) => Ok(Vec::new()),
+        }
+    }
 }
 
 /// What a program says of itself, in one line.

@@ -1,38 +1,56 @@
-//! The measurements. Each starts a network of its own, and gives figures only if every node got every message once.
+//! The measurements of the program itself. Each starts a network of its own, and gives figures only if every node got every
+//! message once.
 
 use crate::{
-    Failure, machine,
-    network::{Network, counter, delivered},
-    publisher::{Publisher, number},
+    Failure,
+    network::Network,
     report::{Figure, Goal},
 };
 use gossip::{
     client::Client,
     clock::{Clock, Deadline},
-    core::{message::Payload, request::NodeStatus, time::Wall},
+    core::{message::Payload, time::Wall},
+    workload::{
+        self, Latency, Nodes, Outcome, Plan,
+        check::check_counters,
+        latency::{percentile, seconds},
+        machine,
+        publisher::body,
+    },
 };
 use std::{path::Path, time::Duration};
 
 /// Longest wait for a load to reach all nodes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-/// How often nodes are asked whether they have all: seldom enough to leave the measured machine alone. When they
-/// had it is told by their own time stamps.
-pub(crate) const STEP: Duration = Duration::from_millis(100);
-/// Between two messages of a network that is otherwise idle.
-const GAP: Duration = Duration::from_millis(5);
+/// Submissions without a receipt.
+pub(crate) const WINDOW: usize = 1_000;
 pub(crate) const MEBI: f64 = (1 << 20) as f64;
+/// Between two messages of a network that is otherwise idle; longer for more nodes than this, which would not be idle.
+const GAP: Duration = Duration::from_millis(5);
+const GAP_NODES: u32 = 64;
+/// Bytes of a payload up to which a load has as many messages as it can; half as many of longer ones.
+const SHORT: usize = 256;
 
 /// How much of everything.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extent {
-    /// Messages of a load.
-    pub(crate) flood: u64,
+    /// Deliveries of a load.
+    pub(crate) deliveries: u64,
     /// Messages of a latency.
     pub(crate) paced: u64,
     /// Runs of each command.
     pub(crate) commands: usize,
     /// How long an idle network is watched.
     pub(crate) idle: Duration,
+}
+
+impl Extent {
+    /// The load of so many nodes. What a node has to keep of it is less than it keeps.
+    pub(crate) fn plan(&self, nodes: usize, size: usize) -> Plan {
+        let flood = self.deliveries / nodes as u64 / if size > SHORT { 2 } else { 1 };
+        let gap = GAP * (nodes as u32).div_ceil(GAP_NODES);
+        Plan { size, paced: self.paced, gap, flood, window: WINDOW, patience: PATIENCE }
+    }
 }
 
 /// One run of one measurement.
@@ -43,31 +61,68 @@ pub(crate) struct Run<'p> {
     pub(crate) extent: Extent,
 }
 
-impl Run<'_> {
+/// What W came to, whoever carried it.
+pub(crate) struct Measured {
+    /// Seconds from the first command to the first message at all nodes.
+    pub(crate) start: f64,
+    /// Bytes of memory of all nodes, before the load.
+    pub(crate) memory: u64,
+    pub(crate) latency: Latency,
+    pub(crate) rate: f64,
+    pub(crate) cpu_micros: f64,
+    pub(crate) wire_bytes: f64,
+}
+
+impl Measured {
+    /// The figures of W(nodes, size).
+    pub(crate) fn figures(&self, nodes: usize, size: usize) -> Vec<Figure> {
+        let Self { start, memory, latency: Latency { p50, p99, p999 }, rate, cpu_micros, wire_bytes } = *self;
+        let figure = |what: &str, unit, value| Figure::new(format!("W({nodes}, {size} B): {what}"), unit, value);
+        vec![
+            figure("typed to first message on all", "s", start),
+            figure("memory (PSS) of a node", "MiB", memory as f64 / nodes as f64 / MEBI),
+            figure("idle latency p50", "ms", p50),
+            figure("idle latency p99", "ms", p99),
+            figure("idle latency p99.9", "ms", p999),
+            figure("throughput", "msg/s", rate),
+            figure("CPU per delivery", "us", cpu_micros),
+            figure("wire per delivery", "B", wire_bytes),
+        ]
+    }
+}
+
+impl<'p> Run<'p> {
+    /// A network, connected to, and how long it took from the command until all nodes had a first message of `size` bytes.
+    fn started(&self, nodes: usize, size: usize) -> Result<(Network<'p>, Nodes, f64), Failure> {
+        let typed = Clock::new().now().wall;
+        let network = Network::start(self.program, nodes, self.seed)?;
+        let mut client = Client::connect(network.entry(), PATIENCE)?;
+        client.publish(Payload::from(&body(0, size)[..]), None)?;
+        let mut all = network.all()?;
+        all.await_delivered(&[], 1, PATIENCE)?;
+        let last = all.received_by_all(&vec![0; nodes], 1, size)?.into_iter().max().unwrap_or(Wall(0));
+        check_counters(&[], &all.statuses()?, 1)?;
+        Ok((network, all, seconds(typed, last)))
+    }
+
     /// How long `start-network` takes, and how long until the first message is everywhere.
     pub(crate) fn start(&self, nodes: usize, goal: f64) -> Result<Vec<Figure>, Failure> {
-        let clock = Clock::new();
-        let typed = clock.now().wall;
-        let network = Network::start(self.program, nodes, self.seed)?;
-        let mut client = Client::connect(&network.nodes[0].endpoint, PATIENCE)?;
-        client.publish(Payload::from(&b"first"[..]), None)?;
-        network.await_delivered(1, STEP / 10, PATIENCE)?;
-        let last = network.at(1, |_| true)?.iter().map(|message| message.received_at.0).max().unwrap_or_default();
-        check(&[], &network.statuses()?, 1)?;
+        let (network, _, first) = self.started(nodes, 8)?;
         let name = |what: &str| format!("start -n {nodes}: {what}");
         Ok(vec![
             Figure::new(name("typed to returned"), "s", network.took.as_secs_f64()).goal(Goal::AtMost(goal)),
-            Figure::new(name("typed to first message on all"), "s", seconds(typed, last)),
+            Figure::new(name("typed to first message on all"), "s", first),
         ])
     }
 
     /// How long a command takes on a running network, and what the network takes while nothing happens.
     pub(crate) fn at_rest(&self, nodes: usize) -> Result<Vec<Figure>, Failure> {
         let network = Network::start(self.program, nodes, self.seed)?;
-        let memory = machine::pss_bytes(network.pids())? as f64 / nodes as f64;
-        let (cpu, clock) = (machine::cpu_nanos(network.pids())?, Clock::new());
+        let pids = || network.members.iter().filter_map(|member| member.pid);
+        let memory = machine::pss_bytes(pids())? as f64 / nodes as f64;
+        let (meter, clock) = (machine::Meter::start(pids())?, Clock::new());
         Deadline::after(self.extent.idle).pause(self.extent.idle);
-        let (cpu, wall) = (machine::cpu_nanos(network.pids())? - cpu, clock.now().mono.0);
+        let (cpu, wall) = (meter.stop()?.cpu_nanos, clock.now().mono.0);
         let mut figures = vec![
             Figure::new(format!("idle -n {nodes}: memory (PSS) of a node"), "MiB", memory / MEBI)
                 .goal(Goal::AtMost(1.5)),
@@ -81,123 +136,20 @@ impl Run<'_> {
             let figure = Figure::new(format!("command {}", command[0]), "ms p50", percentile(&mut times, 0.5) * 1e3);
             figures.push(figure.goal(Goal::AtMost(20.0)));
         }
-        let sent = self.extent.commands as u64;
-        network.await_delivered(sent, STEP / 10, PATIENCE)?;
-        check(&[], &network.statuses()?, sent)?;
+        let (sent, mut all) = (self.extent.commands as u64, network.all()?);
+        all.await_delivered(&[], sent, PATIENCE)?;
+        check_counters(&[], &all.statuses()?, sent)?;
         Ok(figures)
     }
 
-    /// A flood of messages of `size` bytes, after messages one by one.
+    /// W: messages of `size` bytes one by one, then a flood of them.
     pub(crate) fn load(&self, nodes: usize, size: usize) -> Result<Vec<Figure>, Failure> {
-        let Extent { flood, paced, .. } = self.extent;
-        let network = Network::start(self.program, nodes, self.seed)?;
-        let mut publisher = Publisher::connect(&network.nodes[0].endpoint, size)?;
-        let mut figures = self.latency(&network, &mut publisher, size, paced)?;
-        let before = network.statuses()?;
-        let (cpu, wire) = (machine::cpu_nanos(network.pids())?, machine::loopback_bytes()?);
-        let began = publisher.flood(flood)?;
-        network.await_delivered(paced + flood, STEP, PATIENCE)?;
-        let (cpu, wire) = (machine::cpu_nanos(network.pids())? - cpu, machine::loopback_bytes()? - wire);
-        let last =
-            network.at(paced + flood, |_| true)?.iter().map(|message| message.received_at.0).max().unwrap_or_default();
-        let after = network.statuses()?;
-        check(&before, &after, flood)?;
-        for node in [0, nodes - 1] {
-            check_numbers(&network, node, paced + 1, flood)?;
-        }
-        let deliveries = (flood * nodes as u64) as f64;
-        let name = |what: &str| format!("W({nodes}, {size} B): {what}");
-        let copies = (sum(&after, "duplicates") - sum(&before, "duplicates")) as f64 / flood as f64;
-        figures.extend([
-            Figure::new(name("throughput"), "msg/s", flood as f64 / seconds(began, last)),
-            Figure::new(name("CPU per delivery"), "us", cpu as f64 / 1e3 / deliveries),
-            Figure::new(name("wire per delivery"), "B", wire as f64 / deliveries),
-            Figure::new(name("copies beyond the first, per node"), "", copies / nodes as f64),
-        ]);
+        let (network, mut all, start) = self.started(nodes, size)?;
+        let memory = machine::pss_bytes(all.pids())?;
+        let Outcome { latency, rate, cpu_micros, wire_bytes, copies } =
+            workload::run(&mut all, network.entry(), &self.extent.plan(nodes, size))?;
+        let mut figures = Measured { start, memory, latency, rate, cpu_micros, wire_bytes }.figures(nodes, size);
+        figures.push(Figure::new(format!("W({nodes}, {size} B): copies beyond the first, per node"), "", copies));
         Ok(figures)
     }
-
-    fn latency(
-        &self,
-        network: &Network<'_>,
-        publisher: &mut Publisher,
-        size: usize,
-        count: u64,
-    ) -> Result<Vec<Figure>, Failure> {
-        let before = network.statuses()?;
-        let submitted = publisher.pace(count, GAP)?;
-        network.await_delivered(count, STEP, PATIENCE)?;
-        check(&before, &network.statuses()?, count)?;
-        let mut last = vec![0; submitted.len()];
-        for node in 0..network.nodes.len() {
-            for message in network.since(node, 1)? {
-                let slot = number(&message.payload).and_then(|number| last.get_mut(usize::try_from(number).ok()?));
-                let slot = slot.ok_or_else(|| Failure::new("a message that nobody sent"))?;
-                *slot = message.received_at.0.max(*slot);
-            }
-            check_numbers(network, node, 1, count)?;
-        }
-        let mut times: Vec<_> = submitted.iter().zip(&last).map(|(&sent, &last)| seconds(sent, last)).collect();
-        let name = |what: &str| format!("W({nodes}, {size} B): idle latency {what}", nodes = network.nodes.len());
-        let [p50, p99] = [0.5, 0.99].map(|share| percentile(&mut times, share) * 1e3);
-        Ok(vec![Figure::new(name("p50"), "ms", p50), Figure::new(name("p99"), "ms", p99)])
-    }
-}
-
-fn sum(statuses: &[NodeStatus], name: &str) -> u64 {
-    statuses.iter().map(|status| counter(status, name)).sum()
-}
-
-pub(crate) fn seconds(from: Wall, to: u64) -> f64 {
-    to.saturating_sub(from.0) as f64 / 1e9
-}
-
-/// The value that this share of the values does not exceed. The slice is sorted by it.
-fn percentile(values: &mut [f64], share: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let index = ((values.len() as f64 * share).ceil() as usize).clamp(1, values.len().max(1)) - 1;
-    values.get(index).copied().unwrap_or(f64::NAN)
-}
-
-/// Counters that a sound run may raise; any other tells of something lost, refused or left out.
-#[rustfmt::skip]
-const SOUND: &[&str] = &[
-    "published", "delivered", "duplicates", "sent", "surplus", "requests", "refused_busy",
-    "announced", "pruned", "grafted", "pulls", "resent", "digests",
-];
-
-/// Whether `count` messages were published since `before` (empty: since the start), and each node got and keeps each
-/// of them, and nothing else happened.
-fn check(before: &[NodeStatus], after: &[NodeStatus], count: u64) -> Result<(), Failure> {
-    let published = sum(after, "published") - sum(before, "published");
-    if published != count {
-        return Err(Failure::new(format!("{published} messages were published instead of {count}")));
-    }
-    for (index, after) in after.iter().enumerate() {
-        let before = before.get(index);
-        let gained = delivered(after) - before.map_or(0, delivered);
-        let kept = after.retained_messages - before.map_or(0, |before| before.retained_messages);
-        if (gained, kept) != (count, count) {
-            let text = format!("node {} got {gained} and keeps {kept} messages of {count}", after.node);
-            return Err(Failure::new(text));
-        }
-        for (name, &value) in &after.counters {
-            let value = value - before.map_or(0, |before| counter(before, name));
-            if value > 0 && !SOUND.contains(&&**name) {
-                return Err(Failure::new(format!("node {} counted {value} {name}", after.node)));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether a node received the numbers `0..count`, each once, from its `position`th message on.
-pub(crate) fn check_numbers(network: &Network<'_>, node: usize, position: u64, count: u64) -> Result<(), Failure> {
-    let messages = network.since(node, position)?;
-    let mut numbers: Vec<_> = messages.iter().filter_map(|message| number(&message.payload)).collect();
-    numbers.sort_unstable();
-    if messages.len() as u64 == count && numbers.into_iter().eq(0..count) {
-        return Ok(());
-    }
-    Err(Failure::new(format!("node {} does not hold each message once", node + 1)))
 }

@@ -1,4 +1,4 @@
-//! Figures of several runs: medians, spread, and side by side with another program.
+//! Figures of several rounds: medians, spread, and side by side with others.
 
 use serde_json::{Value, json};
 use std::fmt;
@@ -31,42 +31,57 @@ impl Figure {
     }
 }
 
-/// The values of one figure over all runs, in their order; NaN where a run failed.
-struct Row {
-    name: String,
-    unit: &'static str,
+/// The values of one figure of all contenders over all rounds, in their order; NaN where one failed.
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) unit: &'static str,
     goal: Option<Goal>,
-    values: Vec<f64>,
-    against: Vec<f64>,
+    values: Vec<Vec<f64>>,
 }
 
 /// All figures.
 #[derive(Default)]
 pub(crate) struct Report {
     head: Vec<(&'static str, String)>,
+    /// The program itself, then the others.
+    contenders: Vec<&'static str>,
     rows: Vec<Row>,
     wrong: Vec<String>,
 }
 
 impl Report {
     /// A report that begins with what was measured where.
-    pub(crate) fn new(head: Vec<(&'static str, String)>) -> Self {
-        Self { head, ..Self::default() }
+    pub(crate) fn new(head: Vec<(&'static str, String)>, contenders: Vec<&'static str>) -> Self {
+        Self { head, contenders, ..Self::default() }
     }
 
-    /// Adds the figures of run `run`, of the program itself or of the one that it is compared with.
-    pub(crate) fn add(&mut self, run: usize, is_other: bool, figures: Vec<Figure>) {
+    /// Adds the figures of a round, of one of the contenders.
+    pub(crate) fn add(&mut self, round: usize, contender: usize, figures: Vec<Figure>) {
         for Figure { name, unit, value, goal } in figures {
             let found = self.rows.iter().position(|row| row.name == name);
             let index = found.unwrap_or_else(|| {
-                self.rows.push(Row { name, unit, goal, values: Vec::new(), against: Vec::new() });
+                self.rows.push(Row { name, unit, goal, values: vec![Vec::new(); self.contenders.len()] });
                 self.rows.len() - 1
             });
-            let row = &mut self.rows[index];
-            let values = if is_other { &mut row.against } else { &mut row.values };
-            values.resize(run, f64::NAN);
+            let values = &mut self.rows[index].values[contender];
+            values.resize(round, f64::NAN);
             values.push(value);
         }
+    }
+
+    /// What was measured where.
+    pub(crate) fn head(&self) -> &[(&'static str, String)] {
+        &self.head
+    }
+
+    /// The program itself, then the others.
+    pub(crate) fn contenders(&self) -> &[&'static str] {
+        &self.contenders
+    }
+
+    /// The figures.
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.rows
     }
 
     /// Notes why a run gave no figures.
@@ -83,44 +98,68 @@ impl Report {
     pub(crate) fn to_json(&self) -> Value {
         let head = self.head.iter().map(|(name, value)| ((*name).to_owned(), json!(value)));
         let mut document = Value::Object(head.collect());
-        document["figures"] = self.rows.iter().map(Row::to_json).collect();
+        document["figures"] = self.rows.iter().map(|row| row.to_json(&self.contenders)).collect();
         document["wrong"] = json!(self.wrong);
         document
     }
 }
 
 impl Row {
-    fn to_json(&self) -> Value {
-        let Self { name, unit, values, against, .. } = self;
-        let mut document = json!({ "name": name, "unit": unit, "median": median(values), "values": values });
+    /// The median of a contender; NaN if it has none.
+    pub(crate) fn median(&self, contender: usize) -> f64 {
+        median(&self.values[contender])
+    }
+
+    /// Whether there is a value of a contender.
+    pub(crate) fn has(&self, contender: usize) -> bool {
+        !sound(&self.values[contender]).is_empty()
+    }
+
+    /// The least and the most of a contender.
+    pub(crate) fn spread(&self, contender: usize) -> (f64, f64) {
+        let values = sound(&self.values[contender]);
+        (values.first().copied().unwrap_or(f64::NAN), values.last().copied().unwrap_or(f64::NAN))
+    }
+
+    /// The median over the rounds of the program's value by another contender's of the same round.
+    pub(crate) fn ratio(&self, contender: usize) -> f64 {
+        median(&self.values[0].iter().zip(&self.values[contender]).map(|(own, other)| own / other).collect::<Vec<_>>())
+    }
+
+    fn others(&self) -> impl Iterator<Item = usize> {
+        (1..self.values.len()).filter(|&contender| self.has(contender))
+    }
+
+    fn to_json(&self, contenders: &[&str]) -> Value {
+        let Self { name, unit, values, .. } = self;
+        let mut document = json!({ "name": name, "unit": unit, "median": self.median(0), "values": values[0] });
         match self.goal {
             Some(Goal::AtMost(most)) => document["at_most"] = json!(most),
             Some(Goal::AtLeast(least)) => document["at_least"] = json!(least),
             None => {}
         }
-        if !against.is_empty() {
-            document["against"] = json!({ "median": median(against), "values": against, "ratio": self.ratio() });
+        for other in self.others() {
+            document["beside"][contenders[other]] =
+                json!({ "median": self.median(other), "values": values[other], "ratio": self.ratio(other) });
         }
         document
     }
 
-    /// The median of this program's value over the other's of the same run.
-    fn ratio(&self) -> f64 {
-        median(&self.values.iter().zip(&self.against).map(|(own, other)| own / other).collect::<Vec<_>>())
-    }
-
-    fn cells(&self, is_compared: bool) -> Vec<String> {
+    /// The cells of its line: its name, the program's median, unit, spread and goal, then each other's median and the ratio
+    /// to it.
+    fn cells(&self) -> Vec<String> {
         let goal = match self.goal {
             Some(Goal::AtMost(most)) => format!("<= {}", number(most)),
             Some(Goal::AtLeast(least)) => format!(">= {}", number(least)),
             None => String::new(),
         };
-        let (least, most) = extremes(&self.values);
+        let (least, most) = self.spread(0);
         let spread = format!("{} to {}", number(least), number(most));
-        let mut cells = vec![self.name.clone(), number(median(&self.values)), self.unit.into(), spread, goal];
-        if is_compared {
-            cells.extend([number(median(&self.against)), format!("{:.2}", self.ratio())]);
-        }
+        let mut cells = vec![self.name.clone(), number(self.median(0)), self.unit.into(), spread, goal];
+        cells.extend((1..self.values.len()).map(|other| match self.has(other) {
+            true => format!("{} ({:.2})", number(self.median(other)), self.ratio(other)),
+            false => String::new(),
+        }));
         cells
     }
 }
@@ -131,18 +170,15 @@ impl fmt::Display for Report {
             writeln!(f, "{name}: {value}")?;
         }
         writeln!(f)?;
-        let is_compared = self.rows.iter().any(|row| !row.against.is_empty());
         let mut table: Vec<Vec<String>> = vec![["", "median", "", "spread", "goal"].map(String::from).into()];
-        if is_compared {
-            table[0].extend(["other".to_owned(), "ratio".to_owned()]);
-        }
-        table.extend(self.rows.iter().map(|row| row.cells(is_compared)));
+        table[0].extend(self.contenders.iter().skip(1).map(|other| format!("{other} (ratio)")));
+        table.extend(self.rows.iter().map(Row::cells));
         let widths: Vec<_> = (0..table[0].len())
             .map(|column| table.iter().map(|cells| cells[column].len()).max().unwrap_or_default())
             .collect();
         for cells in &table {
             let cell = |(index, cell): (usize, &String)| match index {
-                1 | 5 | 6 => format!("{cell:>width$}", width = widths[index]),
+                1 => format!("{cell:>width$}", width = widths[index]),
                 _ => format!("{cell:<width$}", width = widths[index]),
             };
             let line = cells.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ");
@@ -167,13 +203,8 @@ fn median(values: &[f64]) -> f64 {
     }
 }
 
-fn extremes(values: &[f64]) -> (f64, f64) {
-    let values = sound(values);
-    (values.first().copied().unwrap_or(f64::NAN), values.last().copied().unwrap_or(f64::NAN))
-}
-
 /// Three digits that mean something.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     match value.abs() {
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),

@@ -5,7 +5,8 @@ use super::{
     change::{add_node, connect, disconnect, restart_node, restructure},
     chaos,
     commands::{
-        get_messages, list_networks, list_peers, node, remove_node, send_message, simulate, start_network, stop_network,
+        bench, get_messages, list_networks, list_peers, node, remove_node, send_message, simulate, start_network,
+        stop_network,
     },
     error::CliError,
     install::{complete, completions, generate},
@@ -71,8 +72,8 @@ pub struct Globals {
     /// Print one JSON document instead of text, errors included
     #[arg(long, global = true, overrides_with = "json")]
     pub json: bool,
-    /// Maximum wait, such as 500ms, 5s or 2min [default: 30s to start, stop, break or restructure a network and to add or
-    /// restart a node, 2s for list-peers, status, audit and watch, else 5s]
+    /// Maximum wait, such as 500ms, 5s or 2min [default: 30s to start, stop, break, measure or restructure a network and
+    /// to add or restart a node, 2s for list-peers, status, audit and watch, else 5s]
     #[arg(long, global = true, value_name = "TIME", value_parser = patience(), allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
     /// Print details on stderr: records read, nodes asked, time taken; for nodes: log more (-vv: everything)
@@ -108,6 +109,7 @@ pub enum Command {
     Watch(watch::Args),
     Node(node::Args),
     Chaos(chaos::Args),
+    Bench(bench::Args),
     Simulate(simulate::Args),
     Completions(completions::Args),
     #[command(hide = true)]
@@ -169,6 +171,7 @@ impl Command {
             Self::Watch(args) => watch::run(args, context, out),
             Self::Node(args) => node::run(args, context, out),
             Self::Chaos(args) => chaos::run(args, context, out),
+            Self::Bench(args) => bench::run(&args, context, out),
             Self::Simulate(args) => simulate::run(&args, context, out),
             Self::Completions(args) => completions::run(&args, out),
             Self::Complete(args) => complete::run(&args, out),

@@ -6,6 +6,7 @@ use crate::{
     client::ClientError,
     core::stats::Refusal,
     launcher::{Kind, LaunchError},
+    workload::WorkloadError,
 };
 use serde::Serialize;
 use std::{io, process::ExitCode};
@@ -142,6 +143,17 @@ impl From<&ClientError> for CliError {
             ClientError::TimedOut { .. } => Self::TimedOut(text),
             ClientError::Refused { refusal, .. } => Self::Refused { code: refusal.name(), text },
             ClientError::Protocol { .. } | ClientError::Setup(_) => Self::Failed(text),
+        }
+    }
+}
+
+impl From<WorkloadError> for CliError {
+    fn from(error: WorkloadError) -> Self {
+        match error {
+            WorkloadError::Client(error) => error.into(),
+            WorkloadError::Socket(_) | WorkloadError::Machine(_) | WorkloadError::Wrong(_) => {
+                Self::Failed(format!("no figures: {error}"))
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{
     args::wants_json,
     change::{add_node, connect, disconnect, restart_node, restructure},
     commands::{
-        get_messages, list_peers,
+        bench, get_messages, list_peers,
         listing::{Choice, Document, Header, Listing, Missing, Nothing, Parts, Stamp},
         remove_node, send_message, start_network, stop_network,
     },
@@ -137,6 +137,7 @@ fn lines_that_are_right() {
         "gossip chaos drop 1 2 0.5%",
         "gossip chaos --for 10min --seed 7 --rate 0 --faults kill,cut --keep 2s --leave-dead",
         "gossip chaos --script - --rate 500 --dry-run",
+        "gossip bench --network b --messages 5000 --paced 50 --size 1KiB --window 100 --evict --json",
         "gossip simulate --experiment docs/experiments --seeds 2 --record docs/evaluation.md",
     ] {
         assert!(read(line).is_ok(), "{line}: {}", read(line).unwrap_err());
@@ -199,6 +200,8 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip send-message 4\u{1b} x", "invalid value '4\\u{1b}' for '<NODE>'"),
         ("gossip add-node 4 --peers", "a value is required for '--peers <A,B,…>'"),
         ("gossip add-node 4 --peers 1,,2", "a NODE is a number, a name, or host:port"),
+        ("gossip bench --messages 0", "out of range; give a number from 1 to 1000000"),
+        ("gossip bench --size 7", "out of range; give a size from 8 B to 1 MiB"),
         ("gossip restart-node", "were not provided: <NODE>"),
         ("gossip connect 4", "were not provided: <B>"),
         ("gossip restructure", "were not provided: <TOPOLOGY>"),
@@ -295,12 +298,12 @@ fn help_says_how_long_commands_wait() {
     let seconds = [start_network::TIMEOUT, stop_network::TIMEOUT, list_peers::TIMEOUT, survey::TIMEOUT, watch::TIMEOUT]
         .into_iter()
         .chain([send_message::TIMEOUT, get_messages::TIMEOUT, remove_node::TIMEOUT, connect::TIMEOUT])
-        .chain([add_node::TIMEOUT, restart_node::TIMEOUT, restructure::TIMEOUT, disconnect::TIMEOUT])
+        .chain([add_node::TIMEOUT, restart_node::TIMEOUT, restructure::TIMEOUT, disconnect::TIMEOUT, bench::TIMEOUT])
         .map(|timeout| timeout.as_secs());
-    assert_eq!(seconds.collect::<Vec<_>>(), [30, 30, 2, 2, 2, 5, 5, 5, 5, 30, 30, 30, 5]);
+    assert_eq!(seconds.collect::<Vec<_>>(), [30, 30, 2, 2, 2, 5, 5, 5, 5, 30, 30, 30, 5, 30]);
     let help = Cli::command().term_width(200).render_long_help().to_string();
-    let words = "[default: 30s to start, stop, break or restructure a network and to add or restart a node, 2s for list-peers, \
-                 status, audit and watch, else 5s]";
+    let words = "[default: 30s to start, stop, break, measure or restructure a network and to add or restart a node, 2s for \
+                 list-peers, status, audit and watch, else 5s]";
     assert!(help.contains(words));
 }
 

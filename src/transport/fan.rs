@@ -10,6 +10,10 @@ use super::{
 use crate::{clock::Deadline, core::endpoint::Endpoint};
 use std::collections::BTreeSet;
 
+/// Requests to one target that may wait to be sent; one more is an error. libzmq hears by halves of this mark of what has
+/// left, so whoever has so many requests open that they may all wait keeps to half of it.
+const UNSENT_MAX: i32 = 4_096;
+
 /// Connections to many nodes, numbered from 0 in the order of [`connect`](Self::connect).
 pub struct Fan {
     context: Context,
@@ -155,6 +159,7 @@ impl Fan {
 fn configure(socket: &Socket, endpoint: &Endpoint) -> zmq::Result<()> {
     let options = socket.options();
     options.set_linger(0)?;
+    options.set_sndhwm(UNSENT_MAX)?;
     options.set_ipv6(endpoint.is_ipv6())?;
     options.set_reconnect_ivl(10)?;
     options.set_reconnect_ivl_max(200)

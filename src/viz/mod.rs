@@ -1,6 +1,7 @@
 //! Pictures of a network: [`Picture`] places the nodes once and shows them as SVG, PNG or text; [`Chart`] draws how a
-//! message reaches them over time.
+//! message reaches them over time, [`Bars`] who comes to how much.
 
+mod bars;
 mod chart;
 mod glyphs;
 mod layout;
@@ -17,6 +18,7 @@ mod xml;
 #[cfg(test)]
 mod tests;
 
+pub use bars::{Bar, Bars};
 pub use chart::{Chart, Curve};
 pub use legend::Measure;
 pub use picture::Picture;

@@ -5,7 +5,7 @@ use resvg::{
     usvg::{Options, Tree},
 };
 
-use super::{chart::Chart, picture::Picture};
+use super::{bars::Bars, chart::Chart, picture::Picture};
 
 /// Pixels across that are sharp on any screen; pictures are enlarged up to this, at most twofold.
 const WIDTH_GOOD: f32 = 2400.0;
@@ -39,6 +39,13 @@ impl Picture {
 }
 
 impl Chart {
+    /// The chart as a PNG file's bytes, twice as wide in pixels as the SVG.
+    pub fn png(&self) -> Result<Vec<u8>, PngError> {
+        rasterise(&self.svg())
+    }
+}
+
+impl Bars {
     /// The chart as a PNG file's bytes, twice as wide in pixels as the SVG.
     pub fn png(&self) -> Result<Vec<u8>, PngError> {
         rasterise(&self.svg())

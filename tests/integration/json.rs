@@ -119,6 +119,9 @@ fn every_field_of_json_output_is_described_and_comes() {
 #[test]
 fn fields_of_commands_without_a_network_are_described() {
     let world = World::new();
+    world.run(&["start-network", "-n", "4", "--port-base", &free_ports(4).to_string()]);
+    compare("bench", &[world.json(&["bench", "--messages", "100", "--paced", "5"])]);
+    world.run(&["stop-network"]);
     compare("simulate", &[world.json(&["simulate", "-n", "8"]), world.json(&["simulate", "--chaos"])]);
     let node = world.spawn(&["node", "--name", "a", "--bind", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--json"]);
     wait_until("it listens", || node.stdout().ends_with('\n'));

@@ -4,6 +4,7 @@
 mod adding;
 mod alone;
 mod audit;
+mod bench;
 mod by_hand;
 mod chaos;
 mod connecting;

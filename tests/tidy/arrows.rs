@@ -20,9 +20,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("survey", &["client", "topology", "wire", "core", "clock"]),
     ("viz", &["client", "topology", "core", "clock"]),
     ("chaos", &["survey", "launcher", "client", "topology", "quantity", "core", "clock"]),
+    ("workload", &["client", "transport", "wire", "core", "clock"]),
     (
         "cli",
         &[
+            "workload",
             "chaos",
             "viz",
             "survey",

@@ -1,5 +1,6 @@
 //! The subcommands, a file each with its `Args` and a `run`, and beside them what the larger ones print.
 
+pub mod bench;
 pub mod get_messages;
 pub mod list_networks;
 pub mod list_peers;

@@ -1,7 +1,7 @@
 //! The one client that submits the messages of a load: a DEALER, from one thread, without waiting for each receipt.
 
-use crate::Failure;
-use gossip::{
+use super::error::WorkloadError;
+use crate::{
     clock::{Clock, Deadline},
     core::{
         endpoint::Endpoint,
@@ -15,20 +15,21 @@ use gossip::{
 };
 use std::{collections::BTreeSet, time::Duration};
 
-/// How many submissions may be without a receipt. Fewer than a DEALER's queue holds, so that none is refused there.
-const WINDOW: usize = 500;
+/// What payloads are filled with.
+const FILL: u8 = b'x';
 /// Longest wait for the next receipt.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait before submitting again what a busy node refused.
 const BUSY: Duration = Duration::from_millis(5);
 
 /// A connection to the node that messages are submitted to.
-pub(crate) struct Publisher {
+pub struct Publisher {
     fan: Fan,
     target: usize,
     clock: Clock,
     header: Vec<u8>,
     body: Vec<u8>,
+    window: usize,
     inbound: Inbound,
 }
 
@@ -43,22 +44,23 @@ struct Inbound {
 }
 
 impl Publisher {
-    pub(crate) fn connect(endpoint: &Endpoint, size: usize) -> Result<Self, Failure> {
+    /// Connects, to submit messages of `size` bytes, of which at most `window` wait for their receipt.
+    pub fn connect(endpoint: &Endpoint, size: usize, window: usize) -> Result<Self, WorkloadError> {
         let context = Context::new(8)?;
         let mut fan = Fan::new(&context);
         let target = fan.connect(endpoint)?;
         let decoder = Decoder::new(usize::MAX);
         let inbound = Inbound { decoder, waiting: BTreeSet::new(), busy: Vec::new(), failure: None };
-        let body = vec![b'x'; size.max(size_of::<u64>())];
-        Ok(Self { fan, target, clock: Clock::new(), header: Vec::new(), body, inbound })
+        let body = body(0, size);
+        Ok(Self { fan, target, clock: Clock::new(), header: Vec::new(), body, window, inbound })
     }
 
     /// Submits messages `0..count` as fast as receipts come, and returns when the first one was submitted.
-    pub(crate) fn flood(&mut self, count: u64) -> Result<Wall, Failure> {
+    pub fn flood(&mut self, count: u64) -> Result<Wall, WorkloadError> {
         let began = self.clock.now().wall;
         let mut numbers = 0..count;
         loop {
-            while self.inbound.waiting.len() < WINDOW
+            while self.inbound.waiting.len() < self.window
                 && let Some(number) = self.inbound.busy.pop().or_else(|| numbers.next())
             {
                 self.submit(number)?;
@@ -67,7 +69,7 @@ impl Publisher {
                 return Ok(began);
             }
             // Half the window stays on its way, so that neither side runs dry.
-            let left = if numbers.is_empty() { 0 } else { WINDOW / 2 };
+            let left = if numbers.is_empty() { 0 } else { self.window / 2 };
             self.collect(left, PATIENCE)?;
             if !self.inbound.busy.is_empty() {
                 Deadline::after(BUSY).pause(BUSY);
@@ -76,11 +78,11 @@ impl Publisher {
     }
 
     /// Submits messages `0..count`, one each `gap`, and returns when each was submitted.
-    pub(crate) fn pace(&mut self, count: u64, gap: Duration) -> Result<Vec<Wall>, Failure> {
+    pub fn pace(&mut self, count: u64, gap: Duration) -> Result<Vec<Wall>, WorkloadError> {
         let mut submitted = Vec::new();
         let clock = Clock::new();
         for number in 0..count {
-            let due = gap * u32::try_from(number)?;
+            let due = gap.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX));
             let early = due.saturating_sub(Duration::from_nanos(clock.now().mono.0));
             Deadline::after(early).pause(early);
             submitted.push(clock.now().wall);
@@ -90,11 +92,11 @@ impl Publisher {
         self.collect(0, PATIENCE)?;
         match (self.inbound.waiting.is_empty(), self.inbound.busy.is_empty()) {
             (true, true) => Ok(submitted),
-            _ => Err(Failure::new("a node without load refused a message, or lost its receipt")),
+            _ => Err(WorkloadError::Wrong("a node without load refused a message, or lost its receipt".into())),
         }
     }
 
-    fn submit(&mut self, number: u64) -> Result<(), Failure> {
+    fn submit(&mut self, number: u64) -> Result<(), WorkloadError> {
         self.body[..size_of::<u64>()].copy_from_slice(&number.to_be_bytes());
         let request = Request::Publish { trace: None, payload: Payload::from(&self.body[..]) };
         self.header.clear();
@@ -106,7 +108,7 @@ impl Publisher {
     }
 
     /// Takes receipts until at most `left` submissions are without one, or time is up.
-    fn collect(&mut self, left: usize, time: Duration) -> Result<(), Failure> {
+    fn collect(&mut self, left: usize, time: Duration) -> Result<(), WorkloadError> {
         let Self { fan, inbound, .. } = self;
         let before = inbound.waiting.len();
         let mut targets = BTreeSet::from([self.target]);
@@ -115,9 +117,9 @@ impl Publisher {
             inbound.waiting.len() <= left || inbound.failure.is_some()
         })?;
         match inbound.failure.take() {
-            Some(text) => Err(Failure::new(text)),
+            Some(text) => Err(WorkloadError::Wrong(text)),
             None if inbound.waiting.len() == before && before > left && !time.is_zero() => {
-                Err(Failure::new(format!("{before} submissions without a receipt after {} s", time.as_secs())))
+                Err(WorkloadError::Wrong(format!("{before} submissions without a receipt after {} s", time.as_secs())))
             }
             None => Ok(()),
         }
@@ -148,7 +150,16 @@ impl Inbound {
     }
 }
 
-/// The number that a payload carries.
-pub(crate) fn number(payload: &[u8]) -> Option<u64> {
-    payload.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
+/// A payload of `size` bytes, at least 8: its number, then always the same.
+pub fn body(number: u64, size: usize) -> Vec<u8> {
+    let mut body = vec![FILL; size.max(size_of::<u64>())];
+    body[..size_of::<u64>()].copy_from_slice(&number.to_be_bytes());
+    body
+}
+
+/// The number that a payload of this size carries, if it is one of ours.
+pub fn number(payload: &[u8], size: usize) -> Option<u64> {
+    let (number, rest) = payload.split_first_chunk()?;
+    let is_whole = payload.len() == size.max(size_of::<u64>()) && rest.iter().all(|&byte| byte == FILL);
+    is_whole.then(|| u64::from_be_bytes(*number))
 }

@@ -1,0 +1,127 @@
+//! Whether a run was sound, by what the nodes counted and what they keep.
+
+use super::error::WorkloadError;
+use crate::core::request::{Fetched, NodeStatus};
+
+/// Counters that a sound run may raise; any other tells of something lost, refused or left out. What was evicted was there
+/// before the run: its own messages are all found in the inboxes.
+#[rustfmt::skip]
+const SOUND: &[&str] = &[
+    "published", "delivered", "duplicates", "sent", "surplus", "requests", "refused_busy",
+    "evicted", "evicted_unread", "announced", "pruned", "grafted", "pulls", "resent", "digests",
+];
+
+/// One of a node's counters; those that are zero are not in its status.
+pub fn counter(status: &NodeStatus, name: &str) -> u64 {
+    status.counters.get(name).copied().unwrap_or_default()
+}
+
+/// A counter of all nodes together.
+pub fn sum(statuses: &[NodeStatus], name: &str) -> u64 {
+    statuses.iter().map(|status| counter(status, name)).sum()
+}
+
+/// Whether `count` messages were published since `before` (empty: since the start), each node got as many, and nothing else
+/// happened.
+pub fn check_counters(before: &[NodeStatus], after: &[NodeStatus], count: u64) -> Result<(), WorkloadError> {
+    let published = sum(after, "published").saturating_sub(sum(before, "published"));
+    if published != count {
+        return Err(WorkloadError::Wrong(format!("{published} messages were published instead of {count}")));
+    }
+    for (index, after) in after.iter().enumerate() {
+        let gained = |name: &str| {
+            counter(after, name).saturating_sub(before.get(index).map_or(0, |before| counter(before, name)))
+        };
+        if gained("delivered") != count {
+            let text = format!("node {} received {} messages instead of {count}", after.node, gained("delivered"));
+            return Err(WorkloadError::Wrong(text));
+        }
+        let odd = after.counters.keys().find(|name| gained(name) > 0 && !SOUND.contains(&&***name));
+        if let Some(name) = odd {
+            let text = format!("node {} counted {} {name}", after.node, gained(name));
+            return Err(WorkloadError::Wrong(text));
+        }
+    }
+    Ok(())
+}
+
+/// The messages of a run that a node holds, by their numbers.
+pub struct Roll {
+    size: usize,
+    received: Vec<Option<u64>>,
+}
+
+impl Roll {
+    /// Of messages `0..count` of `size` bytes, none yet.
+    pub fn new(count: u64, size: usize) -> Self {
+        Self { size, received: vec![None; usize::try_from(count).unwrap_or(usize::MAX)] }
+    }
+
+    /// Notes one; what is wrong with it, if it is none of them or was noted before.
+    pub fn note(&mut self, message: &Fetched) -> Result<(), String> {
+        let number = super::publisher::number(&message.payload, self.size);
+        let slot = number.and_then(|number| self.received.get_mut(usize::try_from(number).ok()?));
+        match slot {
+            None => Err("holds a message that this run did not send".into()),
+            Some(Some(_)) => Err(format!("holds message {} twice", number.unwrap_or_default())),
+            Some(slot) => {
+                *slot = Some(message.received_at.0);
+                Ok(())
+            }
+        }
+    }
+
+    /// When each was received; how many are missing, if any is.
+    pub fn finish(self) -> Result<Vec<u64>, String> {
+        let missing = self.received.iter().filter(|slot| slot.is_none()).count();
+        let all = self.received.into_iter().collect::<Option<Vec<_>>>();
+        all.ok_or_else(|| format!("does not hold {missing} messages of this run"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        core::{
+            id::{Incarnation, MessageId},
+            message::Payload,
+            time::Wall,
+        },
+        workload::publisher::body,
+    };
+
+    fn message(number: u64) -> Fetched {
+        let id = MessageId { origin: "1".parse().unwrap(), incarnation: Incarnation(1), sequence: number };
+        Fetched {
+            position: 1,
+            id,
+            published_at: Wall(0),
+            received_at: Wall(10 + number),
+            unread: true,
+            continued: false,
+            paths: Vec::new(),
+            payload: Payload::from(&body(number, 100)[..]),
+        }
+    }
+
+    #[test]
+    fn a_roll_is_complete_with_each_message_once() {
+        let mut roll = Roll::new(3, 100);
+        for number in [2, 0, 1] {
+            roll.note(&message(number)).unwrap();
+        }
+        assert!(roll.note(&message(1)).is_err() && roll.note(&message(3)).is_err());
+        assert_eq!(roll.finish().unwrap(), [10, 11, 12]);
+    }
+
+    #[test]
+    fn a_roll_misses_what_is_not_there_or_is_not_as_it_was_sent() {
+        let mut roll = Roll::new(2, 100);
+        roll.note(&message(0)).unwrap();
+        let mut payload = body(1, 100);
+        payload[50] = 0;
+        assert!(roll.note(&Fetched { payload: Payload::from(&payload[..]), ..message(1) }).is_err());
+        assert_eq!(roll.finish().unwrap_err(), "does not hold 1 messages of this run");
+    }
+}
