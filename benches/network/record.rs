@@ -59,6 +59,7 @@ fn table(report: &Report) -> String {
         }
         text.push('\n');
     }
+    text.push_str("\n× is the program's figure by the peer's of the same round: the median of the rounds.\n");
     text
 }
 

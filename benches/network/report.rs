@@ -155,10 +155,12 @@ impl Row {
         };
         let (least, most) = self.spread(0);
         let spread = format!("{} to {}", number(least), number(most));
-        let mut cells = vec![self.name.clone(), number(self.median(0)), self.unit.into(), spread, goal];
-        cells.extend((1..self.values.len()).map(|other| match self.has(other) {
-            true => format!("{} ({:.2})", number(self.median(other)), self.ratio(other)),
-            false => String::new(),
+        let (median, spread) = if self.has(0) { (number(self.median(0)), spread) } else { Default::default() };
+        let mut cells = vec![self.name.clone(), median, self.unit.into(), spread, goal];
+        cells.extend((1..self.values.len()).map(|other| match (self.has(other), self.has(0)) {
+            (true, true) => format!("{} ({:.2})", number(self.median(other)), self.ratio(other)),
+            (true, false) => number(self.median(other)),
+            (false, _) => String::new(),
         }));
         cells
     }

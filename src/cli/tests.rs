@@ -301,7 +301,7 @@ fn help_says_how_long_commands_wait() {
         .chain([add_node::TIMEOUT, restart_node::TIMEOUT, restructure::TIMEOUT, disconnect::TIMEOUT, bench::TIMEOUT])
         .map(|timeout| timeout.as_secs());
     assert_eq!(seconds.collect::<Vec<_>>(), [30, 30, 2, 2, 2, 5, 5, 5, 5, 30, 30, 30, 5, 30]);
-    let help = Cli::command().term_width(200).render_long_help().to_string();
+    let help = Cli::command().term_width(240).render_long_help().to_string();
     let words = "[default: 30s to start, stop, break, measure or restructure a network and to add or restart a node, 2s for \
                  list-peers, status, audit and watch, else 5s]";
     assert!(help.contains(words));

@@ -78,7 +78,7 @@ impl Outlet for Link {
 
 /// A pack of one: the length, then the bytes.
 fn packed(payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    let length = u16::try_from(payload.len()).unwrap_or(u16::MAX);
     [&length.to_be_bytes(), payload].concat()
 }
 
@@ -86,7 +86,7 @@ fn packed(payload: &[u8]) -> Vec<u8> {
 fn unpack(mut pack: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (length, rest) = pack.split_first_chunk()?;
-        let (payload, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        let (payload, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
         pack = rest;
         Some(payload)
     })
