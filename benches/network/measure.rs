@@ -12,7 +12,7 @@ use gossip::{
     core::{message::Payload, time::Wall},
     workload::{
         self, Latency, Nodes, Outcome, Plan,
-        check::check_counters,
+        check::{Odd, check_counters},
         latency::{percentile, seconds},
         machine,
         publisher::body,
@@ -101,7 +101,7 @@ impl<'p> Run<'p> {
         let mut all = network.all()?;
         all.await_delivered(&[], 1, PATIENCE)?;
         let last = all.received_by_all(&vec![0; nodes], 1, size)?.into_iter().max().unwrap_or(Wall(0));
-        check_counters(&[], &all.statuses()?, 1)?;
+        must_be_usual(&check_counters(&[], &all.statuses()?, 1)?)?;
         Ok((network, all, seconds(typed, last)))
     }
 
@@ -138,7 +138,7 @@ impl<'p> Run<'p> {
         }
         let (sent, mut all) = (self.extent.commands as u64, network.all()?);
         all.await_delivered(&[], sent, PATIENCE)?;
-        check_counters(&[], &all.statuses()?, sent)?;
+        must_be_usual(&check_counters(&[], &all.statuses()?, sent)?)?;
         Ok(figures)
     }
 
@@ -146,10 +146,19 @@ impl<'p> Run<'p> {
     pub(crate) fn load(&self, nodes: usize, size: usize) -> Result<Vec<Figure>, Failure> {
         let (network, mut all, start) = self.started(nodes, size)?;
         let memory = machine::pss_bytes(all.pids())?;
-        let Outcome { latency, rate, cpu_micros, wire_bytes, copies } =
+        let Outcome { latency, rate, cpu_micros, wire_bytes, copies, odd } =
             workload::run(&mut all, network.entry(), &self.extent.plan(nodes, size))?;
+        must_be_usual(&odd)?;
         let mut figures = Measured { start, memory, latency, rate, cpu_micros, wire_bytes }.figures(nodes, size);
         figures.push(Figure::new(format!("W({nodes}, {size} B): copies beyond the first, per node"), "", copies));
         Ok(figures)
+    }
+}
+
+/// A run is sound only if nothing had to be made up for.
+fn must_be_usual(odd: &Odd) -> Result<(), Failure> {
+    match odd.iter().next() {
+        Some((name, count)) => Err(Failure::new(format!("the nodes counted {count} {name}"))),
+        None => Ok(()),
     }
 }

@@ -1,14 +1,14 @@
 //! The load W: messages one by one, then a flood, and what both cost.
 
 use super::{
-    check::{check_counters, sum},
+    check::{Odd, check_counters, sum},
     error::WorkloadError,
     latency::{Latency, seconds},
     machine,
     nodes::Nodes,
     publisher::Publisher,
 };
-use crate::core::{endpoint::Endpoint, time::Wall};
+use crate::core::{endpoint::Endpoint, request::NodeStatus, time::Wall};
 use std::time::Duration;
 
 /// What is submitted, and how long all may take.
@@ -29,7 +29,7 @@ pub struct Plan {
 }
 
 /// What it came to. A delivery is one message at one node.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Of messages one by one: from the submission to the last node.
     pub latency: Latency,
@@ -41,19 +41,22 @@ pub struct Outcome {
     pub wire_bytes: f64,
     /// Copies of a message that a node received beyond the first.
     pub copies: f64,
+    /// What nodes counted besides.
+    pub odd: Odd,
 }
 
 /// Submits the load to `entry`, the publisher's node, and looks at what all nodes received.
 pub fn run(nodes: &mut Nodes, entry: &Endpoint, plan: &Plan) -> Result<Outcome, WorkloadError> {
     let mut publisher = Publisher::connect(entry, plan.size, plan.window)?;
-    let latency = pace(nodes, &mut publisher, plan)?;
+    let first = nodes.statuses()?;
+    let latency = pace(nodes, &first, &mut publisher, plan)?;
     let (before, positions) = (nodes.statuses()?, nodes.positions()?);
     let meter = machine::Meter::start(nodes.pids())?;
     let began = publisher.flood(plan.flood)?;
     nodes.await_delivered(&before, plan.flood, plan.patience)?;
     let machine::Used { cpu_nanos, wire_bytes } = meter.stop()?;
     let after = nodes.statuses()?;
-    check_counters(&before, &after, plan.flood)?;
+    let odd = check_counters(&first, &after, plan.paced + plan.flood)?;
     let last = nodes.received_by_all(&positions, plan.flood, plan.size)?.into_iter().max().unwrap_or(Wall(0));
     let deliveries = plan.flood as f64 * positions.len() as f64;
     let copies = sum(&after, "duplicates").saturating_sub(sum(&before, "duplicates"));
@@ -63,13 +66,18 @@ pub fn run(nodes: &mut Nodes, entry: &Endpoint, plan: &Plan) -> Result<Outcome, 
         cpu_micros: cpu_nanos as f64 / 1e3 / deliveries,
         wire_bytes: wire_bytes as f64 / deliveries,
         copies: copies as f64 / deliveries,
+        odd,
     })
 }
 
-fn pace(nodes: &mut Nodes, publisher: &mut Publisher, plan: &Plan) -> Result<Latency, WorkloadError> {
-    let (before, positions) = (nodes.statuses()?, nodes.positions()?);
+fn pace(
+    nodes: &mut Nodes,
+    before: &[NodeStatus],
+    publisher: &mut Publisher,
+    plan: &Plan,
+) -> Result<Latency, WorkloadError> {
+    let positions = nodes.positions()?;
     let submitted = publisher.pace(plan.paced, plan.gap)?;
-    nodes.await_delivered(&before, plan.paced, plan.patience)?;
-    check_counters(&before, &nodes.statuses()?, plan.paced)?;
+    nodes.await_delivered(before, plan.paced, plan.patience)?;
     Ok(Latency::new(&submitted, &nodes.received_by_all(&positions, plan.paced, plan.size)?))
 }

@@ -10,7 +10,7 @@ use crate::{
     core::request::NodeStatus,
     launcher::NodeRecord,
     quantity::{Size, Time},
-    workload::{self, Latency, Member, Nodes, Outcome, Plan},
+    workload::{self, Latency, Member, Nodes, Outcome, Plan, check::Odd},
 };
 use serde::Serialize;
 use std::{fmt, time::Duration};
@@ -80,6 +80,7 @@ struct Report {
     cpu_us: f64,
     wire_bytes: f64,
     duplicates: f64,
+    counted: Odd,
 }
 
 /// Runs the load and prints the figures.
@@ -106,7 +107,7 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
     let plan = Plan { size: bytes as usize, paced, gap: GAP, flood: messages, window, patience };
     let entry = nodes.members()[0].endpoint.clone();
     context.detail(format_args!("submitting to {}, about {} one by one", entry.authority(), Time(GAP * paced as u32)));
-    let Outcome { latency, rate, cpu_micros, wire_bytes, copies } = workload::run(&mut nodes, &entry, &plan)?;
+    let Outcome { latency, rate, cpu_micros, wire_bytes, copies, odd } = workload::run(&mut nodes, &entry, &plan)?;
     let Latency { p50, p99, p999 } = latency;
     out.print(&Report {
         network: network.to_string(),
@@ -123,6 +124,7 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
         cpu_us: cpu_micros,
         wire_bytes,
         duplicates: copies,
+        counted: odd,
     })
 }
 
@@ -141,13 +143,17 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "Every node received every message, once\n")?;
         let row = |name: &str, value: String| vec![name.to_owned(), value];
-        let rows = [
+        let mut rows = vec![
             row("latency to the last node", format!("p50 {p50:.2} ms, p99 {p99:.2} ms, p99.9 {p999:.2} ms")),
             row("throughput", format!("{:.0} messages/s to all nodes", self.messages_per_second)),
             row("CPU a delivery", format!("{:.2} us", self.cpu_us)),
             row("loopback traffic a delivery", format!("{:.0} B", self.wire_bytes)),
             row("copies a delivery", format!("{:.2} beyond the first", self.duplicates)),
         ];
+        if !self.counted.is_empty() {
+            let counted: Vec<_> = self.counted.iter().map(|(name, count)| format!("{count} {name}")).collect();
+            rows.push(row("trouble, made up for", counted.join(", ")));
+        }
         f.write_str(&text::columns("  ", &rows))
     }
 }
