@@ -4,6 +4,22 @@ use super::want::{INTERVALS_MAX, Part, Source, Want};
 use crate::core::{repair::ranges::Ranges, time::Mono};
 
 impl Want {
+    /// All that is missing and known to exist.
+    pub(super) fn sought(&self) -> Ranges {
+        Ranges::from(&self.parts.iter().map(|part| (part.first, part.last)).collect::<Vec<_>>()[..])
+    }
+
+    /// Adds to what a source offers. Without room first what has come since gives way, then the highest; says whether that did.
+    pub(super) fn add_offer(&mut self, index: usize, offer: &Ranges) -> bool {
+        self.sources[index].offers.extend(offer.as_slice());
+        if self.sources[index].offers.as_slice().len() > INTERVALS_MAX {
+            let mut missing = self.sought();
+            missing.extend(offer.as_slice());
+            self.sources[index].offers = self.sources[index].offers.intersection(missing.as_slice());
+        }
+        self.sources[index].offers.truncate(INTERVALS_MAX)
+    }
+
     /// What is due and was not asked for.
     pub(super) fn due(&self, now: Mono) -> Ranges {
         let mut due = Ranges::default();

@@ -97,8 +97,7 @@ impl Want {
         let known = self.sources.iter().position(|source| source.slot == by);
         if let Some(index) = known {
             // What was lost counts as long as it is sought elsewhere; what was forgotten since may be offered again.
-            let wanted = Ranges::from(&self.parts.iter().map(|part| (part.first, part.last)).collect::<Vec<_>>()[..]);
-            offer.subtract(self.sources[index].lost.intersection(wanted.as_slice()).as_slice());
+            offer.subtract(self.sources[index].lost.intersection(self.sought().as_slice()).as_slice());
         }
         let mut offered = Offered::default();
         if offer.is_empty() {
@@ -110,10 +109,8 @@ impl Want {
             self.sources.push(Source { slot: by, offers, lost, tries: 0, not_before: Mono::default() });
             self.sources.len() - 1
         });
-        let source = &mut self.sources[index];
-        source.offers.extend(offer.as_slice());
-        offered.is_cut = source.offers.truncate(INTERVALS_MAX);
-        let mut fresh = source.offers.intersection(offer.as_slice());
+        offered.is_cut = self.add_offer(index, &offer);
+        let mut fresh = self.sources[index].offers.intersection(offer.as_slice());
         self.revise(fresh.clone().as_slice(), |part| {
             if part.bare.take().is_some() || (how == How::Orphan && part.due > now) {
                 (part.due, part.how) = (now, how);
@@ -159,8 +156,7 @@ impl Want {
     /// Below which number all is given up that was missing `before` and is not offered by anybody; and what is.
     pub(super) fn take_holes(&mut self, before: impl Fn(Mono) -> bool) -> Option<(u64, Ranges)> {
         let (below, _) = self.holes.take_if(|(_, since)| before(*since))?;
-        let sought: Vec<_> = self.parts.iter().map(|part| (part.first, part.last)).collect();
-        Some((below, Ranges::from(&sought[..])))
+        Some((below, self.sought()))
     }
 
     /// Takes a message that came out of what is missing.

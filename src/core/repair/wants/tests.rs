@@ -240,6 +240,20 @@ fn more_than_can_be_kept_is_dropped_and_counted() {
     assert!(wants.is_empty() && wants.deadline().is_none());
 }
 
+/// As in a flood that lasts: something is always announced and not here yet, and comes by another way.
+#[test]
+fn what_has_come_takes_no_room_from_what_is_announced() {
+    let mut wants = wants(512);
+    let count = 2 * INTERVALS_MAX as u64;
+    for number in 1..=count {
+        wants.offer(at(number), A, &[(10 * number, 10 * number)], How::Announced);
+        wants.comes(at(number), 10 * (number - 1));
+    }
+    assert_eq!(wants.take_dropped(), 0);
+    let due = at(count) + WAIT;
+    assert_eq!(wants.tick(due), [(A, vec![(10 * count, 10 * count)], false)], "the last one is lost, and asked for");
+}
+
 /// More streams than can be asked for at one time, of peers that are full or have nothing: all come, and a peer that is
 /// idle is found among them.
 #[test]
