@@ -30,7 +30,7 @@ PEERS   := $(abspath $(TARGET))/peers
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help build start stop test check format lint docs tidy sim fresh soak mutations chaos experiments fuzz bench peers install clean interop-tools
+.PHONY: help build start stop test check format lint docs tidy sim fresh soak mutations chaos experiments fuzz guards bench peers install clean interop-tools
 
 # $(call need,command,what to do): stop with one line that says what to do.
 need = @command -v $(1) >/dev/null 2>&1 || { echo "'$(1)' is missing; $(2)" >&2; exit 1; }
@@ -101,6 +101,18 @@ fuzz: ## Fuzz codec and core for 60 s; ARGS=seconds, REPLAY=file, SEED=...
 	$(need_cxx)
 	$(if $(REPLAY),GOSSIP_FUZZ_REPLAY='$(abspath $(REPLAY))') $(if $(filter command line,$(origin SEED)),GOSSIP_FUZZ_SEED=$(SEED)) \
 	  GOSSIP_FUZZ_SECONDS=$(or $(ARGS),60) $(CARGO) test --locked $(FUZZ)
+
+# Optimised code of ours, without assertions: all else that it links is there after the tests. Units of code stay as they are in
+# that profile, a module each, so that a change in one does not move what the compiler inlines in another.
+GUARDED := profile.test.package.gossip
+GUARDS  := --config $(GUARDED).opt-level=3 --config $(GUARDED).debug=false \
+  --config $(GUARDED).debug-assertions=false --config $(GUARDED).overflow-checks=false
+
+guards: ## Hold what a message costs against its baseline; ARGS=--record writes it
+	$(need_rust)
+	$(need_cxx)
+	$(call need,valgrind,on Debian: apt install valgrind)
+	GOSSIP_GUARDS='$(ARGS)' $(CARGO) test --locked $(GUARDS) --test guards -- --ignored --nocapture --exact guards
 
 bench: peers ## Measure and print the numbers, beside peers; ARGS=--quick
 	$(need_rust)

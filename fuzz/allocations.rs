@@ -1,5 +1,5 @@
-//! An allocator that counts: how many bytes a thread holds, and how many it held at most since somebody asked. It stands in
-//! for the system's in the fuzzer alone.
+//! An allocator that counts: how many bytes a thread holds, how many it held at most since somebody asked, and how often it
+//! took some. It stands in for the system's in the fuzzer and in the guards alone.
 
 #![allow(unsafe_code)] // The trait is unsafe; all that is done is to pass calls on.
 
@@ -14,6 +14,8 @@ static COUNTING: Counting = Counting;
 thread_local! {
     /// Bytes held, and the most of them. What one thread takes and another gives back counts for each.
     static HELD: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
+    /// How often it took some, or took more in the place of some.
+    static CALLS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// The most bytes that this thread held while `work` ran, beyond those that it held before.
@@ -30,7 +32,16 @@ pub(crate) fn held() -> isize {
     HELD.get().0
 }
 
+/// How often this thread took memory, or had a block grow or shrink.
+pub(crate) fn calls() -> u64 {
+    CALLS.get()
+}
+
 struct Counting;
+
+fn call() {
+    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+}
 
 fn note(bytes: isize) {
     // A thread that ends has no counter any more.
@@ -49,12 +60,14 @@ fn size(layout: Layout) -> isize {
 // the heap, so that counting allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        call();
         note(size(layout));
         // SAFETY: the caller keeps the contract of the same function of `System`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        call();
         note(size(layout));
         // SAFETY: as above.
         unsafe { System.alloc_zeroed(layout) }
@@ -67,6 +80,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        call();
         // Both blocks are there for a moment.
         note(new_size as isize);
         note(-size(layout));
@@ -77,12 +91,12 @@ unsafe impl GlobalAlloc for Counting {
 
 #[test]
 fn what_is_held_and_the_most_of_it_is_known() {
-    let before = held();
+    let (before, calls_before) = (held(), calls());
     let (kept, most) = peak(|| {
         drop(vec![0_u8; 1000]);
         vec![0_u8; 300]
     });
-    assert_eq!((most, held() - before), (1000, 300));
+    assert_eq!((most, held() - before, calls() - calls_before), (1000, 300, 2));
     drop(kept);
     assert_eq!(held(), before);
 }
