@@ -252,11 +252,10 @@ impl Node {
 
     /// Opens a link that nobody declared.
     fn seek(&mut self, now: Mono, member: &Member, wish: Wish) {
-        if self.peers.seek(now, member, wish, Kind::Healing, &mut self.stats, &mut self.outbox) {
-            if wish != Wish::Bridge {
-                self.stats.count(Counter::Sought, None);
-                self.outbox.push_back(Output::Notify(Event::Seeking(member.node.clone())));
-            }
+        let is_sought = self.peers.seek(now, member, wish, Kind::Healing, &mut self.stats, &mut self.outbox);
+        if is_sought && wish != Wish::Bridge {
+            self.stats.count(Counter::Sought, None);
+            self.outbox.push_back(Output::Notify(Event::Seeking(member.node.clone())));
         }
     }
 

@@ -302,7 +302,7 @@ fn who_leaves_a_second_time_is_replaced_a_second_time() {
     net.run(10_000);
     assert_eq!(net.links(), BTreeSet::from([(0, 1), (0, 2), (1, 2)]));
     // It comes back between two that were not its neighbours.
-    net.declare(&vec![(0, 3), (1, 3)]);
+    net.declare(&[(0, 3), (1, 3)]);
     net.sever(0, 1);
     net.run(10_000);
     assert_eq!(net.links(), BTreeSet::from([(0, 2), (0, 3), (1, 2), (1, 3)]));
