@@ -125,6 +125,9 @@ impl Stream<'_> {
             self.change(now, changes);
         }
         if let Some(sight) = self.lookout.take() {
+            if sight.is_none() {
+                self.lookout.want();
+            }
             let changes = sight.as_ref().map_or(Ok(Vec::new()), |sight| self.members.find(sight, follower))?;
             self.change(now, changes);
             self.tell_silent(now, 1, sight.as_ref());
@@ -168,6 +171,10 @@ impl Stream<'_> {
             return Ok(());
         }
         self.first_look = None;
+        // Who joined after the nodes were found and before they were watched is named by no news.
+        if self.members.is_all() {
+            self.lookout.want();
+        }
         let line = Line::own(now.wall, None, "watching");
         let line = line.with("answer", (answered as u64).into()).with("nodes", (count as u64).into());
         self.say(&line)?;
