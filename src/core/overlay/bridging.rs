@@ -49,7 +49,7 @@ impl Healing {
     /// A root looks for components that it cannot reach.
     pub(super) fn bridge(&mut self, now: Mono, means: &mut Means<'_>) {
         let Some(since) = means.election.is_root_since() else {
-            self.end_lookout(now, means);
+            self.end_lookout(means);
             self.lookout.round.renew();
             return self.abandon(|seek| seek.cause == Cause::Root, means);
         };
@@ -78,7 +78,7 @@ impl Healing {
         if self.lookout.asked.as_ref().is_some_and(|(_, until)| now < *until) {
             return;
         }
-        self.end_lookout(now, means);
+        self.unanswered(now, means);
         if now < self.quiet_until || self.lookout.round.is_paused(now) {
             return;
         }
@@ -94,13 +94,18 @@ impl Healing {
         means.todo.push_back(Action::Seek { member, wish: Wish::Bridge });
     }
 
-    /// Waits for no answer any more.
-    pub(super) fn end_lookout(&mut self, now: Mono, means: &mut Means<'_>) {
-        let Some((node, _)) = self.lookout.asked.take() else { return };
-        means.view.missed(now, &node);
-        if self.is_stranger(&node) {
-            means.todo.push_back(Action::Part { node, reason: Parting::Unlinked });
+    /// Who was asked, if anybody was, does not answer.
+    pub(super) fn unanswered(&mut self, now: Mono, means: &mut Means<'_>) {
+        if let Some((node, _)) = &self.lookout.asked {
+            means.view.missed(now, node);
         }
+        self.end_lookout(means);
+    }
+
+    /// Waits for no answer any more.
+    fn end_lookout(&mut self, means: &mut Means<'_>) {
+        let stranger = self.lookout.asked.take().map(|(node, _)| node).filter(|node| self.is_stranger(node));
+        means.todo.extend(stranger.map(|node| Action::Part { node, reason: Parting::Unlinked }));
     }
 
     /// Who was asked follows this root, and refuses. If it was sought meanwhile, it has yet to be asked for that.

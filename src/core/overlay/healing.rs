@@ -214,7 +214,7 @@ impl Healing {
             return;
         }
         if self.lookout.asks(node) {
-            self.end_lookout(now, means);
+            self.unanswered(now, means);
         }
         if self.seeks.contains_key(node) {
             self.in_vain(now, node, means);
