@@ -57,7 +57,7 @@ fn a_connection_that_carries_nothing_is_replaced_and_what_it_swallowed_arrives()
         let made = relay.made();
         relay.forget();
         reaches(&near, &far);
-        assert!(relay.made() > made && near.counter("reopened") >= round);
+        until("opened anew", || relay.made() > made && near.counter("reopened") >= round);
         reaches(&far, &near);
     }
     assert_eq!(far.counter("reopened"), 0, "its own link was sound");
@@ -80,7 +80,8 @@ fn one_handshake_under_the_name_of_a_neighbour_mutes_it_for_seconds_alone() {
     let other = Node::beside("x", &centre);
     let thief = zmtp::connect(&centre, "x");
     reaches(&other, &centre);
-    assert!(other.counter("reopened") >= 1);
+    // The message may have come before its link was muted.
+    until("opened anew", || other.counter("reopened") >= 1);
     reaches(&centre, &other);
     drop(thief);
 }
@@ -93,7 +94,8 @@ fn a_client_under_the_name_of_a_neighbour_mutes_it_for_seconds_alone() {
     thief.request(1, &Request::Status);
     assert!(matches!(thief.response().reply, Reply::Status(_)));
     reaches(&other, &centre);
-    assert!(other.counter("reopened") >= 1);
+    // The message may have come before its link was muted.
+    until("opened anew", || other.counter("reopened") >= 1);
 }
 
 #[test]
