@@ -7,7 +7,10 @@ use crate::{
 use gossip::{
     core::{
         event::{Input, LinkId, ReturnAddress, Sender},
-        frame::{Announcement, Answer, Chunk, Frame, Introduction, LifeSeen, Parting, PathCopy, StreamRanges, Wish},
+        frame::{
+            Announcement, Answer, Chunk, DisconnectReason, Frame, Introduction, JoinPriority, LifeSeen, PathCopy,
+            StreamRanges,
+        },
         id::{Incarnation, MessageId, NodeId, StreamId},
         message::{Hop, Message, Relays, Trace},
         node::Node,
@@ -171,7 +174,13 @@ impl World {
 
     fn hello(&mut self, side: usize, step: &Step) {
         let who = self.somebody(step.who);
-        let wishes = [Wish::Declared, Wish::Join, Wish::Neighbour, Wish::Needed, Wish::Bridge];
+        let wishes = [
+            JoinPriority::Declared,
+            JoinPriority::Join,
+            JoinPriority::Neighbour,
+            JoinPriority::Needed,
+            JoinPriority::Bridge,
+        ];
         let wish = wishes[usize::from(step.how >> 4) % wishes.len()];
         let frame = Frame::Hello(self.introduction(who, step.how), wish);
         self.tell(side, Input::Arrived { from: name(who), frame });
@@ -358,9 +367,9 @@ impl World {
     fn goodbye(&mut self, side: usize, step: &Step) {
         let frame = match step.how % 4 {
             0 => Frame::Leave,
-            1 => Frame::Part(Parting::Unlinked),
-            2 => Frame::Part(Parting::Undeclared),
-            _ => Frame::Part(Parting::Stopping),
+            1 => Frame::Part(DisconnectReason::Unlinked),
+            2 => Frame::Part(DisconnectReason::Undeclared),
+            _ => Frame::Part(DisconnectReason::Stopping),
         };
         self.tell(side, Input::Arrived { from: name(self.somebody(step.who)), frame });
     }

@@ -4,12 +4,12 @@
 use super::{
     check::{Glance, look},
     error::ChaosError,
-    hands::Hands,
+    executor::Executor,
     holdings::Holdings,
     judge::{Past, Verdict, judge},
     load::{Load, THREADS},
     order::Order,
-    schedule::Step,
+    schedule::ScheduledOrder,
     timeline::{Death, Timeline},
 };
 use crate::{
@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct Drill {
     /// What happens when.
-    pub steps: Vec<Step>,
+    pub steps: Vec<ScheduledOrder>,
     /// How long messages are submitted, at least; the schedule may take longer.
     pub span: Duration,
     /// Messages a second.
@@ -64,7 +64,7 @@ pub struct Happening {
 
 /// What came of a drill.
 #[derive(Debug, Clone, Default)]
-pub struct Told {
+pub struct DrillReport {
     /// Messages submitted.
     pub sent: u64,
     /// Of these, acknowledged.
@@ -94,7 +94,7 @@ pub struct Told {
     pub to_equal: Option<Duration>,
 }
 
-impl Told {
+impl DrillReport {
     /// Whether something is out of order that goes on until somebody mends it: waiting is in vain.
     fn is_broken(&self) -> bool {
         !self.paused.is_empty() || !self.disturbed.is_empty()
@@ -113,7 +113,7 @@ impl Told {
 
 /// A drill under way.
 struct Run<'a> {
-    hands: &'a mut Hands,
+    hands: &'a mut Executor,
     drill: &'a Drill,
     clock: Clock,
     begin: Mono,
@@ -133,11 +133,11 @@ struct Run<'a> {
 /// Carries out a drill. `tell` hears of each order. Whatever happens, and also when `interrupted` is set meanwhile, what was
 /// broken is mended, unless it [only looks](Drill::only_looks).
 pub fn drill(
-    hands: &mut Hands,
+    hands: &mut Executor,
     drill: &Drill,
     interrupted: &AtomicBool,
     tell: &mut dyn FnMut(&Happening),
-) -> Result<Told, ChaosError> {
+) -> Result<DrillReport, ChaosError> {
     let (clock, load) = (Clock::new(), Load::new(drill.rate, drill.seed));
     let begin = clock.now().mono;
     let (timeline, faults) = (Timeline::default(), BTreeMap::new());
@@ -227,7 +227,7 @@ impl Run<'_> {
     /// its way down or up.
     fn follow(&mut self) -> Result<(), ChaosError> {
         let drill = self.drill;
-        for Step { at, order } in &drill.steps {
+        for ScheduledOrder { at, order } in &drill.steps {
             if !self.wait_until(*at) {
                 return Ok(());
             }
@@ -311,14 +311,14 @@ impl Run<'_> {
     }
 
     /// Waits until the network is one and all have seen the same, then reads what they hold and judges.
-    fn prove(mut self) -> Result<Told, ChaosError> {
+    fn prove(mut self) -> Result<DrillReport, ChaosError> {
         let receipts = self.load.take_receipts();
-        let mut told = Told {
+        let mut told = DrillReport {
             sent: self.load.sent(),
             acknowledged: receipts.len() as u64,
             faults: std::mem::take(&mut self.faults),
             to_one: self.to_one,
-            ..Told::default()
+            ..DrillReport::default()
         };
         let peers = self.hands.places().into_iter().map(|place| (place.node, place.peers)).collect();
         let deadline = Deadline::after(self.drill.timeout);
@@ -351,7 +351,7 @@ impl Run<'_> {
     }
 
     /// Looks at the network until it is one, all answer, and all have seen the same; or until time is up.
-    fn converge(&self, deadline: &Deadline, told: &mut Told) -> Result<Glance, ChaosError> {
+    fn converge(&self, deadline: &Deadline, told: &mut DrillReport) -> Result<Glance, ChaosError> {
         loop {
             let glance = self.look()?;
             let since = self.now().since(self.last);

@@ -5,7 +5,7 @@ use super::{
     disorder::Disorder,
     order::{Kind, Order},
 };
-use crate::core::{id::NodeId, overlay::chance::Chance};
+use crate::core::{id::NodeId, rng::Rng};
 use std::{collections::BTreeMap, time::Duration};
 
 /// From one fault to the next, in milliseconds.
@@ -26,7 +26,7 @@ pub struct Place {
 
 /// An order, and when it is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct ScheduledOrder {
     /// From the beginning.
     pub at: Duration,
     /// What.
@@ -35,9 +35,9 @@ pub struct Step {
 
 /// Draws faults of these kinds for so long. All that is broken is mended at the end, at the latest. At any time at
 /// least half of the nodes run. The same arguments give the same schedule, on every machine.
-pub fn draw(seed: u64, places: &[Place], span: Duration, kinds: &[Kind]) -> Vec<Step> {
+pub fn draw(seed: u64, places: &[Place], span: Duration, kinds: &[Kind]) -> Vec<ScheduledOrder> {
     let mut drawing = Drawing {
-        chance: Chance::new(seed ^ 0x6472_696c_6c00_0000),
+        chance: Rng::new(seed ^ 0x6472_696c_6c00_0000),
         places,
         longest: millis(span / 3).clamp(1, LASTS_MS.1),
         disorder: Disorder::default(),
@@ -65,14 +65,14 @@ fn millis(time: Duration) -> usize {
 }
 
 struct Drawing<'a> {
-    chance: Chance,
+    chance: Rng,
     places: &'a [Place],
     /// Milliseconds.
     longest: usize,
     disorder: Disorder,
     /// What mends the faults that last, by when it is due and the order in which they began.
     ends: BTreeMap<(Duration, usize), Order>,
-    steps: Vec<Step>,
+    steps: Vec<ScheduledOrder>,
 }
 
 impl Drawing<'_> {
@@ -82,7 +82,7 @@ impl Drawing<'_> {
 
     fn give(&mut self, at: Duration, order: Order) {
         self.disorder.apply(&order);
-        self.steps.push(Step { at, order });
+        self.steps.push(ScheduledOrder { at, order });
     }
 
     /// Mends what is due.
@@ -202,7 +202,7 @@ mod tests {
             prop_assert!(steps.iter().all(|step| step.at <= span) && steps.is_sorted_by_key(|step| step.at));
             let words: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
             let mut disorder = Disorder::default();
-            for Step { order, .. } in &steps {
+            for ScheduledOrder { order, .. } in &steps {
                 for node in order.nodes() {
                     prop_assert!(places.iter().any(|place| place.node == *node), "{} is nobody", node);
                 }

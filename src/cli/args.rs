@@ -9,11 +9,11 @@ use super::{
         stop_network,
     },
     error::CliError,
+    health::{audit, plot, status},
     install::{complete, completions, generate},
     misread, numbers,
     output::Colours,
     text::is_obeyed,
-    verdict::{audit, plot, status},
     version::Version,
     watch::command as watch,
 };

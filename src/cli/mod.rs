@@ -11,6 +11,7 @@ pub mod chaos;
 pub mod commands;
 pub mod context;
 pub mod error;
+pub mod health;
 pub mod install;
 pub mod log;
 mod misread;
@@ -19,7 +20,6 @@ pub mod output;
 pub mod progress;
 pub mod screen;
 pub mod text;
-pub mod verdict;
 pub mod version;
 pub mod watch;
 

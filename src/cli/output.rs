@@ -179,7 +179,7 @@ impl Output {
         Ok(self.stdout.write_all(b"\n")?)
     }
 
-    /// Hands over what was printed so far. `Ok` means that the reader's side has taken it.
+    /// Executor over what was printed so far. `Ok` means that the reader's side has taken it.
     pub fn flush(&mut self) -> Result<(), CliError> {
         Ok(self.stdout.flush()?)
     }

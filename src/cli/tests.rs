@@ -9,8 +9,8 @@ use super::{
         listing::{Choice, Document, Header, Listing, Missing, Nothing, Parts, Stamp},
         remove_node, send_message, start_network, stop_network,
     },
+    health::{report::Report, survey, told},
     output::Form,
-    verdict::{report::Report, survey, told},
     watch::command as watch,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     core::{
         endpoint::Endpoint,
         id::{Incarnation, MessageId, NodeId, StreamId},
-        links::{detector::Verdict, link::Kind},
+        membership::links::{detector::MemberState, link::Kind},
         message::{Hop, Path, Payload},
         request::{Cursor, Fetched, Gap, NodeStatus, Page, PeerInfo, Status},
         time::Wall,
@@ -586,7 +586,7 @@ fn survey(nodes: u32, gone: &[u32]) -> Survey {
         endpoint: endpoint(7000 + number as u16),
         up: !gone.contains(&number),
         round_trip: (!gone.contains(&number)).then_some(Duration::from_micros(180)),
-        verdict: Some(if gone.contains(&number) { Verdict::Down } else { Verdict::Up }),
+        verdict: Some(if gone.contains(&number) { MemberState::Down } else { MemberState::Up }),
         kind: Kind::Declared,
     };
     let heard = |number: u32| {
@@ -701,7 +701,7 @@ fn who_does_not_answer_or_is_not_heard_is_named() {
     let mut survey = survey(6, &[]);
     survey.nodes[2].outcome = silent();
     if let Outcome::Said(status) = &mut survey.nodes[4].outcome {
-        status.peers[1].verdict = Some(Verdict::Suspect);
+        status.peers[1].verdict = Some(MemberState::Suspect);
         (status.seen_messages, status.digest) = (Some(9), Some(1));
     }
     let text = report(&survey, false).to_string();

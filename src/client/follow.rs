@@ -11,11 +11,11 @@ use crate::{
         endpoint::Endpoint,
         id::Incarnation,
         request::{Reply, Request, RequestId},
-        time::Mono,
-        watch::{
+        service::{
             happening::Happening,
-            journal::{TOLD_MAX, Told},
+            journal::{TOLD_MAX, WatchPage},
         },
+        time::Mono,
     },
     transport::{Context, Fan, Part},
     wire::{Decoder, Response, encode},
@@ -220,7 +220,7 @@ impl Followed {
         true
     }
 
-    fn read(&mut self, told: Told, life: Incarnation, mut on_news: impl FnMut(News)) {
+    fn read(&mut self, told: WatchPage, life: Incarnation, mut on_news: impl FnMut(News)) {
         match self.life.replace(life) {
             Some(known) if known != life => {
                 // Its positions count anew: what was told here may begin anywhere.

@@ -60,7 +60,7 @@ impl Introduction {
 
 /// Why a node greets another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wish {
+pub enum JoinPriority {
     /// The two are neighbours: somebody declared it, or they were before.
     #[default]
     Declared,
@@ -125,7 +125,7 @@ pub struct PathCopy {
 
 /// Why a neighbour is one no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parting {
+pub enum DisconnectReason {
     /// The sender has no use for the link.
     Unlinked,
     /// The sender's whole network is being stopped.
@@ -201,7 +201,7 @@ pub struct Chunk {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
     /// Who I am, and why I greet.
-    Hello(Introduction, Wish),
+    Hello(Introduction, JoinPriority),
     /// A copy of a message.
     Message(Message),
     /// Forget me.
@@ -233,7 +233,7 @@ pub enum Frame {
     /// My neighbours.
     Neighbours(Vec<Member>),
     /// We are neighbours no more, but do not forget me.
-    Part(Parting),
+    Part(DisconnectReason),
     /// The root of our component is alive.
     Beacon(Beacon),
     /// Members on a random walk.

@@ -1,6 +1,6 @@
 //! Who is who: node names, incarnations, message ids. Spec: `docs/spec/gossip-bus.md`, *Identifiers*.
 
-use super::{seen::hash_stream, time::Wall};
+use super::{hash::hash_stream, time::Wall};
 use std::{
     cmp::Ordering,
     fmt,
@@ -172,8 +172,8 @@ impl Incarnation {
     /// some number up to 2^20 above the last one. So two copies of one disk, or two nodes of one name that start in the same
     /// second, do not take the same one. A clock that shows more seconds than there is room for is not believed. `None`:
     /// there is no greater one.
-    pub fn next(last: Option<Self>, wall: Wall, chance: u64) -> Option<Self> {
-        let draw = |shift: u32| (chance >> shift) & ((1 << CHANCE_BITS) - 1);
+    pub fn next(last: Option<Self>, wall: Wall, rng: u64) -> Option<Self> {
+        let draw = |shift: u32| (rng >> shift) & ((1 << CHANCE_BITS) - 1);
         let seconds = Some(wall.0 / 1_000_000_000).filter(|&seconds| seconds <= Self::MAX.0 >> CHANCE_BITS);
         let by_clock = seconds.unwrap_or(0) << CHANCE_BITS | draw(0);
         let after_last = last.map_or(1, |last| last.0.saturating_add(1)).saturating_add(draw(CHANCE_BITS));
@@ -337,8 +337,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_incarnation_is_above_the_last_one(last in 0u64..1 << 53, wall: u64, chance: u64) {
-            let next = Incarnation::next(Some(Incarnation(last)), Wall(wall), chance);
+        fn an_incarnation_is_above_the_last_one(last in 0u64..1 << 53, wall: u64, rng: u64) {
+            let next = Incarnation::next(Some(Incarnation(last)), Wall(wall), rng);
             prop_assert!(next.is_none_or(|next| last < next.0 && next <= Incarnation::MAX));
             prop_assert!(next.is_some() || last >= Incarnation::MAX.0 - (1 << CHANCE_BITS));
         }
@@ -347,12 +347,12 @@ mod tests {
     #[test]
     fn an_incarnation_is_seconds_and_chance() {
         let second = Wall(1_795_435_200_000_000_000);
-        let [low, high] = [0, 0xf_ffff].map(|chance| Incarnation::next(None, second, chance).unwrap().0);
+        let [low, high] = [0, 0xf_ffff].map(|rng| Incarnation::next(None, second, rng).unwrap().0);
         assert_eq!((low >> CHANCE_BITS, high >> CHANCE_BITS), (1_795_435_200, 1_795_435_200));
         assert_eq!(high - low, 0xf_ffff, "all twenty bits");
-        let copies = [3, 4].map(|chance| {
+        let copies = [3, 4].map(|rng| {
             let future = Incarnation(low << 1);
-            Incarnation::next(Some(future), second, chance << CHANCE_BITS).unwrap()
+            Incarnation::next(Some(future), second, rng << CHANCE_BITS).unwrap()
         });
         assert_ne!(copies[0], copies[1], "a clock that is behind, on two copies of a disk");
         let beyond = Incarnation::next(Some(Incarnation(17)), Wall(u64::MAX), 0);

@@ -1,25 +1,23 @@
 //! The protocol, pure: no clock, no socket, no file, no thread, no random source of its own.
 //!
-//! [`node::Node`] is the state machine; every other file is one noun that it is wired from.
+//! [`node::Node`] is the state machine; it routes between four machines, and every other file is vocabulary that they share.
 
-pub mod chunks;
+pub mod capability;
 pub mod config;
+pub mod dissemination;
 pub mod endpoint;
 pub mod event;
 pub mod frame;
+mod hash;
 pub mod id;
-pub mod inbox;
-pub mod links;
+pub mod mailbox;
+pub mod membership;
 pub mod message;
 pub mod node;
-pub mod origin;
-pub mod overlay;
-pub mod repair;
+pub mod ranges;
 pub mod request;
-pub mod seen;
+pub mod rng;
+pub mod service;
 pub mod slots;
-pub mod spread;
 pub mod stats;
 pub mod time;
-pub mod waiting;
-pub mod watch;

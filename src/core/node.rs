@@ -2,24 +2,27 @@
 //! nouns of this room together; sockets, clocks and disks belong to whoever drives it.
 
 use super::{
-    chunks::{incoming::Incoming, outgoing::Outgoing},
     config::Config,
+    dissemination::chunks::{incoming::Incoming, outgoing::Outgoing},
+    dissemination::repair::{
+        allowance::Allowances, digests::Digests, dropped::Dropped, filled::Filled, missing::Missing,
+    },
+    dissemination::seen::Seen,
+    dissemination::spread::{early_paths::EarlyPaths, recent::Recent, tree::Trees},
     event::{Event, Input, LinkId, LogSeq, Output, Record, ReturnAddress, Sender},
     frame::Member,
     id::{Incarnation, Instance, NetworkName, NodeId, StreamId},
-    inbox::Inbox,
-    links::peers::Peers,
-    origin::Origin,
-    overlay::{chance::Chance, contacts::Contacts, membership::Overlay},
-    repair::{allowance::Allowances, digests::Digests, dropped::Dropped, filled::Filled, wants::Wants},
+    mailbox::inbox::Inbox,
+    membership::links::peers::Peers,
+    membership::overlay::{membership::Overlay, seeds::Seeds},
     request::{Reply, RequestId},
-    seen::Seen,
+    rng::Rng,
+    service::origin::Origin,
+    service::waiting::{Departure, Unsynced, Waiting},
+    service::{journal::Journal, watchers::Watchers},
     slots::Slot,
-    spread::{held::Held, recent::Recent, tree::Trees},
     stats::{Counter, Refusal, Stats},
     time::{Mono, Now},
-    waiting::{Departure, Unsynced, Waiting},
-    watch::{journal::Journal, watchers::Watchers},
 };
 use namesake::Namesake;
 use std::{collections::VecDeque, time::Duration};
@@ -47,15 +50,15 @@ pub struct Node {
     started: Mono,
     peers: Peers,
     overlay: Overlay,
-    contacts: Contacts,
+    seeds: Seeds,
     seen: Seen,
     inbox: Inbox,
     trees: Trees,
     recent: Recent,
-    held: Held,
+    held: EarlyPaths,
     outgoing: Outgoing,
     incoming: Incoming,
-    wants: Wants,
+    missing: Missing,
     digests: Digests,
     allowances: Allowances,
     dropped: Dropped,
@@ -76,7 +79,7 @@ pub struct Node {
     pressed: bool,
     namesake: Namesake,
     instance_unstored: Option<String>,
-    chance: Chance,
+    rng: Rng,
     outbox: VecDeque<Output>,
 }
 
@@ -89,16 +92,16 @@ impl Node {
         let me = Member { node: config.node.clone(), endpoint: config.endpoint.clone() };
         Self {
             peers: Peers::new(&config, incarnation, seed),
-            contacts: Contacts::new(timing.redial),
+            seeds: Seeds::new(timing.redial),
             overlay: Overlay::new(me, incarnation, &config.protocol, limits, seed, now.mono),
             seen: Seen::new(StreamId { origin: config.node.clone(), incarnation }, limits),
             inbox: Inbox::new(limits.retained_messages_max, limits.retained_bytes_max),
             trees: Trees::new(config.node.clone(), limits.trees_max, timing.pull_delay),
             recent: Recent::new(timing.announce_delay),
-            held: Held::default(),
+            held: EarlyPaths::default(),
             outgoing: Outgoing::new(limits.chunks_waiting_bytes_max, timing.standstill()),
             incoming: Incoming::new(limits.chunks_partial_bytes_max, limits.payload_len_max, timing.standstill()),
-            wants: Wants::new(limits.wants_max, limits.pull_max, timing.lost_after),
+            missing: Missing::new(limits.wants_max, limits.pull_max, timing.lost_after),
             digests: Digests::new(timing.digest_interval),
             allowances: Allowances::default(),
             dropped: Dropped::default(),
@@ -120,7 +123,7 @@ impl Node {
             pressed: false,
             namesake: Namesake::default(),
             instance_unstored: None,
-            chance: Chance::new(seed ^ 0x6c69_7665_7300_0000),
+            rng: Rng::new(seed ^ 0x6c69_7665_7300_0000),
             outbox: VecDeque::new(),
         }
     }
@@ -168,14 +171,14 @@ impl Node {
     pub fn deadline(&self) -> Option<Mono> {
         let chunks = Mono::earliest([self.outgoing.deadline(), self.incoming.deadline()]);
         let filled = self.filled.deadline();
-        let repair = [self.wants.deadline(), self.digests.deadline(), self.recent.deadline(), filled, chunks];
+        let repair = [self.missing.deadline(), self.digests.deadline(), self.recent.deadline(), filled, chunks];
         let repair = Mono::earliest(repair);
         let waiting = Mono::earliest([self.waiting.deadline(), self.watchers.deadline()]);
         if self.is_leaving() {
             return Mono::earliest([repair, waiting, self.departure.as_ref().map(Departure::deadline)]);
         }
-        let (peers, overlay, contacts) = (self.peers.deadline(), self.overlay.deadline(), self.contacts.deadline());
-        Mono::earliest([repair, waiting, peers, overlay, contacts])
+        let (peers, overlay, seeds) = (self.peers.deadline(), self.overlay.deadline(), self.seeds.deadline());
+        Mono::earliest([repair, waiting, peers, overlay, seeds])
     }
 
     /// The node that its log tells of, at the beginning of another life.
@@ -201,7 +204,7 @@ impl Node {
         }
         let holes: Vec<_> = node.seen.with_holes().map(|(stream, below)| (stream.clone(), below)).collect();
         for (stream, below) in holes {
-            node.wants.expect(now.mono, &stream, Slot::default(), below);
+            node.missing.expect(now.mono, &stream, Slot::default(), below);
         }
         node
     }

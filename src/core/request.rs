@@ -5,11 +5,11 @@ use super::{
     endpoint::Endpoint,
     frame::StreamRanges,
     id::{Incarnation, Instance, MessageId, NetworkName, NodeId, StreamId},
-    links::{detector::Verdict, link::Kind},
+    membership::links::{detector::MemberState, link::Kind},
     message::{Path, Payload, Relays},
+    service::journal::WatchPage,
     stats::Refusal,
     time::Wall,
-    watch::journal::Told,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -302,7 +302,7 @@ pub struct PeerInfo {
     /// Its round trip, smoothed, once measured.
     pub round_trip: Option<Duration>,
     /// Whether it lives, as this node judges; `None`: it was not met yet, or the node does not say.
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<MemberState>,
     /// Why the link is there.
     pub kind: Kind,
 }
@@ -380,7 +380,7 @@ pub enum Reply {
     /// To [`Request::Watch`].
     Events {
         /// What happened.
-        told: Told,
+        told: WatchPage,
         /// The life that the node began with: the positions belong to it, those of another one count anew.
         incarnation: Incarnation,
     },

@@ -2,7 +2,7 @@
 //! core under test is the one that is shipped, and knows nothing of them. Spec: section 8.6.
 
 use crate::{
-    core::{event::LinkId, id::NodeId, overlay::chance::Chance, request::Disturbance, time::Mono},
+    core::{event::LinkId, id::NodeId, request::Disturbance, rng::Rng, time::Mono},
     transport::SharedFrame,
 };
 use std::collections::{BTreeMap, VecDeque};
@@ -16,7 +16,7 @@ const PPM: usize = 1_000_000;
 
 /// To whom something goes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Way {
+pub(super) enum Destination {
     /// Over a link of this node.
     Link(LinkId),
     /// Back over the link of another.
@@ -33,8 +33,8 @@ pub(super) struct Disturbances {
     by_peer: BTreeMap<NodeId, Disturbance>,
     /// Of all others.
     of_all: Disturbance,
-    chance: Chance,
-    waiting: BTreeMap<Way, VecDeque<Delayed>>,
+    chance: Rng,
+    waiting: BTreeMap<Destination, VecDeque<Delayed>>,
     bytes: usize,
 }
 
@@ -42,7 +42,7 @@ impl Disturbances {
     /// None. Which messages are lost by chance follows from `seed`.
     pub(super) fn new(seed: u64) -> Self {
         let (by_peer, of_all, waiting) = (BTreeMap::new(), Disturbance::default(), BTreeMap::new());
-        Self { by_peer, of_all, chance: Chance::new(seed), waiting, bytes: 0 }
+        Self { by_peer, of_all, chance: Rng::new(seed), waiting, bytes: 0 }
     }
 
     /// From now on this is what becomes of what is sent to `nodes`, or to all.
@@ -67,7 +67,13 @@ impl Disturbances {
     }
 
     /// Whether a message to `peer` goes now; otherwise it is lost, or waits here, and is none of the caller's business.
-    pub(super) fn lets_go(&mut self, now: Mono, way: Way, peer: Option<&NodeId>, parts: &[SharedFrame]) -> Fate {
+    pub(super) fn lets_go(
+        &mut self,
+        now: Mono,
+        way: Destination,
+        peer: Option<&NodeId>,
+        parts: &[SharedFrame],
+    ) -> Fate {
         let Disturbance { cut, delay, drop_ppm } =
             *peer.and_then(|peer| self.by_peer.get(peer)).unwrap_or(&self.of_all);
         if cut || self.chance.below(PPM) < drop_ppm as usize {
@@ -89,8 +95,9 @@ impl Disturbances {
     }
 
     /// The next message that has waited for long enough.
-    pub(super) fn next_due(&mut self, now: Mono) -> Option<(Way, Vec<SharedFrame>)> {
-        let is_due = |(_, queue): &(&Way, &mut VecDeque<Delayed>)| queue.front().is_some_and(|&(due, _)| due <= now);
+    pub(super) fn next_due(&mut self, now: Mono) -> Option<(Destination, Vec<SharedFrame>)> {
+        let is_due =
+            |(_, queue): &(&Destination, &mut VecDeque<Delayed>)| queue.front().is_some_and(|&(due, _)| due <= now);
         let (way, queue) = self.waiting.iter_mut().find(is_due)?;
         let (way, (_, parts)) = (way.clone(), queue.pop_front()?);
         if queue.is_empty() {
@@ -141,7 +148,7 @@ mod tests {
     }
 
     fn send(to: &mut Disturbances, now: u64, peer: u32, text: &str) -> Fate {
-        to.lets_go(at(now), Way::Link(LinkId(peer)), Some(&NodeId::numbered(peer)), &parts(text))
+        to.lets_go(at(now), Destination::Link(LinkId(peer)), Some(&NodeId::numbered(peer)), &parts(text))
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! sync the log once. Nothing here decides anything about the protocol.
 
 use super::{
-    disturbances::{Disturbances, Fate, Way},
+    disturbances::{Destination, Disturbances, Fate},
     error::DaemonError,
     interpret::{interpret, misplaced, undecodable},
     metrics::MetricsPort,
@@ -290,7 +290,7 @@ impl Turn {
                 self.header.clear();
                 encode::answer(&mut self.header, &answer);
                 let parts = [SharedFrame::from(&self.header[..])];
-                self.post(Way::Back(node), &parts);
+                self.post(Destination::Back(node), &parts);
             }
             Output::Disturb(nodes, disturbance) => self.disturbances.set(nodes, disturbance),
             // The node asked itself, for the peers that it was started with.
@@ -318,22 +318,22 @@ impl Turn {
             None => &[header],
         };
         for &link in links {
-            self.post(Way::Link(link), body);
+            self.post(Destination::Link(link), body);
         }
     }
 
     /// Sends a message, unless a fault was ordered for it.
-    fn post(&mut self, way: Way, parts: &[SharedFrame]) {
+    fn post(&mut self, way: Destination, parts: &[SharedFrame]) {
         if !self.disturbances.is_idle() {
             let peer = match &way {
-                Way::Link(link) => self.node.peer_of(*link),
-                Way::Back(node) => Some(node),
+                Destination::Link(link) => self.node.peer_of(*link),
+                Destination::Back(node) => Some(node),
             };
             match self.disturbances.lets_go(self.clock.now().mono, way.clone(), peer, parts) {
                 Fate::Goes => {}
                 Fate::Waits => return,
                 Fate::Lost => {
-                    if let Way::Link(link) = way {
+                    if let Destination::Link(link) = way {
                         self.after.push_back(Input::Unsent { link, why: Counter::Disturbed });
                     }
                     return;
@@ -343,12 +343,12 @@ impl Turn {
         self.send_now(&way, parts);
     }
 
-    fn send_now(&mut self, way: &Way, parts: &[SharedFrame]) {
+    fn send_now(&mut self, way: &Destination, parts: &[SharedFrame]) {
         let unsent = match way {
-            Way::Link(link) => {
+            Destination::Link(link) => {
                 self.links.send(*link, parts).err().map(|unsent| Input::Unsent { link: *link, why: unsent.into() })
             }
-            Way::Back(node) => self.router.answer(node, parts).err().map(|_| Input::Unreplied),
+            Destination::Back(node) => self.router.answer(node, parts).err().map(|_| Input::Unreplied),
         };
         self.after.extend(unsent);
     }

@@ -38,7 +38,7 @@ pub fn attend(
         if left.is_empty() {
             return Ok(true);
         }
-        let mut waits: Vec<_> = holds.iter().map(super::process::Held::poll_fd).collect();
+        let mut waits: Vec<_> = holds.iter().map(super::process::ProcessHandle::poll_fd).collect();
         while poll(&mut waits, GLANCE)? == 0 {
             if interrupted.load(Ordering::Relaxed) {
                 return Ok(false);

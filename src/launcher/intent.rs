@@ -6,7 +6,7 @@ use super::{
     folders::{Folder, Lock},
     manifest::{Change, ChangeKind, Manifest, NodeRecord, Pair, by_end},
     process::wait_for_all,
-    spawn::{Cradle, Nursery},
+    spawn::{SpawnSettings, Spawner},
     start::{ask_until_done, connect_to, node_arguments},
     stop::end_one,
 };
@@ -59,20 +59,20 @@ fn start(folder: &Folder, mut next: Manifest, nodes: &[NodeId]) -> Result<Manife
     next.renew_boot();
     let (arguments, interrupted, deadline) =
         (node_arguments(&next, folder), AtomicBool::new(false), Deadline::after(BEGIN));
-    let mut nursery = Nursery::new(Cradle { executable, arguments, folder, interrupted: &interrupted });
+    let mut spawner = Spawner::new(SpawnSettings { executable, arguments, folder, interrupted: &interrupted });
     let is_meant = |record: &&mut NodeRecord| nodes.contains(&record.node);
     for record in next.nodes.iter_mut().filter(is_meant) {
-        record.process = Some(nursery.spawn(&record.node, &record.endpoint)?);
+        record.process = Some(spawner.spawn(&record.node, &record.endpoint)?);
     }
-    nursery.await_lines(&deadline, BEGIN)?;
+    spawner.await_lines(&deadline, BEGIN)?;
     let begun = next.nodes.iter().filter(|record| nodes.contains(&record.node));
     let words = begun.map(|record| (record, connect_to(&next, &record.peers))).collect();
-    let silent = ask_until_done(words, &deadline, || nursery.check())?;
+    let silent = ask_until_done(words, &deadline, || spawner.check())?;
     if !silent.is_empty() {
-        return Err(nursery.not_ready(silent.iter().map(|record| &record.node), BEGIN));
+        return Err(spawner.not_ready(silent.iter().map(|record| &record.node), BEGIN));
     }
     // They go on without us.
-    drop(nursery.release());
+    drop(spawner.release());
     Ok(next)
 }
 

@@ -56,7 +56,7 @@ impl Process {
     }
 
     /// A hold on the process, if it runs.
-    pub fn hold(self) -> Result<Option<Held>, LaunchError> {
+    pub fn hold(self) -> Result<Option<ProcessHandle>, LaunchError> {
         let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return Ok(None) };
         let descriptor = match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(descriptor) => descriptor,
@@ -64,17 +64,17 @@ impl Process {
             Err(error) => return Err(LaunchError::Watch(error.into())),
         };
         // Only now: had the pid changed hands before the descriptor was opened, its start time differs.
-        Ok((self.life() == Life::Running).then_some(Held { descriptor }))
+        Ok((self.life() == Life::Running).then_some(ProcessHandle { descriptor }))
     }
 }
 
 /// A process that can be watched and signalled without ever meeting another one.
 #[derive(Debug)]
-pub struct Held {
+pub struct ProcessHandle {
     descriptor: OwnedFd,
 }
 
-impl Held {
+impl ProcessHandle {
     /// Sends a signal; a process that has just ended is no error.
     pub fn signal(&self, signal: Signal) -> Result<(), LaunchError> {
         match pidfd_send_signal(&self.descriptor, signal) {
@@ -96,8 +96,11 @@ impl Held {
 }
 
 /// Waits until all have ended, or until `deadline`. Returns whether all have.
-pub fn wait_for_all<'a>(held: impl IntoIterator<Item = &'a Held>, deadline: &Deadline) -> Result<bool, LaunchError> {
-    let mut waits: Vec<_> = held.into_iter().map(Held::poll_fd).collect();
+pub fn wait_for_all<'a>(
+    held: impl IntoIterator<Item = &'a ProcessHandle>,
+    deadline: &Deadline,
+) -> Result<bool, LaunchError> {
+    let mut waits: Vec<_> = held.into_iter().map(ProcessHandle::poll_fd).collect();
     loop {
         poll(&mut waits, Duration::ZERO)?;
         waits.retain(|wait| wait.revents().is_empty());

@@ -8,7 +8,7 @@ use super::{
     manifest::{ChangeKind, Manifest, NodeRecord},
     process::{Process, wait_for_all},
     ranges::nodes_are,
-    spawn::{Cradle, Nursery},
+    spawn::{SpawnSettings, Spawner},
     start::{ask_until_done, connect_to, node_arguments},
 };
 use crate::{
@@ -77,30 +77,31 @@ fn raise(site: &mut Site<'_>, nodes: &[NodeId], revival: &Revival<'_>) -> Result
     let folder = site.folder.clone();
     let arguments = node_arguments(&site.manifest, &folder);
     let Revival { executable, interrupted, timeout, first } = revival;
-    let mut nursery = Nursery::new(Cradle { executable: executable.clone(), arguments, folder: &folder, interrupted });
+    let mut spawner =
+        Spawner::new(SpawnSettings { executable: executable.clone(), arguments, folder: &folder, interrupted });
     for record in site.manifest.nodes.iter_mut().filter(|record| nodes.contains(&record.node)) {
-        record.process = Some(nursery.spawn(&record.node, &record.endpoint)?);
+        record.process = Some(spawner.spawn(&record.node, &record.endpoint)?);
     }
-    nursery.await_lines(&site.deadline, *timeout)?;
+    spawner.await_lines(&site.deadline, *timeout)?;
     let begun: Vec<_> = site.manifest.nodes.iter().filter(|record| nodes.contains(&record.node)).collect();
     let rounds: Vec<_> = begun.iter().map(|record| first(&record.node)).collect();
     for round in 0..rounds.iter().map(Vec::len).max().unwrap_or(0) {
         let asked = begun.iter().zip(&rounds).filter_map(|(record, words)| Some((*record, words.get(round)?.clone())));
-        ask(asked.collect(), &mut nursery, &site.deadline, *timeout)?;
+        ask(asked.collect(), &mut spawner, &site.deadline, *timeout)?;
     }
     let introduced = begun.iter().map(|record| (*record, connect_to(&site.manifest, &record.peers)));
-    ask(introduced.collect(), &mut nursery, &site.deadline, *timeout)?;
-    nursery.check()?;
-    Ok(Raised::new(nursery.release()))
+    ask(introduced.collect(), &mut spawner, &site.deadline, *timeout)?;
+    spawner.check()?;
+    Ok(Raised::new(spawner.release()))
 }
 
 /// Asks nodes, all of which must agree in time.
 fn ask(
     questions: Vec<(&NodeRecord, Request)>,
-    nursery: &mut Nursery<'_>,
+    spawner: &mut Spawner<'_>,
     deadline: &Deadline,
     patience: Duration,
 ) -> Result<(), LaunchError> {
-    let silent = ask_until_done(questions, deadline, || nursery.check())?;
-    if silent.is_empty() { Ok(()) } else { Err(nursery.not_ready(silent.iter().map(|record| &record.node), patience)) }
+    let silent = ask_until_done(questions, deadline, || spawner.check())?;
+    if silent.is_empty() { Ok(()) } else { Err(spawner.not_ready(silent.iter().map(|record| &record.node), patience)) }
 }

@@ -32,7 +32,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 
 /// What all nodes of a network are started with.
 #[derive(Debug)]
-pub(super) struct Cradle<'a> {
+pub(super) struct SpawnSettings<'a> {
     pub(super) executable: PathBuf,
     /// `--network NAME --instance TEXT`, limits.
     pub(super) arguments: Vec<OsString>,
@@ -43,13 +43,13 @@ pub(super) struct Cradle<'a> {
 
 /// Children that end with this value, unless it is [released](Self::release).
 #[derive(Debug)]
-pub(super) struct Nursery<'a> {
-    cradle: Cradle<'a>,
-    newborns: Vec<Newborn>,
+pub(super) struct Spawner<'a> {
+    settings: SpawnSettings<'a>,
+    starting: Vec<StartingNode>,
 }
 
 #[derive(Debug)]
-struct Newborn {
+struct StartingNode {
     node: NodeId,
     child: Child,
     /// `None` once its line was read, or its end.
@@ -68,15 +68,15 @@ struct LineError {
     message: String,
 }
 
-impl<'a> Nursery<'a> {
-    pub(super) fn new(cradle: Cradle<'a>) -> Self {
-        Self { cradle, newborns: Vec::new() }
+impl<'a> Spawner<'a> {
+    pub(super) fn new(settings: SpawnSettings<'a>) -> Self {
+        Self { settings, starting: Vec::new() }
     }
 
     /// Starts a node in a process group of its own, so that Ctrl-C in this terminal does not reach it.
     pub(super) fn spawn(&mut self, node: &NodeId, bind: &Endpoint) -> Result<Process, LaunchError> {
         self.glance()?;
-        let Cradle { executable, arguments, folder, .. } = &self.cradle;
+        let SpawnSettings { executable, arguments, folder, .. } = &self.settings;
         let log = folder.log(node);
         let stderr = File::options().create(true).append(true).open(&log).map_err(LaunchError::file("create", log))?;
         let mut command = Command::new(executable);
@@ -86,7 +86,7 @@ impl<'a> Nursery<'a> {
         let mut child = command.spawn().map_err(failed)?;
         let stdout = child.stdout.take();
         let pid = child.id();
-        self.newborns.push(Newborn { node: node.clone(), child, stdout, line: Vec::new() });
+        self.starting.push(StartingNode { node: node.clone(), child, stdout, line: Vec::new() });
         // Nobody but us can reap it, so the pid is still its own.
         Process::of(pid).map_err(LaunchError::Watch)?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))
     }
@@ -94,14 +94,14 @@ impl<'a> Nursery<'a> {
     /// Waits until every node listens.
     pub(super) fn await_lines(&mut self, deadline: &Deadline, patience: Duration) -> Result<(), LaunchError> {
         loop {
-            let waiting: Vec<_> = (0..self.newborns.len()).filter(|&i| self.newborns[i].stdout.is_some()).collect();
+            let waiting: Vec<_> = (0..self.starting.len()).filter(|&i| self.starting[i].stdout.is_some()).collect();
             if waiting.is_empty() {
                 return Ok(());
             }
             if deadline.is_over() {
-                return Err(self.not_ready(waiting.iter().map(|&index| &self.newborns[index].node), patience));
+                return Err(self.not_ready(waiting.iter().map(|&index| &self.starting[index].node), patience));
             }
-            let pipes = self.newborns.iter().filter_map(|newborn| newborn.stdout.as_ref());
+            let pipes = self.starting.iter().filter_map(|starting| starting.stdout.as_ref());
             let mut waits: Vec<_> = pipes.map(|pipe| PollFd::new(pipe, PollFlags::IN)).collect();
             poll(&mut waits, deadline.at_most(GLANCE).remaining())?;
             let ready: Vec<_> = waits.iter().map(|wait| !wait.revents().is_empty()).collect();
@@ -115,8 +115,8 @@ impl<'a> Nursery<'a> {
     /// Refuses to go on if the user wants to end it all, or a node has ended.
     pub(super) fn check(&mut self) -> Result<(), LaunchError> {
         self.glance()?;
-        for index in 0..self.newborns.len() {
-            if self.newborns[index].child.try_wait().map_err(LaunchError::Watch)?.is_some() {
+        for index in 0..self.starting.len() {
+            if self.starting[index].child.try_wait().map_err(LaunchError::Watch)?.is_some() {
                 return Err(self.failed(index));
             }
         }
@@ -125,34 +125,34 @@ impl<'a> Nursery<'a> {
 
     /// Lets the children live on.
     pub(super) fn release(mut self) -> Vec<Child> {
-        std::mem::take(&mut self.newborns).into_iter().map(|newborn| newborn.child).collect()
+        std::mem::take(&mut self.starting).into_iter().map(|starting| starting.child).collect()
     }
 
     pub(super) fn not_ready<'n>(&self, nodes: impl IntoIterator<Item = &'n NodeId>, patience: Duration) -> LaunchError {
-        LaunchError::NotReady { nodes: nodes_are(nodes), after: patience, logs: self.cradle.folder.nodes() }
+        LaunchError::NotReady { nodes: nodes_are(nodes), after: patience, logs: self.settings.folder.nodes() }
     }
 
     fn glance(&self) -> Result<(), LaunchError> {
-        if self.cradle.interrupted.load(Ordering::Relaxed) { Err(LaunchError::Interrupted) } else { Ok(()) }
+        if self.settings.interrupted.load(Ordering::Relaxed) { Err(LaunchError::Interrupted) } else { Ok(()) }
     }
 
     /// Takes what a node wrote; its first line tells whether it listens.
     fn read(&mut self, index: usize) -> Result<(), LaunchError> {
-        let newborn = &mut self.newborns[index];
-        let Some(pipe) = newborn.stdout.as_mut() else { return Ok(()) };
+        let starting = &mut self.starting[index];
+        let Some(pipe) = starting.stdout.as_mut() else { return Ok(()) };
         let mut buffer = [0; 4096];
         let count = match pipe.read(&mut buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => return Err(LaunchError::Watch(error)),
             Ok(count) => count,
         };
-        newborn.line.extend(&buffer[..count]);
-        if count == 0 || newborn.line.len() > LINE_LEN_MAX {
+        starting.line.extend(&buffer[..count]);
+        if count == 0 || starting.line.len() > LINE_LEN_MAX {
             return Err(self.failed(index));
         }
-        if newborn.line.ends_with(b"\n") {
-            match serde_json::from_slice::<Line>(&newborn.line) {
-                Ok(Line { error: None }) => newborn.stdout = None,
+        if starting.line.ends_with(b"\n") {
+            match serde_json::from_slice::<Line>(&starting.line) {
+                Ok(Line { error: None }) => starting.stdout = None,
                 Ok(Line { error: Some(_) }) | Err(_) => return Err(self.failed(index)),
             }
         }
@@ -161,28 +161,28 @@ impl<'a> Nursery<'a> {
 
     /// Why a node does not listen: what it said on stdout, or else the last line of its log.
     fn failed(&self, index: usize) -> LaunchError {
-        let newborn = &self.newborns[index];
-        let log = self.cradle.folder.log(&newborn.node);
-        let said = serde_json::from_slice::<Line>(&newborn.line).ok().and_then(|line| line.error);
+        let starting = &self.starting[index];
+        let log = self.settings.folder.log(&starting.node);
+        let said = serde_json::from_slice::<Line>(&starting.line).ok().and_then(|line| line.error);
         let last_words = || last_line(&log).ok().flatten();
         let why = said.map(|error| error.message).or_else(last_words);
         LaunchError::NodeFailed {
-            node: newborn.node.clone(),
+            node: starting.node.clone(),
             why: why.unwrap_or_else(|| "it exited without output".into()),
             log,
         }
     }
 }
 
-impl Drop for Nursery<'_> {
+impl Drop for Spawner<'_> {
     /// Kills what was not released: none of it has served anybody yet.
     fn drop(&mut self) {
-        for newborn in &mut self.newborns {
+        for starting in &mut self.starting {
             // It has ended already, then.
-            let _ = newborn.child.kill();
+            let _ = starting.child.kill();
         }
-        for newborn in &mut self.newborns {
-            let _ = newborn.child.wait();
+        for starting in &mut self.starting {
+            let _ = starting.child.wait();
         }
     }
 }

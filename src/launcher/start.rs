@@ -7,7 +7,7 @@ use super::{
     intent,
     manifest::{Manifest, NodeRecord},
     ports::require_free,
-    spawn::{Cradle, Nursery, descriptor_limit, descriptors_open},
+    spawn::{SpawnSettings, Spawner, descriptor_limit, descriptors_open},
 };
 use crate::{
     client::{ClientError, ask_all},
@@ -109,15 +109,15 @@ fn raise(
     interrupted: &AtomicBool,
 ) -> Result<Vec<Child>, LaunchError> {
     let (executable, arguments) = (plan.executable.clone(), node_arguments(manifest, folder));
-    let mut nursery = Nursery::new(Cradle { executable, arguments, folder, interrupted });
+    let mut spawner = Spawner::new(SpawnSettings { executable, arguments, folder, interrupted });
     for record in &mut manifest.nodes {
-        record.process = Some(nursery.spawn(&record.node, &record.endpoint)?);
+        record.process = Some(spawner.spawn(&record.node, &record.endpoint)?);
     }
     folder.write_record(manifest)?;
-    nursery.await_lines(deadline, plan.timeout)?;
-    introduce(manifest, &mut nursery, deadline, plan.timeout)?;
-    nursery.check()?;
-    Ok(nursery.release())
+    spawner.await_lines(deadline, plan.timeout)?;
+    introduce(manifest, &mut spawner, deadline, plan.timeout)?;
+    spawner.check()?;
+    Ok(spawner.release())
 }
 
 /// What each node of a network is started with, beside its name and address.
@@ -130,16 +130,16 @@ pub(super) fn node_arguments(manifest: &Manifest, folder: &Folder) -> Vec<OsStri
 /// Tells every node its peers, and waits until all links are up.
 fn introduce(
     manifest: &Manifest,
-    nursery: &mut Nursery<'_>,
+    spawner: &mut Spawner<'_>,
     deadline: &Deadline,
     patience: Duration,
 ) -> Result<(), LaunchError> {
     let connect = manifest.nodes.iter().map(|record| (record, connect_to(manifest, &record.peers)));
     let ready = manifest.nodes.iter().map(|record| (record, Request::Ready));
     for questions in [connect.collect(), ready.collect()] {
-        let silent = ask_until_done(questions, deadline, || nursery.check())?;
+        let silent = ask_until_done(questions, deadline, || spawner.check())?;
         if !silent.is_empty() {
-            return Err(nursery.not_ready(silent.iter().map(|record| &record.node), patience));
+            return Err(spawner.not_ready(silent.iter().map(|record| &record.node), patience));
         }
     }
     Ok(())

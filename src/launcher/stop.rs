@@ -6,7 +6,7 @@ use super::{
     folders::Networks,
     intent,
     manifest::{Manifest, NodeRecord},
-    process::{Held, Process, wait_for_all},
+    process::{Process, ProcessHandle, wait_for_all},
     ranges::nodes_are,
     spawn::{descriptor_limit, descriptors_open},
 };
@@ -87,7 +87,7 @@ pub struct Stopped {
 /// A node whose process runs.
 struct Running {
     index: usize,
-    held: Held,
+    held: ProcessHandle,
 }
 
 /// Stops a network; only that one start of it if `instance` is given. `timeout` bounds the whole: the wait for another

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 /// What is known of a message: all that is needed to judge every later word of it.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Tracked {
     pub(super) number: u32,
     pub(super) origin: usize,
     /// Which life of the origin, counted from 1.
@@ -52,7 +52,7 @@ pub(super) struct Told {
     pub(super) hops: u32,
 }
 
-impl Told {
+impl Tracked {
     /// Whether two messages have this id.
     pub(super) fn is_doubtful(&self) -> bool {
         self.double.is_some()
@@ -99,7 +99,7 @@ pub(super) struct Checker {
     pub(super) load: Load,
     nodes: usize,
     path_len_max: usize,
-    pub(super) told: Vec<Told>,
+    pub(super) told: Vec<Tracked>,
     /// By the number of a message: its place in `told`.
     by_number: BTreeMap<u32, usize>,
     /// By origin.
@@ -160,7 +160,7 @@ impl Checker {
         let place = self.told.len();
         self.enter(origin, life, &message.id, place as u32)?;
         self.by_number.insert(number, place);
-        self.told.push(Told {
+        self.told.push(Tracked {
             number,
             origin,
             life,

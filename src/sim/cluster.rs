@@ -6,7 +6,7 @@ mod lives;
 use super::{
     checker::{Checker, Delivery, Violation, Wrong, index_of},
     host::{Event, Host, NEVER},
-    links::{Connection, Way, lengths::frame_len},
+    links::{Connection, Direction, lengths::frame_len},
     network::Network,
     queue::Queue,
     scenario::{Fault, Scenario},
@@ -71,7 +71,7 @@ pub(super) struct Cluster {
     /// Places in `connections` that can be used again.
     pub(super) free: Vec<u32>,
     /// Pipes in which a cut may hold something back.
-    pub(super) stopped: Vec<(u32, Way)>,
+    pub(super) stopped: Vec<(u32, Direction)>,
     pub(super) network: Network,
     pub(super) checker: Checker,
     pub(super) counts: Counts,

@@ -4,7 +4,7 @@ use super::{
     checker::Violation,
     cluster::Cluster,
     host::Event,
-    links::Way,
+    links::Direction,
     scenario::{Disk, Fault, Silence, Who},
 };
 use crate::core::request::Request;
@@ -116,7 +116,7 @@ impl Cluster {
         for host in 0..self.hosts.len() {
             for number in self.hosts[host].incoming.clone() {
                 let connection = &self.connections[number as usize];
-                let (there, back) = (connection.ends(Way::There), connection.ends(Way::Back));
+                let (there, back) = (connection.ends(Direction::There), connection.ends(Direction::Back));
                 if self.network.is_cut(there.0, there.1) || self.network.is_cut(back.0, back.1) {
                     self.on_break(number, connection.epoch)?;
                 }

@@ -1,6 +1,6 @@
 //! Where a node lives in a cluster, what can happen to it, and what waits for it.
 
-use super::links::{Transit, Way};
+use super::links::{Direction, Transit};
 use crate::{
     core::{
         endpoint::Endpoint,
@@ -27,7 +27,7 @@ pub(super) enum Event {
     Arrive {
         connection: u32,
         epoch: u32,
-        way: Way,
+        way: Direction,
         transit: Transit,
     },
     Dial {
@@ -82,7 +82,7 @@ pub(super) enum Event {
 /// What waits for a node that is paused or slow.
 #[derive(Debug)]
 pub(super) enum Work {
-    Arrival { connection: u32, epoch: u32, way: Way, transit: Transit },
+    Arrival { connection: u32, epoch: u32, way: Direction, transit: Transit },
     Input(Input),
     Publish(u32),
 }

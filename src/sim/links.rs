@@ -35,7 +35,7 @@ impl Transit {
 
 /// Which way something crosses a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Direction {
     /// From the node that opened it.
     There,
     /// To that node.
@@ -108,18 +108,18 @@ impl Connection {
         }
     }
 
-    pub(super) fn pipe(&mut self, way: Way) -> &mut Pipe {
+    pub(super) fn pipe(&mut self, way: Direction) -> &mut Pipe {
         match way {
-            Way::There => &mut self.there,
-            Way::Back => &mut self.back,
+            Direction::There => &mut self.there,
+            Direction::Back => &mut self.back,
         }
     }
 
     /// Who sends and who receives on one way.
-    pub(super) fn ends(&self, way: Way) -> (usize, usize) {
+    pub(super) fn ends(&self, way: Direction) -> (usize, usize) {
         match way {
-            Way::There => (self.dialer, self.target),
-            Way::Back => (self.target, self.dialer),
+            Direction::There => (self.dialer, self.target),
+            Direction::Back => (self.target, self.dialer),
         }
     }
 
@@ -150,8 +150,14 @@ impl Connection {
     }
 
     /// Puts a frame on its way and says when it arrives.
-    pub(super) fn admit(&mut self, now: Mono, way: Way, bytes: usize, network: &mut Network) -> Result<Mono, Unsent> {
-        if !self.is_up || (way == Way::Back && self.is_closed) {
+    pub(super) fn admit(
+        &mut self,
+        now: Mono,
+        way: Direction,
+        bytes: usize,
+        network: &mut Network,
+    ) -> Result<Mono, Unsent> {
+        if !self.is_up || (way == Direction::Back && self.is_closed) {
             return Err(Unsent::NotConnected);
         }
         let latency = network.draw(self.latency);
@@ -168,7 +174,7 @@ impl Connection {
     }
 
     /// A frame that was held back goes on; says when it arrives.
-    pub(super) fn release(&mut self, now: Mono, way: Way) -> Mono {
+    pub(super) fn release(&mut self, now: Mono, way: Direction) -> Mono {
         let latency = self.latency;
         let pipe = self.pipe(way);
         pipe.last = pipe.last.max(Mono(now.0 + latency));

@@ -189,8 +189,8 @@ impl Report {
     }
 
     /// Adds what became of one message.
-    pub(super) fn add_message(&mut self, message: &Told) {
-        let &Told { share, frames, bytes, reached, last, quickest, is_complete } = message;
+    pub(super) fn add_message(&mut self, message: &MessageOutcome) {
+        let &MessageOutcome { share, frames, bytes, reached, last, quickest, is_complete } = message;
         self.messages += 1;
         self.complete += u64::from(is_complete);
         self.message_frames += frames;
@@ -217,7 +217,7 @@ impl Report {
 
 /// What became of one message.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
+pub(super) struct MessageOutcome {
     /// How many of its run's messages came before it, as a share of all.
     pub(super) share: f64,
     /// Frames with its payload.

@@ -5,7 +5,7 @@ use super::{
     checker::{Violation, index_of},
     cluster::Cluster,
     host::{Event, Work, host_at},
-    links::{Connection, Transit, Unsent, Way, lengths::answer_len},
+    links::{Connection, Direction, Transit, Unsent, lengths::answer_len},
     traffic::Kind,
 };
 use crate::core::{
@@ -64,7 +64,7 @@ impl Cluster {
         let connection = &mut self.connections[number as usize];
         connection.is_closed = true;
         if connection.is_up {
-            let at = connection.release(self.now, Way::There);
+            let at = connection.release(self.now, Direction::There);
             self.queue.push(at, Event::Hangup { connection: number });
         } else {
             self.free.push(number);
@@ -80,7 +80,7 @@ impl Cluster {
         let target = is_copy.then_some(self.connections[number as usize].target);
         let from = self.graph.nodes()[host].clone();
         let transit = Transit { input: Input::Arrived { from, frame }, kind, bytes };
-        let unsent = self.transmit(number, Way::There, transit).err();
+        let unsent = self.transmit(number, Direction::There, transit).err();
         self.connections[number as usize].wants_writable |= unsent.is_some();
         let why = |unsent| if unsent == Unsent::Full { Counter::QueueFull } else { Counter::NotConnected };
         Sent { target, unsent: unsent.map(why) }
@@ -92,10 +92,10 @@ impl Cluster {
         self.count(host, kind, 1, bytes);
         let Some(number) = index_of(to).and_then(|to| self.hosts[host].inbound(to)) else { return false };
         let link = self.connections[number as usize].link;
-        self.transmit(number, Way::Back, Transit { input: Input::Answered { link, answer }, kind, bytes }).is_ok()
+        self.transmit(number, Direction::Back, Transit { input: Input::Answered { link, answer }, kind, bytes }).is_ok()
     }
 
-    fn transmit(&mut self, number: u32, way: Way, transit: Transit) -> Result<(), Unsent> {
+    fn transmit(&mut self, number: u32, way: Direction, transit: Transit) -> Result<(), Unsent> {
         let connection = &mut self.connections[number as usize];
         let epoch = connection.epoch;
         match connection.admit(self.now, way, transit.bytes, &mut self.network) {
@@ -116,7 +116,13 @@ impl Cluster {
         }
     }
 
-    pub(super) fn on_arrive(&mut self, number: u32, epoch: u32, way: Way, transit: Transit) -> Result<(), Violation> {
+    pub(super) fn on_arrive(
+        &mut self,
+        number: u32,
+        epoch: u32,
+        way: Direction,
+        transit: Transit,
+    ) -> Result<(), Violation> {
         self.under_way -= u64::from(transit.kind.is_news());
         let connection = &mut self.connections[number as usize];
         let (from, to) = connection.ends(way);
@@ -138,14 +144,14 @@ impl Cluster {
             return Ok(());
         }
         let is_lost = match way {
-            Way::There => self.hosts[to].node.is_none() || self.hosts[to].life != connection.target_life,
-            Way::Back => connection.is_closed,
+            Direction::There => self.hosts[to].node.is_none() || self.hosts[to].life != connection.target_life,
+            Direction::Back => connection.is_closed,
         };
         if !is_lost {
             return self.hand_over(to, Work::Arrival { connection: number, epoch, way, transit });
         }
         self.checker.lost(&transit, false);
-        if way == Way::There && self.hosts[to].node.is_some() {
+        if way == Direction::There && self.hosts[to].node.is_some() {
             // The system of a host that came back knows of no such connection, and says so.
             let at = self.now + Duration::from_nanos(connection.latency);
             self.queue.push(at, Event::Break { connection: number, epoch });
@@ -202,7 +208,7 @@ impl Cluster {
                 if connection.epoch == epoch {
                     connection.pipe(way).bytes -= transit.bytes;
                     let has_room = connection.there.bytes <= self.network.model.queue / 2;
-                    if way == Way::There && connection.wants_writable && connection.is_up && has_room {
+                    if way == Direction::There && connection.wants_writable && connection.is_up && has_room {
                         self.queue.push(self.now, Event::Writable { connection: number, epoch });
                     }
                 }
@@ -248,7 +254,7 @@ impl Cluster {
         if connection.epoch != epoch || !connection.is_up {
             return Ok(());
         }
-        let (dialer, target) = connection.ends(Way::There);
+        let (dialer, target) = connection.ends(Direction::There);
         for transit in connection.shut() {
             self.checker.lost(&transit, false);
         }
@@ -268,7 +274,7 @@ impl Cluster {
     /// The far end hears that a connection was closed.
     pub(super) fn on_hangup(&mut self, number: u32) {
         let connection = &self.connections[number as usize];
-        let (dialer, target) = connection.ends(Way::There);
+        let (dialer, target) = connection.ends(Direction::There);
         self.hosts[target].dismiss(dialer, number);
         // Frames may still be under way, or wait behind a cut, whose ends are asked for when they arrive.
         if self.network.model.is_stream() && connection.there.held.is_empty() {

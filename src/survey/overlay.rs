@@ -4,7 +4,7 @@ use super::{error::SurveyError, heard::Survey};
 use crate::{
     core::{
         id::{NodeId, natural_key},
-        links::{detector::Verdict, link::Kind},
+        membership::links::{detector::MemberState, link::Kind},
     },
     topology::{Graph, Margin, Metrics, WeakPoints},
 };
@@ -102,7 +102,7 @@ impl Overlay {
             let here = index[&status.node];
             for peer in &status.peers {
                 let Some(node) = &peer.node else { continue };
-                if matches!(peer.verdict, Some(Verdict::Suspect | Verdict::Down)) {
+                if matches!(peer.verdict, Some(MemberState::Suspect | MemberState::Down)) {
                     suspects.entry(node.clone()).or_default().insert(status.node.clone());
                 }
                 if !peer.up {

@@ -11,7 +11,7 @@ use crate::core::id::NodeId;
 
 /// Links of a new node of the powerlaw graph.
 const POWERLAW_LINKS: usize = 3;
-/// Chance that a further link of a new node closes a triangle.
+/// Rng that a further link of a new node closes a triangle.
 const POWERLAW_TRIANGLE: f64 = 0.5;
 /// Switches tried for each link of a random graph; ten leave no trace of the start
 /// (Gkantsidis, Mihail, Zegura, *The Markov Chain Simulation Method for Generating Connected Power Law

@@ -12,20 +12,20 @@ pub enum Measure {
 }
 
 /// A colour on paper and one on a terminal (SGR) for each number up to `to`, from the one before on.
-struct Step {
+struct ColourStep {
     to: usize,
     colour: Rgb,
     terminal: u8,
 }
 
-const fn step(to: usize, colour: Rgb, terminal: u8) -> Step {
-    Step { to, colour, terminal }
+const fn step(to: usize, colour: Rgb, terminal: u8) -> ColourStep {
+    ColourStep { to, colour, terminal }
 }
 
 /// Steps of *viridis* (van der Walt, Smith, matplotlib 1.5), which keep their order for colour-blind eyes and in grey, without
 /// the yellow end that a light ground swallows. On a terminal colours of the sixteen that a theme adapts to its ground:
 /// cyan, green, yellow, magenta, red, bright red.
-const DEGREES: [Step; 6] = [
+const DEGREES: [ColourStep; 6] = [
     step(1, Rgb(0x90, 0xd7, 0x43), 36),
     step(2, Rgb(0x35, 0xb7, 0x79), 32),
     step(3, Rgb(0x21, 0x91, 0x8c), 33),
@@ -36,7 +36,7 @@ const DEGREES: [Step; 6] = [
 
 /// From light to dark like those, but of one hue that degrees do not have. On a terminal: bright cyan, bright green, bright
 /// yellow, bright magenta, white, bright white.
-const HOPS: [Step; 6] = [
+const HOPS: [ColourStep; 6] = [
     step(0, Rgb(0xfb, 0xcf, 0xe8), 96),
     step(1, Rgb(0xf4, 0x9a, 0xc9), 92),
     step(2, Rgb(0xec, 0x5f, 0xab), 93),
@@ -54,7 +54,7 @@ impl Measure {
         }
     }
 
-    const fn steps(self) -> &'static [Step] {
+    const fn steps(self) -> &'static [ColourStep] {
         match self {
             Self::Degree => &DEGREES,
             Self::Hops => &HOPS,
@@ -127,7 +127,7 @@ impl Class {
 pub(super) fn classes(measure: Measure, counts: &BTreeMap<usize, usize>) -> Vec<Class> {
     let mut least = 0;
     let mut classes = Vec::new();
-    for &Step { to, colour, terminal } in measure.steps() {
+    for &ColourStep { to, colour, terminal } in measure.steps() {
         let mut inside = counts.range(least..=to).map(|(&number, _)| number);
         if let Some(from) = inside.next() {
             let last = inside.next_back().unwrap_or(from);

@@ -16,8 +16,8 @@ use crate::core::{
     id::{Incarnation, NodeId},
     message::{Payload, Relays},
     request::{Cursor, Disturbance, Fetch, Level, Page, Reply, Request, RequestId, Status, Vector},
+    service::journal::WatchPage,
     stats::Refusal,
-    watch::journal::Told,
 };
 use serde::de::{Deserialize, Deserializer as _, IgnoredAny, SeqAccess, Visitor};
 use std::{fmt, time::Duration};
@@ -268,7 +268,7 @@ fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A
             let (next, missed) = (fields.required("next")?, fields.required("missed")?);
             let happenings = fields.seeded("events", List::<HappeningFields>::up_to(usize::MAX))?;
             let incarnation = Incarnation(fields.required("incarnation")?);
-            Ok(Reply::Events { told: Told { next, missed, happenings }, incarnation })
+            Ok(Reply::Events { told: WatchPage { next, missed, happenings }, incarnation })
         }
         types::VECTOR => {
             let streams = fields.streams()?;

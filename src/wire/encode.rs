@@ -14,7 +14,7 @@ use crate::core::{
     id::NodeId,
     message::{Message, Payload},
     request::{Disturbance, Fetch, Reply, Request, RequestId, Vector},
-    watch::journal::Told,
+    service::journal::WatchPage,
 };
 use serde::Serialize;
 use std::time::Duration;
@@ -137,7 +137,7 @@ pub fn reply(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &Reply)
         }
         Reply::Peers(peers) => put(header, &(MARK, VERSION, types::PEER_LIST, id, node, PeerList(peers))),
         Reply::Status(status) => put(header, &(MARK, VERSION, types::STATE, id, node, State(status))),
-        Reply::Events { told: Told { next, missed, happenings }, incarnation } => {
+        Reply::Events { told: WatchPage { next, missed, happenings }, incarnation } => {
             let happenings = Happenings(happenings);
             put(header, &(MARK, VERSION, types::EVENTS, id, node, next, missed, happenings, incarnation.0));
         }

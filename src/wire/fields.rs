@@ -9,7 +9,7 @@ use crate::core::{
     endpoint::Endpoint,
     frame::{Introduction, Member},
     id::{Incarnation, MessageId, NodeId},
-    links::{detector::Verdict, link::Kind},
+    membership::links::{detector::MemberState, link::Kind},
     message::{Hop, Path, Payload, Relays, Trace},
     request::{Cursor, Fetched, PeerInfo, RequestId, UNIQUE_LEN},
     time::Wall,
@@ -205,7 +205,7 @@ impl Record for PeerFields {
             endpoint,
             up,
             round_trip: round_trip.map(Duration::from_micros),
-            verdict: verdict.and_then(Verdict::named),
+            verdict: verdict.and_then(MemberState::named),
             kind: kind.and_then(Kind::named).unwrap_or_default(),
         })
     }

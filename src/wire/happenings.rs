@@ -6,8 +6,8 @@ use super::{
 };
 use crate::core::{
     id::NodeId,
+    service::happening::{Detail, Happening},
     time::Wall,
-    watch::happening::{Detail, Happening},
 };
 use serde::{
     Serialize, Serializer,

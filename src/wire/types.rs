@@ -1,6 +1,6 @@
 //! The numbers of the spec: mark, version, and the types of header. Spec section 4.
 
-use crate::core::frame::{Parting, WalkKind, Wish};
+use crate::core::frame::{DisconnectReason, JoinPriority, WalkKind};
 use std::ops::{Range, RangeInclusive};
 
 /// First field of each header.
@@ -125,42 +125,42 @@ types! {
 }
 
 /// The number of a wish.
-pub const fn wish(wish: Wish) -> u64 {
+pub const fn wish(wish: JoinPriority) -> u64 {
     match wish {
-        Wish::Declared => 0,
-        Wish::Join => 1,
-        Wish::Neighbour => 2,
-        Wish::Needed => 3,
-        Wish::Bridge => 4,
+        JoinPriority::Declared => 0,
+        JoinPriority::Join => 1,
+        JoinPriority::Neighbour => 2,
+        JoinPriority::Needed => 3,
+        JoinPriority::Bridge => 4,
     }
 }
 
 /// The wish with a number; one that is not known counts as the plainest.
-pub const fn wish_of(number: u64) -> Wish {
+pub const fn wish_of(number: u64) -> JoinPriority {
     match number {
-        1 => Wish::Join,
-        2 => Wish::Neighbour,
-        3 => Wish::Needed,
-        4 => Wish::Bridge,
-        _ => Wish::Declared,
+        1 => JoinPriority::Join,
+        2 => JoinPriority::Neighbour,
+        3 => JoinPriority::Needed,
+        4 => JoinPriority::Bridge,
+        _ => JoinPriority::Declared,
     }
 }
 
 /// The number of a reason to part.
-pub const fn parting(reason: Parting) -> u64 {
+pub const fn parting(reason: DisconnectReason) -> u64 {
     match reason {
-        Parting::Unlinked => 0,
-        Parting::Stopping => 1,
-        Parting::Undeclared => 2,
+        DisconnectReason::Unlinked => 0,
+        DisconnectReason::Stopping => 1,
+        DisconnectReason::Undeclared => 2,
     }
 }
 
 /// The reason with a number; one that is not known counts as the plainest.
-pub const fn parting_of(number: u64) -> Parting {
+pub const fn parting_of(number: u64) -> DisconnectReason {
     match number {
-        1 => Parting::Stopping,
-        2 => Parting::Undeclared,
-        _ => Parting::Unlinked,
+        1 => DisconnectReason::Stopping,
+        2 => DisconnectReason::Undeclared,
+        _ => DisconnectReason::Unlinked,
     }
 }
 

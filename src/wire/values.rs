@@ -4,7 +4,7 @@ use crate::core::{
     endpoint::Endpoint,
     frame::{Announcement, Member, StreamRanges},
     id::{MessageId, NodeId, StreamId},
-    links::link::Kind,
+    membership::links::link::Kind,
     message::{Hop, Path, Trace},
     request::{Cursor, Fetched, Gap, PeerInfo, RequestId},
 };

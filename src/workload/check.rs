@@ -49,12 +49,12 @@ pub fn check_counters(before: &[NodeStatus], after: &[NodeStatus], count: u64) -
 }
 
 /// The messages of a run that a node holds, by their numbers.
-pub struct Roll {
+pub struct ReceivedNumbers {
     size: usize,
     received: Vec<Option<u64>>,
 }
 
-impl Roll {
+impl ReceivedNumbers {
     /// Of messages `0..count` of `size` bytes, none yet.
     pub fn new(count: u64, size: usize) -> Self {
         Self { size, received: vec![None; usize::try_from(count).unwrap_or(usize::MAX)] }
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_roll_is_complete_with_each_message_once() {
-        let mut roll = Roll::new(3, 100);
+        let mut roll = ReceivedNumbers::new(3, 100);
         for number in [2, 0, 1] {
             roll.note(&message(number)).unwrap();
         }
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_roll_misses_what_is_not_there_or_is_not_as_it_was_sent() {
-        let mut roll = Roll::new(2, 100);
+        let mut roll = ReceivedNumbers::new(2, 100);
         roll.note(&message(0)).unwrap();
         let mut payload = body(1, 100);
         payload[50] = 0;

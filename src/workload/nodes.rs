@@ -1,7 +1,7 @@
 //! The nodes under load, with a connection to each that stays: asking them must cost the measured machine little.
 
 use super::{
-    check::{Roll, counter},
+    check::{ReceivedNumbers, counter},
     error::WorkloadError,
 };
 use crate::{
@@ -93,7 +93,7 @@ impl Nodes {
     pub fn received(&mut self, place: usize, after: u64, count: u64, size: usize) -> Result<Vec<Wall>, WorkloadError> {
         let client = &mut self.clients[place];
         let wrong = |text: String| WorkloadError::Wrong(format!("the node at {} {text}", self.members[place].endpoint));
-        let mut roll = Roll::new(count, size);
+        let mut roll = ReceivedNumbers::new(count, size);
         let mut next = Some(after + 1);
         while let Some(position) = next {
             let page = page(client, position, u64::MAX)?;

@@ -4,7 +4,7 @@ use crate::node::{Node, PATIENCE};
 use gossip::{
     core::{
         endpoint::Endpoint,
-        frame::{Answer, Frame, Introduction, Wish},
+        frame::{Answer, Frame, Introduction, JoinPriority},
         id::{Incarnation, MessageId, NodeId},
         message::Message,
         request::{Reply, Request, RequestId},
@@ -133,7 +133,7 @@ impl Dealer {
     /// Says HELLO and waits to be welcomed.
     pub(crate) fn meets(self) -> Self {
         let name = self.socket.get_identity().unwrap();
-        self.frame(&Frame::Hello(introduction(std::str::from_utf8(&name).unwrap()), Wish::Declared));
+        self.frame(&Frame::Hello(introduction(std::str::from_utf8(&name).unwrap()), JoinPriority::Declared));
         assert!(matches!(self.answer(), Answer::Welcome(..)));
         self
     }

@@ -8,7 +8,7 @@ use crate::{
 use gossip::{
     clock::Deadline,
     core::{
-        frame::{Frame, Wish},
+        frame::{Frame, JoinPriority},
         request::{Cursor, Fetch, Request, Status},
     },
     transport::context::raise_descriptor_limit,
@@ -101,7 +101,7 @@ fn a_node_outlives_whoever_read_its_streams() {
         let mut hello = crate::dealer::introduction("z");
         hello.network = "other".parse().unwrap();
         for _ in 0..2000 {
-            dealer.frame(&Frame::Hello(hello.clone(), Wish::Declared));
+            dealer.frame(&Frame::Hello(hello.clone(), JoinPriority::Declared));
             assert_eq!(dealer.refused(), "other_network");
         }
         assert!(orphan.0.try_wait().unwrap().is_none());

@@ -10,7 +10,7 @@ use crate::{
 use gossip::{
     clock::{Deadline, seed},
     core::{
-        links::detector::Verdict,
+        membership::links::detector::MemberState,
         request::{Reply, Request},
     },
 };
@@ -36,7 +36,7 @@ fn reaches(from: &Node, to: &Node) {
 }
 
 /// Whether the link to its one peer is up, and what the node thinks of the peer.
-fn link(node: &Node) -> (bool, Option<Verdict>) {
+fn link(node: &Node) -> (bool, Option<MemberState>) {
     let peers = node.client().peers().unwrap().1;
     (peers[0].up, peers[0].verdict)
 }
@@ -67,10 +67,10 @@ fn a_connection_that_carries_nothing_is_replaced_and_what_it_swallowed_arrives()
 fn a_link_whose_peer_is_heard_all_the_same_is_half_open_and_not_up() {
     let (near, far, relay) = apart();
     relay.forget_all();
-    until("half-open", || link(&near) == (false, Some(Verdict::Up)));
-    assert_eq!(link(&far), (true, Some(Verdict::Up)));
+    until("half-open", || link(&near) == (false, Some(MemberState::Up)));
+    assert_eq!(link(&far), (true, Some(MemberState::Up)));
     relay.forget();
-    until("up again", || link(&near) == (true, Some(Verdict::Up)));
+    until("up again", || link(&near) == (true, Some(MemberState::Up)));
     reaches(&near, &far);
 }
 
@@ -146,7 +146,7 @@ fn a_node_of_another_network_at_the_address_of_a_neighbour_is_not_taken_for_it()
     drop(first);
     let stranger = node("b", "other", &address, &[]);
     until("greeted", || stranger.counter("refused_other_network") > 0);
-    until("down", || link(&watcher) == (false, Some(Verdict::Down)));
+    until("down", || link(&watcher) == (false, Some(MemberState::Down)));
     assert!(stranger.counter("refused_other_network") > 0, "it answers all the time");
     drop(stranger);
     let again = node("b", "abuse", &address, &["--peer", &watcher.endpoint.authority()]);

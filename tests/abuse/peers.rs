@@ -9,7 +9,7 @@ use gossip::{
     clock::Deadline,
     core::{
         endpoint::Endpoint,
-        frame::{Answer, Frame, Introduction, Wish},
+        frame::{Answer, Frame, Introduction, JoinPriority},
         id::{Incarnation, NodeId},
         message::{Hop, Message, Relays, Trace},
     },
@@ -32,7 +32,7 @@ fn strangers_are_refused_with_the_reason() {
         let dealer = Dealer::named(&node, name);
         let mut hello = introduction(name);
         change(&mut hello);
-        dealer.frame(&Frame::Hello(hello, Wish::Declared));
+        dealer.frame(&Frame::Hello(hello, JoinPriority::Declared));
         assert_eq!(dealer.refused(), code);
         for frame in [Frame::Message(message(name, 1, 1)), Frame::Ping { token: 1, digest: None }, Frame::Leave] {
             dealer.frame(&frame);
@@ -41,7 +41,7 @@ fn strangers_are_refused_with_the_reason() {
         assert_eq!(node.counter(&format!("refused_{code}")), 1);
     }
     let nameless = Dealer::client(&node);
-    nameless.frame(&Frame::Hello(introduction("z"), Wish::Declared));
+    nameless.frame(&Frame::Hello(introduction("z"), JoinPriority::Declared));
     assert_eq!(nameless.error().1.name(), "bad_identity");
     assert_eq!(node.client().peers().unwrap().1.len(), 0);
     node.serves();
@@ -133,7 +133,7 @@ fn ever_new_peers_are_bounded() {
         let mut hello = introduction(&name);
         hello.endpoint = format!("127.1.{}.{}:1", index / 200, index % 200 + 1).parse().unwrap();
         let mut header = Vec::new();
-        encode::frame(&mut header, &Frame::Hello(hello, Wish::Declared));
+        encode::frame(&mut header, &Frame::Hello(hello, JoinPriority::Declared));
         let mut stream = zmtp::connect(&node, &name);
         zmtp::send(&mut stream, &[b"", &header]);
         stream.read_exact(&mut [0; 2]).unwrap();
@@ -160,7 +160,7 @@ fn an_address_that_a_stranger_names_is_dialled_seldom() {
     victim.set_nonblocking(true).unwrap();
     let endpoint = victim.local_addr().unwrap().to_string().parse().unwrap();
     let dealer = Dealer::named(&node, "z");
-    dealer.frame(&Frame::Hello(Introduction { endpoint, ..introduction("z") }, Wish::Declared));
+    dealer.frame(&Frame::Hello(Introduction { endpoint, ..introduction("z") }, JoinPriority::Declared));
     assert!(matches!(dealer.answer(), Answer::Welcome(..)));
     drop(dealer);
     until("dialled", || victim.accept().is_ok());
@@ -179,7 +179,7 @@ fn the_same_refusal_is_told_a_few_times_and_counted_each_time() {
     let dealer = Dealer::named(&node, "z");
     for _ in 0..GREETINGS {
         let network = "other".parse().unwrap();
-        dealer.frame(&Frame::Hello(Introduction { network, ..introduction("z") }, Wish::Declared));
+        dealer.frame(&Frame::Hello(Introduction { network, ..introduction("z") }, JoinPriority::Declared));
         assert_eq!(dealer.refused(), "other_network");
     }
     assert_eq!(node.counter("refused_other_network"), GREETINGS);
@@ -198,10 +198,11 @@ fn storms_of_small_frames_pass() {
         // Each moves the node to another address: a link is closed and another one opened.
         let endpoint = format!("127.0.0.1:{}", 1 + number % 9).parse().unwrap();
         let incarnation = Incarnation(number);
-        dealer.frame(&Frame::Hello(Introduction { endpoint, incarnation, ..introduction("z") }, Wish::Declared));
+        dealer
+            .frame(&Frame::Hello(Introduction { endpoint, incarnation, ..introduction("z") }, JoinPriority::Declared));
         dealer.frame(&Frame::Leave);
     }
-    let hello = || dealer.frame(&Frame::Hello(introduction("z"), Wish::Declared));
+    let hello = || dealer.frame(&Frame::Hello(introduction("z"), JoinPriority::Declared));
     (0..STORM).for_each(|_| hello());
     (0..STORM).for_each(|number| dealer.frame(&Frame::Ping { token: number, digest: None }));
     (0..STORM).for_each(|_| dealer.frame(&Frame::Leave));

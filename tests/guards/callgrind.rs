@@ -111,7 +111,7 @@ version: 1
 events: Ir
 ob=(1) /target/guards
 fl=(1) ???
-fn=(1) gossip::core::seen::Seen::insert::h0123456789abcdef
+fn=(1) gossip::core::dissemination::seen::Seen::insert::h0123456789abcdef
 0 70
 cob=(2) /lib/libc.so.6
 cfn=(2) malloc
@@ -133,7 +133,7 @@ fn=(4) <gossip::wire::Decoder>::decode
 totals: 6009
 ";
     let functions = parse(text, Path::new("/target/guards"));
-    let own = [("gossip::core::seen::Seen::insert", 101), ("<gossip::wire::Decoder>::decode", 8)];
+    let own = [("gossip::core::dissemination::seen::Seen::insert", 101), ("<gossip::wire::Decoder>::decode", 8)];
     assert_eq!(functions.own, own.map(|(name, cost)| (name.to_owned(), cost)).into());
     assert_eq!(functions.libraries, 900);
 }

@@ -10,7 +10,7 @@ const FILE_LINES_MAX: usize = 400;
 /// Rust files of a folder, its tests.rs aside.
 const FOLDER_FILES_MAX: usize = 16;
 /// Folders below `src`, test files aside.
-const DEPTH_MAX: usize = 2;
+const DEPTH_MAX: usize = 3;
 
 /// What is out of shape in the files under `src`.
 pub(crate) fn check(sources: &[Source]) -> Vec<String> {

@@ -1,13 +1,13 @@
 //! Changes of networks that were started by hand: no record has their nodes, so each is asked at its address.
 
 use crate::{
-    cli::{Context, NodeArgument, error::CliError, verdict::survey},
+    cli::{Context, NodeArgument, error::CliError, health::survey},
     client::{Client, ask_all},
     clock::Deadline,
     core::{
         endpoint::Endpoint,
         id::NodeId,
-        links::link::Kind,
+        membership::links::link::Kind,
         request::{NodeStatus, Request},
     },
     launcher::{LaunchError, ranges::ranges},

@@ -6,7 +6,7 @@ use super::{
     typed::{Meant, Typed},
 };
 use crate::{
-    chaos::{ChaosError, Drill, Hands, Happening, Kind, Order, Step, drill, schedule::draw},
+    chaos::{ChaosError, Drill, Executor, Happening, Kind, Order, ScheduledOrder, drill, schedule::draw},
     cli::{
         Context, NodeArgument, Output,
         error::CliError,
@@ -93,7 +93,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     let executable =
         std::env::current_exe().map_err(|error| CliError::Failed(format!("cannot find this program: {error}")))?;
     let timeout = context.timeout_or(TIMEOUT);
-    let mut hands = Hands::new(&networks, context.network(), executable, timeout)?;
+    let mut hands = Executor::new(&networks, context.network(), executable, timeout)?;
     let find = |argument: &NodeArgument| find(argument, context, &hands);
     match args.order {
         Some(typed) => match typed.meant(find)? {
@@ -116,7 +116,9 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
                 }
             };
             if args.dry_run {
-                return steps.iter().try_for_each(|Step { at, order }| out.print(&Fault::new(*at, order, None)));
+                return steps
+                    .iter()
+                    .try_for_each(|ScheduledOrder { at, order }| out.print(&Fault::new(*at, order, None)));
             }
             let may_be_drawn = args.script.is_none() && kinds.iter().any(|kind| kind.is_of_links());
             if may_be_drawn || steps.iter().any(|step| step.order.is_of_links()) {
@@ -143,7 +145,7 @@ fn with_other_faults(error: ChaosError) -> CliError {
     }
 }
 
-fn by_hand(meant: &Meant, hands: &mut Hands, context: &Context, out: &mut Output) -> Result<(), CliError> {
+fn by_hand(meant: &Meant, hands: &mut Executor, context: &Context, out: &mut Output) -> Result<(), CliError> {
     // Neither a node that is being started nor one that is to go on may be left as it is.
     let interrupted = context.catch_interrupts()?;
     let Meant { order, lasting } = meant;
@@ -167,7 +169,7 @@ fn by_hand(meant: &Meant, hands: &mut Hands, context: &Context, out: &mut Output
     if interrupted.load(Relaxed) { Err(ChaosError::Interrupted.into()) } else { Ok(()) }
 }
 
-fn carry_out(plan: &Drill, hands: &mut Hands, context: &Context, out: &mut Output) -> Result<(), CliError> {
+fn carry_out(plan: &Drill, hands: &mut Executor, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let interrupted = context.catch_interrupts()?;
     let broken = AtomicBool::new(false);
     let mut tell = |happening: &Happening| {
@@ -187,7 +189,7 @@ fn carry_out(plan: &Drill, hands: &mut Hands, context: &Context, out: &mut Outpu
 }
 
 /// The node of the network that is meant.
-fn find(argument: &NodeArgument, context: &Context, hands: &Hands) -> Result<NodeId, CliError> {
+fn find(argument: &NodeArgument, context: &Context, hands: &Executor) -> Result<NodeId, CliError> {
     match argument {
         NodeArgument::Name(name) => {
             let target = resolve::find(&context.networks()?, context.network(), name)?;

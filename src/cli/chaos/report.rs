@@ -1,8 +1,8 @@
 //! How faults and what they came to look: a line or an object each.
 
 use crate::{
-    chaos::{Happening, Order, Told},
-    cli::verdict::told,
+    chaos::{DrillReport, Happening, Order},
+    cli::health::told,
     core::id::{MessageId, NodeId},
     launcher::ranges::ranges,
     quantity::Time,
@@ -102,7 +102,7 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    pub(super) fn new(network: &str, seed: u64, told: &Told) -> Self {
+    pub(super) fn new(network: &str, seed: u64, told: &DrillReport) -> Self {
         let verdict = &told.verdict;
         let ids = |ids: &[MessageId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
         let by_node = |lists: &BTreeMap<NodeId, Vec<MessageId>>| {
@@ -144,7 +144,7 @@ impl Summary {
     }
 }
 
-fn complaint(told: &Told) -> Option<String> {
+fn complaint(told: &DrillReport) -> Option<String> {
     if told.is_clean() {
         return None;
     }

@@ -2,7 +2,7 @@
 
 use super::typed::{Meant, Typed};
 use crate::{
-    chaos::{Order, Step},
+    chaos::{Order, ScheduledOrder},
     cli::{args::NodeArgument, error::CliError, numbers},
     core::id::NodeId,
 };
@@ -20,7 +20,7 @@ struct Line {
 pub(super) fn read(
     text: &str,
     find: impl Fn(&NodeArgument) -> Result<NodeId, CliError>,
-) -> Result<Vec<Step>, CliError> {
+) -> Result<Vec<ScheduledOrder>, CliError> {
     let mut steps = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let wrong = |why: String| CliError::Usage(format!("line {} of the script: {why}", number + 1));
@@ -38,10 +38,10 @@ pub(super) fn read(
             return Err(wrong("a script always ends with a check; leave it out".into()));
         };
         let end = lasting.and_then(|lasting| match &order {
-            Order::Pause(nodes) => Some(Step { at: at + lasting, order: Order::Resume(nodes.clone()) }),
+            Order::Pause(nodes) => Some(ScheduledOrder { at: at + lasting, order: Order::Resume(nodes.clone()) }),
             _ => None,
         });
-        steps.push(Step { at, order });
+        steps.push(ScheduledOrder { at, order });
         steps.extend(end);
     }
     // What stands first is done first where times are equal.

@@ -88,15 +88,15 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     let (root, peers) = client.peers()?;
     let mut search = Search { root, found: BTreeMap::new() };
     search.note(None, peers, 1);
-    let mut way = Way::On;
+    let mut way = NextDistance::On;
     for distance in 2..=args.depth {
         way = search.go_on(distance, &deadline)?;
-        if way != Way::On {
+        if way != NextDistance::On {
             break;
         }
     }
     out.print(&search.finish())?;
-    let Way::Cut(distance) = way else { return Ok(()) };
+    let NextDistance::Cut(distance) = way else { return Ok(()) };
     Err(CliError::TimedOut(format!(
         "timed out after {:.1} s, before all nodes {distance} hops away were found: the list is incomplete; raise \
          --timeout or lower --depth",
@@ -106,7 +106,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
 
 /// How a search goes on after the nodes of one distance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum NextDistance {
     /// To the next distance.
     On,
     /// Nowhere: there is nobody left to ask.
@@ -118,7 +118,7 @@ enum Way {
 impl Search {
     /// Asks all nodes at `distance - 1` for their peers. They have half of the time that is left, so that one that
     /// does not answer leaves enough for those farther away.
-    fn go_on(&mut self, distance: u32, deadline: &Deadline) -> Result<Way, ClientError> {
+    fn go_on(&mut self, distance: u32, deadline: &Deadline) -> Result<NextDistance, ClientError> {
         let is_next = |peer: &Peer| peer.distance + 1 == distance && peer.up;
         let next: Vec<(Key, Endpoint)> = self
             .found
@@ -129,7 +129,7 @@ impl Search {
         let level = deadline.at_most((deadline.remaining() / 2).max(LEVEL_MIN));
         for part in next.chunks(ASKED_MAX) {
             if level.is_over() {
-                return Ok(Way::Cut(distance));
+                return Ok(NextDistance::Cut(distance));
             }
             let questions: Vec<_> = part.iter().map(|(_, endpoint)| (endpoint.clone(), Request::Peers)).collect();
             let answers = ask_all(&questions, level.remaining())?;
@@ -146,7 +146,7 @@ impl Search {
                 }
             }
         }
-        Ok(if next.is_empty() { Way::End } else { Way::On })
+        Ok(if next.is_empty() { NextDistance::End } else { NextDistance::On })
     }
 
     /// Notes what a node said of its peers; `via` is that node, unless it is the root.
@@ -234,7 +234,7 @@ impl fmt::Display for Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::links::link::Kind;
+    use crate::core::membership::links::link::Kind;
 
     fn peer(number: u32, up: bool) -> PeerInfo {
         let endpoint = format!("127.0.0.1:{}", 7000 + number).parse().unwrap();
@@ -282,7 +282,7 @@ Gossip-Node-5 has peers:
     #[test]
     fn without_time_nobody_is_asked_and_nobody_is_blamed() {
         let mut search = searched();
-        assert_eq!(search.go_on(3, &Deadline::after(Duration::ZERO)).unwrap(), Way::Cut(3));
+        assert_eq!(search.go_on(3, &Deadline::after(Duration::ZERO)).unwrap(), NextDistance::Cut(3));
         let report = search.finish();
         assert!(report.peers.iter().all(|peer| peer.answered.is_none()));
         assert!(!report.to_string().contains("no answer"), "{report}");
@@ -291,7 +291,7 @@ Gossip-Node-5 has peers:
     #[test]
     fn a_search_ends_with_the_last_node_however_little_time_is_left() {
         let mut search = Search { root: NodeId::numbered(5), found: BTreeMap::new() };
-        assert_eq!(search.go_on(2, &Deadline::after(Duration::ZERO)).unwrap(), Way::End);
+        assert_eq!(search.go_on(2, &Deadline::after(Duration::ZERO)).unwrap(), NextDistance::End);
     }
 
     #[test]

@@ -138,7 +138,7 @@ fn run_one(job: &Job, news: &mpsc::Sender<News>, is_over: impl Fn() -> bool) -> 
     simulation.finish().map(Some).map_err(failed)
 }
 
-/// Hands outcomes over in order, and counts them.
+/// Executor outcomes over in order, and counts them.
 fn collect(
     show: impl Fn(u64, f64) -> (f64, String),
     progress: Progress,

@@ -1,7 +1,7 @@
 //! `gossip stop-network`.
 
 use crate::{
-    cli::{Context, Output, change::by_hand, error::CliError, verdict::survey},
+    cli::{Context, Output, change::by_hand, error::CliError, health::survey},
     core::{endpoint::Endpoint, request::NodeStatus},
     launcher::{Ended, Stopped, StoppedNode, ranges::ranges, stop},
 };

@@ -11,8 +11,8 @@ use crate::{
     client::{Follower, News},
     clock::{Clock, Deadline},
     core::{
+        service::happening::Detail,
         time::{Mono, Now},
-        watch::happening::Detail,
     },
 };
 use std::{sync::atomic::Ordering, time::Duration};

@@ -4,8 +4,8 @@ use crate::{
     cli::text,
     core::{
         id::NodeId,
+        service::happening::{Detail, Happening},
         time::Wall,
-        watch::happening::{Detail, Happening},
     },
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};

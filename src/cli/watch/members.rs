@@ -2,7 +2,7 @@
 
 use super::{command::TIMEOUT, lookout::Sight};
 use crate::{
-    cli::{Context, NodeArgument, error::CliError, verdict::survey},
+    cli::{Context, NodeArgument, error::CliError, health::survey},
     client::Follower,
     core::{endpoint::Endpoint, id::NodeId},
     launcher::{

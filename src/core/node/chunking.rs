@@ -3,11 +3,11 @@
 
 use super::Node;
 use crate::core::{
-    chunks::{body::WHOLE_MAX, incoming::Taken},
+    capability::Capability,
+    dissemination::chunks::{body::WHOLE_MAX, incoming::Taken},
     event::LinkId,
     frame::{Announcement, Chunk, Frame, StreamRanges},
     id::{MessageId, NodeId},
-    links::capability::Capability,
     message::{Message, Payload},
     slots::Slot,
     stats::Counter,
@@ -71,7 +71,7 @@ impl Node {
             self.on_head(now, slot, head);
         }
         if let Some(slot) = slot {
-            self.wants.sending(now.mono, slot, self.incoming.busy_until(&from));
+            self.missing.sending(now.mono, slot, self.incoming.busy_until(&from));
         }
         if let Some(Frame::Message(message)) = whole {
             self.on_message(now, from, message);
@@ -90,7 +90,7 @@ impl Node {
         }
         let Some(slot) = slot else { return };
         let wait = self.config.protocol.timing.standstill();
-        if let Some(since) = self.wants.coming(now.mono, &id, slot, wait) {
+        if let Some(since) = self.missing.coming(now.mono, &id, slot, wait) {
             self.trees.learn(&id.origin, now.mono.since(since));
         }
     }
@@ -99,7 +99,7 @@ impl Node {
     pub(super) fn settle_chunks(&mut self, now: Now, id: &MessageId, payload: &Payload) {
         for (from, head) in self.incoming.settle(id) {
             if let Some(slot) = self.peers.slot_of(&from) {
-                self.wants.sending(now.mono, slot, self.incoming.busy_until(&from));
+                self.missing.sending(now.mono, slot, self.incoming.busy_until(&from));
                 if self.peers.slots_with(Capability::Tree).contains(slot) {
                     let held = StreamRanges { stream: id.stream(), ranges: vec![(id.sequence, id.sequence)] };
                     self.send_to(slot, Frame::Have(vec![Announcement { held, age: Duration::ZERO }]));
@@ -119,7 +119,7 @@ impl Node {
         }
         self.stats.count(Counter::ChunksDropped, Some(from));
         if let Some(slot) = self.peers.slot_of(from) {
-            self.wants.stopped(now, &id, slot);
+            self.missing.stopped(now, &id, slot);
         }
     }
 

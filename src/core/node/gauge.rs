@@ -1,7 +1,9 @@
 //! What a node holds at this moment: for whoever checks that its bounds are kept.
 
 use super::Node;
-use crate::core::{config::Limits, id::NodeId, overlay::view::LOWEST_KEPT, spread::held};
+use crate::core::{
+    config::Limits, dissemination::spread::early_paths, id::NodeId, membership::overlay::passive_view::LOWEST_KEPT,
+};
 
 /// The sizes of what grows in a node, each with its bound in [`Limits`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,7 +19,7 @@ pub struct Gauge {
     /// Origins with a tree.
     pub trees: usize,
     /// Streams of which something is missing.
-    pub wants: usize,
+    pub missing: usize,
     /// Ranges given up.
     pub gaps: usize,
     /// Messages of which copies wait for the payload.
@@ -39,9 +41,9 @@ impl Gauge {
             ("streams", self.streams, limits.streams_max),
             ("links", self.links, limits.peers_max),
             ("trees", self.trees, limits.trees_max),
-            ("wants", self.wants, limits.wants_max),
+            ("missing", self.missing, limits.wants_max),
             ("gaps", self.gaps, limits.gaps_max),
-            ("held", self.held, held::MESSAGES_MAX),
+            ("held", self.held, early_paths::MESSAGES_MAX),
             ("view", self.view, limits.view_max + LOWEST_KEPT),
             ("journal", self.journal, limits.journal_max.saturating_mul(2)),
             ("watchers", self.watchers, limits.waiting_max),
@@ -61,10 +63,10 @@ impl Node {
             streams: self.seen.streams(),
             links: self.peers.len(),
             trees: self.trees.len(),
-            wants: self.wants.len(),
+            missing: self.missing.len(),
             gaps: self.seen.gaps_len(),
             held: self.held.len(),
-            view: self.overlay.view().len(),
+            view: self.overlay.passive().len(),
             journal: self.journal.len(),
             watchers: self.watchers.len(),
         }
@@ -78,6 +80,6 @@ impl Node {
 
     /// Whom it knows beside its neighbours, dead or alive.
     pub fn acquaintances(&self) -> impl Iterator<Item = NodeId> {
-        self.overlay.view().iter().map(|member| member.node)
+        self.overlay.passive().iter().map(|member| member.node)
     }
 }

@@ -3,11 +3,11 @@
 
 use super::Node;
 use crate::core::{
+    capability::Capability,
     endpoint::Endpoint,
     event::{Event, LinkId, Output},
     frame::{Frame, Introduction, LifeSeen, Member, StreamRanges, Walk, WalkKind},
     id::{Incarnation, MessageId, NodeId, StreamId},
-    links::capability::Capability,
     stats::{Counter, Refusal},
     time::{Mono, Now},
 };
@@ -139,7 +139,7 @@ impl Node {
             return false;
         }
         let last = Some(seen.incarnation);
-        let Some(incarnation) = Incarnation::next(last, now.wall, self.chance.bits()) else { return false };
+        let Some(incarnation) = Incarnation::next(last, now.wall, self.rng.bits()) else { return false };
         self.stats.count(Counter::Renewed, None);
         self.outbox.push_back(Output::Renew(incarnation));
         self.outbox.push_back(Output::Notify(Event::Renewed(incarnation)));

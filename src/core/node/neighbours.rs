@@ -3,18 +3,18 @@
 
 use super::Node;
 use crate::core::{
-    chunks::outgoing::Outgoing,
+    capability::Capability,
+    dissemination::chunks::outgoing::Outgoing,
     event::{Event, LinkId, Output},
-    frame::{Answer, Frame, Hashes, Introduction, Member, Parting, Walk, Wish},
+    frame::{Answer, DisconnectReason, Frame, Hashes, Introduction, JoinPriority, Member, Walk},
     id::NodeId,
-    links::{
-        capability::Capability,
-        detector::Verdict,
+    membership::links::{
+        detector::MemberState,
+        handshake::Greeting,
         link::Kind,
-        meeting::Greeting,
         peers::{Failure, Judgement},
     },
-    overlay::action::Action,
+    membership::overlay::action::Action,
     slots::Slot,
     stats::{Counter, Refusal},
     time::{Mono, Now},
@@ -30,7 +30,7 @@ impl Node {
             Frame::Hello(..) if self.is_leaving() => {
                 self.refuse_node(&from, Refusal::Leaving, "this node is leaving its network".into());
             }
-            Frame::Hello(hello, wish) => self.on_hello(now.mono, &from, hello, wish),
+            Frame::Hello(hello, priority) => self.on_hello(now.mono, &from, hello, priority),
             _ if !is_introduced => {
                 self.refuse_node(&from, Refusal::NotIntroduced, "say HELLO first".into());
             }
@@ -41,8 +41,8 @@ impl Node {
                 self.peers.on_leave(&from, &mut self.outbox);
                 self.overlay.left(now.mono, &from);
             }
-            Frame::Part(parting) => {
-                self.peers.on_part(now.mono, &from, parting, &mut self.outbox);
+            Frame::Part(reason) => {
+                self.peers.on_part(now.mono, &from, reason, &mut self.outbox);
                 self.overlay.on_frame(now.mono, &from, frame);
             }
             Frame::Ping { token, digest } => self.on_ping(now, from, slot, token, digest),
@@ -77,21 +77,21 @@ impl Node {
         }
     }
 
-    fn on_hello(&mut self, now: Mono, from: &NodeId, hello: Introduction, wish: Wish) {
+    fn on_hello(&mut self, now: Mono, from: &NodeId, hello: Introduction, priority: JoinPriority) {
         if self.meets_itself(now, from, &hello) {
             return;
         }
         let member = Member { node: from.clone(), endpoint: hello.endpoint.clone() };
         let is_sound = self.peers.me().check(from, &hello).is_ok();
-        let vacancy = is_sound && self.overlay.admits(now, &member, wish);
+        let vacancy = is_sound && self.overlay.admits(now, &member, priority);
         let seen = self.seen.latest_life(from);
-        let greeting = Greeting { hello, wish, vacancy, seen };
+        let greeting = Greeting { hello, priority, vacancy, seen };
         self.peers.on_hello(now, from, greeting, &mut self.stats, &mut self.outbox);
         if self.peers.is_introduced(from) {
             // One that knows no wishes declares nothing by its greeting.
-            let is_kept = wish != Wish::Declared || self.peers.is_declared(from);
-            let wish = if is_kept { wish } else { Wish::Neighbour };
-            self.overlay.greeted(now, member, wish);
+            let is_kept = priority != JoinPriority::Declared || self.peers.is_declared(from);
+            let priority = if is_kept { priority } else { JoinPriority::Neighbour };
+            self.overlay.greeted(now, member, priority);
         }
     }
 
@@ -108,7 +108,7 @@ impl Node {
     /// Somebody wants a node to be a peer no more.
     pub(super) fn undeclare(&mut self, now: Mono, node: &NodeId) {
         self.overlay.sever(now, node);
-        self.peers.part(now, node, Parting::Undeclared, &mut self.outbox);
+        self.peers.part(now, node, DisconnectReason::Undeclared, &mut self.outbox);
     }
 
     /// Something comes back over a link of ours.
@@ -181,14 +181,14 @@ impl Node {
             }
             self.note_neighbour(now.mono, slot);
         }
-        self.contacts.note(now.mono, !self.peers.up_slots().is_empty());
+        self.seeds.note(now.mono, !self.peers.up_slots().is_empty());
         for Judgement { node, verdict } in self.peers.take_judgements() {
             match verdict {
-                Verdict::Up => {
+                MemberState::Up => {
                     self.peers.slot_of(&node).into_iter().for_each(|slot| self.note_neighbour(now.mono, slot))
                 }
-                Verdict::Suspect => self.overlay.suspected(&node),
-                Verdict::Down => self.overlay.down(now.mono, &node),
+                MemberState::Suspect => self.overlay.suspected(&node),
+                MemberState::Down => self.overlay.down(now.mono, &node),
             }
         }
         for (node, failure) in self.peers.take_failures() {
@@ -202,9 +202,9 @@ impl Node {
     /// Links were closed: whom the overlay takes for a neighbour, or keeps a link to, has one.
     fn forget_links(&mut self, now: Mono) {
         let has_link = |node: &NodeId| self.peers.slot_of(node).is_some();
-        let healing = self.overlay.healing();
-        let gone: Vec<NodeId> = healing.neighbours().map(|member| member.node).filter(|node| !has_link(node)).collect();
-        let undeclared: Vec<NodeId> = healing.declared().filter(|node| !has_link(node)).cloned().collect();
+        let active = self.overlay.active();
+        let gone: Vec<NodeId> = active.neighbours().map(|member| member.node).filter(|node| !has_link(node)).collect();
+        let undeclared: Vec<NodeId> = active.declared().filter(|node| !has_link(node)).cloned().collect();
         undeclared.iter().for_each(|node| self.overlay.undeclare(node));
         gone.iter().for_each(|node| self.overlay.down(now, node));
     }
@@ -235,7 +235,7 @@ impl Node {
                     let slots = self.peers.slots_with(Capability::Overlay).iter().filter(|&slot| Some(slot) != except);
                     self.send(self.peers.links_of(slots), frame);
                 }
-                Action::Seek { member, wish } => self.seek(now, &member, wish),
+                Action::Seek { member, priority } => self.seek(now, &member, priority),
                 Action::Adopt { node } => self.peers.adopt(&node, &mut self.outbox),
                 Action::Part { node, reason } => self.peers.part(now, &node, reason, &mut self.outbox),
                 Action::Close { node } => self.peers.drop_link(&node, &mut self.outbox),
@@ -245,15 +245,15 @@ impl Node {
 
     /// Greets a contact, if it is time: the node has no neighbour.
     pub(super) fn try_contact(&mut self, now: Mono) {
-        if let Some(endpoint) = self.contacts.on_tick(now).filter(|_| !self.is_leaving()) {
+        if let Some(endpoint) = self.seeds.on_tick(now).filter(|_| !self.is_leaving()) {
             self.peers.join(now, endpoint, &mut self.stats, &mut self.outbox);
         }
     }
 
     /// Opens a link that nobody declared.
-    fn seek(&mut self, now: Mono, member: &Member, wish: Wish) {
-        let is_sought = self.peers.seek(now, member, wish, Kind::Healing, &mut self.stats, &mut self.outbox);
-        if is_sought && wish != Wish::Bridge {
+    fn seek(&mut self, now: Mono, member: &Member, priority: JoinPriority) {
+        let is_sought = self.peers.seek(now, member, priority, Kind::Healing, &mut self.stats, &mut self.outbox);
+        if is_sought && priority != JoinPriority::Bridge {
             self.stats.count(Counter::Sought, None);
             self.outbox.push_back(Output::Notify(Event::Seeking(member.node.clone())));
         }
@@ -261,7 +261,7 @@ impl Node {
 
     fn forget(&mut self, now: Mono, slot: Slot) {
         self.trees.forget(slot);
-        self.wants.forget(now, slot);
+        self.missing.forget(now, slot);
         self.digests.forget(slot);
         self.dropped.forget(slot);
         self.forget_chunks(slot);

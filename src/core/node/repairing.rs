@@ -3,17 +3,17 @@
 
 use super::Node;
 use crate::core::{
+    capability::Capability,
+    dissemination::repair::ask::{Ask, Holes, How},
+    dissemination::seen,
+    dissemination::spread::tree::Swap,
     event::{Event, Output, Record},
     frame::{Announcement, Answer, Frame, StreamRanges},
     id::{MessageId, NodeId, StreamId},
-    links::capability::Capability,
     message::Message,
-    repair::ask::{Ask, Holes, How},
-    repair::ranges::Ranges,
+    ranges::Ranges,
     request::Gap,
-    seen,
     slots::Slot,
-    spread::tree::Swap,
     stats::Counter,
     time::{Mono, Now},
 };
@@ -72,7 +72,7 @@ impl Node {
         }
         for StreamRanges { stream, ranges } in given_up {
             let missing = self.seen.missing(stream, ranges, MISSING_MAX);
-            self.wants.heard_of(now.mono, stream, slot, &missing);
+            self.missing.heard_of(now.mono, stream, slot, &missing);
         }
     }
 
@@ -101,18 +101,18 @@ impl Node {
             self.adopt(now, &stream.origin, slot);
         }
         let wait = self.trees.pull_delay(&stream.origin, self.peers.mean_round_trip());
-        self.wants.offered(now.mono, stream, slot, missing, how, wait);
+        self.missing.offered(now.mono, stream, slot, missing, how, wait);
     }
 
     /// A message was pushed: links keep their order, so what its parent has after it is on its way.
     pub(super) fn expect_more(&mut self, now: Now, slot: Option<Slot>, id: &MessageId) {
-        if self.wants.is_empty() {
+        if self.missing.is_empty() {
             return;
         }
         let Some(slot) = slot else { return };
         let wait = self.trees.pull_delay(&id.origin, self.peers.mean_round_trip());
         let by_parent = self.trees.is_parent(&id.origin, slot);
-        self.wants.pushed(now.mono, &id.stream(), id.sequence, by_parent, wait);
+        self.missing.pushed(now.mono, &id.stream(), id.sequence, by_parent, wait);
     }
 
     /// A neighbour asks for messages.
@@ -158,7 +158,7 @@ impl Node {
     /// A neighbour that was asked keeps these no more.
     pub(super) fn on_lost(&mut self, now: Now, slot: Slot, streams: Vec<StreamRanges>) {
         for StreamRanges { stream, ranges } in streams {
-            self.wants.lost(now.mono, &stream, slot, &ranges);
+            self.missing.lost(now.mono, &stream, slot, &ranges);
             let missing = self.seen.missing(&stream, &ranges, MISSING_MAX);
             let given_up = self.seen.given_up_of(&stream, &ranges, MISSING_MAX);
             self.dropped.note(slot, &stream, &missing);
@@ -169,16 +169,16 @@ impl Node {
     /// A message came from a neighbour: what is missing below it must have been published.
     pub(super) fn note_holes(&mut self, now: Now, slot: Option<Slot>, stream: &StreamId) {
         match self.seen.hole_below(stream) {
-            Some(below) => self.wants.expect(now.mono, stream, slot.unwrap_or_default(), below),
-            None if self.wants.is_empty() => {}
-            None => self.wants.filled(stream),
+            Some(below) => self.missing.expect(now.mono, stream, slot.unwrap_or_default(), below),
+            None if self.missing.is_empty() => {}
+            None => self.missing.filled(stream),
         }
     }
 
     /// Asks for what is due, gives up what nobody has, tells what has changed, announces what has waited.
     pub(super) fn repair(&mut self, now: Now) {
-        let dues = self.wants.on_tick(now.mono, |slot| self.peers.round_trip(slot));
-        self.stats.add(Counter::OffersDropped, None, self.wants.take_dropped());
+        let dues = self.missing.on_tick(now.mono, |slot| self.peers.round_trip(slot));
+        self.stats.add(Counter::OffersDropped, None, self.missing.take_dropped());
         for ask in dues.asks {
             self.ask(now, ask);
         }
@@ -194,7 +194,7 @@ impl Node {
         for (stream, first, last) in self.filled.take(now.mono) {
             self.outbox.push_back(Output::Notify(Event::GapFilled { stream, first, last }));
         }
-        for (slots, seen::Told { streams, given_up }) in self.digests.on_tick(now.mono, &self.seen) {
+        for (slots, seen::DigestPage { streams, given_up }) in self.digests.on_tick(now.mono, &self.seen) {
             self.tell(&slots, Counter::Digests, Frame::Digest { streams, given_up });
         }
         let [trees, repair] = [Capability::Tree, Capability::Repair].map(|word| self.peers.slots_with(word));

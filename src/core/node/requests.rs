@@ -1,6 +1,6 @@
 //! What clients ask of a node, and what it does about it. Spec: `docs/spec/gossip-bus.md`, *Requests*.
 
-use super::{Node, spreading::Way};
+use super::{Node, spreading::Provenance};
 use crate::core::{
     endpoint::Endpoint,
     event::{Event, Output, Record, ReturnAddress},
@@ -8,9 +8,9 @@ use crate::core::{
     id::{NodeId, StreamId},
     message::{Message, Payload, Relays},
     request::{Disturbance, Fetch, Level, NodeStatus, Reply, Request, RequestId, Status, Vector},
+    service::waiting::Departure,
     stats::{Counter, Refusal},
     time::{Mono, Now},
-    waiting::Departure,
 };
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ impl Node {
             }
             Request::Join { contacts } => {
                 self.overlay.join();
-                contacts.into_iter().for_each(|(_, endpoint)| self.contacts.add(now.mono, endpoint));
+                contacts.into_iter().for_each(|(_, endpoint)| self.seeds.add(now.mono, endpoint));
                 self.try_contact(now.mono);
                 Reply::Done
             }
@@ -99,7 +99,7 @@ impl Node {
         let message = Message { tree: model, ..message };
         self.seen.insert(&message.id);
         self.stats.count(Counter::Published, None);
-        self.deliver(now, Way::default(), message);
+        self.deliver(now, Provenance::default(), message);
         self.reply(client, id, receipt);
     }
 
@@ -159,7 +159,7 @@ impl Node {
             health: Some(u64::from(self.peers.health().score())),
             seen_messages: Some(self.seen.messages()),
             digest: Some(self.seen.digest()),
-            missing: self.wants.len() as u64,
+            missing: self.missing.len() as u64,
             given_up: self.seen.given_up(),
             unproven: self.seen.claimed(),
             disturbed,

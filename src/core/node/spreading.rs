@@ -3,17 +3,16 @@
 
 use super::Node;
 use crate::core::{
+    capability::Capability,
     config::Dissemination,
+    dissemination::repair::ask::How,
+    dissemination::seen::Sighting,
+    dissemination::spread::{recent::Came, relay_ledger::{Given, RelayDecision}, tree::Source},
     event::{LinkId, Output, Record},
     frame::{Frame, PathCopy},
     id::NodeId,
-    inbox::Copy,
-    links::capability::Capability,
     message::{Hop, Message, Path, Payload, Trace, extend_path},
-    repair::ask::How,
-    seen::Sighting,
     slots::{Slot, Slots},
-    spread::{recent::Came, shares::Given, tree::Source},
     stats::{Counter, Refusal},
     time::{Now, Wall},
 };
@@ -21,7 +20,7 @@ use std::time::Duration;
 
 /// By which way a first copy came; by default it was submitted here.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Way {
+pub(super) struct Provenance {
     /// The neighbour that sent it.
     from: Option<NodeId>,
     /// Its slot, if there is a link to it.
@@ -30,7 +29,7 @@ pub(super) struct Way {
     asked: Option<How>,
 }
 
-impl Way {
+impl Provenance {
     fn came(&self) -> Came {
         Came { from: self.slot, was_pulled: self.asked.is_some(), is_backlog: self.is_backlog() }
     }
@@ -98,8 +97,8 @@ impl Node {
     }
 
     /// What is known of the way by which a first copy came.
-    fn way(&mut self, now: Now, from: NodeId, message: &Message) -> Way {
-        let arrival = self.wants.arrived(now.mono, &message.id);
+    fn way(&mut self, now: Now, from: NodeId, message: &Message) -> Provenance {
+        let arrival = self.missing.arrived(now.mono, &message.id);
         let slot = self.peers.slot_of(&from);
         let asked = arrival.asked.and_then(|(of, how)| (Some(of) == slot).then_some(how));
         if asked.is_none() {
@@ -107,11 +106,11 @@ impl Node {
             self.trees.learn(&message.id.origin, late);
             self.expect_more(now, slot, &message.id);
         }
-        Way { from: Some(from), slot, asked }
+        Provenance { from: Some(from), slot, asked }
     }
 
     /// Files and passes on a message that is new here.
-    pub(super) fn deliver(&mut self, now: Now, way: Way, message: Message) {
+    pub(super) fn deliver(&mut self, now: Now, way: Provenance, message: Message) {
         self.digests.changed(now.mono);
         self.peers.note_use(now.mono);
         self.stats.count(Counter::Delivered, way.from.as_ref());
@@ -128,7 +127,7 @@ impl Node {
     }
 
     /// Pushes an untraced message along its tree; to the other neighbours it will be announced.
-    fn spread(&mut self, now: Now, way: &Way, message: Message) {
+    fn spread(&mut self, now: Now, way: &Provenance, message: Message) {
         let mut told = self.targets(now, way, &message);
         let links = self.peers.links_of(told.iter());
         told.extend(way.slot);
@@ -137,7 +136,7 @@ impl Node {
     }
 
     /// The slots that a first copy is to be pushed to.
-    fn targets(&mut self, now: Now, way: &Way, message: &Message) -> Slots {
+    fn targets(&mut self, now: Now, way: &Provenance, message: &Message) -> Slots {
         let is_flood = self.config.protocol.dissemination == Dissemination::Flood;
         // Whoever knows no trees is sent everything.
         let trees = self.peers.slots_with(Capability::Tree);
@@ -163,7 +162,7 @@ impl Node {
     }
 
     /// Passes a traced message on by the relay rule: first the copies that were here before their payload, then this one.
-    fn spread_traced(&mut self, now: Now, way: &Way, message: &Message, trace: &Trace) {
+    fn spread_traced(&mut self, now: Now, way: &Provenance, message: &Message, trace: &Trace) {
         let &Message { ref id, published_at, hops, ref payload, .. } = message;
         // A small payload rides on every frame: trees have nothing to say.
         let eager = if self.is_small(payload) { Slots::default() } else { self.targets(now, way, message) };
@@ -230,12 +229,12 @@ impl Node {
     /// Notes the path of a copy and says over which links it goes on; `None` if it is not accepted.
     fn note_copy(&mut self, from: Option<&NodeId>, copy: &PathCopy) -> Option<Vec<Given>> {
         match self.inbox.spread(&copy.id, from, self.peers.neighbours()) {
-            Copy::Noted(given) => {
+            RelayDecision::Noted(given) => {
                 self.inbox.note_path(&copy.id, copy.trace.path.clone());
                 return Some(given);
             }
-            Copy::Surplus => self.stats.count(Counter::Surplus, from),
-            Copy::Unknown => self.stats.count(Counter::Late, from),
+            RelayDecision::Surplus => self.stats.count(Counter::Surplus, from),
+            RelayDecision::Unknown => self.stats.count(Counter::Late, from),
         }
         None
     }

@@ -6,8 +6,8 @@ use crate::{
         config::{Limits, Protocol},
         endpoint::Endpoint,
         frame::{
-            Announcement, Answer, Chunk, Frame, Hashes, Introduction, LifeSeen, Parting, PathCopy, STREAMS_MAX,
-            StreamRanges, Wish,
+            Announcement, Answer, Chunk, DisconnectReason, Frame, Hashes, Introduction, JoinPriority, LifeSeen,
+            PathCopy, STREAMS_MAX, StreamRanges,
         },
         id::{Instance, MessageId},
         message::{Hop, Message, Relays, Trace},
@@ -279,7 +279,7 @@ fn forged_copies_go_no_further_than_the_relay_rule_lets_them() {
             hello.node = stranger.clone();
             hello.endpoint = format!("10.0.0.9:{port}").parse().unwrap();
         });
-        net.input(0, Input::Arrived { from: stranger.clone(), frame: Frame::Hello(hello, Wish::Declared) });
+        net.input(0, Input::Arrived { from: stranger.clone(), frame: Frame::Hello(hello, JoinPriority::Declared) });
         for relays in (1..=16).rev() {
             let hops = [&id.origin, &stranger].map(|node| Hop { node: node.clone(), micros: 0 });
             let trace = Some(Trace { relays: Relays::try_from(relays).unwrap(), path: hops.into() });
@@ -424,7 +424,7 @@ fn strangers_are_refused_and_counted() {
     for (refusal, change) in cases {
         let mut net = Net::of(2, 0, &Limits::default());
         let from = if refusal == Refusal::NameTaken { name(0) } else { name(1) };
-        net.input(0, Input::Arrived { from, frame: Frame::Hello(hello(change), Wish::Declared) });
+        net.input(0, Input::Arrived { from, frame: Frame::Hello(hello(change), JoinPriority::Declared) });
         assert_eq!(net.refused(0, refusal), 1, "{refusal:?}");
         assert!(!net.nodes[0].peers.is_introduced(&name(1)));
         assert_eq!(net.wires.len(), 0, "no link to a stranger");
@@ -444,7 +444,7 @@ fn arrived(frame: Frame) -> Input {
 /// A node whose link 0 to node 2 at its usual address is up.
 fn with_peer() -> Node {
     let mut node = Node::new(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default());
-    outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(hello(|_| {}), Wish::Declared)));
+    outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(hello(|_| {}), JoinPriority::Declared)));
     let welcome = Answer::Welcome(hello(|_| {}), None);
     outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer: welcome });
     assert_eq!(node.peers.neighbours().count(), 1);
@@ -455,7 +455,7 @@ fn with_peer() -> Node {
 fn whoever_has_seen_something_else_is_told_all_and_told_so() {
     let mut node = Node::new(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default());
     let mends = || hello(|hello| hello.capabilities = vec!["repair".into()]);
-    outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(mends(), Wish::Declared)));
+    outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(mends(), JoinPriority::Declared)));
     outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer: Answer::Welcome(mends(), None) });
     let publish = Request::Publish { trace: None, payload: b"x"[..].into() };
     let client = ReturnAddress([1].into());
@@ -490,7 +490,7 @@ fn ping_in(outputs: &[Output]) -> u64 {
 #[test]
 fn a_name_stays_with_the_node_that_answers_to_it() {
     let mut node = with_peer();
-    let impostor = || arrived(Frame::Hello(hello(|hello| hello.endpoint = endpoint(5)), Wish::Declared));
+    let impostor = || arrived(Frame::Hello(hello(|hello| hello.endpoint = endpoint(5)), JoinPriority::Declared));
     let at = Duration::from_millis;
     let token = ping_in(&outputs(&mut node, at(100), impostor()));
     assert_eq!(outputs(&mut node, at(110), impostor()), [], "who asks again at once waits, too");
@@ -510,7 +510,7 @@ fn a_node_that_moved_gets_its_name_when_its_former_address_is_silent() {
     let moved = || {
         arrived(Frame::Hello(
             hello(|hello| (hello.endpoint, hello.incarnation) = (endpoint(5), Incarnation(2))),
-            Wish::Declared,
+            JoinPriority::Declared,
         ))
     };
     ping_in(&outputs(&mut node, Duration::from_millis(100), moved()));
@@ -535,7 +535,7 @@ fn a_link_that_is_silent_while_its_peer_greets_is_opened_anew() {
     for answers in [true, false] {
         let mut node = with_peer();
         let at = Duration::from_millis;
-        let told = outputs(&mut node, at(100), arrived(Frame::Hello(hello(|_| {}), Wish::Declared)));
+        let told = outputs(&mut node, at(100), arrived(Frame::Hello(hello(|_| {}), JoinPriority::Declared)));
         let token = ping_in(&told[1..]);
         if answers {
             outputs(&mut node, at(110), Input::Answered { link: LinkId(0), answer: Answer::Pong(token) });
@@ -664,7 +664,10 @@ fn a_leaving_node_waits_for_each_neighbour_and_meets_nobody() {
     assert!(net.exits.is_empty(), "one neighbour cannot speak for the others");
     net.input(
         0,
-        Input::Arrived { from: name(7), frame: Frame::Hello(hello(|hello| hello.node = name(7)), Wish::Declared) },
+        Input::Arrived {
+            from: name(7),
+            frame: Frame::Hello(hello(|hello| hello.node = name(7)), JoinPriority::Declared),
+        },
     );
     assert_eq!(net.refused(0, Refusal::Leaving), 1);
     net.run();
@@ -777,7 +780,7 @@ fn a_node_without_instance_takes_the_one_it_meets_and_keeps_it() {
     assert_eq!(net.nodes[2].peers.me().instance.as_str(), "one");
     assert_eq!(net.nodes[2].peers.neighbours().count(), 1);
     let other = hello(|hello| hello.instance = "two".parse().unwrap());
-    net.input(2, Input::Arrived { from: name(1), frame: Frame::Hello(other, Wish::Declared) });
+    net.input(2, Input::Arrived { from: name(1), frame: Frame::Hello(other, JoinPriority::Declared) });
     assert_eq!(net.refused(2, Refusal::OtherInstance), 1);
 }
 
@@ -899,7 +902,7 @@ fn namesake(net: &Net, life: u64, port: u16) -> Introduction {
 fn refusals(net: &mut Net, hello: Introduction) -> Vec<String> {
     let now = net.now();
     let node = &mut net.nodes[0];
-    node.handle(now, Input::Arrived { from: hello.node.clone(), frame: Frame::Hello(hello, Wish::Declared) });
+    node.handle(now, Input::Arrived { from: hello.node.clone(), frame: Frame::Hello(hello, JoinPriority::Declared) });
     let code = |output| match output {
         Output::Answer(_, Answer::Refuse { code, .. }) => Some(code),
         _ => None,
@@ -1060,10 +1063,10 @@ fn any_input() -> impl Strategy<Value = Input> {
         })
     });
     let frame = prop_oneof![
-        1 => introduction.clone().prop_map(|hello| Frame::Hello(hello, Wish::Declared)),
+        1 => introduction.clone().prop_map(|hello| Frame::Hello(hello, JoinPriority::Declared)),
         4 => any_message(),
         1 => Just(Frame::Leave),
-        1 => Just(Frame::Part(Parting::Undeclared)),
+        1 => Just(Frame::Part(DisconnectReason::Undeclared)),
         1 => any::<u64>().prop_map(|token| Frame::Ping { token, digest: None }),
     ];
     let answer = prop_oneof![
@@ -1259,7 +1262,7 @@ fn numbers_without_end_are_asked_for_and_told_of_for_a_while_and_no_longer() {
     const LAST: u64 = u64::MAX;
     let mut node = Node::new(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default());
     let all = || hello(|hello| hello.capabilities = ["tree", "repair"].map(str::to_owned).to_vec());
-    outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(all(), Wish::Declared)));
+    outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(all(), JoinPriority::Declared)));
     outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer: Answer::Welcome(all(), None) });
     let id = |origin, life, sequence| MessageId { origin: name(origin), incarnation: Incarnation(life), sequence };
     let payload = || b"x"[..].into();
@@ -1294,13 +1297,13 @@ fn numbers_without_end_are_asked_for_and_told_of_for_a_while_and_no_longer() {
     }
     let half = Duration::from_secs(60);
     assert!(!pulls.is_empty() && pulls.iter().chain(&digests).all(|at| *at < half), "{pulls:?} {digests:?}");
-    assert_eq!((node.wants.len(), node.origin.incarnation()), (0, Incarnation(7)));
+    assert_eq!((node.missing.len(), node.origin.incarnation()), (0, Incarnation(7)));
     assert_eq!(node.seen.given_up(), LAST, "all below the two that came, as far as anybody can count");
     for number in [5, 7] {
         outputs(&mut node, step, arrived(Frame::Message(message(id(2, LAST, number)))));
     }
     assert_eq!(
-        (node.wants.len(), node.stats.total().get(Counter::Delivered)),
+        (node.missing.len(), node.stats.total().get(Counter::Delivered)),
         (0, 4),
         "what is late comes all the same"
     );
@@ -1315,7 +1318,7 @@ fn whoever_knows_no_trees_gets_what_was_missed_too_and_is_in_none() {
     };
     let from = |index, frame| Input::Arrived { from: name(index), frame };
     for (link, index, words) in [(0, 1, &["tree", "repair"][..]), (1, 2, &[]), (2, 3, &["repair"])] {
-        outputs(&mut node, Duration::ZERO, from(index, Frame::Hello(said(index, words), Wish::Declared)));
+        outputs(&mut node, Duration::ZERO, from(index, Frame::Hello(said(index, words), JoinPriority::Declared)));
         let welcome = Answer::Welcome(said(index, words), None);
         outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(link), answer: welcome });
     }

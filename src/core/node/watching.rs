@@ -6,9 +6,9 @@ use crate::core::{
     id::NodeId,
     message::Message,
     request::{Reply, RequestId, WATCH_WAIT_MAX},
+    service::{happening::Arrival, watchers::Watcher},
     stats::Refusal,
     time::Now,
-    watch::{happening::Arrival, watchers::Watcher},
 };
 use std::time::Duration;
 
@@ -94,8 +94,8 @@ mod tests {
         id::Incarnation,
         message::Payload,
         request::Request,
+        service::{happening::Happening, journal::WatchPage},
         time::{Mono, Wall},
-        watch::{happening::Happening, journal::Told},
     };
 
     const SECOND: u64 = 1_000_000_000;
@@ -141,7 +141,7 @@ mod tests {
         ask(node, now, 0, Request::Publish { trace: None, payload: Payload::from(&b"x"[..]) })
     }
 
-    fn told(replies: &[(RequestId, Reply)], id: u64) -> &Told {
+    fn told(replies: &[(RequestId, Reply)], id: u64) -> &WatchPage {
         let found = replies.iter().find(|(other, _)| *other == RequestId::Number(id));
         let Some((_, Reply::Events { told, incarnation: Incarnation(17) })) = found else { panic!("{replies:?}") };
         told
@@ -153,9 +153,9 @@ mod tests {
         assert_eq!(publish(&mut node, at(0)).len(), 1, "nobody watches yet");
         assert_eq!(ask(&mut node, at(1), 7, watch(None, SECOND)), [], "it waits");
         let replies = publish(&mut node, at(2));
-        let Told { next: 2, missed: 0, happenings } = told(&replies, 7) else { panic!("{replies:?}") };
+        let WatchPage { next: 2, missed: 0, happenings } = told(&replies, 7) else { panic!("{replies:?}") };
         assert_eq!((&*happenings[0].kind, happenings[0].at), (Happening::ARRIVED, at(2).wall));
-        assert_eq!(happenings[0].details["id"], crate::core::watch::happening::Detail::Text("1-17-2".into()));
+        assert_eq!(happenings[0].details["id"], crate::core::service::happening::Detail::Text("1-17-2".into()));
         let again = ask(&mut node, at(3), 8, watch(Some(1), SECOND));
         assert_eq!(told(&again, 8).happenings.len(), 1, "what is there is told at once");
         assert_eq!(node.gauge().journal, 1);
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(node.watchers.deadline(), Some(Mono(SECOND + 1)));
         assert!(node.deadline() <= node.watchers.deadline());
         let replies = replies(&mut node, at(SECOND + 1), Input::Tick);
-        assert_eq!((replies.len(), told(&replies, 8)), (1, &Told { next: 1, ..Told::default() }));
+        assert_eq!((replies.len(), told(&replies, 8)), (1, &WatchPage { next: 1, ..WatchPage::default() }));
         assert_eq!(node.gauge().watchers, 1, "the other one waits for as long as a node bears");
         assert_eq!(node.watchers.deadline(), Some(Mono(1) + WATCH_WAIT_MAX));
     }

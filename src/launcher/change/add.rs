@@ -12,7 +12,7 @@ use crate::{
         manifest::{ChangeKind, Manifest, NodeRecord, Pair, pair},
         ports::{require_free_for, taken_ports},
         resolve::Target,
-        spawn::{Cradle, Nursery},
+        spawn::{SpawnSettings, Spawner},
         start::{connect_to, node_arguments},
     },
     topology::{
@@ -101,16 +101,16 @@ pub(super) fn raise<'s>(
 ) -> Result<Raised, LaunchError> {
     let folder = site.folder.clone();
     let (executable, arguments) = (executable.to_owned(), node_arguments(&site.manifest, &folder));
-    let mut nursery = Nursery::new(Cradle { executable, arguments, folder: &folder, interrupted });
+    let mut spawner = Spawner::new(SpawnSettings { executable, arguments, folder: &folder, interrupted });
     let Some(record) = site.manifest.node_mut(node) else { return Err(LaunchError::Ended { node: node.clone() }) };
-    record.process = Some(nursery.spawn(node, &record.endpoint)?);
+    record.process = Some(spawner.spawn(node, &record.endpoint)?);
     let peers = record.peers.clone();
-    nursery.await_lines(&site.deadline, site.patience)?;
+    spawner.await_lines(&site.deadline, site.patience)?;
     site.tell(vec![(node.clone(), connect_to(&site.manifest, &peers))])?;
     let live = peers.iter().filter(|peer| site.is_alive(peer));
     let links = live.map(|peer| pair(node, peer)).collect();
-    site.await_links(&links, &BTreeSet::new(), || nursery.check())?;
-    Ok(Raised::new(nursery.release()))
+    site.await_links(&links, &BTreeSet::new(), || spawner.check())?;
+    Ok(Raised::new(spawner.release()))
 }
 
 /// The children of a change that may still fail: they end with this value unless it is released.

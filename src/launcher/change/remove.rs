@@ -14,7 +14,7 @@ use crate::{
         error::LaunchError,
         folders::Networks,
         manifest::{ChangeKind, NodeRecord, Pair, pair},
-        process::{Held, wait_for_all},
+        process::{ProcessHandle, wait_for_all},
         resolve::Target,
         stop::end_one,
     },
@@ -77,7 +77,7 @@ fn leave(
     site: &mut Site<'_>,
     node: &NodeId,
     endpoint: &Endpoint,
-    held: &Held,
+    held: &ProcessHandle,
     Removal { force, timeout }: Removal,
 ) -> Result<(), LaunchError> {
     let pid = site.manifest.node(node).and_then(|record| record.process).map_or(0, |process| process.pid);

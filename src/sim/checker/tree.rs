@@ -1,7 +1,7 @@
 //! The rules of trees, as far as they go beyond those of every message: how many frames cross the links when nothing
 //! goes wrong.
 
-use super::{Checker, Told, Wrong};
+use super::{Checker, Tracked, Wrong};
 use crate::{sim::network::Model, topology::Graph};
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl Checker {
 
     /// Whether the origin's message before this one was everywhere, and had stopped to change the tree, when this one was
     /// published.
-    fn is_warmed(&self, told: &Told, model: &Model) -> bool {
+    fn is_warmed(&self, told: &Tracked, model: &Model) -> bool {
         // A message that came along another origin's tree may have been asked for, and the next one mends the tree.
         let Some(before) = told.id.sequence.checked_sub(1).filter(|&before| before > 1) else { return false };
         let id = told.id.stream().message(before);

@@ -1,7 +1,7 @@
 //! What holds once all that went wrong is mended, however messages spread: soon nothing is missing that anybody keeps,
 //! the overlay holds together, and nobody speaks of messages any more.
 
-use super::{Cause, Survivor, Told, Wrong, index_of};
+use super::{Cause, Survivor, Tracked, Wrong, index_of};
 use crate::{
     core::{
         config::Timing,
@@ -72,7 +72,7 @@ impl Cluster {
         let gaps = self.gaps(&survivors)?;
         let names_gap = |host: usize, id: &MessageId| gaps.get(&host).is_some_and(|gaps| is_within(gaps, id));
         let holdings = (self.scenario.limits != Retention::default()).then(|| self.holdings()).transpose()?;
-        let keeps = |host: usize, told: &Told| {
+        let keeps = |host: usize, told: &Tracked| {
             let is_there = survivors[host].is_some_and(|survivor| told.delivered[host].0 == survivor.life);
             is_there && holdings.as_ref().is_none_or(|kept| kept[host].contains(&told.id))
         };
@@ -110,7 +110,7 @@ impl Cluster {
 
     /// Why a message is not at a live node that is otherwise as it must be.
     pub(in crate::sim) fn cause_of_loss(
-        told: &Told,
+        told: &Tracked,
         host: usize,
         survivors: &[Option<Survivor>],
         gaps: &BTreeMap<usize, Vec<Gap>>,
@@ -261,7 +261,7 @@ impl Cluster {
 
     /// Whether a message cannot be lost in this part of the overlay: a client has its receipt, its origin and one that was
     /// its neighbour then lived on long enough, the neighbour to the end and in this part, and nothing kept them apart.
-    fn is_entrusted(&self, told: &Told, part: &[usize], survivors: &[Option<Survivor>]) -> bool {
+    fn is_entrusted(&self, told: &Tracked, part: &[usize], survivors: &[Option<Survivor>]) -> bool {
         let is_undisturbed = self.scenario.faults.iter().all(|fault| fault.ends_processes_alone());
         let is_wide = self.network.model.bandwidth.is_none() && !self.checker.has_full_queues;
         let enough = if self.network.model.is_stream() { ENTRUSTED } else { ENTRUSTED_LOSSY };

@@ -168,7 +168,7 @@ fn str_len(bytes: usize) -> usize {
 mod tests {
     use super::*;
     use crate::{
-        core::{frame::Wish, id::Incarnation, message::Relays, time::Wall},
+        core::{frame::JoinPriority, id::Incarnation, message::Relays, time::Wall},
         sim::host::endpoint as address,
         wire::encode,
     };
@@ -219,7 +219,7 @@ mod tests {
             let expected = encoded(|header| encode::frame(header, &frame).map(|payload| payload.len()));
             assert!(frame_len(&frame).abs_diff(expected) <= 1, "{frame:?}: {expected}");
         }
-        let hello = Frame::Hello(introduction_of(&["trace"]), Wish::Declared);
+        let hello = Frame::Hello(introduction_of(&["trace"]), JoinPriority::Declared);
         let expected = encoded(|header| encode::frame(header, &hello).map(|payload| payload.len()));
         assert!(frame_len(&hello).abs_diff(expected) <= 2, "{expected}");
         for answer in [Answer::Farewell, Answer::Pong(5_000_000_000), Answer::Welcome(introduction_of(&[]), None)] {

@@ -7,7 +7,7 @@ use crate::{
         checker::{Survivor, Violation},
         cluster::Cluster,
         network::{Draw, Model},
-        report::{OverlayShape, Report, Told, optimum::quickest},
+        report::{MessageOutcome, OverlayShape, Report, optimum::quickest},
         scenario::{Fault, Retention, Scenario, Spread},
     },
     topology::Graph,
@@ -155,7 +155,7 @@ impl Simulation {
         let share = f64::from(index) / f64::from(self.messages);
         let reached = told.delivered.iter().filter(|(life, _)| *life > 0).count() as u64;
         let (frames, bytes, is_complete) = (told.frames, told.bytes, missing == 0);
-        report.add_message(&Told { share, frames, bytes, reached, last, quickest: fastest, is_complete });
+        report.add_message(&MessageOutcome { share, frames, bytes, reached, last, quickest: fastest, is_complete });
         report.last_hop.add(f64::from(told.hops));
         report.node_messages += f64::from(live);
         if let Some(nth) = NTH.iter().position(|&nth| nth == index) {

@@ -72,17 +72,17 @@ fn every_type_has_a_vector() {
 
 #[test]
 fn what_is_missing_or_unknown_counts_as_the_spec_says() {
-    use crate::core::frame::{Parting, Wish};
+    use crate::core::frame::{DisconnectReason, JoinPriority};
     let cases = cases(HEADERS);
     let meaning = |name: &str| {
         let case = cases.iter().find(|case| case["name"] == name).unwrap_or_else(|| panic!("no vector '{name}'"));
         decode(&bytes(&case["header"]), &all_bytes(&case["body"])).unwrap()
     };
     for name in ["hello without its wish", "hello with a wish of the future, which counts as declared"] {
-        assert!(matches!(meaning(name), Incoming::Frame(Frame::Hello(_, Wish::Declared))), "{name}");
+        assert!(matches!(meaning(name), Incoming::Frame(Frame::Hello(_, JoinPriority::Declared))), "{name}");
     }
     let part = meaning("part for a reason of the future, which counts as unlinked");
-    assert_eq!(part, Incoming::Frame(Frame::Part(Parting::Unlinked)));
+    assert_eq!(part, Incoming::Frame(Frame::Part(DisconnectReason::Unlinked)));
     assert_eq!(meaning("ping without its digest"), meaning("ping"));
     assert_eq!(meaning("message without its tree field"), meaning("message, traced, from its origin"));
     assert!(matches!(meaning("welcome without what it has seen"), Incoming::Answer(Answer::Welcome(_, None))));
@@ -102,7 +102,7 @@ fn what_is_missing_or_unknown_counts_as_the_spec_says() {
 
 #[test]
 fn nodes_that_do_not_say_how_they_are_are_understood() {
-    use crate::core::links::{detector::Verdict, link::Kind};
+    use crate::core::membership::links::{detector::MemberState, link::Kind};
     let cases = cases(HEADERS);
     let reply = |name: &str| {
         let case = cases.iter().find(|case| case["name"] == name).unwrap_or_else(|| panic!("no vector '{name}'"));
@@ -117,7 +117,7 @@ fn nodes_that_do_not_say_how_they_are_are_understood() {
     };
     assert_eq!(peers("peer list"), [(None, Kind::Declared); 2]);
     assert_eq!(peers("peer list with words and fields of the future"), [(None, Kind::Declared)]);
-    let up_to_down = [Some(Verdict::Up), Some(Verdict::Suspect), Some(Verdict::Down), None];
+    let up_to_down = [Some(MemberState::Up), Some(MemberState::Suspect), Some(MemberState::Down), None];
     let kinds = [Kind::Declared, Kind::Healing, Kind::Declared, Kind::Joined];
     assert_eq!(peers("peer list with verdicts and kinds"), up_to_down.into_iter().zip(kinds).collect::<Vec<_>>());
     let state = |name| match reply(name) {

@@ -20,7 +20,7 @@ fn meet(node: &mut Node, at: Duration, index: usize, link: LinkId) {
             hello.capabilities = vec!["repair".into()];
         })
     };
-    outputs(node, at, from(index, Frame::Hello(who(), Wish::Declared)));
+    outputs(node, at, from(index, Frame::Hello(who(), JoinPriority::Declared)));
     outputs(node, at, Input::Answered { link, answer: Answer::Welcome(who(), None) });
 }
 
@@ -162,7 +162,7 @@ fn what_lies_below_a_message_is_missing_and_named_when_it_does_not_come() {
 
     // What comes in another order than it was sent is no gap.
     [9, 8, 6, 7].into_iter().for_each(|number| drop(outputs(&mut node, 14 * SECOND, from(1, message(number)))));
-    assert!(node.wants.is_empty());
+    assert!(node.missing.is_empty());
     assert_eq!(told(&pass(&mut node, 60 * SECOND)), []);
 }
 

@@ -5,15 +5,15 @@ use crate::{
     core::{
         endpoint::Endpoint,
         frame::{
-            self, Announcement, Answer, Beacon, Chunk, Frame, Hashes, Introduction, LifeSeen, Member, Parting,
-            PathCopy, StreamRanges, Walk, WalkKind, Wish,
+            self, Announcement, Answer, Beacon, Chunk, DisconnectReason, Frame, Hashes, Introduction, JoinPriority,
+            LifeSeen, Member, PathCopy, StreamRanges, Walk, WalkKind,
         },
         id::{Incarnation, MessageId, StreamId},
-        links::{detector::Verdict, link::Kind},
+        membership::links::{detector::MemberState, link::Kind},
         message::{Hop, Message, Path, Trace},
         request::{Fetched, Gap, NodeStatus, PeerInfo, Vector},
+        service::happening::{Detail, Happening},
         time::Wall,
-        watch::happening::{Detail, Happening},
     },
     wire::encode,
 };
@@ -145,7 +145,13 @@ fn any_chunk() -> impl Strategy<Value = Chunk> {
 }
 
 fn any_frame() -> impl Strategy<Value = Frame> {
-    let wish = select(vec![Wish::Declared, Wish::Join, Wish::Neighbour, Wish::Needed, Wish::Bridge]);
+    let wish = select(vec![
+        JoinPriority::Declared,
+        JoinPriority::Join,
+        JoinPriority::Neighbour,
+        JoinPriority::Needed,
+        JoinPriority::Bridge,
+    ]);
     prop_oneof![
         (any_introduction(), wish).prop_map(|(hello, wish)| Frame::Hello(hello, wish)),
         any_message().prop_map(Frame::Message),
@@ -158,7 +164,8 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         (any_streams(), any_streams()).prop_map(|(streams, given_up)| Frame::Digest { streams, given_up }),
         any_streams().prop_map(Frame::Pull),
         vec(any_member(), 0..6).prop_map(Frame::Neighbours),
-        select(vec![Parting::Unlinked, Parting::Stopping, Parting::Undeclared]).prop_map(Frame::Part),
+        select(vec![DisconnectReason::Unlinked, DisconnectReason::Stopping, DisconnectReason::Undeclared])
+            .prop_map(Frame::Part),
         any_beacon().prop_map(Frame::Beacon),
         any_walk().prop_map(Frame::Walk),
         any_chunk().prop_map(Frame::Chunk),
@@ -233,7 +240,7 @@ fn any_hashes() -> impl Strategy<Value = Hashes> {
 }
 
 fn any_peer() -> impl Strategy<Value = PeerInfo> {
-    let verdict = option::of(select(vec![Verdict::Up, Verdict::Suspect, Verdict::Down]));
+    let verdict = option::of(select(vec![MemberState::Up, MemberState::Suspect, MemberState::Down]));
     let kind = select(vec![Kind::Declared, Kind::Joined, Kind::Healing]);
     (option::of(any_node()), any::<u16>(), any::<bool>(), option::of(any::<u32>()), verdict, kind).prop_map(
         |(node, port, up, round_trip, verdict, kind)| PeerInfo {
@@ -356,7 +363,7 @@ proptest! {
         (node, incarnation) in (any_node(), any_incarnation()),
     ) {
         let (mut header, id) = (Vec::new(), RequestId::Number(7));
-        let reply = Reply::Events { told: Told { next, missed, happenings }, incarnation };
+        let reply = Reply::Events { told: WatchPage { next, missed, happenings }, incarnation };
         encode::reply(&mut header, &node, &id, &reply);
         for decoded in decode_both(&header, &[]) {
             let response = Response { request: id.clone(), node: node.clone(), reply: reply.clone() };

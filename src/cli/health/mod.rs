@@ -1,0 +1,14 @@
+//! How a whole network is: what all its nodes say is asked for at once, and judged together. The commands `status`,
+//! `audit` and `plot`, and what they stand on.
+
+pub mod audit;
+pub mod comparison;
+pub mod journey;
+pub mod live;
+pub mod node_health;
+pub mod plot;
+pub mod report;
+pub mod status;
+pub mod survey;
+pub mod told;
+pub mod vectors;

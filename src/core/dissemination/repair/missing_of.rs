@@ -1,0 +1,397 @@
+//! One stream of which something is missing: since when, who offers it, and who was asked.
+
+use super::{
+    ask::How,
+    in_flight::{InFlight, PullWindow},
+};
+use crate::core::{ranges::Ranges, slots::Slot, time::Mono};
+use std::time::Duration;
+
+/// Most intervals kept of one stream, and of what one source offers of it. Beyond it the highest are dropped: the next
+/// digest brings them again.
+pub(super) const INTERVALS_MAX: usize = 256;
+/// Most sources asked at one time for messages of one stream.
+const SOURCES_ASKED_MAX: usize = 2;
+/// Longest wait before a source that did not answer is asked again.
+const RETRY_MAX: Duration = Duration::from_secs(2);
+/// Questions in a row that may bring nothing: then the source is asked no more, until it offers again.
+const TRIES_MAX: u32 = 16;
+
+/// Missing messages that share a fate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    /// When it was offered first.
+    pub(super) since: Mono,
+    /// When it is asked for.
+    pub(super) due: Mono,
+    pub(super) how: How,
+    /// Since when nobody offers it, because all who did have lost it.
+    pub(super) bare: Option<Mono>,
+}
+
+/// Who has something that is missing here.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) slot: Slot,
+    /// At least what is still missing of what it has.
+    pub(super) offers: Ranges,
+    /// What it has seen and keeps no more.
+    pub(super) lost: Ranges,
+    /// Questions in a row that brought nothing.
+    pub(super) tries: u32,
+    pub(super) not_before: Mono,
+}
+
+/// What is missing of one stream.
+#[derive(Debug, Default)]
+pub(super) struct MissingOf {
+    /// Who told of it first.
+    pub(super) opener: Slot,
+    /// Ascending and disjoint; each message is offered by a source, or bare.
+    pub(super) parts: Vec<Part>,
+    pub(super) sources: Vec<Source>,
+    pub(super) questions: Vec<InFlight>,
+    /// All that is missing below a message that came, and since when.
+    holes: Option<(u64, Mono)>,
+    /// Its place in the queue of those that could be asked for now.
+    pub(super) ticket: Option<u64>,
+    /// When it is looked at next, at the latest.
+    pub(super) at: Option<Mono>,
+}
+
+/// A message that came out of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answered {
+    /// Who was asked.
+    pub(super) by: Slot,
+    /// The number of the question.
+    pub(super) number: u64,
+    /// How much of it is left.
+    pub(super) left: u64,
+    /// Whether it had been asked for: it may have come unasked, piece by piece.
+    pub(super) was_asked: bool,
+}
+
+/// What an offer changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Offered {
+    pub(super) is_new_source: bool,
+    /// What was wanted before is to be asked for at once.
+    pub(super) is_urgent: bool,
+    /// There was no room for all of it.
+    pub(super) is_cut: bool,
+}
+
+impl MissingOf {
+    /// Nothing yet of a stream that `opener` tells of first.
+    pub(super) fn of(opener: Slot) -> Self {
+        Self { opener, ..Self::default() }
+    }
+
+    /// Notes that `by` has `missing`; what was not wanted before is asked for when it is `due`.
+    pub(super) fn offer(&mut self, now: Mono, by: Slot, missing: &[(u64, u64)], how: How, due: Mono) -> Offered {
+        let mut offer = Ranges::from(missing);
+        let known = self.sources.iter().position(|source| source.slot == by);
+        if let Some(index) = known {
+            // What was lost counts as long as it is sought elsewhere; what was forgotten since may be offered again.
+            offer.subtract(self.sources[index].lost.intersection(self.sought().as_slice()).as_slice());
+        }
+        let mut offered = Offered::default();
+        if offer.is_empty() {
+            return offered;
+        }
+        let index = known.unwrap_or_else(|| {
+            offered.is_new_source = true;
+            let (offers, lost) = (Ranges::default(), Ranges::default());
+            self.sources.push(Source { slot: by, offers, lost, tries: 0, not_before: Mono::default() });
+            self.sources.len() - 1
+        });
+        offered.is_cut = self.add_offer(index, &offer);
+        let mut fresh = self.sources[index].offers.intersection(offer.as_slice());
+        self.revise(fresh.clone().as_slice(), |part| {
+            if part.bare.take().is_some() || (how == How::Orphan && part.due > now) {
+                (part.due, part.how) = (now, how);
+                offered.is_urgent = true;
+            }
+            true
+        });
+        for part in &self.parts {
+            fresh.remove(part.first, part.last);
+        }
+        let parts = fresh.as_slice().iter();
+        self.parts.extend(parts.map(|&(first, last)| Part { first, last, since: now, due, how, bare: None }));
+        self.parts.sort_unstable_by_key(|part| part.first);
+        if offered.is_cut {
+            self.reconcile(None);
+        }
+        offered.is_cut |= self.compact();
+        offered
+    }
+
+    /// Others know of `missing` and cannot send it.
+    pub(super) fn hear(&mut self, now: Mono, missing: &[(u64, u64)]) {
+        let mut fresh = Ranges::from(missing);
+        for part in &self.parts {
+            fresh.remove(part.first, part.last);
+        }
+        let (since, due, how, bare) = (now, now, How::Digest, Some(now));
+        self.parts.extend(fresh.as_slice().iter().map(|&(first, last)| Part { first, last, since, due, how, bare }));
+        self.parts.sort_unstable_by_key(|part| part.first);
+        self.compact();
+    }
+
+    /// A message came, and something below it has not, as far as that is not known already.
+    pub(super) fn expect(&mut self, now: Mono, below: u64) {
+        self.holes.get_or_insert((below, now));
+    }
+
+    /// Nothing is missing below what came.
+    pub(super) fn fill(&mut self) {
+        self.holes = None;
+    }
+
+    /// Below which number all is given up that was missing `before` and is not offered by anybody; and what is.
+    pub(super) fn take_holes(&mut self, before: impl Fn(Mono) -> bool) -> Option<(u64, Ranges)> {
+        let (below, _) = self.holes.take_if(|(_, since)| before(*since))?;
+        Some((below, self.sought()))
+    }
+
+    /// Takes a message that came out of what is missing.
+    pub(super) fn take(&mut self, sequence: u64) -> Option<Part> {
+        let index = self.parts.partition_point(|part| part.last < sequence);
+        let part = self.parts.get_mut(index).filter(|part| part.first <= sequence)?;
+        let whole = *part;
+        match (whole.first == sequence, whole.last == sequence) {
+            (true, true) => {
+                self.parts.remove(index);
+            }
+            (true, false) => part.first += 1,
+            (false, true) => part.last -= 1,
+            (false, false) => {
+                part.last = sequence - 1;
+                self.parts.insert(index + 1, Part { first: sequence + 1, ..whole });
+                self.compact();
+            }
+        }
+        Some(whole)
+    }
+
+    /// Takes a message that came out of the question for it.
+    pub(super) fn answer(&mut self, now: Mono, sequence: u64) -> Option<Answered> {
+        let answered = self.close(now, sequence)?;
+        if let Some(source) = self.sources.iter_mut().find(|source| source.slot == answered.by) {
+            (source.tries, source.not_before) = (0, Mono::default());
+        }
+        Some(answered)
+    }
+
+    /// Takes a message out of the question for it.
+    fn close(&mut self, now: Mono, sequence: u64) -> Option<Answered> {
+        let index = self.questions.iter().position(|question| question.open.contains(sequence))?;
+        let question = &mut self.questions[index];
+        let was_asked = !question.unasked.contains(sequence);
+        question.open.remove(sequence, sequence);
+        question.unasked.remove(sequence, sequence);
+        question.heard = now;
+        let (by, number, left) = (question.to, question.number, question.open.count());
+        if left == 0 {
+            self.questions.swap_remove(index);
+        }
+        Some(Answered { by, number, left, was_asked })
+    }
+
+    /// `by` has begun to send a message, maybe unasked: as long as it is at it, nobody is asked. Says whether nobody had been.
+    pub(super) fn coming(&mut self, now: Mono, by: Slot, sequence: u64, number: u64, patience: Duration) -> bool {
+        if self.questions.iter().any(|question| question.open.contains(sequence)) {
+            return false;
+        }
+        self.ask(now, by, &Ranges::from(&[(sequence, sequence)][..]), number, patience);
+        let question = self.questions.iter_mut().find(|question| question.to == by);
+        question.into_iter().for_each(|question| question.unasked.insert(sequence, sequence));
+        true
+    }
+
+    /// `by` does not send a message that it had begun to send: it is asked for, of others first. The number of the question.
+    pub(super) fn stopped(&mut self, now: Mono, by: Slot, sequence: u64) -> Option<u64> {
+        let is_asked = |question: &InFlight| question.to == by && question.open.contains(sequence);
+        self.questions.iter().position(is_asked)?;
+        let Answered { number, .. } = self.close(now, sequence)?;
+        if let Some(source) = self.sources.iter_mut().find(|source| source.slot == by) {
+            source.tries = source.tries.saturating_add(1);
+        }
+        Some(number)
+    }
+
+    /// When a message that is missing was told of first.
+    pub(super) fn since(&self, sequence: u64) -> Option<Mono> {
+        let part = self.parts.get(self.parts.partition_point(|part| part.last < sequence))?;
+        (part.first <= sequence).then_some(part.since)
+    }
+
+    /// `by` keeps `ranges` no more: the number of the question, and how much of it that answers.
+    pub(super) fn lose(&mut self, now: Mono, by: Slot, ranges: &[(u64, u64)]) -> Option<(u64, u64)> {
+        let source = self.sources.iter_mut().find(|source| source.slot == by)?;
+        let lost = source.offers.intersection(Ranges::from(ranges).as_slice());
+        source.offers.subtract(lost.as_slice());
+        source.lost.extend(lost.as_slice());
+        source.lost.truncate(INTERVALS_MAX);
+        (source.tries, source.not_before) = (0, Mono::default());
+        let asked = self.questions.iter_mut().find(|question| question.to == by).map(|question| {
+            let before = question.open.count();
+            question.open.subtract(ranges);
+            question.heard = now;
+            (question.number, before - question.open.count())
+        });
+        self.questions.retain(|question| !question.open.is_empty());
+        self.reconcile(Some(now));
+        if self.sources.iter_mut().any(|source| source.offers.truncate(INTERVALS_MAX)) {
+            self.reconcile(None);
+        }
+        asked
+    }
+
+    /// A peer is gone: what only it offered is not known to exist any more.
+    pub(super) fn forget(&mut self, slot: Slot) {
+        self.sources.retain(|source| source.slot != slot);
+        self.questions.retain(|question| question.to != slot);
+        self.reconcile(None);
+    }
+
+    /// Whether a peer offers something of it, or was asked.
+    pub(super) fn knows(&self, slot: Slot) -> bool {
+        self.sources.iter().any(|source| source.slot == slot) || self.questions.iter().any(|q| q.to == slot)
+    }
+
+    /// What was not asked for and comes after `sequence` is on its way: it is not overdue before `due`.
+    pub(super) fn put_off(&mut self, sequence: u64, due: Mono) {
+        for part in &mut self.parts {
+            if part.first > sequence && part.bare.is_none() && matches!(part.how, How::Announced | How::Digest) {
+                part.due = part.due.max(due);
+            }
+        }
+    }
+
+    /// Ends the questions that brought nothing for too long. Their sources come last in the next round.
+    pub(super) fn void(&mut self, now: Mono, account: impl Fn(Slot) -> PullWindow) -> Vec<InFlight> {
+        let is_void = |question: &mut InFlight| question.void_at(&account(question.to)) <= now;
+        let ended: Vec<_> = self.questions.extract_if(.., is_void).collect();
+        for question in &ended {
+            if let Some(source) = self.sources.iter_mut().find(|source| source.slot == question.to) {
+                source.tries = source.tries.saturating_add(1);
+                let doubled = source.tries.checked_sub(2).map(|power| 1_u32 << power.min(16));
+                let wait = doubled.map_or(Duration::ZERO, |times| question.patience.saturating_mul(times));
+                source.not_before = now + wait.min(RETRY_MAX);
+            }
+        }
+        // It does not have what it offered: maybe it came back without its memory.
+        if self.sources.extract_if(.., |source| source.tries >= TRIES_MAX).count() > 0 {
+            self.reconcile(None);
+        }
+        ended
+    }
+
+    /// Takes what nobody has offered since `before`.
+    pub(super) fn give_up(&mut self, before: impl Fn(Mono) -> bool) -> Vec<(u64, u64)> {
+        let given_up = self.parts.extract_if(.., |part| part.bare.is_some_and(&before));
+        Ranges::from(&given_up.map(|part| (part.first, part.last)).collect::<Vec<_>>()[..]).into_vec()
+    }
+
+    /// Who is to be asked for what now, if anybody has room for it: the lowest numbers first, of the source that
+    /// answers best. What several offer is asked of them in turns of half a window.
+    pub(super) fn choose(&self, now: Mono, window: u64, open: impl Fn(Slot) -> u64) -> Option<(Slot, Ranges)> {
+        let due = self.due(now);
+        let mut useful: Vec<(&Source, Ranges)> = self.useful(now, &due).collect();
+        useful.sort_by_key(|(source, _)| (source.tries, open(source.slot)));
+        let (is_shared, half) = (useful.len() > 1, window / 2);
+        useful.into_iter().find_map(|(source, mut ranges)| {
+            let question = self.questions.iter().find(|question| question.to == source.slot);
+            if question.is_none() && self.questions.len() >= SOURCES_ASKED_MAX {
+                return None;
+            }
+            let room = window.saturating_sub(open(source.slot));
+            let mut quota = room;
+            if is_shared {
+                let (asked, block) = (question.map_or(0, |question| question.open.count()), half.max(1));
+                quota = if asked > block / 2 { 0 } else { room.min(block - asked) };
+            }
+            // Many small questions would cost more than one a little later.
+            let needed = ranges.count().min(half).max(1);
+            (quota > 0 && room >= needed).then(|| {
+                ranges.keep_first(quota);
+                (source.slot, ranges)
+            })
+        })
+    }
+
+    /// Notes that `ranges` were asked of `to`.
+    pub(super) fn ask(&mut self, now: Mono, to: Slot, ranges: &Ranges, number: u64, patience: Duration) {
+        let index = self.questions.iter().position(|question| question.to == to).unwrap_or_else(|| {
+            let (open, unasked) = (Ranges::default(), Ranges::default());
+            self.questions.push(InFlight { to, open, unasked, number, heard: now, patience });
+            self.questions.len() - 1
+        });
+        let question = &mut self.questions[index];
+        question.open.extend(ranges.as_slice());
+        (question.number, question.heard, question.patience) = (number, now, patience);
+    }
+
+    /// Whether something could be asked for now if there is room.
+    pub(super) fn is_due(&self, now: Mono) -> bool {
+        let due = self.due(now);
+        self.useful(now, &due).next().is_some()
+    }
+
+    /// Whether any of `ranges` is wanted because it was announced.
+    pub(super) fn was_announced(&self, ranges: &Ranges) -> bool {
+        let mut announced = self.parts.iter().filter(|part| part.how == How::Announced);
+        announced.any(|part| !ranges.intersection(&[(part.first, part.last)]).is_empty())
+    }
+
+    /// When something of it must be done that nothing else brings about.
+    pub(super) fn deadline(
+        &self,
+        now: Mono,
+        lost_after: Duration,
+        account: impl Fn(Slot) -> PullWindow,
+    ) -> Option<Mono> {
+        let dues = self.parts.iter().filter(|part| part.bare.is_none()).map(|part| part.due);
+        let sources = self.sources.iter().map(|source| source.not_before);
+        let bare = self.parts.iter().filter_map(|part| part.bare).map(|since| since + lost_after);
+        let holes = self.holes.map(|(_, since)| since + lost_after);
+        let questions = self.questions.iter().map(|question| question.void_at(&account(question.to)));
+        dues.chain(sources).filter(|&at| at > now).chain(bare).chain(holes).chain(questions).min()
+    }
+
+    /// Whether nothing is missing any more.
+    pub(super) fn is_done(&self) -> bool {
+        self.parts.is_empty() && self.questions.is_empty() && self.holes.is_none()
+    }
+
+    /// The questions that are open.
+    pub(super) fn questions(&self) -> &[InFlight] {
+        &self.questions
+    }
+
+    /// Bytes of memory, without the allocator's share.
+    pub(super) fn bytes(&self) -> usize {
+        let ranges = |ranges: &Ranges| size_of_val(ranges.as_slice());
+        let sources = self.sources.iter().map(|s| size_of::<Source>() + ranges(&s.offers) + ranges(&s.lost));
+        let questions = self.questions.iter().map(|q| size_of::<InFlight>() + ranges(&q.open));
+        size_of::<Self>() + size_of_val(&self.parts[..]) + sources.chain(questions).sum::<usize>()
+    }
+
+    /// The parts, and the intervals of each source.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> impl Iterator<Item = usize> {
+        let sources = self.sources.iter().flat_map(|s| [s.offers.as_slice().len(), s.lost.as_slice().len()]);
+        std::iter::once(self.parts.len()).chain(sources)
+    }
+
+    /// The messages that are missing, and whether somebody offers them.
+    #[cfg(test)]
+    pub(super) fn missing(&self) -> impl Iterator<Item = (u64, bool)> {
+        self.parts.iter().flat_map(|part| (part.first..=part.last).map(|number| (number, part.bare.is_none())))
+    }
+}

@@ -1,0 +1,353 @@
+//! Which messages this node has had, and which it has given up: exact, for ever, and small. Ids count without gaps in each
+//! life of an origin, so a prefix and a few intervals say it all: memory follows origins and gaps, not messages. Both together
+//! are the version vector by which neighbours find what one of them lacks; what was had alone keeps a message from being
+//! delivered.
+//! (Caches that forget by time deliver a late copy twice.)
+
+use crate::core::{
+    config::Limits,
+    hash::hash_stream,
+    id::{Incarnation, MessageId, NodeId, StreamId},
+};
+use std::collections::BTreeMap;
+
+mod digest;
+mod given;
+mod intervals;
+mod lives;
+mod telling;
+
+pub use telling::DigestPage;
+
+use digest::Digest;
+use given::{GivenUp, Late};
+use intervals::Intervals;
+use lives::{Forgotten, Room};
+
+/// Intervals that are remembered for each life on average, at most: all lives with many gaps at one time is no loss
+/// but an attack.
+const GAPS_A_STREAM: usize = 16;
+
+/// What became of an id that was offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sighting {
+    /// Never had before, and now remembered.
+    First,
+    /// The same, and it had been given up.
+    Filled,
+    /// Had before.
+    Again,
+    /// Maybe had before: its life is forgotten, or it was in a range of gaps that became one. It counts as had.
+    Unsure,
+    /// Never seen, but there is no room to remember it: nothing changed, and the message must be refused.
+    Full,
+}
+
+/// The ids that a node has had or given up, exact.
+///
+/// Bounds: [`Limits::streams_max`] lives of origins, [`Limits::lives_max`] lives of one origin,
+/// [`Limits::intervals_max`] intervals in each life, and sixteen times as many as there may be lives in all (16 bytes an
+/// interval, the first of each life and its record 32 together, besides the index); [`Limits::gaps_max`] ranges given up.
+/// Where there are too many intervals, the lowest gap is given up; where there are too many gaps, the lowest of the life that
+/// has most become one, of which nothing is taken in any more. A life is forgotten only for a newer one of its origin. Then
+/// every message of that life and of older ones counts as had, so that none is delivered twice; what was missing of them is
+/// told as one range, with its number.
+#[derive(Debug)]
+pub struct Seen {
+    own: StreamId,
+    /// Where each stream is kept.
+    index: BTreeMap<StreamId, usize>,
+    streams: Vec<Stream>,
+    /// Places of streams that were forgotten.
+    vacant: Vec<usize>,
+    /// The lives of each origin that were forgotten.
+    forgotten: BTreeMap<NodeId, Forgotten>,
+    /// The stream used last: most messages come in runs.
+    recent: Option<Recent>,
+    intervals: usize,
+    given_up: GivenUp,
+    /// Messages that were missing of all lives that are forgotten.
+    missing_of_forgotten: u64,
+    closed_gaps: u64,
+    version: u64,
+    digest: u64,
+    streams_max: usize,
+    lives_max: usize,
+    intervals_max: usize,
+}
+
+/// What is kept of one life of an origin.
+#[derive(Debug, Default)]
+struct Stream {
+    /// What was had or given up.
+    seen: Intervals,
+    /// The version of the whole that its last change made.
+    version: u64,
+}
+
+/// A stream that was found.
+#[derive(Debug, Clone)]
+struct Recent {
+    stream: StreamId,
+    place: usize,
+    hash: u64,
+}
+
+impl Seen {
+    /// An empty set with its bounds, and with room kept for a node's own life: whatever others send, what is
+    /// published here is known here.
+    pub fn new(own: StreamId, limits: &Limits) -> Self {
+        let mut seen = Self {
+            own: own.clone(),
+            index: BTreeMap::new(),
+            streams: Vec::new(),
+            vacant: Vec::new(),
+            forgotten: BTreeMap::new(),
+            recent: None,
+            intervals: 0,
+            given_up: GivenUp::new(limits.gaps_max),
+            missing_of_forgotten: 0,
+            closed_gaps: 0,
+            version: 0,
+            digest: 0,
+            streams_max: limits.streams_max.max(1),
+            lives_max: limits.lives_max.max(1),
+            intervals_max: limits.intervals_max.max(1),
+        };
+        seen.open(own);
+        seen
+    }
+
+    /// Notes `id` and says whether it is new. Where there is no room for one more interval, the lowest gap of that life
+    /// is given up; where there is none for one more life, the oldest of that origin is forgotten, if it has others.
+    pub fn insert(&mut self, id: &MessageId) -> Sighting {
+        if id.sequence == 0 {
+            return Sighting::Again;
+        }
+        if let Err(sighting) = self.turn_to(&id.origin, id.incarnation, id.sequence) {
+            return sighting;
+        }
+        let before = self.recent_len();
+        let late = self.given_up.take(id);
+        if late.is_none() && self.add(id.sequence, id.sequence) == 0 {
+            return if self.given_up.is_joined(id) { Sighting::Unsure } else { Sighting::Again };
+        }
+        for range in self.given_up.prove(id) {
+            self.take_out(range);
+        }
+        self.settle(before);
+        if late == Some(Late::Named) { Sighting::Filled } else { Sighting::First }
+    }
+
+    /// Whether `id` was had.
+    pub fn contains(&self, id: &MessageId) -> bool {
+        match self.find(&id.origin, id.incarnation) {
+            Some(stream) => stream.seen.contains(id.sequence) && !self.given_up.contains(id),
+            None => self.is_forgotten(&id.origin, id.incarnation),
+        }
+    }
+
+    /// What was neither had nor given up of the `ranges` that somebody has of a stream, in their order, at most `ranges_max`.
+    /// Nothing, if it could not be noted either; nothing of this node's own life, for what is published here is seen here.
+    pub fn missing(&self, stream: &StreamId, ranges: &[(u64, u64)], ranges_max: usize) -> Vec<(u64, u64)> {
+        let mut missing = Vec::new();
+        if *stream == self.own {
+            return missing;
+        }
+        let nothing = Intervals::default();
+        let intervals = match self.find(&stream.origin, stream.incarnation) {
+            Some(known) => &known.seen,
+            None => match self.room_for(stream) {
+                Ok(Room::Free | Room::Of(_)) => &nothing,
+                Ok(Room::Gone) | Err(_) => return missing,
+            },
+        };
+        for (first, last) in numbers(ranges) {
+            if missing.len() >= ranges_max {
+                break;
+            }
+            intervals.missing(first, last, &mut missing, ranges_max);
+        }
+        missing
+    }
+
+    /// What was given up of the `ranges` of a stream, in their order, at most `ranges_max`.
+    pub fn given_up_of(&self, stream: &StreamId, ranges: &[(u64, u64)], ranges_max: usize) -> Vec<(u64, u64)> {
+        let mut found = Vec::new();
+        numbers(ranges).for_each(|range| self.given_up.common(stream, range, &mut found, ranges_max));
+        found
+    }
+
+    /// The highest number that was had of a stream, if something below it was neither had nor given up. Costs next to
+    /// nothing for the stream of the last message.
+    pub fn hole_below(&self, stream: &StreamId) -> Option<u64> {
+        let seen = &self.find(&stream.origin, stream.incarnation)?.seen;
+        if *stream == self.own || (seen.len() == 1 && seen.lowest_missing() > 1) {
+            return None;
+        }
+        let had_max = self.had_max(stream, seen);
+        (seen.lowest_missing() < had_max).then_some(had_max)
+    }
+
+    /// Gives up what was neither had nor given up of the `ranges` of a stream, and says what that is; nothing where there is no
+    /// room to note it. Nothing is given up of this node's own life.
+    pub fn close(&mut self, stream: &StreamId, ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
+        if *stream == self.own
+            || numbers(ranges).next().is_none()
+            || self.turn_to(&stream.origin, stream.incarnation, 0).is_err()
+        {
+            return Vec::new();
+        }
+        let before = self.recent_len();
+        let closed = self.missing(stream, ranges, usize::MAX);
+        closed.iter().for_each(|&range| self.give_up(range));
+        if !closed.is_empty() {
+            self.settle(before);
+        }
+        closed
+    }
+
+    /// Whether a message of a stream that was not had is known to exist: a later one was had.
+    pub fn is_proven(&self, stream: &StreamId, sequence: u64) -> bool {
+        let known = self.find(&stream.origin, stream.incarnation);
+        known.is_some_and(|known| sequence < self.had_max(stream, &known.seen))
+    }
+
+    /// Grows with every change; 0: nothing was seen yet.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// How many gaps were given up for want of room since this was asked last. They were the lowest of their life, or in a life
+    /// that was forgotten. A life that was not taken in because there were too many newer ones counts as one.
+    pub fn take_closed_gaps(&mut self) -> u64 {
+        std::mem::take(&mut self.closed_gaps)
+    }
+
+    /// How many lives of origins are remembered, the node's own included.
+    pub fn streams(&self) -> usize {
+        self.index.len()
+    }
+
+    /// The highest number that was had of a stream of which this was seen.
+    fn had_max(&self, stream: &StreamId, seen: &Intervals) -> u64 {
+        self.given_up.had_max(stream).unwrap_or_else(|| seen.highest())
+    }
+
+    fn find(&self, origin: &NodeId, incarnation: Incarnation) -> Option<&Stream> {
+        let place = match self.recent_if(origin, incarnation) {
+            Some(recent) => recent.place,
+            None => *self.index.get(&StreamId { origin: origin.clone(), incarnation })?,
+        };
+        self.streams.get(place)
+    }
+
+    fn recent_if(&self, origin: &NodeId, incarnation: Incarnation) -> Option<&Recent> {
+        let is_same = |recent: &&Recent| recent.stream.incarnation == incarnation && recent.stream.origin == *origin;
+        self.recent.as_ref().filter(is_same)
+    }
+
+    /// Makes a stream the recent one, and room for it if it is new; or says what becomes of its messages. 0: none came.
+    fn turn_to(&mut self, origin: &NodeId, incarnation: Incarnation, sequence: u64) -> Result<(), Sighting> {
+        if self.recent_if(origin, incarnation).is_some() {
+            return Ok(());
+        }
+        let stream = StreamId { origin: origin.clone(), incarnation };
+        if let Some(&place) = self.index.get(&stream) {
+            self.recent = Some(Recent { hash: hash_stream(&stream), stream, place });
+            return Ok(());
+        }
+        match self.room_for(&stream) {
+            Ok(Room::Free) => {}
+            Ok(Room::Of(oldest)) => self.forget(&oldest),
+            Ok(Room::Gone) => {
+                self.forget_up_to(&stream, u64::from(sequence > 0), sequence);
+                self.closed_gaps += 1;
+                return Err(Sighting::Unsure);
+            }
+            Err(sighting) => return Err(sighting),
+        }
+        self.open(stream);
+        Ok(())
+    }
+
+    /// Begins to keep a stream that is not known, as the recent one.
+    fn open(&mut self, stream: StreamId) {
+        let place = self.vacant.pop().unwrap_or(self.streams.len());
+        match self.streams.get_mut(place) {
+            Some(vacant) => *vacant = Stream::default(),
+            None => self.streams.push(Stream::default()),
+        }
+        self.index.insert(stream.clone(), place);
+        self.recent = Some(Recent { hash: hash_stream(&stream), stream, place });
+    }
+
+    /// Adds the numbers from `first` to `last` to the recent stream; says how many of them are new.
+    fn add(&mut self, first: u64, last: u64) -> u64 {
+        let Some(&Recent { place, hash, .. }) = self.recent.as_ref() else { return 0 };
+        let seen = &mut self.streams[place].seen;
+        let before = seen.len();
+        let new = seen.insert(first, last, &mut Digest { stream: hash, sum: &mut self.digest });
+        self.intervals = self.intervals + seen.len() - before;
+        new
+    }
+
+    /// Takes a range out of the recent stream.
+    fn take_out(&mut self, (first, last): (u64, u64)) {
+        let Some(&Recent { place, hash, .. }) = self.recent.as_ref() else { return };
+        let seen = &mut self.streams[place].seen;
+        let before = seen.len();
+        seen.take_out(first, last, &mut Digest { stream: hash, sum: &mut self.digest });
+        self.intervals = self.intervals + seen.len() - before;
+    }
+
+    /// Gives up a range of the recent stream of which nothing was seen.
+    fn give_up(&mut self, range: (u64, u64)) {
+        let Some(Recent { stream, place, hash }) = self.recent.as_ref() else { return };
+        self.given_up.add(stream, *hash, self.streams[*place].seen.highest(), range);
+        self.add(range.0, range.1);
+    }
+
+    /// After a change of the recent stream, which had `before` intervals: gives up its lowest gaps if it has too many intervals
+    /// now, and makes room for what was given up.
+    fn settle(&mut self, before: usize) {
+        let is_full = self.intervals > self.streams_max.saturating_mul(GAPS_A_STREAM);
+        let most = if is_full { self.intervals_max.min(before) } else { self.intervals_max };
+        while let Some(gap) = self.lowest_gap_beyond(most.max(1)) {
+            self.give_up(gap);
+            self.closed_gaps += 1;
+        }
+        self.touch();
+        while let Some((stream, range)) = self.given_up.relieve() {
+            if self.turn_to(&stream.origin, stream.incarnation, 0).is_ok() {
+                self.take_out(range);
+                self.touch();
+            }
+        }
+    }
+
+    /// The lowest gap of the recent stream, if that has more intervals than this.
+    fn lowest_gap_beyond(&self, intervals: usize) -> Option<(u64, u64)> {
+        let seen = &self.streams[self.recent.as_ref()?.place].seen;
+        seen.lowest_gap().filter(|_| seen.len() > intervals)
+    }
+
+    fn recent_len(&self) -> usize {
+        self.recent.as_ref().map_or(0, |recent| self.streams[recent.place].seen.len())
+    }
+
+    /// The recent stream has changed.
+    fn touch(&mut self) {
+        let Some(&Recent { place, .. }) = self.recent.as_ref() else { return };
+        self.version += 1;
+        self.streams[place].version = self.version;
+    }
+}
+
+/// The ranges that hold anything, without the number 0.
+fn numbers(ranges: &[(u64, u64)]) -> impl Iterator<Item = (u64, u64)> {
+    ranges.iter().map(|&(first, last)| (first.max(1), last)).filter(|(first, last)| first <= last)
+}
+
+#[cfg(test)]
+mod tests;

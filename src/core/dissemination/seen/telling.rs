@@ -1,0 +1,111 @@
+//! What is told of what was seen: to neighbours, as a version vector, and to those who ask.
+
+use super::{Seen, Stream};
+use crate::core::{
+    frame::{Hashes, StreamRanges},
+    id::StreamId,
+    request::Gap,
+};
+use std::ops::Bound;
+
+/// A part of what was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DigestPage {
+    /// What was had or given up of some streams, in their order.
+    pub streams: Vec<StreamRanges>,
+    /// Of these streams, what was given up.
+    pub given_up: Vec<StreamRanges>,
+}
+
+impl Seen {
+    /// What was seen of the streams that have changed since `version` (0: of all), in their order, from behind the stream
+    /// `after`: as much as one frame of `streams_max` streams and `ranges_max` intervals holds. Of a stream that has more
+    /// intervals than that, the lowest ones. No streams: there is no more.
+    pub fn changed_since(
+        &self,
+        version: u64,
+        after: Option<&StreamId>,
+        streams_max: usize,
+        ranges_max: usize,
+    ) -> DigestPage {
+        let mut told = DigestPage::default();
+        if version >= self.version {
+            return told;
+        }
+        let mut room = ranges_max;
+        let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
+        for (stream, &place) in self.index.range::<StreamId, _>((behind, Bound::Unbounded)) {
+            let Stream { seen, version: last_change } = &self.streams[place];
+            if *last_change <= version || seen.is_empty() {
+                continue;
+            }
+            let len = seen.len() + self.given_up.ranges(stream).take(room).count();
+            if told.streams.len() >= streams_max || room == 0 || (len > room && !told.streams.is_empty()) {
+                break;
+            }
+            let ranges: Vec<_> = seen.iter().take(room).collect();
+            room -= ranges.len();
+            told.streams.push(StreamRanges { stream: stream.clone(), ranges });
+            let ranges: Vec<_> = self.given_up.ranges(stream).take(room).collect();
+            room -= ranges.len();
+            if !ranges.is_empty() {
+                told.given_up.push(StreamRanges { stream: stream.clone(), ranges });
+            }
+        }
+        told
+    }
+
+    /// A hash of all that was had or given up: equal for equal sets, whatever the order in which they came about, on every
+    /// platform.
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// That hash, and the same of what was given up.
+    pub fn hashes(&self) -> Hashes {
+        Hashes { seen: self.digest, given_up: self.given_up.digest() }
+    }
+
+    /// How many ids were had or given up, without those of which others have only said that they exist. Costs a look at each
+    /// stream.
+    pub fn messages(&self) -> u64 {
+        let streams = self.index.values().map(|&place| self.streams[place].seen.count_numbers());
+        streams.fold(0, u64::saturating_add).saturating_sub(self.given_up.claimed_count())
+    }
+
+    /// What was given up and is known to exist: of the forgotten lives of each origin as one range, and of each stream.
+    pub fn gaps(&self) -> impl Iterator<Item = Gap> {
+        self.forgotten.keys().filter_map(|origin| self.forgotten_gap(origin)).chain(self.given_up.all_gaps())
+    }
+
+    /// The same of one stream; of the oldest that is remembered of its origin, with those that are not.
+    pub fn gaps_of(&self, stream: &StreamId) -> impl Iterator<Item = Gap> {
+        let forgotten = self.forgotten_gap(&stream.origin).filter(|_| self.is_oldest(stream));
+        forgotten.into_iter().chain(self.given_up.gaps(stream))
+    }
+
+    /// What of a stream others have only said to exist, and nobody could send.
+    pub fn claims_of(&self, stream: &StreamId) -> impl Iterator<Item = Gap> {
+        self.given_up.claims(stream)
+    }
+
+    /// How many messages were given up, those of forgotten lives included.
+    pub fn given_up(&self) -> u64 {
+        self.given_up.named_count().saturating_add(self.missing_of_forgotten)
+    }
+
+    /// How many messages others have only said to exist.
+    pub fn claimed(&self) -> u64 {
+        self.given_up.claimed_count()
+    }
+
+    /// How many ranges were given up.
+    pub fn gaps_len(&self) -> usize {
+        self.given_up.len()
+    }
+
+    /// The streams of which something is missing below what was had. Costs a look at each.
+    pub fn with_holes(&self) -> impl Iterator<Item = (&StreamId, u64)> {
+        self.index.keys().filter_map(|stream| Some((stream, self.hole_below(stream)?)))
+    }
+}

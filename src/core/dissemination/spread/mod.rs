@@ -1,0 +1,6 @@
+//! How messages spread: to whom a copy goes on, with its payload or without.
+
+pub mod early_paths;
+pub mod recent;
+pub mod relay_ledger;
+pub mod tree;

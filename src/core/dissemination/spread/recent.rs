@@ -1,0 +1,335 @@
+//! What came lately: from whom first and when, so that duplicates and announcements can be judged; and what must still
+//! be announced to the neighbours that were not sent it. Announcements wait a moment for each other and become ranges, so
+//! their number follows time and not messages.
+
+use crate::core::{
+    frame::{Announcement, StreamRanges},
+    id::{MessageId, StreamId},
+    ranges::Ranges,
+    slots::{Slot, Slots},
+    time::Mono,
+};
+use std::time::Duration;
+
+/// Messages of which is remembered how they came: a power of two.
+const REMEMBERED: usize = 1024;
+/// Messages that may wait to be announced; that many are announced at once.
+const WAITING_MAX: usize = 1024;
+/// Announcements of one time after those before them, at the soonest, in delays: a steady stream of messages costs a frame a
+/// link and that time.
+const SPACING: u32 = 4;
+/// Where no message has a place.
+const NOBODY: u16 = u16::MAX;
+
+/// How a message came here first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct First {
+    id: MessageId,
+    /// When.
+    pub at: Mono,
+    /// From whom; `None`: it was submitted here.
+    pub from: Option<Slot>,
+    /// Whether it had been asked for.
+    pub was_pulled: bool,
+}
+
+/// By which way a message came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Came {
+    /// From whom; `None`: it was submitted here.
+    pub from: Option<Slot>,
+    /// Whether it had been asked for.
+    pub was_pulled: bool,
+    /// Whether it had been missed for so long that it is not pushed on.
+    pub is_backlog: bool,
+}
+
+/// The messages that came last.
+///
+/// Bounds: the first copies of at most 1024 messages, in places by their number: a stream's last messages do not push each
+/// other out. At most 1024 wait to be announced.
+#[derive(Debug)]
+pub struct Recent {
+    firsts: Vec<First>,
+    /// By place, which of them is there; [`NOBODY`]: none.
+    places: Vec<u16>,
+    waiting: Vec<Unannounced>,
+    due: Option<Mono>,
+    /// When the last announcements were made.
+    announced: Option<Mono>,
+    delay: Duration,
+}
+
+/// What neighbours are told of the messages that have come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct News {
+    /// Those that were pushed along their trees, for neighbours that know trees.
+    pub announced: Vec<Announcement>,
+    /// Those that were not, because they had been missed for so long that most neighbours have them or ask for them; for
+    /// neighbours that fetch what they lack.
+    pub caught_up: Vec<StreamRanges>,
+}
+
+#[derive(Debug)]
+struct Unannounced {
+    id: MessageId,
+    at: Mono,
+    is_backlog: bool,
+    /// Who has it, as far as that is known, or will be told otherwise.
+    told: Slots,
+}
+
+impl Recent {
+    /// Nothing yet; announcements wait for `delay`, and four times as long where the last ones were made a moment ago.
+    pub fn new(delay: Duration) -> Self {
+        let (firsts, places, waiting) = (Vec::new(), Vec::new(), Vec::new());
+        Self { firsts, places, waiting, due: None, announced: None, delay }
+    }
+
+    /// A message came for the first time, from `from` or from a client, and was passed on unless `is_backlog`. `told` are
+    /// those who need no announcement.
+    pub fn note(&mut self, now: Mono, id: &MessageId, came: Came, told: Slots) {
+        let Came { from, was_pulled, is_backlog } = came;
+        let first = First { id: id.clone(), at: now, from, was_pulled };
+        // A node that has seen few messages holds few.
+        self.places.resize(REMEMBERED, NOBODY);
+        let index = &mut self.places[place(id)];
+        match self.firsts.get_mut(usize::from(*index)) {
+            Some(former) => *former = first,
+            None => {
+                *index = self.firsts.len() as u16;
+                self.firsts.push(first);
+            }
+        }
+        self.waiting.push(Unannounced { id: id.clone(), at: now, is_backlog, told });
+        let spaced = self.announced.map_or(now, |last| last + self.delay * SPACING);
+        let due = self.due.unwrap_or_else(|| spaced.max(now + self.delay));
+        self.due = Some(if self.waiting.len() >= WAITING_MAX { now } else { due });
+    }
+
+    /// How a message came first, if that is still known.
+    pub fn first(&self, id: &MessageId) -> Option<&First> {
+        let index = *self.places.get(place(id))?;
+        self.firsts.get(usize::from(index)).filter(|first| first.id == *id)
+    }
+
+    /// A neighbour has announced these: it need not be told of them.
+    pub fn known_to(&mut self, slot: Slot, held: &StreamRanges) {
+        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.id.incarnation == held.stream.incarnation) {
+            let sequence = waiting.id.sequence;
+            let is_held = held.ranges.iter().any(|&(first, last)| (first..=last).contains(&sequence));
+            if is_held && waiting.id.origin == held.stream.origin {
+                waiting.told.insert(slot);
+            }
+        }
+    }
+
+    /// When announcements are due.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.due
+    }
+
+    /// If it is time: what to tell whom of those that know `trees` or `repair`, equal news together. Then nothing waits.
+    pub fn announce(&mut self, now: Mono, trees: &Slots, repair: &Slots) -> Vec<(News, Vec<Slot>)> {
+        if self.due.is_none_or(|due| due > now) {
+            return Vec::new();
+        }
+        (self.due, self.announced) = (None, Some(now));
+        let mut links = trees.clone();
+        links.extend(repair.iter());
+        let mut told: Vec<(News, Vec<Slot>)> = Vec::new();
+        for slot in links.iter() {
+            let is_meant = |waiting: &&Unannounced| {
+                let knows = if waiting.is_backlog { repair } else { trees };
+                knows.contains(slot) && !waiting.told.contains(slot)
+            };
+            let news = news(now, self.waiting.iter().filter(is_meant));
+            if news == News::default() {
+                continue;
+            }
+            match told.iter_mut().find(|(same, _)| *same == news) {
+                Some((_, slots)) => slots.push(slot),
+                None => told.push((news, vec![slot])),
+            }
+        }
+        self.waiting.clear();
+        told
+    }
+
+    /// A slot is another peer's from now on.
+    pub fn forget(&mut self, slot: Slot) {
+        for waiting in &mut self.waiting {
+            waiting.told.remove(slot);
+        }
+        for first in self.firsts.iter_mut().filter(|first| first.from == Some(slot)) {
+            first.from = None;
+        }
+    }
+}
+
+/// Numbers of one stream are neighbours; streams begin anywhere.
+fn place(id: &MessageId) -> usize {
+    let name =
+        id.origin.as_str().bytes().fold(0_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let start = (name ^ id.incarnation.0).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    (start.wrapping_add(id.sequence) % REMEMBERED as u64) as usize
+}
+
+/// Messages of one stream.
+struct Run {
+    stream: StreamId,
+    is_backlog: bool,
+    ranges: Ranges,
+    /// The highest number, and when it came.
+    last: (u64, Mono),
+}
+
+/// The messages by stream, as ranges, each announcement with the age of its last.
+fn news<'a>(now: Mono, messages: impl Iterator<Item = &'a Unannounced>) -> News {
+    let mut runs: Vec<Run> = Vec::new();
+    for &Unannounced { ref id, at, is_backlog, .. } in messages {
+        let is_same = |run: &Run| {
+            let stream = &run.stream;
+            run.is_backlog == is_backlog && stream.incarnation == id.incarnation && stream.origin == id.origin
+        };
+        let index = runs.iter().rposition(is_same).unwrap_or_else(|| {
+            runs.push(Run { stream: id.stream(), is_backlog, ranges: Ranges::default(), last: (0, at) });
+            runs.len() - 1
+        });
+        let run = &mut runs[index];
+        run.ranges.insert(id.sequence, id.sequence);
+        if id.sequence > run.last.0 {
+            run.last = (id.sequence, at);
+        }
+    }
+    let mut news = News::default();
+    for Run { stream, is_backlog, ranges, last } in runs {
+        let held = StreamRanges { stream, ranges: ranges.into_vec() };
+        if is_backlog {
+            news.caught_up.push(held);
+        } else {
+            news.announced.push(Announcement { held, age: now.since(last.1) });
+        }
+    }
+    news
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::id::{Incarnation, NodeId};
+
+    const DELAY: Duration = Duration::from_millis(5);
+
+    fn id(origin: u32, sequence: u64) -> MessageId {
+        MessageId { origin: NodeId::numbered(origin), incarnation: Incarnation(1), sequence }
+    }
+
+    fn slots(numbers: &[u16]) -> Slots {
+        numbers.iter().map(|&number| Slot(number)).collect()
+    }
+
+    fn at(millis: u64) -> Mono {
+        Mono(millis * 1_000_000)
+    }
+
+    fn pushed(from: u16) -> Came {
+        Came { from: Some(Slot(from)), ..Came::default() }
+    }
+
+    impl Recent {
+        /// What is announced to whom, if nothing was caught up with.
+        fn tell(&mut self, now: Mono, links: &[u16]) -> Vec<(Vec<Announcement>, Vec<Slot>)> {
+            let told = self.announce(now, &slots(links), &slots(links)).into_iter();
+            told.map(|(news, slots)| {
+                assert_eq!(news.caught_up, []);
+                (news.announced, slots)
+            })
+            .collect()
+        }
+    }
+
+    #[test]
+    fn what_was_not_pushed_is_told_apart_and_to_whom_fetches() {
+        let mut recent = Recent::new(DELAY);
+        recent.note(at(0), &id(4, 9), pushed(0), slots(&[0]));
+        for sequence in 1..=3 {
+            let came = Came { was_pulled: true, is_backlog: true, ..pushed(0) };
+            recent.note(at(0), &id(4, sequence), came, slots(&[0]));
+        }
+        let told = recent.announce(at(5), &slots(&[0, 1, 2]), &slots(&[0, 2, 3]));
+        let ranges = |held: &[StreamRanges]| held.iter().flat_map(|held| held.ranges.clone()).collect::<Vec<_>>();
+        let told: Vec<_> = told
+            .iter()
+            .map(|(news, slots)| {
+                let announced: Vec<_> = news.announced.iter().map(|announced| announced.held.clone()).collect();
+                (slots[0].0, ranges(&announced), ranges(&news.caught_up))
+            })
+            .collect();
+        assert_eq!(told, [(1, vec![(9, 9)], vec![]), (2, vec![(9, 9)], vec![(1, 3)]), (3, vec![], vec![(1, 3)])]);
+    }
+
+    #[test]
+    fn announcements_wait_for_each_other_and_become_ranges() {
+        let mut recent = Recent::new(DELAY);
+        for sequence in [1, 2, 3, 7] {
+            recent.note(at(sequence), &id(4, sequence), pushed(0), slots(&[0]));
+        }
+        recent.note(at(7), &id(5, 1), Came::default(), slots(&[0, 2]));
+        assert_eq!(recent.deadline(), Some(at(6)), "the first of them does not wait longer");
+        assert!(recent.tell(at(5), &[0, 1, 2]).is_empty());
+        let frames = recent.tell(at(8), &[0, 1, 2, 3]);
+        let told: Vec<_> = frames.iter().map(|(_, slots)| slots.clone()).collect();
+        assert_eq!(told, [vec![Slot(1), Slot(3)], vec![Slot(2)]]);
+        let (first, _) = &frames[0];
+        assert_eq!((&first[0].held.ranges, first[0].age), (&vec![(1, 3), (7, 7)], Duration::from_millis(1)));
+        assert_eq!(first[1].held.stream, id(5, 1).stream());
+        assert_eq!((recent.deadline(), recent.tell(at(9), &[1]).len()), (None, 0));
+    }
+
+    #[test]
+    fn a_steady_stream_is_announced_less_often() {
+        let mut recent = Recent::new(DELAY);
+        let note =
+            |recent: &mut Recent, millis| recent.note(at(millis), &id(4, millis), Came::default(), Slots::default());
+        note(&mut recent, 1);
+        assert_eq!((recent.deadline(), recent.tell(at(6), &[1]).len()), (Some(at(6)), 1));
+        note(&mut recent, 7);
+        assert_eq!(
+            (recent.deadline(), recent.tell(at(25), &[1]).len()),
+            (Some(at(26)), 0),
+            "20 ms after the last time"
+        );
+        assert_eq!(recent.tell(at(26), &[1]).len(), 1);
+        note(&mut recent, 100);
+        assert_eq!(recent.deadline(), Some(at(105)), "what comes after a quiet time does not wait");
+    }
+
+    #[test]
+    fn whoever_has_announced_is_not_told() {
+        let mut recent = Recent::new(DELAY);
+        for sequence in 1..=3 {
+            recent.note(at(0), &id(4, sequence), Came::default(), Slots::default());
+        }
+        recent.known_to(Slot(1), &StreamRanges { stream: id(4, 1).stream(), ranges: vec![(1, 1), (3, 9)] });
+        recent.known_to(Slot(1), &StreamRanges { stream: id(5, 1).stream(), ranges: vec![(2, 2)] });
+        let frames = recent.tell(at(5), &[1]);
+        assert_eq!(frames[0].0[0].held.ranges, [(2, 2)]);
+    }
+
+    #[test]
+    fn a_full_queue_is_announced_at_once_and_the_first_copies_are_known_for_a_while() {
+        let mut recent = Recent::new(DELAY);
+        for sequence in 1..=1024 {
+            let came = Came { was_pulled: sequence == 9, ..pushed(2) };
+            recent.note(at(1), &id(4, sequence), came, Slots::default());
+        }
+        assert_eq!(recent.deadline(), Some(at(1)));
+        let first = recent.first(&id(4, 9)).unwrap();
+        assert_eq!((first.at, first.from, first.was_pulled), (at(1), Some(Slot(2)), true));
+        recent.note(at(2), &id(4, 1033), Came::default(), Slots::default());
+        assert_eq!(recent.first(&id(4, 9)), None, "a later one has its place");
+        recent.forget(Slot(2));
+        assert_eq!(recent.first(&id(4, 10)).unwrap().from, None);
+    }
+}

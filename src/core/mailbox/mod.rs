@@ -1,0 +1,4 @@
+//! The messages that a node keeps.
+
+pub mod inbox;
+mod message_index;

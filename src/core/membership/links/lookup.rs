@@ -1,0 +1,182 @@
+//! What the rest of a node can ask of its peer table.
+
+use super::{
+    detector::{LocalHealth, MemberState},
+    link::{Kind, Link},
+    peers::Peers,
+};
+use crate::core::{
+    capability::Capability,
+    endpoint::Endpoint,
+    event::LinkId,
+    frame::{Introduction, JoinPriority, Member},
+    id::NodeId,
+    request::PeerInfo,
+    slots::{Slot, Slots},
+    stats::Refusal,
+};
+use std::time::Duration;
+
+/// The round trip of a link where none was measured yet.
+pub(super) const ROUND_TRIP: Duration = Duration::from_millis(50);
+
+/// One link, for whoever decides about links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer<'a> {
+    /// Its slot.
+    pub slot: Slot,
+    /// The name at its far end, as far as it is known.
+    pub node: Option<&'a NodeId>,
+    /// Where others can dial its far end.
+    pub endpoint: &'a Endpoint,
+    /// Why it is there.
+    pub kind: Kind,
+    /// Whether it takes messages.
+    pub up: bool,
+    /// Whether its far end lives; `None`: it was never up.
+    pub verdict: Option<MemberState>,
+}
+
+impl Peer<'_> {
+    /// What other nodes are told of it, if its name is known.
+    pub fn member(&self) -> Option<Member> {
+        Some(Member { node: self.node?.clone(), endpoint: self.endpoint.clone() })
+    }
+}
+
+impl Peers {
+    /// How this node introduces itself.
+    pub fn me(&self) -> &Introduction {
+        &self.me
+    }
+
+    /// Neighbours whose link is up, by ascending link: where messages go.
+    pub fn neighbours(&self) -> impl Iterator<Item = (&NodeId, LinkId)> {
+        let up = self.links.iter().filter(|(_, link)| link.up);
+        up.filter_map(|(&id, link)| link.node.as_ref().map(|node| (node, id)))
+    }
+
+    /// How many links there are, up or not.
+    pub fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Whether there is no link.
+    pub fn is_empty(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    /// Whether `node` has said HELLO.
+    pub fn is_introduced(&self, node: &NodeId) -> bool {
+        self.introduced.contains_key(node)
+    }
+
+    /// Whether the link to `node` is kept until one of the two leaves.
+    pub fn is_declared(&self, node: &NodeId) -> bool {
+        let link = self.slots.link_to(node).and_then(|id| self.links.get(&id));
+        link.is_some_and(|link| link.bond.is_declared())
+    }
+
+    /// Addresses of the declared links that are not up, and of the one where our name is another's; without those that
+    /// only greeted, and have been gone for so long that they are dialled once in a while.
+    pub fn waiting_for(&self) -> impl Iterator<Item = &Endpoint> {
+        let missing = self.links.values().filter(|link| !link.up && link.is_waited_for());
+        missing.map(|link| &link.endpoint).chain(&self.parted)
+    }
+
+    /// The name at the far end of a link, as far as it is known.
+    pub fn name_of(&self, link: LinkId) -> Option<&NodeId> {
+        self.links.get(&link)?.node.as_ref()
+    }
+
+    /// Where a link was dialled.
+    pub fn endpoint_of(&self, link: LinkId) -> Option<&Endpoint> {
+        Some(&self.links.get(&link)?.endpoint)
+    }
+
+    /// The slot of the link to a node.
+    pub fn slot_of(&self, node: &NodeId) -> Option<Slot> {
+        Some(self.links.get(&self.slots.link_to(node)?)?.slot)
+    }
+
+    /// The slot of a link.
+    pub fn slot_of_link(&self, link: LinkId) -> Option<Slot> {
+        Some(self.links.get(&link)?.slot)
+    }
+
+    /// Whether who greets so may be refused for want of vacancy, `linked` being the link to it, if there is one.
+    pub(super) fn is_dispensable(&self, priority: JoinPriority, linked: Option<LinkId>) -> bool {
+        let link = linked.and_then(|id| self.links.get(&id));
+        let is_sought = link.is_some_and(|link| link.bond.priority != JoinPriority::Bridge);
+        priority == JoinPriority::Bridge || priority == JoinPriority::Neighbour && !is_sought
+    }
+
+    /// Whether a refusal with this code says no more than that who was asked follows this root.
+    pub fn is_answer_of_follower(&self, link: LinkId, code: &str) -> bool {
+        let priority = self.links.get(&link).map(|link| link.bond.priority);
+        priority == Some(JoinPriority::Bridge) && code == Refusal::NoVacancy.name()
+    }
+
+    /// The link that has a slot.
+    pub fn link_of(&self, slot: Slot) -> Option<LinkId> {
+        self.slots.link_of(slot)
+    }
+
+    /// The links that have these slots and can be sent over: one that rests until it is dialled again cannot.
+    pub fn links_of(&self, slots: impl IntoIterator<Item = Slot>) -> Vec<LinkId> {
+        let is_open = |id: &LinkId| self.links.get(id).is_some_and(|link| link.dialling.is_open());
+        slots.into_iter().filter_map(|slot| self.link_of(slot)).filter(is_open).collect()
+    }
+
+    /// The name at the far end of the link that has a slot, as far as it is known.
+    pub fn name_of_slot(&self, slot: Slot) -> Option<&NodeId> {
+        self.name_of(self.link_of(slot)?)
+    }
+
+    /// The slots of the links that are up.
+    pub fn up_slots(&self) -> &Slots {
+        self.slots.up()
+    }
+
+    /// Of those, the ones whose peers can do something.
+    pub fn slots_with(&self, capability: Capability) -> &Slots {
+        self.slots.able(capability)
+    }
+
+    /// How long a peer takes to answer: smoothed, and a guess as long as none was measured.
+    pub fn round_trip(&self, slot: Slot) -> Duration {
+        let link = self.link_of(slot).and_then(|id| self.links.get(&id));
+        link.and_then(|link| link.round_trip).unwrap_or(ROUND_TRIP)
+    }
+
+    /// The mean round trip of the links that are up: what a hop of the network takes, as far as this node can tell.
+    pub fn mean_round_trip(&self) -> Duration {
+        self.links.mean_round_trip()
+    }
+
+    /// The link that has a slot.
+    pub fn peer(&self, slot: Slot) -> Option<Peer<'_>> {
+        Some(Self::as_peer(self.links.get(&self.link_of(slot)?)?))
+    }
+
+    /// All links, in the order in which they were opened.
+    pub fn iter(&self) -> impl Iterator<Item = Peer<'_>> {
+        self.links.values().map(Self::as_peer)
+    }
+
+    fn as_peer(link: &Link) -> Peer<'_> {
+        let Link { slot, bond, endpoint, advertised, node, up, .. } = link;
+        let endpoint = advertised.as_ref().unwrap_or(endpoint);
+        Peer { slot: *slot, node: node.as_ref(), endpoint, kind: bond.kind, up: *up, verdict: link.verdict() }
+    }
+
+    /// How sure the node is of its own timers.
+    pub fn health(&self) -> LocalHealth {
+        self.health
+    }
+
+    /// What the node tells about its peers, in the order in which it met them.
+    pub fn describe(&self) -> Vec<PeerInfo> {
+        self.links.values().map(Link::describe).collect()
+    }
+}

@@ -1,0 +1,87 @@
+//! What operators say of links here: which are asked for, and which node is to answer at an address. Who answers in its place
+//! is no peer. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
+
+use super::peers::{PART_LINGER, Peers};
+use crate::core::{
+    capability::{Capabilities, Capability},
+    endpoint::Endpoint,
+    event::{Event, LinkId, Output},
+    frame::{DisconnectReason, Frame, Introduction},
+    id::NodeId,
+    stats::{Refusal, Stats},
+    time::Mono,
+};
+use std::collections::VecDeque;
+
+impl Peers {
+    /// An operator asks for a link that is there.
+    pub(super) fn name(&mut self, id: LinkId, endpoint: &Endpoint) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.bond.is_named = true;
+            if link.endpoint == *endpoint {
+                link.dialling.trust();
+            }
+        }
+    }
+
+    /// Nobody else than `node` is to answer over the link that leads to it, or to `endpoint`.
+    pub(super) fn expect(&mut self, node: NodeId, endpoint: &Endpoint) {
+        if let Some(link) = self.find(Some(&node), endpoint).and_then(|id| self.links.get_mut(&id)) {
+            link.expected = Some(node);
+        }
+    }
+
+    /// Whether an operator named `node` for the address of a link.
+    pub(super) fn is_expected(&self, node: &NodeId) -> bool {
+        self.links.values().any(|link| link.expected.as_ref() == Some(node))
+    }
+
+    /// Says so, if another node lives where one of `peers` is to.
+    pub(super) fn stranger_among(&self, peers: &[(Option<NodeId>, Endpoint)]) -> Option<String> {
+        peers.iter().find_map(|(node, endpoint)| self.stranger_at(node.as_ref()?, endpoint))
+    }
+
+    fn stranger_at(&self, node: &NodeId, endpoint: &Endpoint) -> Option<String> {
+        let mut there = self.links.values().filter(|link| link.up && link.leads_to(endpoint) && !link.is_to(node));
+        let found = there.find_map(|link| link.node.as_ref())?;
+        Some(format!("'{found}' lives at {endpoint}, not '{node}'"))
+    }
+
+    /// Says so, if another node than `from` was named for the address.
+    pub(super) fn is_not_expected(&self, from: &NodeId, endpoint: &Endpoint) -> Option<String> {
+        let there = self.links.values().filter(|link| link.leads_to(endpoint));
+        let other = there.filter_map(|link| link.expected.as_ref()).find(|expected| *expected != from)?;
+        Some(format!("'{other}' is to live at {endpoint}, not '{from}'"))
+    }
+
+    /// Whether another node answers than was named for the address. There is no link to it; the address is dialled again, at
+    /// growing distances.
+    pub(super) fn is_stranger(
+        &mut self,
+        now: Mono,
+        id: LinkId,
+        welcome: &Introduction,
+        stats: &mut Stats,
+        outbox: &mut VecDeque<Output>,
+    ) -> bool {
+        let is_met = self.slots.link_to(&welcome.node).is_some_and(|other| other != id);
+        let Some(link) = self.links.get_mut(&id) else { return false };
+        let Some(expected) = link.expected.clone().filter(|expected| *expected != welcome.node) else { return false };
+        let (node, endpoint) = (welcome.node.clone(), link.endpoint.clone());
+        link.fall(now, &self.timing, &mut self.slots);
+        link.begin_anew();
+        link.advertised = Some(welcome.endpoint.clone());
+        // It took this node for a peer when it was greeted, and is told otherwise before the connection ends.
+        link.dialling.end_at(now + PART_LINGER);
+        link.next_greeting = now + PART_LINGER * 2;
+        if !is_met {
+            let is_able = Capabilities::read(&welcome.capabilities).has(Capability::Overlay);
+            let reason = if is_able { Frame::Part(DisconnectReason::Undeclared) } else { Frame::Leave };
+            outbox.push_back(Output::Send(vec![id], reason));
+            self.introduced.remove(&node);
+        }
+        stats.refuse(Refusal::BadIdentity, Some(&expected));
+        outbox.push_back(Output::Notify(Event::Stranger { node, expected, endpoint }));
+        true
+    }
+}

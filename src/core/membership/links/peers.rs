@@ -1,0 +1,399 @@
+//! The peer table: which links a node has, how they are opened and closed, and what has become of them since somebody
+//! asked. How nodes meet is in [`meeting`](super::meeting), who lives in [`detector`](super::detector), which links lead there
+//! in [`proof`](super::proof).
+
+use super::{
+    detector::{LocalHealth, MemberState},
+    link::{Bond, Kind, Link},
+    slot_table::SlotTable,
+    table::Table,
+};
+use crate::core::{
+    capability::Capability,
+    config::{Config, Timing},
+    endpoint::Endpoint,
+    event::{Event, LinkId, Output},
+    frame::{Answer, DisconnectReason, Frame, Introduction, JoinPriority, Member},
+    id::{Incarnation, NodeId},
+    rng::Rng,
+    slots::Slots,
+    stats::{Refusal, Stats},
+    time::Mono,
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+/// How long a closing link lets its last frame leave, and what was under way from its far end is still heard: a neighbour
+/// that is one no more may be about to send what it was asked for.
+pub(super) const PART_LINGER: Duration = Duration::from_secs(1);
+
+/// The peers of a node: links that it opened, and nodes that introduced themselves over theirs.
+///
+/// Bounds: `peers_max` links, as many that are closing, as many that were undeclared a moment ago, and as many
+/// introductions. What it reports grows with the links
+/// alone; it is to be taken after each input.
+#[derive(Debug)]
+pub struct Peers {
+    pub(super) me: Introduction,
+    pub(super) links: Table,
+    pub(super) slots: SlotTable,
+    pub(super) introduced: BTreeMap<NodeId, Incarnation>,
+    /// Whether the operator named nodes to join by, which are dialled one after the other.
+    pub(super) joins: bool,
+    /// Where another node has our name: not dialled again.
+    pub(super) parted: Option<Endpoint>,
+    /// Nodes that are to be peers no more and may not know it yet, and until when what they declare is not heard.
+    pub(super) undeclared: VecDeque<(Mono, NodeId)>,
+    /// Links that are not used any more, to whom they led, and when they are closed.
+    closing: VecDeque<(Mono, LinkId, NodeId)>,
+    next_link: u32,
+    /// Until then all links know that they are in use.
+    pub(super) used_until: Mono,
+    pub(super) peers_max: usize,
+    pub(super) timing: Timing,
+    pub(super) health: LocalHealth,
+    pub(super) rng: Rng,
+    /// Whether links may wait for their turn to be dialled.
+    pub(super) has_queued: bool,
+    pub(super) judgements: Vec<Judgement>,
+    failures: Vec<(NodeId, Failure)>,
+}
+
+/// A verdict that is another one than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// About whom. A link that is not declared was closed if its peer is down.
+    pub node: NodeId,
+    /// The verdict.
+    pub verdict: MemberState,
+}
+
+/// Why a link that this node sought, or that nobody declared, did not come up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The far end refused, for this reason.
+    Refused(Refusal),
+    /// No answer in time.
+    Silent,
+    /// Another node lives there.
+    Stranger,
+}
+
+impl Peers {
+    /// No peers yet. What is left to chance follows from `seed`.
+    pub fn new(config: &Config, incarnation: Incarnation, seed: u64) -> Self {
+        let words = Capability::own(config.protocol.dissemination);
+        let me = Introduction {
+            node: config.node.clone(),
+            endpoint: config.endpoint.clone(),
+            network: config.network.clone(),
+            instance: config.instance.clone(),
+            incarnation,
+            capabilities: words.map(|word| word.word().to_owned()).collect(),
+        };
+        Self {
+            me,
+            links: Table::default(),
+            slots: SlotTable::default(),
+            introduced: BTreeMap::new(),
+            joins: false,
+            parted: None,
+            undeclared: VecDeque::new(),
+            closing: VecDeque::new(),
+            next_link: 0,
+            used_until: Mono(0),
+            peers_max: config.limits.peers_max.min(usize::from(u16::MAX)),
+            timing: config.protocol.timing,
+            health: LocalHealth::default(),
+            rng: Rng::new(seed),
+            has_queued: false,
+            judgements: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    /// Slots whose links were closed since they were taken last: whatever is kept of them is void, also where a new link
+    /// has one of them by now. Take these first, then the fallen, then the risen.
+    pub fn take_freed(&mut self) -> Slots {
+        self.slots.take_freed()
+    }
+
+    /// Slots of links that were up when they were taken last, and have not been since for all the time.
+    pub fn take_fallen(&mut self) -> Slots {
+        self.slots.take_fallen()
+    }
+
+    /// Slots of links that came up since they were taken last.
+    pub fn take_risen(&mut self) -> Slots {
+        self.slots.take_risen()
+    }
+
+    /// Verdicts that have changed since, in order.
+    pub fn take_judgements(&mut self) -> Vec<Judgement> {
+        std::mem::take(&mut self.judgements)
+    }
+
+    /// Links that were closed because they did not come up, by the name that they were meant for.
+    pub fn take_failures(&mut self) -> Vec<(NodeId, Failure)> {
+        std::mem::take(&mut self.failures)
+    }
+
+    /// Opens links to all of `peers`, or to none if they are too many; all of them are declared from now on.
+    pub fn declare(
+        &mut self,
+        now: Mono,
+        peers: Vec<(Option<NodeId>, Endpoint)>,
+        stats: &mut Stats,
+        outbox: &mut VecDeque<Output>,
+    ) -> Result<(), (Refusal, String)> {
+        if let Some(text) = self.stranger_among(&peers) {
+            stats.refuse(Refusal::BadIdentity, None);
+            return Err((Refusal::BadIdentity, text));
+        }
+        let new = peers.iter().filter(|(node, endpoint)| !self.knows(node.as_ref(), endpoint)).count();
+        if !self.make_room(now, new, stats, outbox) {
+            stats.refuse(Refusal::PeersFull, None);
+            return Err((Refusal::PeersFull, format!("a node has at most {} peers", self.peers_max)));
+        }
+        for (node, endpoint) in peers {
+            self.undeclared.retain(|(_, undeclared)| Some(undeclared) != node.as_ref());
+            match self.find(node.as_ref(), &endpoint) {
+                None => drop(self.connect(now, Bond::named(), node.clone(), endpoint.clone(), true, outbox)),
+                Some(id) => {
+                    self.declare_link(id, outbox);
+                    self.name(id, &endpoint);
+                    self.wake(now, id, outbox);
+                }
+            }
+            if let Some(node) = node {
+                self.expect(node, &endpoint);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a link a declared one, and says so at its far end.
+    fn declare_link(&mut self, id: LinkId, outbox: &mut VecDeque<Output>) {
+        if let Some(link) = self.links.get_mut(&id).filter(|link| !link.bond.is_declared()) {
+            link.declare();
+            outbox.extend(link.greet(id, &self.me));
+        }
+    }
+
+    /// From now on the link to `node` counts as declared, and its far end is told so.
+    pub fn adopt(&mut self, node: &NodeId, outbox: &mut VecDeque<Output>) {
+        if let Some(id) = self.slots.link_to(node) {
+            self.declare_link(id, outbox);
+        }
+    }
+
+    /// Somebody wants a link that is there already, and may rest.
+    fn wake_known(&mut self, now: Mono, node: Option<&NodeId>, endpoint: &Endpoint, outbox: &mut VecDeque<Output>) {
+        if let Some(id) = self.find(node, endpoint) {
+            self.wake(now, id, outbox);
+        }
+    }
+
+    /// Opens a link that nobody declared. Says whether it did: not if there is one, or no room for one. It is closed if it
+    /// does not come up, or its peer is down.
+    pub fn seek(
+        &mut self,
+        now: Mono,
+        member: &Member,
+        priority: JoinPriority,
+        kind: Kind,
+        stats: &mut Stats,
+        outbox: &mut VecDeque<Output>,
+    ) -> bool {
+        let Member { node, endpoint } = member.clone();
+        let bond = Bond { kind, priority, ..Bond::default() };
+        self.wake_known(now, Some(&node), &endpoint, outbox);
+        !self.knows(Some(&node), &endpoint)
+            && self.make_room(now, 1, stats, outbox)
+            && self.connect(now, bond, Some(node), endpoint, false, outbox)
+    }
+
+    /// Opens a link to a node of a network that this one joins; its name will be known when it answers. Says whether it did.
+    pub fn join(&mut self, now: Mono, contact: Endpoint, stats: &mut Stats, outbox: &mut VecDeque<Output>) -> bool {
+        let bond = Bond { kind: Kind::Joined, priority: JoinPriority::Join, ..Bond::named() };
+        self.joins |= contact != self.me.endpoint;
+        self.wake_known(now, None, &contact, outbox);
+        !self.knows(None, &contact)
+            && self.make_room(now, 1, stats, outbox)
+            && self.connect(now, bond, None, contact, true, outbox)
+    }
+
+    /// Greets whoever lives at an address where this node's own name is said to be used.
+    pub fn ask_at(&mut self, now: Mono, endpoint: Endpoint, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+        let bond = Bond { kind: Kind::Healing, priority: JoinPriority::Neighbour, ..Bond::default() };
+        if !self.knows(None, &endpoint) && self.make_room(now, 1, stats, outbox) {
+            self.connect(now, bond, None, endpoint, false, outbox);
+        }
+    }
+
+    /// Tells a neighbour that it is one no more, and closes the link to it.
+    pub fn part(&mut self, now: Mono, node: &NodeId, reason: DisconnectReason, outbox: &mut VecDeque<Output>) {
+        if reason == DisconnectReason::Undeclared {
+            self.note_undeclared(now, node);
+        }
+        let Some((id, link)) = self.slots.link_to(node).and_then(|id| Some((id, self.remove(id)?))) else {
+            self.introduced.remove(node);
+            return;
+        };
+        let frame = match reason {
+            _ if link.words.has(Capability::Overlay) => Some(Frame::Part(reason)),
+            // It would think that the link is to be kept.
+            DisconnectReason::Unlinked | DisconnectReason::Undeclared => Some(Frame::Leave),
+            DisconnectReason::Stopping => None,
+        };
+        if let Some(frame) = frame.filter(|_| link.up && self.closing.len() < self.peers_max) {
+            outbox.push_back(Output::Send(vec![id], frame));
+            self.closing.push_back((now + PART_LINGER, id, node.clone()));
+        } else {
+            self.introduced.remove(node);
+            outbox.extend(link.dialling.is_open().then_some(Output::Disconnect(id)));
+        }
+    }
+
+    /// Closes the link to a node, if it is there still and nobody declared it.
+    pub fn drop_link(&mut self, node: &NodeId, outbox: &mut VecDeque<Output>) {
+        let Some(id) = self.slots.link_to(node) else { return };
+        if self.links.get(&id).is_some_and(|link| !link.bond.is_declared()) {
+            self.give_up(id, None, outbox);
+        }
+    }
+
+    /// This node takes up another life: the neighbours are told.
+    pub fn renew(&mut self, incarnation: Incarnation, outbox: &mut VecDeque<Output>) {
+        self.me.incarnation = incarnation;
+        for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.up) {
+            outbox.extend(link.greet(id, &self.me));
+        }
+    }
+
+    /// The link to that address or that name.
+    pub(super) fn find(&self, node: Option<&NodeId>, endpoint: &Endpoint) -> Option<LinkId> {
+        let named = node.and_then(|node| self.slots.link_to(node));
+        named.or_else(|| self.links.iter().find(|(_, link)| link.leads_to(endpoint)).map(|(&id, _)| id))
+    }
+
+    /// Whether there is a link to that address or that name, or it is our own.
+    fn knows(&self, node: Option<&NodeId>, endpoint: &Endpoint) -> bool {
+        let is_me = *endpoint == self.me.endpoint || node == Some(&self.me.node);
+        is_me || self.find(node, endpoint).is_some()
+    }
+
+    /// Opens a link, unless there is one to that address or that name, or it is our own. `is_trusted`: an operator named the
+    /// address here.
+    pub(super) fn connect(
+        &mut self,
+        now: Mono,
+        bond: Bond,
+        node: Option<NodeId>,
+        endpoint: Endpoint,
+        is_trusted: bool,
+        outbox: &mut VecDeque<Output>,
+    ) -> bool {
+        if self.knows(node.as_ref(), &endpoint) {
+            return false;
+        }
+        let id = LinkId(self.next_link);
+        self.next_link += 1;
+        let slot = self.slots.enter(id);
+        if let Some(node) = &node {
+            self.slots.name(node.clone(), id);
+        }
+        self.links.insert(id, Link::new(slot, bond, node, endpoint, now, is_trusted, &self.timing));
+        self.dial(now, id, outbox);
+        true
+    }
+
+    /// Takes a link out of the table; its connection is still there.
+    fn remove(&mut self, id: LinkId) -> Option<Link> {
+        let link = self.links.remove(&id)?;
+        if let Some(node) = &link.node {
+            self.slots.unname(node, id);
+        }
+        self.slots.leave(link.slot);
+        Some(link)
+    }
+
+    pub(super) fn close(&mut self, id: LinkId, outbox: &mut VecDeque<Output>) {
+        self.hang_up(id, outbox);
+        self.remove(id);
+    }
+
+    /// Closes a link that nobody declared. Its peer is a stranger from now on: if it does not know yet, it is told so at
+    /// its next frame.
+    pub(super) fn give_up(&mut self, id: LinkId, why: Option<Failure>, outbox: &mut VecDeque<Output>) {
+        if let Some(node) = self.links.get(&id).and_then(|link| link.node.clone()) {
+            self.introduced.remove(&node);
+            self.failures.extend(why.map(|why| (node, why)));
+        }
+        self.close(id, outbox);
+    }
+
+    /// Closes links. If one of them was declared, or else by some other reason, says why they were there.
+    pub(super) fn close_all(
+        &mut self,
+        is_meant: impl Fn(&Link) -> bool,
+        outbox: &mut VecDeque<Output>,
+    ) -> Option<Bond> {
+        let meant: Vec<_> = self.links.iter().filter(|(_, link)| is_meant(link)).map(|(&id, _)| id).collect();
+        let mut bond: Option<Bond> = None;
+        for id in meant {
+            let other = self.links.get(&id).map(|link| link.bond);
+            bond = bond.filter(Bond::is_declared).or(other);
+            self.close(id, outbox);
+        }
+        bond
+    }
+
+    /// Closes the links whose last frames have had their time. Their far ends are strangers from then on, unless the two
+    /// have met again.
+    pub(super) fn close_parted(&mut self, now: Mono, outbox: &mut VecDeque<Output>) {
+        while let Some((_, id, node)) = self.closing.pop_front_if(|(at, ..)| *at <= now) {
+            outbox.push_back(Output::Disconnect(id));
+            if self.slots.link_to(&node).is_none() {
+                self.introduced.remove(&node);
+            }
+        }
+    }
+
+    /// When something is due: a greeting, a probe, a verdict, an end.
+    pub fn deadline(&self) -> Option<Mono> {
+        Mono::earliest([self.links.deadline(), self.closing.front().map(|&(at, ..)| at)])
+    }
+
+    /// Refuses a node; strangers count in the total alone, so that they crowd nobody out of the table of peers.
+    pub fn refuse(
+        &self,
+        node: &NodeId,
+        refusal: Refusal,
+        text: String,
+        stats: &mut Stats,
+        outbox: &mut VecDeque<Output>,
+    ) {
+        refuse(node, refusal, text, self.is_introduced(node), stats, outbox);
+    }
+}
+
+/// Refuses a node: on the wire, in the counters, and to whoever watches.
+pub(super) fn refuse(
+    node: &NodeId,
+    refusal: Refusal,
+    text: String,
+    is_known: bool,
+    stats: &mut Stats,
+    outbox: &mut VecDeque<Output>,
+) {
+    stats.refuse(refusal, Some(node).filter(|_| is_known));
+    outbox.push_back(Output::Answer(node.clone(), Answer::Refuse { code: refusal.name().to_owned(), text }));
+    outbox.push_back(Output::Notify(Event::Refused { node: node.clone(), refusal }));
+}
+
+#[cfg(test)]
+#[path = "peers/tests.rs"]
+mod tests;

@@ -1,0 +1,4 @@
+//! Who the neighbours of a node are: how they meet, which of them live, and whom else it knows.
+
+pub mod links;
+pub mod overlay;

@@ -1,0 +1,17 @@
+//! Who is to be whose neighbour: whom a node knows, how it joins, and what takes the place of neighbours that are gone.
+
+pub mod action;
+pub mod active_view;
+pub mod beacon;
+mod bridging;
+pub mod membership;
+pub mod passive_view;
+mod places;
+mod sampling;
+pub mod seeds;
+mod seeking;
+mod surplus;
+pub mod walk;
+
+#[cfg(test)]
+mod tests;
