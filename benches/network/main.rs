@@ -198,10 +198,8 @@ fn bench(options: &Options) -> Result<bool, Failure> {
     } else {
         print!("{report}");
     }
-    match &options.record {
-        Some(document) if report.is_sound() => record::record(document, &report)?,
-        Some(_) => eprintln!("nothing is recorded: some runs give no figures"),
-        None => {}
+    if let Some(document) = &options.record {
+        record::record(document, &report, options.reps)?;
     }
     Ok(report.is_sound())
 }

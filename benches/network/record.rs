@@ -13,8 +13,19 @@ const END: &str = "<!-- to here -->";
 /// The figures that the chart shows.
 const SHOWN: [(&str, &str); 2] = [("idle latency p50", "ms"), ("throughput", "messages/s")];
 
-/// Writes the table between the marks of a document, at its end if it has none, and the chart beside it.
-pub(crate) fn record(document: &Path, report: &Report) -> Result<(), Failure> {
+/// Writes the table between the marks of a document, at its end if it has none, and the chart beside it. Fails unless each
+/// contender of each load gave figures in more than half of `rounds`.
+pub(crate) fn record(document: &Path, report: &Report, rounds: usize) -> Result<(), Failure> {
+    for row in loads(report) {
+        let mut who = (0..report.contenders().len()).filter(|&contender| contender == 0 || row.has(contender));
+        if let Some(few) = who.find(|&contender| 2 * row.rounds(contender) <= rounds) {
+            let (who, has) = (report.contenders()[few], row.rounds(few));
+            return Err(Failure::new(format!(
+                "nothing is recorded: {who} gave '{}' in {has} of {rounds} rounds",
+                row.name
+            )));
+        }
+    }
     let old = fs::read_to_string(document)?;
     let (before, rest) = old.split_once(BEGIN).unwrap_or((&old, ""));
     let after = rest.split_once(END).map_or("\n", |(_, after)| after);
@@ -60,6 +71,9 @@ fn table(report: &Report) -> String {
         text.push('\n');
     }
     text.push_str("\n× is the program's figure by the peer's of the same round: the median of the rounds.\n");
+    for (index, wrong) in report.wrong().iter().enumerate() {
+        let _ = writeln!(text, "{}- {wrong}", if index == 0 { "\nRuns that give no figures:\n\n" } else { "" });
+    }
     text
 }
 

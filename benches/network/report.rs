@@ -89,6 +89,11 @@ impl Report {
         self.wrong.push(text);
     }
 
+    /// Why some runs gave no figures, a line each.
+    pub(crate) fn wrong(&self) -> &[String] {
+        &self.wrong
+    }
+
     /// Whether all runs were sound.
     pub(crate) fn is_sound(&self) -> bool {
         self.wrong.is_empty()
@@ -113,6 +118,11 @@ impl Row {
     /// Whether there is a value of a contender.
     pub(crate) fn has(&self, contender: usize) -> bool {
         !sound(&self.values[contender]).is_empty()
+    }
+
+    /// The rounds in which a contender gave a value.
+    pub(crate) fn rounds(&self, contender: usize) -> usize {
+        sound(&self.values[contender]).len()
     }
 
     /// The least and the most of a contender.

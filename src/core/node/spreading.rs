@@ -7,7 +7,11 @@ use crate::core::{
     config::Dissemination,
     dissemination::repair::ask::How,
     dissemination::seen::Sighting,
-    dissemination::spread::{recent::Came, relay_ledger::{Given, RelayDecision}, tree::Source},
+    dissemination::spread::{
+        recent::Came,
+        relay_ledger::{Given, RelayDecision},
+        tree::Source,
+    },
     event::{LinkId, Output, Record},
     frame::{Frame, PathCopy},
     id::NodeId,
