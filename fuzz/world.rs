@@ -7,7 +7,7 @@ use crate::{
     wire::{head, words},
 };
 use gossip::core::{
-    config::{Config, Dissemination, Limits, Protocol, Timing},
+    config::{Broadcast, Config, Limits, Protocol, Timing},
     endpoint::Endpoint,
     event::{Input, LinkId, LogSeq, Output, Record, ReturnAddress},
     frame::{Answer, Frame},
@@ -73,7 +73,7 @@ pub(crate) fn endpoint(number: u32) -> Endpoint {
 fn config(number: u32, mode: u8) -> Config {
     let floods = mode & number as u8 != 0;
     let timing = [Timing::LOCAL, Timing::LAN, Timing::WAN][usize::from(mode >> 4 & 3) % 3];
-    let dissemination = if floods { Dissemination::Flood } else { Dissemination::Tree };
+    let dissemination = if floods { Broadcast::Flood } else { Broadcast::Tree };
     let limits = match mode >> 2 & 3 {
         0 => Limits::default(),
         1 => tiny(),

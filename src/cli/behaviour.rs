@@ -1,6 +1,6 @@
 //! How a node behaves, as it can be set from the command line: for one node, or for all of a network.
 
-use crate::core::config::{Dissemination, Protocol, Timing};
+use crate::core::config::{Broadcast, Protocol, Timing};
 use clap::ValueEnum;
 use std::ffi::OsString;
 
@@ -22,7 +22,7 @@ pub struct Behaviour {
     timing: Preset,
 }
 
-/// [`Dissemination`] as it is typed.
+/// [`Broadcast`] as it is typed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum How {
     /// Along one tree per origin
@@ -47,8 +47,8 @@ impl Behaviour {
     pub fn protocol(&self) -> Protocol {
         Protocol {
             dissemination: match self.dissemination {
-                How::Tree => Dissemination::Tree,
-                How::Flood => Dissemination::Flood,
+                How::Tree => Broadcast::Tree,
+                How::Flood => Broadcast::Flood,
             },
             heal: !self.no_heal,
             chaos: self.chaos,
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn a_node_is_told_what_was_typed() {
         let tree = Protocol { timing: Timing::LAN, ..Protocol::default() };
-        let (dissemination, timing) = (Dissemination::Flood, Timing::WAN);
+        let (dissemination, timing) = (Broadcast::Flood, Timing::WAN);
         let flood = Protocol { dissemination, heal: false, timing, chaos: true, ..tree };
         for (line, protocol) in [
             ("", tree),

@@ -1,7 +1,7 @@
 //! What a node can do beyond what every node must, as it says in HELLO and WELCOME. Frames of a group are sent to peers
 //! with its word alone. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
 
-use crate::core::config::Dissemination;
+use crate::core::config::Broadcast;
 
 /// A group of frames, or a rule, that a node follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,8 +34,8 @@ impl Capability {
     }
 
     /// What this node says it can: all, but one that floods follows no tree.
-    pub fn own(dissemination: Dissemination) -> impl Iterator<Item = Self> {
-        let floods = dissemination == Dissemination::Flood;
+    pub fn own(dissemination: Broadcast) -> impl Iterator<Item = Self> {
+        let floods = dissemination == Broadcast::Flood;
         Self::ALL.into_iter().filter(move |&word| word != Self::Tree || !floods)
     }
 }

@@ -27,7 +27,7 @@ pub struct Config {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Protocol {
     /// How messages spread.
-    pub dissemination: Dissemination,
+    pub dissemination: Broadcast,
     /// Whether neighbours that are gone are replaced.
     pub heal: bool,
     /// Neighbours that a node seeks when none are declared. Default 5 (HyParView's active view). Fewer: the overlay falls
@@ -41,13 +41,13 @@ pub struct Protocol {
 
 impl Default for Protocol {
     fn default() -> Self {
-        Self { dissemination: Dissemination::Tree, heal: true, degree: 5, timing: Timing::LAN, chaos: false }
+        Self { dissemination: Broadcast::Tree, heal: true, degree: 5, timing: Timing::LAN, chaos: false }
     }
 }
 
 /// How untraced messages spread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Dissemination {
+pub enum Broadcast {
     /// Along one tree for each origin (Plumtree, SRDS 2007), with announcements over the other links.
     #[default]
     Tree,
@@ -71,9 +71,11 @@ pub struct Timing {
     /// How long announcements wait for more of them; four times as long in a steady stream. Too short: frames. Too long:
     /// repair begins later.
     pub announce_delay: Duration,
-    /// Bounds of the time between the first announcement of a message and asking for it; between them it follows what is
-    /// measured. Too short: payloads are sent twice. Too long: what was lost comes late.
-    pub pull_delay: (Duration, Duration),
+    /// Shortest time between the first announcement of a message and asking for it; from there it follows what is measured.
+    /// Too short: payloads are sent twice. Too long: what was lost comes late.
+    pub pull_delay_min: Duration,
+    /// Longest such time. Too short: payloads are sent twice where links are slow. Too long: what was lost comes late there.
+    pub pull_delay_max: Duration,
     /// How often neighbours are told what this node has seen, if that has changed.
     pub digest_interval: Duration,
     /// How long what nobody keeps any more is sought before it is given up.
@@ -82,8 +84,11 @@ pub struct Timing {
     pub beat_interval: Duration,
     /// How often a sample of the view is exchanged.
     pub shuffle_interval: Duration,
-    /// First and longest wait between two attempts to reach a member that is not a neighbour; doubled in between.
-    pub redial: (Duration, Duration),
+    /// First wait between two attempts to reach a member that is not a neighbour; each further one is twice as long. Too
+    /// short: the dead cost greetings. Too long: who is back is found late.
+    pub redial_min: Duration,
+    /// Longest such wait.
+    pub redial_max: Duration,
 }
 
 impl Timing {
@@ -101,12 +106,14 @@ impl Timing {
         suspicion: Duration::from_secs(1),
         hello_interval: Duration::from_millis(500),
         announce_delay: Duration::from_millis(5),
-        pull_delay: (Duration::from_millis(60), Duration::from_secs(2)),
+        pull_delay_min: Duration::from_millis(60),
+        pull_delay_max: Duration::from_secs(2),
         digest_interval: Duration::from_millis(500),
         lost_after: Duration::from_secs(2),
         beat_interval: Duration::from_secs(1),
         shuffle_interval: Duration::from_secs(10),
-        redial: (Duration::from_millis(250), Duration::from_secs(8)),
+        redial_min: Duration::from_millis(250),
+        redial_max: Duration::from_secs(8),
     };
     /// Hosts in one place: round trips of up to some ten milliseconds.
     pub const LAN: Self = Self {
@@ -116,7 +123,8 @@ impl Timing {
         hello_interval: Duration::from_secs(1),
         digest_interval: Duration::from_secs(1),
         lost_after: Duration::from_secs(5),
-        redial: (Duration::from_millis(500), Duration::from_secs(15)),
+        redial_min: Duration::from_millis(500),
+        redial_max: Duration::from_secs(15),
         ..Self::LOCAL
     };
     /// Hosts on several continents.
@@ -125,11 +133,13 @@ impl Timing {
         suspicion: Duration::from_secs(6),
         hello_interval: Duration::from_secs(2),
         announce_delay: Duration::from_millis(20),
-        pull_delay: (Duration::from_millis(200), Duration::from_secs(5)),
+        pull_delay_min: Duration::from_millis(200),
+        pull_delay_max: Duration::from_secs(5),
         digest_interval: Duration::from_secs(3),
         lost_after: Duration::from_secs(15),
         beat_interval: Duration::from_secs(3),
-        redial: (Duration::from_secs(1), Duration::from_secs(60)),
+        redial_min: Duration::from_secs(1),
+        redial_max: Duration::from_secs(60),
         ..Self::LAN
     };
 }

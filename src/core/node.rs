@@ -92,11 +92,11 @@ impl Node {
         let me = Member { node: config.node.clone(), endpoint: config.endpoint.clone() };
         Self {
             peers: Peers::new(&config, incarnation, seed),
-            seeds: Seeds::new(timing.redial),
+            seeds: Seeds::new(timing),
             overlay: Overlay::new(me, incarnation, &config.protocol, limits, seed, now.mono),
             seen: Seen::new(StreamId { origin: config.node.clone(), incarnation }, limits),
             inbox: Inbox::new(limits.retained_messages_max, limits.retained_bytes_max),
-            trees: Trees::new(config.node.clone(), limits.trees_max, timing.pull_delay),
+            trees: Trees::new(config.node.clone(), limits.trees_max, timing),
             recent: Recent::new(timing.announce_delay),
             held: EarlyPaths::default(),
             outgoing: Outgoing::new(limits.chunks_waiting_bytes_max, timing.standstill()),

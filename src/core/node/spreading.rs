@@ -4,7 +4,7 @@
 use super::Node;
 use crate::core::{
     capability::Capability,
-    config::Dissemination,
+    config::Broadcast,
     dissemination::repair::ask::How,
     dissemination::seen::Sighting,
     dissemination::spread::{
@@ -141,7 +141,7 @@ impl Node {
 
     /// The slots that a first copy is to be pushed to.
     fn targets(&mut self, now: Now, way: &Provenance, message: &Message) -> Slots {
-        let is_flood = self.config.protocol.dissemination == Dissemination::Flood;
+        let is_flood = self.config.protocol.dissemination == Broadcast::Flood;
         // Whoever knows no trees is sent everything.
         let trees = self.peers.slots_with(Capability::Tree);
         let mut targets: Slots =
@@ -203,7 +203,7 @@ impl Node {
     /// Two neighbours push the same: one of them is to stop.
     fn judge_duplicate(&mut self, now: Now, from: &NodeId, message: &Message) {
         let slot = self.peers.slot_of(from).filter(|&slot| self.peers.slots_with(Capability::Tree).contains(slot));
-        let Some(slot) = slot.filter(|_| self.config.protocol.dissemination == Dissemination::Tree) else { return };
+        let Some(slot) = slot.filter(|_| self.config.protocol.dissemination == Broadcast::Tree) else { return };
         let origin = &message.id.origin;
         let first = self.recent.first(&message.id);
         let pusher = first.filter(|first| !first.was_pulled).and_then(|first| first.from);
@@ -310,8 +310,7 @@ impl Node {
     }
 
     fn is_small(&self, payload: &Payload) -> bool {
-        payload.len() <= self.config.limits.small_payload_max
-            || self.config.protocol.dissemination == Dissemination::Flood
+        payload.len() <= self.config.limits.small_payload_max || self.config.protocol.dissemination == Broadcast::Flood
     }
 
     /// A copy with the path by which it came, this node included.

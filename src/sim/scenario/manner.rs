@@ -1,7 +1,7 @@
 //! How nodes behave, as scenario files name it.
 
 use crate::{
-    core::config::{Dissemination, Timing},
+    core::config::{Broadcast, Timing},
     quantity::Time,
 };
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub enum Spread {
     Flood,
 }
 
-impl From<Spread> for Dissemination {
+impl From<Spread> for Broadcast {
     fn from(spread: Spread) -> Self {
         match spread {
             Spread::Tree => Self::Tree,

@@ -5,6 +5,7 @@
 //! tree of one origin serves another that has none yet. Spec: section 7.3.
 
 use crate::core::{
+    config::Timing,
     id::NodeId,
     slots::{Slot, Slots},
     time::Mono,
@@ -27,7 +28,8 @@ pub struct Trees {
     own: NodeId,
     by_origin: BTreeMap<NodeId, Tree>,
     trees_max: usize,
-    pull_delay: (Duration, Duration),
+    pull_delay_min: Duration,
+    pull_delay_max: Duration,
     uses: u64,
 }
 
@@ -68,9 +70,10 @@ pub struct Swap {
 }
 
 impl Trees {
-    /// No trees yet of the node `own`; `pull_delay` bounds the time to wait for a payload that was announced.
-    pub fn new(own: NodeId, trees_max: usize, pull_delay: (Duration, Duration)) -> Self {
-        Self { own, by_origin: BTreeMap::new(), trees_max, pull_delay, uses: 0 }
+    /// No trees yet of the node `own`; `timing` bounds the time to wait for a payload that was announced.
+    pub fn new(own: NodeId, trees_max: usize, timing: &Timing) -> Self {
+        let &Timing { pull_delay_min, pull_delay_max, .. } = timing;
+        Self { own, by_origin: BTreeMap::new(), trees_max, pull_delay_min, pull_delay_max, uses: 0 }
     }
 
     /// A message of `origin` is here for the first time. Gives the links to push it to. `model` is the tree that the
@@ -109,7 +112,7 @@ impl Trees {
     /// A second copy of a message of `origin` was pushed by `from`; the first one came from `first`, if that is known.
     /// Gives the link to prune: of two that push, the one that is not the parent.
     pub fn duplicate(&mut self, now: Mono, origin: &NodeId, from: Slot, first: Option<Slot>) -> Option<Slot> {
-        let again_after = self.pull_delay.0;
+        let again_after = self.pull_delay_min;
         let tree = self.by_origin.get_mut(origin)?;
         // What was asked for came from nobody's parent: this is who would have brought it.
         if tree.parent.is_none() && *origin != self.own {
@@ -186,10 +189,9 @@ impl Trees {
 
     /// How long to wait for a payload of `origin` that was announced, where a link's round trip is `round_trip` on average.
     pub fn pull_delay(&self, origin: &NodeId, round_trip: Duration) -> Duration {
-        let (least, most) = self.pull_delay;
         let tree = self.by_origin.get(origin).filter(|tree| tree.messages >= YOUNG);
         let wait = tree.map_or(round_trip * PATIENCE, |tree| (tree.late * 3 / 2).max(round_trip));
-        wait.clamp(least, most)
+        wait.clamp(self.pull_delay_min, self.pull_delay_max)
     }
 
     /// A neighbour wants messages of `origin` pushed.
@@ -267,7 +269,7 @@ impl Trees {
     /// The tree that was used last of those that bring messages and have not changed for a while: one to copy.
     /// A linear search, but only when an origin is new.
     fn model(&self, now: Mono, origin: &NodeId) -> Option<&NodeId> {
-        let settled_for = 3 * self.pull_delay.0;
+        let settled_for = 3 * self.pull_delay_min;
         let is_settled = |tree: &Tree| tree.messages > 0 && now.since(tree.changed) >= settled_for;
         let settled = self.by_origin.iter().filter(|&(other, tree)| other != origin && is_settled(tree));
         settled.max_by_key(|(_, tree)| tree.used).map(|(other, _)| other)

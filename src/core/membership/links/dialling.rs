@@ -100,16 +100,15 @@ impl Dialling {
     /// How long it is dialled, or one attempt lasts.
     fn patience(&self, timing: &Timing) -> Duration {
         match self.dial() {
-            Dial::Again => timing.redial.1 * 2,
+            Dial::Again => timing.redial_max * 2,
             Dial::Once => timing.hello_interval * TRIES,
         }
     }
 
     /// The wait before the next attempt; `is_named`: an operator asked for the link here.
     fn wait(&self, is_named: bool, timing: &Timing) -> Duration {
-        let (first, longest) = timing.redial;
-        let longest = if is_named { longest } else { longest * GREETED_WAITS };
-        first.saturating_mul(1 << self.rests.saturating_sub(1).min(16)).min(longest)
+        let longest = if is_named { timing.redial_max } else { timing.redial_max * GREETED_WAITS };
+        timing.redial_min.saturating_mul(1 << self.rests.saturating_sub(1).min(16)).min(longest)
     }
 }
 
@@ -206,7 +205,7 @@ impl Peers {
         if link.dialling.is_trusted {
             return self.dial(now, id, outbox);
         }
-        link.dialling.state = State::Resting(until.min(link.dialling.at + self.timing.redial.1));
+        link.dialling.state = State::Resting(until.min(link.dialling.at + self.timing.redial_max));
     }
 
     /// A link is dialled for as long as it should, or has rested.

@@ -56,7 +56,7 @@ impl ActiveView {
         if now < self.next_bridge.max(since + self.grace()) {
             return;
         }
-        let first = self.protocol.timing.redial.0;
+        let first = self.protocol.timing.redial_min;
         let count = self.seeks.values().filter(|seek| seek.cause == Cause::Root).count();
         let has_room = count < BRIDGES_MAX && self.seeks.len() < SEEKS_MAX && now >= self.quiet_until;
         let below = means.passive.due_below(now, &self.me).filter(|member| self.is_stranger(&member.node));
@@ -87,10 +87,10 @@ impl ActiveView {
         let open: Vec<Member> = means.passive.due(now).filter(is_open).collect();
         let timing = &self.protocol.timing;
         let Some(member) = means.rng.pick(&open).cloned() else {
-            return self.lookout.round.end(now, timing.redial, means.rng);
+            return self.lookout.round.end(now, timing, means.rng);
         };
         self.lookout.round.asked.insert(member.node.clone());
-        self.lookout.asked = Some((member.node.clone(), now + timing.redial.0 * PATIENCE));
+        self.lookout.asked = Some((member.node.clone(), now + timing.redial_min * PATIENCE));
         means.todo.push_back(Action::Seek { member, priority: JoinPriority::Bridge });
     }
 

@@ -79,7 +79,7 @@ impl Overlay {
         // Not all at once.
         let next_shuffle = now + timing.shuffle_interval.mul_f64(rng.below(1 << 16) as f64 / f64::from(1 << 16));
         Self {
-            passive: PassiveView::new(me.node.clone(), limits.view_max, timing.redial),
+            passive: PassiveView::new(me.node.clone(), limits.view_max, &timing),
             election: Election::new(me.node.clone(), incarnation, timing.beat_interval, now),
             active: ActiveView::new(me.node.clone(), *protocol),
             me,

@@ -1,7 +1,7 @@
 //! Whom a node knows beside its neighbours: the lowest names, so that what fell apart agrees on whom to look for, and a
 //! random sample of all others (HyParView's passive view, DSN 2007).
 
-use crate::core::{endpoint::Endpoint, frame::Member, id::NodeId, rng::Rng, time::Mono};
+use crate::core::{config::Timing, endpoint::Endpoint, frame::Member, id::NodeId, rng::Rng, time::Mono};
 use std::{collections::VecDeque, time::Duration};
 
 /// How many of the lowest names are always kept.
@@ -22,7 +22,8 @@ pub struct PassiveView {
     /// Who left: not taken in again because somebody else has not heard of it. The latest last.
     left: VecDeque<NodeId>,
     view_max: usize,
-    redial: (Duration, Duration),
+    redial_min: Duration,
+    redial_max: Duration,
 }
 
 /// A name in natural order.
@@ -47,9 +48,10 @@ struct Known {
 }
 
 impl PassiveView {
-    /// Knows nobody. `redial`: first and longest wait between two attempts to reach a member.
-    pub fn new(me: NodeId, view_max: usize, redial: (Duration, Duration)) -> Self {
-        Self { me, known: Vec::new(), in_vain: 0, left: VecDeque::new(), view_max, redial }
+    /// Knows nobody. `timing` bounds the wait between two attempts to reach a member.
+    pub fn new(me: NodeId, view_max: usize, timing: &Timing) -> Self {
+        let &Timing { redial_min, redial_max, .. } = timing;
+        Self { me, known: Vec::new(), in_vain: 0, left: VecDeque::new(), view_max, redial_min, redial_max }
     }
 
     /// Somebody tells of a member. What we know ourselves counts more: its word changes an address only if we tried the
@@ -143,10 +145,10 @@ impl PassiveView {
 
     /// A member was tried in vain: it is kept, and tried again after a wait that doubles each time.
     pub fn missed(&mut self, now: Mono, node: &NodeId) {
-        let (first, longest) = self.redial;
         // Those with lower names are looked for by roots alone.
         let is_below = Rank::from(node) < Rank::from(&self.me);
-        let longest = if is_below { longest.min(ROOT_REDIAL_MAX) } else { longest };
+        let longest = if is_below { self.redial_max.min(ROOT_REDIAL_MAX) } else { self.redial_max };
+        let first = self.redial_min;
         if let Ok(place) = self.place(node) {
             self.change(place, |known| {
                 let wait = first.saturating_mul(1 << known.attempts.min(16)).min(longest);
@@ -254,13 +256,13 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    const REDIAL: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+    const TIMING: Timing = Timing { redial_max: Duration::from_secs(2), ..Timing::LOCAL };
 
     proptest! {
         #[test]
         fn the_lowest_names_stay(seed: u64, names in prop::collection::vec(0u32..500, 0..300), view_max in 0usize..40) {
             let mut rng = Rng::new(seed);
-            let mut passive = PassiveView::new(NodeId::numbered(250), view_max, REDIAL);
+            let mut passive = PassiveView::new(NodeId::numbered(250), view_max, &TIMING);
             for &name in &names {
                 passive.insert(numbered(name), &mut rng);
                 prop_assert!(passive.len() <= LOWEST_KEPT + view_max);
@@ -276,7 +278,7 @@ mod tests {
         #[test]
         fn who_left_stays_away(seed: u64, told in prop::collection::vec(0u32..20, 0..100)) {
             let mut rng = Rng::new(seed);
-            let mut passive = PassiveView::new(NodeId::numbered(99), 30, REDIAL);
+            let mut passive = PassiveView::new(NodeId::numbered(99), 30, &TIMING);
             passive.insert(numbered(7), &mut rng);
             passive.forget(&NodeId::numbered(7));
             for name in told {
@@ -290,7 +292,7 @@ mod tests {
         #[test]
         fn a_sample_prefers_who_answered(seed: u64, in_vain in prop::collection::btree_set(0u32..20, 0..20)) {
             let mut rng = Rng::new(seed);
-            let mut passive = PassiveView::new(NodeId::numbered(99), 30, REDIAL);
+            let mut passive = PassiveView::new(NodeId::numbered(99), 30, &TIMING);
             (0..20).for_each(|name| _ = passive.insert(numbered(name), &mut rng));
             in_vain.iter().for_each(|&name| passive.missed(Mono(0), &NodeId::numbered(name)));
             let sample = passive.sample(10, &mut rng);
@@ -302,7 +304,7 @@ mod tests {
 
     #[test]
     fn attempts_are_spaced_ever_wider() {
-        let (mut passive, mut rng) = (PassiveView::new(NodeId::numbered(9), 8, REDIAL), Rng::new(1));
+        let (mut passive, mut rng) = (PassiveView::new(NodeId::numbered(9), 8, &TIMING), Rng::new(1));
         let (node, mut now) = (NodeId::numbered(4), Mono(0));
         passive.insert(numbered(4), &mut rng);
         let waits: Vec<u128> = std::iter::repeat_with(|| {
@@ -323,7 +325,7 @@ mod tests {
 
     #[test]
     fn hearsay_changes_an_address_that_was_tried_in_vain() {
-        let (mut passive, mut rng) = (PassiveView::new(NodeId::numbered(9), 8, REDIAL), Rng::new(1));
+        let (mut passive, mut rng) = (PassiveView::new(NodeId::numbered(9), 8, &TIMING), Rng::new(1));
         let moved = Member { node: NodeId::numbered(4), endpoint: numbered(5).endpoint };
         passive.insert(numbered(4), &mut rng);
         passive.insert(moved.clone(), &mut rng);

@@ -1,6 +1,6 @@
 //! Addresses by which a node joins: tried one after the other, with growing waits, for as long as it has no neighbour.
 
-use crate::core::{endpoint::Endpoint, time::Mono};
+use crate::core::{config::Timing, endpoint::Endpoint, time::Mono};
 use std::time::Duration;
 
 /// Most contacts that are kept.
@@ -14,13 +14,15 @@ pub struct Seeds {
     /// When the next is tried; `None`: there is a neighbour.
     due: Option<Mono>,
     wait: Duration,
-    redial: (Duration, Duration),
+    redial_min: Duration,
+    redial_max: Duration,
 }
 
 impl Seeds {
-    /// None yet; `redial` is the first and the longest wait between two attempts.
-    pub fn new(redial: (Duration, Duration)) -> Self {
-        Self { endpoints: Vec::new(), next: 0, due: None, wait: redial.0, redial }
+    /// None yet; `timing` bounds the wait between two attempts.
+    pub fn new(timing: &Timing) -> Self {
+        let &Timing { redial_min, redial_max, .. } = timing;
+        Self { endpoints: Vec::new(), next: 0, due: None, wait: redial_min, redial_min, redial_max }
     }
 
     /// Adds a contact, to be tried at once; a 65th is not kept.
@@ -34,7 +36,7 @@ impl Seeds {
     /// Whether the node has neighbours: contacts are tried as long as it has none.
     pub fn note(&mut self, now: Mono, has_neighbours: bool) {
         if has_neighbours {
-            (self.due, self.wait) = (None, self.redial.0);
+            (self.due, self.wait) = (None, self.redial_min);
         } else if self.due.is_none() && !self.endpoints.is_empty() {
             self.due = Some(now + self.wait);
         }
@@ -51,7 +53,7 @@ impl Seeds {
         let endpoint = self.endpoints.get(self.next % self.endpoints.len().max(1))?.clone();
         self.next += 1;
         self.due = Some(now + self.wait);
-        self.wait = (2 * self.wait).min(self.redial.1);
+        self.wait = (2 * self.wait).min(self.redial_max);
         Some(endpoint)
     }
 }
@@ -60,13 +62,16 @@ impl Seeds {
 mod tests {
     use super::*;
 
+    const TIMING: Timing =
+        Timing { redial_min: Duration::from_millis(100), redial_max: Duration::from_millis(300), ..Timing::LOCAL };
+
     fn at(millis: u64) -> Mono {
         Mono(millis * 1_000_000)
     }
 
     #[test]
     fn contacts_are_tried_in_turn_until_one_has_brought_a_neighbour() {
-        let mut contacts = Seeds::new((Duration::from_millis(100), Duration::from_millis(300)));
+        let mut contacts = Seeds::new(&TIMING);
         assert_eq!((contacts.deadline(), contacts.on_tick(at(0))), (None, None));
         contacts.note(at(0), false);
         assert_eq!(contacts.deadline(), None, "nobody to turn to");

@@ -11,12 +11,13 @@ use super::{
     passive_view::Rank,
 };
 use crate::core::{
+    config::Timing,
     frame::{DisconnectReason, JoinPriority, Member},
     id::NodeId,
     rng::Rng,
     time::Mono,
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 /// Most nodes that are sought at one time.
 pub(super) const SEEKS_MAX: usize = 64;
@@ -79,8 +80,8 @@ impl Round {
     }
 
     /// All that could be asked were: a pause, longer each time.
-    pub(super) fn end(&mut self, now: Mono, (first, longest): (Duration, Duration), rng: &mut Rng) {
-        let wait = first.saturating_mul(1 << self.number.min(16)).min(longest);
+    pub(super) fn end(&mut self, now: Mono, timing: &Timing, rng: &mut Rng) {
+        let wait = timing.redial_min.saturating_mul(1 << self.number.min(16)).min(timing.redial_max);
         self.number = self.number.saturating_add(1);
         self.pause = Some(now + rng.about(wait));
     }
@@ -245,7 +246,7 @@ impl ActiveView {
 
     /// All that could be asked were: waits before it asks again, longer each time.
     fn end_round(&mut self, now: Mono, means: &mut Means<'_>) {
-        self.round.end(now, self.protocol.timing.redial, means.rng);
+        self.round.end(now, &self.protocol.timing, means.rng);
     }
 
     /// Whom to ask next, and in whose place.
@@ -338,7 +339,7 @@ impl ActiveView {
     }
 
     pub(super) fn expect(&mut self, now: Mono, node: &NodeId, cause: Cause, priority: JoinPriority) {
-        let patience = self.protocol.timing.redial.0;
+        let patience = self.protocol.timing.redial_min;
         let (fresh_until, until) = (now + patience, now + patience * PATIENCE);
         self.seeks.insert(node.clone(), Seeking { cause, priority, is_fresh: true, fresh_until, until });
     }

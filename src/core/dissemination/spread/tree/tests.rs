@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+const TIMING: Timing = Timing { pull_delay_min: Duration::from_millis(100), ..Timing::LAN };
 
 fn name(node: usize) -> NodeId {
     NodeId::numbered(node as u32 + 1)
@@ -61,7 +61,7 @@ impl Net {
                 neighbours[b].push((a, delay));
             }
         }
-        let trees = (0..nodes).map(|node| Trees::new(name(node), 64, DELAYS)).collect();
+        let trees = (0..nodes).map(|node| Trees::new(name(node), 64, &TIMING)).collect();
         Self { neighbours, trees, queue: BinaryHeap::new(), sent: 0, clock: 0, came: Vec::new(), pushes: 0 }
     }
 
@@ -228,7 +228,7 @@ proptest! {
 
 #[test]
 fn the_parent_stays_when_another_wins_a_race_and_goes_when_it_wins_again_and_again() {
-    let mut trees = Trees::new(name(999), 4, DELAYS);
+    let mut trees = Trees::new(name(999), 4, &TIMING);
     let (origin, links) = (name(0), slots(&[0, 1, 2]));
     let push =
         |trees: &mut Trees, millis, from| trees.spread(at(millis), &origin, Source::Pushed(Slot(from)), None, &links);
@@ -242,7 +242,7 @@ fn the_parent_stays_when_another_wins_a_race_and_goes_when_it_wins_again_and_aga
 
 #[test]
 fn a_prune_is_repeated_only_if_it_seems_lost() {
-    let mut trees = Trees::new(name(999), 4, DELAYS);
+    let mut trees = Trees::new(name(999), 4, &TIMING);
     let (origin, links) = (name(0), slots(&[0, 1]));
     trees.spread(at(0), &origin, Source::Pushed(Slot(0)), None, &links);
     assert_eq!(trees.duplicate(at(1), &origin, Slot(1), Some(Slot(0))), Some(Slot(1)));
@@ -252,7 +252,7 @@ fn a_prune_is_repeated_only_if_it_seems_lost() {
 
 #[test]
 fn whoever_loses_its_parent_adopts_the_next_that_announces() {
-    let mut trees = Trees::new(name(999), 4, DELAYS);
+    let mut trees = Trees::new(name(999), 4, &TIMING);
     let (origin, links) = (name(0), slots(&[0, 1, 2]));
     assert!(trees.is_orphan(&origin), "it knows no tree at all");
     trees.spread(at(0), &origin, Source::Pushed(Slot(0)), None, &links);
@@ -268,7 +268,7 @@ fn whoever_loses_its_parent_adopts_the_next_that_announces() {
 
 #[test]
 fn the_wait_follows_what_was_measured() {
-    let mut trees = Trees::new(name(999), 4, DELAYS);
+    let mut trees = Trees::new(name(999), 4, &TIMING);
     let (origin, links, round_trip) = (name(0), slots(&[0]), Duration::from_millis(150));
     assert_eq!(trees.pull_delay(&origin, round_trip), 7 * round_trip);
     for _ in 0..3 {
@@ -279,14 +279,14 @@ fn the_wait_follows_what_was_measured() {
     assert_eq!(trees.pull_delay(&origin, round_trip), Duration::from_millis(600));
     (0..40).for_each(|_| trees.learn(&origin, Duration::ZERO));
     assert_eq!(trees.pull_delay(&origin, round_trip), round_trip);
-    assert_eq!(trees.pull_delay(&origin, Duration::from_millis(1)), DELAYS.0);
+    assert_eq!(trees.pull_delay(&origin, Duration::from_millis(1)), TIMING.pull_delay_min);
     trees.learn(&origin, Duration::from_secs(9));
-    assert_eq!(trees.pull_delay(&origin, round_trip), DELAYS.1);
+    assert_eq!(trees.pull_delay(&origin, round_trip), TIMING.pull_delay_max);
 }
 
 #[test]
 fn there_are_at_most_so_many_trees() {
-    let mut trees = Trees::new(name(999), 3, DELAYS);
+    let mut trees = Trees::new(name(999), 3, &TIMING);
     let links = slots(&[0, 1]);
     for origin in 0..10 {
         trees.spread(at(0), &name(origin), Source::Pushed(Slot(0)), None, &links);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::{
     capability::Capabilities,
-    config::{Dissemination, Limits, Protocol},
+    config::{Broadcast, Limits, Protocol},
     event::Dial,
     frame::{Hashes, LifeSeen},
     id::Instance,
@@ -434,7 +434,7 @@ fn who_is_parted_from_closes_what_nobody_declared() {
 fn capabilities_follow_the_words() {
     let mut table = Table::new(8);
     assert_eq!(table.peers.me().capabilities, ["trace", "tree", "repair", "overlay", "chunk"]);
-    let flood: Vec<_> = Capability::own(Dissemination::Flood).map(Capability::word).collect();
+    let flood: Vec<_> = Capability::own(Broadcast::Flood).map(Capability::word).collect();
     assert_eq!(flood, ["trace", "repair", "overlay", "chunk"]);
     table.hello(1, JoinPriority::Declared, false);
     assert!(table.peers.slots_with(Capability::Tree).is_empty(), "not up");
@@ -571,7 +571,7 @@ fn what_an_operator_asked_for_is_dialled_every_few_seconds_for_ever() {
     assert_eq!(dials(&table.declare(1)), [Dial::Again]);
     table.pass(600_000);
     for _ in 0..100 {
-        let longest = table.peers.timing.redial.1 * 3 / 2 + table.peers.timing.hello_interval * 3;
+        let longest = table.peers.timing.redial_max * 3 / 2 + table.peers.timing.hello_interval * 3;
         assert!(!dials(&table.pass(longest.as_millis() as u64)).is_empty());
     }
     assert!(table.peers.waiting_for().eq([&endpoint(1)]));
@@ -956,7 +956,7 @@ fn another_node_than_was_named_is_no_peer() {
     let named = vec![(Some(name(1)), endpoint(2))];
     table.peers.declare(table.now, named, &mut table.stats, &mut table.outbox).unwrap();
     table.outputs();
-    let (_, longest) = table.peers.timing.redial;
+    let longest = table.peers.timing.redial_max;
     let is_dial = |output: &Output| matches!(output, Output::Connect(..));
     let mut waits = Vec::new();
     for _ in 0..10 {
