@@ -108,9 +108,9 @@ mod tests {
         let folder = |files| (0..files).map(|n| Source::new(&format!("src/core/f{n}.rs"), "")).collect::<Vec<_>>();
         assert_eq!(check(&folder(16)), [""; 0]);
         assert_eq!(check(&folder(17)).len(), 1);
-        assert_eq!(complaints("src/core/relay/tree.rs", ""), [""; 0]);
-        assert_eq!(complaints("src/core/relay/tree/leaf.rs", "").len(), 1);
-        assert_eq!(complaints("src/core/relay/tree/tests.rs", ""), [""; 0]);
+        assert_eq!(complaints("src/core/relay/tree/leaf.rs", ""), [""; 0]);
+        assert_eq!(complaints("src/core/relay/tree/leaf/vein.rs", "").len(), 1);
+        assert_eq!(complaints("src/core/relay/tree/leaf/tests.rs", ""), [""; 0]);
     }
 
     #[test]
