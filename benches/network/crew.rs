@@ -1,6 +1,6 @@
 //! The processes of a peer: they are ordered by lines on stdin and answer by lines on stdout, a word and some times.
 
-use crate::Failure;
+use crate::failure::Failure;
 use gossip::{clock::Deadline, core::time::Wall};
 use std::{
     collections::BTreeMap,

@@ -5,19 +5,19 @@
 
 mod beside;
 mod crew;
+mod failure;
 mod measure;
 mod network;
 mod peer;
 mod record;
 mod report;
 
+use failure::Failure;
 use gossip::{transport::context::raise_descriptor_limit, workload::machine};
 use measure::{Extent, Run};
 use peer::Peer;
 use report::{Figure, Report};
 use std::{
-    error::Error,
-    fmt,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
     time::Duration,
@@ -34,28 +34,6 @@ Usage: cargo bench [-- OPTIONS]
   --peers LIST     Peers to load in turns with it: nats, zenoh, libzmq, libzmq-packed, or none [default: all]
   --record FILE    Write the loads into a document between its marks, and a chart of them to images/ beside it
   --json           Print one JSON document";
-
-/// Why there is no figure, in one line.
-#[derive(Debug)]
-struct Failure(String);
-
-impl Failure {
-    fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl<E: Error> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self(error.to_string())
-    }
-}
 
 /// What was typed.
 struct Options {

@@ -2,7 +2,7 @@
 //! message once.
 
 use crate::{
-    Failure,
+    failure::Failure,
     network::Network,
     report::{Figure, Goal},
 };

@@ -1,6 +1,6 @@
 //! A network as a user starts it: by the command, with a state folder and ports of its own.
 
-use crate::Failure;
+use crate::failure::Failure;
 use gossip::{
     clock::Clock,
     core::endpoint::Endpoint,

@@ -1,8 +1,8 @@
 //! The peers: what a user could take instead, and the limit, libzmq alone over the links of the program's network.
 
 use crate::{
-    Failure,
     crew::Crew,
+    failure::Failure,
     measure::{Extent, Measured, PATIENCE},
     network::free_ports,
     report::Figure,

@@ -1,7 +1,7 @@
 //! The loads as part of a document: a chart, and a table of all contenders.
 
 use crate::{
-    Failure,
+    failure::Failure,
     report::{Report, Row, number},
 };
 use gossip::viz::{Bar, Bars};
