@@ -1,37 +1,17 @@
 //! What must hold, whatever a node is told.
 
-use crate::{
-    wire::encode,
-    world::{Side, World},
-};
+use crate::{side::Side, wire::encode};
 use gossip::{
     core::{
-        event::{Input, LogSeq, Output, Record},
+        event::{Input, Output},
         frame::{Answer, Frame},
-        id::{MessageId, StreamId},
         node::Gauge,
         request::{Reply, Request},
-        stats::Counter,
         time::{Mono, Now},
     },
     wire::{Decoder, Incoming},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
-
-/// What a node has promised so far.
-#[derive(Default)]
-pub(crate) struct Ledger {
-    /// Messages that were delivered.
-    pub(crate) delivered: BTreeSet<MessageId>,
-    /// What was given up, by stream.
-    given_up: BTreeMap<StreamId, Vec<(u64, u64)>>,
-    pub(crate) synced: LogSeq,
-    /// The last reply to a client.
-    pub(crate) reply: Option<Reply>,
-}
+use std::collections::BTreeSet;
 
 /// What is known of a node before an input.
 pub(crate) struct Before {
@@ -113,28 +93,6 @@ impl Before {
     }
 }
 
-impl Ledger {
-    fn note(&mut self, record: &Record) {
-        match record {
-            Record::Received { message, .. } => {
-                let id = &message.id;
-                assert!(self.delivered.insert(id.clone()), "{id} is delivered twice");
-                let given_up = self.given_up.get(&id.stream()).map_or(&[][..], Vec::as_slice);
-                let is_gap = |&(first, last): &(u64, u64)| (first..=last).contains(&id.sequence);
-                assert!(!given_up.iter().any(is_gap), "{id} is delivered after it was given up");
-            }
-            &Record::GivenUp { ref stream, first, last } => {
-                assert!(1 <= first && first <= last, "a gap from {first} to {last}");
-                let is_here = |id: &&MessageId| id.stream() == *stream && (first..=last).contains(&id.sequence);
-                let delivered = self.delivered.iter().find(is_here);
-                assert_eq!(delivered, None, "what was delivered is given up");
-                self.given_up.entry(stream.clone()).or_default().push((first, last));
-            }
-            Record::Marked { first, last } => assert!(first <= last, "marked from {first} to {last}"),
-        }
-    }
-}
-
 /// What one input may ask for: links, neighbours, what waits; for each stream that a frame names a few words more.
 fn outputs_max(side: &Side, input: &Input) -> usize {
     let limits = &side.config.limits;
@@ -179,33 +137,5 @@ fn understood(side: &Side, said: &Incoming) {
         // Times are cut to microseconds.
         Ok(understood) => assert_eq!(encode(&understood), bytes, "{said:?} is understood as {understood:?}"),
         Err(rejected) => panic!("{said:?} is not understood: {rejected:?}"),
-    }
-}
-
-/// Honest nodes whose links may have been cut find each other again, and get each other's messages.
-pub(crate) fn exchange(world: &mut World) {
-    let link_of = |world: &World, side: usize| {
-        let there = crate::world::endpoint(2 - side as u32);
-        world.sides[side].link_to(&there)
-    };
-    for side in 0..2 {
-        world.sides[side].is_connected = true;
-        world.input(side, Input::Pressure(false));
-        let link = link_of(world, side).expect("a declared link is kept");
-        world.input(side, Input::Writable(link));
-        world.run();
-    }
-    world.settle(Duration::from_secs(15));
-    for side in 0..2 {
-        let Some(Reply::Receipt { id, .. }) =
-            world.ask(side, Request::Publish { trace: None, payload: b"last"[..].into() })
-        else {
-            panic!("an honest node refuses a message");
-        };
-        world.settle(Duration::from_secs(10));
-        let has = world.sides[1 - side].ledger.delivered.contains(&id);
-        // Who offers more than there is room to want keeps a node from asking others.
-        let is_starved = world.count(1 - side, Counter::OffersDropped) > 0;
-        assert!(has || is_starved, "{id} does not get from one honest node to the other");
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! A corpus is a text of one input a line, in hexadecimal.
 
-use crate::mutate::Frames;
 use serde_json::Value;
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
+
+/// Frames as they come: the header, and the payloads behind it.
+pub(crate) type Frames = Vec<Vec<u8>>;
 
 /// The header of every test vector, accepted or refused, with its payloads.
 pub(crate) fn vectors() -> Vec<Frames> {

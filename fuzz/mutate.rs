@@ -1,12 +1,10 @@
 //! How frames are changed: as trees of values, which keeps them near to what a decoder accepts, and as bytes, which does not.
 
 use crate::{
+    corpus::Frames,
     random::Random,
     value::{self, Value},
 };
-
-/// Frames as they come: the header, and the payloads behind it.
-pub(crate) type Frames = Vec<Vec<u8>>;
 
 /// Longest header that mutation makes of lists that it lengthens.
 const HEADER_LEN_MAX: usize = 96 << 10;

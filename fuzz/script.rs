@@ -3,11 +3,13 @@
 
 use crate::{
     allocations::held,
-    corpus::to_hex,
+    corpus::{Frames, to_hex},
     engine::{Features, Target},
-    mutate::{self, Frames},
+    exchange::exchange,
+    mutate,
     random::Random,
-    steps::STEPS,
+    step::{STEPS, Step},
+    steps::play,
     stories, wire,
     world::World,
 };
@@ -19,19 +21,6 @@ const MEMORY: (usize, usize) = (2 << 20, 400);
 
 /// The core.
 pub(crate) struct Script;
-
-/// One thing that happens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Step {
-    /// What, of [`STEPS`](crate::steps::STEPS).
-    pub(crate) what: u8,
-    /// To whom or by whom, as a rule.
-    pub(crate) who: u8,
-    /// How.
-    pub(crate) how: u8,
-    /// What comes by the wire, or whatever else the step needs.
-    pub(crate) frames: Frames,
-}
 
 impl Target for Script {
     const NAME: &'static str = "node";
@@ -94,11 +83,14 @@ impl Target for Script {
         let before = held();
         let mut world = World::new(mode);
         for step in steps.iter().take(STEPS_MAX) {
-            world.play(step);
+            play(&mut world, step);
         }
         let memory = usize::try_from(held() - before).unwrap_or(0);
         let allowed = MEMORY.0 + MEMORY.1 * input.len();
         assert!(memory <= allowed, "two nodes hold {memory} bytes after a script of {}", input.len());
+        if world.is_honest() {
+            exchange(&mut world);
+        }
         world.end()
     }
 }

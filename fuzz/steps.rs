@@ -1,8 +1,9 @@
 //! What the steps of a script do.
 
 use crate::{
-    script::Step,
-    world::{HOSTILE, World, endpoint, name},
+    side::{endpoint, name},
+    step::{STEPS, Step},
+    world::{HOSTILE, World},
 };
 use gossip::{
     core::{
@@ -22,9 +23,6 @@ use gossip::{
 };
 use std::time::Duration;
 
-/// How many kinds of steps there are.
-pub(crate) const STEPS: u8 = 22;
-
 /// Nanoseconds that time goes on at one time.
 const LEAPS: [u64; 12] = [
     1,
@@ -43,19 +41,28 @@ const LEAPS: [u64; 12] = [
 /// The same of a year.
 const YEAR: u64 = 31_557_600_000_000_000;
 
-impl World {
-    /// Plays one step, and lets honest nodes do what follows from it.
-    pub(crate) fn play(&mut self, step: &Step) {
+/// Plays one step, and lets honest nodes do what follows from it.
+pub(crate) fn play(world: &mut World, step: &Step) {
+    Player { world }.play(step);
+}
+
+/// A player of steps to two nodes.
+struct Player<'w> {
+    world: &'w mut World,
+}
+
+impl Player<'_> {
+    fn play(&mut self, step: &Step) {
         let side = usize::from(step.who >> 7);
         let what = step.what % STEPS;
-        self.features.note(("step", what));
+        self.world.features.note(("step", what));
         match what {
             0..=5 => self.wire(side, step),
             6 => self.hello(side, step),
             7 => self.welcome(side, step),
             8 => {
                 for _ in 0..step.how % 32 {
-                    self.step(gossip::core::time::Mono(u64::MAX));
+                    self.world.step(gossip::core::time::Mono(u64::MAX));
                 }
             }
             9 => self.leap(side, LEAPS[usize::from(step.how) % LEAPS.len()]),
@@ -74,15 +81,15 @@ impl World {
         }
         // A driver takes many inputs before it ticks.
         if step.how & 0x80 == 0 {
-            self.tick_if_due(side);
+            self.world.tick_if_due(side);
         }
-        self.run();
+        self.world.run();
     }
 
     /// Somebody hostile; in a wild world, sometimes an honest node, or a name that is nobody's.
     fn somebody(&self, who: u8) -> u32 {
         let number = u32::from(who & 0x7f);
-        let honest = if number >= 0x70 && self.is_wild { number % 2 } else { 2 };
+        let honest = if number >= 0x70 && self.world.is_wild { number % 2 } else { 2 };
         if honest < 2 { honest + 1 } else { HOSTILE.start + number % HOSTILE.len() as u32 }
     }
 
@@ -93,7 +100,8 @@ impl World {
     /// A link to somebody who is not honest, or, in a wild world, any.
     fn link(&self, side: usize, which: u8) -> LinkId {
         let honest = endpoint(2 - side as u32);
-        let links: Vec<_> = self.sides[side].links.iter().filter(|(_, to)| self.is_wild || **to != honest).collect();
+        let links: Vec<_> =
+            self.world.sides[side].links.iter().filter(|(_, to)| self.world.is_wild || **to != honest).collect();
         links
             .get(usize::from(which) % links.len().max(1))
             .map_or_else(|| LinkId(u32::from(which) + 900), |(link, _)| **link)
@@ -105,12 +113,12 @@ impl World {
         let link = self.link(side, step.how);
         let client = ReturnAddress([step.who].into());
         let (header, body) = step.frames.split_first().map_or((&[][..], &[][..]), |(header, body)| (&header[..], body));
-        let decoded = Decoder::new(self.sides[side].config.limits.path_len_max).decode(header, body);
+        let decoded = Decoder::new(self.world.sides[side].config.limits.path_len_max).decode(header, body);
         let input = match decoded {
             Ok(Incoming::Frame(frame)) => Input::Arrived { from, frame },
             Ok(Incoming::Answer(answer)) => Input::Answered { link, answer },
             Ok(Incoming::Request(id, request)) => {
-                if !self.is_wild && matches!(request, Request::Stop | Request::Remove | Request::Connect { .. }) {
+                if !self.world.is_wild && matches!(request, Request::Stop | Request::Remove | Request::Connect { .. }) {
                     return;
                 }
                 Input::Requested { client, id, request }
@@ -150,8 +158,8 @@ impl World {
             Input::Answered { answer: Answer::Welcome(welcome, _), .. } => welcome.node == other,
             _ => false,
         };
-        self.sides[side].is_lost |= is_lie;
-        self.input(side, input);
+        self.world.sides[side].is_lost |= is_lie;
+        self.world.input(side, input);
     }
 
     fn introduction(&self, who: u32, how: u8) -> Introduction {
@@ -160,8 +168,8 @@ impl World {
         Introduction {
             node: name(who),
             endpoint: endpoint(who),
-            network: self.sides[0].config.network.clone(),
-            instance: self.sides[0].config.instance.clone(),
+            network: self.world.sides[0].config.network.clone(),
+            instance: self.world.sides[0].config.instance.clone(),
             incarnation: Incarnation(7 + u64::from(how >> 6)),
             capabilities: words
                 .iter()
@@ -188,7 +196,7 @@ impl World {
 
     fn welcome(&mut self, side: usize, step: &Step) {
         let who = self.somebody(step.who);
-        let Some(link) = self.sides[side].link_to(&endpoint(who)) else { return };
+        let Some(link) = self.world.sides[side].link_to(&endpoint(who)) else { return };
         let seen = (step.how & 0x10 != 0)
             .then(|| LifeSeen { incarnation: Incarnation(number(step, 0)), sequence: number(step, 1) });
         let answer = Answer::Welcome(self.introduction(who, step.how), seen);
@@ -197,14 +205,14 @@ impl World {
 
     fn leap(&mut self, side: usize, nanos: u64) {
         // Clocks end after 584 years.
-        if self.now.mono.0 < 100 * YEAR {
-            self.pass(Duration::from_nanos(nanos));
+        if self.world.now.mono.0 < 100 * YEAR {
+            self.world.pass(Duration::from_nanos(nanos));
         }
-        self.tick_if_due(side);
+        self.world.tick_if_due(side);
     }
 
     fn turn_wall_clock(&mut self, step: &Step) {
-        let wall = &mut self.now.wall.0;
+        let wall = &mut self.world.now.wall.0;
         *wall = match step.how % 5 {
             0 => wall.saturating_sub(YEAR),
             1 => wall.saturating_add(YEAR),
@@ -215,39 +223,42 @@ impl World {
     }
 
     fn connection(&mut self, side: usize, step: &Step) {
-        let any = self.sides[side].links.keys().nth(usize::from(step.who & 0x7f) % self.sides[side].links.len().max(1));
+        let any = self.world.sides[side]
+            .links
+            .keys()
+            .nth(usize::from(step.who & 0x7f) % self.world.sides[side].links.len().max(1));
         let link = any.copied().unwrap_or(LinkId(7));
-        let is_honest = self.sides[side].links.get(&link) == Some(&endpoint(2 - side as u32));
+        let is_honest = self.world.sides[side].links.get(&link) == Some(&endpoint(2 - side as u32));
         match step.how % 5 {
             0 => {
-                self.sides[side].is_connected &= !is_honest;
-                self.input(side, Input::Disconnected(link));
+                self.world.sides[side].is_connected &= !is_honest;
+                self.world.input(side, Input::Disconnected(link));
             }
             1 | 4 => {
-                self.sides[side].is_connected |= is_honest;
-                self.input(side, Input::Writable(link));
+                self.world.sides[side].is_connected |= is_honest;
+                self.world.input(side, Input::Writable(link));
             }
-            2 => self.input(side, Input::Unsent { link, why: Counter::QueueFull }),
-            _ => self.input(side, Input::Unsent { link, why: Counter::NotConnected }),
+            2 => self.world.input(side, Input::Unsent { link, why: Counter::QueueFull }),
+            _ => self.world.input(side, Input::Unsent { link, why: Counter::NotConnected }),
         }
     }
 
     fn publish(&mut self, side: usize, step: &Step) {
         let trace = Relays::try_from(u64::from(step.how % 8)).ok();
         let payload = step.frames.first().map_or(&b"news"[..], Vec::as_slice);
-        self.request(side, Request::Publish { trace, payload: payload.into() });
+        self.world.request(side, Request::Publish { trace, payload: payload.into() });
     }
 
     fn pong(&mut self, side: usize, step: &Step) {
         let link = self.link(side, step.who);
-        let Some(&token) = self.sides[side].pings.get(&link) else { return };
+        let Some(&token) = self.world.sides[side].pings.get(&link) else { return };
         self.tell(side, Input::Answered { link, answer: Answer::Pong(token) });
     }
 
     fn declare(&mut self, side: usize, step: &Step) {
         let who = self.somebody(step.who);
         let node = (step.how & 1 == 0).then(|| name(who));
-        self.request(side, Request::Connect { peers: vec![(node, endpoint(who))] });
+        self.world.request(side, Request::Connect { peers: vec![(node, endpoint(who))] });
     }
 
     /// A message or its path, with a path that may be believed.
@@ -260,7 +271,7 @@ impl World {
         let mut path = vec![hop(origin)];
         path.extend((0..number(step, 3) % 9).map(|index| hop(name(20 + index as u32))));
         path.push(hop(from.clone()));
-        let (last, len_max) = (path.len() - 1, self.sides[side].config.limits.path_len_max);
+        let (last, len_max) = (path.len() - 1, self.world.sides[side].config.limits.path_len_max);
         path.drain(1..last.saturating_sub(len_max - 2).max(1));
         let relays = Relays::try_from(u64::from(step.how >> 4 & 3)).ok();
         let trace = relays.map(|relays| Trace { relays, path: path.into() });
@@ -326,7 +337,7 @@ impl World {
             }
             2 => Frame::Pull(told),
             _ => {
-                let Some(link) = self.sides[side].link_to(&endpoint(who)) else { return };
+                let Some(link) = self.world.sides[side].link_to(&endpoint(who)) else { return };
                 return self.tell(side, Input::Answered { link, answer: Answer::Lost(told) });
             }
         };
@@ -341,7 +352,7 @@ impl World {
 
     /// The process ends and begins again with what its log holds.
     fn restart(&mut self, side: usize) {
-        let (now, this) = (self.now, &mut self.sides[side]);
+        let (now, this) = (self.world.now, &mut self.world.sides[side]);
         this.incarnation.0 += 1;
         let records = this.log.iter().cloned();
         this.node = Node::recover(this.config.clone(), this.incarnation, 0, "fuzz", now, records);
@@ -349,18 +360,18 @@ impl World {
         this.links.clear();
         this.pings.clear();
         let other = 2 - side as u32;
-        self.request(side, Request::Connect { peers: vec![(Some(name(other)), endpoint(other))] });
+        self.world.request(side, Request::Connect { peers: vec![(Some(name(other)), endpoint(other))] });
     }
 
     fn small_talk(&mut self, side: usize, step: &Step) {
         match step.how % 6 {
-            0 => self.input(side, Input::Pressure(true)),
-            1 => self.input(side, Input::Pressure(false)),
-            2 => self.input(side, Input::Unreplied),
-            3 => self.request(side, Request::Ready),
-            4 if step.how & 0x80 != 0 => self.request(side, Request::Seen { after: None, of: Vec::new() }),
-            4 => self.request(side, Request::Peers),
-            _ => self.request(side, Request::Mark { first: number(step, 0), last: number(step, 1) }),
+            0 => self.world.input(side, Input::Pressure(true)),
+            1 => self.world.input(side, Input::Pressure(false)),
+            2 => self.world.input(side, Input::Unreplied),
+            3 => self.world.request(side, Request::Ready),
+            4 if step.how & 0x80 != 0 => self.world.request(side, Request::Seen { after: None, of: Vec::new() }),
+            4 => self.world.request(side, Request::Peers),
+            _ => self.world.request(side, Request::Mark { first: number(step, 0), last: number(step, 1) }),
         }
     }
 
@@ -378,7 +389,7 @@ impl World {
         let status = [Status::All, Status::Unread, Status::Read][usize::from(step.how) % 3];
         let from = Cursor { position: number(step, 0), paths: number(step, 1) };
         let fetch = Fetch { status, from, through: None, limit: number(step, 2), mark: step.how & 4 != 0 };
-        self.request(side, Request::Fetch(fetch));
+        self.world.request(side, Request::Fetch(fetch));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Scripts to begin with: how peers meet, and what leads to the farther corners of a node.
 
-use crate::{corpus, script::Step};
+use crate::{corpus, step::Step};
 
 /// Modes: limits that are met soon; and honest nodes that others pretend to be, too.
 const SMALL: u8 = 0x08;

@@ -5,9 +5,9 @@
 
 use crate::{
     allocations::peak,
-    corpus,
+    corpus::{self, Frames},
     engine::{Features, Target, magnitude},
-    mutate::{self, Frames},
+    mutate,
     random::Random,
 };
 use gossip::{

@@ -1,0 +1,37 @@
+//! The last check of a script: honest nodes get each other's messages, whatever was said to them.
+
+use crate::{side::endpoint, world::World};
+use gossip::core::{
+    event::Input,
+    request::{Reply, Request},
+    stats::Counter,
+};
+use std::time::Duration;
+
+/// Honest nodes whose links may have been cut find each other again, and get each other's messages.
+pub(crate) fn exchange(world: &mut World) {
+    let link_of = |world: &World, side: usize| {
+        let there = endpoint(2 - side as u32);
+        world.sides[side].link_to(&there)
+    };
+    for side in 0..2 {
+        world.sides[side].is_connected = true;
+        world.input(side, Input::Pressure(false));
+        let link = link_of(world, side).expect("a declared link is kept");
+        world.input(side, Input::Writable(link));
+        world.run();
+    }
+    world.settle(Duration::from_secs(15));
+    for side in 0..2 {
+        let Some(Reply::Receipt { id, .. }) =
+            world.ask(side, Request::Publish { trace: None, payload: b"last"[..].into() })
+        else {
+            panic!("an honest node refuses a message");
+        };
+        world.settle(Duration::from_secs(10));
+        let has = world.sides[1 - side].ledger.delivered.contains(&id);
+        // Who offers more than there is room to want keeps a node from asking others.
+        let is_starved = world.count(1 - side, Counter::OffersDropped) > 0;
+        assert!(has || is_starved, "{id} does not get from one honest node to the other");
+    }
+}
