@@ -15,7 +15,9 @@ use crate::{
         request::{Disturbance, Request},
         stats::Refusal,
     },
-    launcher::{LaunchError, Manifest, Networks, NodeRecord, Revival, kill, process::ProcessHandle, revive},
+    launcher::{
+        LaunchError, Manifest, Networks, NodeRecord, Revival, kill, process::ProcessHandle, require_record, revive,
+    },
 };
 use rustix::process::Signal;
 use std::{
@@ -49,7 +51,7 @@ impl Executor {
         executable: PathBuf,
         timeout: Duration,
     ) -> Result<Self, ChaosError> {
-        let manifest = networks.folder(network).require_record(networks)?;
+        let manifest = require_record(&networks.folder(network), networks)?;
         let mut disorder = Disorder::default();
         let alive: BTreeSet<_> = manifest.alive().map(|record| record.node.clone()).collect();
         disorder.down =

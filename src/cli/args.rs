@@ -1,4 +1,4 @@
-//! What can be typed: global options, commands, and the values that several of them take.
+//! The command line as a whole: its help, its commands, and how they are run.
 
 use super::{
     Context, Output,
@@ -9,20 +9,16 @@ use super::{
         stop_network,
     },
     error::CliError,
+    globals::Globals,
     health::{audit, plot, status},
     install::{complete, completions, generate},
-    misread, numbers,
+    misread,
     output::Colours,
-    text::is_obeyed,
     version::Version,
     watch::command as watch,
 };
-use crate::core::{
-    endpoint::{Endpoint, EndpointError},
-    id::{NetworkName, NodeId, NodeIdError},
-};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use std::{ffi::OsString, fmt, str::FromStr, time::Duration};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 
 /// A brokerless message bus over ZeroMQ.
 ///
@@ -59,32 +55,6 @@ pub struct Cli {
     globals: Globals,
     #[command(subcommand)]
     command: Option<Command>,
-}
-
-/// Options that every command takes, before or behind its name.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Global options")]
-pub struct Globals {
-    /// Name of the network; a node given by address must belong to it [default: default]
-    #[arg(long, global = true, env = "GOSSIP_NETWORK", hide_env_values = true, value_name = "NAME")]
-    #[arg(value_parser = network)]
-    pub network: Option<NetworkName>,
-    /// Print one JSON document instead of text, errors included
-    #[arg(long, global = true, overrides_with = "json")]
-    pub json: bool,
-    /// Maximum wait, such as 500ms, 5s or 2min [default: 30s to start, stop, break, measure or restructure a network and
-    /// to add or restart a node, 2s for list-peers, status, audit and watch, else 5s]
-    #[arg(long, global = true, value_name = "TIME", value_parser = patience(), allow_negative_numbers = true)]
-    pub timeout: Option<Duration>,
-    /// Print details on stderr: records read, nodes asked, time taken; for nodes: log more (-vv: everything)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
-    pub verbose: u8,
-    /// Print only errors on stderr; for nodes: log only warnings
-    #[arg(short, long, global = true, overrides_with = "quiet")]
-    pub quiet: bool,
-    /// When to use colours; auto: on a terminal, unless NO_COLOR is set or TERM is 'dumb'
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", overrides_with = "color")]
-    pub color: Colours,
 }
 
 /// The commands, in the order in which help lists them.
@@ -174,8 +144,8 @@ impl Command {
             Self::Bench(args) => bench::run(&args, context, out),
             Self::Simulate(args) => simulate::run(&args, context, out),
             Self::Completions(args) => completions::run(&args, out),
-            Self::Complete(args) => complete::run(&args, out),
-            Self::Generate(args) => generate::run(&args, out),
+            Self::Complete(args) => complete::run(&args, Cli::command(), out),
+            Self::Generate(args) => generate::run(&args, Cli::command(), out),
         }
     }
 }
@@ -191,83 +161,4 @@ pub fn wants_colours(arguments: &[OsString]) -> Colours {
     let words: Vec<&str> = typed.flat_map(|argument| argument.splitn(2, '=')).collect();
     let found = words.windows(2).filter(|pair| pair[0] == "--color").map(|pair| Colours::from_str(pair[1], false));
     found.flatten().last().unwrap_or(Colours::Auto)
-}
-
-/// A node as typed: its number or name in the network, or its address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NodeArgument {
-    /// Looked up in the record of the network.
-    Name(NodeId),
-    /// Dialled as it is: `host:port`, with or without `tcp://`.
-    Address(Endpoint),
-}
-
-/// A text that can be no node.
-#[derive(Debug, thiserror::Error)]
-pub enum NodeArgumentError {
-    /// It has a colon, and is no address.
-    #[error("{0}")]
-    Address(#[from] EndpointError),
-    /// It has none, and is no name.
-    #[error("{0}; a NODE is a number, a name, or host:port")]
-    Name(#[from] NodeIdError),
-}
-
-impl NodeArgument {
-    /// The name, if it is one.
-    pub fn name(&self) -> Option<&NodeId> {
-        match self {
-            Self::Name(name) => Some(name),
-            Self::Address(_) => None,
-        }
-    }
-}
-
-impl FromStr for NodeArgument {
-    type Err = NodeArgumentError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.contains(':') { Ok(Self::Address(text.parse()?)) } else { Ok(Self::Name(text.parse()?)) }
-    }
-}
-
-impl fmt::Display for NodeArgument {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => fmt::Display::fmt(name, f),
-            Self::Address(endpoint) => f.pad(&endpoint.authority()),
-        }
-    }
-}
-
-/// Parses the name of a node that is started here: one that commands can tell from addresses, lists and ranges of nodes, and
-/// that people can see. Other programs may call their nodes as they like.
-pub fn new_name(text: &str) -> Result<NodeId, String> {
-    let node: NodeId = text.parse().map_err(|error: NodeIdError| error.to_string())?;
-    let is_range = || {
-        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        text.split_once('-').is_some_and(|(first, last)| is_number(first) && is_number(last))
-    };
-    if let Some(unseen) = text.chars().find(|&c| is_obeyed(c)) {
-        return Err(format!("a node name must not contain {unseen:?}, which cannot be seen"));
-    }
-    if text.starts_with('.') {
-        return Err("a node name must not start with '.'".into());
-    }
-    if let Some(mark) = text.chars().find(|c| matches!(c, ':' | ',' | '@')) {
-        return Err(format!("a node name must not contain '{mark}', which separates addresses and nodes of a list"));
-    }
-    if is_range() { Err("it stands for a range of nodes; choose another name".into()) } else { Ok(node) }
-}
-
-/// Parses the name of a network. The error leaves out the text, which stands before it already.
-fn network(text: &str) -> Result<NetworkName, &'static str> {
-    text.parse().map_err(
-        |_| "not a network name; use 1 to 64 letters, digits, '.', '_' or '-', starting with a letter or digit",
-    )
-}
-
-/// Times to wait: from 1ms to 1h.
-fn patience() -> impl Fn(&str) -> Result<Duration, String> + Clone + Send + Sync + 'static {
-    numbers::time(Duration::from_millis(1), Duration::from_secs(3600))
 }

@@ -1,15 +1,11 @@
 //! What every command knows: the network, the patience, and whether somebody pressed Ctrl-C.
 
-use super::{
-    args::{Globals, NodeArgument},
-    error::CliError,
-    output::complain,
-};
+use super::{error::CliError, globals::Globals, node_argument::NodeArgument, output::complain};
 use crate::{
     client::Client,
     clock::Clock,
     core::{endpoint::Endpoint, id::NetworkName, request::NodeStatus, stats::Refusal, time::Mono},
-    launcher::{Networks, Target, resolve},
+    launcher::{Networks, Target, require_record, resolve},
     quantity::Time,
 };
 use signal_hook::{
@@ -118,7 +114,7 @@ impl Context {
     /// running, and `remedy`: what to do about nodes that were started by hand.
     pub fn recorded(&self, remedy: &str) -> Result<Networks, CliError> {
         let networks = self.networks()?;
-        let record = networks.folder(self.network()).require_record(&networks);
+        let record = require_record(&networks.folder(self.network()), &networks);
         record.map(|_| networks).map_err(|error| CliError::without_record(error, remedy))
     }
 

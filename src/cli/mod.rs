@@ -11,10 +11,12 @@ pub mod chaos;
 pub mod commands;
 pub mod context;
 pub mod error;
+pub mod globals;
 pub mod health;
 pub mod install;
 pub mod log;
 mod misread;
+pub mod node_argument;
 pub mod numbers;
 pub mod output;
 pub mod progress;
@@ -26,7 +28,8 @@ pub mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use args::{Cli, Command, NodeArgument};
+pub use args::{Cli, Command};
 pub use context::Context;
 pub use error::CliError;
+pub use node_argument::NodeArgument;
 pub use output::Output;

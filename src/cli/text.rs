@@ -14,6 +14,11 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
+/// `1 stream`, `2 streams`.
+pub fn count(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// RFC 3339 in UTC with nanoseconds: `2026-11-22T22:11:04.000000001Z`.
 pub fn rfc3339(at: Wall) -> String {
     utc(at).to_rfc3339_opts(SecondsFormat::Nanos, true)

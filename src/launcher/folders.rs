@@ -1,7 +1,7 @@
 //! Where networks keep what they leave on disk: one folder each, under the user's state folder as the XDG base
 //! directory specification 0.8 names it.
 
-use super::{error::LaunchError, intent, manifest::Manifest, process::count_nodes};
+use super::{error::LaunchError, manifest::Manifest, process::count_nodes};
 use crate::{
     clock::Deadline,
     core::id::{NetworkName, NodeId},
@@ -203,26 +203,13 @@ impl Folder {
         }
     }
 
-    /// The record of a network that must have one. What a command left half made is settled first, unless one is at work.
-    pub fn require_record(&self, networks: &Networks) -> Result<Manifest, LaunchError> {
-        if self.next().exists()
-            && let Ok(lock) = self.lock(&Deadline::after(Duration::ZERO), None)
-        {
-            intent::settle(self, &lock, intent::Ended::Started)?;
-        }
-        self.read_record()?.ok_or_else(|| LaunchError::NoNetwork {
-            network: self.network.clone(),
-            others: networks.recorded().iter().map(|folder| folder.network.to_string()).collect(),
-        })
-    }
-
     /// Puts the record in place whole: a reader sees the old one or the new one, also after a crash.
     pub fn write_record(&self, manifest: &Manifest) -> Result<(), LaunchError> {
         self.write_whole(&self.record(), manifest, 0)
     }
 
     /// The record as it is to be after a change that is being made.
-    fn next(&self) -> PathBuf {
+    pub(super) fn next(&self) -> PathBuf {
         self.path.join("network.json.next")
     }
 
@@ -345,9 +332,6 @@ mod tests {
         assert_eq!(networks.recorded().len(), 1);
         folder.remove_record().unwrap();
         folder.remove_record().unwrap();
-        let error = folder.require_record(&networks).unwrap_err();
-        let text = error.to_string();
-        assert!(text.starts_with("network 'net' is not running; start it with 'gossip start-network', or"), "{text}");
     }
 
     #[test]

@@ -2,13 +2,13 @@
 //! done, and takes its place then. Whoever finds it there later, with nobody at work, completes the change or undoes it.
 
 use super::{
+    ending::end_one,
     error::LaunchError,
-    folders::{Folder, Lock},
+    folders::{Folder, Lock, Networks},
+    introduction::{ask_until_done, connect_to, node_arguments},
     manifest::{Change, ChangeKind, Manifest, NodeRecord, Pair, by_end},
     process::wait_for_all,
     spawn::{SpawnSettings, Spawner},
-    start::{ask_until_done, connect_to, node_arguments},
-    stop::end_one,
 };
 use crate::{
     client::ask_all,
@@ -27,21 +27,21 @@ const BEGIN: Duration = Duration::from_secs(5);
 
 /// What becomes of nodes that a restart has ended and not started yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum HalfRestarted {
     /// They are started.
-    Started,
+    Start,
     /// They stay as they are: their network is about to end, or has.
-    Left,
+    Leave,
 }
 
 /// Completes or undoes the change that a command left half made, if there is one.
-pub(super) fn settle(folder: &Folder, _lock: &Lock, ended: Ended) -> Result<(), LaunchError> {
+pub(super) fn settle(folder: &Folder, _lock: &Lock, half_restarted: HalfRestarted) -> Result<(), LaunchError> {
     let Some(next) = folder.read_next()? else { return Ok(()) };
     let Some(before) = folder.read_record()?.filter(|before| before.instance == next.instance) else {
         return folder.withdraw();
     };
     let Some(change) = &next.change else { return folder.withdraw() };
-    if change.kind == ChangeKind::Restart && ended == Ended::Started {
+    if change.kind == ChangeKind::Restart && half_restarted == HalfRestarted::Start {
         let runs = |manifest: &Manifest, node: &NodeId| manifest.alive().any(|record| record.node == *node);
         let idle = change.nodes.iter().filter(|node| !runs(&before, node) && !runs(&next, node));
         let idle: Vec<NodeId> = idle.cloned().collect();
@@ -51,6 +51,19 @@ pub(super) fn settle(folder: &Folder, _lock: &Lock, ended: Ended) -> Result<(), 
         }
     }
     if is_made(change, &before, &next)? { complete(folder, &before, &next) } else { undo(folder, &before, &next) }
+}
+
+/// The record of a network that must have one. What a command left half made is settled first, unless one is at work.
+pub fn require_record(folder: &Folder, networks: &Networks) -> Result<Manifest, LaunchError> {
+    if folder.next().exists()
+        && let Ok(lock) = folder.lock(&Deadline::after(Duration::ZERO), None)
+    {
+        settle(folder, &lock, HalfRestarted::Start)?;
+    }
+    folder.read_record()?.ok_or_else(|| LaunchError::NoNetwork {
+        network: folder.network().clone(),
+        others: networks.recorded().iter().map(|folder| folder.network().to_string()).collect(),
+    })
 }
 
 /// Starts nodes that a restart has ended, and tells them their peers.
@@ -152,4 +165,19 @@ fn tell(manifest: &Manifest, made: &BTreeSet<Pair>, dropped: &BTreeSet<Pair>) {
     };
     ask(made, &|others| connect_to(manifest, &others));
     ask(dropped, &|nodes| Request::Disconnect { nodes });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_without_a_record_is_not_running() {
+        let root = tempfile::tempdir().unwrap();
+        let networks = Networks::at(root.path());
+        let folder = networks.folder(&"net".parse().unwrap());
+        folder.create().unwrap();
+        let text = require_record(&folder, &networks).unwrap_err().to_string();
+        assert!(text.starts_with("network 'net' is not running; start it with 'gossip start-network', or"), "{text}");
+    }
 }

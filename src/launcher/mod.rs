@@ -3,9 +3,11 @@
 
 pub mod attend;
 pub mod change;
+mod ending;
 pub mod error;
 pub mod folders;
 mod intent;
+mod introduction;
 pub mod manifest;
 mod ports;
 pub mod process;
@@ -17,10 +19,12 @@ pub mod start;
 pub mod stop;
 
 pub use attend::attend;
+pub use ending::Ended;
 pub use error::{Kind, LaunchError};
 pub use folders::{Folder, Networks};
+pub use intent::require_record;
 pub use manifest::{Manifest, NodeRecord};
 pub use resolve::Target;
 pub use revive::{Revival, kill, revive};
 pub use start::{Plan, Started, start};
-pub use stop::{Ended, Stopped, StoppedNode, stop};
+pub use stop::{Stopped, StoppedNode, stop};

@@ -1,6 +1,6 @@
 //! What a NODE argument means: a node's number or name in the network's record, or an address.
 
-use super::{error::LaunchError, folders::Networks, ranges::ranges};
+use super::{error::LaunchError, folders::Networks, intent::require_record, ranges::ranges};
 use crate::core::{
     endpoint::Endpoint,
     id::{NetworkName, NodeId},
@@ -22,7 +22,7 @@ pub struct Target {
 
 /// Looks a node up in the record of `network`: `4`, or as people see it, `Gossip-Node-4`.
 pub fn find(networks: &Networks, network: &NetworkName, node: &NodeId) -> Result<Target, LaunchError> {
-    let manifest = networks.folder(network).require_record(networks)?;
+    let manifest = require_record(&networks.folder(network), networks)?;
     let short = node.as_str().strip_prefix(SHOWN_PREFIX).and_then(|rest| NodeId::new(rest).ok());
     let record = manifest.node(node).or_else(|| manifest.node(short.as_ref()?));
     match record {

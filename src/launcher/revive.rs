@@ -5,11 +5,11 @@ use super::{
     change::{Raised, Site},
     error::LaunchError,
     folders::Networks,
+    introduction::{ask_until_done, connect_to, node_arguments},
     manifest::{ChangeKind, Manifest, NodeRecord},
     process::{Process, wait_for_all},
     ranges::nodes_are,
     spawn::{SpawnSettings, Spawner},
-    start::{ask_until_done, connect_to, node_arguments},
 };
 use crate::{
     clock::Deadline,

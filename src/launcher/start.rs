@@ -4,19 +4,18 @@
 use super::{
     error::LaunchError,
     folders::{Folder, Networks},
-    intent,
+    intent::{self, HalfRestarted},
+    introduction::{ask_until_done, connect_to, node_arguments},
     manifest::{Manifest, NodeRecord},
     ports::require_free,
     spawn::{SpawnSettings, Spawner, descriptor_limit, descriptors_open},
 };
 use crate::{
-    client::{ClientError, ask_all},
     clock::{self, Clock, Deadline},
     core::{
         endpoint::Endpoint,
-        id::{Instance, NetworkName, NodeId},
+        id::{Instance, NetworkName},
         request::Request,
-        stats::Refusal,
         time::Wall,
     },
     topology::Graph,
@@ -36,11 +35,6 @@ const LINK_DESCRIPTORS: u64 = 4;
 /// Descriptors that the launcher needs beside the nodes, and for each node: a pipe, then a client's socket.
 const LAUNCHER_DESCRIPTORS: u64 = 32;
 const CHILD_DESCRIPTORS: u64 = 3;
-/// How long to wait for the links before looking after the processes, and whether the user wants to end it all.
-/// Doubled each time up to the last, so that the questions that wait in a node stay few.
-const FIRST_LOOK: Duration = Duration::from_millis(500);
-const LAST_LOOK: Duration = Duration::from_secs(1);
-
 /// A network to be started.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -84,7 +78,7 @@ pub fn start(networks: &Networks, plan: &Plan, interrupted: &AtomicBool) -> Resu
     }
     folder.create()?;
     let lock = folder.lock(&deadline, Some(interrupted))?;
-    intent::settle(&folder, &lock, intent::Ended::Left)?;
+    intent::settle(&folder, &lock, HalfRestarted::Leave)?;
     check_not_running(&folder)?;
     require_free(networks, &manifest.nodes, &deadline, interrupted)?;
     folder.set_aside()?;
@@ -120,13 +114,6 @@ fn raise(
     Ok(spawner.release())
 }
 
-/// What each node of a network is started with, beside its name and address.
-pub(super) fn node_arguments(manifest: &Manifest, folder: &Folder) -> Vec<OsString> {
-    let words = ["--network", manifest.network.as_str(), "--instance", manifest.instance.as_str(), "--state"];
-    let words = words.map(OsString::from).into_iter().chain([folder.nodes().into()]);
-    words.chain(manifest.arguments.iter().map(OsString::from)).collect()
-}
-
 /// Tells every node its peers, and waits until all links are up.
 fn introduce(
     manifest: &Manifest,
@@ -143,44 +130,6 @@ fn introduce(
         }
     }
     Ok(())
-}
-
-/// A request to take these nodes for declared peers.
-pub(super) fn connect_to<'n>(manifest: &Manifest, peers: impl IntoIterator<Item = &'n NodeId>) -> Request {
-    let address = |peer: &NodeId| manifest.node(peer).map(|record| (Some(peer.clone()), record.endpoint.clone()));
-    Request::Connect { peers: peers.into_iter().filter_map(address).collect() }
-}
-
-/// Asks every node its question, and those again that have not answered, until all have or time is up: gives those that
-/// have not. `check` is called on the way. What is asked must be harmless when it is asked twice.
-pub(super) fn ask_until_done<'r>(
-    questions: Vec<(&'r NodeRecord, Request)>,
-    deadline: &Deadline,
-    mut check: impl FnMut() -> Result<(), LaunchError>,
-) -> Result<Vec<&'r NodeRecord>, LaunchError> {
-    let mut waiting = questions;
-    let mut look = FIRST_LOOK;
-    loop {
-        let targets: Vec<_> =
-            waiting.iter().map(|(record, question)| (record.endpoint.clone(), question.clone())).collect();
-        let answers = ask_all(&targets, deadline.at_most(look).remaining())?;
-        let mut silent = Vec::new();
-        for ((record, question), answer) in waiting.into_iter().zip(answers) {
-            match answer {
-                Ok(_) => {}
-                Err(ClientError::TimedOut { .. } | ClientError::Unreachable { .. })
-                | Err(ClientError::Refused { refusal: Refusal::NotReady | Refusal::Busy, .. }) => {
-                    silent.push((record, question));
-                }
-                Err(source) => return Err(LaunchError::Node { node: record.node.to_string(), source }),
-            }
-        }
-        check()?;
-        if silent.is_empty() || deadline.is_over() {
-            return Ok(silent.into_iter().map(|(record, _)| record).collect());
-        }
-        (waiting, look) = (silent, LAST_LOOK.min(look * 2));
-    }
 }
 
 /// The record before anything runs.

@@ -1,7 +1,7 @@
 //! `gossip add-node`.
 
 use crate::{
-    cli::{Context, NodeArgument, Output, args::new_name, context::own_program, error::CliError, text::Shown},
+    cli::{Context, NodeArgument, Output, context::own_program, error::CliError, node_argument::new_name, text::Shown},
     core::id::NodeId,
     launcher::{
         Ended, NodeRecord,

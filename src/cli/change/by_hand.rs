@@ -10,7 +10,7 @@ use crate::{
         membership::links::link::Kind,
         request::{NodeStatus, Request},
     },
-    launcher::{LaunchError, ranges::ranges},
+    launcher::{LaunchError, ranges::ranges, require_record},
     quantity::Time,
     survey::{Home, Overlay, Survey, Target},
     topology::change::is_only_way,
@@ -38,7 +38,7 @@ pub fn no_restart(context: &Context, endpoint: &Endpoint, timeout: Duration) -> 
     let address = endpoint.authority();
     let Ok(state) = Client::connect(endpoint, timeout).and_then(|mut client| client.status()) else {
         let networks = context.networks().ok()?;
-        if networks.folder(context.network()).require_record(&networks).is_ok() {
+        if require_record(&networks.folder(context.network()), &networks).is_ok() {
             return None;
         }
         let text = format!(

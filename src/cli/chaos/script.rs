@@ -3,7 +3,7 @@
 use super::typed::{Meant, Typed};
 use crate::{
     chaos::{Order, ScheduledOrder},
-    cli::{args::NodeArgument, error::CliError, numbers},
+    cli::{NodeArgument, error::CliError, numbers},
     core::id::NodeId,
 };
 use clap::Parser;

@@ -2,7 +2,7 @@
 
 use crate::{
     chaos::Order,
-    cli::{args::NodeArgument, numbers},
+    cli::{NodeArgument, numbers},
     core::{id::NodeId, request::Disturbance},
     quantity::Share,
 };
@@ -153,9 +153,9 @@ impl FromStr for Nodes {
                 Some((first, last)) => {
                     nodes.extend((first..=last).map(|number| NodeArgument::Name(NodeId::numbered(number))))
                 }
-                None => {
-                    nodes.push(part.parse().map_err(|error: crate::cli::args::NodeArgumentError| error.to_string())?)
-                }
+                None => nodes.push(
+                    part.parse().map_err(|error: crate::cli::node_argument::NodeArgumentError| error.to_string())?,
+                ),
             }
         }
         Ok(Self(nodes))

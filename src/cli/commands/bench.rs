@@ -8,7 +8,7 @@ use crate::{
         text,
     },
     core::request::NodeStatus,
-    launcher::NodeRecord,
+    launcher::{NodeRecord, require_record},
     quantity::{Size, Time},
     workload::{self, Latency, Member, Nodes, Outcome, Plan, check::Odd},
 };
@@ -87,7 +87,7 @@ struct Report {
 pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let networks = context.recorded("start one to be measured with 'gossip start-network'")?;
     let network = context.network();
-    let manifest = networks.folder(network).require_record(&networks)?;
+    let manifest = require_record(&networks.folder(network), &networks)?;
     let alive: Vec<_> = manifest.alive().map(|record| &record.node).collect();
     if let Some(record) = manifest.nodes.iter().find(|record| !alive.contains(&&record.node)) {
         let text = format!("node {0} is down; restart it with 'gossip restart-node {0}'", record.node);

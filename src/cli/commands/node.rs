@@ -1,7 +1,9 @@
 //! `gossip node`: one node in the foreground. What `start-network` starts, and what a person can start by hand.
 
 use crate::{
-    cli::{Context, Output, args::new_name, behaviour::Behaviour, bounds::Bounds, error::CliError, log::Logging},
+    cli::{
+        Context, Output, behaviour::Behaviour, bounds::Bounds, error::CliError, log::Logging, node_argument::new_name,
+    },
     core::{
         endpoint::{Endpoint, undialable},
         id::{Incarnation, Instance, NetworkName, NodeId},

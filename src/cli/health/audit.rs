@@ -2,7 +2,7 @@
 
 use super::{
     comparison::{Compared, Comparison},
-    node_health::{count, name},
+    node_health::name,
     survey::{TIMEOUT, network, take},
     told,
     vectors::{self, Numbers},
@@ -11,7 +11,7 @@ use crate::{
     cli::{
         Context, NodeArgument, Output,
         error::{CliError, ErrorBody},
-        text,
+        text::{self, count},
     },
     clock::Deadline,
     core::{

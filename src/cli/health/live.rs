@@ -1,11 +1,11 @@
 //! What `gossip status --watch` shows on a terminal: the verdict first, then the nodes that are not well, then the others, and
 //! no more than there is room for.
 
-use super::{
-    node_health::{NodeHealth, count},
-    report::Report,
+use super::{node_health::NodeHealth, report::Report};
+use crate::{
+    cli::text::{self, count},
+    survey::State,
 };
-use crate::{cli::text, survey::State};
 
 /// Lines that the verdict may take of so many.
 const VERDICT_SHARE: usize = 3;

@@ -4,7 +4,7 @@ use super::told;
 use crate::{
     cli::{
         error::ErrorBody,
-        text::{self, Shown},
+        text::{self, Shown, count},
     },
     core::{
         id::{NodeId, natural_key},
@@ -152,11 +152,6 @@ fn lag(status: &NodeStatus, (seen, digest): (u64, u64)) -> Option<u64> {
         (false, 0) => None,
         (false, lag) => Some(lag),
     }
-}
-
-/// `1 stream`, `2 streams`.
-pub fn count(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 impl From<NodeStatus> for Details {

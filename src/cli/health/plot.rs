@@ -2,7 +2,7 @@
 
 use super::{
     journey::{HopTiming, Journey, parse},
-    node_health::{count, micros},
+    node_health::micros,
     survey::{record, take},
     told,
 };
@@ -11,7 +11,7 @@ use crate::{
         Context, NodeArgument, Output,
         commands::plot::{Plot, picture_file},
         error::CliError,
-        text,
+        text::{self, count},
     },
     clock::Deadline,
     core::{

@@ -1,11 +1,11 @@
 //! What `gossip status` prints: a verdict that is understood at a glance, a table of the nodes, and what went wrong.
 
 use super::{
-    node_health::{Counters, Counts, Details, NodeHealth, count, micros},
+    node_health::{Counters, Counts, Details, NodeHealth, micros},
     told,
 };
 use crate::{
-    cli::text,
+    cli::text::{self, count},
     core::id::NetworkName,
     launcher::{error::no_node_left, ranges::ranges},
     quantity::Size,

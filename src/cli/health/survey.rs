@@ -1,15 +1,14 @@
 //! Which nodes are asked how they are: those in the record of the network, or those that were named.
 
-use super::node_health::count;
 use crate::{
-    cli::{Context, NodeArgument, error::CliError},
+    cli::{Context, NodeArgument, error::CliError, text::count},
     clock::Deadline,
     core::{
         id::{NetworkName, NodeId},
         request::NodeStatus,
         stats::Refusal,
     },
-    launcher::{Manifest, NodeRecord, resolve},
+    launcher::{Manifest, NodeRecord, require_record, resolve},
     quantity::Time,
     survey::{Home, Survey, Target},
 };
@@ -94,7 +93,7 @@ pub fn record(context: &Context) -> Result<Manifest, CliError> {
     let networks = context.networks()?;
     let folder = networks.folder(context.network());
     context.detail(format_args!("reading {}", folder.record().display()));
-    Ok(folder.require_record(&networks)?)
+    Ok(require_record(&folder, &networks)?)
 }
 
 fn named(arguments: &[NodeArgument], context: &Context) -> Result<Vec<Target>, CliError> {

@@ -1,10 +1,9 @@
 //! What is judged of a network, for people, and the error that it makes of a command.
 
-use super::node_health::count;
 use crate::{
     cli::{
         error::{CliError, ErrorBody},
-        text,
+        text::{self, count},
     },
     core::id::NodeId,
     launcher::ranges::ranges,

@@ -1,8 +1,8 @@
 //! `gossip complete`: what can stand where the cursor is. The scripts of [`completions`](super::completions) ask it.
 
-use super::{completions::Shell, names};
-use crate::cli::{Cli, Output, error::CliError, text};
-use clap::{Arg, Command, CommandFactory};
+use super::{candidate::Candidate, completions::Shell, names};
+use crate::cli::{Output, error::CliError, text};
+use clap::{Arg, Command};
 
 /// Print completions of the last word
 #[derive(Debug, clap::Args)]
@@ -15,16 +15,9 @@ pub struct Args {
     words: Vec<String>,
 }
 
-/// Something that completes a word.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Candidate {
-    value: String,
-    help: String,
-}
-
-/// Prints the candidates, one a line, as the shell wants them.
-pub fn run(args: &Args, out: &mut Output) -> Result<(), CliError> {
-    candidates(&args.words).into_iter().try_for_each(|Candidate { value, help }| {
+/// Prints the candidates, one a line, as the shell wants them. `program`: all that can be typed.
+pub fn run(args: &Args, program: Command, out: &mut Output) -> Result<(), CliError> {
+    candidates(program, &args.words).into_iter().try_for_each(|Candidate { value, help }| {
         let (value, help) = (text::escape(&value), text::escape(&help));
         match args.shell {
             Shell::Bash => out.line(value),
@@ -34,15 +27,9 @@ pub fn run(args: &Args, out: &mut Output) -> Result<(), CliError> {
     })
 }
 
-impl Candidate {
-    pub(super) fn new(value: &str, help: String) -> Self {
-        Self { value: value.to_owned(), help }
-    }
-}
-
-/// What completes the last word.
-fn candidates(words: &[String]) -> Vec<Candidate> {
-    let mut program = Cli::command().disable_version_flag(true).disable_help_subcommand(true);
+/// Completions of the last word.
+fn candidates(program: Command, words: &[String]) -> Vec<Candidate> {
+    let mut program = program.disable_version_flag(true).disable_help_subcommand(true);
     program.build();
     let Some((last, before)) = words.split_last() else { return Vec::new() };
     let mut line = Line { command: &program, place: 0, awaits: None, is_escaped: false };
@@ -148,10 +135,12 @@ fn values(arg: &Arg, begun: &str, words: &[String]) -> Vec<Candidate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Cli;
+    use clap::CommandFactory;
 
     fn completed(line: &str) -> Vec<String> {
         let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
-        candidates(&words).into_iter().map(|candidate| candidate.value).collect()
+        candidates(Cli::command(), &words).into_iter().map(|candidate| candidate.value).collect()
     }
 
     #[test]
@@ -184,6 +173,6 @@ mod tests {
         }
         let all = completed("");
         assert!(all.contains(&"status".to_owned()) && !all.contains(&"gen".to_owned()), "{all:?}");
-        assert!(candidates(&[]).is_empty());
+        assert!(candidates(Cli::command(), &[]).is_empty());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{completions::Shell, manual};
 use crate::cli::{Output, error::CliError};
+use clap::Command;
 use serde::Serialize;
 use std::{
     fmt, fs, io,
@@ -25,12 +26,12 @@ struct Written {
     man: PathBuf,
 }
 
-/// Writes the files and prints where.
-pub fn run(args: &Args, out: &mut Output) -> Result<(), CliError> {
+/// Writes the files and prints where. `program`: all that can be typed.
+pub fn run(args: &Args, program: Command, out: &mut Output) -> Result<(), CliError> {
     let written = Written { completions: args.folder.join("completions"), man: args.folder.join("man") };
     let failed = |path: &Path, error: io::Error| CliError::Failed(format!("cannot write {}: {error}", path.display()));
     complete(&written.completions).map_err(|error| failed(&written.completions, error))?;
-    describe(&written.man).map_err(|error| failed(&written.man, error))?;
+    describe(program, &written.man).map_err(|error| failed(&written.man, error))?;
     out.print(&written)
 }
 
@@ -39,9 +40,9 @@ fn complete(folder: &Path) -> io::Result<()> {
     Shell::ALL.into_iter().try_for_each(|shell| fs::write(folder.join(shell.file()), shell.script()))
 }
 
-fn describe(folder: &Path) -> io::Result<()> {
+fn describe(program: Command, folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    manual::pages()?.into_iter().try_for_each(|(name, page)| fs::write(folder.join(format!("{name}.1")), page))
+    manual::pages(program)?.into_iter().try_for_each(|(name, page)| fs::write(folder.join(format!("{name}.1")), page))
 }
 
 impl fmt::Display for Written {

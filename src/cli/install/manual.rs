@@ -1,7 +1,6 @@
 //! Man pages: one for the program and one for each command, also for those that stand behind another one.
 
-use crate::cli::Cli;
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_mangen::{
     Man,
     roff::{Roff, bold, roman},
@@ -50,12 +49,13 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 /// All pages, by the names of their files.
-pub(super) fn pages() -> io::Result<Vec<(String, String)>> {
-    let mut program = Cli::command().disable_help_subcommand(true);
+pub(super) fn pages(program: Command) -> io::Result<Vec<(String, String)>> {
+    let mut program = program.disable_help_subcommand(true);
     program.build();
     let mut shown = Vec::new();
     collect(&program, &mut shown);
-    shown.into_iter().map(|command| Ok((name(&command), page(command)?))).collect()
+    let names: Vec<String> = shown.iter().map(name).collect();
+    shown.into_iter().map(|command| Ok((name(&command), page(command, &names)?))).collect()
 }
 
 fn name(command: &Command) -> String {
@@ -68,26 +68,14 @@ fn collect(command: &Command, shown: &mut Vec<Command>) {
     below.for_each(|command| collect(command, shown));
 }
 
-/// The pages beside the one of this name: those above it and below it.
-fn see_also(name: &str) -> String {
-    let mut program = Cli::command().disable_help_subcommand(true);
-    program.build();
-    let mut shown = Vec::new();
-    collect(&program, &mut shown);
+/// The pages beside the one of this name, of all that there are: those above it and below it.
+fn see_also(name: &str, pages: &[String]) -> String {
     let parent = |name: &str| {
-        shown
-            .iter()
-            .filter_map(|other| {
-                let other = self::name(other);
-                name.strip_prefix(&other)?.starts_with('-').then_some(other)
-            })
-            .max_by_key(String::len)
+        let above = pages.iter().filter(|other| name.strip_prefix(*other).is_some_and(|rest| rest.starts_with('-')));
+        above.max_by_key(|other| other.len())
     };
     let above = parent(name);
-    let others = shown
-        .iter()
-        .map(self::name)
-        .filter(|other| Some(other) == above.as_ref() || parent(other).as_deref() == Some(name));
+    let others = pages.iter().filter(|other| Some(*other) == above || parent(other).is_some_and(|page| page == name));
     others.map(|other| format!("{other}(1)")).collect::<Vec<_>>().join(", ")
 }
 
@@ -105,8 +93,8 @@ fn render_arguments(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     roff.to_writer(page)
 }
 
-/// A man page in ASCII: what else there is stands in it as groff's escapes.
-fn page(mut command: Command) -> io::Result<String> {
+/// A man page in ASCII: what else there is stands in it as groff's escapes. `pages`: the names of all pages.
+fn page(mut command: Command, pages: &[String]) -> io::Result<String> {
     let usage = command.render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").split_whitespace().collect::<Vec<_>>().join(" ");
     let extra = command.get_after_long_help().or_else(|| command.get_after_help()).map(ToString::to_string);
@@ -140,7 +128,7 @@ fn page(mut command: Command) -> io::Result<String> {
         }
         end.control("fi", []);
     }
-    end.control("SH", ["SEE ALSO"]).text([roman(see_also(&name))]);
+    end.control("SH", ["SEE ALSO"]).text([roman(see_also(&name, pages))]);
     end.to_writer(&mut page)?;
     Ok(String::from_utf8_lossy(&page).chars().map(in_ascii).collect())
 }

@@ -1,6 +1,6 @@
 //! Names that shells complete: those of networks and of the nodes in the record of one.
 
-use super::complete::Candidate;
+use super::candidate::Candidate;
 use crate::{
     chaos::Kind,
     core::id::NetworkName,

@@ -59,7 +59,7 @@ pub struct Args {
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let silent_after = context.timeout_or(TIMEOUT);
     let mut follower = Follower::new(silent_after)?;
-    let members = Members::begin(&args.nodes, context, &mut follower)?;
+    let members = Members::begin(&args.nodes, context, silent_after, &mut follower)?;
     let interrupted = context.catch_interrupts()?;
     let deadline = args.span.map(Deadline::after);
     let clock = Clock::new();

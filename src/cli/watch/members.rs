@@ -1,6 +1,6 @@
 //! Who is watched: all nodes of a network, as its record and the nodes themselves name them, or those that were named.
 
-use super::{command::TIMEOUT, lookout::Sight};
+use super::lookout::Sight;
 use crate::{
     cli::{Context, NodeArgument, error::CliError, health::survey},
     client::Follower,
@@ -8,11 +8,11 @@ use crate::{
     launcher::{
         Folder, NodeRecord,
         process::{Life, Process},
-        resolve,
+        require_record, resolve,
     },
     survey::{Home, State, Target},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// One node that is watched.
 pub(super) struct Member {
@@ -57,10 +57,11 @@ pub(super) struct Members {
 }
 
 impl Members {
-    /// Begins to follow all nodes of the network, or those that were named.
+    /// Begins to follow all nodes of the network, or those that were named. `timeout`: how long an address may take to answer.
     pub(super) fn begin(
         arguments: &[NodeArgument],
         context: &Context,
+        timeout: Duration,
         follower: &mut Follower,
     ) -> Result<Self, CliError> {
         let mut members =
@@ -70,7 +71,7 @@ impl Members {
         // Beside names an address is one node, and not a way to others.
         if addresses.len() == arguments.len() && !addresses.is_empty() {
             members.is_all = true;
-            let survey = survey::take(&addresses, context, context.timeout_or(TIMEOUT))?;
+            let survey = survey::take(&addresses, context, timeout)?;
             members.home = survey.said().next().map(Home::of);
             // Where somebody else answers the node is not: it is followed once it is seen elsewhere.
             for heard in survey.nodes.into_iter().filter(|heard| !heard.is_elsewhere()) {
@@ -79,7 +80,7 @@ impl Members {
         } else {
             for argument in &addresses {
                 let NodeArgument::Address(endpoint) = argument else { continue };
-                context.check_address(argument, context.timeout_or(TIMEOUT))?;
+                context.check_address(argument, timeout)?;
                 members.add(argument.to_string(), endpoint, false, follower)?;
             }
         }
@@ -90,7 +91,7 @@ impl Members {
         if arguments.is_empty() || !members.named.is_empty() {
             let networks = context.networks()?;
             let folder = networks.folder(context.network());
-            let manifest = folder.require_record(&networks)?;
+            let manifest = require_record(&folder, &networks)?;
             members.folder = Some(folder);
             members.home = Some(survey::home(&manifest));
             members.compare(&manifest.nodes, follower, false)?;

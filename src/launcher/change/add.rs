@@ -9,11 +9,11 @@ use crate::{
     launcher::{
         error::LaunchError,
         folders::Networks,
+        introduction::{connect_to, node_arguments},
         manifest::{ChangeKind, Manifest, NodeRecord, Pair, pair},
         ports::{require_free_for, taken_ports},
         resolve::Target,
         spawn::{SpawnSettings, Spawner},
-        start::{connect_to, node_arguments},
     },
     topology::{
         Shape,

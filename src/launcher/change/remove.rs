@@ -11,12 +11,12 @@ use crate::{
         request::Request,
     },
     launcher::{
+        ending::end_one,
         error::LaunchError,
         folders::Networks,
         manifest::{ChangeKind, NodeRecord, Pair, pair},
         process::{ProcessHandle, wait_for_all},
         resolve::Target,
-        stop::end_one,
     },
 };
 use std::{collections::BTreeSet, time::Duration};

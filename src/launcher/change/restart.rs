@@ -7,12 +7,12 @@ use super::{
 use crate::{
     core::id::NetworkName,
     launcher::{
+        ending::{Ended, end_one},
         error::LaunchError,
         folders::Networks,
         manifest::{ChangeKind, NodeRecord},
         ports::require_free_for,
         resolve::Target,
-        stop::{Ended, end_one},
     },
 };
 use std::{collections::BTreeSet, path::PathBuf, sync::atomic::AtomicBool, time::Duration};

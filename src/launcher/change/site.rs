@@ -10,12 +10,12 @@ use crate::{
     launcher::{
         error::LaunchError,
         folders::{Folder, Lock, Networks},
-        intent,
+        intent::{self, HalfRestarted, require_record},
+        introduction::{ask_until_done, connect_to},
         manifest::{Change, ChangeKind, Manifest, NodeRecord, Pair, by_end, pair},
         ranges::{nodes_are, ranges},
         resolve::Target,
         spawn::descriptor_limit,
-        start::{ask_until_done, connect_to},
     },
     topology::Graph,
 };
@@ -54,11 +54,11 @@ impl<'a> Site<'a> {
         let deadline = Deadline::after(patience);
         let folder = networks.folder(network);
         if !folder.path().exists() {
-            folder.require_record(networks)?;
+            require_record(&folder, networks)?;
         }
         let lock = folder.lock(&deadline, interrupted)?;
-        intent::settle(&folder, &lock, intent::Ended::Started)?;
-        let manifest = folder.require_record(networks)?;
+        intent::settle(&folder, &lock, HalfRestarted::Start)?;
+        let manifest = require_record(&folder, networks)?;
         // Many sockets at once: as many as the system allows.
         descriptor_limit();
         Ok(Self { folder, manifest, deadline, patience, interrupted, _lock: lock })

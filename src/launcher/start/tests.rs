@@ -1,7 +1,10 @@
 //! What is refused before anything starts. The whole start is told by `tests/integration`.
 
 use super::*;
-use crate::topology::{Shape, generate};
+use crate::{
+    core::id::NodeId,
+    topology::{Shape, generate},
+};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 
