@@ -10,8 +10,8 @@ use super::{
     dial::dialled,
     error::{SocketError, Unsent},
     frame::{SharedFrame, send_message},
-    poller::Ready,
     raw::{Parts, Socket},
+    ready::Ready,
     resolver::Resolver,
     router::{keep_alive, millis},
 };

@@ -4,28 +4,11 @@
 //! the descriptor is waited at again. So all sockets that were used since the last wait are looked at first, and after it
 //! those whose descriptors woke us. That the connection of a link is gone is among the news.
 
-use super::{error::SocketError, links::Links, router::Router, wait::WaitTable};
-use crate::core::event::LinkId;
+use super::{error::SocketError, links::Links, ready::Ready, router::Router, wait::WaitTable};
 use std::{
     os::fd::{AsFd, BorrowedFd},
     time::Duration,
 };
-
-/// What a wait found. Nothing at all after a time that is over, news that need no doing, or a look at a queue
-/// that was full.
-#[derive(Debug, Default)]
-pub struct Ready {
-    /// The router has a message.
-    pub router: bool,
-    /// Of each other descriptor, whether it can be read.
-    pub others: Vec<bool>,
-    /// Links whose connection is gone; each told once. In ascending order. One of them may be writable again already.
-    pub disconnected: Vec<LinkId>,
-    /// Links over which something came back, in ascending order.
-    pub readable: Vec<LinkId>,
-    /// Links that take frames for the first time, or again; each told once. In ascending order.
-    pub writable: Vec<LinkId>,
-}
 
 /// Waits for all sockets of a node at once. Its buffers are kept: a wait allocates nothing.
 #[derive(Default)]

@@ -8,6 +8,7 @@ mod layout;
 mod legend;
 mod notes;
 mod picture;
+mod placed;
 #[cfg(feature = "png")]
 mod png;
 mod scene;

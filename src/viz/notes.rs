@@ -1,6 +1,6 @@
 //! Places for what stands beside links: over no node, no name and no other note.
 
-use super::{glyphs::Glyphs, layout::Point, picture::Node, scene::Link};
+use super::{glyphs::Glyphs, layout::Point, placed::Node, scene::Link};
 
 /// Type in pixels.
 pub(super) const SIZE: f64 = 9.5;

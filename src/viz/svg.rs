@@ -7,7 +7,8 @@ use super::{
     layout::Point,
     legend::{INK, Rgb},
     notes,
-    picture::{Label, Node, Picture},
+    picture::Picture,
+    placed::{Label, Node},
     scene::{LinkMark, NodeMark},
     xml::escape,
 };

@@ -2,11 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{
-    layout::Point,
-    picture::{Node, Picture},
-    scene::LinkMark,
-};
+use super::{layout::Point, picture::Picture, placed::Node, scene::LinkMark};
 
 /// Dots across and down a character cell of braille.
 const DOTS: (usize, usize) = (2, 4);

@@ -1,6 +1,6 @@
 //! What a picture promises: complete, well-formed, without overlaps, the same each time.
 
-use super::{Link, LinkMark, Measure, NodeMark, Picture, Scene, glyphs::Glyphs, layout::Point, picture::Node};
+use super::{Link, LinkMark, Measure, NodeMark, Picture, Scene, glyphs::Glyphs, layout::Point, placed::Node};
 use crate::{
     core::id::NodeId,
     topology::{Graph, Shape, generate},

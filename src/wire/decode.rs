@@ -12,9 +12,9 @@ use super::{
     types,
 };
 use crate::core::{
-    frame::{self, Answer, Frame},
+    frame::{self, Answer, Chunk, Frame},
     id::{Incarnation, NodeId},
-    message::{Payload, Relays},
+    message::Relays,
     request::{Cursor, Disturbance, Fetch, Level, Page, Reply, Request, RequestId, Status, Vector},
     service::journal::WatchPage,
     stats::Refusal,
@@ -158,6 +158,7 @@ fn decode_type<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
     body: &[T],
 ) -> Result<Incoming, A::Error> {
     match kind {
+        types::CHUNK => decode_chunk(fields, body).map(|chunk| Incoming::Frame(Frame::Chunk(chunk))),
         kind if types::FRAMES.contains(&kind) => frames::decode_frame(kind, fields, body).map(Incoming::Frame),
         16..32 => frames::decode_answer(kind, fields).map(Incoming::Answer),
         32..64 => {
@@ -171,6 +172,21 @@ fn decode_type<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         }
         found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
     }
+}
+
+/// A piece of a frame: its first one holds the header of that frame, which is decoded as any other.
+fn decode_chunk<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
+    fields: &mut Fields<'_, '_, A>,
+    body: &[T],
+) -> Result<Chunk, A::Error> {
+    if fields.scope.is_inner {
+        return fields.value("head", Err("is of a piece itself"));
+    }
+    let (number, offset, length) = (fields.required("number")?, fields.required("offset")?, fields.required("length")?);
+    let head: Option<&[u8]> = fields.optional(None)?;
+    let head = head.map(|head| decode_head(fields.scope, head)).transpose();
+    let head = head.map_err(|error| fields.scope.fail(error))?.map(Box::new);
+    Ok(Chunk { number, offset, length, head, bytes: frames::payload(body) })
 }
 
 /// The id of a request. A request of an unknown type is told so whether it has one or not.
@@ -192,7 +208,7 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         types::PUBLISH => {
             let relays: Option<u64> = fields.optional(None)?;
             let trace = relays.map(|relays| fields.value("trace", Relays::try_from(relays))).transpose()?;
-            Ok(Request::Publish { trace, payload: payload(body) })
+            Ok(Request::Publish { trace, payload: frames::payload(body) })
         }
         types::FETCH => {
             let word: &str = fields.optional(Status::All.name())?;
@@ -285,11 +301,6 @@ fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A
         }
         found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
     }
-}
-
-/// The payload frame; a missing one is found when the frames are counted.
-fn payload<T: AsRef<[u8]>>(body: &[T]) -> Payload {
-    Payload::from(body.first().map_or(&[][..], AsRef::as_ref))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! What nodes say to each other: frames over their links, and the answers. Spec sections 5 and 6.
+//! Frames that nodes send each other over their links, and the answers; without pieces, which hold a header themselves. Spec
+//! sections 5 and 6.
 
-use super::{decode_head, payload};
 use crate::{
     core::{
-        frame::{self, Answer, Beacon, Chunk, Frame, Hashes, PathCopy, Walk},
+        frame::{self, Answer, Beacon, Frame, Hashes, PathCopy, Walk},
         id::{Incarnation, MessageId},
-        message::Message,
+        message::{Message, Payload},
         time::Wall,
     },
     wire::{
@@ -68,8 +68,6 @@ pub(super) fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
             Ok(Frame::Beacon(Beacon { root, incarnation, beat, hops: hops(fields)? }))
         }
         types::WALK => walk(fields).map(Frame::Walk),
-        types::CHUNK if !fields.scope.is_inner => chunk(fields, body).map(Frame::Chunk),
-        types::CHUNK => fields.value("head", Err("is of a piece itself")),
         found => Err(fields.scope.fail(DecodeError::UnknownType { found })),
     }
 }
@@ -109,17 +107,6 @@ fn hops<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<u32, A
     Ok(u32::try_from(hops).unwrap_or(u32::MAX))
 }
 
-fn chunk<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
-    fields: &mut Fields<'_, '_, A>,
-    body: &[T],
-) -> Result<Chunk, A::Error> {
-    let (number, offset, length) = (fields.required("number")?, fields.required("offset")?, fields.required("length")?);
-    let head: Option<&[u8]> = fields.optional(None)?;
-    let head = head.map(|head| decode_head(fields.scope, head)).transpose();
-    let head = head.map_err(|error| fields.scope.fail(error))?.map(Box::new);
-    Ok(Chunk { number, offset, length, head, bytes: payload(body) })
-}
-
 fn walk<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Walk, A::Error> {
     let kind = types::walk_kind_of(fields.required("kind")?);
     let kind = fields.value("kind", kind.ok_or("is no kind of walk that is known here"))?;
@@ -129,4 +116,9 @@ fn walk<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Walk, 
     let path = fields.seeded("path", List::<WalkHop>::up_to(frame::WALK_PATH_LEN_MAX))?;
     let members = fields.seeded("members", List::<MemberFields>::up_to(frame::MEMBERS_MAX))?;
     Ok(Walk { kind, steps, path, members })
+}
+
+/// The payload frame; a missing one is found when the frames are counted.
+pub(super) fn payload<T: AsRef<[u8]>>(body: &[T]) -> Payload {
+    Payload::from(body.first().map_or(&[][..], AsRef::as_ref))
 }

@@ -10,7 +10,7 @@ use crate::{
         },
         id::{Incarnation, MessageId, StreamId},
         membership::links::{detector::MemberState, link::Kind},
-        message::{Hop, Message, Path, Trace},
+        message::{Hop, Message, Path, Payload, Trace},
         request::{Fetched, Gap, NodeStatus, PeerInfo, Vector},
         service::happening::{Detail, Happening},
         time::Wall,

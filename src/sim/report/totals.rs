@@ -1,17 +1,7 @@
 //! The numbers of runs. Reports of several seeds merge into one whose averages are those over all their messages.
 
-mod coverage;
-mod figures;
-mod mean;
-pub mod optimum;
-mod shape;
-
-pub use coverage::Coverage;
-pub use figures::{FIGURES, Figure};
-pub use mean::Mean;
-pub use shape::OverlayShape;
-
-use super::traffic::{Kind, Traffic};
+use super::{Coverage, Mean, OverlayShape};
+use crate::sim::traffic::{Kind, Traffic};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -189,7 +179,7 @@ impl Report {
     }
 
     /// Adds what became of one message.
-    pub(super) fn add_message(&mut self, message: &MessageOutcome) {
+    pub(in crate::sim) fn add_message(&mut self, message: &MessageOutcome) {
         let &MessageOutcome { share, frames, bytes, reached, last, quickest, is_complete } = message;
         self.messages += 1;
         self.complete += u64::from(is_complete);
@@ -217,20 +207,20 @@ impl Report {
 
 /// What became of one message.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct MessageOutcome {
+pub(in crate::sim) struct MessageOutcome {
     /// How many of its run's messages came before it, as a share of all.
-    pub(super) share: f64,
+    pub(in crate::sim) share: f64,
     /// Frames with its payload.
-    pub(super) frames: u64,
+    pub(in crate::sim) frames: u64,
     /// Bytes of all its copies.
-    pub(super) bytes: u64,
+    pub(in crate::sim) bytes: u64,
     /// Nodes that had it, the origin included.
-    pub(super) reached: u64,
+    pub(in crate::sim) reached: u64,
     /// Nanoseconds to the last delivery, and by the quickest ways.
-    pub(super) last: u64,
-    pub(super) quickest: u64,
+    pub(in crate::sim) last: u64,
+    pub(in crate::sim) quickest: u64,
     /// Whether it was everywhere where it was due.
-    pub(super) is_complete: bool,
+    pub(in crate::sim) is_complete: bool,
 }
 
 /// Relative message redundancy of one message: payload frames for each receiver, less one.

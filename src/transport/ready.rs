@@ -1,0 +1,19 @@
+//! News that a wait for sockets brings.
+
+use crate::core::event::LinkId;
+
+/// News of the sockets after a wait. Nothing at all after a time that is over, news that need no doing, or a look at a queue
+/// that was full.
+#[derive(Debug, Default)]
+pub struct Ready {
+    /// The router has a message.
+    pub router: bool,
+    /// Of each other descriptor, whether it can be read.
+    pub others: Vec<bool>,
+    /// Links whose connection is gone; each told once. In ascending order. One of them may be writable again already.
+    pub disconnected: Vec<LinkId>,
+    /// Links over which something came back, in ascending order.
+    pub readable: Vec<LinkId>,
+    /// Links that take frames for the first time, or again; each told once. In ascending order.
+    pub writable: Vec<LinkId>,
+}
