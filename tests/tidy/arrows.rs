@@ -43,6 +43,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The machines inside `core`: they import the ground, which is every other file there but `node`, and themselves. `node`
+/// imports all.
+const MACHINES: &[&str] = &["membership", "dissemination", "mailbox", "service"];
+
 /// Crates that only one room may name.
 const OWNED_CRATES: &[(&str, &str)] =
     &[("zmq", "transport"), ("zmq_sys", "transport"), ("clap", "cli"), ("clap_mangen", "cli")];
@@ -94,9 +98,41 @@ fn check_file(source: &Source) -> Vec<String> {
     complaints
 }
 
+/// Arrows between the parts of the core that must not be.
+pub(crate) fn check_core(sources: &[Source]) -> Vec<String> {
+    sources.iter().flat_map(check_core_file).collect()
+}
+
+fn check_core_file(source: &Source) -> Vec<String> {
+    let module = source.module();
+    let Some(own) = module.get(1).copied() else { return Vec::new() };
+    let machine = |name: &str| MACHINES.iter().position(|machine| *machine == name);
+    let mut complaints = Vec::new();
+    for path in source.paths() {
+        let Some(target) = place_of(&module, &path).filter(|place| place.first() == Some(&"core")) else { continue };
+        let Some(target) = target.get(1).copied() else { continue };
+        let is_allowed = match (own, target) {
+            ("node", _) => true,
+            (_, "node") => false,
+            _ => machine(target).is_none() || machine(target) == machine(own),
+        };
+        if !is_allowed {
+            let own = if machine(own).is_some() { own } else { "the ground of core" };
+            let what = format!("{own} must not import {target} (`{}`)", path.segments.join("::"));
+            complaints.push(source.complain(path.line, &what));
+        }
+    }
+    complaints
+}
+
 /// The first segment below the crate that a path written in `module` leads to; `None` for paths into other
-/// crates, and for names of the file itself.
+/// crates.
 fn room_of<'a>(module: &[&'a str], path: &'a Named) -> Option<&'a str> {
+    place_of(module, path).map(|place| place.first().copied().unwrap_or("the crate itself"))
+}
+
+/// The segments below the crate that a path written in `module` leads to; `None` for paths into other crates.
+fn place_of<'a>(module: &[&'a str], path: &'a Named) -> Option<Vec<&'a str>> {
     let mut segments = path.segments.iter().map(String::as_str).peekable();
     let mut base = match segments.next()? {
         "crate" | "gossip" => &[],
@@ -107,7 +143,7 @@ fn room_of<'a>(module: &[&'a str], path: &'a Named) -> Option<&'a str> {
     while segments.next_if_eq(&"super").is_some() {
         base = &base[..base.len().saturating_sub(1)];
     }
-    base.first().copied().or_else(|| segments.next()).or(Some("the crate itself"))
+    Some(base.iter().copied().chain(segments).collect())
 }
 
 fn check_unsafe(sources: &[Source]) -> Vec<String> {
@@ -185,6 +221,36 @@ mod tests {
             complaints("src/topology/graph.rs", "//! Graph.\n\nuse crate::{\n    core::id,\n    wire,\n};"),
             ["src/topology/graph.rs:5: topology must not import wire (`crate::wire`); it may import core"]
         );
+    }
+
+    #[test]
+    fn the_machines_of_the_core_do_not_know_each_other() {
+        for (path, text) in [
+            (
+                "src/core/mailbox/inbox.rs",
+                "use crate::core::{id::NodeId, mailbox::message_index}; use super::super::time::Mono;",
+            ),
+            ("src/core/id.rs", "use super::hash; use crate::core::time::Mono;"),
+            (
+                "src/core/node/requests.rs",
+                "use crate::core::{mailbox::inbox::Inbox, membership::links}; use super::Node;",
+            ),
+        ] {
+            assert_eq!(check_core(&[Source::new(path, text)]), [""; 0], "{path}");
+        }
+        for (path, text, what) in [
+            (
+                "src/core/mailbox/inbox.rs",
+                "use crate::core::dissemination::seen::Seen;",
+                "mailbox must not import dissemination",
+            ),
+            ("src/core/mailbox/inbox.rs", "fn f(node: super::super::node::Node) {}", "mailbox must not import node"),
+            ("src/core/event.rs", "use super::membership::links;", "the ground of core must not import membership"),
+            ("src/core/event.rs", "use crate::core::node::Node;", "the ground of core must not import node"),
+        ] {
+            let found = check_core(&[Source::new(path, text)]);
+            assert!(found.len() == 1 && found[0].contains(what), "{found:?}");
+        }
     }
 
     #[test]

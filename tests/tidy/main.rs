@@ -4,18 +4,29 @@
 //! own file, which shows that it bites.
 
 mod arrows;
+mod circles;
 mod licences;
 mod links;
 mod purity;
 mod shape;
 mod source;
 mod stamp;
+mod types;
 
 use source::{Source, files, root};
+
+/// Beginnings of complaints about what does not keep the newest rules yet.
+const PENDING: &[&str] = &["src/core/", "src/sim/", "src/cli/commands/simulate"];
 
 /// Fails with all complaints at once.
 fn assert_tidy(complaints: &[String]) {
     assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
+}
+
+/// The same, but for what is [`PENDING`].
+fn assert_settled(complaints: &[String]) {
+    let is_settled = |complaint: &&String| !PENDING.iter().any(|place| complaint.starts_with(place));
+    assert_tidy(&complaints.iter().filter(is_settled).cloned().collect::<Vec<_>>());
 }
 
 /// The Rust files below the given folders and files of the package.
@@ -41,6 +52,11 @@ fn arrows_between_rooms_point_downward() {
 }
 
 #[test]
+fn machines_of_the_core_know_the_ground_alone() {
+    assert_settled(&arrows::check_core(&rust(&["src/core"])));
+}
+
+#[test]
 fn the_core_is_pure() {
     assert_tidy(&purity::check(&rust(&["src"])));
 }
@@ -48,6 +64,17 @@ fn the_core_is_pure() {
 #[test]
 fn files_keep_their_shape() {
     assert_tidy(&shape::check(&rust(&["src"])));
+}
+
+#[test]
+fn no_file_imports_itself_by_way_of_others() {
+    let sources = rust(&["src", "tests", "benches", "fuzz", "native", "clients", "build.rs"]);
+    assert_settled(&circles::check(&sources));
+}
+
+#[test]
+fn types_stay_small() {
+    assert_settled(&types::check(&rust(&["src", "tests", "benches", "fuzz"])));
 }
 
 #[test]

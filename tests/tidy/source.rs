@@ -13,10 +13,12 @@ pub(crate) struct Source {
     pub(crate) text: String,
     /// The text with comments, strings and test-only items turned to spaces; line numbers are kept.
     pub(crate) shipped: String,
+    /// Likewise, of a file that holds tests alone, of which nothing is shipped.
+    of_tests: String,
 }
 
 /// A path such as `crate::core::id`, from a `use` or from an expression.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Named {
     pub(crate) segments: Vec<String>,
     /// From 1.
@@ -69,9 +71,11 @@ impl Source {
 
     pub(crate) fn new(path: &str, text: &str) -> Self {
         let code = without_comments_and_strings(text);
-        let is_test = path.split('/').any(|part| part == "tests" || part == "tests.rs");
-        let shipped = if is_test { blank(&code) } else { without_tests(&code) };
-        Self { path: path.to_owned(), text: text.to_owned(), shipped }
+        let (shipped, of_tests) = match without_tests(&code) {
+            code if is_test(path) => (blank(&code), code),
+            code => (code, String::new()),
+        };
+        Self { path: path.to_owned(), text: text.to_owned(), shipped, of_tests }
     }
 
     /// The module that the file is: `[]` for the crate itself, `["core", "id"]` for `src/core/id.rs`.
@@ -97,22 +101,45 @@ impl Source {
 
     /// Every path that shipped code names, `use` groups taken apart.
     pub(crate) fn paths(&self) -> Vec<Named> {
-        let tokens = self.tokens();
-        let mut found = Vec::new();
-        let mut at = 0;
-        while at < tokens.len() {
-            let next = tokens.get(at + 1).map_or("", |token| token.text);
-            if tokens[at].text == "use" && next != "<" {
-                at += 1;
-                import(&tokens, &mut at, &[], &mut found);
-            } else if tokens[at].is_word() && next == "::" {
-                expression(&tokens, &mut at, &mut found);
-            } else {
-                at += 1;
+        let (imports, others) = paths(&self.tokens());
+        [imports, others].concat()
+    }
+
+    /// The paths of `use` lines, and those of the code besides, without visibilities: of shipped code, or of all code if the
+    /// file holds tests alone.
+    pub(crate) fn imports_and_uses(&self) -> (Vec<Named>, Vec<Named>) {
+        let text = if is_test(&self.path) { &self.of_tests } else { &self.shipped };
+        let mut tokens = tokens(text);
+        for at in (2..tokens.len()).rev() {
+            if [tokens[at - 2].text, tokens[at - 1].text, tokens[at].text] == ["pub", "(", "in"] {
+                let end = tokens[at..].iter().take_while(|token| token.text != ")").count();
+                tokens.drain(at..at + end);
             }
         }
-        found
+        paths(&tokens)
     }
+}
+
+fn is_test(path: &str) -> bool {
+    path.split('/').any(|part| part == "tests" || part == "tests.rs")
+}
+
+/// The paths of `use` lines, and all others.
+fn paths(tokens: &[Token<'_>]) -> (Vec<Named>, Vec<Named>) {
+    let (mut imports, mut others) = (Vec::new(), Vec::new());
+    let mut at = 0;
+    while at < tokens.len() {
+        let next = tokens.get(at + 1).map_or("", |token| token.text);
+        if tokens[at].text == "use" && next != "<" {
+            at += 1;
+            import(tokens, &mut at, &[], &mut imports);
+        } else if tokens[at].is_word() && next == "::" {
+            expression(tokens, &mut at, &mut others);
+        } else {
+            at += 1;
+        }
+    }
+    (imports, others)
 }
 
 /// One tree of a `use`, from `at` to the `,`, `}` or `;` behind it.
