@@ -1,6 +1,7 @@
 //! Who is who: node names, incarnations, message ids. Spec: `docs/spec/gossip-bus.md`, *Identifiers*.
 
-use super::{hash::hash_stream, time::Wall};
+use self::hash::hash_stream;
+use super::time::Wall;
 use std::{
     cmp::Ordering,
     fmt,
@@ -8,6 +9,8 @@ use std::{
     str::FromStr,
     sync::Arc,
 };
+
+pub(in crate::core) mod hash;
 
 /// Longest node name in bytes.
 pub const NODE_ID_LEN_MAX: usize = 64;

@@ -130,7 +130,7 @@ impl Node {
 
     /// Whether no link is up.
     pub fn is_alone(&self) -> bool {
-        self.peers.up_slots().is_empty()
+        self.peers.neighbours().up_slots().is_empty()
     }
 
     /// Applies one input; then drain [`poll_output`](Self::poll_output) to `None`.
@@ -211,7 +211,7 @@ impl Node {
 
     /// To whom a link leads, as far as that is known.
     pub fn peer_of(&self, link: LinkId) -> Option<&NodeId> {
-        self.peers.name_of(link)
+        self.peers.neighbours().name_of(link)
     }
 
     /// Its network.
@@ -278,7 +278,7 @@ impl Node {
                 self.refuse_node(&node, refusal, text);
             }
             Sender::Router { client, id, .. } => self.refuse_client(client, id, refusal, text),
-            Sender::Link(link) => self.stats.refuse(refusal, self.peers.name_of(link)),
+            Sender::Link(link) => self.stats.refuse(refusal, self.peers.neighbours().name_of(link)),
             Sender::Unknown => self.stats.refuse(refusal, None),
         }
     }

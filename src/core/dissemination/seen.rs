@@ -6,8 +6,7 @@
 
 use crate::core::{
     config::Limits,
-    hash::hash_stream,
-    id::{Incarnation, MessageId, NodeId, StreamId},
+    id::{Incarnation, MessageId, NodeId, StreamId, hash::hash_stream},
 };
 use std::collections::BTreeMap;
 

@@ -21,13 +21,13 @@ impl Node {
     pub(super) fn send_in_chunks(&mut self, links: &mut Vec<LinkId>, frame: &Frame) {
         let Some(len) = frame.body().map(|body| body.len()).filter(|&len| len > WHOLE_MAX) else { return };
         links.retain(|&link| {
-            let Some(slot) = self.peers.slot_of_link(link) else { return true };
-            if !self.peers.slots_with(Capability::Chunk).contains(slot) {
+            let Some(slot) = self.peers.neighbours().slot_of_link(link) else { return true };
+            if !self.peers.neighbours().slots_with(Capability::Chunk).contains(slot) {
                 self.outgoing.push_whole(slot, len);
                 return true;
             }
             if !self.outgoing.push(slot, frame.clone()) {
-                self.stats.count(Counter::QueueFull, self.peers.name_of(link));
+                self.stats.count(Counter::QueueFull, self.peers.neighbours().name_of(link));
             }
             false
         });
@@ -36,7 +36,7 @@ impl Node {
     /// Whoever is silent because a body goes to it in one is not judged.
     pub(super) fn excuse_silence(&mut self, now: Mono) {
         for (slot, until) in self.outgoing.excused(now) {
-            if let Some(link) = self.peers.link_of(slot) {
+            if let Some(link) = self.peers.neighbours().link_of(slot) {
                 self.peers.excuse(link, until);
             }
         }
@@ -98,9 +98,9 @@ impl Node {
     /// A message is here: whoever is sending it need not go on, and what has come of theirs counts as a copy.
     pub(super) fn settle_chunks(&mut self, now: Now, id: &MessageId, payload: &Payload) {
         for (from, head) in self.incoming.settle(id) {
-            if let Some(slot) = self.peers.slot_of(&from) {
+            if let Some(slot) = self.peers.neighbours().slot_of(&from) {
                 self.missing.sending(now.mono, slot, self.incoming.busy_until(&from));
-                if self.peers.slots_with(Capability::Tree).contains(slot) {
+                if self.peers.neighbours().slots_with(Capability::Tree).contains(slot) {
                     let held = StreamRanges { stream: id.stream(), ranges: vec![(id.sequence, id.sequence)] };
                     self.send_to(slot, Frame::Have(vec![Announcement { held, age: Duration::ZERO }]));
                 }
@@ -118,14 +118,14 @@ impl Node {
             return;
         }
         self.stats.count(Counter::ChunksDropped, Some(from));
-        if let Some(slot) = self.peers.slot_of(from) {
+        if let Some(slot) = self.peers.neighbours().slot_of(from) {
             self.missing.stopped(now, &id, slot);
         }
     }
 
     /// Pieces have arrived at the far end of a link.
     pub(super) fn on_acknowledged(&mut self, now: Mono, link: LinkId, token: u64) {
-        let Some(slot) = self.peers.slot_of_link(link) else { return };
+        let Some(slot) = self.peers.neighbours().slot_of_link(link) else { return };
         if let Some(took) = self.outgoing.acknowledge(now, slot, token) {
             self.peers.measured(link, took);
         }
@@ -133,7 +133,7 @@ impl Node {
 
     /// A probe was answered that had been sent at that time, as its token says.
     pub(super) fn note_answered(&mut self, now: Mono, link: LinkId, token: u64) {
-        if let Some(slot) = self.peers.slot_of_link(link) {
+        if let Some(slot) = self.peers.neighbours().slot_of_link(link) {
             self.outgoing.answered(now, slot, Mono(token));
         }
     }
@@ -151,6 +151,6 @@ impl Node {
     /// The link that has a slot is down: what waited for it is lost, as what its connection held.
     pub(super) fn forget_chunks(&mut self, slot: Slot) {
         let dropped = self.outgoing.forget(slot);
-        self.stats.add(Counter::NotConnected, self.peers.name_of_slot(slot), dropped);
+        self.stats.add(Counter::NotConnected, self.peers.neighbours().name_of_slot(slot), dropped);
     }
 }

@@ -75,7 +75,7 @@ impl Node {
     /// Its neighbours whose links are up, in the order in which it met them. A node that leaves has none: they were told to
     /// forget it.
     pub fn neighbours(&self) -> impl Iterator<Item = &NodeId> {
-        self.peers.neighbours().filter(|_| !self.is_leaving()).map(|(node, _)| node)
+        self.peers.neighbours().iter().filter(|_| !self.is_leaving()).map(|(node, _)| node)
     }
 
     /// Whom it knows beside its neighbours, dead or alive.

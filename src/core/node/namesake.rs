@@ -94,9 +94,9 @@ impl Node {
             self.peers.ask_at(now, endpoint, &mut self.stats, &mut self.outbox);
         }
         for member in members.iter().filter(|_| is_first_hand) {
-            let Some(slot) = self.peers.slot_of(&member.node) else { continue };
+            let Some(slot) = self.peers.neighbours().slot_of(&member.node) else { continue };
             let is_elsewhere = self.peers.peer(slot).is_some_and(|peer| peer.up && *peer.endpoint != member.endpoint);
-            if is_elsewhere && self.peers.slots_with(Capability::Overlay).contains(slot) {
+            if is_elsewhere && self.peers.neighbours().slots_with(Capability::Overlay).contains(slot) {
                 let members = vec![member.clone()];
                 let news = Walk { kind: WalkKind::News, steps: 0, path: Vec::new(), members };
                 self.send_to(slot, Frame::Walk(news));

@@ -61,7 +61,7 @@ impl Node {
             Frame::Have(announcements) => self.on_have(now, slot, announcements),
             Frame::Prune(origin) => self.trees.on_prune(now.mono, &origin, slot),
             Frame::Graft(origin) => {
-                let links = self.peers.slots_with(Capability::Tree);
+                let links = self.peers.neighbours().slots_with(Capability::Tree);
                 self.trees.on_graft(now.mono, &origin, slot, links);
             }
             Frame::Digest { streams, given_up } => self.on_digest(now, slot, streams, &given_up),
@@ -127,16 +127,16 @@ impl Node {
             }
             Answer::Farewell => self.on_farewell(now, link),
             Answer::Lost(streams) => {
-                if let Some(slot) = self.peers.slot_of_link(link) {
+                if let Some(slot) = self.peers.neighbours().slot_of_link(link) {
                     self.on_lost(now, slot, streams);
                 }
             }
             Answer::Refuse { code, .. } if self.peers.is_answer_of_follower(link, &code) => {
-                let node = self.peers.name_of(link).cloned();
+                let node = self.peers.neighbours().name_of(link).cloned();
                 node.into_iter().for_each(|node| self.overlay.refused(now.mono, &node));
             }
             Answer::Refuse { code, text } => {
-                self.stats.count(Counter::RefusedByPeer, self.peers.name_of(link));
+                self.stats.count(Counter::RefusedByPeer, self.peers.neighbours().name_of(link));
                 if self.is_leaving() {
                     return self.on_farewell(now, link);
                 }
@@ -176,17 +176,20 @@ impl Node {
             node.into_iter().for_each(|node| self.overlay.fell(node));
         }
         for slot in self.peers.take_risen().iter() {
-            if self.peers.slots_with(Capability::Repair).contains(slot) {
+            if self.peers.neighbours().slots_with(Capability::Repair).contains(slot) {
                 self.digests.rose(now.mono, slot);
             }
             self.note_neighbour(now.mono, slot);
         }
-        self.seeds.note(now.mono, !self.peers.up_slots().is_empty());
+        self.seeds.note(now.mono, !self.peers.neighbours().up_slots().is_empty());
         for Judgement { node, verdict } in self.peers.take_judgements() {
             match verdict {
-                MemberState::Up => {
-                    self.peers.slot_of(&node).into_iter().for_each(|slot| self.note_neighbour(now.mono, slot))
-                }
+                MemberState::Up => self
+                    .peers
+                    .neighbours()
+                    .slot_of(&node)
+                    .into_iter()
+                    .for_each(|slot| self.note_neighbour(now.mono, slot)),
                 MemberState::Suspect => self.overlay.suspected(&node),
                 MemberState::Down => self.overlay.down(now.mono, &node),
             }
@@ -201,7 +204,7 @@ impl Node {
 
     /// Links were closed: whom the overlay takes for a neighbour, or keeps a link to, has one.
     fn forget_links(&mut self, now: Mono) {
-        let has_link = |node: &NodeId| self.peers.slot_of(node).is_some();
+        let has_link = |node: &NodeId| self.peers.neighbours().slot_of(node).is_some();
         let active = self.overlay.active();
         let gone: Vec<NodeId> = active.neighbours().map(|member| member.node).filter(|node| !has_link(node)).collect();
         let undeclared: Vec<NodeId> = active.declared().filter(|node| !has_link(node)).cloned().collect();
@@ -225,15 +228,22 @@ impl Node {
             match action {
                 _ if self.is_leaving() => {}
                 Action::Send { to, frame } => {
-                    let slot = self.peers.slot_of(&to);
-                    if let Some(slot) = slot.filter(|&slot| self.peers.slots_with(Capability::Overlay).contains(slot)) {
+                    let slot = self.peers.neighbours().slot_of(&to);
+                    if let Some(slot) =
+                        slot.filter(|&slot| self.peers.neighbours().slots_with(Capability::Overlay).contains(slot))
+                    {
                         self.send_to(slot, frame);
                     }
                 }
                 Action::SendAll { except, frame } => {
-                    let except = except.and_then(|node| self.peers.slot_of(&node));
-                    let slots = self.peers.slots_with(Capability::Overlay).iter().filter(|&slot| Some(slot) != except);
-                    self.send(self.peers.links_of(slots), frame);
+                    let except = except.and_then(|node| self.peers.neighbours().slot_of(&node));
+                    let slots = self
+                        .peers
+                        .neighbours()
+                        .slots_with(Capability::Overlay)
+                        .iter()
+                        .filter(|&slot| Some(slot) != except);
+                    self.send(self.peers.neighbours().links_of(slots), frame);
                 }
                 Action::Seek { member, priority } => self.seek(now, &member, priority),
                 Action::Adopt { node } => self.peers.adopt(&node, &mut self.outbox),

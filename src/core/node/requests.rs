@@ -205,7 +205,7 @@ impl Node {
         if let Some(departure) = &mut self.departure {
             return departure.join(client, id);
         }
-        let links: Vec<_> = self.peers.neighbours().map(|(_, link)| link).collect();
+        let links: Vec<_> = self.peers.neighbours().iter().map(|(_, link)| link).collect();
         // What is under way goes first, and its links may be slow.
         let deadline = now.mono + self.config.limits.leave_timeout + (self.outgoing.delay() * 2).min(DELAY_MAX);
         self.departure = Some(Departure::new(client, id, links.iter().copied().collect(), deadline));

@@ -2,7 +2,7 @@
 //! each interval, so that no order matters and a change costs what it changes. Peers compare it, so it is the same on every
 //! platform, and part of the protocol.
 
-use crate::core::hash::mix;
+use crate::core::id::hash::mix;
 
 /// The hash of a version vector while the intervals of one stream change.
 #[derive(Debug)]

@@ -3,8 +3,7 @@
 use super::{Seen, Sighting, Stream, digest::Digest};
 use crate::core::{
     frame::LifeSeen,
-    hash::hash_stream,
-    id::{Incarnation, NodeId, StreamId},
+    id::{Incarnation, NodeId, StreamId, hash::hash_stream},
     request::Gap,
 };
 

@@ -147,6 +147,7 @@ impl Peers {
         link.expires = (!link.bond.is_declared()).then_some(end);
         link.dialling.connect(now);
         link.dialling.state = State::Open(now + link.dialling.patience(&self.timing));
+        self.slots.set_open(link.slot, true);
         outbox.push_back(Output::Connect(id, link.endpoint.clone(), link.dialling.dial));
     }
 
@@ -187,6 +188,7 @@ impl Peers {
         link.dialling.rests = link.dialling.rests.saturating_add(1);
         let wait = link.dialling.wait(link.bond.is_named, &self.timing);
         link.dialling.state = State::Resting(now + self.rng.about(wait));
+        self.slots.set_open(link.slot, false);
     }
 
     /// A link whose greeting was refused need not greet again soon.

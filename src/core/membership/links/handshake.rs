@@ -272,29 +272,29 @@ impl Peers {
     /// Whether a link leads to the node that it is meant for. A declared one is meant for whoever lives there.
     fn is_whom_it_was(&mut self, id: LinkId, node: &NodeId, outbox: &mut VecDeque<Output>) -> bool {
         let Some(link) = self.links.get_mut(&id) else { return false };
-        let Some(former) = link.node.clone().filter(|former| former != node) else { return true };
+        if link.node.as_ref().is_none_or(|former| former == node) {
+            return true;
+        }
         if !link.bond.is_declared() {
             self.give_up(id, Some(Failure::Stranger), outbox);
             return false;
         }
         // What others keep of the slot is about another node.
-        self.slots.unname(&former, id);
-        self.slots.leave(link.slot);
-        link.slot = self.slots.enter(id);
-        (link.up, link.life, link.round_trip) = (false, None, None);
+        link.slot = self.slots.change(link.slot, id, link.dialling.is_open());
+        (link.up, link.life) = (false, None);
         true
     }
 
     fn come_up(&mut self, now: Mono, id: LinkId, welcome: Introduction, outbox: &mut VecDeque<Output>) {
         let Some(link) = self.links.get_mut(&id) else { return };
         if let Some(asked) = link.greeted(&self.timing).filter(|_| !link.up) {
-            link.measure(now.since(asked));
+            self.slots.measure(link.slot, now.since(asked));
         }
         link.begin_anew();
         link.words = Capabilities::read(&welcome.capabilities);
         link.node = Some(welcome.node.clone());
         link.advertised = Some(welcome.endpoint);
-        self.slots.name(welcome.node.clone(), id);
+        self.slots.name(link.slot, welcome.node.clone());
         if link.rise(now, &self.timing, &mut self.slots) {
             let endpoint = link.endpoint.clone();
             outbox.push_back(Output::Notify(Event::LinkUp { node: welcome.node, endpoint }));
@@ -339,7 +339,7 @@ impl Peers {
     pub fn on_pong(&mut self, now: Mono, id: LinkId, token: u64, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let Some(sent) = link.proof.ponged(now, token, &self.timing) else { return };
-        link.measure(now.since(sent));
+        self.slots.measure(link.slot, now.since(sent));
         self.health.on_pong();
         let contested = link.contested.take_if(|(asked, _)| *asked <= sent);
         let contested = contested.filter(|(asked, _)| now.since(*asked) < self.timing.hello_interval);

@@ -150,8 +150,6 @@ pub(super) struct Link {
     pub(super) contested: Option<(Mono, Option<LinkId>)>,
     /// When its far end was told last that somebody else came under its name.
     pub(super) warned: Option<Mono>,
-    /// Smoothed.
-    pub(super) round_trip: Option<Duration>,
     /// When its far end was heard last, or since when it is there.
     pub(super) sign: Mono,
     /// Whether the far end lives, once it was met.
@@ -187,7 +185,6 @@ impl Link {
             reopening: Reopening::default(),
             contested: None,
             warned: None,
-            round_trip: None,
             sign: now,
             life: None,
         }
@@ -207,13 +204,13 @@ impl Link {
     }
 
     /// What the node tells about it.
-    pub(super) fn describe(&self) -> PeerInfo {
-        let Self { node, endpoint, up, round_trip, bond, .. } = self;
+    pub(super) fn describe(&self, round_trip: Option<Duration>) -> PeerInfo {
+        let Self { node, endpoint, up, bond, .. } = self;
         PeerInfo {
             node: node.clone(),
             endpoint: endpoint.clone(),
             up: *up,
-            round_trip: *round_trip,
+            round_trip,
             verdict: self.verdict(),
             kind: bond.kind,
         }
@@ -264,11 +261,6 @@ impl Link {
     pub(super) fn ping(&mut self, id: LinkId, now: Mono, digest: Option<Hashes>, timing: &Timing) -> Output {
         self.proof.probed(now, timing);
         Output::Send(vec![id], Frame::Ping { token: now.0, digest })
-    }
-
-    /// Notes one more round trip, as TCP does (RFC 6298).
-    pub(super) fn measure(&mut self, sample: Duration) {
-        self.round_trip = Some(self.round_trip.map_or(sample, |smoothed| (smoothed * 7 + sample) / 8));
     }
 
     /// Says HELLO, unless it has no connection.

@@ -6,20 +6,15 @@ use super::{
     peers::Peers,
 };
 use crate::core::{
-    capability::Capability,
     endpoint::Endpoint,
     event::LinkId,
     frame::{Introduction, JoinPriority, Member},
     id::NodeId,
+    neighbours::NeighbourTable,
     request::PeerInfo,
-    slots::{Slot, Slots},
+    slots::Slot,
     stats::Refusal,
 };
-use std::time::Duration;
-
-/// The round trip of a link where none was measured yet.
-pub(super) const ROUND_TRIP: Duration = Duration::from_millis(50);
-
 /// One link, for whoever decides about links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer<'a> {
@@ -50,10 +45,9 @@ impl Peers {
         &self.me
     }
 
-    /// Neighbours whose link is up, by ascending link: where messages go.
-    pub fn neighbours(&self) -> impl Iterator<Item = (&NodeId, LinkId)> {
-        let up = self.links.iter().filter(|(_, link)| link.up);
-        up.filter_map(|(&id, link)| link.node.as_ref().map(|node| (node, id)))
+    /// What all machines may read of the neighbours.
+    pub fn neighbours(&self) -> &NeighbourTable {
+        self.slots.table()
     }
 
     /// How many links there are, up or not.
@@ -84,24 +78,9 @@ impl Peers {
         missing.map(|link| &link.endpoint).chain(&self.parted)
     }
 
-    /// The name at the far end of a link, as far as it is known.
-    pub fn name_of(&self, link: LinkId) -> Option<&NodeId> {
-        self.links.get(&link)?.node.as_ref()
-    }
-
     /// Where a link was dialled.
     pub fn endpoint_of(&self, link: LinkId) -> Option<&Endpoint> {
         Some(&self.links.get(&link)?.endpoint)
-    }
-
-    /// The slot of the link to a node.
-    pub fn slot_of(&self, node: &NodeId) -> Option<Slot> {
-        Some(self.links.get(&self.slots.link_to(node)?)?.slot)
-    }
-
-    /// The slot of a link.
-    pub fn slot_of_link(&self, link: LinkId) -> Option<Slot> {
-        Some(self.links.get(&link)?.slot)
     }
 
     /// Whether who greets so may be refused for want of vacancy, `linked` being the link to it, if there is one.
@@ -118,45 +97,8 @@ impl Peers {
     }
 
     /// The link that has a slot.
-    pub fn link_of(&self, slot: Slot) -> Option<LinkId> {
-        self.slots.link_of(slot)
-    }
-
-    /// The links that have these slots and can be sent over: one that rests until it is dialled again cannot.
-    pub fn links_of(&self, slots: impl IntoIterator<Item = Slot>) -> Vec<LinkId> {
-        let is_open = |id: &LinkId| self.links.get(id).is_some_and(|link| link.dialling.is_open());
-        slots.into_iter().filter_map(|slot| self.link_of(slot)).filter(is_open).collect()
-    }
-
-    /// The name at the far end of the link that has a slot, as far as it is known.
-    pub fn name_of_slot(&self, slot: Slot) -> Option<&NodeId> {
-        self.name_of(self.link_of(slot)?)
-    }
-
-    /// The slots of the links that are up.
-    pub fn up_slots(&self) -> &Slots {
-        self.slots.up()
-    }
-
-    /// Of those, the ones whose peers can do something.
-    pub fn slots_with(&self, capability: Capability) -> &Slots {
-        self.slots.able(capability)
-    }
-
-    /// How long a peer takes to answer: smoothed, and a guess as long as none was measured.
-    pub fn round_trip(&self, slot: Slot) -> Duration {
-        let link = self.link_of(slot).and_then(|id| self.links.get(&id));
-        link.and_then(|link| link.round_trip).unwrap_or(ROUND_TRIP)
-    }
-
-    /// The mean round trip of the links that are up: what a hop of the network takes, as far as this node can tell.
-    pub fn mean_round_trip(&self) -> Duration {
-        self.links.mean_round_trip()
-    }
-
-    /// The link that has a slot.
     pub fn peer(&self, slot: Slot) -> Option<Peer<'_>> {
-        Some(Self::as_peer(self.links.get(&self.link_of(slot)?)?))
+        Some(Self::as_peer(self.links.get(&self.neighbours().link_of(slot)?)?))
     }
 
     /// All links, in the order in which they were opened.
@@ -177,6 +119,7 @@ impl Peers {
 
     /// What the node tells about its peers, in the order in which it met them.
     pub fn describe(&self) -> Vec<PeerInfo> {
-        self.links.values().map(Link::describe).collect()
+        let round_trip = |link: &Link| self.neighbours().measured_round_trip(link.slot);
+        self.links.values().map(|link| link.describe(round_trip(link))).collect()
     }
 }

@@ -303,7 +303,7 @@ impl Peers {
         self.next_link += 1;
         let slot = self.slots.enter(id);
         if let Some(node) = &node {
-            self.slots.name(node.clone(), id);
+            self.slots.name(slot, node.clone());
         }
         self.links.insert(id, Link::new(slot, bond, node, endpoint, now, is_trusted, &self.timing));
         self.dial(now, id, outbox);
@@ -313,9 +313,6 @@ impl Peers {
     /// Takes a link out of the table; its connection is still there.
     fn remove(&mut self, id: LinkId) -> Option<Link> {
         let link = self.links.remove(&id)?;
-        if let Some(node) = &link.node {
-            self.slots.unname(node, id);
-        }
         self.slots.leave(link.slot);
         Some(link)
     }

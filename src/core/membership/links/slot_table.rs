@@ -1,98 +1,79 @@
-//! Which link has which slot, which are up, and what has changed of that since somebody looked.
+//! The neighbour table as the links write it, and what has changed in it since somebody looked.
 
 use crate::core::{
-    capability::{Capabilities, Capability},
+    capability::Capabilities,
     event::LinkId,
     id::NodeId,
+    neighbours::NeighbourTable,
     slots::{Slot, Slots},
 };
-use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// Links by slot and by name. Bounds: those of the links.
+/// The one table of the neighbours, and its changes. Bounds: those of the links.
 #[derive(Debug, Default)]
 pub(super) struct SlotTable {
-    links: Vec<Option<LinkId>>,
-    names: BTreeMap<NodeId, LinkId>,
-    up: Slots,
-    /// Those of them whose peers have a word, by [`Capability`].
-    able: [Slots; Capability::ALL.len()],
+    table: NeighbourTable,
     freed: Slots,
     fallen: Slots,
     risen: Slots,
 }
 
 impl SlotTable {
+    /// The table, to be read.
+    pub(super) fn table(&self) -> &NeighbourTable {
+        &self.table
+    }
+
     /// Gives a link the lowest free slot.
     pub(super) fn enter(&mut self, link: LinkId) -> Slot {
-        let index = self.links.iter().position(Option::is_none).unwrap_or(self.links.len());
-        self.links.resize(self.links.len().max(index + 1), None);
-        self.links[index] = Some(link);
-        Slot(u16::try_from(index).expect("fewer links than slots"))
+        self.table.enter(link)
     }
 
     /// Frees a slot.
     pub(super) fn leave(&mut self, slot: Slot) {
-        self.set_down(slot);
+        self.table.leave(slot);
         self.fallen.remove(slot);
         self.risen.remove(slot);
         self.freed.insert(slot);
-        self.links[usize::from(slot.0)] = None;
     }
 
-    pub(super) fn name(&mut self, node: NodeId, link: LinkId) {
-        self.names.insert(node, link);
+    /// Frees the slot of a link whose far end is another one by now, and gives it one that says nothing of the former.
+    pub(super) fn change(&mut self, former: Slot, link: LinkId, is_open: bool) -> Slot {
+        self.leave(former);
+        let slot = self.enter(link);
+        self.set_open(slot, is_open);
+        slot
     }
 
-    /// Forgets a name, if it is still that link's.
-    pub(super) fn unname(&mut self, node: &NodeId, link: LinkId) {
-        if self.names.get(node) == Some(&link) {
-            self.names.remove(node);
-        }
+    pub(super) fn name(&mut self, slot: Slot, node: NodeId) {
+        self.table.name(slot, node);
     }
 
     pub(super) fn link_to(&self, node: &NodeId) -> Option<LinkId> {
-        self.names.get(node).copied()
-    }
-
-    pub(super) fn link_of(&self, slot: Slot) -> Option<LinkId> {
-        self.links.get(usize::from(slot.0)).copied().flatten()
+        self.table.link_of(self.table.slot_of(node)?)
     }
 
     /// A link is up, or its peer says anew what it can.
     pub(super) fn rise(&mut self, slot: Slot, words: Capabilities) {
-        if self.up.insert(slot) {
+        if self.table.rise(slot, words) {
             self.risen.insert(slot);
-        }
-        for (able, word) in self.able.iter_mut().zip(Capability::ALL) {
-            if words.has(word) {
-                able.insert(slot)
-            } else {
-                able.remove(slot)
-            };
         }
     }
 
     /// A link is up no more. Whoever was not told that it rose need not hear that it fell.
     pub(super) fn fall(&mut self, slot: Slot) {
-        self.set_down(slot);
+        self.table.fall(slot);
         if !self.risen.remove(slot) {
             self.fallen.insert(slot);
         }
     }
 
-    fn set_down(&mut self, slot: Slot) {
-        self.up.remove(slot);
-        for able in &mut self.able {
-            able.remove(slot);
-        }
+    pub(super) fn set_open(&mut self, slot: Slot, is_open: bool) {
+        self.table.set_open(slot, is_open);
     }
 
-    pub(super) fn up(&self) -> &Slots {
-        &self.up
-    }
-
-    pub(super) fn able(&self, capability: Capability) -> &Slots {
-        &self.able[capability as usize]
+    pub(super) fn measure(&mut self, slot: Slot, sample: Duration) {
+        self.table.measure(slot, sample);
     }
 
     pub(super) fn take_freed(&mut self) -> Slots {

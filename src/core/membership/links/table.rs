@@ -1,26 +1,22 @@
-//! All links of a node, in the order in which they were opened, and what is known of them all together: when the first of
-//! them wants something, and how far away their peers are.
+//! All links of a node, in the order in which they were opened, and when the first of them wants something.
 
-use super::{link::Link, lookup::ROUND_TRIP};
+use super::link::Link;
 use crate::core::{
     config::Timing,
     event::LinkId,
     slots::Slot,
     time::{Mono, memo::Memo},
 };
-use std::time::Duration;
-
 /// Links by number. Numbers are never used twice, so the order of opening is that of the numbers.
 ///
-/// Each frame looks at one link and at what all of them come to, so both are kept where they are found at once; whoever
-/// gets hold of a link to change it has that found anew.
+/// Each frame looks at one link and at when any of them wants something, so both are kept where they are found at once;
+/// whoever gets hold of a link to change it has that found anew.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     ids: Vec<LinkId>,
     links: Vec<Link>,
     /// Of each link, as its [`Link::deadline`] has it.
     deadlines: Vec<Memo<Option<Mono>>>,
-    mean_round_trip: Memo<Duration>,
 }
 
 impl Table {
@@ -33,14 +29,12 @@ impl Table {
         self.ids.push(id);
         self.links.push(link);
         self.deadlines.push(Memo::default());
-        self.mean_round_trip.clear();
     }
 
     pub(super) fn remove(&mut self, id: &LinkId) -> Option<Link> {
         let index = self.index(id)?;
         self.ids.remove(index);
         self.deadlines.remove(index);
-        self.mean_round_trip.clear();
         Some(self.links.remove(index))
     }
 
@@ -51,7 +45,6 @@ impl Table {
     pub(super) fn get_mut(&mut self, id: &LinkId) -> Option<&mut Link> {
         let index = self.index(id)?;
         self.deadlines[index].clear();
-        self.mean_round_trip.clear();
         Some(&mut self.links[index])
     }
 
@@ -78,7 +71,6 @@ impl Table {
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&LinkId, &mut Link)> {
         self.deadlines.iter_mut().for_each(Memo::clear);
-        self.mean_round_trip.clear();
         self.ids.iter().zip(&mut self.links)
     }
 
@@ -104,15 +96,6 @@ impl Table {
     fn deadlines(&self) -> impl Iterator<Item = (usize, Option<Mono>)> {
         let deadline = |(index, memo): (usize, &Memo<_>)| (index, memo.get(|| self.links[index].deadline()));
         self.deadlines.iter().enumerate().map(deadline)
-    }
-
-    /// The mean round trip of the links that are up.
-    pub(super) fn mean_round_trip(&self) -> Duration {
-        self.mean_round_trip.get(|| {
-            let times = self.links.iter().filter(|link| link.up).map(|link| link.round_trip.unwrap_or(ROUND_TRIP));
-            let (sum, count) = times.fold((Duration::ZERO, 0), |(sum, count), time| (sum + time, count + 1));
-            sum.checked_div(count).unwrap_or(ROUND_TRIP)
-        })
     }
 
     fn index(&self, id: &LinkId) -> Option<usize> {

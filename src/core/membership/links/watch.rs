@@ -44,7 +44,7 @@ impl Peers {
         let (slot, is_back) = self.links.heard(now, &id, &self.timing)?;
         if is_back {
             self.links.get_mut(&id).into_iter().for_each(|link| link.proof.begin_again(now));
-            outbox.extend(self.name_of(id).cloned().map(|node| Output::Notify(Event::PeerBack(node))));
+            outbox.extend(self.neighbours().name_of(id).cloned().map(|node| Output::Notify(Event::PeerBack(node))));
             self.judge(id, MemberState::Up);
         }
         Some(slot)
@@ -52,7 +52,7 @@ impl Peers {
 
     /// In a moment a neighbour is probed, so that it is told the hash of all that the node has seen.
     pub fn probe_soon(&mut self, now: Mono, slot: Slot) {
-        if let Some(link) = self.link_of(slot).and_then(|id| self.links.get_mut(&id)) {
+        if let Some(link) = self.neighbours().link_of(slot).and_then(|id| self.links.get_mut(&id)) {
             link.proof.hasten(now + self.timing.ping_interval / 2);
         }
     }
@@ -67,8 +67,8 @@ impl Peers {
 
     /// What was sent over a link was answered after that time.
     pub fn measured(&mut self, id: LinkId, took: Duration) {
-        if let Some(link) = self.links.get_mut(&id) {
-            link.measure(took);
+        if let Some(link) = self.links.get(&id) {
+            self.slots.measure(link.slot, took);
         }
     }
 

@@ -128,7 +128,7 @@ impl Table {
     }
 
     fn kind(&self, index: u32) -> Option<Kind> {
-        Some(self.peers.peer(self.peers.slot_of(&name(index))?)?.kind)
+        Some(self.peers.peer(self.peers.neighbours().slot_of(&name(index))?)?.kind)
     }
 }
 
@@ -237,7 +237,7 @@ fn what_somebody_declares_stays_declared() {
     moved.endpoint = endpoint(9);
     let greeting = Greeting { hello: moved, priority: JoinPriority::Neighbour, vacancy: false, seen: None };
     table.peers.on_hello(table.now, &name(2), greeting, &mut table.stats, &mut table.outbox);
-    let moved = table.peers.peer(table.peers.slot_of(&name(2)).unwrap()).unwrap();
+    let moved = table.peers.peer(table.peers.neighbours().slot_of(&name(2)).unwrap()).unwrap();
     assert_eq!((moved.kind, moved.endpoint), (Kind::Declared, &endpoint(9)));
     table.pass(60_000);
     assert_eq!(table.peers.len(), 3);
@@ -261,19 +261,23 @@ fn a_name_that_a_welcome_claims_stays_with_the_node_that_answers() {
         let asked = welcome(&mut table);
         let [Output::Send(links, Frame::Ping { token, .. })] = &asked[..] else { panic!("{asked:?}") };
         assert_eq!(links, &[LinkId(0)], "the node that has the name is asked");
-        let slot = table.peers.slot_of_link(LinkId(0));
-        assert!(slot.is_some() && table.peers.slot_of(&name(1)) == slot, "it has it until then");
+        let slot = table.peers.neighbours().slot_of_link(LinkId(0));
+        assert!(slot.is_some() && table.peers.neighbours().slot_of(&name(1)) == slot, "it has it until then");
         table.after(20);
         if answers {
             table.peers.on_pong(table.now, LinkId(0), *token, &mut table.stats, &mut table.outbox);
             let told = table.outputs();
             assert!(!is_refused(&told, Refusal::NameTaken), "the honest node is not refused: {told:?}");
             assert_eq!(table.peers.take_failures(), [(name(2), Failure::Stranger)]);
-            assert_eq!((table.peers.slot_of(&name(1)), table.peers.len()), (slot, 1));
+            assert_eq!((table.peers.neighbours().slot_of(&name(1)), table.peers.len()), (slot, 1));
         } else {
             table.after(5_000);
             welcome(&mut table);
-            assert_eq!((table.peers.slot_of_link(LinkId(0)), table.peers.len()), (None, 1), "it has moved");
+            assert_eq!(
+                (table.peers.neighbours().slot_of_link(LinkId(0)), table.peers.len()),
+                (None, 1),
+                "it has moved"
+            );
         }
     }
 }
@@ -331,7 +335,7 @@ fn a_lost_connection_is_down_and_its_peer_suspected_at_once() {
         table.peers.on_disconnected(table.now, LinkId(link), &mut table.outbox);
     }
     assert_eq!(table.verdicts(), [(name(1), MemberState::Suspect), (name(2), MemberState::Suspect)]);
-    assert_eq!((slots(&table.peers.take_fallen()), table.peers.up_slots().len()), (vec![0, 1], 0));
+    assert_eq!((slots(&table.peers.take_fallen()), table.peers.neighbours().up_slots().len()), (vec![0, 1], 0));
     table.outbox.clear();
     table.pass(1_999);
     assert_eq!(table.verdicts(), []);
@@ -352,7 +356,7 @@ fn a_silent_peer_is_suspected_then_down_and_whoever_speaks_in_time_is_back() {
     let told = table.pass(3_500);
     assert_eq!(told.iter().filter(|output| matches!(output, Output::Send(_, Frame::Ping { .. }))).count(), 4);
     assert_eq!(table.verdicts(), [(name(1), MemberState::Suspect)]);
-    assert_eq!(table.peers.up_slots().len(), 1, "it still gets messages");
+    assert_eq!(table.peers.neighbours().up_slots().len(), 1, "it still gets messages");
     assert_eq!(table.peers.heard(table.now, &name(1), &mut table.outbox), Some(Slot(0)));
     assert_eq!(table.outputs(), [Output::Notify(Event::PeerBack(name(1)))]);
     assert_eq!(table.verdicts(), [(name(1), MemberState::Up)]);
@@ -423,9 +427,9 @@ fn who_is_parted_from_closes_what_nobody_declared() {
         assert_eq!(table.peers.deadline(), None);
     }
     let (table, told) = part(true, DisconnectReason::Unlinked);
-    assert_eq!((wishes(&told), table.peers.up_slots().len()), (vec![JoinPriority::Declared], 1));
+    assert_eq!((wishes(&told), table.peers.neighbours().up_slots().len()), (vec![JoinPriority::Declared], 1));
     let (mut table, _) = part(true, DisconnectReason::Stopping);
-    assert_eq!((table.peers.up_slots().len(), table.verdicts()), (0, vec![]), "no suspicion");
+    assert_eq!((table.peers.neighbours().up_slots().len(), table.verdicts()), (0, vec![]), "no suspicion");
     assert_eq!(table.peers.iter().next().unwrap().verdict, Some(MemberState::Down));
     assert!(!wishes(&table.pass(5_000)).is_empty(), "it is greeted until it is back");
 }
@@ -437,15 +441,15 @@ fn capabilities_follow_the_words() {
     let flood: Vec<_> = Capability::own(Broadcast::Flood).map(Capability::word).collect();
     assert_eq!(flood, ["trace", "repair", "overlay", "chunk"]);
     table.hello(1, JoinPriority::Declared, false);
-    assert!(table.peers.slots_with(Capability::Tree).is_empty(), "not up");
+    assert!(table.peers.neighbours().slots_with(Capability::Tree).is_empty(), "not up");
     table.welcome(0, 1);
-    assert_eq!(slots(table.peers.slots_with(Capability::Tree)), [0]);
+    assert_eq!(slots(table.peers.neighbours().slots_with(Capability::Tree)), [0]);
     // It comes back as another program.
     let hello = introduction(1, 2, &["trace"]);
     let greeting = Greeting { hello: hello.clone(), priority: JoinPriority::Declared, vacancy: false, seen: None };
     table.peers.on_hello(table.now, &name(1), greeting, &mut table.stats, &mut table.outbox);
     table.peers.on_welcome(table.now, LinkId(0), hello, None, &mut table.stats, &mut table.outbox);
-    let with = |capability| slots(table.peers.slots_with(capability));
+    let with = |capability| slots(table.peers.neighbours().slots_with(capability));
     assert_eq!(Capability::ALL.map(with), [vec![0], vec![], vec![], vec![], vec![]]);
 }
 
@@ -454,13 +458,13 @@ fn the_round_trip_is_smoothed() {
     let mut table = Table::new(8);
     table.declare(1);
     table.welcome(0, 1);
-    assert_eq!(table.peers.round_trip(Slot(0)), Duration::from_millis(50));
+    assert_eq!(table.peers.neighbours().round_trip(Slot(0)), Duration::from_millis(50));
     for (millis, expected) in [(16, 16_000), (32, 18_000), (18, 18_000)] {
         table.pass(1_000);
         let sent = table.now;
         table.after(millis);
         table.pong(0, sent);
-        assert_eq!(table.peers.round_trip(Slot(0)), Duration::from_micros(expected));
+        assert_eq!(table.peers.neighbours().round_trip(Slot(0)), Duration::from_micros(expected));
     }
 }
 
@@ -542,7 +546,7 @@ fn who_was_there_is_dialled_at_once_when_it_is_back() {
     assert_eq!(table.open(), 0);
     assert_eq!(dials(&table.hello(1, JoinPriority::Declared, false)), [Dial::Once]);
     table.welcome(0, 1);
-    assert_eq!(table.peers.up_slots().len(), 1);
+    assert_eq!(table.peers.neighbours().up_slots().len(), 1);
 }
 
 #[test]
@@ -753,7 +757,7 @@ impl Follower {
             prop_assert!(self.up.remove(&slot).is_some(), "fell without having been up");
         }
         for slot in risen.iter() {
-            let node = peers.name_of_slot(slot).cloned().unwrap();
+            let node = peers.neighbours().name_of_slot(slot).cloned().unwrap();
             prop_assert!(self.up.insert(slot, node).is_none(), "rose twice");
         }
         let mut owners = BTreeMap::new();
@@ -774,18 +778,20 @@ impl Follower {
         let up: BTreeMap<_, _> =
             peers.links.values().filter(|l| l.up).map(|l| (l.slot, l.node.clone().unwrap())).collect();
         prop_assert_eq!(&self.up, &up);
-        prop_assert!(peers.up_slots().iter().eq(up.keys().copied()));
-        prop_assert_eq!(peers.neighbours().count(), up.len());
+        prop_assert!(peers.neighbours().up_slots().iter().eq(up.keys().copied()));
+        prop_assert_eq!(peers.neighbours().iter().count(), up.len());
         for capability in Capability::ALL {
             let able = peers.links.values().filter(|link| link.up && link.words.has(capability));
             let able: Slots = able.map(|link| link.slot).collect();
-            prop_assert_eq!(peers.slots_with(capability), &able);
+            prop_assert_eq!(peers.neighbours().slots_with(capability), &able);
         }
         for (&id, link) in peers.links.iter() {
-            prop_assert_eq!(peers.link_of(link.slot), Some(id));
-            prop_assert_eq!(peers.name_of_slot(link.slot), link.node.as_ref());
+            prop_assert_eq!(peers.neighbours().link_of(link.slot), Some(id));
+            let is_open = !peers.neighbours().links_of([link.slot]).is_empty();
+            prop_assert_eq!(is_open, link.dialling.is_open());
+            prop_assert_eq!(peers.neighbours().name_of_slot(link.slot), link.node.as_ref());
             if let Some(node) = &link.node {
-                prop_assert_eq!(peers.slot_of(node), Some(link.slot));
+                prop_assert_eq!(peers.neighbours().slot_of(node), Some(link.slot));
             }
             prop_assert!(link.bond.is_declared() || link.up || link.expires.is_some(), "sought for ever");
             prop_assert!(!link.up || link.life.is_some());
@@ -793,7 +799,7 @@ impl Follower {
         }
         for node in (0..20).map(name) {
             let is_there = peers.links.values().any(|link| link.is_to(&node));
-            prop_assert_eq!(peers.slot_of(&node).is_some(), is_there);
+            prop_assert_eq!(peers.neighbours().slot_of(&node).is_some(), is_there);
         }
         prop_assert!(peers.len() <= peers.peers_max && peers.introduced.len() <= peers.peers_max);
         prop_assert!(owned(peers).all(|slot| usize::from(slot.0) < peers.peers_max));
@@ -822,7 +828,7 @@ proptest! {
             }
             follower.follow(&mut table, outputs)?;
             for Judgement { node, verdict } in table.peers.take_judgements() {
-                let left = table.peers.slot_of(&node).and_then(|slot| table.peers.peer(slot));
+                let left = table.peers.neighbours().slot_of(&node).and_then(|slot| table.peers.peer(slot));
                 let is_declared = left.is_none_or(|peer| peer.kind == Kind::Declared);
                 prop_assert!(verdict != MemberState::Down || is_declared, "kept a link that nobody declared");
             }
@@ -835,7 +841,7 @@ proptest! {
         let outputs = table.pass(60_000);
         follower.follow(&mut table, outputs)?;
         prop_assert_eq!(owned(&table.peers).collect::<Vec<_>>(), declared);
-        prop_assert!(table.peers.up_slots().is_empty());
+        prop_assert!(table.peers.neighbours().up_slots().is_empty());
         prop_assert!(table.peers.iter().all(|peer| peer.verdict.is_none_or(|verdict| verdict == MemberState::Down)));
         for link in table.peers.links.iter().map(|(&id, _)| id).collect::<Vec<_>>() {
             table.peers.close(link, &mut table.outbox);
@@ -902,7 +908,11 @@ fn an_instance_is_taken_from_an_answer_at_a_named_address_alone() {
     assert_eq!(code(&table.greeted(of("ours", 1))), None);
     table.declare(4);
     table.welcomed(3, of("theirs", 4));
-    assert_eq!((table.instance(), table.peers.neighbours().count()), ("ours", 1), "two instances never become one");
+    assert_eq!(
+        (table.instance(), table.peers.neighbours().iter().count()),
+        ("ours", 1),
+        "two instances never become one"
+    );
 }
 
 #[test]
@@ -966,7 +976,7 @@ fn another_node_than_was_named_is_no_peer() {
             panic!("{outputs:?}")
         };
         assert_eq!(*told, event);
-        assert_eq!(table.peers.neighbours().count(), 0);
+        assert_eq!(table.peers.neighbours().iter().count(), 0);
         assert_eq!(code(&table.hello(2, JoinPriority::Declared, true)), Some("bad_identity"));
         assert_eq!(wishes(&table.pass(999)), [], "what was said last leaves by the connection");
         let before = table.now;
@@ -978,7 +988,7 @@ fn another_node_than_was_named_is_no_peer() {
     assert_eq!(table.peers.describe()[0].node, Some(name(1)));
     assert_eq!(table.stats.by_peer()[&name(1)].refused(Refusal::BadIdentity), 10);
     table.welcome(0, 1);
-    assert_eq!(table.peers.neighbours().map(|(node, _)| node.clone()).collect::<Vec<_>>(), [name(1)]);
+    assert_eq!(table.peers.neighbours().iter().map(|(node, _)| node.clone()).collect::<Vec<_>>(), [name(1)]);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Hashes that nodes compare: part of the protocol, so they are the same on every platform.
 
-use super::id::StreamId;
+use super::StreamId;
 
 /// Spreads every bit of `x` over all 64: the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-pub(super) fn mix(mut x: u64) -> u64 {
+pub(in crate::core) fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
@@ -11,7 +11,7 @@ pub(super) fn mix(mut x: u64) -> u64 {
 
 /// The hash of a stream: of the length of its origin's name, of the name in words of eight bytes (the first byte the most
 /// significant, the last word filled with zeros), and of the incarnation.
-pub(super) fn hash_stream(stream: &StreamId) -> u64 {
+pub(in crate::core) fn hash_stream(stream: &StreamId) -> u64 {
     let name = stream.origin.as_str().as_bytes();
     let words = name.chunks(8).map(|chunk| {
         let word = chunk.iter().fold(0, |word, &byte| (word << 8) | u64::from(byte));
