@@ -7,7 +7,7 @@ use crate::{
 };
 use gossip::{
     core::{
-        event::{Input, LinkId, ReturnAddress, Sender},
+        event::{Input, LinkId, Principal, ReturnAddress, Sender},
         frame::{
             Announcement, Answer, Chunk, DisconnectReason, Frame, Introduction, JoinPriority, LifeSeen, PathCopy,
             StreamRanges,
@@ -115,17 +115,17 @@ impl Player<'_> {
         let (header, body) = step.frames.split_first().map_or((&[][..], &[][..]), |(header, body)| (&header[..], body));
         let decoded = Decoder::new(self.world.sides[side].config.limits.path_len_max).decode(header, body);
         let input = match decoded {
-            Ok(Incoming::Frame(frame)) => Input::Arrived { from, frame },
+            Ok(Incoming::Frame(frame)) => Input::Arrived { from: from.into(), frame },
             Ok(Incoming::Answer(answer)) => Input::Answered { link, answer },
             Ok(Incoming::Request(id, request)) => {
                 if !self.world.is_wild && matches!(request, Request::Stop | Request::Remove | Request::Connect { .. }) {
                     return;
                 }
-                Input::Requested { client, id, request }
+                Input::Requested { principal: Principal::Unnamed, client, id, request }
             }
             Ok(Incoming::Response(response)) => {
                 let (refusal, text) = (Refusal::UnknownType, "misplaced".to_owned());
-                let sender = Sender::Router { client, id: response.request, node: Some(from), is_frame: false };
+                let sender = Sender::Router { client, id: response.request, principal: from.into(), is_frame: false };
                 Input::Undecodable { sender, refusal, text }
             }
             Err(rejected) => {
@@ -134,7 +134,7 @@ impl Player<'_> {
                 let sender = match step.how >> 6 {
                     0 => Sender::Link(link),
                     1 => Sender::Unknown,
-                    _ => Sender::Router { client, id: rejected.request, node: Some(from), is_frame },
+                    _ => Sender::Router { client, id: rejected.request, principal: from.into(), is_frame },
                 };
                 Input::Undecodable { sender, refusal, text }
             }
@@ -191,7 +191,7 @@ impl Player<'_> {
         ];
         let wish = wishes[usize::from(step.how >> 4) % wishes.len()];
         let frame = Frame::Hello(self.introduction(who, step.how), wish);
-        self.tell(side, Input::Arrived { from: name(who), frame });
+        self.tell(side, Input::Arrived { from: name(who).into(), frame });
     }
 
     fn welcome(&mut self, side: usize, step: &Step) {
@@ -287,7 +287,7 @@ impl Player<'_> {
         if step.how & 0x80 != 0 && frame.body().is_some() {
             return self.pieces(side, step, from, frame);
         }
-        self.tell(side, Input::Arrived { from, frame });
+        self.tell(side, Input::Arrived { from: from.into(), frame });
     }
 
     /// A message in two pieces, which may be all that there is of it, fit together, or not.
@@ -304,7 +304,7 @@ impl Player<'_> {
             Chunk { number: numbers[1], offset, length, head: None, bytes: rest.into() },
         ];
         for piece in pieces {
-            self.tell(side, Input::Arrived { from: from.clone(), frame: Frame::Chunk(piece) });
+            self.tell(side, Input::Arrived { from: from.clone().into(), frame: Frame::Chunk(piece) });
         }
     }
 
@@ -341,13 +341,13 @@ impl Player<'_> {
                 return self.tell(side, Input::Answered { link, answer: Answer::Lost(told) });
             }
         };
-        self.tell(side, Input::Arrived { from: name(who), frame });
+        self.tell(side, Input::Arrived { from: name(who).into(), frame });
     }
 
     fn tree(&mut self, side: usize, step: &Step) {
         let origin = self.origin(step.how >> 1);
         let frame = if step.how & 1 == 0 { Frame::Prune(origin) } else { Frame::Graft(origin) };
-        self.tell(side, Input::Arrived { from: name(self.somebody(step.who)), frame });
+        self.tell(side, Input::Arrived { from: name(self.somebody(step.who)).into(), frame });
     }
 
     /// The process ends and begins again with what its log holds.
@@ -382,7 +382,7 @@ impl Player<'_> {
             2 => Frame::Part(DisconnectReason::Undeclared),
             _ => Frame::Part(DisconnectReason::Stopping),
         };
-        self.tell(side, Input::Arrived { from: name(self.somebody(step.who)), frame });
+        self.tell(side, Input::Arrived { from: name(self.somebody(step.who)).into(), frame });
     }
 
     fn read(&mut self, side: usize, step: &Step) {

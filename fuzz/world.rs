@@ -9,7 +9,7 @@ use crate::{
 };
 use gossip::core::{
     endpoint::Endpoint,
-    event::{Input, LinkId, Output, ReturnAddress},
+    event::{Input, LinkId, Output, Principal, ReturnAddress},
     frame::{Answer, Frame},
     id::NodeId,
     request::{Reply, Request, RequestId},
@@ -92,7 +92,7 @@ impl World {
 
     pub(crate) fn request(&mut self, side: usize, request: Request) {
         let client = ReturnAddress([1].into());
-        self.input(side, Input::Requested { client, id: RequestId::None, request });
+        self.input(side, Input::Requested { principal: Principal::Unnamed, client, id: RequestId::None, request });
         self.run();
     }
 
@@ -177,7 +177,7 @@ impl World {
             return;
         }
         if self.sides[side].is_connected && !self.sides[1 - side].has_exited {
-            let arrived = Input::Arrived { from: name(side as u32 + 1), frame };
+            let arrived = Input::Arrived { from: name(side as u32 + 1).into(), frame };
             self.sides[1 - side].queue.push_back(arrived);
         } else {
             self.sides[side].queue.push_back(Input::Unsent { link, why: Counter::NotConnected });

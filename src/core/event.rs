@@ -9,7 +9,7 @@ use super::{
     stats::{Counter, Refusal},
     time::Wall,
 };
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// One outgoing connection, numbered by the node that opens it. The number stays with the same peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +27,52 @@ impl ReturnAddress {
         let framed = self.0.split_first_chunk::<2>();
         let first = framed.and_then(|(len, rest)| rest.get(..usize::from(u16::from_be_bytes(*len))));
         first.unwrap_or(&self.0)
+    }
+}
+
+/// The identity of whoever sends a frame or a request.
+///
+/// The transport names it, and the core believes it. Today it is the routing id of the sender's connection, which the sender
+/// chose by itself: nothing is proved. A transport that proves keys names their owners in the same place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    /// The process that runs the node.
+    Own,
+    /// A node.
+    Node(NodeId),
+    /// Somebody without a name, as clients are.
+    Unnamed,
+}
+
+impl Principal {
+    /// The node that it is, if it is one.
+    pub fn node(&self) -> Option<&NodeId> {
+        match self {
+            Self::Node(node) => Some(node),
+            Self::Own | Self::Unnamed => None,
+        }
+    }
+}
+
+impl From<NodeId> for Principal {
+    fn from(node: NodeId) -> Self {
+        Self::Node(node)
+    }
+}
+
+impl From<Option<NodeId>> for Principal {
+    fn from(node: Option<NodeId>) -> Self {
+        node.map_or(Self::Unnamed, Self::Node)
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own => f.write_str("this process"),
+            Self::Node(node) => node.fmt(f),
+            Self::Unnamed => f.write_str("a client"),
+        }
     }
 }
 
@@ -52,8 +98,8 @@ pub enum Sender {
         client: ReturnAddress,
         /// What it calls its request, as far as that was read.
         id: RequestId,
-        /// The node that its routing id names, if it is a name at all.
-        node: Option<NodeId>,
+        /// Who it is.
+        principal: Principal,
         /// Whether what it sent has the type of a node's frame.
         is_frame: bool,
     },
@@ -68,8 +114,8 @@ pub enum Sender {
 pub enum Input {
     /// Another node says something over its link to us.
     Arrived {
-        /// The routing id of that link, which is the node's name once it has said HELLO.
-        from: NodeId,
+        /// Who it is.
+        from: Principal,
         /// What it says.
         frame: Frame,
     },
@@ -82,6 +128,8 @@ pub enum Input {
     },
     /// A client asks for something.
     Requested {
+        /// Who it is.
+        principal: Principal,
         /// Where the reply goes.
         client: ReturnAddress,
         /// What it calls its request.

@@ -9,7 +9,7 @@ use super::{
     },
     dissemination::seen::Seen,
     dissemination::spread::{early_paths::EarlyPaths, recent::Recent, tree::Trees},
-    event::{Event, Input, LinkId, LogSeq, Output, Record, ReturnAddress, Sender},
+    event::{Event, Input, LinkId, LogSeq, Output, Principal, Record, ReturnAddress, Sender},
     frame::Member,
     id::{Incarnation, Instance, NetworkName, NodeId, StreamId},
     mailbox::inbox::Inbox,
@@ -140,9 +140,10 @@ impl Node {
         debug_assert!(self.outbox.is_empty(), "outputs of the last turn were not drained");
         self.journaled = 0;
         match input {
-            Input::Arrived { from, frame } => self.on_frame(now, from, frame),
+            Input::Arrived { from: Principal::Node(from), frame } => self.on_frame(now, from, frame),
+            Input::Arrived { .. } => self.stats.refuse(Refusal::BadIdentity, None),
             Input::Answered { link, answer } => self.on_answer(now, link, answer),
-            Input::Requested { client, id, request } => self.on_request(now, client, id, request),
+            Input::Requested { client, id, request, .. } => self.on_request(now, client, id, request),
             Input::Undecodable { sender, refusal, text } => self.on_undecodable(sender, refusal, text),
             Input::Writable(link) => self.on_writable(now, link),
             Input::Unsent { link, why } => {
@@ -274,7 +275,9 @@ impl Node {
 
     fn on_undecodable(&mut self, sender: Sender, refusal: Refusal, text: String) {
         match sender {
-            Sender::Router { node: Some(node), is_frame, .. } if is_frame || self.peers.is_introduced(&node) => {
+            Sender::Router { principal: Principal::Node(node), is_frame, .. }
+                if is_frame || self.peers.is_introduced(&node) =>
+            {
                 self.refuse_node(&node, refusal, text);
             }
             Sender::Router { client, id, .. } => self.refuse_client(client, id, refusal, text),

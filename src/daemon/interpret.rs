@@ -19,14 +19,14 @@ pub(super) fn interpret<T: AsRef<[u8]>>(decoder: &mut Decoder, parts: &[T]) -> I
         Err(error) => return undecodable(sender(&parts[..parts.len().min(1)], RequestId::None, node, false), &error),
     };
     match (decoder.decode(frames.header, frames.body), node) {
-        (Ok(Incoming::Frame(frame)), Some(from)) => Input::Arrived { from, frame },
+        (Ok(Incoming::Frame(frame)), Some(from)) => Input::Arrived { from: from.into(), frame },
         (Ok(Incoming::Frame(_)), None) => Input::Undecodable {
             sender: sender(frames.envelope, RequestId::None, None, true),
             refusal: Refusal::BadIdentity,
             text: "a node's DEALER must use its name as routing id".into(),
         },
         (Ok(Incoming::Request(id, request)), node) => match address::pack(frames.envelope) {
-            Some(client) => Input::Requested { client, id, request },
+            Some(client) => Input::Requested { principal: node.into(), client, id, request },
             None => Input::Undecodable {
                 sender: sender(&parts[..1], id, node, false),
                 refusal: Refusal::Envelope,
@@ -46,7 +46,12 @@ pub(super) fn interpret<T: AsRef<[u8]>>(decoder: &mut Decoder, parts: &[T]) -> I
 }
 
 fn sender<T: AsRef<[u8]>>(envelope: &[T], id: RequestId, node: Option<NodeId>, is_frame: bool) -> Sender {
-    address::pack(envelope).map_or(Sender::Unknown, |client| Sender::Router { client, id, node, is_frame })
+    address::pack(envelope).map_or(Sender::Unknown, |client| Sender::Router {
+        client,
+        id,
+        principal: node.into(),
+        is_frame,
+    })
 }
 
 pub(super) fn undecodable(sender: Sender, error: &DecodeError) -> Input {

@@ -300,8 +300,9 @@ pub(super) fn trace_input(input: &Input) {
         Input::Undecodable { refusal, text, .. } => {
             tracing::debug!(target: rooms::WIRE, event = "undecodable", why = refusal.name(), "{text}");
         }
-        Input::Requested { request, .. } => {
-            tracing::debug!(target: rooms::REQUESTS, event = "request", request = request.name(), "request from a client");
+        Input::Requested { principal, request, .. } => {
+            let name = request.name();
+            tracing::debug!(target: rooms::REQUESTS, event = "request", request = name, "request from {principal}");
         }
         _ => {}
     }

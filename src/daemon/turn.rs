@@ -12,7 +12,7 @@ use crate::{
     clock::{self, Clock},
     core::{
         endpoint::Endpoint,
-        event::{Input, LinkId, LogSeq, Output, ReturnAddress, Sender},
+        event::{Input, LinkId, LogSeq, Output, Principal, ReturnAddress, Sender},
         frame::Frame,
         id::{Incarnation, Instance},
         node::Node,
@@ -139,7 +139,7 @@ impl Turn {
         id: RequestId,
         request: Request,
     ) -> Result<(), DaemonError> {
-        self.apply(Input::Requested { client, id, request })
+        self.apply(Input::Requested { principal: Principal::Own, client, id, request })
     }
 
     /// Waits for something to do and does it. Returns whether a signal came.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     core::{
         config::Limits,
-        event::{Input, LinkId, LogSeq, Output, Record, ReturnAddress},
+        event::{Input, LinkId, LogSeq, Output, Principal, Record, ReturnAddress},
         frame::{Chunk, Frame},
         id::NodeId,
         node::Node,
@@ -173,7 +173,7 @@ impl Cluster {
 
     fn ask(&mut self, host: usize, client: &[u8], request: Request) -> Result<(), Violation> {
         let client = ReturnAddress(client.into());
-        self.turn(host, Input::Requested { client, id: RequestId::None, request })
+        self.turn(host, Input::Requested { principal: Principal::Unnamed, client, id: RequestId::None, request })
     }
 
     /// Whether a node lives.
@@ -192,7 +192,7 @@ impl Cluster {
             return Ok(());
         }
         if let Input::Arrived { from, frame } = &input {
-            self.context.from = index_of(from);
+            self.context.from = from.node().and_then(index_of);
             self.context.has_message = matches!(frame, Frame::Message(_));
         }
         let now = self.clock(host);

@@ -78,7 +78,7 @@ impl Cluster {
         };
         let is_copy = matches!(frame, Frame::Message(_) | Frame::Chunk(Chunk { head: Some(_), .. }));
         let target = is_copy.then_some(self.connections[number as usize].target);
-        let from = self.graph.nodes()[host].clone();
+        let from = self.graph.nodes()[host].clone().into();
         let transit = Transit { input: Input::Arrived { from, frame }, kind, bytes };
         let unsent = self.transmit(number, Direction::There, transit).err();
         self.connections[number as usize].wants_writable |= unsent.is_some();

@@ -6,7 +6,7 @@ use gossip::{
     core::{
         config::{Config, Limits, Protocol, Timing},
         endpoint::Endpoint,
-        event::{Input, LinkId, LogSeq, Output, ReturnAddress},
+        event::{Input, LinkId, LogSeq, Output, Principal, ReturnAddress},
         frame::Frame,
         id::{Incarnation, NodeId},
         message::Payload,
@@ -173,7 +173,7 @@ impl Net {
 
     fn request(&mut self, index: usize, id: RequestId, request: Request) {
         let client = ReturnAddress(b"\x00\x06client".as_slice().into());
-        self.handle(index, Input::Requested { client, id, request });
+        self.handle(index, Input::Requested { principal: Principal::Unnamed, client, id, request });
     }
 
     /// Delivers what is under way, and does what is due.
@@ -215,7 +215,7 @@ impl Net {
             (Incoming::Frame(frame), Some(sender), _) => {
                 let routing_id = sender.as_str().as_bytes();
                 let from = counted(&mut self.allocations.decode, || decoder.node(routing_id));
-                Input::Arrived { from: from.unwrap_or(sender), frame }
+                Input::Arrived { from: from.unwrap_or(sender).into(), frame }
             }
             (Incoming::Answer(answer), None, &Way::Back(link)) => Input::Answered { link, answer },
             (other, ..) => unreachable!("{other:?}"),

@@ -118,7 +118,8 @@ impl Net {
             Output::Send(links, frame) => {
                 self.message_frames += if matches!(frame, Frame::Message(_)) { links.len() as u64 } else { 0 };
                 for link in links {
-                    let arrived = Input::Arrived { from: self.nodes[index].name().clone(), frame: frame.clone() };
+                    let arrived =
+                        Input::Arrived { from: self.nodes[index].name().clone().into(), frame: frame.clone() };
                     if let Some((_, queue)) = self.wires.get_mut(&(index, link)) {
                         queue.push_back(arrived);
                     }
@@ -169,7 +170,7 @@ impl Net {
 
     fn ask(&mut self, index: usize, request: Request) {
         let client = ReturnAddress([1].into());
-        self.input(index, Input::Requested { client, id: RequestId::None, request });
+        self.input(index, Input::Requested { principal: Principal::Unnamed, client, id: RequestId::None, request });
     }
 
     /// The reply to a request that is answered at once.
@@ -279,13 +280,16 @@ fn forged_copies_go_no_further_than_the_relay_rule_lets_them() {
             hello.node = stranger.clone();
             hello.endpoint = format!("10.0.0.9:{port}").parse().unwrap();
         });
-        net.input(0, Input::Arrived { from: stranger.clone(), frame: Frame::Hello(hello, JoinPriority::Declared) });
+        net.input(
+            0,
+            Input::Arrived { from: stranger.clone().into(), frame: Frame::Hello(hello, JoinPriority::Declared) },
+        );
         for relays in (1..=16).rev() {
             let hops = [&id.origin, &stranger].map(|node| Hop { node: node.clone(), micros: 0 });
             let trace = Some(Trace { relays: Relays::try_from(relays).unwrap(), path: hops.into() });
             let payload = b"forged"[..].into();
             let message = Message { id: id.clone(), published_at: Wall(1), hops: 2, trace, tree: None, payload };
-            net.input(0, Input::Arrived { from: stranger.clone(), frame: Frame::Message(message) });
+            net.input(0, Input::Arrived { from: stranger.clone().into(), frame: Frame::Message(message) });
             net.run();
         }
     }
@@ -369,7 +373,15 @@ fn a_repeated_submission_is_published_once() {
     let unique = RequestId::Unique([9; 16].into());
     for _ in 0..3 {
         let request = Request::Publish { trace: None, payload: b"once"[..].into() };
-        net.input(0, Input::Requested { client: ReturnAddress([1].into()), id: unique.clone(), request });
+        net.input(
+            0,
+            Input::Requested {
+                principal: Principal::Unnamed,
+                client: ReturnAddress([1].into()),
+                id: unique.clone(),
+                request,
+            },
+        );
     }
     assert!(net.replies.iter().all(|(_, id, reply)| *id == unique && *reply == net.replies[0].2));
     assert_eq!(net.replies.len(), 3);
@@ -424,7 +436,7 @@ fn strangers_are_refused_and_counted() {
     for (refusal, change) in cases {
         let mut net = Net::of(2, 0, &Limits::default());
         let from = if refusal == Refusal::NameTaken { name(0) } else { name(1) };
-        net.input(0, Input::Arrived { from, frame: Frame::Hello(hello(change), JoinPriority::Declared) });
+        net.input(0, Input::Arrived { from: from.into(), frame: Frame::Hello(hello(change), JoinPriority::Declared) });
         assert_eq!(net.refused(0, refusal), 1, "{refusal:?}");
         assert!(!net.nodes[0].peers.is_introduced(&name(1)));
         assert_eq!(net.wires.len(), 0, "no link to a stranger");
@@ -438,7 +450,7 @@ fn outputs(node: &mut Node, at: Duration, input: Input) -> Vec<Output> {
 }
 
 fn arrived(frame: Frame) -> Input {
-    Input::Arrived { from: name(1), frame }
+    Input::Arrived { from: name(1).into(), frame }
 }
 
 /// A node whose link 0 to node 2 at its usual address is up.
@@ -459,7 +471,11 @@ fn whoever_has_seen_something_else_is_told_all_and_told_so() {
     outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer: Answer::Welcome(mends(), None) });
     let publish = Request::Publish { trace: None, payload: b"x"[..].into() };
     let client = ReturnAddress([1].into());
-    outputs(&mut node, Duration::ZERO, Input::Requested { client, id: RequestId::None, request: publish });
+    outputs(
+        &mut node,
+        Duration::ZERO,
+        Input::Requested { principal: Principal::Unnamed, client, id: RequestId::None, request: publish },
+    );
     outputs(&mut node, Duration::from_secs(1), Input::Tick);
     let own = node.seen.hashes();
     let other = Hashes { seen: own.seen ^ 1, ..own };
@@ -665,7 +681,7 @@ fn a_leaving_node_waits_for_each_neighbour_and_meets_nobody() {
     net.input(
         0,
         Input::Arrived {
-            from: name(7),
+            from: name(7).into(),
             frame: Frame::Hello(hello(|hello| hello.node = name(7)), JoinPriority::Declared),
         },
     );
@@ -707,7 +723,11 @@ fn a_connection_that_answers_no_greeting_is_made_anew() {
     let mut node = Node::new(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default());
     let connect = Request::Connect { peers: vec![(None, endpoint(1))] };
     let (client, id) = (ReturnAddress([1].into()), RequestId::None);
-    outputs(&mut node, Duration::ZERO, Input::Requested { client, id, request: connect });
+    outputs(
+        &mut node,
+        Duration::ZERO,
+        Input::Requested { principal: Principal::Unnamed, client, id, request: connect },
+    );
     outputs(&mut node, Duration::ZERO, Input::Writable(LinkId(0)));
     let reopened = (1..10).find(|&second| {
         let told = outputs(&mut node, Duration::from_secs(second), Input::Tick);
@@ -722,7 +742,15 @@ fn replies_come_in_the_order_of_their_requests() {
     net.sync = false;
     for (number, payload) in [(1, &b"a"[..]), (2, b"large"), (3, b"b")] {
         let request = Request::Publish { trace: None, payload: payload.into() };
-        net.input(0, Input::Requested { client: ReturnAddress([1].into()), id: RequestId::Number(number), request });
+        net.input(
+            0,
+            Input::Requested {
+                principal: Principal::Unnamed,
+                client: ReturnAddress([1].into()),
+                id: RequestId::Number(number),
+                request,
+            },
+        );
     }
     net.ask(0, Request::Peers);
     net.input(0, Input::Synced(LogSeq(2)));
@@ -780,7 +808,7 @@ fn a_node_without_instance_takes_the_one_it_meets_and_keeps_it() {
     assert_eq!(net.nodes[2].peers.me().instance.as_str(), "one");
     assert_eq!(net.nodes[2].peers.neighbours().iter().count(), 1);
     let other = hello(|hello| hello.instance = "two".parse().unwrap());
-    net.input(2, Input::Arrived { from: name(1), frame: Frame::Hello(other, JoinPriority::Declared) });
+    net.input(2, Input::Arrived { from: name(1).into(), frame: Frame::Hello(other, JoinPriority::Declared) });
     assert_eq!(net.refused(2, Refusal::OtherInstance), 1);
 }
 
@@ -805,7 +833,7 @@ fn a_path_that_does_not_lead_from_origin_to_sender_is_refused() {
         let trace = Some(Trace { relays: Relays::ONE, path: path.into() });
         let payload = b"x"[..].into();
         let message = Message { id: id.clone(), published_at: Wall(0), hops: 1, trace, tree: None, payload };
-        net.input(0, Input::Arrived { from: name(1), frame: Frame::Message(message) });
+        net.input(0, Input::Arrived { from: name(1).into(), frame: Frame::Message(message) });
     }
     assert_eq!(net.refused(0, Refusal::BadRequest), 3);
     assert!(net.inbox(0).messages.is_empty());
@@ -820,11 +848,11 @@ fn one_frame_begins_one_life_at_most() {
         ranges: vec![(1, 9)],
     };
     let announced = |life| Announcement { held: told(life), age: Duration::ZERO };
-    net.input(0, Input::Arrived { from: name(1), frame: digest((7..100).map(told).collect()) });
+    net.input(0, Input::Arrived { from: name(1).into(), frame: digest((7..100).map(told).collect()) });
     assert_eq!(net.count(0, Counter::Renewed), 1);
     let life = net.nodes[0].origin.incarnation().0;
     let lives = (life..life + 100).map(announced).collect();
-    net.input(0, Input::Arrived { from: name(1), frame: Frame::Have(lives) });
+    net.input(0, Input::Arrived { from: name(1).into(), frame: Frame::Have(lives) });
     assert_eq!(net.count(0, Counter::Renewed), 2);
 }
 
@@ -851,9 +879,9 @@ fn a_life_that_another_uses_is_left_to_it_wherever_that_is_seen() {
     for frame in seen {
         let mut net = Net::joined(&pair, 0, &Limits::default());
         let theirs = forged(&net, 0, 9);
-        net.input(0, Input::Arrived { from: name(1), frame: frame(theirs.clone()) });
+        net.input(0, Input::Arrived { from: name(1).into(), frame: frame(theirs.clone()) });
         assert!(net.nodes[0].origin.incarnation() > theirs.id.incarnation, "{:?}", frame(theirs));
-        net.input(0, Input::Arrived { from: name(1), frame: Frame::Message(theirs.clone()) });
+        net.input(0, Input::Arrived { from: name(1).into(), frame: Frame::Message(theirs.clone()) });
         net.ask(0, Request::Publish { trace: None, payload: b"ours"[..].into() });
         net.settle(Duration::from_secs(2));
         let kept = |index: usize, net: &mut Net| -> Vec<MessageId> {
@@ -870,7 +898,7 @@ fn whoever_invents_lives_is_heard_a_bounded_number_of_times() {
     let mut net = Net::joined(&pair, 0, &Limits::default());
     for _ in 0..100 {
         let message = forged(&net, 0, 9);
-        net.input(0, Input::Arrived { from: name(1), frame: Frame::Message(message) });
+        net.input(0, Input::Arrived { from: name(1).into(), frame: Frame::Message(message) });
     }
     assert_eq!(net.count(0, Counter::Renewed), 16);
     assert_eq!(net.refused(0, Refusal::BadRequest), 84);
@@ -887,7 +915,7 @@ fn a_life_beyond_the_greatest_makes_no_other() {
         let answer = Answer::Welcome(welcome, Some(LifeSeen { incarnation: life, sequence: 1 }));
         net.input(0, Input::Answered { link, answer });
         let held = StreamRanges { stream: StreamId { origin: name(0), incarnation: life }, ranges: vec![(1, 9)] };
-        net.input(0, Input::Arrived { from: name(1), frame: digest(vec![held]) });
+        net.input(0, Input::Arrived { from: name(1).into(), frame: digest(vec![held]) });
         assert_eq!(net.count(0, Counter::Renewed), 0);
         assert!(net.nodes[0].origin.incarnation() <= Incarnation::MAX);
     }
@@ -902,7 +930,10 @@ fn namesake(net: &Net, life: u64, port: u16) -> Introduction {
 fn refusals(net: &mut Net, hello: Introduction) -> Vec<String> {
     let now = net.now();
     let node = &mut net.nodes[0];
-    node.handle(now, Input::Arrived { from: hello.node.clone(), frame: Frame::Hello(hello, JoinPriority::Declared) });
+    node.handle(
+        now,
+        Input::Arrived { from: hello.node.clone().into(), frame: Frame::Hello(hello, JoinPriority::Declared) },
+    );
     let code = |output| match output {
         Output::Answer(_, Answer::Refuse { code, .. }) => Some(code),
         _ => None,
@@ -1033,7 +1064,7 @@ fn the_path_of_a_message_that_cannot_be_is_refused() {
     let id = MessageId { origin: name(1), incarnation: Incarnation(1), sequence: 0 };
     let trace = Trace { relays: Relays::ONE, path: [Hop { node: name(1), micros: 0 }].into() };
     let copy = PathCopy { id, published_at: Wall(0), hops: 1, trace };
-    net.input(0, Input::Arrived { from: name(1), frame: Frame::Path(copy) });
+    net.input(0, Input::Arrived { from: name(1).into(), frame: Frame::Path(copy) });
     net.settle(Duration::from_secs(5));
     assert_eq!((net.refused(0, Refusal::BadRequest), net.count(0, Counter::Pulls)), (1, 0));
 }
@@ -1097,10 +1128,10 @@ fn any_input() -> impl Strategy<Value = Input> {
     ];
     let requested = |request| {
         let (client, id) = (ReturnAddress([1].into()), RequestId::Number(1));
-        Input::Requested { client, id, request }
+        Input::Requested { principal: Principal::Unnamed, client, id, request }
     };
     prop_oneof![
-        4 => (node, frame).prop_map(|(from, frame)| Input::Arrived { from, frame }),
+        4 => (node, frame).prop_map(|(from, frame)| Input::Arrived { from: from.into(), frame }),
         1 => (link.clone(), answer).prop_map(|(link, answer)| Input::Answered { link, answer }),
         1 => request.prop_map(requested),
         1 => link.clone().prop_map(Input::Writable),
@@ -1152,7 +1183,12 @@ fn faults_are_ordered_only_where_that_was_allowed() {
     let mut net = Net::of(1, 0, &Limits::default());
     assert!(matches!(net.reply(0, request.clone()), Reply::Refused { refusal: Refusal::NotAllowed, .. }));
     net.nodes[0].config.protocol.chaos = true;
-    let input = Input::Requested { client: ReturnAddress([1].into()), id: RequestId::None, request };
+    let input = Input::Requested {
+        principal: Principal::Unnamed,
+        client: ReturnAddress([1].into()),
+        id: RequestId::None,
+        request,
+    };
     let now = net.now();
     net.nodes[0].handle(now, input);
     let outputs: Vec<_> = std::iter::from_fn(|| net.nodes[0].poll_output()).collect();
@@ -1316,7 +1352,7 @@ fn whoever_knows_no_trees_gets_what_was_missed_too_and_is_in_none() {
         let capabilities = words.iter().map(|&word| word.to_owned()).collect();
         hello(|hello| (hello.node, hello.endpoint, hello.capabilities) = (name(index), endpoint(index), capabilities))
     };
-    let from = |index, frame| Input::Arrived { from: name(index), frame };
+    let from = |index, frame| Input::Arrived { from: name(index).into(), frame };
     for (link, index, words) in [(0, 1, &["tree", "repair"][..]), (1, 2, &[]), (2, 3, &["repair"])] {
         outputs(&mut node, Duration::ZERO, from(index, Frame::Hello(said(index, words), JoinPriority::Declared)));
         let welcome = Answer::Welcome(said(index, words), None);

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::core::{
         config::{Config, Limits, Protocol},
-        event::Input,
+        event::{Input, Principal},
         id::Incarnation,
         message::Payload,
         request::Request,
@@ -115,7 +115,11 @@ mod tests {
     /// The replies to a request, and to those before it that wait no longer.
     fn ask(node: &mut Node, now: Now, id: u64, request: Request) -> Vec<(RequestId, Reply)> {
         let client = ReturnAddress([9].into());
-        replies(node, now, Input::Requested { client, id: RequestId::Number(id), request })
+        replies(
+            node,
+            now,
+            Input::Requested { principal: Principal::Unnamed, client, id: RequestId::Number(id), request },
+        )
     }
 
     fn replies(node: &mut Node, now: Now, input: Input) -> Vec<(RequestId, Reply)> {

@@ -25,7 +25,7 @@ fn meet(node: &mut Node, at: Duration, index: usize, link: LinkId) {
 }
 
 fn from(index: usize, frame: Frame) -> Input {
-    Input::Arrived { from: name(index), frame }
+    Input::Arrived { from: name(index).into(), frame }
 }
 
 fn stream() -> StreamId {
