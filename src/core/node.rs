@@ -12,7 +12,7 @@ use super::{
     event::{Event, Input, LinkId, LogSeq, Output, Principal, Record, ReturnAddress, Sender},
     frame::Member,
     id::{Incarnation, Instance, NetworkName, NodeId, StreamId},
-    mailbox::inbox::Inbox,
+    mailbox::Mailbox,
     membership::links::peers::Peers,
     membership::overlay::{membership::Overlay, seeds::Seeds},
     request::{Reply, RequestId},
@@ -52,7 +52,7 @@ pub struct Node {
     overlay: Overlay,
     seeds: Seeds,
     seen: Seen,
-    inbox: Inbox,
+    mailbox: Mailbox,
     trees: Trees,
     recent: Recent,
     held: EarlyPaths,
@@ -95,7 +95,7 @@ impl Node {
             seeds: Seeds::new(timing),
             overlay: Overlay::new(me, incarnation, &config.protocol, limits, seed, now.mono),
             seen: Seen::new(StreamId { origin: config.node.clone(), incarnation }, limits),
-            inbox: Inbox::new(limits.retained_messages_max, limits.retained_bytes_max),
+            mailbox: Mailbox::new(limits.retained_messages_max, limits.retained_bytes_max),
             trees: Trees::new(config.node.clone(), limits.trees_max, timing),
             recent: Recent::new(timing.announce_delay),
             held: EarlyPaths::default(),
@@ -196,11 +196,11 @@ impl Node {
             match record {
                 Record::Received { message, at } => {
                     node.seen.insert(&message.id);
-                    node.inbox.file(&message, at);
-                    node.inbox.trim();
+                    node.mailbox.file(&message, at);
+                    node.mailbox.trim();
                 }
                 Record::GivenUp { stream, first, last } => drop(node.seen.close(&stream, &[(first, last)])),
-                Record::Marked { first, last } => drop(node.inbox.mark(first, last)),
+                Record::Marked { first, last } => drop(node.mailbox.mark(first, last)),
             }
         }
         let holes: Vec<_> = node.seen.with_holes().map(|(stream, below)| (stream.clone(), below)).collect();
@@ -318,13 +318,13 @@ impl Node {
     }
 
     /// Drops what the inbox has no room for, and counts it.
-    fn trim_inbox(&mut self) {
-        let evicted = self.inbox.trim();
+    fn trim_mailbox(&mut self) {
+        let evicted = self.mailbox.trim();
         if evicted.messages == 0 {
             return;
         }
         if self.stats.total().get(Counter::Evicted) == 0
-            && let Some(oldest) = self.inbox.oldest()
+            && let Some(oldest) = self.mailbox.oldest()
         {
             self.outbox.push_back(Output::Notify(Event::InboxFull { oldest }));
         }

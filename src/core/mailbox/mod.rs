@@ -1,4 +1,8 @@
-//! The messages that a node keeps.
+//! The messages that a node keeps: by position, with read marks and paths, as long as there is room for them.
 
-pub mod inbox;
-mod message_index;
+mod entry;
+mod index;
+mod messages;
+mod page;
+
+pub use messages::{Evicted, Mailbox, Resent};

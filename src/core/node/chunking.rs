@@ -85,7 +85,7 @@ impl Node {
             self.outgoing.known_to(slot, &id.stream(), &[(id.sequence, id.sequence)]);
         }
         if self.seen.contains(&id) {
-            let payload = self.inbox.payload(&id).unwrap_or_else(|| Payload::from(&[][..]));
+            let payload = self.mailbox.payload(&id).unwrap_or_else(|| Payload::from(&[][..]));
             return self.settle_chunks(now, &id, &payload);
         }
         let Some(slot) = slot else { return };

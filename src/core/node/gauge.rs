@@ -58,8 +58,8 @@ impl Node {
     /// What it holds now. Costs next to nothing.
     pub fn gauge(&self) -> Gauge {
         Gauge {
-            messages: self.inbox.len(),
-            bytes: self.inbox.bytes(),
+            messages: self.mailbox.len(),
+            bytes: self.mailbox.bytes(),
             streams: self.seen.streams(),
             links: self.peers.len(),
             trees: self.trees.len(),

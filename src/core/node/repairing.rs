@@ -124,7 +124,7 @@ impl Node {
         for StreamRanges { stream, ranges } in streams {
             let mut seen = Ranges::from(&ranges[..]);
             seen.subtract(&self.seen.missing(stream, ranges, usize::MAX));
-            let resent = self.inbox.resend(stream, ranges, seen.as_slice(), messages, bytes);
+            let resent = self.mailbox.resend(stream, ranges, seen.as_slice(), messages, bytes);
             bytes = bytes.saturating_sub(resent.bytes);
             self.allowances.spend(now, slot, resent.bytes);
             for message in resent.messages {

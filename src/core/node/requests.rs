@@ -118,7 +118,7 @@ impl Node {
     }
 
     fn fetch(&mut self, fetch: &Fetch) -> Reply {
-        let mut page = self.inbox.fetch(fetch, self.config.limits.page_len_max);
+        let mut page = self.mailbox.fetch(fetch, self.config.limits.page_len_max);
         if fetch.from.position == 0 {
             page.gaps = self.seen.gaps().take(GAPS_LISTED_MAX).collect();
         }
@@ -132,7 +132,7 @@ impl Node {
     }
 
     fn mark(&mut self, first: u64, last: u64) {
-        if self.inbox.mark(first, last) > 0 {
+        if self.mailbox.mark(first, last) > 0 {
             self.append(Record::Marked { first, last });
         }
     }
@@ -152,9 +152,9 @@ impl Node {
             uptime: now.mono.since(self.started),
             peers,
             payload_len_max: self.config.limits.payload_len_max as u64,
-            retained_messages: self.inbox.len() as u64,
-            retained_bytes: self.inbox.bytes() as u64,
-            unread: self.inbox.unread(),
+            retained_messages: self.mailbox.len() as u64,
+            retained_bytes: self.mailbox.bytes() as u64,
+            unread: self.mailbox.unread(),
             root: Some(self.overlay.root().clone()),
             health: Some(u64::from(self.peers.health().score())),
             seen_messages: Some(self.seen.messages()),
@@ -185,7 +185,7 @@ impl Node {
     fn kept(&self, of: &[StreamRanges]) -> Vec<StreamRanges> {
         let mut room = VECTOR_RANGES_MAX;
         let kept = of.iter().map(|StreamRanges { stream, ranges }| {
-            let ranges = self.inbox.kept(stream, ranges, room);
+            let ranges = self.mailbox.kept(stream, ranges, room);
             room -= ranges.len();
             StreamRanges { stream: stream.clone(), ranges }
         });

@@ -120,14 +120,14 @@ impl Node {
         self.stats.count(Counter::Delivered, way.from.as_ref());
         self.note_delivery(now, way.from.as_ref(), &message);
         self.append(Record::Received { message: message.clone(), at: now.wall });
-        self.inbox.file(&message, now.wall);
+        self.mailbox.file(&message, now.wall);
         let (id, payload) = (message.id.clone(), message.payload.clone());
         match &message.trace {
             Some(trace) => self.spread_traced(now, &way, &message, trace),
             None => self.spread(now, &way, message),
         }
         self.settle_chunks(now, &id, &payload);
-        self.trim_inbox();
+        self.trim_mailbox();
     }
 
     /// Pushes an untraced message along its tree; to the other neighbours it will be announced.
@@ -224,18 +224,18 @@ impl Node {
         if let Some(given) = self.note_copy(Some(from), &copy) {
             self.stats.count(Counter::Duplicates, Some(from));
             let eager = self.trees.eager(&copy.id.origin).cloned().unwrap_or_default();
-            if let Some(payload) = self.inbox.payload(&copy.id) {
+            if let Some(payload) = self.mailbox.payload(&copy.id) {
                 self.relay(&given, &copy, &payload, &eager);
             }
-            self.trim_inbox();
+            self.trim_mailbox();
         }
     }
 
     /// Notes the path of a copy and says over which links it goes on; `None` if it is not accepted.
     fn note_copy(&mut self, from: Option<&NodeId>, copy: &PathCopy) -> Option<Vec<Given>> {
-        match self.inbox.spread(&copy.id, from, self.peers.neighbours().iter()) {
+        match self.mailbox.spread(&copy.id, from, self.peers.neighbours().iter()) {
             RelayDecision::Noted(given) => {
-                self.inbox.note_path(&copy.id, copy.trace.path.clone());
+                self.mailbox.note_path(&copy.id, copy.trace.path.clone());
                 return Some(given);
             }
             RelayDecision::Surplus => self.stats.count(Counter::Surplus, from),

@@ -1169,7 +1169,7 @@ proptest! {
                     prop_assert!(received.insert(message.id), "delivered twice");
                 }
             }
-            prop_assert!(node.inbox.len() <= 8 && node.inbox.bytes() <= 4096);
+            prop_assert!(node.mailbox.len() <= 8 && node.mailbox.bytes() <= 4096);
             prop_assert!(node.seen.streams() <= 4);
             prop_assert!(node.peers.describe().len() <= 3);
         }

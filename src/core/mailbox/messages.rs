@@ -1,22 +1,23 @@
-//! What a node has received: the messages in the order of their arrival, by which paths their copies came, and
-//! whether somebody has read them. Bounded by messages and by bytes; the oldest go first.
+//! The messages that a node keeps, at positions in the order of their arrival. Bounded by messages and by bytes; the oldest
+//! go first.
 
-use super::message_index::{MessageIndex, StreamNo};
+use super::{
+    entry::{Entry, Traced, encoded_len, path_cost},
+    index::MessageIndex,
+    page::fetched,
+};
 use crate::core::{
     dissemination::spread::relay_ledger::{RelayDecision, RelayLedger},
     event::LinkId,
     id::{MessageId, NodeId, StreamId},
-    message::{Hop, Message, Path, Payload, Relays, Trace},
+    message::{Message, Path, Payload},
     ranges::Ranges,
-    request::{Cursor, Fetch, Fetched, Page, Status},
+    request::{Cursor, Fetch, Page},
     time::Wall,
 };
 use std::collections::VecDeque;
 
-/// What a page counts for a message beside its payload and paths: the fields of its entry, encoded, at most.
-const ENTRY_LEN: usize = 192;
-
-/// How many messages left the inbox to keep its bounds.
+/// Messages that left the mailbox to keep its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Evicted {
     /// All of them.
@@ -25,14 +26,14 @@ pub struct Evicted {
     pub unread: u64,
 }
 
-/// What a neighbour that asks for messages again is sent.
+/// The answer to a neighbour that asks for messages again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resent {
     /// The messages, ascending, as they go over the next link.
     pub messages: Vec<Message>,
-    /// What was seen here and is kept no more.
+    /// Sequence numbers that were seen here and are kept no more.
     pub lost: Vec<(u64, u64)>,
-    /// What the budget did not suffice for, as it was asked.
+    /// Sequence numbers that the budget did not suffice for, as they were asked.
     pub rest: Vec<(u64, u64)>,
     /// Bytes of payloads and paths in the messages.
     pub bytes: usize,
@@ -40,11 +41,11 @@ pub struct Resent {
 
 /// The messages that a node keeps.
 #[derive(Debug)]
-pub struct Inbox {
+pub struct Mailbox {
     entries: VecDeque<Entry>,
     /// Position of the first entry; positions count from 1 and are never used twice.
     first: u64,
-    /// Where each message is.
+    /// The position of each message.
     held: MessageIndex,
     bytes: usize,
     unread: u64,
@@ -52,66 +53,8 @@ pub struct Inbox {
     bytes_max: usize,
 }
 
-#[derive(Debug)]
-struct Entry {
-    sequence: u64,
-    stream: StreamNo,
-    hops: u32,
-    published_at: Wall,
-    received_at: Wall,
-    payload: Payload,
-    read: bool,
-    traced: Option<Box<Traced>>,
-}
-
-#[derive(Debug)]
-struct Traced {
-    relays: Relays,
-    shares: RelayLedger,
-    paths: Vec<Path>,
-}
-
-impl Entry {
-    /// Bytes of memory: what this entry alone holds, with its place in the index and without the allocator's share.
-    fn cost(&self) -> usize {
-        let traced = self.traced.as_ref().map_or(0, |traced| {
-            size_of::<Traced>()
-                + traced.shares.len() * RelayLedger::COST
-                + traced.paths.iter().map(|path| path_cost(path)).sum::<usize>()
-        });
-        size_of::<Self>() + MessageIndex::COST + self.payload.len() + traced
-    }
-
-    fn matches(&self, status: Status) -> bool {
-        match status {
-            Status::All => true,
-            Status::Unread => !self.read,
-            Status::Read => self.read,
-        }
-    }
-
-    /// The message as it goes over the next link. Its path is the one by which it came first.
-    fn resend(&self, stream: &StreamId) -> Message {
-        let traced = self.traced.as_ref();
-        let trace = traced
-            .and_then(|traced| traced.paths.first().map(|path| Trace { relays: traced.relays, path: path.clone() }));
-        Message {
-            id: stream.message(self.sequence),
-            published_at: self.published_at,
-            hops: self.hops.saturating_add(1),
-            trace,
-            tree: None,
-            payload: self.payload.clone(),
-        }
-    }
-}
-
-fn path_cost(path: &[Hop]) -> usize {
-    size_of::<Path>() + size_of_val(path)
-}
-
-impl Inbox {
-    /// An empty inbox with its bounds.
+impl Mailbox {
+    /// An empty mailbox with its bounds.
     pub fn new(messages_max: usize, bytes_max: usize) -> Self {
         Self {
             entries: VecDeque::new(),
@@ -221,7 +164,7 @@ impl Inbox {
         page
     }
 
-    /// What is kept of `ranges` (ascending) of a stream, to be sent once more, and what of them is lost: in `seen`, the
+    /// Gives what is kept of `ranges` (ascending) of a stream, to be sent once more, and what of them is lost: in `seen`, the
     /// intervals of what this node has had of the stream, but not kept. What was never seen is neither.
     ///
     /// At most `messages` messages, and none more once they have `bytes` bytes; `rest` is what was not looked at then.
@@ -263,7 +206,7 @@ impl Inbox {
         resent
     }
 
-    /// What is kept of `ranges` (ascending) of a stream, the lowest `ranges_max` intervals.
+    /// Sequence numbers that are kept of `ranges` (ascending) of a stream, the lowest `ranges_max` intervals.
     pub fn kept(&self, stream: &StreamId, ranges: &[(u64, u64)], ranges_max: usize) -> Vec<(u64, u64)> {
         let mut kept: Vec<(u64, u64)> = Vec::new();
         for (number, _) in ranges.iter().flat_map(|&(first, last)| self.held.range(stream, first, last)) {
@@ -282,7 +225,7 @@ impl Inbox {
         self.entries.len()
     }
 
-    /// Whether nothing is kept.
+    /// Says whether nothing is kept.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -342,54 +285,6 @@ impl Inbox {
     }
 }
 
-/// The part of `entry` that fits into `room`, what it takes, and where the rest begins. Nothing fits: `None`,
-/// unless the page is empty; then the payload and at least one path go, so that each page gets further.
-fn fetched(
-    entry: &Entry,
-    id: MessageId,
-    from: Cursor,
-    room: usize,
-    is_first: bool,
-) -> (Option<Fetched>, usize, Option<Cursor>) {
-    let continued = from.paths > 0;
-    let payload = if continued { Payload::from(&[][..]) } else { entry.payload.clone() };
-    let mut cost = ENTRY_LEN + id.origin.as_str().len() + payload.len();
-    if cost > room && !is_first {
-        return (None, 0, None);
-    }
-    let all = entry.traced.as_ref().map_or(&[][..], |traced| &traced.paths);
-    let mut paths = Vec::new();
-    let mut rest = None;
-    for (index, path) in all.iter().enumerate().skip(usize::try_from(from.paths).unwrap_or(usize::MAX)) {
-        let path_len = encoded_len(path);
-        if cost + path_len > room && !(is_first && paths.is_empty()) {
-            rest = Some(Cursor { position: from.position, paths: index as u64 });
-            break;
-        }
-        cost += path_len;
-        paths.push(path.clone());
-    }
-    if paths.is_empty() && rest.is_some() {
-        return (None, 0, None);
-    }
-    let fetched = Fetched {
-        position: from.position,
-        id,
-        published_at: entry.published_at,
-        received_at: entry.received_at,
-        unread: !entry.read,
-        continued,
-        paths,
-        payload,
-    };
-    (Some(fetched), cost, rest)
-}
-
-/// Most bytes that a path takes in a reply.
-fn encoded_len(path: &[Hop]) -> usize {
-    5 + path.iter().map(|hop| hop.node.as_str().len() + 12).sum::<usize>()
-}
-
 #[cfg(test)]
-#[path = "inbox/tests.rs"]
+#[path = "messages/tests.rs"]
 mod tests;

@@ -1,9 +1,10 @@
-//! Pages, marks and bounds of an inbox.
+//! Pages, marks and bounds of a mailbox.
 
 use super::*;
 use crate::core::{
     id::Incarnation,
-    message::{Trace, extend_path},
+    message::{Hop, Relays, Trace, extend_path},
+    request::{Cursor, Status},
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,11 +27,11 @@ fn fetch(status: Status) -> Fetch {
 }
 
 /// All pages of a fetch, each checked against the bound.
-fn pages(inbox: &Inbox, status: Status, len_max: usize) -> Vec<Page> {
+fn pages(mailbox: &Mailbox, status: Status, len_max: usize) -> Vec<Page> {
     let mut fetch = fetch(status);
     let mut pages: Vec<Page> = Vec::new();
     loop {
-        let page = inbox.fetch(&fetch, len_max);
+        let page = mailbox.fetch(&fetch, len_max);
         (fetch.from, fetch.through) = (page.next.unwrap_or_default(), Some(page.through));
         let is_last = page.next.is_none();
         assert!(is_last || !page.messages.is_empty(), "a page without progress");
@@ -41,27 +42,27 @@ fn pages(inbox: &Inbox, status: Status, len_max: usize) -> Vec<Page> {
     }
 }
 
-fn file(inbox: &mut Inbox, message: &Message, at: Wall) -> Evicted {
-    inbox.file(message, at);
-    inbox.trim()
+fn file(mailbox: &mut Mailbox, message: &Message, at: Wall) -> Evicted {
+    mailbox.file(message, at);
+    mailbox.trim()
 }
 
-fn note_path(inbox: &mut Inbox, id: &MessageId, arrival: Path) -> Evicted {
-    inbox.note_path(id, arrival);
-    inbox.trim()
+fn note_path(mailbox: &mut Mailbox, id: &MessageId, arrival: Path) -> Evicted {
+    mailbox.note_path(id, arrival);
+    mailbox.trim()
 }
 
 #[test]
 fn marking_changes_what_is_unread_and_read() {
-    let mut inbox = Inbox::new(10, 1 << 20);
+    let mut mailbox = Mailbox::new(10, 1 << 20);
     for n in 1..=4 {
-        file(&mut inbox, &message(n, b"m", false), Wall(n));
+        file(&mut mailbox, &message(n, b"m", false), Wall(n));
     }
-    assert_eq!(inbox.mark(2, 3), 2);
-    assert_eq!(inbox.mark(0, 2), 1);
-    assert_eq!(inbox.unread(), 1);
+    assert_eq!(mailbox.mark(2, 3), 2);
+    assert_eq!(mailbox.mark(0, 2), 1);
+    assert_eq!(mailbox.unread(), 1);
     let positions = |status| -> Vec<_> {
-        inbox.fetch(&fetch(status), usize::MAX).messages.iter().map(|m| (m.position, m.unread)).collect()
+        mailbox.fetch(&fetch(status), usize::MAX).messages.iter().map(|m| (m.position, m.unread)).collect()
     };
     assert_eq!(positions(Status::Unread), [(4, true)]);
     assert_eq!(positions(Status::Read), [(1, false), (2, false), (3, false)]);
@@ -70,37 +71,37 @@ fn marking_changes_what_is_unread_and_read() {
 
 #[test]
 fn a_snapshot_ends_where_it_began_to_be_read() {
-    let mut inbox = Inbox::new(10, 1 << 20);
+    let mut mailbox = Mailbox::new(10, 1 << 20);
     for n in 1..=2 {
-        file(&mut inbox, &message(n, b"m", false), Wall(n));
+        file(&mut mailbox, &message(n, b"m", false), Wall(n));
     }
-    let first = inbox.fetch(&Fetch { limit: 1, ..fetch(Status::All) }, usize::MAX);
-    file(&mut inbox, &message(3, b"late", false), Wall(3));
+    let first = mailbox.fetch(&Fetch { limit: 1, ..fetch(Status::All) }, usize::MAX);
+    file(&mut mailbox, &message(3, b"late", false), Wall(3));
     let from = first.next.unwrap();
-    let rest = inbox.fetch(&Fetch { from, through: Some(first.through), ..fetch(Status::All) }, usize::MAX);
+    let rest = mailbox.fetch(&Fetch { from, through: Some(first.through), ..fetch(Status::All) }, usize::MAX);
     assert_eq!(rest.messages.iter().map(|m| m.position).collect::<Vec<_>>(), [2]);
     assert_eq!(rest.next, None);
 }
 
 #[test]
 fn a_payload_larger_than_a_page_comes_alone() {
-    let mut inbox = Inbox::new(10, 1 << 20);
+    let mut mailbox = Mailbox::new(10, 1 << 20);
     for (n, len) in [(1, 10), (2, 5000), (3, 10)] {
-        file(&mut inbox, &message(n, &vec![7; len], false), Wall(n));
+        file(&mut mailbox, &message(n, &vec![7; len], false), Wall(n));
     }
-    let pages = pages(&inbox, Status::All, 1000);
+    let pages = pages(&mailbox, Status::All, 1000);
     assert_eq!(pages.iter().map(|page| page.messages.len()).collect::<Vec<_>>(), [1, 1, 1]);
 }
 
 #[test]
 fn many_paths_spread_over_pages_and_none_is_lost() {
-    let mut inbox = Inbox::new(10, 1 << 20);
-    file(&mut inbox, &message(1, b"payload", true), Wall(1));
-    note_path(&mut inbox, &id(1), path(1));
+    let mut mailbox = Mailbox::new(10, 1 << 20);
+    file(&mut mailbox, &message(1, b"payload", true), Wall(1));
+    note_path(&mut mailbox, &id(1), path(1));
     for hops in 2..=50 {
-        note_path(&mut inbox, &id(1), path(hops));
+        note_path(&mut mailbox, &id(1), path(hops));
     }
-    let pages = pages(&inbox, Status::All, 2000);
+    let pages = pages(&mailbox, Status::All, 2000);
     assert!(pages.len() > 5);
     let paths: Vec<_> = pages.iter().flat_map(|page| &page.messages).flat_map(|m| &m.paths).map(|p| p.len()).collect();
     assert_eq!(paths, (1..=50).collect::<Vec<_>>());
@@ -110,39 +111,39 @@ fn many_paths_spread_over_pages_and_none_is_lost() {
 
 #[test]
 fn paths_count_towards_the_bytes_kept() {
-    let mut inbox = Inbox::new(10, 20_000);
-    file(&mut inbox, &message(1, b"old", true), Wall(1));
-    note_path(&mut inbox, &id(1), path(1));
-    file(&mut inbox, &message(2, b"new", true), Wall(2));
-    note_path(&mut inbox, &id(2), path(1));
+    let mut mailbox = Mailbox::new(10, 20_000);
+    file(&mut mailbox, &message(1, b"old", true), Wall(1));
+    note_path(&mut mailbox, &id(1), path(1));
+    file(&mut mailbox, &message(2, b"new", true), Wall(2));
+    note_path(&mut mailbox, &id(2), path(1));
     let mut evicted = Evicted::default();
     while evicted.messages == 0 {
-        evicted = note_path(&mut inbox, &id(2), path(10));
+        evicted = note_path(&mut mailbox, &id(2), path(10));
     }
-    assert_eq!((evicted.messages, inbox.len()), (1, 1));
-    assert_eq!(inbox.oldest(), Some(id(2)));
-    assert_eq!(inbox.spread(&id(1), None, std::iter::empty()), RelayDecision::Unknown);
-    assert!(inbox.bytes() <= 20_000);
+    assert_eq!((evicted.messages, mailbox.len()), (1, 1));
+    assert_eq!(mailbox.oldest(), Some(id(2)));
+    assert_eq!(mailbox.spread(&id(1), None, std::iter::empty()), RelayDecision::Unknown);
+    assert!(mailbox.bytes() <= 20_000);
 }
 
 #[test]
 fn a_message_larger_than_all_leaves_at_once() {
-    let mut inbox = Inbox::new(10, 1000);
-    let evicted = file(&mut inbox, &message(1, &[0; 2000], false), Wall(1));
-    assert_eq!((evicted.messages, inbox.len(), inbox.bytes(), inbox.unread()), (1, 0, 0, 0));
-    file(&mut inbox, &message(2, b"fits", false), Wall(2));
-    assert_eq!(inbox.fetch(&fetch(Status::All), 1000).messages[0].position, 2);
+    let mut mailbox = Mailbox::new(10, 1000);
+    let evicted = file(&mut mailbox, &message(1, &[0; 2000], false), Wall(1));
+    assert_eq!((evicted.messages, mailbox.len(), mailbox.bytes(), mailbox.unread()), (1, 0, 0, 0));
+    file(&mut mailbox, &message(2, b"fits", false), Wall(2));
+    assert_eq!(mailbox.fetch(&fetch(Status::All), 1000).messages[0].position, 2);
 }
 
 #[test]
 fn a_message_goes_out_again_as_it_went_on_first() {
-    let mut inbox = Inbox::new(10, 1 << 20);
+    let mut mailbox = Mailbox::new(10, 1 << 20);
     let traced = Message { hops: 3, ..message(1, b"traced", true) };
-    file(&mut inbox, &traced, Wall(1));
-    note_path(&mut inbox, &traced.id, path(4));
-    note_path(&mut inbox, &id(1), path(7));
-    file(&mut inbox, &Message { hops: 2, ..message(2, b"plain", false) }, Wall(2));
-    let resent = inbox.resend(&id(1).stream(), &[(1, 5)], &[(1, 3)], 10, 1000);
+    file(&mut mailbox, &traced, Wall(1));
+    note_path(&mut mailbox, &traced.id, path(4));
+    note_path(&mut mailbox, &id(1), path(7));
+    file(&mut mailbox, &Message { hops: 2, ..message(2, b"plain", false) }, Wall(2));
+    let resent = mailbox.resend(&id(1).stream(), &[(1, 5)], &[(1, 3)], 10, 1000);
     let trace = Some(Trace { relays: Relays::MAX, path: path(4) });
     let expected = [Message { hops: 4, trace, ..traced }, Message { hops: 3, ..message(2, b"plain", false) }];
     assert_eq!((&resent.messages[..], &resent.lost[..]), (&expected[..], &[(3, 3)][..]));
@@ -151,12 +152,12 @@ fn a_message_goes_out_again_as_it_went_on_first() {
 
 #[test]
 fn a_budget_ends_with_the_message_that_exhausts_it() {
-    let mut inbox = Inbox::new(10, 1 << 20);
+    let mut mailbox = Mailbox::new(10, 1 << 20);
     for n in [1, 2, 4, 5] {
-        file(&mut inbox, &message(n, &[0; 100], false), Wall(n));
+        file(&mut mailbox, &message(n, &[0; 100], false), Wall(n));
     }
     let sent = |messages, bytes| {
-        let resent = inbox.resend(&id(1).stream(), &[(1, 2), (4, u64::MAX)], &[(1, 9)], messages, bytes);
+        let resent = mailbox.resend(&id(1).stream(), &[(1, 2), (4, u64::MAX)], &[(1, 9)], messages, bytes);
         (resent.messages.len(), resent.lost, resent.rest)
     };
     assert_eq!(sent(10, 150), (2, vec![], vec![(4, u64::MAX)]));
@@ -164,18 +165,18 @@ fn a_budget_ends_with_the_message_that_exhausts_it() {
     assert_eq!(sent(10, 9999), (4, vec![(6, 9)], vec![]));
     assert_eq!(sent(0, 9999), (0, vec![], vec![(1, 2), (4, u64::MAX)]));
     let other = StreamId { incarnation: Incarnation(2), ..id(1).stream() };
-    assert_eq!(inbox.resend(&other, &[(1, 9)], &[(1, 3)], 9, 9999).lost, [(1, 3)]);
+    assert_eq!(mailbox.resend(&other, &[(1, 9)], &[(1, 3)], 9, 9999).lost, [(1, 3)]);
 }
 
 #[test]
 fn a_number_that_is_there_twice_leaves_twice() {
-    let mut inbox = Inbox::new(3, 1 << 20);
+    let mut mailbox = Mailbox::new(3, 1 << 20);
     for n in [1, 2, 1, 3, 4, 5] {
-        file(&mut inbox, &message(n, b"m", false), Wall(n));
-        let resent = inbox.resend(&id(1).stream(), &[(n, n)], &[(n, n)], 9, 9999);
+        file(&mut mailbox, &message(n, b"m", false), Wall(n));
+        let resent = mailbox.resend(&id(1).stream(), &[(n, n)], &[(n, n)], 9, 9999);
         assert_eq!((resent.messages.len(), resent.lost.len()), (1, 0));
     }
-    let resent = inbox.resend(&id(1).stream(), &[(1, 9)], &[(1, 5)], 9, 9999);
+    let resent = mailbox.resend(&id(1).stream(), &[(1, 9)], &[(1, 5)], 9, 9999);
     assert_eq!((resent.messages.len(), &resent.lost[..]), (3, &[(1, 2)][..]));
 }
 
@@ -186,42 +187,42 @@ fn a_longer_path_extends_a_shorter_one() {
 }
 
 proptest! {
-    /// Whatever is filed, marked and dropped: sums agree with the entries, and all pages together are the inbox.
+    /// Whatever is filed, marked and dropped: sums agree with the entries, and all pages together are the mailbox.
     #[test]
     fn sums_and_pages_agree_with_the_entries(
         steps in prop::collection::vec((0..4_u8, 0..40_u64, 0..300_usize), 1..120),
         len_max in 1..3000_usize,
     ) {
-        let mut inbox = Inbox::new(12, 6000);
+        let mut mailbox = Mailbox::new(12, 6000);
         let mut sequence = 0;
         for (kind, n, len) in steps {
             match kind {
                 0 => {
                     sequence += 1;
-                    file(&mut inbox, &message(sequence, &vec![1; len], n % 2 == 0), Wall(n));
-                    note_path(&mut inbox, &id(sequence), path(1));
+                    file(&mut mailbox, &message(sequence, &vec![1; len], n % 2 == 0), Wall(n));
+                    note_path(&mut mailbox, &id(sequence), path(1));
                 }
                 1 => {
-                    inbox.mark(n, n + len as u64 % 5);
+                    mailbox.mark(n, n + len as u64 % 5);
                 }
                 2 => {
-                    note_path(&mut inbox, &id(n), path(len % 9));
+                    note_path(&mut mailbox, &id(n), path(len % 9));
                 }
                 _ => {
                     let node = NodeId::numbered(n as u32 % 5);
-                    inbox.spread(&id(n), Some(&node), [(&node, LinkId(0))].into_iter());
+                    mailbox.spread(&id(n), Some(&node), [(&node, LinkId(0))].into_iter());
                 }
             }
-            let streams = inbox.held.streams() * MessageIndex::STREAM_COST;
-            prop_assert_eq!(inbox.bytes(), streams + inbox.entries.iter().map(Entry::cost).sum::<usize>());
-            prop_assert_eq!(inbox.unread(), inbox.entries.iter().filter(|entry| !entry.read).count() as u64);
-            prop_assert!(inbox.len() <= 12 && inbox.bytes() <= 6000);
+            let streams = mailbox.held.streams() * MessageIndex::STREAM_COST;
+            prop_assert_eq!(mailbox.bytes(), streams + mailbox.entries.iter().map(Entry::cost).sum::<usize>());
+            prop_assert_eq!(mailbox.unread(), mailbox.entries.iter().filter(|entry| !entry.read).count() as u64);
+            prop_assert!(mailbox.len() <= 12 && mailbox.bytes() <= 6000);
         }
-        let all = pages(&inbox, Status::All, len_max);
+        let all = pages(&mailbox, Status::All, len_max);
         let whole = all.iter().flat_map(|page| &page.messages).filter(|m| !m.continued).map(|m| m.position);
-        prop_assert!(whole.eq(inbox.first..inbox.next_position()));
+        prop_assert!(whole.eq(mailbox.first..mailbox.next_position()));
         let paths = all.iter().flat_map(|page| &page.messages).map(|m| m.paths.len()).sum::<usize>();
-        let kept = inbox.entries.iter().filter_map(|entry| entry.traced.as_ref()).map(|t| t.paths.len()).sum::<usize>();
+        let kept = mailbox.entries.iter().filter_map(|entry| entry.traced.as_ref()).map(|t| t.paths.len()).sum::<usize>();
         prop_assert_eq!(paths, kept);
     }
 
@@ -232,7 +233,7 @@ proptest! {
         asked in prop::collection::vec((1..45_u64, 0..9_u64), 1..8),
         budget in 0..30_usize,
     ) {
-        let mut inbox = Inbox::new(20, 1 << 20);
+        let mut mailbox = Mailbox::new(20, 1 << 20);
         let (mut seen, mut order) = (BTreeMap::<u64, Ranges>::new(), Vec::new());
         for (life, sequence) in steps {
             let seen = seen.entry(life).or_default();
@@ -240,16 +241,16 @@ proptest! {
                 seen.insert(sequence, sequence);
                 order.push((life, sequence));
                 let id = MessageId { incarnation: Incarnation(life), ..id(sequence) };
-                file(&mut inbox, &Message { id, ..message(sequence, b"m", sequence % 2 == 0) }, Wall(0));
+                file(&mut mailbox, &Message { id, ..message(sequence, b"m", sequence % 2 == 0) }, Wall(0));
             }
         }
         let kept: BTreeSet<_> = order.iter().rev().take(20).copied().collect();
-        prop_assert!(inbox.held.streams() == kept.iter().map(|&(life, _)| life).collect::<BTreeSet<_>>().len());
+        prop_assert!(mailbox.held.streams() == kept.iter().map(|&(life, _)| life).collect::<BTreeSet<_>>().len());
         let asked: Vec<_> = asked.into_iter().map(|(first, more)| (first, first + more)).collect();
         let asked = Ranges::from(&asked[..]);
         for (life, seen) in seen {
             let stream = StreamId { incarnation: Incarnation(life), ..id(1).stream() };
-            let resent = inbox.resend(&stream, asked.as_slice(), seen.as_slice(), budget, 9999);
+            let resent = mailbox.resend(&stream, asked.as_slice(), seen.as_slice(), budget, 9999);
             prop_assert!(resent.messages.len() <= budget);
             prop_assert!(resent.messages.is_sorted_by_key(|message| message.id.sequence));
             let [lost, rest] = [&resent.lost, &resent.rest].map(|ranges| Ranges::from(&ranges[..]));

@@ -1,4 +1,4 @@
-//! Where in the inbox each message is: by stream and number. 16 bytes a message, no allocation of its own for each.
+//! The position of each message in the mailbox, by stream and number. 16 bytes a message, no allocation of its own for each.
 
 use crate::core::id::StreamId;
 use std::collections::{BTreeMap, VecDeque};
@@ -10,12 +10,12 @@ pub(super) struct StreamNo(u32);
 #[derive(Debug)]
 struct Stream {
     id: StreamId,
-    /// Number and inbox position, ascending: in most cases new ones come at the end and old ones leave at the front. A
+    /// Number and position, ascending: in most cases new ones come at the end and old ones leave at the front. A
     /// number may be there twice if its life was forgotten in between.
     places: VecDeque<(u64, u64)>,
 }
 
-/// The index of an inbox.
+/// The index of a mailbox.
 #[derive(Debug, Default)]
 pub(super) struct MessageIndex {
     numbers: BTreeMap<StreamId, StreamNo>,
@@ -29,7 +29,7 @@ impl MessageIndex {
     /// Bytes of memory that one stream takes beside its messages.
     pub(super) const STREAM_COST: usize = size_of::<Stream>() + size_of::<(StreamId, StreamNo)>();
 
-    /// Notes where a message is and gives the number of its stream.
+    /// Notes the position of a message and gives the number of its stream.
     pub(super) fn insert(&mut self, stream: &StreamId, sequence: u64, position: u64) -> StreamNo {
         let number = self.numbers.get(stream).copied().unwrap_or_else(|| self.add(stream));
         let (place, places) = ((sequence, position), &mut self.streams[number.0 as usize].places);
@@ -41,7 +41,7 @@ impl MessageIndex {
         number
     }
 
-    /// A message has left the inbox.
+    /// A message has left the mailbox.
     pub(super) fn remove(&mut self, number: StreamNo, sequence: u64, position: u64) {
         let stream = &mut self.streams[number.0 as usize];
         let index = stream.places.partition_point(|other| *other < (sequence, position));
@@ -58,7 +58,7 @@ impl MessageIndex {
         &self.streams[number.0 as usize].id
     }
 
-    /// Where a message is.
+    /// The position of a message.
     pub(super) fn position(&self, stream: &StreamId, sequence: u64) -> Option<u64> {
         self.range(stream, sequence, sequence).next().map(|(_, position)| position)
     }
