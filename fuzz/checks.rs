@@ -123,7 +123,7 @@ fn state(side: &Side) -> String {
     let (begin, rest) = kept.split_once(", recent: ").expect("the seen set keeps its last stream");
     // Nor are gaps that were closed before and are counted with the next message.
     let rest = rest.split_once(", version: ").expect("the seen set has a version").1;
-    let origin = cut(", origin: Origin {", ", unsynced: ");
+    let origin = cut(", origin: Origin {", ", promised: ");
     // A node that is refused for want of room is known from then on, and whoever watches is told, and waits no longer.
     let gauge = Gauge { view: 0, journal: 0, watchers: 0, ..side.node.gauge() };
     format!("{begin} {rest} {origin} {gauge:?}")

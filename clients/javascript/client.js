@@ -19,13 +19,14 @@ class Client {
     await this.socket.send([null, encode(["GS", 1, type, this.number, ...fields], exact), ...body])
     return this.number
   }
-  // The next reply: the number of its request, and its fields behind the node's name.
+  // The next reply, of whichever request: the number of that request, and the fields behind the node's name.
   async receive() {
     const [empty, header] = await this.socket.receive()
     const [mark, version, type, number, node, ...fields] = decode(header, exact)
     if (type === ERROR) throw new Error(`${fields[0]}: ${fields[1]}`)
     return { number, fields }
   }
+  // One request and its reply, while no other request is open.
   async ask(type, fields, body) {
     await this.send(type, fields, body)
     return (await this.receive()).fields

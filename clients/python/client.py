@@ -25,7 +25,7 @@ class Client:
         return self.number
 
     def receive(self):
-        """The next reply: the number of its request, and its fields behind the node's name."""
+        """The next reply, of whichever request: the number of that request, and the fields behind the node's name."""
         empty, header = self.socket.recv_multipart()
         mark, version, kind, number, node, *fields = msgpack.unpackb(header)
         if kind == ERROR:
@@ -33,6 +33,7 @@ class Client:
         return number, fields
 
     def ask(self, kind, *fields, body=()):
+        """One request and its reply, while no other request is open."""
         self.send(kind, *fields, body=body)
         return self.receive()[1]
 

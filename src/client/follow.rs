@@ -10,10 +10,9 @@ use crate::{
     core::{
         endpoint::Endpoint,
         id::Incarnation,
-        request::{Reply, Request, RequestId},
-        service::{
-            happening::Happening,
-            journal::{TOLD_MAX, WatchPage},
+        request::{
+            Reply, Request, RequestId,
+            happening::{Happening, TOLD_MAX, WatchPage},
         },
         time::Mono,
     },

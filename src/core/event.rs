@@ -89,6 +89,11 @@ pub enum Dial {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct LogSeq(pub u64);
 
+impl LogSeq {
+    /// No record: all records come after it.
+    pub const NONE: Self = Self(0);
+}
+
 /// Who sent something that was refused before the core could see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sender {

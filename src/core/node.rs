@@ -4,37 +4,37 @@
 use super::{
     config::Config,
     dissemination::chunks::{incoming::Incoming, outgoing::Outgoing},
+    dissemination::origin::Origin,
     dissemination::repair::{
         allowance::Allowances, digests::Digests, dropped::Dropped, filled::Filled, missing::Missing,
     },
     dissemination::seen::Seen,
     dissemination::spread::{early_paths::EarlyPaths, recent::Recent, tree::Trees},
-    event::{Event, Input, LinkId, LogSeq, Output, Principal, Record, ReturnAddress, Sender},
+    event::{Event, Input, LinkId, LogSeq, Output, Principal, Record, Sender},
     frame::Member,
     id::{Incarnation, Instance, NetworkName, NodeId, StreamId},
     mailbox::Mailbox,
     membership::links::peers::Peers,
     membership::overlay::{membership::Overlay, seeds::Seeds},
-    request::{Reply, RequestId},
     rng::Rng,
-    service::origin::Origin,
-    service::waiting::{Departure, Unsynced, Waiting},
-    service::{journal::Journal, watchers::Watchers},
+    service::{self, Caller, Service},
     slots::Slot,
     stats::{Counter, Refusal, Stats},
     time::{Mono, Now},
 };
+use departure::Departure;
 use namesake::Namesake;
 use std::{collections::VecDeque, time::Duration};
 
 mod chunking;
+mod departure;
 mod disturbed;
 mod namesake;
 mod neighbours;
 mod repairing;
 mod requests;
+mod serving;
 mod spreading;
-mod watching;
 
 /// How long an exiting node lets its last frames leave.
 const EXIT_LINGER: Duration = Duration::from_millis(500);
@@ -66,10 +66,9 @@ pub struct Node {
     stats: Stats,
     origin: Origin,
     appended: LogSeq,
-    unsynced: Unsynced,
-    waiting: Waiting,
-    journal: Journal,
-    watchers: Watchers,
+    /// The record of the last mark.
+    marked: LogSeq,
+    service: Service,
     /// How many of the outputs were looked through for the journal.
     journaled: usize,
     disturbed: disturbed::Disturbed,
@@ -107,16 +106,14 @@ impl Node {
             dropped: Dropped::default(),
             filled: Filled::new(timing.digest_interval),
             stats: Stats::new(limits.peers_max),
-            origin: Origin::new(config.node.clone(), incarnation, limits.receipts_max),
-            waiting: Waiting::new(limits.waiting_max, limits.waiting_per_client_max, limits.ready_timeout),
-            journal: Journal::new(incarnation, limits.journal_max),
-            watchers: Watchers::new(limits.waiting_max, limits.waiting_per_client_max),
+            origin: Origin::new(config.node.clone(), incarnation),
+            service: Service::new(limits, incarnation),
             journaled: 0,
             config,
             version,
             started: now.mono,
-            appended: LogSeq::default(),
-            unsynced: Unsynced::default(),
+            appended: LogSeq::NONE,
+            marked: LogSeq::NONE,
             disturbed: disturbed::Disturbed::default(),
             departure: None,
             ended: false,
@@ -143,8 +140,10 @@ impl Node {
             Input::Arrived { from: Principal::Node(from), frame } => self.on_frame(now, from, frame),
             Input::Arrived { .. } => self.stats.refuse(Refusal::BadIdentity, None),
             Input::Answered { link, answer } => self.on_answer(now, link, answer),
-            Input::Requested { client, id, request, .. } => self.on_request(now, client, id, request),
-            Input::Undecodable { sender, refusal, text } => self.on_undecodable(sender, refusal, text),
+            Input::Requested { client: address, id, request, .. } => {
+                self.on_request(now, Caller { address, id }, request);
+            }
+            Input::Undecodable { sender, refusal, text } => self.on_undecodable(now, sender, refusal, text),
             Input::Writable(link) => self.on_writable(now, link),
             Input::Unsent { link, why } => {
                 self.peers.on_unsent(now.mono, link, why, &mut self.stats, &mut self.outbox);
@@ -152,15 +151,13 @@ impl Node {
             Input::Disconnected(link) => self.peers.on_disconnected(now.mono, link, &mut self.outbox),
             Input::Unreplied => self.stats.count(Counter::RepliesDropped, None),
             Input::Pressure(pressed) => self.pressed = pressed,
-            Input::Synced(upto) => self.unsynced.advance(upto),
+            Input::Synced(upto) => self.service.handle(now, service::Input::Synced(upto)),
             Input::Tick => self.on_tick(now),
         }
         self.note_changes(now);
         self.follow_overlay(now.mono);
         self.send_chunks(now.mono);
-        self.answer_watchers(now);
-        self.answer_waiting();
-        self.answer_synced();
+        self.settle_service(now);
     }
 
     /// The next thing to do, in order.
@@ -174,12 +171,11 @@ impl Node {
         let filled = self.filled.deadline();
         let repair = [self.missing.deadline(), self.digests.deadline(), self.recent.deadline(), filled, chunks];
         let repair = Mono::earliest(repair);
-        let waiting = Mono::earliest([self.waiting.deadline(), self.watchers.deadline()]);
         if self.is_leaving() {
-            return Mono::earliest([repair, waiting, self.departure.as_ref().map(Departure::deadline)]);
+            return Mono::earliest([repair, self.service.deadline(), self.departure.as_ref().map(Departure::deadline)]);
         }
         let (peers, overlay, seeds) = (self.peers.deadline(), self.overlay.deadline(), self.seeds.deadline());
-        Mono::earliest([repair, waiting, peers, overlay, seeds])
+        Mono::earliest([repair, self.service.deadline(), peers, overlay, seeds])
     }
 
     /// The node that its log tells of, at the beginning of another life.
@@ -235,29 +231,15 @@ impl Node {
         &self.config.node
     }
 
-    /// Replies behind those that wait for the log, so that replies come in the order of their requests.
-    fn reply(&mut self, client: ReturnAddress, id: RequestId, reply: Reply) {
-        self.unsynced.push(self.appended, client, id, reply);
-    }
-
     /// Says a last word and ends.
-    fn end(&mut self, now: Now, clients: impl IntoIterator<Item = (ReturnAddress, RequestId)>) {
+    fn end(&mut self, now: Now) {
         self.ended = true;
-        self.answer_watchers(now);
-        let done = |(client, id)| Output::Reply(client, id, Reply::Done);
-        self.outbox.extend(clients.into_iter().map(done));
+        self.end_service(now);
         self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
     }
 
     fn is_leaving(&self) -> bool {
         self.departure.is_some() || self.ended
-    }
-
-    /// Tells those who wait for the links that they are up.
-    fn answer_waiting(&mut self) {
-        if !self.waiting.is_empty() && self.peers.waiting_for().next().is_none() {
-            self.outbox.extend(self.waiting.take().map(|(client, id)| Output::Reply(client, id, Reply::Done)));
-        }
     }
 
     fn on_farewell(&mut self, now: Now, link: LinkId) {
@@ -268,27 +250,23 @@ impl Node {
     }
 
     fn finish_departure(&mut self, now: Now) {
-        if let Some(departure) = self.departure.take_if(|departure| departure.is_over(now.mono)) {
-            self.end(now, departure.into_clients());
+        if self.departure.take_if(|departure| departure.is_over(now.mono)).is_some() {
+            self.end(now);
         }
     }
 
-    fn on_undecodable(&mut self, sender: Sender, refusal: Refusal, text: String) {
+    fn on_undecodable(&mut self, now: Now, sender: Sender, refusal: Refusal, text: String) {
         match sender {
             Sender::Router { principal: Principal::Node(node), is_frame, .. }
                 if is_frame || self.peers.is_introduced(&node) =>
             {
                 self.refuse_node(&node, refusal, text);
             }
-            Sender::Router { client, id, .. } => self.refuse_client(client, id, refusal, text),
+            Sender::Router { client: address, id, .. } => {
+                self.refuse_client(now, Caller { address, id }, refusal, text);
+            }
             Sender::Link(link) => self.stats.refuse(refusal, self.peers.neighbours().name_of(link)),
             Sender::Unknown => self.stats.refuse(refusal, None),
-        }
-    }
-
-    fn answer_synced(&mut self) {
-        while let Some((client, id, reply)) = self.unsynced.take() {
-            self.outbox.push_back(Output::Reply(client, id, reply));
         }
     }
 
@@ -306,15 +284,15 @@ impl Node {
         self.try_contact(now.mono);
         self.tend_chunks(now);
         self.repair(now);
-        while let Some((client, id)) = self.waiting.take_expired(now.mono) {
-            let missing: Vec<_> = self.peers.waiting_for().map(ToString::to_string).collect();
-            self.refuse_client(client, id, Refusal::NotReady, format!("no answer from {}", missing.join(", ")));
-        }
+        self.service.handle(now, service::Input::Tick);
+        self.follow_service(now);
     }
 
-    fn append(&mut self, record: Record) {
+    /// Has a record kept, and gives its place in the log.
+    fn append(&mut self, record: Record) -> LogSeq {
         self.appended.0 += 1;
         self.outbox.push_back(Output::Append(self.appended, record));
+        self.appended
     }
 
     /// Drops what the inbox has no room for, and counts it.
@@ -334,11 +312,6 @@ impl Node {
 
     fn refuse_node(&mut self, node: &NodeId, refusal: Refusal, text: String) {
         self.peers.refuse(node, refusal, text, &mut self.stats, &mut self.outbox);
-    }
-
-    fn refuse_client(&mut self, client: ReturnAddress, id: RequestId, refusal: Refusal, text: String) {
-        self.stats.refuse(refusal, None);
-        self.reply(client, id, Reply::Refused { refusal, text });
     }
 }
 

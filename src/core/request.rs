@@ -1,16 +1,18 @@
 //! The command dialogue that the command line, the tests and clients in any language speak with a node.
 //! Spec: `docs/spec/gossip-bus.md`, *Requests*.
 
+pub mod happening;
+
 use super::{
     endpoint::Endpoint,
     frame::StreamRanges,
     id::{Incarnation, Instance, MessageId, NetworkName, NodeId, StreamId},
     membership::links::{detector::MemberState, link::Kind},
     message::{Path, Payload, Relays},
-    service::journal::WatchPage,
     stats::Refusal,
     time::Wall,
 };
+use happening::WatchPage;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// What a client calls its request; the reply carries it back.

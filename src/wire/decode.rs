@@ -15,8 +15,9 @@ use crate::core::{
     frame::{self, Answer, Chunk, Frame},
     id::{Incarnation, NodeId},
     message::Relays,
-    request::{Cursor, Disturbance, Fetch, Level, Page, Reply, Request, RequestId, Status, Vector},
-    service::journal::WatchPage,
+    request::{
+        Cursor, Disturbance, Fetch, Level, Page, Reply, Request, RequestId, Status, Vector, happening::WatchPage,
+    },
     stats::Refusal,
 };
 use serde::de::{Deserialize, Deserializer as _, IgnoredAny, SeqAccess, Visitor};

@@ -13,8 +13,7 @@ use crate::core::{
     frame::{Answer, Beacon, Chunk, Frame, Hashes, Introduction, PathCopy, Walk},
     id::NodeId,
     message::{Message, Payload},
-    request::{Disturbance, Fetch, Reply, Request, RequestId, Vector},
-    service::journal::WatchPage,
+    request::{Disturbance, Fetch, Reply, Request, RequestId, Vector, happening::WatchPage},
 };
 use serde::Serialize;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::core::{
     id::NodeId,
-    service::happening::{Detail, Happening},
+    request::happening::{Detail, Happening},
     time::Wall,
 };
 use serde::{

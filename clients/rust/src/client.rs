@@ -29,7 +29,7 @@ impl Client {
         self.socket.send(message).await?;
         Ok(self.number)
     }
-    /// The next reply: the number of its request, and its fields behind the node's name.
+    /// The next reply, of whichever request: the number of that request, and the fields behind the node's name.
     pub async fn receive(&mut self) -> Result<(Option<u64>, Vec<Value>)> {
         let frames = self.socket.recv().await?.into_vec();
         match rmpv::decode::read_value(&mut &frames[1][..])?.as_array().map_or(&[][..], Vec::as_slice) {
@@ -38,6 +38,7 @@ impl Client {
             _ => Err("this is no reply".into()),
         }
     }
+    /// One request and its reply, while no other request is open.
     pub async fn ask(&mut self, kind: u64, fields: &[Value], payload: Option<&[u8]>) -> Result<Vec<Value>> {
         self.send(kind, fields, payload).await?;
         Ok(self.receive().await?.1)

@@ -11,7 +11,7 @@ use crate::{
     client::{Follower, News},
     clock::{Clock, Deadline},
     core::{
-        service::happening::Detail,
+        request::happening::Detail,
         time::{Mono, Now},
     },
 };

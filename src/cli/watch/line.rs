@@ -4,7 +4,7 @@ use crate::{
     cli::text,
     core::{
         id::NodeId,
-        service::happening::{Detail, Happening},
+        request::happening::{Detail, Happening},
         time::Wall,
     },
 };

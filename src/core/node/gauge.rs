@@ -67,8 +67,8 @@ impl Node {
             gaps: self.seen.gaps_len(),
             held: self.held.len(),
             view: self.overlay.passive().len(),
-            journal: self.journal.len(),
-            watchers: self.watchers.len(),
+            journal: self.service.journal_len(),
+            watchers: self.service.watchers_len(),
         }
     }
 

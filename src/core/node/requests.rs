@@ -1,14 +1,14 @@
 //! What clients ask of a node, and what it does about it. Spec: `docs/spec/gossip-bus.md`, *Requests*.
 
-use super::{Node, spreading::Provenance};
+use super::{Node, departure::Departure, spreading::Provenance};
 use crate::core::{
     endpoint::Endpoint,
-    event::{Event, Output, Record, ReturnAddress},
+    event::{Event, LogSeq, Output, Record},
     frame::{Frame, Member, STREAMS_MAX, StreamRanges},
     id::{NodeId, StreamId},
     message::{Message, Payload, Relays},
-    request::{Disturbance, Fetch, Level, NodeStatus, Reply, Request, RequestId, Status, Vector},
-    service::waiting::Departure,
+    request::{Disturbance, Fetch, Level, NodeStatus, Reply, Request, Status, Vector},
+    service::{self, Caller, Receipt},
     stats::{Counter, Refusal},
     time::{Mono, Now},
 };
@@ -23,17 +23,21 @@ const GAPS_LISTED_MAX: usize = 1024;
 const VECTOR_RANGES_MAX: usize = 8192;
 
 impl Node {
-    pub(super) fn on_request(&mut self, now: Now, client: ReturnAddress, id: RequestId, request: Request) {
+    pub(super) fn on_request(&mut self, now: Now, caller: Caller, request: Request) {
         self.stats.count(Counter::Requests, None);
         let reply = match request {
-            Request::Publish { trace, payload } => return self.publish(now, client, id, trace, payload),
-            Request::Ready => return self.wait_for_links(now, client, id),
-            Request::Remove => return self.leave(now, client, id),
-            Request::Watch { from, wait } => return self.watch(now, client, id, from, wait),
-            Request::Fetch(fetch) => self.fetch(&fetch),
+            Request::Publish { trace, payload } => return self.publish(now, caller, trace, payload),
+            Request::Ready => return self.service.handle(now, service::Input::Ready(caller)),
+            Request::Remove => return self.leave(now, caller),
+            Request::Watch { from, wait } => {
+                // What this turn has brought so far belongs to the past of this question.
+                self.note_events(now);
+                return self.service.handle(now, service::Input::Watch { caller, from, wait });
+            }
+            Request::Fetch(fetch) => return self.fetch(now, caller, &fetch),
             Request::Mark { first, last } => {
                 self.mark(first, last);
-                Reply::Done
+                return self.reply_after(now, self.marked, caller, Reply::Done);
             }
             Request::Peers => Reply::Peers(self.peers.describe()),
             Request::Status => Reply::Status(Box::new(self.status(now))),
@@ -62,15 +66,16 @@ impl Node {
             }
             Request::Disturb { nodes, disturbance } => match self.disturb(nodes, disturbance) {
                 Ok(()) => Reply::Done,
-                Err((refusal, text)) => return self.refuse_client(client, id, refusal, text),
+                Err((refusal, text)) => return self.refuse_client(now, caller, refusal, text),
             },
             Request::Stop => {
                 self.overlay.stop();
                 self.follow_overlay(now.mono);
-                return self.end(now, [(client, id)]);
+                self.service.handle(now, service::Input::Leave(caller));
+                return self.end(now);
             }
         };
-        self.reply(client, id, reply);
+        self.reply(now, caller, reply);
     }
 
     fn disturb(&mut self, nodes: Option<Vec<NodeId>>, disturbance: Disturbance) -> Result<(), (Refusal, String)> {
@@ -83,27 +88,27 @@ impl Node {
         Ok(())
     }
 
-    fn publish(&mut self, now: Now, client: ReturnAddress, id: RequestId, relays: Option<Relays>, payload: Payload) {
-        if let Some(message) = self.origin.receipt(&id) {
+    fn publish(&mut self, now: Now, caller: Caller, relays: Option<Relays>, payload: Payload) {
+        if let Some(Receipt { message, record }) = self.service.receipt(&caller.id).cloned() {
             self.stats.count(Counter::Repeated, None);
-            let reply = Reply::Receipt { id: message.clone(), level: Level::Memory };
-            return self.reply(client, id, reply);
+            let receipt = Reply::Receipt { id: message, level: Level::Memory };
+            return self.reply_after(now, record, caller, receipt);
         }
         if let Err((refusal, text)) = self.admit(now.mono, &payload) {
-            return self.refuse_client(client, id, refusal, text);
+            return self.refuse_client(now, caller, refusal, text);
         }
         self.peers.begin_network(now.mono, &mut self.outbox);
-        let message = self.origin.mint(now.wall, &client, &id, relays, payload);
-        let receipt = Reply::Receipt { id: message.id.clone(), level: Level::Memory };
+        let message = self.origin.mint(now.wall, relays, payload);
+        let id = message.id.clone();
         let model = self.trees.model_for_own(now.mono).cloned();
         let message = Message { tree: model, ..message };
         self.seen.insert(&message.id);
         self.stats.count(Counter::Published, None);
         self.deliver(now, Provenance::default(), message);
-        self.reply(client, id, receipt);
+        self.service.handle(now, service::Input::Published { caller, message: id, record: self.appended });
     }
 
-    /// Whether a submission can be taken in now.
+    /// Says why a submission cannot be taken in now, if so.
     fn admit(&mut self, now: Mono, payload: &Payload) -> Result<(), (Refusal, String)> {
         if self.is_leaving() {
             return Err((Refusal::Leaving, "the node is leaving its network: submit to another".into()));
@@ -117,23 +122,25 @@ impl Node {
         payload.check(self.config.limits.payload_len_max)
     }
 
-    fn fetch(&mut self, fetch: &Fetch) -> Reply {
+    fn fetch(&mut self, now: Now, caller: Caller, fetch: &Fetch) {
         let mut page = self.mailbox.fetch(fetch, self.config.limits.page_len_max);
         if fetch.from.position == 0 {
             page.gaps = self.seen.gaps().take(GAPS_LISTED_MAX).collect();
         }
+        let mut record = LogSeq::NONE;
         if fetch.mark
             && fetch.status != Status::Read
             && let Some((first, last)) = page.span()
         {
             self.mark(first, last);
+            record = self.marked;
         }
-        Reply::Page(page)
+        self.reply_after(now, record, caller, Reply::Page(page));
     }
 
     fn mark(&mut self, first: u64, last: u64) {
         if self.mailbox.mark(first, last) > 0 {
-            self.append(Record::Marked { first, last });
+            self.marked = self.append(Record::Marked { first, last });
         }
     }
 
@@ -181,7 +188,7 @@ impl Node {
         Vector { streams, more, gaps, unproven, kept: self.kept(of) }
     }
 
-    /// What of these messages is kept, as much as a frame holds.
+    /// The part of these messages that is kept, as much as a frame holds.
     fn kept(&self, of: &[StreamRanges]) -> Vec<StreamRanges> {
         let mut room = VECTOR_RANGES_MAX;
         let kept = of.iter().map(|StreamRanges { stream, ranges }| {
@@ -192,23 +199,15 @@ impl Node {
         kept.filter(|kept| !kept.ranges.is_empty()).collect()
     }
 
-    fn wait_for_links(&mut self, now: Now, client: ReturnAddress, id: RequestId) {
-        if let Err((client, id)) = self.waiting.push(now.mono, client, id) {
-            self.refuse_client(client, id, Refusal::Busy, "too many clients are waiting for the links already".into());
-        }
-    }
-
-    fn leave(&mut self, now: Now, client: ReturnAddress, id: RequestId) {
-        if self.ended {
-            return self.reply(client, id, Reply::Done);
-        }
-        if let Some(departure) = &mut self.departure {
-            return departure.join(client, id);
+    fn leave(&mut self, now: Now, caller: Caller) {
+        self.service.handle(now, service::Input::Leave(caller));
+        if self.is_leaving() {
+            return;
         }
         let links: Vec<_> = self.peers.neighbours().iter().map(|(_, link)| link).collect();
         // What is under way goes first, and its links may be slow.
         let deadline = now.mono + self.config.limits.leave_timeout + (self.outgoing.delay() * 2).min(DELAY_MAX);
-        self.departure = Some(Departure::new(client, id, links.iter().copied().collect(), deadline));
+        self.departure = Some(Departure::new(links.iter().copied().collect(), deadline));
         self.outbox.push_back(Output::Notify(Event::Leaving));
         if !links.is_empty() {
             self.outbox.push_back(Output::Send(links, Frame::Leave));

@@ -5,13 +5,14 @@ use crate::{
     core::{
         config::{Limits, Protocol},
         endpoint::Endpoint,
+        event::ReturnAddress,
         frame::{
             Announcement, Answer, Chunk, DisconnectReason, Frame, Hashes, Introduction, JoinPriority, LifeSeen,
             PathCopy, STREAMS_MAX, StreamRanges,
         },
         id::{Instance, MessageId},
         message::{Hop, Message, Relays, Trace},
-        request::{Cursor, Disturbance, Fetch, Level, Page, Request, Status},
+        request::{Cursor, Disturbance, Fetch, Page, Reply, Request, RequestId, Status},
         time::Wall,
     },
     topology::{Graph, Shape, generate},
@@ -368,37 +369,6 @@ fn the_inbox_keeps_its_bounds_and_counts_what_it_drops() {
 }
 
 #[test]
-fn a_repeated_submission_is_published_once() {
-    let mut net = Net::of(1, 0, &Limits::default());
-    let unique = RequestId::Unique([9; 16].into());
-    for _ in 0..3 {
-        let request = Request::Publish { trace: None, payload: b"once"[..].into() };
-        net.input(
-            0,
-            Input::Requested {
-                principal: Principal::Unnamed,
-                client: ReturnAddress([1].into()),
-                id: unique.clone(),
-                request,
-            },
-        );
-    }
-    assert!(net.replies.iter().all(|(_, id, reply)| *id == unique && *reply == net.replies[0].2));
-    assert_eq!(net.replies.len(), 3);
-    assert_eq!((net.count(0, Counter::Published), net.count(0, Counter::Repeated)), (1, 2));
-}
-
-#[test]
-fn a_receipt_waits_for_the_log() {
-    let mut net = Net::of(1, 0, &Limits::default());
-    net.sync = false;
-    net.ask(0, Request::Publish { trace: None, payload: b"a"[..].into() });
-    assert!(net.replies.is_empty(), "promised before it was kept");
-    net.input(0, Input::Synced(LogSeq(1)));
-    assert!(matches!(net.replies[..], [(_, _, Reply::Receipt { .. })]));
-}
-
-#[test]
 fn what_a_node_cannot_take_is_refused_with_its_reason() {
     let mut net = Net::of(1, 0, &Limits { payload_len_max: 4, ..Limits::default() });
     let publish = || Request::Publish { trace: None, payload: b"large"[..].into() };
@@ -734,30 +704,6 @@ fn a_connection_that_answers_no_greeting_is_made_anew() {
         matches!(&told[..], [Output::Disconnect(LinkId(0)), Output::Connect(LinkId(0), ..)])
     });
     assert_eq!(reopened, Some(5));
-}
-
-#[test]
-fn replies_come_in_the_order_of_their_requests() {
-    let mut net = Net::of(1, 0, &Limits { payload_len_max: 4, ..Limits::default() });
-    net.sync = false;
-    for (number, payload) in [(1, &b"a"[..]), (2, b"large"), (3, b"b")] {
-        let request = Request::Publish { trace: None, payload: payload.into() };
-        net.input(
-            0,
-            Input::Requested {
-                principal: Principal::Unnamed,
-                client: ReturnAddress([1].into()),
-                id: RequestId::Number(number),
-                request,
-            },
-        );
-    }
-    net.ask(0, Request::Peers);
-    net.input(0, Input::Synced(LogSeq(2)));
-    let numbers: Vec<_> = net.replies.iter().map(|(_, id, _)| id.clone()).collect();
-    assert_eq!(numbers, [RequestId::Number(1), RequestId::Number(2), RequestId::Number(3), RequestId::None]);
-    assert!(matches!(net.replies[1].2, Reply::Refused { refusal: Refusal::TooLarge, .. }));
-    assert!(matches!(net.replies[2].2, Reply::Receipt { level: Level::Memory, .. }));
 }
 
 #[test]
@@ -1251,6 +1197,8 @@ fn nodes_that_have_seen_the_same_say_the_same() {
     assert_eq!(vector, other);
 }
 
+#[path = "tests/clients.rs"]
+mod clients;
 #[path = "tests/gaps.rs"]
 mod gaps;
 

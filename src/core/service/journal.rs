@@ -3,33 +3,21 @@
 //! Events are always noted: they are few. Refusals, which a stranger can cause as often as it likes, have a ring of their own,
 //! so that they do not push the death of a neighbour out; and so have arrivals, which are noted only while somebody watches.
 
-use super::happening::{Arrival, Happening};
+use super::told::{Arrival, of_arrival, of_event};
 use crate::core::{
     event::Event,
     id::Incarnation,
+    request::happening::{Happening, TOLD_MAX, WatchPage},
     time::{Mono, Now, Wall},
 };
 use std::{collections::VecDeque, time::Duration};
 
-/// How long arrivals are noted after somebody watched.
-pub const WATCHED_FOR: Duration = Duration::from_secs(60);
-/// Most happenings that are told at once.
-pub const TOLD_MAX: usize = 1024;
-
-/// What a watcher is told.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct WatchPage {
-    /// The position behind the last one that is told, for the next question.
-    pub next: u64,
-    /// How many happenings before it are not kept any more.
-    pub missed: u64,
-    /// The happenings, in the order of their positions.
-    pub happenings: Vec<Happening>,
-}
+/// Time for which arrivals are noted after somebody watched.
+pub(super) const WATCHED_FOR: Duration = Duration::from_secs(60);
 
 /// The latest happenings.
 #[derive(Debug)]
-pub struct Journal {
+pub(super) struct Journal {
     life: Incarnation,
     events: Ring<Event>,
     refusals: Ring<Event>,
@@ -40,18 +28,18 @@ pub struct Journal {
 
 impl Journal {
     /// The empty journal of the life `life`. It keeps the latest `journal_max` events, as many refusals, and as many arrivals.
-    pub fn new(life: Incarnation, journal_max: usize) -> Self {
+    pub(super) fn new(life: Incarnation, journal_max: usize) -> Self {
         let (events, refusals, arrivals) = (Ring::new(journal_max), Ring::new(journal_max), Ring::new(journal_max));
         Self { life, events, refusals, arrivals, next: 1, watched_until: None }
     }
 
     /// The life that its positions belong to. A node that takes up another one while it runs keeps its journal.
-    pub fn life(&self) -> Incarnation {
+    pub(super) fn life(&self) -> Incarnation {
         self.life
     }
 
     /// Notes an event.
-    pub fn note(&mut self, at: Wall, event: &Event) {
+    pub(super) fn note(&mut self, at: Wall, event: &Event) {
         let is_refusal = matches!(event, Event::Refused { .. } | Event::RefusedBy { .. });
         let ring = if is_refusal { &mut self.refusals } else { &mut self.events };
         ring.push(self.next, at, event.clone());
@@ -59,13 +47,13 @@ impl Journal {
     }
 
     /// Somebody watches.
-    pub fn watched(&mut self, now: Mono) {
+    pub(super) fn watched(&mut self, now: Mono) {
         self.watched_until = Some(now + WATCHED_FOR);
     }
 
     /// Notes the arrival that `arrival` makes, if somebody watched within [`WATCHED_FOR`]. Otherwise this costs a comparison,
     /// and the first time after it what was noted is let go.
-    pub fn arrive(&mut self, now: Now, arrival: impl FnOnce() -> Arrival) {
+    pub(super) fn arrive(&mut self, now: Now, arrival: impl FnOnce() -> Arrival) {
         let Some(until) = self.watched_until else { return };
         if until < now.mono {
             self.watched_until = None;
@@ -77,27 +65,22 @@ impl Journal {
     }
 
     /// The position of the next happening.
-    pub fn next(&self) -> u64 {
+    pub(super) fn next(&self) -> u64 {
         self.next
     }
 
     /// Happenings kept.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.events.entries.len() + self.refusals.entries.len() + self.arrivals.entries.len()
     }
 
-    /// Whether nothing is kept.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// What is kept from the position `from` on, at most [`TOLD_MAX`]. A position beyond [`next`](Self::next) is of another
+    /// Gives what is kept from the position `from` on, at most [`TOLD_MAX`]. A position beyond [`next`](Self::next) is of another
     /// life, and means the first.
-    pub fn tell(&self, from: u64) -> WatchPage {
+    pub(super) fn tell(&self, from: u64) -> WatchPage {
         let from = if from > self.next { 1 } else { from.max(1) };
-        let events = [&self.events, &self.refusals].map(|ring| ring.happenings(from, Happening::of_event).peekable());
+        let events = [&self.events, &self.refusals].map(|ring| ring.happenings(from, of_event).peekable());
         let [mut events, mut refusals] = events;
-        let mut arrivals = self.arrivals.happenings(from, Happening::of_arrival).peekable();
+        let mut arrivals = self.arrivals.happenings(from, of_arrival).peekable();
         let (mut next, mut happenings) = (from, Vec::new());
         while happenings.len() < TOLD_MAX {
             let heads =
@@ -145,7 +128,7 @@ impl<T> Ring<T> {
         self.entries = VecDeque::new();
     }
 
-    /// What it keeps from the position on, as watchers are told it.
+    /// Gives what it keeps from the position on, as watchers are told it.
     fn happenings(
         &self,
         position: u64,

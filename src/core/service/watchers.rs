@@ -1,10 +1,11 @@
 //! The clients that wait for something to happen, each with a deadline of its own; bounded.
 
-use crate::core::{event::ReturnAddress, request::RequestId, time::Mono};
+use super::caller::Caller;
+use crate::core::time::Mono;
 
 /// Clients that wait for the journal to grow.
 #[derive(Debug)]
-pub struct Watchers {
+pub(super) struct Watchers {
     waiting: Vec<Watcher>,
     waiting_max: usize,
     per_client_max: usize,
@@ -12,30 +13,26 @@ pub struct Watchers {
 
 /// One of them.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Watcher {
+pub(super) struct Watcher {
     /// The first position that it wants to know.
-    pub from: u64,
-    /// When it is answered, whatever happens.
-    pub due: Mono,
-    /// Who waits.
-    pub client: ReturnAddress,
-    /// What it calls its question.
-    pub id: RequestId,
+    pub(super) from: u64,
+    /// The time at which it is answered, whatever happens.
+    pub(super) due: Mono,
+    /// The client.
+    pub(super) caller: Caller,
 }
 
 impl Watchers {
     /// Nobody; at most `waiting_max`, and of one connection `per_client_max`.
-    pub fn new(waiting_max: usize, per_client_max: usize) -> Self {
+    pub(super) fn new(waiting_max: usize, per_client_max: usize) -> Self {
         Self { waiting: Vec::new(), waiting_max, per_client_max }
     }
 
     /// Lets a watcher wait, or gives it back if too many do. One that asks again under a unique id waits once. Where all places
     /// are taken, the one that has waited longest of the connection with most gives its own to one of a connection with at
     /// least two fewer, and is returned: it is to be answered now.
-    pub fn push(&mut self, watcher: Watcher) -> Result<Option<Watcher>, Watcher> {
-        if let RequestId::Unique(_) = watcher.id
-            && let Some(same) = self.waiting.iter_mut().find(|other| other.id == watcher.id)
-        {
+    pub(super) fn push(&mut self, watcher: Watcher) -> Result<Option<Watcher>, Watcher> {
+        if let Some(same) = self.waiting.iter_mut().find(|other| watcher.caller.repeats(&other.caller)) {
             *same = watcher;
             return Ok(None);
         }
@@ -55,41 +52,41 @@ impl Watchers {
         Ok(gives_way)
     }
 
-    /// How many of the same connection wait.
+    /// Counts those of the same connection.
     fn count_of(&self, watcher: &Watcher) -> usize {
-        let is_own = |other: &&Watcher| other.client.connection() == watcher.client.connection();
+        let is_own = |other: &&Watcher| other.caller.connection() == watcher.caller.connection();
         self.waiting.iter().filter(is_own).count()
     }
 
     /// Takes one that has something to be told: the next position is beyond the one that it waits for.
-    pub fn take_ready(&mut self, next: u64) -> Option<Watcher> {
+    pub(super) fn take_ready(&mut self, next: u64) -> Option<Watcher> {
         let index = self.waiting.iter().position(|watcher| watcher.from < next)?;
         Some(self.waiting.remove(index))
     }
 
     /// Takes one whose time is over.
-    pub fn take_due(&mut self, now: Mono) -> Option<Watcher> {
+    pub(super) fn take_due(&mut self, now: Mono) -> Option<Watcher> {
         let index = self.waiting.iter().position(|watcher| watcher.due <= now)?;
         Some(self.waiting.remove(index))
     }
 
     /// Takes all, in the order in which they came.
-    pub fn take_all(&mut self) -> Vec<Watcher> {
+    pub(super) fn take_all(&mut self) -> Vec<Watcher> {
         std::mem::take(&mut self.waiting)
     }
 
-    /// How many wait.
-    pub fn len(&self) -> usize {
+    /// Watchers that wait.
+    pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Whether nobody waits.
-    pub fn is_empty(&self) -> bool {
+    /// Says whether nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// When the first of them has waited long enough.
-    pub fn deadline(&self) -> Option<Mono> {
+    /// The time at which the first of them has waited long enough.
+    pub(super) fn deadline(&self) -> Option<Mono> {
         self.waiting.iter().map(|watcher| watcher.due).min()
     }
 }
@@ -97,10 +94,11 @@ impl Watchers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::{event::ReturnAddress, request::RequestId};
     use proptest::prelude::*;
 
     fn watcher(client: u8, from: u64, due: u64, id: RequestId) -> Watcher {
-        Watcher { from, due: Mono(due), client: ReturnAddress([client].into()), id }
+        Watcher { from, due: Mono(due), caller: Caller { address: ReturnAddress([client].into()), id } }
     }
 
     proptest! {
@@ -139,7 +137,10 @@ mod tests {
     fn one_client_keeps_nobody_out() {
         let mut watchers = Watchers::new(8, 2);
         let from = |connection: u8, rest: u8| ReturnAddress([0, 1, connection, 0, 1, rest].into());
-        let watcher = |client| Watcher { client, ..watcher(0, 1, 5, RequestId::None) };
+        let watcher = |address| {
+            let caller = Caller { address, id: RequestId::None };
+            Watcher { from: 1, due: Mono(5), caller }
+        };
         let taken = (0..100).filter(|&rest| watchers.push(watcher(from(7, rest))).is_ok()).count();
         assert_eq!(taken, 2, "whatever it calls itself");
         assert!(watchers.push(watcher(from(8, 0))).is_ok());
@@ -155,7 +156,7 @@ mod tests {
     }
 
     fn watchers_push(watchers: &mut Watchers, watcher: Watcher) -> Result<Option<ReturnAddress>, ()> {
-        watchers.push(watcher).map(|other| other.map(|other| other.client)).map_err(drop)
+        watchers.push(watcher).map(|other| other.map(|other| other.caller.address)).map_err(drop)
     }
 
     #[test]

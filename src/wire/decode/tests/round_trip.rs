@@ -11,8 +11,10 @@ use crate::{
         id::{Incarnation, MessageId, StreamId},
         membership::links::{detector::MemberState, link::Kind},
         message::{Hop, Message, Path, Payload, Trace},
-        request::{Fetched, Gap, NodeStatus, PeerInfo, Vector},
-        service::happening::{Detail, Happening},
+        request::{
+            Fetched, Gap, NodeStatus, PeerInfo, Vector,
+            happening::{Detail, Happening},
+        },
         time::Wall,
     },
     wire::encode,

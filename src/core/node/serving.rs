@@ -1,35 +1,33 @@
-//! What a node tells those who watch it. Spec: `docs/spec/gossip-bus.md`, *Watching*.
+//! Answers to clients: the node tells the service what they wait for, and sends what it says. Spec: `docs/spec/gossip-bus.md`,
+//! *Requests* and *Watching*.
 
 use super::Node;
 use crate::core::{
-    event::{Output, ReturnAddress},
+    event::{LogSeq, Output},
     id::NodeId,
     message::Message,
-    request::{Reply, RequestId, WATCH_WAIT_MAX},
-    service::{happening::Arrival, watchers::Watcher},
+    request::Reply,
+    service::{self, Caller},
     stats::Refusal,
     time::Now,
 };
 use std::time::Duration;
 
 impl Node {
-    /// Tells what happened from a position on: at once if there is something, or when there is, or after the wait.
-    pub(super) fn watch(&mut self, now: Now, client: ReturnAddress, id: RequestId, from: Option<u64>, wait: Duration) {
-        // What this turn has brought so far belongs to the past of this question.
-        self.note_events(now);
-        self.journal.watched(now.mono);
-        let from = from.unwrap_or_else(|| self.journal.next());
-        if from != self.journal.next() || wait.is_zero() || self.is_leaving() {
-            let told = self.told(from);
-            return self.reply(client, id, told);
-        }
-        let due = now.mono + wait.min(WATCH_WAIT_MAX);
-        match self.watchers.push(Watcher { from, due, client, id }) {
-            Ok(gives_way) => gives_way.into_iter().for_each(|watcher| self.answer_watcher(watcher)),
-            Err(Watcher { client, id, .. }) => {
-                self.refuse_client(client, id, Refusal::Busy, "too many clients are watching already".into());
-            }
-        }
+    /// Answers a client at once.
+    pub(super) fn reply(&mut self, now: Now, caller: Caller, reply: Reply) {
+        self.reply_after(now, LogSeq::NONE, caller, reply);
+    }
+
+    /// Answers a client as soon as a record is safe.
+    pub(super) fn reply_after(&mut self, now: Now, record: LogSeq, caller: Caller, reply: Reply) {
+        self.service.handle(now, service::Input::Answered { caller, reply, record });
+    }
+
+    /// Refuses what a client asks, and counts it.
+    pub(super) fn refuse_client(&mut self, now: Now, caller: Caller, refusal: Refusal, text: String) {
+        self.stats.refuse(refusal, None);
+        self.reply(now, caller, Reply::Refused { refusal, text });
     }
 
     /// Counts a message that is new here, and notes it for those who watch.
@@ -38,50 +36,53 @@ impl Node {
         if from.is_some() {
             self.stats.delivered(latency, message.hops);
         }
-        self.journal.arrive(now, || Arrival {
-            id: message.id.clone(),
-            from: from.cloned(),
-            hops: message.hops,
-            latency,
-        });
+        self.service.handle(now, service::Input::Arrived { message, from, latency });
     }
 
-    /// Answers those for whom something has happened, or whose time is over; all of them if the node is leaving.
-    pub(super) fn answer_watchers(&mut self, now: Now) {
+    /// Ends a turn: whoever waited for what it has brought is answered.
+    pub(super) fn settle_service(&mut self, now: Now) {
         self.note_events(now);
-        if self.watchers.is_empty() {
-            return;
+        if self.service.awaits_links() && self.peers.waiting_for().next().is_none() {
+            self.service.handle(now, service::Input::LinksUp);
         }
-        if self.is_leaving() {
-            for watcher in self.watchers.take_all() {
-                self.answer_watcher(watcher);
+        self.service.handle(now, service::Input::Settled);
+        self.follow_service(now);
+    }
+
+    /// Answers all who wait still, before the node ends.
+    pub(super) fn end_service(&mut self, now: Now) {
+        self.note_events(now);
+        self.service.handle(now, service::Input::Ended);
+        self.follow_service(now);
+    }
+
+    /// Does what the service asks for.
+    pub(super) fn follow_service(&mut self, now: Now) {
+        while let Some(output) = self.service.poll_output() {
+            match output {
+                service::Output::Reply(Caller { address, id }, reply) => {
+                    self.outbox.push_back(Output::Reply(address, id, reply));
+                }
+                service::Output::Refuse(caller, refusal, text) => {
+                    self.refuse_client(now, caller, refusal, text.to_owned());
+                }
+                service::Output::Unready(caller) => {
+                    let missing: Vec<_> = self.peers.waiting_for().map(ToString::to_string).collect();
+                    let text = format!("no answer from {}", missing.join(", "));
+                    self.refuse_client(now, caller, Refusal::NotReady, text);
+                }
             }
         }
-        while let Some(watcher) = self.watchers.take_ready(self.journal.next()) {
-            self.answer_watcher(watcher);
-        }
-        while let Some(watcher) = self.watchers.take_due(now.mono) {
-            self.answer_watcher(watcher);
-        }
     }
 
-    /// Puts the events among this turn's outputs into the journal.
-    fn note_events(&mut self, now: Now) {
+    /// Tells the service of the events among this turn's outputs.
+    pub(super) fn note_events(&mut self, now: Now) {
         for output in self.outbox.iter().skip(self.journaled) {
             if let Output::Notify(event) = output {
-                self.journal.note(now.wall, event);
+                self.service.handle(now, service::Input::Happened(event));
             }
         }
         self.journaled = self.outbox.len();
-    }
-
-    fn answer_watcher(&mut self, watcher: Watcher) {
-        let told = self.told(watcher.from);
-        self.outbox.push_back(Output::Reply(watcher.client, watcher.id, told));
-    }
-
-    fn told(&self, from: u64) -> Reply {
-        Reply::Events { told: self.journal.tell(from), incarnation: self.journal.life() }
     }
 }
 
@@ -90,11 +91,13 @@ mod tests {
     use super::*;
     use crate::core::{
         config::{Config, Limits, Protocol},
-        event::{Input, Principal},
+        event::{Input, Principal, ReturnAddress},
         id::Incarnation,
         message::Payload,
-        request::Request,
-        service::{happening::Happening, journal::WatchPage},
+        request::{
+            Request, RequestId, WATCH_WAIT_MAX,
+            happening::{Detail, Happening, WatchPage},
+        },
         time::{Mono, Wall},
     };
 
@@ -159,7 +162,7 @@ mod tests {
         let replies = publish(&mut node, at(2));
         let WatchPage { next: 2, missed: 0, happenings } = told(&replies, 7) else { panic!("{replies:?}") };
         assert_eq!((&*happenings[0].kind, happenings[0].at), (Happening::ARRIVED, at(2).wall));
-        assert_eq!(happenings[0].details["id"], crate::core::service::happening::Detail::Text("1-17-2".into()));
+        assert_eq!(happenings[0].details["id"], Detail::Text("1-17-2".into()));
         let again = ask(&mut node, at(3), 8, watch(Some(1), SECOND));
         assert_eq!(told(&again, 8).happenings.len(), 1, "what is there is told at once");
         assert_eq!(node.gauge().journal, 1);
@@ -175,12 +178,12 @@ mod tests {
         ask(&mut node, at(1), 9, watch(Some(1), u64::MAX));
         let busy = ask(&mut node, at(1), 10, watch(None, SECOND));
         assert!(matches!(busy[..], [(_, Reply::Refused { refusal: Refusal::Busy, .. })]), "{busy:?}");
-        assert_eq!(node.watchers.deadline(), Some(Mono(SECOND + 1)));
-        assert!(node.deadline() <= node.watchers.deadline());
+        assert_eq!(node.service.deadline(), Some(Mono(SECOND + 1)));
+        assert!(node.deadline() <= node.service.deadline());
         let replies = replies(&mut node, at(SECOND + 1), Input::Tick);
         assert_eq!((replies.len(), told(&replies, 8)), (1, &WatchPage { next: 1, ..WatchPage::default() }));
         assert_eq!(node.gauge().watchers, 1, "the other one waits for as long as a node bears");
-        assert_eq!(node.watchers.deadline(), Some(Mono(1) + WATCH_WAIT_MAX));
+        assert_eq!(node.service.deadline(), Some(Mono(1) + WATCH_WAIT_MAX));
     }
 
     #[test]

@@ -1,73 +1,40 @@
-//! One thing that happened, as watchers are told: a word for its kind, the node it is about, and details by name.
-//! Spec: `docs/spec/gossip-bus.md`, *Watching*.
+//! Events and arrivals in the words of EVENTS. Spec: `docs/spec/gossip-bus.md`, *Watching*.
 
 use crate::core::{
     event::Event,
     id::{MessageId, NodeId},
+    request::happening::{Detail, Happening},
     time::Wall,
 };
-use std::{borrow::Cow, collections::BTreeMap, time::Duration};
-
-/// Something that happened at a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Happening {
-    /// When, by that node's clock.
-    pub at: Wall,
-    /// What: a word such as `arrived` or `link_up`.
-    pub kind: Cow<'static, str>,
-    /// The node that it is about, where it is about one.
-    pub node: Option<NodeId>,
-    /// The rest, by name.
-    pub details: BTreeMap<Cow<'static, str>, Detail>,
-}
-
-/// The value of a detail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Detail {
-    /// Text.
-    Text(String),
-    /// A number.
-    Number(u64),
-}
+use std::{borrow::Cow, time::Duration};
 
 /// A message that came here for the first time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Arrival {
+pub(super) struct Arrival {
     /// Its id.
-    pub id: MessageId,
+    pub(super) id: MessageId,
     /// The neighbour that it came from; `None`: it was submitted here.
-    pub from: Option<NodeId>,
+    pub(super) from: Option<NodeId>,
     /// Links that it crossed.
-    pub hops: u32,
+    pub(super) hops: u32,
     /// Since it was submitted, as far as the clocks of the two hosts agree; zero where they contradict each other.
-    pub latency: Duration,
+    pub(super) latency: Duration,
 }
 
-impl Happening {
-    /// The arrival of a message.
-    pub const ARRIVED: &'static str = "arrived";
-
-    /// An event as watchers are told it.
-    pub fn of_event(at: Wall, event: &Event) -> Self {
-        let (node, details) = told(event);
-        let details = details.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
-        Self { at, kind: event.kind().into(), node, details }
-    }
-
-    /// An arrival as watchers are told it.
-    pub fn of_arrival(at: Wall, arrival: &Arrival) -> Self {
-        let Arrival { id, from, hops, latency } = arrival;
-        let latency = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        let details = [("id", text(id)), ("hops", Detail::Number((*hops).into())), ("latency_us", latency.into())];
-        let details = details.map(|(name, value)| (Cow::Borrowed(name), value));
-        Self { at, kind: Self::ARRIVED.into(), node: from.clone(), details: details.into() }
-    }
+/// Gives an event as watchers are told it.
+pub(super) fn of_event(at: Wall, event: &Event) -> Happening {
+    let (node, details) = told(event);
+    let details = details.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect();
+    Happening { at, kind: event.kind().into(), node, details }
 }
 
-impl From<u64> for Detail {
-    fn from(number: u64) -> Self {
-        Self::Number(number)
-    }
+/// Gives an arrival as watchers are told it.
+pub(super) fn of_arrival(at: Wall, arrival: &Arrival) -> Happening {
+    let Arrival { id, from, hops, latency } = arrival;
+    let latency = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+    let details = [("id", text(id)), ("hops", Detail::Number((*hops).into())), ("latency_us", latency.into())];
+    let details = details.map(|(name, value)| (Cow::Borrowed(name), value));
+    Happening { at, kind: Happening::ARRIVED.into(), node: from.clone(), details: details.into() }
 }
 
 /// The node that an event is about, and its details.
