@@ -36,6 +36,9 @@ impl Ledger {
                 assert_eq!(delivered, None, "what was delivered is given up");
                 self.given_up.entry(stream.clone()).or_default().push((first, last));
             }
+            Record::Receipt { message, .. } => {
+                assert!(self.delivered.contains(message), "{message} has a receipt before it is kept");
+            }
             Record::Marked { first, last } => assert!(first <= last, "marked from {first} to {last}"),
         }
     }

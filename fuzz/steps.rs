@@ -7,7 +7,7 @@ use crate::{
 };
 use gossip::{
     core::{
-        event::{Input, LinkId, Principal, ReturnAddress, Sender},
+        event::{Input, LinkId, LogSeq, Principal, ReturnAddress, Sender},
         frame::{
             Announcement, Answer, Chunk, DisconnectReason, Frame, Introduction, JoinPriority, LifeSeen, PathCopy,
             StreamRanges,
@@ -354,9 +354,10 @@ impl Player<'_> {
     fn restart(&mut self, side: usize) {
         let (now, this) = (self.world.now, &mut self.world.sides[side]);
         this.incarnation.0 += 1;
-        let records = this.log.iter().cloned();
-        this.node = Node::recover(this.config.clone(), this.incarnation, 0, "fuzz", now, records);
-        (this.has_exited, this.appended, this.ledger.synced) = Default::default();
+        let (records, kept) = (this.log.iter().cloned(), LogSeq(this.log.len() as u64));
+        this.node =
+            Node::recover(this.config.clone(), this.incarnation, 0, "fuzz", now, (1..).map(LogSeq).zip(records));
+        (this.has_exited, this.appended, this.ledger.synced) = (false, kept, kept);
         this.links.clear();
         this.pings.clear();
         let other = 2 - side as u32;

@@ -9,7 +9,7 @@ use super::{
     stats::{Counter, Refusal},
     time::Wall,
 };
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// One outgoing connection, numbered by the node that opens it. The number stays with the same peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +21,16 @@ pub struct LinkId(pub u32);
 pub struct ReturnAddress(pub Box<[u8]>);
 
 impl ReturnAddress {
+    /// The address of the process that runs the node: it asks by the same door as its clients.
+    pub fn own() -> Self {
+        Self(Box::default())
+    }
+
+    /// Says whether it is that of the process that runs the node.
+    pub fn is_own(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The connection that a request came by: what a client may take of a node is counted by it, for the rest of the address
     /// is what the client likes it to be.
     pub fn connection(&self) -> &[u8] {
@@ -168,6 +178,11 @@ pub enum Input {
     Pressure(bool),
     /// All records up to this one are as safe as the log makes them.
     Synced(LogSeq),
+    /// [`Output::Adopt`] was done.
+    Adopted {
+        /// The reason for which the instance could not be stored, for people, if so.
+        unstored: Option<String>,
+    },
     /// [`Node::deadline`](super::node::Node::deadline) has passed.
     Tick,
 }
@@ -190,6 +205,15 @@ pub enum Record {
         first: u64,
         /// The last of them.
         last: u64,
+    },
+    /// A client's submission, under a unique request id, became a message.
+    Receipt {
+        /// The connection that it came by.
+        client: Box<[u8]>,
+        /// The request id.
+        request: Arc<[u8]>,
+        /// The message.
+        message: MessageId,
     },
     /// Messages were read.
     Marked {

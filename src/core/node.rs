@@ -152,6 +152,7 @@ impl Node {
             Input::Unreplied => self.stats.count(Counter::RepliesDropped, None),
             Input::Pressure(pressed) => self.pressed = pressed,
             Input::Synced(upto) => self.service.handle(now, service::Input::Synced(upto)),
+            Input::Adopted { unstored } => self.instance_unstored = unstored,
             Input::Tick => self.on_tick(now),
         }
         self.note_changes(now);
@@ -178,17 +179,18 @@ impl Node {
         Mono::earliest([repair, self.service.deadline(), peers, overlay, seeds])
     }
 
-    /// The node that its log tells of, at the beginning of another life.
+    /// The node that its log tells of, at the beginning of another life. An empty log tells of a new node.
     pub fn recover(
         config: Config,
         incarnation: Incarnation,
         seed: u64,
         version: &'static str,
         now: Now,
-        records: impl IntoIterator<Item = Record>,
+        records: impl IntoIterator<Item = (LogSeq, Record)>,
     ) -> Self {
         let mut node = Self::new(config, incarnation, seed, version, now);
-        for record in records {
+        for (place, record) in records {
+            node.appended = place;
             match record {
                 Record::Received { message, at } => {
                     node.seen.insert(&message.id);
@@ -196,9 +198,13 @@ impl Node {
                     node.mailbox.trim();
                 }
                 Record::GivenUp { stream, first, last } => drop(node.seen.close(&stream, &[(first, last)])),
+                Record::Receipt { client, request, message } => {
+                    node.service.handle(now, service::Input::Recovered { client, request, message });
+                }
                 Record::Marked { first, last } => drop(node.mailbox.mark(first, last)),
             }
         }
+        node.service.handle(now, service::Input::Synced(node.appended));
         let holes: Vec<_> = node.seen.with_holes().map(|(stream, below)| (stream.clone(), below)).collect();
         for (stream, below) in holes {
             node.missing.expect(now.mono, &stream, Slot::default(), below);
@@ -219,11 +225,6 @@ impl Node {
     /// Which start of it; empty as long as it belongs to none.
     pub fn instance(&self) -> &Instance {
         &self.peers.me().instance
-    }
-
-    /// What came of [`Output::Adopt`]: why the instance could not be stored, if so.
-    pub fn on_adopted(&mut self, unstored: Option<String>) {
-        self.instance_unstored = unstored;
     }
 
     /// Its name.

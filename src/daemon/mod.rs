@@ -11,6 +11,9 @@ pub mod settings;
 mod signals;
 mod turn;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::DaemonError;
 pub use node_process::NodeProcess;
 pub use settings::Settings;

@@ -8,12 +8,12 @@ use crate::{
     core::{
         config::Config,
         endpoint::Endpoint,
-        event::ReturnAddress,
         id::{Incarnation, Instance},
         node::Node,
-        request::{Request, RequestId},
+        request::Request,
+        time::Now,
     },
-    store::{MemoryLog, incarnation::Life},
+    store::{Log, MemoryLog, StoreError, incarnation::Life},
     transport::{Context, LinkLimits, Links, Poller, Router, RouterLimits, context::raise_descriptor_limit},
     wire::Decoder,
 };
@@ -66,18 +66,18 @@ impl NodeProcess {
         let links = Links::new(&context, node.clone(), link_limits);
         let decoder = Decoder::new(limits.path_len_max);
         let config = Config { node, endpoint: endpoint.clone(), network, instance, protocol, limits };
-        let core = Node::new(config, life.incarnation(), clock::seed(), version, now);
-        let mut turn = Turn::new(core, clock, router, links, decoder, Box::new(MemoryLog::default()), life);
+        let mut log = MemoryLog::default();
+        let core = recover(&mut log, config, life.incarnation(), version, now)?;
+        let mut turn = Turn::new(core, clock, router, links, decoder, Box::new(log), life);
         if let Some(port) = port {
             turn.serve_metrics(port);
         }
         let sought: Vec<_> = peers.iter().map(|(_, endpoint)| endpoint).chain(&contacts).cloned().collect();
         turn.expect(&sought);
-        let nobody = ReturnAddress([].into());
-        turn.request(nobody.clone(), RequestId::None, Request::Connect { peers })?;
+        turn.ask(Request::Connect { peers })?;
         if !contacts.is_empty() {
             let contacts = contacts.into_iter().map(|contact| (None, contact)).collect();
-            turn.request(nobody, RequestId::None, Request::Join { contacts })?;
+            turn.ask(Request::Join { contacts })?;
         }
         Ok(Self { turn, poller: Poller::new(), signals, endpoint, metrics })
     }
@@ -119,6 +119,20 @@ impl NodeProcess {
         self.turn.close(linger);
         Ok(())
     }
+}
+
+/// The node that a log tells of, at the beginning of the life `incarnation`.
+pub(super) fn recover(
+    log: &mut dyn Log,
+    config: Config,
+    incarnation: Incarnation,
+    version: &'static str,
+    now: Now,
+) -> Result<Node, StoreError> {
+    let mut unread = None;
+    let records = log.records()?.map_while(|record| record.map_err(|error| unread = Some(error)).ok());
+    let node = Node::recover(config, incarnation, clock::seed(), version, now, records);
+    unread.map_or(Ok(node), Err)
 }
 
 /// Frames up to twice the payload limit and 1 MiB are read and refused with a reply that says why; a longer one

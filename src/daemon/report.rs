@@ -6,6 +6,7 @@ use crate::{
         endpoint::Endpoint,
         event::{Event, Input, Output, Record},
         id::{Instance, NodeId},
+        request::Reply,
         stats::Refusal,
         time::Mono,
     },
@@ -82,6 +83,22 @@ impl Reporter {
     /// Nobody was found where the node was told to look.
     pub(super) fn nobody_answers(&mut self, now: Mono, addresses: &str) {
         self.tell(now, News::NobodyAnswers(addresses.to_owned()));
+    }
+
+    /// One line for a request of this process that the node refused.
+    pub(super) fn replied(&mut self, now: Mono, reply: &Reply) {
+        if let Reply::Refused { refusal, text } = reply
+            && self.admits(now)
+        {
+            line!(
+                WARN,
+                NODE,
+                "refused_request",
+                why = refusal.name(),
+                text,
+                "a peer or contact given at the start was refused"
+            );
+        }
     }
 
     /// One line for the instance that the node has from now on. If it could not be stored, the node adopts one anew when it

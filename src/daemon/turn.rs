@@ -132,14 +132,10 @@ impl Turn {
         self.router.close(linger);
     }
 
-    /// Hands the core a request as if it had come by the wire.
-    pub(super) fn request(
-        &mut self,
-        client: ReturnAddress,
-        id: RequestId,
-        request: Request,
-    ) -> Result<(), DaemonError> {
-        self.apply(Input::Requested { principal: Principal::Own, client, id, request })
+    /// Asks the node for something, as its clients do. If it refuses, the log says so.
+    pub(super) fn ask(&mut self, request: Request) -> Result<(), DaemonError> {
+        let (principal, client, id) = (Principal::Own, ReturnAddress::own(), RequestId::None);
+        self.apply(Input::Requested { principal, client, id, request })
     }
 
     /// Waits for something to do and does it. Returns whether a signal came.
@@ -275,9 +271,9 @@ impl Turn {
             Output::Renew(incarnation) => self.life.renew(incarnation)?,
             Output::Adopt(instance) => {
                 let kept = self.life.keep_instance(self.node.network(), &instance);
-                let error = kept.err().map(|error| error.to_string());
-                self.reporter.adopted(self.clock.now().mono, &instance, error.as_deref());
-                self.node.on_adopted(error);
+                let unstored = kept.err().map(|error| error.to_string());
+                self.reporter.adopted(self.clock.now().mono, &instance, unstored.as_deref());
+                self.after.push_back(Input::Adopted { unstored });
             }
             Output::Connect(link, endpoint, dial) => {
                 if let Err(error) = self.links.connect(link, &endpoint, dial) {
@@ -293,8 +289,7 @@ impl Turn {
                 self.post(Destination::Back(node), &parts);
             }
             Output::Disturb(nodes, disturbance) => self.disturbances.set(nodes, disturbance),
-            // The node asked itself, for the peers that it was started with.
-            Output::Reply(client, ..) if client.0.is_empty() => {}
+            Output::Reply(client, _, reply) if client.is_own() => self.reporter.replied(self.clock.now().mono, &reply),
             Output::Reply(client, id, reply) => {
                 self.header.clear();
                 encode::reply(&mut self.header, self.node.name(), &id, &reply);

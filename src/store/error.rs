@@ -1,4 +1,4 @@
-//! What can go wrong with files.
+//! Errors of files.
 
 use crate::core::id::NodeId;
 use std::{io, path::PathBuf};
@@ -9,11 +9,11 @@ pub enum StoreError {
     /// The system refused.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The step that failed.
         action: &'static str,
-        /// On which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's word for it.
         source: io::Error,
     },
     /// Another process runs that node.
@@ -22,17 +22,17 @@ pub enum StoreError {
         folder.display()
     )]
     InUse {
-        /// Which node.
+        /// The node.
         node: NodeId,
-        /// Which folder.
+        /// Its folder.
         folder: PathBuf,
     },
     /// The file holds something else than a number.
     #[error("{} contains {found:?} instead of a number: restore or remove it", path.display())]
     Corrupt {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// How it begins.
+        /// Its beginning.
         found: String,
     },
 }

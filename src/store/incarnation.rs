@@ -55,7 +55,7 @@ impl Life {
         Ok(())
     }
 
-    /// Which start of `network` the node belonged to when it lived here last; empty, if that is not known.
+    /// The start of `network` that the node belonged to when it lived here last; empty, if that is not known.
     pub fn instance(&self, network: &NetworkName) -> Result<Instance, StoreError> {
         let path = self.instance_path();
         let text = match fs::read_to_string(&path) {
@@ -71,7 +71,7 @@ impl Life {
         }
     }
 
-    /// Keeps for the lives to come which start of `network` the node belongs to.
+    /// Keeps the start of `network` that the node belongs to for the lives to come.
     pub fn keep_instance(&self, network: &NetworkName, instance: &Instance) -> Result<(), StoreError> {
         replace(&self.folder, &self.instance_path(), &format!("{network} {}\n", instance.as_str()))
     }
@@ -80,13 +80,13 @@ impl Life {
         self.path.with_extension("instance")
     }
 
-    /// Which life it is.
+    /// The life's number.
     pub fn incarnation(&self) -> Incarnation {
         self.incarnation
     }
 }
 
-/// How long a predecessor may take to end, and how often it is looked at.
+/// Time that a predecessor may take to end, and the pause between two looks at it.
 const PATIENCE: Duration = Duration::from_millis(500);
 const STEP: Duration = Duration::from_millis(10);
 

@@ -1,18 +1,26 @@
-//! A log as safe as the process: what it is told, the node's memory holds already, so it keeps the position alone.
+//! A log as safe as the process: the node's memory holds what it is told already, so it keeps the position alone, and gives
+//! nothing back.
 //! Receipts given after its sync say `memory`.
 
-use super::{error::StoreError, log::Log};
+use super::{
+    error::StoreError,
+    log::{Log, Records},
+};
 use crate::core::event::{LogSeq, Record};
 
-/// See the module.
+/// A log that forgets all but its length.
 #[derive(Debug, Default)]
 pub struct MemoryLog {
     appended: LogSeq,
 }
 
 impl Log for MemoryLog {
-    fn append(&mut self, seq: LogSeq, _record: &Record) -> Result<(), StoreError> {
-        self.appended = seq;
+    fn records(&mut self) -> Result<Records<'_>, StoreError> {
+        Ok(Box::new(std::iter::empty()))
+    }
+
+    fn append(&mut self, place: LogSeq, _record: &Record) -> Result<(), StoreError> {
+        self.appended = place;
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! What a node keeps: its log of records, in memory in this version, and its incarnation, on disk.
+//! Storage of a node: its log of records, in memory in this version, and its incarnation, on disk.
 
 pub mod error;
 pub mod incarnation;
@@ -6,5 +6,5 @@ pub mod log;
 pub mod memory;
 
 pub use error::StoreError;
-pub use log::Log;
+pub use log::{Log, Records};
 pub use memory::MemoryLog;

@@ -7,12 +7,12 @@ use crate::core::{
     frame::{Frame, Member, STREAMS_MAX, StreamRanges},
     id::{NodeId, StreamId},
     message::{Message, Payload, Relays},
-    request::{Disturbance, Fetch, Level, NodeStatus, Reply, Request, Status, Vector},
+    request::{Disturbance, Fetch, Level, NodeStatus, Reply, Request, RequestId, Status, Vector},
     service::{self, Caller, Receipt},
     stats::{Counter, Refusal},
     time::{Mono, Now},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Longest time that farewells are given beside their own because links are slow.
 const DELAY_MAX: Duration = Duration::from_secs(2);
@@ -105,6 +105,10 @@ impl Node {
         self.seen.insert(&message.id);
         self.stats.count(Counter::Published, None);
         self.deliver(now, Provenance::default(), message);
+        if let RequestId::Unique(unique) = &caller.id {
+            let (client, request) = (caller.connection().into(), Arc::clone(unique));
+            self.append(Record::Receipt { client, request, message: id.clone() });
+        }
         self.service.handle(now, service::Input::Published { caller, message: id, record: self.appended });
     }
 

@@ -205,6 +205,11 @@ impl Net {
     }
 }
 
+/// Records at the first places of a log.
+fn numbered(records: impl IntoIterator<Item = Record>) -> impl Iterator<Item = (LogSeq, Record)> {
+    (1..).map(LogSeq).zip(records)
+}
+
 fn graphs() -> Vec<Graph> {
     let random = Shape::Random { degree: 3 };
     let all = [(Shape::Circular, 2), (Shape::Circular, 5), (random, 16), (Shape::Powerlaw, 16), (random, 64)];
@@ -1156,7 +1161,8 @@ fn what_was_seen_is_told_page_by_page_and_without_a_break() {
     let given_up = Record::GivenUp { stream: stream.clone(), first: 2, last: 4 };
     let records = (1..=streams).map(received).chain([given_up]);
     let mut net = Net::of(1, 0, &Limits::default());
-    net.nodes[0] = Node::recover(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default(), records);
+    net.nodes[0] =
+        Node::recover(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default(), numbered(records));
     let (mut after, mut pages, mut told) = (None, Vec::new(), Vec::new());
     loop {
         let Reply::Vector(page) = net.reply(0, Request::Seen { after: after.take(), of: Vec::new() }) else {

@@ -18,7 +18,7 @@ use crate::core::{
     stats::Refusal,
     time::{Mono, Now},
 };
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// Most clients that are told the end of a departure.
 const LEAVERS_MAX: usize = 8;
@@ -43,6 +43,15 @@ pub enum Input<'a> {
         message: MessageId,
         /// The record that its receipt depends on.
         record: LogSeq,
+    },
+    /// A submission became a message in an earlier life.
+    Recovered {
+        /// The connection that it came by.
+        client: Box<[u8]>,
+        /// The unique request id.
+        request: Arc<[u8]>,
+        /// The message.
+        message: MessageId,
     },
     /// A client waits for all links to be up.
     Ready(Caller),
@@ -132,6 +141,9 @@ impl Service {
         match input {
             Input::Answered { caller, reply, record } => self.promise(record, caller, reply),
             Input::Published { caller, message, record } => self.published(caller, message, record),
+            Input::Recovered { client, request, message } => {
+                self.receipts.keep(&client, &request, Receipt { message, record: LogSeq::NONE });
+            }
             Input::Ready(caller) => self.wait_for_links(now.mono, caller),
             Input::Watch { caller, from, wait } => self.watch(now.mono, caller, from, wait),
             Input::Leave(caller) => self.wait_for_the_end(caller),

@@ -2,7 +2,14 @@
 
 use super::{Cluster, NOBODY};
 use crate::{
-    core::{config::Config, event::Record, id::Incarnation, message::Message, node::Node, request::Request},
+    core::{
+        config::Config,
+        event::{LogSeq, Record},
+        id::Incarnation,
+        message::Message,
+        node::Node,
+        request::Request,
+    },
     sim::{
         checker::{Publication, Survivor, Violation, index_of},
         host::{Event, Host, endpoint},
@@ -45,7 +52,14 @@ impl Cluster {
         if self.keeps_records {
             place.log.records.clone_from(&records);
         }
-        place.node = Some(Node::recover(config, Incarnation(incarnation), seed, "simulated", now, records));
+        place.node = Some(Node::recover(
+            config,
+            Incarnation(incarnation),
+            seed,
+            "simulated",
+            now,
+            (1..).map(LogSeq).zip(records),
+        ));
         self.come_and_go();
         let request = match self.scenario.join {
             Some(join) => {

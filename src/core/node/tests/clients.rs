@@ -69,3 +69,75 @@ fn a_reply_waits_for_its_own_record_and_for_nothing_else() {
     assert_eq!((receipts.len(), receipts[0].0, receipts[0]), (2, &unique, receipts[1]));
     assert!(matches!(receipts[0].1, Reply::Receipt { level: Level::Memory, .. }));
 }
+
+/// All that a client can see of what a node holds.
+fn held(net: &mut Net) -> (Page, Reply, (u64, u64)) {
+    let page = net.inbox(0);
+    let vector = net.reply(0, Request::Seen { after: None, of: Vec::new() });
+    let Reply::Status(status) = net.reply(0, Request::Status) else { panic!("no state") };
+    (page, vector, (status.unread, status.given_up))
+}
+
+/// A node that has published, received, given up and marked, and the records of all that.
+fn recorded() -> (Net, Vec<(LogSeq, Record)>) {
+    let mut net = Net::of(1, 0, &Limits::default());
+    let mut records = Vec::new();
+    let mut input = |net: &mut Net, at: u64, input: Input| {
+        let now = Now { mono: Mono(at * 1_000_000_000), wall: Wall(at) };
+        net.nodes[0].handle(now, input);
+        while let Some(output) = net.nodes[0].poll_output() {
+            match output {
+                Output::Append(place, record) => records.push((place, record)),
+                Output::Reply(_, id, reply) => net.replies.push((0, id, reply)),
+                _ => {}
+            }
+        }
+    };
+    let unique = |number: u8| RequestId::Unique([number; 16].into());
+    input(&mut net, 1, requested(unique(1), publish(b"own")));
+    input(&mut net, 1, requested(RequestId::Number(2), publish(b"numbered")));
+    let who = || hello(|hello| hello.capabilities = vec!["repair".into()]);
+    input(&mut net, 1, arrived(Frame::Hello(who(), JoinPriority::Declared)));
+    input(&mut net, 1, Input::Answered { link: LinkId(0), answer: Answer::Welcome(who(), None) });
+    for sequence in [1, 2, 5] {
+        let id = MessageId { origin: name(8), incarnation: Incarnation(1), sequence };
+        let payload = b"received"[..].into();
+        let message = Message { id, published_at: Wall(0), hops: 1, trace: None, tree: None, payload };
+        input(&mut net, 2, arrived(Frame::Message(message)));
+    }
+    // Nobody sends what is missing.
+    (3..60).for_each(|at| input(&mut net, at, Input::Tick));
+    input(&mut net, 60, requested(RequestId::Number(3), Request::Mark { first: 2, last: 3 }));
+    input(&mut net, 60, requested(unique(4), publish(b"late")));
+    input(&mut net, 60, Input::Synced(LogSeq(u64::MAX)));
+    net.clock = 60_000_000_000;
+    (net, records)
+}
+
+#[test]
+fn a_node_recovers_from_its_log_all_that_a_client_can_see() {
+    let (mut net, records) = recorded();
+    assert_eq!(records.iter().map(|(place, _)| place.0).collect::<Vec<_>>(), (1..=10).collect::<Vec<_>>());
+    let receipts: Vec<_> =
+        net.replies.drain(..).filter(|(_, _, reply)| matches!(reply, Reply::Receipt { .. })).collect();
+    assert_eq!(receipts.len(), 3);
+    let before = held(&mut net);
+    assert_eq!((before.0.messages.len(), before.0.gaps.len(), before.2), (6, 1, (4, 2)));
+    let now = net.now();
+    net.nodes[0] = Node::recover(config(0, Limits::default()), Incarnation(8), 0, "test", now, records);
+    assert_eq!(held(&mut net), before);
+    // Whoever asks again under a unique id gets the receipt of the life before; numbers repeat.
+    for (_, id, reply) in receipts {
+        net.input(0, requested(id.clone(), publish(b"again")));
+        let (_, answered, receipt) = net.replies.pop().unwrap();
+        assert_eq!((answered, receipt == reply), (id.clone(), matches!(id, RequestId::Unique(_))));
+    }
+    assert_eq!((net.count(0, Counter::Published), net.count(0, Counter::Repeated)), (1, 2));
+}
+
+#[test]
+fn an_empty_log_tells_of_a_new_node() {
+    let new = Node::new(config(0, Limits::default()), Incarnation(7), 5, "test", Now::default());
+    let recovered = Node::recover(config(0, Limits::default()), Incarnation(7), 5, "test", Now::default(), []);
+    assert_eq!(format!("{new:?}"), format!("{recovered:?}"));
+}

@@ -173,6 +173,6 @@ fn a_node_that_comes_back_seeks_what_it_missed_before() {
         Record::Received { message, at: Wall(0) }
     };
     let (config, records) = (config(0, Limits::default()), [1, 5].map(received));
-    let mut node = Node::recover(config, Incarnation(7), 0, "test", Now::default(), records);
+    let mut node = Node::recover(config, Incarnation(7), 0, "test", Now::default(), numbered(records));
     assert_eq!(told(&pass(&mut node, 10 * SECOND)), [("gap", 2, 4)]);
 }
