@@ -2,7 +2,7 @@
 //! Spec: `docs/spec/gossip-bus.md`, *MESSAGE*.
 
 use super::{
-    id::{MessageId, NodeId},
+    id::{MessageId, NodeId, StreamId},
     stats::Refusal,
     time::Wall,
 };
@@ -155,4 +155,36 @@ fn check_id(id: &MessageId) -> Result<(), (Refusal, String)> {
 /// `path` and one step more.
 pub fn extend_path(path: &[Hop], hop: Hop) -> Path {
     path.iter().cloned().chain(std::iter::once(hop)).collect()
+}
+
+/// Messages that a neighbour that asks for them again is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Resent {
+    /// The messages, ascending, as they go over the next link.
+    pub messages: Vec<Message>,
+    /// What was seen here and is kept no more.
+    pub lost: Vec<(u64, u64)>,
+    /// What the budget did not suffice for, as it was asked.
+    pub rest: Vec<(u64, u64)>,
+    /// Bytes of payloads and paths in the messages.
+    pub bytes: usize,
+}
+
+/// Read access to the messages that a node keeps, for whoever spreads them and keeps none itself.
+pub trait Kept {
+    /// The payload of a message that is kept.
+    fn payload(&self, id: &MessageId) -> Option<Payload>;
+
+    /// What is kept of `ranges` (ascending) of a stream, to be sent once more, and what of them is lost: in `seen`, the
+    /// intervals of what this node has had of the stream, but not kept. What was never seen is neither.
+    ///
+    /// At most `messages` messages, and none more once they have `bytes` bytes; `rest` is what was not looked at then.
+    fn resend(
+        &self,
+        stream: &StreamId,
+        ranges: &[(u64, u64)],
+        seen: &[(u64, u64)],
+        messages: usize,
+        bytes: usize,
+    ) -> Resent;
 }

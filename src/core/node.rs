@@ -9,7 +9,7 @@ use super::{
         allowance::Allowances, digests::Digests, dropped::Dropped, filled::Filled, missing::Missing,
     },
     dissemination::seen::Seen,
-    dissemination::spread::{early_paths::EarlyPaths, recent::Recent, tree::Trees},
+    dissemination::spread::{early_paths::EarlyPaths, recent::Recent, relay_ledger::RelayLedger, tree::Trees},
     event::{Event, Input, LinkId, LogSeq, Output, Principal, Record, Sender},
     frame::Member,
     id::{Incarnation, Instance, NetworkName, NodeId, StreamId},
@@ -56,6 +56,7 @@ pub struct Node {
     trees: Trees,
     recent: Recent,
     held: EarlyPaths,
+    ledger: RelayLedger,
     outgoing: Outgoing,
     incoming: Incoming,
     missing: Missing,
@@ -98,6 +99,7 @@ impl Node {
             trees: Trees::new(config.node.clone(), limits.trees_max, timing),
             recent: Recent::new(timing.announce_delay),
             held: EarlyPaths::default(),
+            ledger: RelayLedger::new(limits.retained_messages_max),
             outgoing: Outgoing::new(limits.chunks_waiting_bytes_max, timing.standstill()),
             incoming: Incoming::new(limits.chunks_partial_bytes_max, limits.payload_len_max, timing.standstill()),
             missing: Missing::new(limits.wants_max, limits.pull_max, timing.lost_after),
@@ -195,6 +197,7 @@ impl Node {
                 Record::Received { message, at } => {
                     node.seen.insert(&message.id);
                     node.mailbox.file(&message, at);
+                    message.trace.iter().for_each(|trace| node.ledger.open(&message.id, trace.relays));
                     node.mailbox.trim();
                 }
                 Record::GivenUp { stream, first, last } => drop(node.seen.close(&stream, &[(first, last)])),

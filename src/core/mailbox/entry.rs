@@ -2,7 +2,6 @@
 
 use super::index::{MessageIndex, StreamNo};
 use crate::core::{
-    dissemination::spread::relay_ledger::RelayLedger,
     id::StreamId,
     message::{Hop, Message, Path, Payload, Relays, Trace},
     request::Status,
@@ -26,18 +25,16 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) struct Traced {
     pub(super) relays: Relays,
-    pub(super) shares: RelayLedger,
     pub(super) paths: Vec<Path>,
 }
 
 impl Entry {
     /// Bytes of memory: what this entry alone holds, with its place in the index and without the allocator's share.
     pub(super) fn cost(&self) -> usize {
-        let traced = self.traced.as_ref().map_or(0, |traced| {
-            size_of::<Traced>()
-                + traced.shares.len() * RelayLedger::COST
-                + traced.paths.iter().map(|path| path_cost(path)).sum::<usize>()
-        });
+        let traced = self
+            .traced
+            .as_ref()
+            .map_or(0, |traced| size_of::<Traced>() + traced.paths.iter().map(|path| path_cost(path)).sum::<usize>());
         size_of::<Self>() + MessageIndex::COST + self.payload.len() + traced
     }
 

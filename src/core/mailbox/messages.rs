@@ -7,10 +7,8 @@ use super::{
     page::fetched,
 };
 use crate::core::{
-    dissemination::spread::relay_ledger::{RelayDecision, RelayLedger},
-    event::LinkId,
-    id::{MessageId, NodeId, StreamId},
-    message::{Message, Path, Payload},
+    id::{MessageId, StreamId},
+    message::{Kept, Message, Path, Payload, Resent},
     ranges::Ranges,
     request::{Cursor, Fetch, Page},
     time::Wall,
@@ -24,19 +22,6 @@ pub struct Evicted {
     pub messages: u64,
     /// Those that nobody had read.
     pub unread: u64,
-}
-
-/// The answer to a neighbour that asks for messages again.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Resent {
-    /// The messages, ascending, as they go over the next link.
-    pub messages: Vec<Message>,
-    /// Sequence numbers that were seen here and are kept no more.
-    pub lost: Vec<(u64, u64)>,
-    /// Sequence numbers that the budget did not suffice for, as they were asked.
-    pub rest: Vec<(u64, u64)>,
-    /// Bytes of payloads and paths in the messages.
-    pub bytes: usize,
 }
 
 /// The messages that a node keeps.
@@ -70,8 +55,7 @@ impl Mailbox {
     /// Files a message that was never seen before. [`trim`](Self::trim) afterwards: a traced one is needed until it is passed on.
     pub fn file(&mut self, message: &Message, received_at: Wall) {
         let traced = message.trace.as_ref();
-        let traced = traced
-            .map(|trace| Box::new(Traced { relays: trace.relays, shares: RelayLedger::default(), paths: Vec::new() }));
+        let traced = traced.map(|trace| Box::new(Traced { relays: trace.relays, paths: Vec::new() }));
         let streams = self.held.streams();
         let entry = Entry {
             sequence: message.id.sequence,
@@ -88,25 +72,6 @@ impl Mailbox {
         self.entries.push_back(entry);
     }
 
-    /// Applies the relay rule to a copy of a traced message from `from` (`None`: it was submitted here) and gives
-    /// the links that it goes on by. What it notes takes bytes: [`trim`](Self::trim) or note a path afterwards.
-    pub fn spread<'a>(
-        &mut self,
-        id: &MessageId,
-        from: Option<&NodeId>,
-        neighbours: impl Iterator<Item = (&'a NodeId, LinkId)>,
-    ) -> RelayDecision {
-        let Some(traced) = self.traced_mut(id) else { return RelayDecision::Unknown };
-        let before = traced.shares.len();
-        if from.is_some_and(|from| !traced.shares.accept(from, traced.relays)) {
-            return RelayDecision::Surplus;
-        }
-        let given = traced.shares.spread(neighbours, from, traced.relays);
-        let added = traced.shares.len() - before;
-        self.bytes += added * RelayLedger::COST;
-        RelayDecision::Noted(given)
-    }
-
     /// Notes the path of one more copy of a traced message; [`trim`](Self::trim) afterwards.
     pub fn note_path(&mut self, id: &MessageId, arrival: Path) {
         let cost = path_cost(&arrival);
@@ -114,11 +79,6 @@ impl Mailbox {
             traced.paths.push(arrival);
             self.bytes += cost;
         }
-    }
-
-    /// The payload of a message that is kept.
-    pub fn payload(&self, id: &MessageId) -> Option<Payload> {
-        self.index(id).map(|index| self.entries[index].payload.clone())
     }
 
     /// Marks the messages at `first..=last` as read and says how many were unread.
@@ -162,48 +122,6 @@ impl Mailbox {
             room = room.saturating_sub(cost);
         }
         page
-    }
-
-    /// Gives what is kept of `ranges` (ascending) of a stream, to be sent once more, and what of them is lost: in `seen`, the
-    /// intervals of what this node has had of the stream, but not kept. What was never seen is neither.
-    ///
-    /// At most `messages` messages, and none more once they have `bytes` bytes; `rest` is what was not looked at then.
-    pub fn resend(
-        &self,
-        stream: &StreamId,
-        ranges: &[(u64, u64)],
-        seen: &[(u64, u64)],
-        messages: usize,
-        bytes: usize,
-    ) -> Resent {
-        let mut resent = Resent::default();
-        let mut lost = Ranges::default();
-        let mut spent = 0;
-        for &(first, last) in ranges {
-            let mut next = Some(first);
-            for (sequence, position) in self.held.range(stream, first, last) {
-                if resent.messages.len() >= messages || spent >= bytes {
-                    break;
-                }
-                let Some(missed) = next.filter(|&next| next <= sequence) else { continue };
-                if missed < sequence {
-                    lost.insert(missed, sequence - 1);
-                }
-                let message = self.entries[(position - self.first) as usize].resend(stream);
-                spent += message.payload.len() + message.trace.as_ref().map_or(0, |trace| encoded_len(&trace.path));
-                resent.messages.push(message);
-                next = sequence.checked_add(1);
-            }
-            let Some(next) = next.filter(|&next| next <= last) else { continue };
-            if resent.messages.len() >= messages || spent >= bytes {
-                resent.rest.push((next, last));
-            } else {
-                lost.insert(next, last);
-            }
-        }
-        resent.bytes = spent;
-        resent.lost = lost.intersection(seen).into_vec();
-        resent
     }
 
     /// Sequence numbers that are kept of `ranges` (ascending) of a stream, the lowest `ranges_max` intervals.
@@ -282,6 +200,50 @@ impl Mailbox {
         }
         self.unread -= evicted.unread;
         evicted
+    }
+}
+
+impl Kept for Mailbox {
+    fn payload(&self, id: &MessageId) -> Option<Payload> {
+        self.index(id).map(|index| self.entries[index].payload.clone())
+    }
+
+    fn resend(
+        &self,
+        stream: &StreamId,
+        ranges: &[(u64, u64)],
+        seen: &[(u64, u64)],
+        messages: usize,
+        bytes: usize,
+    ) -> Resent {
+        let mut resent = Resent::default();
+        let mut lost = Ranges::default();
+        let mut spent = 0;
+        for &(first, last) in ranges {
+            let mut next = Some(first);
+            for (sequence, position) in self.held.range(stream, first, last) {
+                if resent.messages.len() >= messages || spent >= bytes {
+                    break;
+                }
+                let Some(missed) = next.filter(|&next| next <= sequence) else { continue };
+                if missed < sequence {
+                    lost.insert(missed, sequence - 1);
+                }
+                let message = self.entries[(position - self.first) as usize].resend(stream);
+                spent += message.payload.len() + message.trace.as_ref().map_or(0, |trace| encoded_len(&trace.path));
+                resent.messages.push(message);
+                next = sequence.checked_add(1);
+            }
+            let Some(next) = next.filter(|&next| next <= last) else { continue };
+            if resent.messages.len() >= messages || spent >= bytes {
+                resent.rest.push((next, last));
+            } else {
+                lost.insert(next, last);
+            }
+        }
+        resent.bytes = spent;
+        resent.lost = lost.intersection(seen).into_vec();
+        resent
     }
 }
 

@@ -5,4 +5,4 @@ mod index;
 mod messages;
 mod page;
 
-pub use messages::{Evicted, Mailbox, Resent};
+pub use messages::{Evicted, Mailbox};

@@ -8,7 +8,7 @@ use crate::core::{
     event::LinkId,
     frame::{Announcement, Chunk, Frame, StreamRanges},
     id::{MessageId, NodeId},
-    message::{Message, Payload},
+    message::{Kept, Message, Payload},
     slots::Slot,
     stats::Counter,
     time::{Mono, Now},

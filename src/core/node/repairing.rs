@@ -10,7 +10,7 @@ use crate::core::{
     event::{Event, Output, Record},
     frame::{Announcement, Answer, Frame, StreamRanges},
     id::{MessageId, NodeId, StreamId},
-    message::Message,
+    message::{Kept, Message},
     ranges::Ranges,
     request::Gap,
     slots::Slot,

@@ -15,7 +15,7 @@ use crate::core::{
     event::{LinkId, Output, Record},
     frame::{Frame, PathCopy},
     id::NodeId,
-    message::{Hop, Message, Path, Payload, Trace, extend_path},
+    message::{Hop, Kept, Message, Path, Payload, Trace, extend_path},
     slots::{Slot, Slots},
     stats::{Counter, Refusal},
     time::{Now, Wall},
@@ -121,6 +121,7 @@ impl Node {
         self.note_delivery(now, way.from.as_ref(), &message);
         self.append(Record::Received { message: message.clone(), at: now.wall });
         self.mailbox.file(&message, now.wall);
+        message.trace.iter().for_each(|trace| self.ledger.open(&message.id, trace.relays));
         let (id, payload) = (message.id.clone(), message.payload.clone());
         match &message.trace {
             Some(trace) => self.spread_traced(now, &way, &message, trace),
@@ -221,20 +222,21 @@ impl Node {
 
     /// Relays a further copy of a traced message, if the relay rule accepts it.
     fn relay_again(&mut self, from: &NodeId, copy: PathCopy) {
+        let Some(payload) = self.mailbox.payload(&copy.id) else {
+            return self.stats.count(Counter::Late, Some(from));
+        };
         if let Some(given) = self.note_copy(Some(from), &copy) {
             self.stats.count(Counter::Duplicates, Some(from));
             let eager = self.trees.eager(&copy.id.origin).cloned().unwrap_or_default();
-            if let Some(payload) = self.mailbox.payload(&copy.id) {
-                self.relay(&given, &copy, &payload, &eager);
-            }
+            self.relay(&given, &copy, &payload, &eager);
             self.trim_mailbox();
         }
     }
 
     /// Notes the path of a copy and says over which links it goes on; `None` if it is not accepted.
     fn note_copy(&mut self, from: Option<&NodeId>, copy: &PathCopy) -> Option<Vec<Given>> {
-        match self.mailbox.spread(&copy.id, from, self.peers.neighbours().iter()) {
-            RelayDecision::Noted(given) => {
+        match self.ledger.decide(&copy.id, from, self.peers.neighbours().iter()) {
+            RelayDecision::Accepted(given) => {
                 self.mailbox.note_path(&copy.id, copy.trace.path.clone());
                 return Some(given);
             }

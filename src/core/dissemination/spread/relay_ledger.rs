@@ -2,24 +2,37 @@
 //! but the one it came from, at most R times to each; the origin sends each peer one copy. On a graph without leaves that
 //! makes 2E·R frames. Spec: section 7.2.
 
-use crate::core::{event::LinkId, id::NodeId, message::Relays};
+use crate::core::{
+    event::LinkId,
+    id::{MessageId, NodeId},
+    message::Relays,
+};
+use std::collections::{BTreeMap, VecDeque};
 
-/// What became of a traced copy.
+/// Entries of all messages together: 24 MiB. As many as 100,000 messages make at nodes with ten neighbours.
+const ENTRIES_MAX: usize = 1 << 20;
+
+/// Fate of a traced copy.
 #[derive(Debug, PartialEq, Eq)]
 pub enum RelayDecision {
-    /// Noted; it goes on so.
-    Noted(Vec<Given>),
+    /// Accepted; it goes on so.
+    Accepted(Vec<Given>),
     /// Its sender has sent as many as the relay rule accepts.
     Surplus,
-    /// Its message is not kept any more, or was not traced.
+    /// Its message was not traced, or came too long ago.
     Unknown,
 }
 
-/// What one traced message has taken from and given to each neighbour so far.
+/// Copies of each traced message that each neighbour has sent and was given.
 ///
-/// Bounds: one entry a neighbour, counts up to [`Relays::MAX`].
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RelayLedger(Vec<Share>);
+/// Bounds: `messages_max` messages and 1,048,576 entries, one for each message and neighbour; the oldest message goes first.
+#[derive(Debug)]
+pub struct RelayLedger {
+    accounts: BTreeMap<MessageId, Account>,
+    order: VecDeque<MessageId>,
+    entries: usize,
+    messages_max: usize,
+}
 
 /// A copy that goes over a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,88 +43,170 @@ pub struct Given {
     pub may_lack: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Share {
+/// Copies of one message. Bounds: one entry a neighbour, counts up to [`Relays::MAX`].
+#[derive(Debug)]
+struct Account {
+    relays: Relays,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
     node: NodeId,
     accepted: u8,
     sent: u8,
 }
 
 impl RelayLedger {
-    /// Bytes of memory that one neighbour takes.
-    pub const COST: usize = size_of::<Share>();
+    /// No messages yet, and at most `messages_max`.
+    pub fn new(messages_max: usize) -> Self {
+        Self { accounts: BTreeMap::new(), order: VecDeque::new(), entries: 0, messages_max: messages_max.max(1) }
+    }
 
-    /// Takes a copy from `node`, unless it has given `relays` already.
-    pub fn accept(&mut self, node: &NodeId, relays: Relays) -> bool {
-        let share = self.share(node);
-        let accepted = share.accepted < relays.get();
-        share.accepted += u8::from(accepted);
-        accepted
+    /// Begins to count the copies of a message that is new here.
+    pub fn open(&mut self, id: &MessageId, relays: Relays) {
+        match self.accounts.insert(id.clone(), Account { relays, entries: Vec::new() }) {
+            Some(former) => self.entries -= former.entries.len(),
+            None => self.order.push_back(id.clone()),
+        }
+        self.trim();
+    }
+
+    /// Applies the relay rule to a copy from `from` (`None`: it was submitted here) and notes by which links it goes on.
+    pub fn decide<'a>(
+        &mut self,
+        id: &MessageId,
+        from: Option<&NodeId>,
+        neighbours: impl Iterator<Item = (&'a NodeId, LinkId)>,
+    ) -> RelayDecision {
+        let Some(account) = self.accounts.get_mut(id) else { return RelayDecision::Unknown };
+        let before = account.entries.len();
+        let is_accepted = from.is_none_or(|from| account.accept(from));
+        let decision = match is_accepted {
+            true => RelayDecision::Accepted(account.give(neighbours, from)),
+            false => RelayDecision::Surplus,
+        };
+        self.entries += account.entries.len() - before;
+        self.trim();
+        decision
+    }
+
+    /// How many messages have an account.
+    pub fn len(&self) -> usize {
+        self.accounts.len()
+    }
+
+    /// Whether none has.
+    pub fn is_empty(&self) -> bool {
+        self.accounts.is_empty()
+    }
+
+    fn trim(&mut self) {
+        while self.accounts.len() > self.messages_max || (self.entries > ENTRIES_MAX && self.order.len() > 1) {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.entries -= self.accounts.remove(&oldest).map_or(0, |account| account.entries.len());
+        }
+    }
+}
+
+impl Account {
+    /// Takes a copy from `node`, unless it has given as many as the message has relays.
+    fn accept(&mut self, node: &NodeId) -> bool {
+        let relays = self.relays.get();
+        let entry = self.entry(node);
+        let is_accepted = entry.accepted < relays;
+        entry.accepted += u8::from(is_accepted);
+        is_accepted
     }
 
     /// Links over which a copy from `from` goes on, and notes that it did.
-    pub fn spread<'a>(
+    fn give<'a>(
         &mut self,
         neighbours: impl Iterator<Item = (&'a NodeId, LinkId)>,
         from: Option<&NodeId>,
-        relays: Relays,
     ) -> Vec<Given> {
+        let relays = self.relays.get();
         let others = neighbours.filter(|&(node, _)| Some(node) != from);
-        others.filter_map(|(node, link)| self.give(node, link, relays)).collect()
-    }
-
-    /// How many neighbours have an entry.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether no copy was taken or given yet.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn give(&mut self, node: &NodeId, link: LinkId, relays: Relays) -> Option<Given> {
-        let share = self.share(node);
-        if share.sent >= relays.get() {
-            return None;
-        }
-        share.sent += 1;
-        Some(Given { link, may_lack: share.sent == 1 && share.accepted == 0 })
-    }
-
-    fn share(&mut self, node: &NodeId) -> &mut Share {
-        let index = self.0.iter().position(|share| share.node == *node).unwrap_or_else(|| {
-            self.0.push(Share { node: node.clone(), accepted: 0, sent: 0 });
-            self.0.len() - 1
+        let given = others.filter_map(|(node, link)| {
+            let entry = self.entry(node);
+            let is_given = entry.sent < relays;
+            entry.sent += u8::from(is_given);
+            is_given.then_some(Given { link, may_lack: entry.sent == 1 && entry.accepted == 0 })
         });
-        &mut self.0[index]
+        given.collect()
+    }
+
+    fn entry(&mut self, node: &NodeId) -> &mut Entry {
+        let index = self.entries.iter().position(|entry| entry.node == *node).unwrap_or_else(|| {
+            self.entries.push(Entry { node: node.clone(), accepted: 0, sent: 0 });
+            self.entries.len() - 1
+        });
+        &mut self.entries[index]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::id::Incarnation;
+
+    fn id(sequence: u64) -> MessageId {
+        MessageId { origin: NodeId::numbered(9), incarnation: Incarnation(1), sequence }
+    }
 
     fn neighbours(nodes: &[NodeId]) -> impl Iterator<Item = (&NodeId, LinkId)> {
         nodes.iter().zip((0..).map(LinkId))
     }
 
+    fn links(decision: RelayDecision) -> Vec<u32> {
+        let RelayDecision::Accepted(given) = decision else { panic!("{decision:?}") };
+        given.iter().map(|given| given.link.0).collect()
+    }
+
     #[test]
     fn a_copy_never_returns_where_it_came_from() {
         let nodes = [1, 2, 3].map(NodeId::numbered);
-        let mut shares = RelayLedger::default();
-        let given = shares.spread(neighbours(&nodes), Some(&nodes[0]), Relays::ONE);
-        assert_eq!(given.iter().map(|given| given.link).collect::<Vec<_>>(), [LinkId(1), LinkId(2)]);
+        let mut ledger = RelayLedger::new(10);
+        ledger.open(&id(1), Relays::ONE);
+        assert_eq!(links(ledger.decide(&id(1), Some(&nodes[0]), neighbours(&nodes))), [1, 2]);
     }
 
     #[test]
     fn each_neighbour_gives_and_gets_at_most_the_relays() {
         let nodes = [1, 2].map(NodeId::numbered);
-        let two = Relays::try_from(2).unwrap();
-        let mut shares = RelayLedger::default();
-        assert_eq!([(); 3].map(|()| shares.accept(&nodes[0], two)), [true, true, false]);
-        let spread: Vec<_> = (0..3).map(|_| shares.spread(neighbours(&nodes), Some(&nodes[0]), two).len()).collect();
-        assert_eq!(spread, [1, 1, 0]);
-        assert_eq!(shares.len(), 2);
+        let mut ledger = RelayLedger::new(10);
+        ledger.open(&id(1), Relays::try_from(2).unwrap());
+        let from = Some(&nodes[0]);
+        let given: Vec<_> = (0..2).map(|_| links(ledger.decide(&id(1), from, neighbours(&nodes))).len()).collect();
+        assert_eq!(given, [1, 1]);
+        assert_eq!(ledger.decide(&id(1), from, neighbours(&nodes)), RelayDecision::Surplus);
+        assert_eq!(links(ledger.decide(&id(1), None, neighbours(&nodes))), [0], "the other one has had its two");
+        assert_eq!(ledger.entries, 2);
+    }
+
+    #[test]
+    fn a_message_that_is_not_counted_or_no_more_is_unknown() {
+        let node = NodeId::numbered(1);
+        let mut ledger = RelayLedger::new(2);
+        (1..=3).for_each(|sequence| ledger.open(&id(sequence), Relays::ONE));
+        let mut decide = |sequence| ledger.decide(&id(sequence), Some(&node), std::iter::empty());
+        assert_eq!([1, 4].map(&mut decide), [RelayDecision::Unknown, RelayDecision::Unknown]);
+        assert_eq!(decide(2), RelayDecision::Accepted(vec![]));
+        assert_eq!(ledger.len(), 2);
+    }
+
+    #[test]
+    fn entries_are_bounded_and_the_oldest_message_gives_way() {
+        let nodes: Vec<NodeId> = (0..1024).map(NodeId::numbered).collect();
+        let mut ledger = RelayLedger::new(usize::MAX);
+        for sequence in 1..=1030 {
+            ledger.open(&id(sequence), Relays::ONE);
+            ledger.decide(&id(sequence), None, neighbours(&nodes));
+        }
+        assert_eq!((ledger.len(), ledger.entries), (1024, ENTRIES_MAX));
+        assert_eq!(ledger.decide(&id(6), None, neighbours(&nodes)), RelayDecision::Unknown);
+        // A message that is taken in anew, for its life was forgotten, is counted from the beginning.
+        ledger.open(&id(7), Relays::ONE);
+        assert_eq!((ledger.len(), ledger.entries), (1024, ENTRIES_MAX - 1024));
     }
 }
