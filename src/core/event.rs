@@ -15,8 +15,8 @@ use std::{fmt, sync::Arc, time::Duration};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
 
-/// Where a reply goes: bytes that the transport writes and reads. They begin with the client's connection, behind its length
-/// in 16 bits.
+/// The way back of a reply: bytes that the transport writes and reads. They begin with the client's connection, behind its
+/// length in 16 bits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReturnAddress(pub Box<[u8]>);
 
@@ -86,7 +86,7 @@ impl fmt::Display for Principal {
     }
 }
 
-/// How hard a connection is tried.
+/// The effort at which a connection is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dial {
     /// Once: whether it fails at once or is lost later, it is not tried again.
@@ -104,18 +104,18 @@ impl LogSeq {
     pub const NONE: Self = Self(0);
 }
 
-/// Who sent something that was refused before the core could see it.
+/// The sender of something that was refused before the core could see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sender {
     /// A connection to our ROUTER, which may wait for a reply.
     Router {
-        /// Where a reply goes.
+        /// The way back of a reply.
         client: ReturnAddress,
-        /// What it calls its request, as far as that was read.
+        /// Its name for its request, as far as that was read.
         id: RequestId,
-        /// Who it is.
+        /// Its identity.
         principal: Principal,
-        /// Whether what it sent has the type of a node's frame.
+        /// Says that what it sent has the type of a node's frame.
         is_frame: bool,
     },
     /// The far end of a link of ours.
@@ -129,34 +129,34 @@ pub enum Sender {
 pub enum Input {
     /// Another node says something over its link to us.
     Arrived {
-        /// Who it is.
+        /// Its identity.
         from: Principal,
-        /// What it says.
+        /// Its frame.
         frame: Frame,
     },
     /// Something comes back over a link of ours.
     Answered {
         /// The link.
         link: LinkId,
-        /// What comes back.
+        /// The answer that comes back.
         answer: Answer,
     },
     /// A client asks for something.
     Requested {
-        /// Who it is.
+        /// Its identity.
         principal: Principal,
-        /// Where the reply goes.
+        /// The way back of the reply.
         client: ReturnAddress,
-        /// What it calls its request.
+        /// Its name for its request.
         id: RequestId,
-        /// What it wants.
+        /// The request.
         request: Request,
     },
     /// Frames that make no sense, or too much of it.
     Undecodable {
-        /// Who sent them.
+        /// The sender.
         sender: Sender,
-        /// What is wrong with them.
+        /// The fault in them.
         refusal: Refusal,
         /// The same for people: one line.
         text: String,
@@ -167,7 +167,7 @@ pub enum Input {
     Unsent {
         /// The link.
         link: LinkId,
-        /// Why.
+        /// The reason.
         why: Counter,
     },
     /// The connection of a link is gone; it is tried again by itself if it was asked for so.
@@ -187,14 +187,14 @@ pub enum Input {
     Tick,
 }
 
-/// What must be kept.
+/// Something that must be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
     /// A message was received for the first time.
     Received {
         /// The message as it arrived.
         message: Message,
-        /// When.
+        /// The time of its arrival.
         at: Wall,
     },
     /// Messages that are missing are given up: they are sought no more, and delivered if they come.
@@ -231,14 +231,14 @@ pub enum Event {
     LinkUp {
         /// To whom.
         node: NodeId,
-        /// Where.
+        /// The address.
         endpoint: Endpoint,
     },
     /// A link is down: it has no connection.
     LinkDown {
         /// To whom, if that was known.
         node: Option<NodeId>,
-        /// Where.
+        /// The address.
         endpoint: Endpoint,
     },
     /// A peer is silent, and so are its answers.
@@ -251,18 +251,18 @@ pub enum Event {
     PeerLeft(NodeId),
     /// A node was refused.
     Refused {
-        /// Which.
+        /// The node.
         node: NodeId,
-        /// Why.
+        /// The reason.
         refusal: Refusal,
     },
     /// We were refused.
     RefusedBy {
-        /// Where.
+        /// The address.
         endpoint: Endpoint,
-        /// Why, for programs.
+        /// The reason, for programs.
         code: String,
-        /// Why, for people.
+        /// The reason, for people.
         text: String,
     },
     /// The inbox is full and begins to drop the oldest messages; told once.
@@ -298,7 +298,7 @@ pub enum Event {
         node: NodeId,
         /// The one that was named.
         expected: NodeId,
-        /// Where.
+        /// The address.
         endpoint: Endpoint,
     },
     /// Another node, there, goes by this one's name. It came later, and is to give way.
@@ -359,7 +359,7 @@ pub enum Output {
     Notify(Event),
     /// Stop, giving what was sent `linger` to leave.
     Exit {
-        /// How long.
+        /// The time that it is given.
         linger: Duration,
     },
 }

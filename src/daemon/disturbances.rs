@@ -26,7 +26,7 @@ pub(super) enum Destination {
 /// The parts of one message, and when they leave.
 type Delayed = (Mono, Vec<SharedFrame>);
 
-/// What is disturbed, and what waits because of it. Without any disturbance it costs a look at a flag.
+/// Faults that were ordered, and messages that wait because of them. Without any disturbance it costs a look at a flag.
 #[derive(Debug)]
 pub(super) struct Disturbances {
     /// Of single peers; they stand for themselves.
@@ -61,12 +61,12 @@ impl Disturbances {
         }
     }
 
-    /// Whether everything goes its way.
+    /// Says whether everything goes its way.
     pub(super) fn is_idle(&self) -> bool {
         self.by_peer.is_empty() && self.of_all.is_none() && self.waiting.is_empty()
     }
 
-    /// Whether a message to `peer` goes now; otherwise it is lost, or waits here, and is none of the caller's business.
+    /// Says whether a message to `peer` goes now; otherwise it is lost, or waits here, and is none of the caller's business.
     pub(super) fn lets_go(
         &mut self,
         now: Mono,
@@ -107,13 +107,13 @@ impl Disturbances {
         Some((way, parts))
     }
 
-    /// When that will be.
+    /// The time of that.
     pub(super) fn deadline(&self) -> Option<Mono> {
         self.waiting.values().filter_map(|queue| queue.front()).map(|&(due, _)| due).min()
     }
 }
 
-/// What becomes of a message.
+/// The fate of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     /// It is to be sent now.

@@ -1,4 +1,4 @@
-//! Why a node does not start, or stops by itself.
+//! Errors that keep a node from starting, or stop it.
 
 use crate::{
     store::StoreError,
@@ -6,7 +6,7 @@ use crate::{
 };
 use std::{io, net::SocketAddr};
 
-/// Why a node does not start, or stops by itself: one line.
+/// The reason why a node does not start, or stops by itself: one line.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
     /// It cannot listen where it should.
@@ -24,17 +24,17 @@ pub enum DaemonError {
     /// It cannot serve its metrics where it should.
     #[error("cannot serve metrics on {address}: {source}")]
     Metrics {
-        /// Where.
+        /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's word for it.
         source: io::Error,
     },
     /// The system does not let it listen to signals, or use the descriptors that it may have.
     #[error("cannot {action}: {source}")]
     System {
-        /// What was tried.
+        /// The step that failed.
         action: &'static str,
-        /// What the system said.
+        /// The system's word for it.
         source: io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! What frames mean to the core: a frame of a neighbour, a request of a client, or nothing that it can read.
+//! Translation of frames into inputs of the core: a frame of a neighbour, a request of a client, or nothing that it can read.
 
 use crate::{
     core::{
@@ -11,7 +11,7 @@ use crate::{
     wire::{DecodeError, Decoder, Frames, Incoming, Rejected, types},
 };
 
-/// What a message at the ROUTER means to the core.
+/// Translates a message at the ROUTER into an input of the core.
 pub(super) fn interpret<T: AsRef<[u8]>>(decoder: &mut Decoder, parts: &[T]) -> Input {
     let node = parts.first().and_then(|routing_id| decoder.node(routing_id.as_ref()));
     let frames = match Frames::split(parts) {

@@ -22,7 +22,7 @@ use std::{net::SocketAddr, time::Duration};
 /// Sockets of a node: one for each peer and a few more.
 const SOCKETS_BESIDE_LINKS: usize = 8;
 
-/// How long frames may take to leave when a signal ends the node.
+/// Time that frames may take to leave when a signal ends the node.
 const SIGNAL_LINGER: Duration = Duration::from_millis(200);
 
 /// A node that listens, with its identity fixed, ready to serve.
@@ -82,17 +82,17 @@ impl NodeProcess {
         Ok(Self { turn, poller: Poller::new(), signals, endpoint, metrics })
     }
 
-    /// Where other nodes reach this one.
+    /// The address at which other nodes reach this one.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// Where it serves its metrics, if it does.
+    /// The address at which it serves its metrics, if it does.
     pub fn metrics(&self) -> Option<SocketAddr> {
         self.metrics
     }
 
-    /// Which start of its network it belongs to; empty: it does not know yet.
+    /// The start of its network that it belongs to; empty: it does not know yet.
     pub fn instance(&self) -> &Instance {
         self.turn.instance()
     }

@@ -1,4 +1,4 @@
-//! What is news for the log. A state that lasts says the same again and again: it is told a few times, then at growing
+//! News for the log. A state that lasts says the same again and again: it is told a few times, then at growing
 //! distances with a count, and at last when it has changed. One table for all that is repeated, and bounded, whatever names
 //! a stranger makes up.
 
@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 const DISTANCE: Duration = Duration::from_secs(10);
 const DISTANCE_MAX: Duration = Duration::from_secs(600);
 
-/// What lines have in common: its word, and how much of it is news.
+/// Lines that have something in common: its word, and how much of it is news.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Topic {
     pub(super) word: &'static str,
@@ -19,7 +19,7 @@ pub(super) struct Topic {
     pub(super) subjects_max: usize,
 }
 
-/// How often something happened since it was told last; displayed as the end of a line.
+/// Number of times that something happened since it was told last; displayed as the end of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Again {
     pub(super) times: u64,
@@ -40,11 +40,11 @@ impl fmt::Display for Again {
 #[derive(Debug)]
 struct Entry<T> {
     told: u32,
-    /// When it was told last, when it happened last, and how far apart its lines are.
+    /// Times at which it was told last and happened last, and the distance of its lines.
     told_at: Mono,
     last: Mono,
     distance: Duration,
-    /// What was not told since, and the last of it.
+    /// Number of those not told since, and the last of them.
     withheld: u64,
     latest: Option<T>,
 }
@@ -72,7 +72,7 @@ impl<T> Entry<T> {
     }
 }
 
-/// What was told lately, by topic and subject.
+/// Things told lately, by topic and subject.
 #[derive(Debug)]
 pub(super) struct Repetition<T> {
     entries: BTreeMap<(&'static str, String), Entry<T>>,
@@ -127,7 +127,7 @@ impl<T> Repetition<T> {
         Some((latest, entry.tell(now, true)))
     }
 
-    /// When that will be.
+    /// The time of that.
     pub(super) fn deadline(&self) -> Option<Mono> {
         self.entries.values().filter(|entry| entry.latest.is_some()).map(Entry::due).min()
     }

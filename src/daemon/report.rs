@@ -1,4 +1,5 @@
-//! What an operator would act on, as lines of the log, each from a room whose level can be set: a bounded number of them, whatever is thrown at the node.
+//! Lines of the log: what an operator would act on, each from a room whose level can be set, and a bounded number of them,
+//! whatever is thrown at the node.
 
 use super::repetition::{Again, Repetition, Topic};
 use crate::{
@@ -14,21 +15,21 @@ use crate::{
 };
 use std::{io, time::Duration};
 
-/// Where lines of the log come from. Their levels are set apart.
+/// Rooms that lines of the log come from. Their levels are set apart.
 pub mod rooms {
     /// Links to peers, and whether these live.
     pub const LINKS: &str = "links";
     /// Neighbours that are sought in the place of others.
     pub const OVERLAY: &str = "overlay";
-    /// What was missed.
+    /// Messages that were missed.
     pub const REPAIR: &str = "repair";
-    /// What is kept for reading.
+    /// Messages kept for reading.
     pub const INBOX: &str = "inbox";
     /// The node itself.
     pub const NODE: &str = "node";
     /// Frames that make no sense.
     pub const WIRE: &str = "wire";
-    /// What clients ask.
+    /// Requests of clients.
     pub const REQUESTS: &str = "requests";
     /// Messages, each of them.
     pub const MESSAGES: &str = "messages";
@@ -38,7 +39,7 @@ pub mod rooms {
 
 /// Most lines in one [`WINDOW`]; what goes beyond is counted and left out. The counters of the node have it all.
 const LINES_MAX: u32 = 200;
-/// How long a window lasts: 200 lines in ten seconds are about 250 MB in a day under attack.
+/// Length of a window: 200 lines in ten seconds are about 250 MB in a day under attack.
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// Something that may be told.
@@ -141,7 +142,7 @@ impl Reporter {
         }
     }
 
-    /// When that is due.
+    /// The time at which that is due.
     pub(super) fn deadline(&self) -> Option<Mono> {
         self.told.deadline()
     }
@@ -187,7 +188,7 @@ impl Reporter {
     }
 }
 
-/// What an event is about: lines of one subject are told apart from those of another.
+/// The subject of an event: lines of one subject are told apart from those of another.
 fn subject(news: &News) -> (Topic, String) {
     const PEER: Topic = Topic { word: "peer", free: 16, subjects_max: 1024 };
     const REFUSED: Topic = Topic { word: "refused", free: 3, subjects_max: 32 };
@@ -222,7 +223,7 @@ fn subject(news: &News) -> (Topic, String) {
 /// Refusals that belong to what goes on all the time. `NotReady`: both ends wait for the network that they were told to join.
 const DETAILS: [Refusal; 3] = [Refusal::NoVacancy, Refusal::NotIntroduced, Refusal::NotReady];
 
-/// Whether an event is told only to who looks for a fault: it is a part of what goes on all the time.
+/// Says whether an event is told only to those who look for a fault: it is a part of what goes on all the time.
 fn is_detail(event: &Event) -> bool {
     match event {
         Event::Seeking(_) => true,
@@ -310,8 +311,8 @@ fn write_event(event: &Event, again: Again) {
     }
 }
 
-/// What comes in, for who looks for a fault: frames that were refused, and requests. Below the levels that are shown unless they
-/// are asked for, and so not limited.
+/// Traces inputs for those who look for a fault: frames that were refused, and requests. Below the levels that are shown unless
+/// they are asked for, and so not limited.
 pub(super) fn trace_input(input: &Input) {
     match input {
         Input::Undecodable { refusal, text, .. } => {
@@ -325,7 +326,7 @@ pub(super) fn trace_input(input: &Input) {
     }
 }
 
-/// What is done, for who looks for a fault: links that are dialled and closed; and, at the lowest level, each message.
+/// Traces outputs for those who look for a fault: links that are dialled and closed; and, at the lowest level, each message.
 pub(super) fn trace_output(output: &Output) {
     match output {
         Output::Connect(link, endpoint, _) => {

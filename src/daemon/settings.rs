@@ -1,4 +1,4 @@
-//! What a node is told when it starts.
+//! Settings of a node process.
 
 use crate::core::{
     config::{Limits, Protocol},
@@ -10,7 +10,7 @@ use std::{
     path::PathBuf,
 };
 
-/// What a node is told when it starts.
+/// Settings that a node process starts with.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Its name.
@@ -19,11 +19,11 @@ pub struct Settings {
     pub host: IpAddr,
     /// The port; 0 lets the system choose.
     pub port: u16,
-    /// Where other nodes reach it, if that is elsewhere.
+    /// The address at which other nodes reach it, if that is elsewhere.
     pub advertise: Option<Endpoint>,
     /// Its network.
     pub network: NetworkName,
-    /// Which start of it.
+    /// The start of it.
     pub instance: Instance,
     /// Peers to connect to: name, where known, and address.
     pub peers: Vec<(Option<NodeId>, Endpoint)>,
@@ -31,12 +31,12 @@ pub struct Settings {
     pub contacts: Vec<Endpoint>,
     /// The folder for its incarnation.
     pub folder: PathBuf,
-    /// How it behaves.
+    /// The protocol's settings.
     pub protocol: Protocol,
     /// Bounds and waits.
     pub limits: Limits,
-    /// Where it serves its metrics, if it does.
+    /// The address at which it serves its metrics, if it does.
     pub metrics: Option<SocketAddr>,
-    /// What it says of the program.
+    /// The program's version, as STATE has it.
     pub version: &'static str,
 }

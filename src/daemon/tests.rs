@@ -31,7 +31,7 @@ use std::{
 struct Tape {
     records: Rc<RefCell<Vec<(LogSeq, Record)>>>,
     is_late: Rc<Cell<bool>>,
-    /// Whether it ends with something that cannot be read.
+    /// Says that it ends with something that cannot be read.
     is_torn: bool,
 }
 

@@ -38,7 +38,7 @@ const TURN_BYTES_MAX: usize = 4 << 20;
 /// (signals, probes, other sockets) waits that long.
 const TURN_TIME_MAX: Duration = Duration::from_millis(20);
 
-/// How long those may take to answer whom the node was told to find, before that is said.
+/// Time that those whom the node was told to find may take to answer, before that is said.
 const SOON: Duration = Duration::from_secs(1);
 
 /// All that a turn works with.
@@ -116,12 +116,12 @@ impl Turn {
         self.life.incarnation()
     }
 
-    /// Which start of its network the node belongs to.
+    /// The start of its network that the node belongs to.
     pub(super) fn instance(&self) -> &Instance {
         self.node.instance()
     }
 
-    /// How long what was sent may take to leave, once the node was asked to end.
+    /// The time that what was sent may take to leave, once the node was asked to end.
     pub(super) fn exit(&self) -> Option<Duration> {
         self.exit
     }

@@ -1,4 +1,4 @@
-//! What clients ask of a node, and what it does about it. Spec: `docs/spec/gossip-bus.md`, *Requests*.
+//! Requests of clients, and what a node does about them. Spec: `docs/spec/gossip-bus.md`, *Requests*.
 
 use super::{Node, departure::Departure, spreading::Provenance};
 use crate::core::{

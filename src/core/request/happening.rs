@@ -7,7 +7,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 /// Something that happened at a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Happening {
-    /// When, by that node's clock.
+    /// The time, by that node's clock.
     pub at: Wall,
     /// Its kind: a word such as `arrived` or `link_up`.
     pub kind: Cow<'static, str>,

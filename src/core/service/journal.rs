@@ -161,7 +161,7 @@ mod tests {
         Event::Refused { node: NodeId::numbered(5), refusal: Refusal::OtherNetwork }
     }
 
-    /// Which ring it has a place in.
+    /// The ring that it has a place in.
     fn ring(happening: &Happening) -> usize {
         ["leaving", "refused", Happening::ARRIVED].iter().position(|kind| *kind == happening.kind).unwrap()
     }

@@ -22,7 +22,7 @@ pub struct Receipt {
 pub(super) struct Receipts {
     by_request: BTreeMap<Arc<[u8]>, Receipt>,
     by_client: BTreeMap<Box<[u8]>, Kept>,
-    /// How many each client has, since when, and the client.
+    /// Number of receipts of each client, since when, and the client.
     ranks: BTreeSet<(usize, Reverse<u64>, Box<[u8]>)>,
     count: u64,
     receipts_max: usize,

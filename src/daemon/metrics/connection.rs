@@ -11,7 +11,7 @@ use std::{
 
 /// Longest request in bytes, headers included.
 const REQUEST_LEN_MAX: usize = 8192;
-/// How long a client may take for all of it.
+/// Time that a client may take for all of it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A connection.
@@ -39,7 +39,7 @@ impl Connection {
         Ok(Self { stream, state: State::Reading(Vec::new()), deadline: Deadline::after(PATIENCE) })
     }
 
-    /// What it waits for.
+    /// The event that it waits for.
     pub(super) fn interest(&self) -> PollFlags {
         match self.state {
             State::Reading(_) | State::Ending => PollFlags::IN,
@@ -48,22 +48,22 @@ impl Connection {
         }
     }
 
-    /// Whether it wants the metrics.
+    /// Says whether it wants the metrics.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self.state, State::Waiting)
     }
 
-    /// Whether its request has not come yet.
+    /// Says whether its request has not come yet.
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.state, State::Reading(_))
     }
 
-    /// Whether it can be closed.
+    /// Says whether it can be closed.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.state, State::Over) || self.deadline.is_over()
     }
 
-    /// How long it may still take.
+    /// Time that it may still take.
     pub(super) fn remaining(&self) -> Duration {
         self.deadline.remaining()
     }
@@ -138,7 +138,7 @@ impl AsFd for Connection {
     }
 }
 
-/// What a request, or its beginning, asks for.
+/// The subject of a request, or of its beginning.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Incomplete,

@@ -1,4 +1,4 @@
-//! What a node counts, over HTTP for monitoring systems: OpenMetrics 1.0, on a port and a thread of its own.
+//! Counters of a node, over HTTP for monitoring systems: OpenMetrics 1.0, on a port and a thread of its own.
 
 mod connection;
 pub mod openmetrics;

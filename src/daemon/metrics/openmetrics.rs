@@ -136,7 +136,7 @@ fn totals(page: &mut Page, total: &Tallies) {
     }
 }
 
-/// What is not zero, as most of it is for most peers.
+/// Leaves out zeros: most counts are zero for most peers.
 fn by_peer(page: &mut Page, stats: &Stats) {
     for &counter in Counter::ALL {
         let name = format!("gossip_peer_{}", counter.name());

@@ -41,7 +41,7 @@ impl MetricsPort {
         Ok(Self { address, wake, snapshots })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub(in crate::daemon) fn address(&self) -> SocketAddr {
         self.address
     }
