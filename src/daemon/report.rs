@@ -91,14 +91,7 @@ impl Reporter {
         if let Reply::Refused { refusal, text } = reply
             && self.admits(now)
         {
-            line!(
-                WARN,
-                NODE,
-                "refused_request",
-                why = refusal.name(),
-                text,
-                "a peer or contact given at the start was refused"
-            );
+            line!(WARN, NODE, "refused_own", why = refusal.name(), text, "refuses what it was started with");
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
         event::{LogSeq, Record},
         id::NodeId,
         message::Payload,
-        request::{Cursor, Fetch, Reply, Request, RequestId, Status},
+        request::{Cursor, Disturbance, Fetch, Reply, Request, RequestId, Status},
     },
     store::{Log, Records, StoreError, incarnation::Life},
     transport::{Context, Fan, LinkLimits, Links, Poller, Router, RouterLimits},
@@ -23,6 +23,7 @@ use std::{
     os::{fd::AsFd, unix::net::UnixStream},
     path::Path,
     rc::Rc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -125,6 +126,20 @@ impl Pair {
     }
 }
 
+/// Lines of the log, as they are written.
+#[derive(Default, Clone)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn publish(text: &str) -> Request {
     Request::Publish { trace: None, payload: Payload::from(text.as_bytes()) }
 }
@@ -178,4 +193,20 @@ fn a_log_that_cannot_be_read_to_its_end_starts_no_node() {
     let life = crate::core::id::Incarnation(1);
     let error = recover(&mut log, config(endpoint), life, "test", clock.now()).unwrap_err();
     assert!(matches!(error, StoreError::Io { .. }), "{error}");
+}
+
+#[test]
+fn what_a_process_is_refused_by_its_own_node_stands_in_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut pair = Pair::new(Tape::default(), folder.path());
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(log, || {
+        pair.turn.ask(Request::Status).unwrap();
+        let disturbance = Disturbance { cut: true, ..Disturbance::default() };
+        pair.turn.ask(Request::Disturb { nodes: None, disturbance }).unwrap();
+    });
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!((text.lines().count(), text.matches("not_allowed").count()), (1, 1), "{text}");
 }

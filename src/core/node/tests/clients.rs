@@ -70,6 +70,16 @@ fn a_reply_waits_for_its_own_record_and_for_nothing_else() {
     assert!(matches!(receipts[0].1, Reply::Receipt { level: Level::Memory, .. }));
 }
 
+#[test]
+fn a_frame_of_somebody_without_a_name_is_counted_and_goes_no_further() {
+    let mut net = Net::of(1, 0, &Limits::default());
+    let hello = || Frame::Hello(hello(|_| {}), JoinPriority::Declared);
+    for from in [Principal::Unnamed, Principal::Own] {
+        net.input(0, Input::Arrived { from, frame: hello() });
+    }
+    assert_eq!((net.refused(0, Refusal::BadIdentity), net.wires.len()), (2, 0));
+}
+
 /// All that a client can see of what a node holds.
 fn held(net: &mut Net) -> (Page, Reply, (u64, u64)) {
     let page = net.inbox(0);
