@@ -217,6 +217,11 @@ impl StreamId {
     pub fn message(&self, sequence: u64) -> MessageId {
         MessageId { origin: self.origin.clone(), incarnation: self.incarnation, sequence }
     }
+
+    /// Its hash, by which nodes compare what they have seen: part of the protocol.
+    pub(in crate::core) fn hash(&self) -> u64 {
+        hash_stream(self.origin.as_str(), self.incarnation.0)
+    }
 }
 
 impl fmt::Display for StreamId {
@@ -284,7 +289,7 @@ pub struct InstanceError(String);
 impl Instance {
     /// The one that a node makes up in this life, if it has to.
     pub fn of(life: &StreamId) -> Self {
-        Self(format!("{:016x}", hash_stream(life)).into())
+        Self(format!("{:016x}", life.hash()).into())
     }
 
     /// Whether it is none.

@@ -11,11 +11,9 @@ use super::{
     dissemination::seen::Seen,
     dissemination::spread::{early_paths::EarlyPaths, recent::Recent, relay_ledger::RelayLedger, tree::Trees},
     event::{Event, Input, LinkId, LogSeq, Output, Principal, Record, Sender},
-    frame::Member,
     id::{Incarnation, Instance, NetworkName, NodeId, StreamId},
     mailbox::Mailbox,
-    membership::links::peers::Peers,
-    membership::overlay::{membership::Overlay, seeds::Seeds},
+    membership::machine::{self, Membership},
     rng::Rng,
     service::{self, Caller, Service},
     slots::Slot,
@@ -23,13 +21,12 @@ use super::{
     time::{Mono, Now},
 };
 use departure::Departure;
-use namesake::Namesake;
 use std::{collections::VecDeque, time::Duration};
 
 mod chunking;
 mod departure;
 mod disturbed;
-mod namesake;
+mod lives;
 mod neighbours;
 mod repairing;
 mod requests;
@@ -48,9 +45,7 @@ pub struct Node {
     config: Config,
     version: &'static str,
     started: Mono,
-    peers: Peers,
-    overlay: Overlay,
-    seeds: Seeds,
+    membership: Membership,
     seen: Seen,
     mailbox: Mailbox,
     trees: Trees,
@@ -77,7 +72,6 @@ pub struct Node {
     /// Whether the node has said that it ends.
     ended: bool,
     pressed: bool,
-    namesake: Namesake,
     instance_unstored: Option<String>,
     rng: Rng,
     outbox: VecDeque<Output>,
@@ -89,11 +83,8 @@ impl Node {
     /// status.
     pub fn new(config: Config, incarnation: Incarnation, seed: u64, version: &'static str, now: Now) -> Self {
         let (limits, timing) = (&config.limits, &config.protocol.timing);
-        let me = Member { node: config.node.clone(), endpoint: config.endpoint.clone() };
         Self {
-            peers: Peers::new(&config, incarnation, seed),
-            seeds: Seeds::new(timing),
-            overlay: Overlay::new(me, incarnation, &config.protocol, limits, seed, now.mono),
+            membership: Membership::new(&config, incarnation, seed, now),
             seen: Seen::new(StreamId { origin: config.node.clone(), incarnation }, limits),
             mailbox: Mailbox::new(limits.retained_messages_max, limits.retained_bytes_max),
             trees: Trees::new(config.node.clone(), limits.trees_max, timing),
@@ -120,7 +111,6 @@ impl Node {
             departure: None,
             ended: false,
             pressed: false,
-            namesake: Namesake::default(),
             instance_unstored: None,
             rng: Rng::new(seed ^ 0x6c69_7665_7300_0000),
             outbox: VecDeque::new(),
@@ -129,7 +119,7 @@ impl Node {
 
     /// Whether no link is up.
     pub fn is_alone(&self) -> bool {
-        self.peers.neighbours().up_slots().is_empty()
+        self.membership.neighbours().up_slots().is_empty()
     }
 
     /// Applies one input; then drain [`poll_output`](Self::poll_output) to `None`.
@@ -146,19 +136,16 @@ impl Node {
                 self.on_request(now, Caller { address, id }, request);
             }
             Input::Undecodable { sender, refusal, text } => self.on_undecodable(now, sender, refusal, text),
-            Input::Writable(link) => self.on_writable(now, link),
-            Input::Unsent { link, why } => {
-                self.peers.on_unsent(now.mono, link, why, &mut self.stats, &mut self.outbox);
-            }
-            Input::Disconnected(link) => self.peers.on_disconnected(now.mono, link, &mut self.outbox),
+            Input::Writable(link) => self.on_membership(now, machine::Input::Writable(link)),
+            Input::Unsent { link, why } => self.on_membership(now, machine::Input::Unsent { link, why }),
+            Input::Disconnected(link) => self.on_membership(now, machine::Input::Disconnected(link)),
             Input::Unreplied => self.stats.count(Counter::RepliesDropped, None),
             Input::Pressure(pressed) => self.pressed = pressed,
             Input::Synced(upto) => self.service.handle(now, service::Input::Synced(upto)),
             Input::Adopted { unstored } => self.instance_unstored = unstored,
             Input::Tick => self.on_tick(now),
         }
-        self.note_changes(now);
-        self.follow_overlay(now.mono);
+        self.settle_membership(now);
         self.send_chunks(now.mono);
         self.settle_service(now);
     }
@@ -177,8 +164,7 @@ impl Node {
         if self.is_leaving() {
             return Mono::earliest([repair, self.service.deadline(), self.departure.as_ref().map(Departure::deadline)]);
         }
-        let (peers, overlay, seeds) = (self.peers.deadline(), self.overlay.deadline(), self.seeds.deadline());
-        Mono::earliest([repair, self.service.deadline(), peers, overlay, seeds])
+        Mono::earliest([repair, self.service.deadline(), self.membership.deadline()])
     }
 
     /// The node that its log tells of, at the beginning of another life. An empty log tells of a new node.
@@ -217,7 +203,7 @@ impl Node {
 
     /// To whom a link leads, as far as that is known.
     pub fn peer_of(&self, link: LinkId) -> Option<&NodeId> {
-        self.peers.neighbours().name_of(link)
+        self.membership.neighbours().name_of(link)
     }
 
     /// Its network.
@@ -227,7 +213,7 @@ impl Node {
 
     /// Which start of it; empty as long as it belongs to none.
     pub fn instance(&self) -> &Instance {
-        &self.peers.me().instance
+        &self.membership.me().instance
     }
 
     /// Its name.
@@ -238,6 +224,7 @@ impl Node {
     /// Says a last word and ends.
     fn end(&mut self, now: Now) {
         self.ended = true;
+        self.on_membership(now, machine::Input::Leaving);
         self.end_service(now);
         self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
     }
@@ -262,14 +249,14 @@ impl Node {
     fn on_undecodable(&mut self, now: Now, sender: Sender, refusal: Refusal, text: String) {
         match sender {
             Sender::Router { principal: Principal::Node(node), is_frame, .. }
-                if is_frame || self.peers.is_introduced(&node) =>
+                if is_frame || self.membership.is_introduced(&node) =>
             {
-                self.refuse_node(&node, refusal, text);
+                self.refuse_node(now, &node, refusal, text);
             }
             Sender::Router { client: address, id, .. } => {
                 self.refuse_client(now, Caller { address, id }, refusal, text);
             }
-            Sender::Link(link) => self.stats.refuse(refusal, self.peers.neighbours().name_of(link)),
+            Sender::Link(link) => self.stats.refuse(refusal, self.membership.neighbours().name_of(link)),
             Sender::Unknown => self.stats.refuse(refusal, None),
         }
     }
@@ -277,15 +264,11 @@ impl Node {
     fn on_tick(&mut self, now: Now) {
         self.finish_departure(now);
         if !self.is_leaving() {
-            self.excuse_silence(now.mono);
-            // What is on its way just now makes hashes differ, and means nothing.
-            let hashes = self.digests.is_quiet(now.mono).then(|| self.seen.hashes());
-            self.peers.on_tick(now.mono, hashes, &mut self.stats, &mut self.outbox);
+            self.excuse_silence(now);
         }
-        if self.overlay.deadline().is_some_and(|deadline| deadline <= now.mono) {
-            self.overlay.tick(now.mono);
-        }
-        self.try_contact(now.mono);
+        // What is on its way just now makes hashes differ, and means nothing.
+        let hashes = self.digests.is_quiet(now.mono).then(|| self.seen.hashes());
+        self.on_membership(now, machine::Input::Tick(hashes));
         self.tend_chunks(now);
         self.repair(now);
         self.service.handle(now, service::Input::Tick);
@@ -314,8 +297,9 @@ impl Node {
         self.stats.add(Counter::EvictedUnread, None, evicted.unread);
     }
 
-    fn refuse_node(&mut self, node: &NodeId, refusal: Refusal, text: String) {
-        self.peers.refuse(node, refusal, text, &mut self.stats, &mut self.outbox);
+    fn refuse_node(&mut self, now: Now, node: &NodeId, refusal: Refusal, text: String) {
+        self.membership.refuse(node, refusal, text);
+        self.follow_membership(now);
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::core::{
     config::Limits,
-    id::{Incarnation, MessageId, NodeId, StreamId, hash::hash_stream},
+    id::{Incarnation, MessageId, NodeId, StreamId},
 };
 use std::collections::BTreeMap;
 
@@ -253,7 +253,7 @@ impl Seen {
         }
         let stream = StreamId { origin: origin.clone(), incarnation };
         if let Some(&place) = self.index.get(&stream) {
-            self.recent = Some(Recent { hash: hash_stream(&stream), stream, place });
+            self.recent = Some(Recent { hash: stream.hash(), stream, place });
             return Ok(());
         }
         match self.room_for(&stream) {
@@ -278,7 +278,7 @@ impl Seen {
             None => self.streams.push(Stream::default()),
         }
         self.index.insert(stream.clone(), place);
-        self.recent = Some(Recent { hash: hash_stream(&stream), stream, place });
+        self.recent = Some(Recent { hash: stream.hash(), stream, place });
     }
 
     /// Adds the numbers from `first` to `last` to the recent stream; says how many of them are new.

@@ -8,6 +8,7 @@ use crate::core::{
     event::LinkId,
     frame::{Announcement, Chunk, Frame, StreamRanges},
     id::{MessageId, NodeId},
+    membership::machine,
     message::{Kept, Message, Payload},
     slots::Slot,
     stats::Counter,
@@ -21,23 +22,24 @@ impl Node {
     pub(super) fn send_in_chunks(&mut self, links: &mut Vec<LinkId>, frame: &Frame) {
         let Some(len) = frame.body().map(|body| body.len()).filter(|&len| len > WHOLE_MAX) else { return };
         links.retain(|&link| {
-            let Some(slot) = self.peers.neighbours().slot_of_link(link) else { return true };
-            if !self.peers.neighbours().slots_with(Capability::Chunk).contains(slot) {
+            let Some(slot) = self.membership.neighbours().slot_of_link(link) else { return true };
+            if !self.membership.neighbours().slots_with(Capability::Chunk).contains(slot) {
                 self.outgoing.push_whole(slot, len);
                 return true;
             }
             if !self.outgoing.push(slot, frame.clone()) {
-                self.stats.count(Counter::QueueFull, self.peers.neighbours().name_of(link));
+                self.stats.count(Counter::QueueFull, self.membership.neighbours().name_of(link));
             }
             false
         });
     }
 
     /// Whoever is silent because a body goes to it in one is not judged.
-    pub(super) fn excuse_silence(&mut self, now: Mono) {
-        for (slot, until) in self.outgoing.excused(now) {
-            if let Some(link) = self.peers.neighbours().link_of(slot) {
-                self.peers.excuse(link, until);
+    pub(super) fn excuse_silence(&mut self, now: Now) {
+        let excused: Vec<_> = self.outgoing.excused(now.mono).collect();
+        for (slot, until) in excused {
+            if let Some(link) = self.membership.neighbours().link_of(slot) {
+                self.on_membership(now, machine::Input::Excused(link, until));
             }
         }
     }
@@ -54,7 +56,7 @@ impl Node {
         if let Some(Frame::Message(head)) = chunk.head.as_deref() {
             // Before anything is noted of it.
             if let Err((refusal, text)) = head.check(&from, self.config.limits.payload_len_max) {
-                return self.refuse_node(&from, refusal, text);
+                return self.refuse_node(now, &from, refusal, text);
             }
             if !self.bears(now, &from, &head.id) {
                 return;
@@ -62,7 +64,7 @@ impl Node {
         }
         let Taken { begun, whole, dropped } = match self.incoming.take(now.mono, &from, chunk) {
             Ok(taken) => taken,
-            Err((refusal, text)) => return self.refuse_node(&from, refusal, text),
+            Err((refusal, text)) => return self.refuse_node(now, &from, refusal, text),
         };
         for head in dropped {
             self.break_off(now.mono, &from, head);
@@ -98,9 +100,9 @@ impl Node {
     /// A message is here: whoever is sending it need not go on, and what has come of theirs counts as a copy.
     pub(super) fn settle_chunks(&mut self, now: Now, id: &MessageId, payload: &Payload) {
         for (from, head) in self.incoming.settle(id) {
-            if let Some(slot) = self.peers.neighbours().slot_of(&from) {
+            if let Some(slot) = self.membership.neighbours().slot_of(&from) {
                 self.missing.sending(now.mono, slot, self.incoming.busy_until(&from));
-                if self.peers.neighbours().slots_with(Capability::Tree).contains(slot) {
+                if self.membership.neighbours().slots_with(Capability::Tree).contains(slot) {
                     let held = StreamRanges { stream: id.stream(), ranges: vec![(id.sequence, id.sequence)] };
                     self.send_to(slot, Frame::Have(vec![Announcement { held, age: Duration::ZERO }]));
                 }
@@ -118,22 +120,22 @@ impl Node {
             return;
         }
         self.stats.count(Counter::ChunksDropped, Some(from));
-        if let Some(slot) = self.peers.neighbours().slot_of(from) {
+        if let Some(slot) = self.membership.neighbours().slot_of(from) {
             self.missing.stopped(now, &id, slot);
         }
     }
 
     /// Pieces have arrived at the far end of a link.
-    pub(super) fn on_acknowledged(&mut self, now: Mono, link: LinkId, token: u64) {
-        let Some(slot) = self.peers.neighbours().slot_of_link(link) else { return };
-        if let Some(took) = self.outgoing.acknowledge(now, slot, token) {
-            self.peers.measured(link, took);
+    pub(super) fn on_acknowledged(&mut self, now: Now, link: LinkId, token: u64) {
+        let Some(slot) = self.membership.neighbours().slot_of_link(link) else { return };
+        if let Some(took) = self.outgoing.acknowledge(now.mono, slot, token) {
+            self.on_membership(now, machine::Input::Measured(link, took));
         }
     }
 
     /// A probe was answered that had been sent at that time, as its token says.
     pub(super) fn note_answered(&mut self, now: Mono, link: LinkId, token: u64) {
-        if let Some(slot) = self.peers.neighbours().slot_of_link(link) {
+        if let Some(slot) = self.membership.neighbours().slot_of_link(link) {
             self.outgoing.answered(now, slot, Mono(token));
         }
     }
@@ -151,6 +153,6 @@ impl Node {
     /// The link that has a slot is down: what waited for it is lost, as what its connection held.
     pub(super) fn forget_chunks(&mut self, slot: Slot) {
         let dropped = self.outgoing.forget(slot);
-        self.stats.add(Counter::NotConnected, self.peers.neighbours().name_of_slot(slot), dropped);
+        self.stats.add(Counter::NotConnected, self.membership.neighbours().name_of_slot(slot), dropped);
     }
 }

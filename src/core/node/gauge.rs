@@ -61,12 +61,12 @@ impl Node {
             messages: self.mailbox.len(),
             bytes: self.mailbox.bytes(),
             streams: self.seen.streams(),
-            links: self.peers.len(),
+            links: self.membership.neighbours().len(),
             trees: self.trees.len(),
             missing: self.missing.len(),
             gaps: self.seen.gaps_len(),
             held: self.held.len(),
-            view: self.overlay.passive().len(),
+            view: self.membership.acquaintances().len(),
             journal: self.service.journal_len(),
             watchers: self.service.watchers_len(),
         }
@@ -75,11 +75,11 @@ impl Node {
     /// Its neighbours whose links are up, in the order in which it met them. A node that leaves has none: they were told to
     /// forget it.
     pub fn neighbours(&self) -> impl Iterator<Item = &NodeId> {
-        self.peers.neighbours().iter().filter(|_| !self.is_leaving()).map(|(node, _)| node)
+        self.membership.neighbours().iter().filter(|_| !self.is_leaving()).map(|(node, _)| node)
     }
 
     /// Whom it knows beside its neighbours, dead or alive.
     pub fn acquaintances(&self) -> impl Iterator<Item = NodeId> {
-        self.overlay.passive().iter().map(|member| member.node)
+        self.membership.acquaintances().cloned()
     }
 }

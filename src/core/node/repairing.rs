@@ -51,7 +51,7 @@ impl Node {
         let Some(first) = self.recent.first(id) else { return };
         let would_have = Mono(now.0.saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)));
         let lead = Some(first.at.since(would_have)).filter(|lead| !lead.is_zero());
-        let least = LEAD_MIN.max(self.peers.neighbours().round_trip(slot) / LEAD_PART);
+        let least = LEAD_MIN.max(self.membership.neighbours().round_trip(slot) / LEAD_PART);
         if let Some(swap) = self.trees.announced(now, &id.origin, slot, lead, least) {
             self.swap(&id.origin, swap);
         }
@@ -100,7 +100,7 @@ impl Node {
         if is_orphan {
             self.adopt(now, &stream.origin, slot);
         }
-        let wait = self.trees.pull_delay(&stream.origin, self.peers.neighbours().mean_round_trip());
+        let wait = self.trees.pull_delay(&stream.origin, self.membership.neighbours().mean_round_trip());
         self.missing.offered(now.mono, stream, slot, missing, how, wait);
     }
 
@@ -110,14 +110,14 @@ impl Node {
             return;
         }
         let Some(slot) = slot else { return };
-        let wait = self.trees.pull_delay(&id.origin, self.peers.neighbours().mean_round_trip());
+        let wait = self.trees.pull_delay(&id.origin, self.membership.neighbours().mean_round_trip());
         let by_parent = self.trees.is_parent(&id.origin, slot);
         self.missing.pushed(now.mono, &id.stream(), id.sequence, by_parent, wait);
     }
 
     /// A neighbour asks for messages.
     pub(super) fn on_pull(&mut self, now: Mono, from: &NodeId, slot: Slot, streams: &[StreamRanges]) {
-        let Some(link) = self.peers.neighbours().link_of(slot) else { return };
+        let Some(link) = self.membership.neighbours().link_of(slot) else { return };
         let mut messages = usize::try_from(self.config.limits.pull_max).unwrap_or(usize::MAX);
         let mut bytes = self.allowances.left(now, slot);
         let mut lost = Vec::new();
@@ -177,7 +177,7 @@ impl Node {
 
     /// Asks for what is due, gives up what nobody has, tells what has changed, announces what has waited.
     pub(super) fn repair(&mut self, now: Now) {
-        let dues = self.missing.on_tick(now.mono, |slot| self.peers.neighbours().round_trip(slot));
+        let dues = self.missing.on_tick(now.mono, |slot| self.membership.neighbours().round_trip(slot));
         self.stats.add(Counter::OffersDropped, None, self.missing.take_dropped());
         for ask in dues.asks {
             self.ask(now, ask);
@@ -198,7 +198,7 @@ impl Node {
             self.tell(&slots, Counter::Digests, Frame::Digest { streams, given_up });
         }
         let [trees, repair] =
-            [Capability::Tree, Capability::Repair].map(|word| self.peers.neighbours().slots_with(word));
+            [Capability::Tree, Capability::Repair].map(|word| self.membership.neighbours().slots_with(word));
         for (news, slots) in self.recent.announce(now.mono, trees, repair) {
             if !news.announced.is_empty() {
                 self.tell(&slots, Counter::Announced, Frame::Have(news.announced));
@@ -212,8 +212,8 @@ impl Node {
 
     /// Sends a frame to some neighbours and counts it for each.
     fn tell(&mut self, slots: &[Slot], counter: Counter, frame: Frame) {
-        let links = self.peers.neighbours().links_of(slots.iter().copied());
-        links.iter().for_each(|&link| self.stats.count(counter, self.peers.neighbours().name_of(link)));
+        let links = self.membership.neighbours().links_of(slots.iter().copied());
+        links.iter().for_each(|&link| self.stats.count(counter, self.membership.neighbours().name_of(link)));
         self.send(links, frame);
     }
 
@@ -236,13 +236,13 @@ impl Node {
                 self.adopt(now, &stream.origin, to);
             }
         }
-        self.stats.count(Counter::Pulls, self.peers.neighbours().name_of_slot(to));
+        self.stats.count(Counter::Pulls, self.membership.neighbours().name_of_slot(to));
         self.send_to(to, Frame::Pull(streams));
     }
 
     /// Takes a neighbour for the one that pushes the messages of an origin.
     fn adopt(&mut self, now: Now, origin: &NodeId, slot: Slot) {
-        let links = self.peers.neighbours().slots_with(Capability::Tree);
+        let links = self.membership.neighbours().slots_with(Capability::Tree);
         if let Some(swap) = self.trees.adopt(now.mono, origin, slot, links) {
             self.swap(origin, swap);
         }

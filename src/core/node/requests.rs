@@ -2,10 +2,10 @@
 
 use super::{Node, departure::Departure, spreading::Provenance};
 use crate::core::{
-    endpoint::Endpoint,
     event::{Event, LogSeq, Output, Record},
-    frame::{Frame, Member, STREAMS_MAX, StreamRanges},
+    frame::{Frame, STREAMS_MAX, StreamRanges},
     id::{NodeId, StreamId},
+    membership::machine,
     message::{Message, Payload, Relays},
     request::{Disturbance, Fetch, Level, NodeStatus, Reply, Request, RequestId, Status, Vector},
     service::{self, Caller, Receipt},
@@ -39,29 +39,21 @@ impl Node {
                 self.mark(first, last);
                 return self.reply_after(now, self.marked, caller, Reply::Done);
             }
-            Request::Peers => Reply::Peers(self.peers.describe()),
+            Request::Peers => Reply::Peers(self.membership.describe()),
             Request::Status => Reply::Status(Box::new(self.status(now))),
             Request::Seen { after, of } => Reply::Vector(self.vector(after.as_ref(), &of)),
             Request::Connect { peers } => {
-                let named = |(node, endpoint): &(Option<NodeId>, Endpoint)| {
-                    Some(Member { node: node.clone()?, endpoint: endpoint.clone() })
-                };
-                let members: Vec<Member> = peers.iter().filter_map(named).collect();
-                let declared = self.peers.declare(now.mono, peers, &mut self.stats, &mut self.outbox);
-                // Another name may be known for that address.
-                for member in members.into_iter().filter(|member| self.peers.is_declared(&member.node)) {
-                    self.overlay.declare(now.mono, member);
-                }
+                let declared = self.membership.declare(now.mono, peers);
+                self.follow_membership(now);
                 declared.map_or_else(|(refusal, text)| Reply::Refused { refusal, text }, |()| Reply::Done)
             }
             Request::Disconnect { nodes } => {
-                nodes.iter().for_each(|node| self.undeclare(now.mono, node));
+                self.on_membership(now, machine::Input::Disconnect(nodes));
                 Reply::Done
             }
             Request::Join { contacts } => {
-                self.overlay.join();
-                contacts.into_iter().for_each(|(_, endpoint)| self.seeds.add(now.mono, endpoint));
-                self.try_contact(now.mono);
+                let contacts = contacts.into_iter().map(|(_, endpoint)| endpoint).collect();
+                self.on_membership(now, machine::Input::Join(contacts));
                 Reply::Done
             }
             Request::Disturb { nodes, disturbance } => match self.disturb(nodes, disturbance) {
@@ -69,8 +61,9 @@ impl Node {
                 Err((refusal, text)) => return self.refuse_client(now, caller, refusal, text),
             },
             Request::Stop => {
-                self.overlay.stop();
-                self.follow_overlay(now.mono);
+                self.membership.handle(now.mono, machine::Input::Stopping);
+                self.membership.follow_overlay(now.mono);
+                self.follow_membership(now);
                 self.service.handle(now, service::Input::Leave(caller));
                 return self.end(now);
             }
@@ -97,7 +90,7 @@ impl Node {
         if let Err((refusal, text)) = self.admit(now.mono, &payload) {
             return self.refuse_client(now, caller, refusal, text);
         }
-        self.peers.begin_network(now.mono, &mut self.outbox);
+        self.on_membership(now, machine::Input::Published);
         let message = self.origin.mint(now.wall, relays, payload);
         let id = message.id.clone();
         let model = self.trees.model_for_own(now.mono).cloned();
@@ -117,7 +110,7 @@ impl Node {
         if self.is_leaving() {
             return Err((Refusal::Leaving, "the node is leaving its network: submit to another".into()));
         }
-        if let Some(why) = self.namesake.taken() {
+        if let Some(why) = self.membership.name_taken() {
             return Err((Refusal::NameTaken, format!("{why}: this node takes no messages; submit to another")));
         }
         if self.pressed || self.outgoing.is_pressed(now) {
@@ -149,9 +142,9 @@ impl Node {
     }
 
     pub(super) fn status(&self, now: Now) -> NodeStatus {
-        let me = self.peers.me();
+        let me = self.membership.me();
         let by_peer = self.stats.by_peer().iter();
-        let peers = self.peers.describe();
+        let peers = self.membership.describe();
         let disturbed = self.disturbed.among(peers.iter().filter_map(|peer| peer.node.as_ref()));
         NodeStatus {
             node: me.node.clone(),
@@ -166,15 +159,15 @@ impl Node {
             retained_messages: self.mailbox.len() as u64,
             retained_bytes: self.mailbox.bytes() as u64,
             unread: self.mailbox.unread(),
-            root: Some(self.overlay.root().clone()),
-            health: Some(u64::from(self.peers.health().score())),
+            root: Some(self.membership.root().clone()),
+            health: Some(u64::from(self.membership.health().score())),
             seen_messages: Some(self.seen.messages()),
             digest: Some(self.seen.digest()),
             missing: self.missing.len() as u64,
             given_up: self.seen.given_up(),
             unproven: self.seen.claimed(),
             disturbed,
-            name_taken: self.namesake.taken().map(str::to_owned),
+            name_taken: self.membership.name_taken().map(str::to_owned),
             instance_unstored: self.instance_unstored.clone(),
             counters: self.stats.total().named(),
             peer_counters: by_peer.map(|(node, tallies)| (node.to_string(), tallies.named())).collect(),
@@ -208,9 +201,10 @@ impl Node {
         if self.is_leaving() {
             return;
         }
-        let links: Vec<_> = self.peers.neighbours().iter().map(|(_, link)| link).collect();
+        let links: Vec<_> = self.membership.neighbours().iter().map(|(_, link)| link).collect();
         // What is under way goes first, and its links may be slow.
         let deadline = now.mono + self.config.limits.leave_timeout + (self.outgoing.delay() * 2).min(DELAY_MAX);
+        self.on_membership(now, machine::Input::Leaving);
         self.departure = Some(Departure::new(links.iter().copied().collect(), deadline));
         self.outbox.push_back(Output::Notify(Event::Leaving));
         if !links.is_empty() {

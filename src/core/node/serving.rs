@@ -42,7 +42,7 @@ impl Node {
     /// Ends a turn: whoever waited for what it has brought is answered.
     pub(super) fn settle_service(&mut self, now: Now) {
         self.note_events(now);
-        if self.service.awaits_links() && self.peers.waiting_for().next().is_none() {
+        if self.service.awaits_links() && self.membership.waiting_for().next().is_none() {
             self.service.handle(now, service::Input::LinksUp);
         }
         self.service.handle(now, service::Input::Settled);
@@ -67,7 +67,7 @@ impl Node {
                     self.refuse_client(now, caller, refusal, text.to_owned());
                 }
                 service::Output::Unready(caller) => {
-                    let missing: Vec<_> = self.peers.waiting_for().map(ToString::to_string).collect();
+                    let missing: Vec<_> = self.membership.waiting_for().map(ToString::to_string).collect();
                     let text = format!("no answer from {}", missing.join(", "));
                     self.refuse_client(now, caller, Refusal::NotReady, text);
                 }

@@ -15,6 +15,7 @@ use crate::core::{
     event::{LinkId, Output, Record},
     frame::{Frame, PathCopy},
     id::NodeId,
+    membership::machine,
     message::{Hop, Kept, Message, Path, Payload, Trace, extend_path},
     slots::{Slot, Slots},
     stats::{Counter, Refusal},
@@ -48,7 +49,7 @@ impl Node {
     /// A message comes, with its payload.
     pub(super) fn on_message(&mut self, now: Now, from: NodeId, message: Message) {
         if let Err((refusal, text)) = message.check(&from, self.config.limits.payload_len_max) {
-            return self.refuse_node(&from, refusal, text);
+            return self.refuse_node(now, &from, refusal, text);
         }
         if !self.bears(now, &from, &message.id) {
             return;
@@ -71,7 +72,7 @@ impl Node {
             }
             Sighting::Full => {
                 let text = format!("no room to remember {}", message.id);
-                self.refuse_node(&from, Refusal::OriginsFull, text);
+                self.refuse_node(now, &from, Refusal::OriginsFull, text);
             }
         }
     }
@@ -79,13 +80,13 @@ impl Node {
     /// A copy of a traced message comes without its payload.
     pub(super) fn on_path(&mut self, now: Now, from: NodeId, copy: PathCopy) {
         if let Err((refusal, text)) = copy.trace.check(&copy.id, &from) {
-            return self.refuse_node(&from, refusal, text);
+            return self.refuse_node(now, &from, refusal, text);
         }
         if !self.bears(now, &from, &copy.id) {
             return;
         }
         let copy = self.arrived(now, copy);
-        let slot = self.peers.neighbours().slot_of(&from);
+        let slot = self.membership.neighbours().slot_of(&from);
         if let Some(slot) = slot {
             self.trees.spared(&copy.id.origin, slot);
         }
@@ -103,7 +104,7 @@ impl Node {
     /// What is known of the way by which a first copy came.
     fn way(&mut self, now: Now, from: NodeId, message: &Message) -> Provenance {
         let arrival = self.missing.arrived(now.mono, &message.id);
-        let slot = self.peers.neighbours().slot_of(&from);
+        let slot = self.membership.neighbours().slot_of(&from);
         let asked = arrival.asked.and_then(|(of, how)| (Some(of) == slot).then_some(how));
         if asked.is_none() {
             let late = arrival.first_announced.map_or(Duration::ZERO, |first| now.mono.since(first));
@@ -116,7 +117,7 @@ impl Node {
     /// Files and passes on a message that is new here.
     pub(super) fn deliver(&mut self, now: Now, way: Provenance, message: Message) {
         self.digests.changed(now.mono);
-        self.peers.note_use(now.mono);
+        self.on_membership(now, machine::Input::Used);
         self.stats.count(Counter::Delivered, way.from.as_ref());
         self.note_delivery(now, way.from.as_ref(), &message);
         self.append(Record::Received { message: message.clone(), at: now.wall });
@@ -134,7 +135,7 @@ impl Node {
     /// Pushes an untraced message along its tree; to the other neighbours it will be announced.
     fn spread(&mut self, now: Now, way: &Provenance, message: Message) {
         let mut told = self.targets(now, way, &message);
-        let links = self.peers.neighbours().links_of(told.iter());
+        let links = self.membership.neighbours().links_of(told.iter());
         told.extend(way.slot);
         self.recent.note(now.mono, &message.id, way.came(), told);
         self.send_message(links, message);
@@ -144,9 +145,9 @@ impl Node {
     fn targets(&mut self, now: Now, way: &Provenance, message: &Message) -> Slots {
         let is_flood = self.config.protocol.dissemination == Broadcast::Flood;
         // Whoever knows no trees is sent everything.
-        let trees = self.peers.neighbours().slots_with(Capability::Tree);
+        let trees = self.membership.neighbours().slots_with(Capability::Tree);
         let mut targets: Slots =
-            self.peers.neighbours().up_slots().iter().filter(|&slot| is_flood || !trees.contains(slot)).collect();
+            self.membership.neighbours().up_slots().iter().filter(|&slot| is_flood || !trees.contains(slot)).collect();
         if !is_flood && !way.is_backlog() {
             let source = match (way.slot, way.asked) {
                 (None, _) => Source::Here,
@@ -160,7 +161,7 @@ impl Node {
             targets.remove(from);
         }
         // Whoever is sending it has it.
-        for slot in self.incoming.senders(&message.id).filter_map(|node| self.peers.neighbours().slot_of(node)) {
+        for slot in self.incoming.senders(&message.id).filter_map(|node| self.membership.neighbours().slot_of(node)) {
             targets.remove(slot);
         }
         targets
@@ -180,7 +181,7 @@ impl Node {
                 // Whoever knows trees asks for it.
                 given.retain(|given| !self.knows_trees(given.link));
             }
-            told.extend(given.iter().filter_map(|given| self.peers.neighbours().slot_of_link(given.link)));
+            told.extend(given.iter().filter_map(|given| self.membership.neighbours().slot_of_link(given.link)));
             self.relay(&given, &copy, payload, &eager);
         }
         self.recent.note(now.mono, id, way.came(), told);
@@ -203,7 +204,7 @@ impl Node {
 
     /// Two neighbours push the same: one of them is to stop.
     fn judge_duplicate(&mut self, now: Now, from: &NodeId, message: &Message) {
-        let neighbours = self.peers.neighbours();
+        let neighbours = self.membership.neighbours();
         let slot = neighbours.slot_of(from).filter(|&slot| neighbours.slots_with(Capability::Tree).contains(slot));
         let Some(slot) = slot.filter(|_| self.config.protocol.dissemination == Broadcast::Tree) else { return };
         let origin = &message.id.origin;
@@ -211,7 +212,7 @@ impl Node {
         let pusher = first.filter(|first| !first.was_pulled).and_then(|first| first.from);
         if let Some(first) = first.filter(|first| first.was_pulled) {
             // It was asked for too soon.
-            let asked_after = self.trees.pull_delay(origin, self.peers.neighbours().mean_round_trip());
+            let asked_after = self.trees.pull_delay(origin, self.membership.neighbours().mean_round_trip());
             let late = asked_after + now.mono.since(first.at);
             self.trees.learn(origin, late);
         }
@@ -235,7 +236,7 @@ impl Node {
 
     /// Notes the path of a copy and says over which links it goes on; `None` if it is not accepted.
     fn note_copy(&mut self, from: Option<&NodeId>, copy: &PathCopy) -> Option<Vec<Given>> {
-        match self.ledger.decide(&copy.id, from, self.peers.neighbours().iter()) {
+        match self.ledger.decide(&copy.id, from, self.membership.neighbours().iter()) {
             RelayDecision::Accepted(given) => {
                 self.mailbox.note_path(&copy.id, copy.trace.path.clone());
                 return Some(given);
@@ -254,7 +255,7 @@ impl Node {
         }
         let is_whole = |given: &&Given| {
             let is_on_tree = |slot| given.may_lack && eager.contains(slot);
-            let is_needed = || self.peers.neighbours().slot_of_link(given.link).is_none_or(is_on_tree);
+            let is_needed = || self.membership.neighbours().slot_of_link(given.link).is_none_or(is_on_tree);
             self.is_small(payload) || !self.knows_trees(given.link) || is_needed()
         };
         let (whole, rest): (Vec<&Given>, Vec<&Given>) = given.iter().partition(is_whole);
@@ -271,7 +272,7 @@ impl Node {
         if self.is_leaving() {
             return;
         }
-        links.iter().for_each(|&link| self.stats.count(Counter::Sent, self.peers.neighbours().name_of(link)));
+        links.iter().for_each(|&link| self.stats.count(Counter::Sent, self.membership.neighbours().name_of(link)));
         let frame = Frame::Message(Message { hops: message.hops.saturating_add(1), ..message });
         self.send_in_chunks(&mut links, &frame);
         self.send(links, frame);
@@ -286,7 +287,7 @@ impl Node {
 
     /// Sends a frame to one neighbour.
     pub(super) fn send_to(&mut self, slot: Slot, frame: Frame) {
-        self.send(self.peers.neighbours().links_of([slot]), frame);
+        self.send(self.membership.neighbours().links_of([slot]), frame);
     }
 
     /// Tells a neighbour to push no more messages of `origin`.
@@ -301,15 +302,15 @@ impl Node {
 
     /// Changes a tree at its other end, if that knows trees: one that does not sends all and takes all.
     fn shape(&mut self, slot: Slot, counter: Counter, frame: Frame) {
-        if self.peers.neighbours().slots_with(Capability::Tree).contains(slot) {
-            self.stats.count(counter, self.peers.neighbours().name_of_slot(slot));
+        if self.membership.neighbours().slots_with(Capability::Tree).contains(slot) {
+            self.stats.count(counter, self.membership.neighbours().name_of_slot(slot));
             self.send_to(slot, frame);
         }
     }
 
     fn knows_trees(&self, link: LinkId) -> bool {
-        let slot = self.peers.neighbours().slot_of_link(link);
-        slot.is_some_and(|slot| self.peers.neighbours().slots_with(Capability::Tree).contains(slot))
+        let slot = self.membership.neighbours().slot_of_link(link);
+        slot.is_some_and(|slot| self.membership.neighbours().slots_with(Capability::Tree).contains(slot))
     }
 
     fn is_small(&self, payload: &Payload) -> bool {

@@ -7,8 +7,8 @@ use crate::{
         endpoint::Endpoint,
         event::ReturnAddress,
         frame::{
-            Announcement, Answer, Chunk, DisconnectReason, Frame, Hashes, Introduction, JoinPriority, LifeSeen,
-            PathCopy, STREAMS_MAX, StreamRanges,
+            Announcement, Answer, Chunk, DisconnectReason, Frame, Hashes, Introduction, JoinPriority, LifeSeen, Member,
+            PathCopy, STREAMS_MAX, StreamRanges, Walk, WalkKind,
         },
         id::{Instance, MessageId},
         message::{Hop, Message, Relays, Trace},
@@ -231,7 +231,8 @@ fn neighbours_meet_and_whoever_waits_is_told() {
         assert!(net.replies.iter().all(|(_, _, reply)| *reply == Reply::Done));
         assert_eq!(net.replies.len(), graph.node_count() + 1);
         for index in 0..graph.node_count() {
-            let mut names: Vec<_> = net.nodes[index].peers.neighbours().iter().map(|(node, _)| node.clone()).collect();
+            let mut names: Vec<_> =
+                net.nodes[index].membership.neighbours().iter().map(|(node, _)| node.clone()).collect();
             names.sort_by(|a, b| a.natural_key().cmp(&b.natural_key()));
             assert_eq!(names, graph.neighbours(index).iter().map(|&peer| name(peer)).collect::<Vec<_>>());
         }
@@ -413,7 +414,7 @@ fn strangers_are_refused_and_counted() {
         let from = if refusal == Refusal::NameTaken { name(0) } else { name(1) };
         net.input(0, Input::Arrived { from: from.into(), frame: Frame::Hello(hello(change), JoinPriority::Declared) });
         assert_eq!(net.refused(0, refusal), 1, "{refusal:?}");
-        assert!(!net.nodes[0].peers.is_introduced(&name(1)));
+        assert!(!net.nodes[0].membership.is_introduced(&name(1)));
         assert_eq!(net.wires.len(), 0, "no link to a stranger");
     }
 }
@@ -434,7 +435,7 @@ fn with_peer() -> Node {
     outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(hello(|_| {}), JoinPriority::Declared)));
     let welcome = Answer::Welcome(hello(|_| {}), None);
     outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer: welcome });
-    assert_eq!(node.peers.neighbours().iter().count(), 1);
+    assert_eq!(node.membership.neighbours().iter().count(), 1);
     node
 }
 
@@ -492,7 +493,7 @@ fn a_name_stays_with_the_node_that_answers_to_it() {
     );
     assert!(matches!(&told[2..], [Output::Send(_, Frame::Hello(..))]), "the first one is told: {told:?}");
     assert_eq!(node.stats.total().refused(Refusal::NameTaken), 1);
-    assert_eq!(node.peers.describe()[0].endpoint, endpoint(1));
+    assert_eq!(node.membership.describe()[0].endpoint, endpoint(1));
 }
 
 #[test]
@@ -507,7 +508,7 @@ fn a_node_that_moved_gets_its_name_when_its_former_address_is_silent() {
     ping_in(&outputs(&mut node, Duration::from_millis(100), moved()));
     let told = outputs(&mut node, Duration::from_millis(1100), moved());
     assert!(told.iter().any(|output| matches!(output, Output::Answer(_, Answer::Welcome(..)))), "{told:?}");
-    let peers = node.peers.describe();
+    let peers = node.membership.describe();
     assert_eq!((peers.len(), &peers[0].endpoint), (1, &endpoint(5)));
 }
 
@@ -538,7 +539,7 @@ fn a_link_that_is_silent_while_its_peer_greets_is_opened_anew() {
         let is_reopened = matches!(&told[..], [.., Output::Disconnect(LinkId(0)), Output::Connect(LinkId(0), ..)]);
         assert_eq!(is_reopened, !answers, "{told:?}");
         assert_eq!(node.stats.total().get(Counter::Reopened), u64::from(!answers));
-        assert_eq!(node.peers.neighbours().iter().count(), usize::from(answers));
+        assert_eq!(node.membership.neighbours().iter().count(), usize::from(answers));
     }
 }
 
@@ -575,8 +576,8 @@ fn a_leaving_node_is_forgotten_before_it_says_so() {
     let late = Request::Publish { trace: None, payload: b"late"[..].into() };
     assert!(matches!(net.reply(4, late), Reply::Refused { refusal: Refusal::Leaving, .. }), "nobody would hear it");
     for &peer in graph.neighbours(4) {
-        assert!(net.nodes[peer].peers.neighbours().iter().all(|(node, _)| *node != name(4)));
-        assert!(!net.nodes[peer].peers.is_introduced(&name(4)));
+        assert!(net.nodes[peer].membership.neighbours().iter().all(|(node, _)| *node != name(4)));
+        assert!(!net.nodes[peer].membership.is_introduced(&name(4)));
     }
 }
 
@@ -584,9 +585,9 @@ fn a_leaving_node_is_forgotten_before_it_says_so() {
 fn are_peers(net: &Net, a: usize, b: usize) -> Option<bool> {
     let sees = |node: usize, other: usize| {
         let node = &net.nodes[node];
-        let declared = node.overlay.is_declared(&name(other));
-        let linked = node.peers.neighbours().iter().any(|(peer, _)| *peer == name(other));
-        (declared == linked && linked == node.peers.is_introduced(&name(other))).then_some(linked)
+        let declared = node.membership.is_declared(&name(other));
+        let linked = node.membership.neighbours().iter().any(|(peer, _)| *peer == name(other));
+        (declared == linked && linked == node.membership.is_introduced(&name(other))).then_some(linked)
     };
     sees(a, b).filter(|_| sees(a, b) == sees(b, a))
 }
@@ -633,14 +634,14 @@ fn a_link_without_connection_is_down_until_it_is_greeted_again() {
     let pair = generate(Shape::Circular, 2, 0).unwrap();
     let mut net = Net::joined(&pair, 0, &Limits::default());
     net.input(0, Input::Unsent { link: LinkId(0), why: Counter::QueueFull });
-    assert_eq!(net.nodes[0].peers.neighbours().iter().count(), 1, "a full queue is no lost connection");
+    assert_eq!(net.nodes[0].membership.neighbours().iter().count(), 1, "a full queue is no lost connection");
     net.input(0, Input::Unsent { link: LinkId(0), why: Counter::NotConnected });
-    assert_eq!(net.nodes[0].peers.neighbours().iter().count(), 0);
+    assert_eq!(net.nodes[0].membership.neighbours().iter().count(), 0);
     net.publish(0, None, b"missed");
     assert_eq!((net.message_frames, net.inbox(1).messages.len()), (0, 0));
     net.input(0, Input::Writable(LinkId(0)));
     net.settle(Duration::from_secs(1));
-    assert_eq!((net.nodes[0].peers.neighbours().iter().count(), net.inbox(1).messages.len()), (1, 1), "fetched");
+    assert_eq!((net.nodes[0].membership.neighbours().iter().count(), net.inbox(1).messages.len()), (1, 1), "fetched");
 }
 
 #[test]
@@ -675,7 +676,7 @@ fn a_peer_that_was_dialled_by_another_spelling_is_the_same_peer() {
         net.run();
         for index in 0..2 {
             assert_eq!(net.refused(index, Refusal::NameTaken), 0, "nobody took its name");
-            assert_eq!(net.nodes[index].peers.neighbours().iter().count(), 1, "one link each way");
+            assert_eq!(net.nodes[index].membership.neighbours().iter().count(), 1, "one link each way");
         }
         net.publish(0, None, b"there");
         net.publish(1, None, b"and back");
@@ -690,7 +691,7 @@ fn refusing_one_message_leaves_the_link_up() {
     let mut net = Net::joined(&pair, 0, &Limits::default());
     let answer = Answer::Refuse { code: "too_large".into(), text: "no".into() };
     net.input(0, Input::Answered { link: LinkId(0), answer });
-    assert_eq!(net.nodes[0].peers.neighbours().iter().count(), 1);
+    assert_eq!(net.nodes[0].membership.neighbours().iter().count(), 1);
 }
 
 #[test]
@@ -756,8 +757,8 @@ fn a_node_without_instance_takes_the_one_it_meets_and_keeps_it() {
     net.nodes[2] = Node::new(alone, Incarnation(1), 0, "test", Now::default());
     net.ask(2, Request::Connect { peers: vec![(None, endpoint(0))] });
     net.run();
-    assert_eq!(net.nodes[2].peers.me().instance.as_str(), "one");
-    assert_eq!(net.nodes[2].peers.neighbours().iter().count(), 1);
+    assert_eq!(net.nodes[2].membership.me().instance.as_str(), "one");
+    assert_eq!(net.nodes[2].membership.neighbours().iter().count(), 1);
     let other = hello(|hello| hello.instance = "two".parse().unwrap());
     net.input(2, Input::Arrived { from: name(1).into(), frame: Frame::Hello(other, JoinPriority::Declared) });
     assert_eq!(net.refused(2, Refusal::OtherInstance), 1);
@@ -861,7 +862,7 @@ fn a_life_beyond_the_greatest_makes_no_other() {
     for life in [1 << 53, 1 << 62, u64::MAX] {
         let mut net = Net::joined(&pair, 0, &Limits::default());
         let life = Incarnation(life);
-        let welcome = net.nodes[1].peers.me().clone();
+        let welcome = net.nodes[1].membership.me().clone();
         let (&(_, link), _) = net.wires.iter().find(|((from, _), _)| *from == 0).unwrap();
         let answer = Answer::Welcome(welcome, Some(LifeSeen { incarnation: life, sequence: 1 }));
         net.input(0, Input::Answered { link, answer });
@@ -875,7 +876,7 @@ fn a_life_beyond_the_greatest_makes_no_other() {
 /// A HELLO of another node that goes by the name of the first one.
 fn namesake(net: &Net, life: u64, port: u16) -> Introduction {
     let endpoint = endpoint(0).with_port(port);
-    Introduction { endpoint, incarnation: Incarnation(life), ..net.nodes[0].peers.me().clone() }
+    Introduction { endpoint, incarnation: Incarnation(life), ..net.nodes[0].membership.me().clone() }
 }
 
 fn refusals(net: &mut Net, hello: Introduction) -> Vec<String> {
@@ -904,11 +905,11 @@ fn of_two_namesakes_that_refuse_each_other_the_earlier_one_takes_messages() {
     let mut net = Net::joined(&pair, 0, &Limits::default());
     let (&(_, link), _) = net.wires.iter().find(|((from, _), _)| *from == 0).unwrap();
     let taken = || Answer::Refuse { code: "name_taken".into(), text: "it is taken".into() };
-    let at_link = net.nodes[0].peers.endpoint_of(link).unwrap().port();
+    let at_link = net.nodes[0].membership.describe()[0].endpoint.port();
     let later = namesake(&net, 8, at_link);
     assert_eq!(refusals(&mut net, later.clone()), ["name_taken"]);
     // The answer of the one that came later comes back over a link to it.
-    net.nodes[0].on_name_taken(Mono(net.clock), link, "it is taken");
+    net.input(0, Input::Answered { link, answer: taken() });
     assert!(publishes(&mut net), "it was there first");
 
     let mut net = Net::joined(&pair, 0, &Limits::default());
@@ -966,7 +967,7 @@ fn a_node_that_greets_itself_is_no_namesake() {
     let pair = generate(Shape::Circular, 2, 0).unwrap();
     let mut net = Net::joined(&pair, 0, &Limits::default());
     let (&(_, link), _) = net.wires.iter().find(|((from, _), _)| *from == 0).unwrap();
-    let itself = net.nodes[0].peers.me().clone();
+    let itself = net.nodes[0].membership.me().clone();
     assert_eq!(refusals(&mut net, itself), ["name_taken"]);
     let answer = Answer::Refuse { code: "name_taken".into(), text: "it is taken".into() };
     net.input(0, Input::Answered { link, answer });
@@ -980,14 +981,16 @@ fn a_node_hears_from_neighbours_where_its_name_is_used_and_asks_there() {
     let elsewhere = Member { node: name(1), endpoint: endpoint(8) };
     let now = net.now();
     // A third node counts a namesake of the second among its neighbours: the first one tells the second.
-    net.nodes[0].look_for_namesakes(now.mono, &[elsewhere.clone(), elsewhere.clone()], true);
+    let named = |frame| machine::Input::Told { from: name(2), frame };
+    net.nodes[0].on_membership(now, named(Frame::Neighbours(vec![elsewhere.clone(), elsewhere.clone()])));
     let told =
         |output: &Output| matches!(output, Output::Send(_, Frame::Walk(walk)) if walk.members == [elsewhere.clone()]);
     assert!(std::iter::from_fn(|| net.nodes[0].poll_output()).any(|output| told(&output)));
     // The second asks there, once in a while.
     for (millis, asks) in [(0, 1), (9_000, 0), (10_000, 1)] {
-        let now = now.mono + Duration::from_millis(millis);
-        net.nodes[1].look_for_namesakes(now, std::slice::from_ref(&elsewhere), false);
+        let now = Now { mono: now.mono + Duration::from_millis(millis), ..now };
+        let news = Walk { kind: WalkKind::News, steps: 0, path: Vec::new(), members: vec![elsewhere.clone()] };
+        net.nodes[1].on_membership(now, named(Frame::Walk(news)));
         let outputs: Vec<_> = std::iter::from_fn(|| net.nodes[1].poll_output()).collect();
         let asked = outputs.iter().filter_map(|output| match output {
             Output::Connect(link, to, _) => Some((*link, to.clone())),
@@ -999,10 +1002,8 @@ fn a_node_hears_from_neighbours_where_its_name_is_used_and_asks_there() {
             assert_eq!(to, endpoint(8));
             // Nobody is there any more.
             let (code, text) = ("leaving".into(), String::new());
-            net.nodes[1].handle(
-                Now { mono: now, wall: Wall(0) },
-                Input::Answered { link, answer: Answer::Refuse { code, text } },
-            );
+            net.nodes[1]
+                .handle(Now { wall: Wall(0), ..now }, Input::Answered { link, answer: Answer::Refuse { code, text } });
             while net.nodes[1].poll_output().is_some() {}
         }
     }
@@ -1122,7 +1123,7 @@ proptest! {
             }
             prop_assert!(node.mailbox.len() <= 8 && node.mailbox.bytes() <= 4096);
             prop_assert!(node.seen.streams() <= 4);
-            prop_assert!(node.peers.describe().len() <= 3);
+            prop_assert!(node.membership.describe().len() <= 3);
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::core::id::hash::mix;
 /// The hash of a version vector while the intervals of one stream change.
 #[derive(Debug)]
 pub(super) struct Digest<'a> {
-    /// [`hash_stream`] of the stream.
+    /// `StreamId::hash` of the stream.
     pub(super) stream: u64,
     /// The sum over all streams.
     pub(super) sum: &'a mut u64,

@@ -3,7 +3,7 @@
 use super::{Seen, Sighting, Stream, digest::Digest};
 use crate::core::{
     frame::LifeSeen,
-    id::{Incarnation, NodeId, StreamId, hash::hash_stream},
+    id::{Incarnation, NodeId, StreamId},
     request::Gap,
 };
 
@@ -80,7 +80,7 @@ impl Seen {
         // Below what was had: what was given up, and what was still sought.
         let had = seen.count_up_to(had_max).saturating_sub(self.given_up.named_of(stream));
         self.forget_up_to(stream, had_max.saturating_sub(had), had_max);
-        let mut digest = Digest { stream: hash_stream(stream), sum: &mut self.digest };
+        let mut digest = Digest { stream: stream.hash(), sum: &mut self.digest };
         seen.iter().for_each(|interval| digest.remove(interval));
         self.given_up.forget(stream);
         self.intervals -= seen.len();

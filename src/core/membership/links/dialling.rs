@@ -5,11 +5,12 @@
 use super::{link::Link, peers::Peers, table::Table};
 use crate::core::{
     config::Timing,
-    event::{Dial, LinkId, Output},
-    stats::{Counter, Stats},
+    event::{Dial, LinkId},
+    membership::output::Output,
+    stats::Counter,
     time::Mono,
 };
-use std::{cmp::Reverse, collections::VecDeque, time::Duration};
+use std::{cmp::Reverse, time::Duration};
 
 /// Most addresses that greeted, and have never answered, that are dialled at one time.
 pub(super) const UNPROVEN_MAX: usize = 32;
@@ -133,7 +134,7 @@ impl Link {
 
 impl Peers {
     /// Gives a link a connection, unless it has one or must wait for its turn.
-    pub(super) fn dial(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
+    pub(super) fn dial(&mut self, now: Mono, id: LinkId) {
         let is_full = unproven(&self.links) >= UNPROVEN_MAX;
         let Some(link) = self.links.get_mut(&id).filter(|link| !link.dialling.is_open()) else { return };
         if is_full && link.is_unproven() {
@@ -148,41 +149,41 @@ impl Peers {
         link.dialling.connect(now);
         link.dialling.state = State::Open(now + link.dialling.patience(&self.timing));
         self.slots.set_open(link.slot, true);
-        outbox.push_back(Output::Connect(id, link.endpoint.clone(), link.dialling.dial));
+        self.out.push(Output::Connect(id, link.endpoint.clone(), link.dialling.dial));
     }
 
     /// Dials those that wait for their turn, as far as there is room: who was tried least, and of these who greeted last, so
     /// that a crowd of the dead keeps a newcomer waiting for no longer than one attempt.
-    pub fn dial_queued(&mut self, now: Mono, outbox: &mut VecDeque<Output>) {
+    pub fn dial_queued(&mut self, now: Mono) {
         while self.has_queued && unproven(&self.links) < UNPROVEN_MAX {
             let queued = self.links.iter().filter(|(_, link)| link.dialling.state == State::Queued);
             match queued.min_by_key(|(id, link)| (link.dialling.rests, Reverse(**id))).map(|(&id, _)| id) {
-                Some(id) => self.dial(now, id, outbox),
+                Some(id) => self.dial(now, id),
                 None => self.has_queued = false,
             }
         }
     }
 
     /// Takes the connection of a link away.
-    pub(super) fn hang_up(&mut self, id: LinkId, outbox: &mut VecDeque<Output>) {
+    pub(super) fn hang_up(&mut self, id: LinkId) {
         if self.links.get(&id).is_some_and(|link| link.dialling.is_open()) {
-            outbox.push_back(Output::Disconnect(id));
+            self.out.push(Output::Disconnect(id));
         }
     }
 
     /// Dials a link anew, and no longer for that: its connection is worth nothing.
-    pub(super) fn redial(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
+    pub(super) fn redial(&mut self, now: Mono, id: LinkId) {
         let Some(link) = self.links.get_mut(&id).filter(|link| link.dialling.is_open()) else { return };
         link.begin_anew();
         link.next_greeting = now + self.timing.hello_interval;
         link.dialling.connect(now);
         let connect = Output::Connect(id, link.endpoint.clone(), link.dialling.dial);
-        outbox.extend([Output::Disconnect(id), connect]);
+        self.out.extend([Output::Disconnect(id), connect]);
     }
 
     /// A link that does not come up has no connection for a while; each time for longer.
-    pub(super) fn rest(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
-        self.hang_up(id, outbox);
+    pub(super) fn rest(&mut self, now: Mono, id: LinkId) {
+        self.hang_up(id);
         let Some(link) = self.links.get_mut(&id) else { return };
         link.begin_anew();
         link.dialling.rests = link.dialling.rests.saturating_add(1);
@@ -192,51 +193,45 @@ impl Peers {
     }
 
     /// A link whose greeting was refused need not greet again soon.
-    pub(super) fn rest_if_down(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
+    pub(super) fn rest_if_down(&mut self, now: Mono, id: LinkId) {
         let is_meant = |link: &Link| link.is_greeted() && link.bond.is_declared();
         if self.links.get(&id).is_some_and(is_meant) {
-            self.rest(now, id, outbox);
+            self.rest(now, id);
         }
     }
 
     /// The far end of a link says something by a link of its own: it is there. One that has answered before is dialled at
     /// once. One that has not may have named anybody's address: it is dialled again, but seldom.
-    pub(super) fn wake(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
+    pub(super) fn wake(&mut self, now: Mono, id: LinkId) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let State::Resting(until) = link.dialling.state else { return };
         if link.dialling.is_trusted {
-            return self.dial(now, id, outbox);
+            return self.dial(now, id);
         }
         link.dialling.state = State::Resting(until.min(link.dialling.at + self.timing.redial_max));
     }
 
     /// A link is dialled for as long as it should, or has rested.
-    pub(super) fn turn_over(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
+    pub(super) fn turn_over(&mut self, now: Mono, id: LinkId) {
         let Some(link) = self.links.get(&id).filter(|link| !link.up) else { return };
         match link.dialling.state {
-            State::Open(end) if end <= now && link.bond.is_declared() => self.rest(now, id, outbox),
-            State::Resting(end) if end <= now => self.dial(now, id, outbox),
+            State::Open(end) if end <= now && link.bond.is_declared() => self.rest(now, id),
+            State::Resting(end) if end <= now => self.dial(now, id),
             _ => {}
         }
     }
 
     /// A connection that was to be made once is gone, and its far end was there: from now on it is dialled as one that was.
-    pub(super) fn keep_dialling(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
+    pub(super) fn keep_dialling(&mut self, now: Mono, id: LinkId) {
         let is_meant = |link: &Link| link.dialling.is_open() && link.dialling.dial != link.dialling.dial();
         if self.links.get(&id).is_some_and(|link| is_meant(link) && link.dialling.dial() == Dial::Again) {
-            self.redial(now, id, outbox);
+            self.redial(now, id);
         }
     }
 
     /// Makes room for `count` further links: the longest dead that no operator named here give way, first of all those that
     /// never answered. Says whether there is room; if not, nobody was forgotten.
-    pub(super) fn make_room(
-        &mut self,
-        now: Mono,
-        count: usize,
-        stats: &mut Stats,
-        outbox: &mut VecDeque<Output>,
-    ) -> bool {
+    pub(super) fn make_room(&mut self, now: Mono, count: usize) -> bool {
         let surplus = (self.links.len() + count).saturating_sub(self.peers_max);
         if surplus == 0 {
             return true;
@@ -248,8 +243,8 @@ impl Peers {
             return false;
         }
         for id in dead {
-            stats.count(Counter::Forgotten, None);
-            self.give_up(id, None, outbox);
+            self.out.count(Counter::Forgotten, None);
+            self.give_up(id, None);
         }
         true
     }

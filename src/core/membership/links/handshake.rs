@@ -4,18 +4,18 @@
 use super::{
     detector::{Liveness, MemberState},
     link::{Bond, Link},
-    peers::{Failure, Peers, refuse},
+    peers::{Failure, Peers},
 };
 use crate::core::{
     capability::{Capabilities, Capability},
     endpoint::Endpoint,
-    event::{Event, LinkId, Output},
+    event::{Event, LinkId},
     frame::{Answer, DisconnectReason, Introduction, JoinPriority, LifeSeen},
     id::NodeId,
-    stats::{Counter, Refusal, Stats},
+    membership::output::Output,
+    stats::{Counter, Refusal},
     time::Mono,
 };
-use std::collections::VecDeque;
 
 /// A HELLO, and what the node has for whoever said it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,77 +33,70 @@ pub struct Greeting {
 impl Peers {
     /// A link can take frames: after its connection was made, or made anew, or because its queue has room again. Whoever
     /// is there is greeted, unless the link is up all the time.
-    pub fn on_writable(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
+    pub fn on_writable(&mut self, now: Mono, id: LinkId) {
         if let Some(link) = self.links.get_mut(&id).filter(|link| link.is_greeted()) {
             link.begin_anew();
             link.next_greeting = now + self.timing.hello_interval;
-            outbox.extend(link.greet(id, &self.me));
+            self.out.extend(link.greet(id, &self.me));
         }
     }
 
     /// A node greets us: check it, answer, and make sure that we have a link to it.
-    pub fn on_hello(
-        &mut self,
-        now: Mono,
-        from: &NodeId,
-        greeting: Greeting,
-        stats: &mut Stats,
-        outbox: &mut VecDeque<Output>,
-    ) {
+    pub fn on_hello(&mut self, now: Mono, from: &NodeId, greeting: Greeting) {
         let Greeting { hello, priority, vacancy, seen } = greeting;
         if let Err((refusal, text)) = self.me.check(from, &hello) {
-            self.refuse(from, refusal, text, stats, outbox);
-            return self.warn(now, from, outbox);
+            self.refuse(from, refusal, text);
+            return self.warn(now, from);
         }
         if let Some(text) = self.is_not_expected(from, &hello.endpoint) {
-            return self.refuse(from, Refusal::BadIdentity, text, stats, outbox);
+            return self.refuse(from, Refusal::BadIdentity, text);
         }
         if priority == JoinPriority::Declared && self.is_undeclared(now, from) && self.slots.link_to(from).is_none() {
             return;
         }
-        if self.contest(now, from, &hello.endpoint, None, outbox) {
+        if self.contest(now, from, &hello.endpoint, None) {
             return;
         }
         if let Err((refusal, text)) = self.admit(now, from, &hello) {
-            return self.refuse(from, refusal, text, stats, outbox);
+            return self.refuse(from, refusal, text);
         }
         let is_expected = self.is_expected(from);
-        let former = self.close_all(|link| link.is_to(from) && !link.leads_to(&hello.endpoint), outbox);
+        let former = self.close_all(|link| link.is_to(from) && !link.leads_to(&hello.endpoint));
         let linked = self.find(Some(from), &hello.endpoint);
         if !vacancy && former.is_none() && self.is_dispensable(priority, linked) {
             self.introduced.remove(from);
             let text = "this node has enough neighbours".to_owned();
             if priority == JoinPriority::Bridge {
-                return outbox.push_back(Output::Answer(
+                return self.out.push(Output::Answer(
                     from.clone(),
                     Answer::Refuse { code: Refusal::NoVacancy.name().into(), text },
                 ));
             }
-            return self.refuse(from, Refusal::NoVacancy, text, stats, outbox);
+            return self.refuse(from, Refusal::NoVacancy, text);
         }
         let count = usize::from(linked.is_none());
-        if !self.make_room(now, count, stats, outbox) || !self.can_introduce(from) {
+        if !self.make_room(now, count) || !self.can_introduce(from) {
             let text = format!("this node already has its maximum of {} peers", self.peers_max);
-            return self.refuse(from, Refusal::PeersFull, text, stats, outbox);
+            return self.refuse(from, Refusal::PeersFull, text);
         }
-        self.begin_if_none(outbox);
-        outbox.push_back(Output::Answer(from.clone(), Answer::Welcome(self.me.clone(), seen)));
+        self.begin_if_none();
+        self.out.push(Output::Answer(from.clone(), Answer::Welcome(self.me.clone(), seen)));
         let former_life = self.introduced.insert(from.clone(), hello.incarnation);
         let words = Capabilities::read(&hello.capabilities);
         let kept =
             former.filter(|former| priority != JoinPriority::Declared || (former.is_named && former.is_declared()));
         let bond = kept.unwrap_or_else(|| Bond::answering(priority));
         let bond = Bond { is_answer: true, ..bond };
-        if !self.connect(now, bond, Some(from.clone()), hello.endpoint.clone(), false, outbox) {
+        if !self.connect(now, bond, Some(from.clone()), hello.endpoint.clone(), false) {
             self.meet_again(from, priority, words);
         }
         if is_expected {
             self.expect(from.clone(), &hello.endpoint);
         }
-        self.heard(now, from, outbox);
+        self.heard(now, from);
         match former_life {
-            Some(life) if life != hello.incarnation => self.greet_again(now, from, outbox),
-            Some(_) => self.doubt(now, from, outbox),
+            Some(life) if life != hello.incarnation => self.greet_again(now, from),
+            Some(_) => self.doubt(now, from),
             None => {}
         }
     }
@@ -146,14 +139,7 @@ impl Peers {
     /// Whether `from` is, as far as we know, a node elsewhere. It is asked: if it still answers, the newcomer is
     /// refused; if it does not before the newcomer says so again, it has moved or is gone. `by` is the link that
     /// the newcomer answers, if it is not it that greets.
-    fn contest(
-        &mut self,
-        now: Mono,
-        from: &NodeId,
-        endpoint: &Endpoint,
-        by: Option<LinkId>,
-        outbox: &mut VecDeque<Output>,
-    ) -> bool {
+    fn contest(&mut self, now: Mono, from: &NodeId, endpoint: &Endpoint, by: Option<LinkId>) -> bool {
         let is_rival = |link: &Link| link.up && link.is_to(from) && !link.leads_to(endpoint);
         let mut others = self.links.iter_mut().filter(|(id, _)| Some(**id) != by);
         let Some((&id, link)) = others.find(|(_, link)| is_rival(link)) else { return false };
@@ -161,7 +147,7 @@ impl Peers {
             Some((asked, _)) => now.since(asked) < self.timing.hello_interval,
             None => {
                 link.contested = Some((now, by));
-                outbox.push_back(link.ping(id, now, None, &self.timing));
+                self.out.push(link.ping(id, now, None, &self.timing));
                 true
             }
         }
@@ -169,51 +155,51 @@ impl Peers {
 
     /// A peer greets that has greeted before. Maybe it was connected anew; maybe another node took its name for a
     /// while, and with it, at the peer's ROUTER, our connection: it then looks alive and leads nowhere.
-    fn doubt(&mut self, now: Mono, node: &NodeId, outbox: &mut VecDeque<Output>) {
+    fn doubt(&mut self, now: Mono, node: &NodeId) {
         for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.up && link.is_to(node)) {
             if link.proof.doubt(now, &self.timing) {
-                outbox.push_back(link.ping(id, now, None, &self.timing));
+                self.out.push(link.ping(id, now, None, &self.timing));
             }
         }
     }
 
     /// Somebody who is refused has come under the name of a peer, and so has cut off the peer's connection to us: the peer
     /// finds that out when it is greeted.
-    fn warn(&mut self, now: Mono, node: &NodeId, outbox: &mut VecDeque<Output>) {
+    fn warn(&mut self, now: Mono, node: &NodeId) {
         let Some((id, link)) = self.slots.link_to(node).and_then(|id| Some((id, self.links.get_mut(&id)?))) else {
             return;
         };
         let is_soon = link.warned.is_some_and(|at| now.since(at) < self.timing.hello_interval);
         if link.up && !is_soon {
             link.warned = Some(now);
-            outbox.extend(link.greet(id, &self.me));
+            self.out.extend(link.greet(id, &self.me));
         }
     }
 
     /// A frame could not be handed to a link. One without a connection is down: it is greeted again when it has one.
-    pub fn on_unsent(&mut self, now: Mono, id: LinkId, why: Counter, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+    pub fn on_unsent(&mut self, now: Mono, id: LinkId, why: Counter) {
         let Some(link) = self.links.get(&id) else { return };
         // What goes over a link that is down already are greetings alone.
         if link.up || why != Counter::NotConnected {
-            stats.count(why, link.node.as_ref());
+            self.out.count(why, link.node.as_ref());
         }
         if why == Counter::NotConnected {
-            self.on_disconnected(now, id, outbox);
+            self.on_disconnected(now, id);
         }
     }
 
     /// The connection of a link is gone: the link is down, and its peer suspected.
-    pub fn on_disconnected(&mut self, now: Mono, id: LinkId, outbox: &mut VecDeque<Output>) {
+    pub fn on_disconnected(&mut self, now: Mono, id: LinkId) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.begin_anew();
         if link.fall(now, &self.timing, &mut self.slots) {
             let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
-            outbox.push_back(Output::Notify(Event::LinkDown { node, endpoint }));
+            self.out.push(Output::Notify(Event::LinkDown { node, endpoint }));
         }
         if link.life.as_mut().is_some_and(|life| life.lost(now, &self.timing)) {
             self.judge(id, MemberState::Suspect);
         }
-        self.keep_dialling(now, id, outbox);
+        self.keep_dialling(now, id);
     }
 
     /// Our greeting was answered: the link is up. Gives back what the far end has seen of our lives, if it may be believed.
@@ -223,30 +209,28 @@ impl Peers {
         id: LinkId,
         welcome: Introduction,
         seen: Option<LifeSeen>,
-        stats: &mut Stats,
-        outbox: &mut VecDeque<Output>,
     ) -> Option<LifeSeen> {
         // It may answer over a connection that was closed meanwhile.
         if !self.links.get(&id).is_some_and(|link| link.dialling.is_open()) {
             return None;
         }
         if let Err((refusal, _)) = self.me.check(&welcome.node, &welcome) {
-            stats.refuse(refusal, Some(&welcome.node));
-            outbox.push_back(Output::Notify(Event::Refused { node: welcome.node.clone(), refusal }));
+            self.out.count_refusal(refusal, Some(&welcome.node));
+            self.out.push(Output::Notify(Event::Refused { node: welcome.node.clone(), refusal }));
             if refusal == Refusal::NameTaken {
-                self.close(id, outbox);
+                self.close(id);
             }
             return None;
         }
-        if self.is_stranger(now, id, &welcome, stats, outbox) {
+        if self.is_stranger(now, id, &welcome) {
             return None;
         }
-        if self.contest(now, &welcome.node, &welcome.endpoint, Some(id), outbox) {
+        if self.contest(now, &welcome.node, &welcome.endpoint, Some(id)) {
             return None;
         }
-        if !self.adopt_instance(id, &welcome.instance, outbox) {
-            stats.refuse(Refusal::OtherInstance, Some(&welcome.node));
-            self.give_up(id, Some(Failure::Refused(Refusal::OtherInstance)), outbox);
+        if !self.adopt_instance(id, &welcome.instance) {
+            self.out.count_refusal(Refusal::OtherInstance, Some(&welcome.node));
+            self.give_up(id, Some(Failure::Refused(Refusal::OtherInstance)));
             return None;
         }
         let is_double = self.links.iter().any(|(&other, link)| other != id && link.is_to(&welcome.node));
@@ -255,28 +239,28 @@ impl Peers {
             let is_meant = |link: &Link| link.is_to(&welcome.node) || link.leads_to(&welcome.endpoint);
             let slot = self.links.get(&id).map(|link| link.slot);
             let expected = self.links.get(&id).and_then(|link| link.expected.clone());
-            let bond = self.close_all(|link| Some(link.slot) == slot || is_meant(link), outbox).unwrap_or_default();
-            self.connect(now, bond, Some(welcome.node), welcome.endpoint.clone(), false, outbox);
+            let bond = self.close_all(|link| Some(link.slot) == slot || is_meant(link)).unwrap_or_default();
+            self.connect(now, bond, Some(welcome.node), welcome.endpoint.clone(), false);
             if let Some(expected) = expected {
                 self.expect(expected, &welcome.endpoint);
             }
             return seen;
         }
-        if !self.is_whom_it_was(id, &welcome.node, outbox) {
+        if !self.is_whom_it_was(id, &welcome.node) {
             return None;
         }
-        self.come_up(now, id, welcome, outbox);
+        self.come_up(now, id, welcome);
         seen
     }
 
     /// Whether a link leads to the node that it is meant for. A declared one is meant for whoever lives there.
-    fn is_whom_it_was(&mut self, id: LinkId, node: &NodeId, outbox: &mut VecDeque<Output>) -> bool {
+    fn is_whom_it_was(&mut self, id: LinkId, node: &NodeId) -> bool {
         let Some(link) = self.links.get_mut(&id) else { return false };
         if link.node.as_ref().is_none_or(|former| former == node) {
             return true;
         }
         if !link.bond.is_declared() {
-            self.give_up(id, Some(Failure::Stranger), outbox);
+            self.give_up(id, Some(Failure::Stranger));
             return false;
         }
         // What others keep of the slot is about another node.
@@ -285,7 +269,7 @@ impl Peers {
         true
     }
 
-    fn come_up(&mut self, now: Mono, id: LinkId, welcome: Introduction, outbox: &mut VecDeque<Output>) {
+    fn come_up(&mut self, now: Mono, id: LinkId, welcome: Introduction) {
         let Some(link) = self.links.get_mut(&id) else { return };
         if let Some(asked) = link.greeted(&self.timing).filter(|_| !link.up) {
             self.slots.measure(link.slot, now.since(asked));
@@ -297,7 +281,7 @@ impl Peers {
         self.slots.name(link.slot, welcome.node.clone());
         if link.rise(now, &self.timing, &mut self.slots) {
             let endpoint = link.endpoint.clone();
-            outbox.push_back(Output::Notify(Event::LinkUp { node: welcome.node, endpoint }));
+            self.out.push(Output::Notify(Event::LinkUp { node: welcome.node, endpoint }));
         }
         match &mut link.life {
             None => link.life = Some(Liveness::new(now, &self.timing)),
@@ -310,7 +294,7 @@ impl Peers {
     }
 
     /// Our greeting, or a frame after it, was refused. Whoever does not know us is greeted again.
-    pub fn on_refuse(&mut self, now: Mono, id: LinkId, code: String, text: String, outbox: &mut VecDeque<Output>) {
+    pub fn on_refuse(&mut self, now: Mono, id: LinkId, code: String, text: String) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let refusal = Refusal::named(&code);
         let denial = refusal.filter(|refusal| refusal.denies_introduction());
@@ -320,23 +304,23 @@ impl Peers {
         }
         link.greetings = 0;
         if denial.is_some() && link.fall(now, &self.timing, &mut self.slots) && denial == Some(Refusal::NotIntroduced) {
-            return outbox.extend(link.greet(id, &self.me));
+            return self.out.extend(link.greet(id, &self.me));
         }
         let (endpoint, is_declared) = (link.endpoint.clone(), link.bond.is_declared());
         if denial == Some(Refusal::NameTaken) {
             // Each connection of ours under that name would cut off the node that has it.
-            self.close(id, outbox);
+            self.close(id);
             self.parted = Some(endpoint.clone());
         } else if let Some(refusal) = denial.filter(|&refusal| refusal != Refusal::NotIntroduced && !is_declared) {
-            self.give_up(id, Some(Failure::Refused(refusal)), outbox);
+            self.give_up(id, Some(Failure::Refused(refusal)));
         } else if refusal.is_none_or(Refusal::answers_greeting) {
-            self.rest_if_down(now, id, outbox);
+            self.rest_if_down(now, id);
         }
-        outbox.push_back(Output::Notify(Event::RefusedBy { endpoint, code, text }));
+        self.out.push(Output::Notify(Event::RefusedBy { endpoint, code, text }));
     }
 
     /// A probe was answered.
-    pub fn on_pong(&mut self, now: Mono, id: LinkId, token: u64, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+    pub fn on_pong(&mut self, now: Mono, id: LinkId, token: u64) {
         let Some(link) = self.links.get_mut(&id) else { return };
         let Some(sent) = link.proof.ponged(now, token, &self.timing) else { return };
         self.slots.measure(link.slot, now.since(sent));
@@ -346,54 +330,54 @@ impl Peers {
         if let Some((_, Some(claimant))) = contested {
             // One that somebody declared is tried again: the name may be free by then.
             if self.links.get(&claimant).is_some_and(|link| !link.bond.is_declared()) {
-                self.give_up(claimant, Some(Failure::Stranger), outbox);
+                self.give_up(claimant, Some(Failure::Stranger));
             }
         } else if let Some(node) = link.node.clone().filter(|_| contested.is_some()) {
             let text = format!("the name '{node}' is taken by {}", link.endpoint);
-            refuse(&node, Refusal::NameTaken, text, true, stats, outbox);
+            self.out.refuse(&node, Refusal::NameTaken, text, true);
             // The newcomer has cut off its connection to us. It finds that out when we greet.
-            outbox.extend(link.greet(id, &self.me));
+            self.out.extend(link.greet(id, &self.me));
         }
     }
 
     /// A peer leaves: it is forgotten.
-    pub fn on_leave(&mut self, from: &NodeId, outbox: &mut VecDeque<Output>) {
-        outbox.push_back(Output::Answer(from.clone(), Answer::Farewell));
+    pub fn on_leave(&mut self, from: &NodeId) {
+        self.out.push(Output::Answer(from.clone(), Answer::Farewell));
         self.introduced.remove(from);
-        self.close_all(|link| link.is_to(from), outbox);
-        outbox.push_back(Output::Notify(Event::PeerLeft(from.clone())));
+        self.close_all(|link| link.is_to(from));
+        self.out.push(Output::Notify(Event::PeerLeft(from.clone())));
     }
 
     /// A peer is a neighbour no more. A link that somebody declared is kept, unless that does not hold any more: its far end
     /// is told so, or, if it stops, is greeted until it is back.
-    pub fn on_part(&mut self, now: Mono, from: &NodeId, reason: DisconnectReason, outbox: &mut VecDeque<Output>) {
+    pub fn on_part(&mut self, now: Mono, from: &NodeId, reason: DisconnectReason) {
         self.introduced.remove(from);
         let Some(id) = self.slots.link_to(from) else { return };
         let Some(link) = self.links.get_mut(&id) else { return };
         let is_declared = link.bond.is_declared();
         if is_declared && reason == DisconnectReason::Unlinked {
-            return outbox.extend(link.greet(id, &self.me));
+            return self.out.extend(link.greet(id, &self.me));
         }
         if reason == DisconnectReason::Undeclared {
-            return self.close(id, outbox);
+            return self.close(id);
         }
         link.begin_anew();
         link.life.iter_mut().for_each(Liveness::stop);
         if link.fall(now, &self.timing, &mut self.slots) {
             let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
-            outbox.push_back(Output::Notify(Event::LinkDown { node, endpoint }));
+            self.out.push(Output::Notify(Event::LinkDown { node, endpoint }));
         }
         if !is_declared {
-            self.close(id, outbox);
+            self.close(id);
         }
     }
 
-    fn greet_again(&mut self, now: Mono, node: &NodeId, outbox: &mut VecDeque<Output>) {
+    fn greet_again(&mut self, now: Mono, node: &NodeId) {
         for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.is_to(node)) {
             link.fall(now, &self.timing, &mut self.slots);
             link.begin_anew();
             link.next_greeting = now + self.timing.hello_interval;
-            outbox.extend(link.greet(id, &self.me));
+            self.out.extend(link.greet(id, &self.me));
         }
     }
 }

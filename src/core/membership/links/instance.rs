@@ -3,13 +3,14 @@
 
 use super::{link::Link, peers::Peers};
 use crate::core::{
-    event::{LinkId, Output},
+    event::LinkId,
     frame::Introduction,
     id::{Instance, NodeId, StreamId},
+    membership::output::Output,
     stats::Refusal,
     time::Mono,
 };
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 /// How many greetings in a row a node may leave out and still count as one that waits: it repeats them.
 const CALLS: u32 = 3;
@@ -37,36 +38,36 @@ impl Peers {
     }
 
     /// Makes an instance up, if the node has none and waits for none: the network begins with it.
-    pub fn begin_network(&mut self, now: Mono, outbox: &mut VecDeque<Output>) {
+    pub fn begin_network(&mut self, now: Mono) {
         if self.me.instance.is_empty() && !self.awaits_instance(now) {
-            self.begin_if_none(outbox);
+            self.begin_if_none();
         }
     }
 
     /// Makes an instance up, if the node has none.
-    pub(super) fn begin_if_none(&mut self, outbox: &mut VecDeque<Output>) {
+    pub(super) fn begin_if_none(&mut self) {
         if self.me.instance.is_empty() {
             let life = StreamId { origin: self.me.node.clone(), incarnation: self.me.incarnation };
-            self.take_instance(Instance::of(&life), outbox);
+            self.take_instance(Instance::of(&life));
         }
     }
 
     /// Takes the instance of whoever answered over a link, if this node has none. Says whether they have the same one now,
     /// or one of them none.
-    pub(super) fn adopt_instance(&mut self, id: LinkId, theirs: &Instance, outbox: &mut VecDeque<Output>) -> bool {
+    pub(super) fn adopt_instance(&mut self, id: LinkId, theirs: &Instance) -> bool {
         if !self.me.instance.is_empty() || theirs.is_empty() {
             return true;
         }
         let is_named = self.links.get(&id).is_some_and(|link| link.bond.is_named);
         if is_named {
-            self.take_instance(theirs.clone(), outbox);
+            self.take_instance(theirs.clone());
         }
         is_named
     }
 
-    fn take_instance(&mut self, instance: Instance, outbox: &mut VecDeque<Output>) {
+    fn take_instance(&mut self, instance: Instance) {
         self.me.instance = instance.clone();
-        outbox.push_back(Output::Adopt(instance));
+        self.out.push(Output::Adopt(instance));
     }
 
     /// Whether an answer from an address that was named may bring an instance. Where nodes wait for each other, one of them

@@ -15,6 +15,8 @@ use crate::core::{
     slots::Slot,
     stats::Refusal,
 };
+use std::time::Duration;
+
 /// One link, for whoever decides about links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer<'a> {
@@ -110,6 +112,11 @@ impl Peers {
         let Link { slot, bond, endpoint, advertised, node, up, .. } = link;
         let endpoint = advertised.as_ref().unwrap_or(endpoint);
         Peer { slot: *slot, node: node.as_ref(), endpoint, kind: bond.kind, up: *up, verdict: link.verdict() }
+    }
+
+    /// The interval between two greetings.
+    pub fn hello_interval(&self) -> Duration {
+        self.timing.hello_interval
     }
 
     /// How sure the node is of its own timers.

@@ -5,13 +5,13 @@ use super::peers::{PART_LINGER, Peers};
 use crate::core::{
     capability::{Capabilities, Capability},
     endpoint::Endpoint,
-    event::{Event, LinkId, Output},
+    event::{Event, LinkId},
     frame::{DisconnectReason, Frame, Introduction},
     id::NodeId,
-    stats::{Refusal, Stats},
+    membership::output::Output,
+    stats::Refusal,
     time::Mono,
 };
-use std::collections::VecDeque;
 
 impl Peers {
     /// An operator asks for a link that is there.
@@ -56,14 +56,7 @@ impl Peers {
 
     /// Whether another node answers than was named for the address. There is no link to it; the address is dialled again, at
     /// growing distances.
-    pub(super) fn is_stranger(
-        &mut self,
-        now: Mono,
-        id: LinkId,
-        welcome: &Introduction,
-        stats: &mut Stats,
-        outbox: &mut VecDeque<Output>,
-    ) -> bool {
+    pub(super) fn is_stranger(&mut self, now: Mono, id: LinkId, welcome: &Introduction) -> bool {
         let is_met = self.slots.link_to(&welcome.node).is_some_and(|other| other != id);
         let Some(link) = self.links.get_mut(&id) else { return false };
         let Some(expected) = link.expected.clone().filter(|expected| *expected != welcome.node) else { return false };
@@ -77,11 +70,11 @@ impl Peers {
         if !is_met {
             let is_able = Capabilities::read(&welcome.capabilities).has(Capability::Overlay);
             let reason = if is_able { Frame::Part(DisconnectReason::Undeclared) } else { Frame::Leave };
-            outbox.push_back(Output::Send(vec![id], reason));
+            self.out.push(Output::Send(vec![id], reason));
             self.introduced.remove(&node);
         }
-        stats.refuse(Refusal::BadIdentity, Some(&expected));
-        outbox.push_back(Output::Notify(Event::Stranger { node, expected, endpoint }));
+        self.out.count_refusal(Refusal::BadIdentity, Some(&expected));
+        self.out.push(Output::Notify(Event::Stranger { node, expected, endpoint }));
         true
     }
 }

@@ -12,12 +12,13 @@ use crate::core::{
     capability::Capability,
     config::{Config, Timing},
     endpoint::Endpoint,
-    event::{Event, LinkId, Output},
-    frame::{Answer, DisconnectReason, Frame, Introduction, JoinPriority, Member},
+    event::LinkId,
+    frame::{DisconnectReason, Frame, Introduction, JoinPriority, Member},
     id::{Incarnation, NodeId},
+    membership::output::{Output, Outputs},
     rng::Rng,
     slots::Slots,
-    stats::{Refusal, Stats},
+    stats::Refusal,
     time::Mono,
 };
 use std::{
@@ -57,6 +58,7 @@ pub struct Peers {
     pub(super) rng: Rng,
     /// Whether links may wait for their turn to be dialled.
     pub(super) has_queued: bool,
+    pub(super) out: Outputs,
     pub(super) judgements: Vec<Judgement>,
     failures: Vec<(NodeId, Failure)>,
 }
@@ -109,6 +111,7 @@ impl Peers {
             health: LocalHealth::default(),
             rng: Rng::new(seed),
             has_queued: false,
+            out: Outputs::default(),
             judgements: Vec::new(),
             failures: Vec::new(),
         }
@@ -141,30 +144,24 @@ impl Peers {
     }
 
     /// Opens links to all of `peers`, or to none if they are too many; all of them are declared from now on.
-    pub fn declare(
-        &mut self,
-        now: Mono,
-        peers: Vec<(Option<NodeId>, Endpoint)>,
-        stats: &mut Stats,
-        outbox: &mut VecDeque<Output>,
-    ) -> Result<(), (Refusal, String)> {
+    pub fn declare(&mut self, now: Mono, peers: Vec<(Option<NodeId>, Endpoint)>) -> Result<(), (Refusal, String)> {
         if let Some(text) = self.stranger_among(&peers) {
-            stats.refuse(Refusal::BadIdentity, None);
+            self.out.count_refusal(Refusal::BadIdentity, None);
             return Err((Refusal::BadIdentity, text));
         }
         let new = peers.iter().filter(|(node, endpoint)| !self.knows(node.as_ref(), endpoint)).count();
-        if !self.make_room(now, new, stats, outbox) {
-            stats.refuse(Refusal::PeersFull, None);
+        if !self.make_room(now, new) {
+            self.out.count_refusal(Refusal::PeersFull, None);
             return Err((Refusal::PeersFull, format!("a node has at most {} peers", self.peers_max)));
         }
         for (node, endpoint) in peers {
             self.undeclared.retain(|(_, undeclared)| Some(undeclared) != node.as_ref());
             match self.find(node.as_ref(), &endpoint) {
-                None => drop(self.connect(now, Bond::named(), node.clone(), endpoint.clone(), true, outbox)),
+                None => drop(self.connect(now, Bond::named(), node.clone(), endpoint.clone(), true)),
                 Some(id) => {
-                    self.declare_link(id, outbox);
+                    self.declare_link(id);
                     self.name(id, &endpoint);
-                    self.wake(now, id, outbox);
+                    self.wake(now, id);
                 }
             }
             if let Some(node) = node {
@@ -175,66 +172,56 @@ impl Peers {
     }
 
     /// Makes a link a declared one, and says so at its far end.
-    fn declare_link(&mut self, id: LinkId, outbox: &mut VecDeque<Output>) {
+    fn declare_link(&mut self, id: LinkId) {
         if let Some(link) = self.links.get_mut(&id).filter(|link| !link.bond.is_declared()) {
             link.declare();
-            outbox.extend(link.greet(id, &self.me));
+            self.out.extend(link.greet(id, &self.me));
         }
     }
 
     /// From now on the link to `node` counts as declared, and its far end is told so.
-    pub fn adopt(&mut self, node: &NodeId, outbox: &mut VecDeque<Output>) {
+    pub fn adopt(&mut self, node: &NodeId) {
         if let Some(id) = self.slots.link_to(node) {
-            self.declare_link(id, outbox);
+            self.declare_link(id);
         }
     }
 
     /// Somebody wants a link that is there already, and may rest.
-    fn wake_known(&mut self, now: Mono, node: Option<&NodeId>, endpoint: &Endpoint, outbox: &mut VecDeque<Output>) {
+    fn wake_known(&mut self, now: Mono, node: Option<&NodeId>, endpoint: &Endpoint) {
         if let Some(id) = self.find(node, endpoint) {
-            self.wake(now, id, outbox);
+            self.wake(now, id);
         }
     }
 
     /// Opens a link that nobody declared. Says whether it did: not if there is one, or no room for one. It is closed if it
     /// does not come up, or its peer is down.
-    pub fn seek(
-        &mut self,
-        now: Mono,
-        member: &Member,
-        priority: JoinPriority,
-        kind: Kind,
-        stats: &mut Stats,
-        outbox: &mut VecDeque<Output>,
-    ) -> bool {
+    pub fn seek(&mut self, now: Mono, member: &Member, priority: JoinPriority, kind: Kind) -> bool {
         let Member { node, endpoint } = member.clone();
         let bond = Bond { kind, priority, ..Bond::default() };
-        self.wake_known(now, Some(&node), &endpoint, outbox);
+        self.wake_known(now, Some(&node), &endpoint);
         !self.knows(Some(&node), &endpoint)
-            && self.make_room(now, 1, stats, outbox)
-            && self.connect(now, bond, Some(node), endpoint, false, outbox)
+            && self.make_room(now, 1)
+            && self.connect(now, bond, Some(node), endpoint, false)
     }
 
     /// Opens a link to a node of a network that this one joins; its name will be known when it answers. Says whether it did.
-    pub fn join(&mut self, now: Mono, contact: Endpoint, stats: &mut Stats, outbox: &mut VecDeque<Output>) -> bool {
+    pub fn join(&mut self, now: Mono, contact: Endpoint) -> bool {
         let bond = Bond { kind: Kind::Joined, priority: JoinPriority::Join, ..Bond::named() };
         self.joins |= contact != self.me.endpoint;
-        self.wake_known(now, None, &contact, outbox);
-        !self.knows(None, &contact)
-            && self.make_room(now, 1, stats, outbox)
-            && self.connect(now, bond, None, contact, true, outbox)
+        self.wake_known(now, None, &contact);
+        !self.knows(None, &contact) && self.make_room(now, 1) && self.connect(now, bond, None, contact, true)
     }
 
     /// Greets whoever lives at an address where this node's own name is said to be used.
-    pub fn ask_at(&mut self, now: Mono, endpoint: Endpoint, stats: &mut Stats, outbox: &mut VecDeque<Output>) {
+    pub fn ask_at(&mut self, now: Mono, endpoint: Endpoint) {
         let bond = Bond { kind: Kind::Healing, priority: JoinPriority::Neighbour, ..Bond::default() };
-        if !self.knows(None, &endpoint) && self.make_room(now, 1, stats, outbox) {
-            self.connect(now, bond, None, endpoint, false, outbox);
+        if !self.knows(None, &endpoint) && self.make_room(now, 1) {
+            self.connect(now, bond, None, endpoint, false);
         }
     }
 
     /// Tells a neighbour that it is one no more, and closes the link to it.
-    pub fn part(&mut self, now: Mono, node: &NodeId, reason: DisconnectReason, outbox: &mut VecDeque<Output>) {
+    pub fn part(&mut self, now: Mono, node: &NodeId, reason: DisconnectReason) {
         if reason == DisconnectReason::Undeclared {
             self.note_undeclared(now, node);
         }
@@ -249,27 +236,27 @@ impl Peers {
             DisconnectReason::Stopping => None,
         };
         if let Some(frame) = frame.filter(|_| link.up && self.closing.len() < self.peers_max) {
-            outbox.push_back(Output::Send(vec![id], frame));
+            self.out.push(Output::Send(vec![id], frame));
             self.closing.push_back((now + PART_LINGER, id, node.clone()));
         } else {
             self.introduced.remove(node);
-            outbox.extend(link.dialling.is_open().then_some(Output::Disconnect(id)));
+            self.out.extend(link.dialling.is_open().then_some(Output::Disconnect(id)));
         }
     }
 
     /// Closes the link to a node, if it is there still and nobody declared it.
-    pub fn drop_link(&mut self, node: &NodeId, outbox: &mut VecDeque<Output>) {
+    pub fn drop_link(&mut self, node: &NodeId) {
         let Some(id) = self.slots.link_to(node) else { return };
         if self.links.get(&id).is_some_and(|link| !link.bond.is_declared()) {
-            self.give_up(id, None, outbox);
+            self.give_up(id, None);
         }
     }
 
     /// This node takes up another life: the neighbours are told.
-    pub fn renew(&mut self, incarnation: Incarnation, outbox: &mut VecDeque<Output>) {
+    pub fn renew(&mut self, incarnation: Incarnation) {
         self.me.incarnation = incarnation;
         for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.up) {
-            outbox.extend(link.greet(id, &self.me));
+            self.out.extend(link.greet(id, &self.me));
         }
     }
 
@@ -294,7 +281,6 @@ impl Peers {
         node: Option<NodeId>,
         endpoint: Endpoint,
         is_trusted: bool,
-        outbox: &mut VecDeque<Output>,
     ) -> bool {
         if self.knows(node.as_ref(), &endpoint) {
             return false;
@@ -306,7 +292,7 @@ impl Peers {
             self.slots.name(slot, node.clone());
         }
         self.links.insert(id, Link::new(slot, bond, node, endpoint, now, is_trusted, &self.timing));
-        self.dial(now, id, outbox);
+        self.dial(now, id);
         true
     }
 
@@ -317,42 +303,38 @@ impl Peers {
         Some(link)
     }
 
-    pub(super) fn close(&mut self, id: LinkId, outbox: &mut VecDeque<Output>) {
-        self.hang_up(id, outbox);
+    pub(super) fn close(&mut self, id: LinkId) {
+        self.hang_up(id);
         self.remove(id);
     }
 
     /// Closes a link that nobody declared. Its peer is a stranger from now on: if it does not know yet, it is told so at
     /// its next frame.
-    pub(super) fn give_up(&mut self, id: LinkId, why: Option<Failure>, outbox: &mut VecDeque<Output>) {
+    pub(super) fn give_up(&mut self, id: LinkId, why: Option<Failure>) {
         if let Some(node) = self.links.get(&id).and_then(|link| link.node.clone()) {
             self.introduced.remove(&node);
             self.failures.extend(why.map(|why| (node, why)));
         }
-        self.close(id, outbox);
+        self.close(id);
     }
 
     /// Closes links. If one of them was declared, or else by some other reason, says why they were there.
-    pub(super) fn close_all(
-        &mut self,
-        is_meant: impl Fn(&Link) -> bool,
-        outbox: &mut VecDeque<Output>,
-    ) -> Option<Bond> {
+    pub(super) fn close_all(&mut self, is_meant: impl Fn(&Link) -> bool) -> Option<Bond> {
         let meant: Vec<_> = self.links.iter().filter(|(_, link)| is_meant(link)).map(|(&id, _)| id).collect();
         let mut bond: Option<Bond> = None;
         for id in meant {
             let other = self.links.get(&id).map(|link| link.bond);
             bond = bond.filter(Bond::is_declared).or(other);
-            self.close(id, outbox);
+            self.close(id);
         }
         bond
     }
 
     /// Closes the links whose last frames have had their time. Their far ends are strangers from then on, unless the two
     /// have met again.
-    pub(super) fn close_parted(&mut self, now: Mono, outbox: &mut VecDeque<Output>) {
+    pub(super) fn close_parted(&mut self, now: Mono) {
         while let Some((_, id, node)) = self.closing.pop_front_if(|(at, ..)| *at <= now) {
-            outbox.push_back(Output::Disconnect(id));
+            self.out.push(Output::Disconnect(id));
             if self.slots.link_to(&node).is_none() {
                 self.introduced.remove(&node);
             }
@@ -364,31 +346,21 @@ impl Peers {
         Mono::earliest([self.links.deadline(), self.closing.front().map(|&(at, ..)| at)])
     }
 
-    /// Refuses a node; strangers count in the total alone, so that they crowd nobody out of the table of peers.
-    pub fn refuse(
-        &self,
-        node: &NodeId,
-        refusal: Refusal,
-        text: String,
-        stats: &mut Stats,
-        outbox: &mut VecDeque<Output>,
-    ) {
-        refuse(node, refusal, text, self.is_introduced(node), stats, outbox);
+    /// Refuses a node.
+    pub fn refuse(&mut self, node: &NodeId, refusal: Refusal, text: String) {
+        let is_known = self.is_introduced(node);
+        self.out.refuse(node, refusal, text, is_known);
     }
-}
 
-/// Refuses a node: on the wire, in the counters, and to whoever watches.
-pub(super) fn refuse(
-    node: &NodeId,
-    refusal: Refusal,
-    text: String,
-    is_known: bool,
-    stats: &mut Stats,
-    outbox: &mut VecDeque<Output>,
-) {
-    stats.refuse(refusal, Some(node).filter(|_| is_known));
-    outbox.push_back(Output::Answer(node.clone(), Answer::Refuse { code: refusal.name().to_owned(), text }));
-    outbox.push_back(Output::Notify(Event::Refused { node: node.clone(), refusal }));
+    /// Where outputs wait.
+    pub(in crate::core::membership) fn out(&mut self) -> &mut Outputs {
+        &mut self.out
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop()
+    }
 }
 
 #[cfg(test)]

@@ -222,6 +222,11 @@ impl PassiveView {
         self.known.iter().map(member)
     }
 
+    /// Their names, in natural order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &NodeId> {
+        self.known.iter().map(|known| &known.rank.1)
+    }
+
     /// Whether another member can be kept without forgetting one.
     pub fn has_room(&self) -> bool {
         self.known.len() < LOWEST_KEPT + self.view_max

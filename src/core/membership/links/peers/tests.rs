@@ -4,12 +4,12 @@ use super::*;
 use crate::core::{
     capability::Capabilities,
     config::{Broadcast, Limits, Protocol},
-    event::Dial,
-    frame::{Hashes, LifeSeen},
+    event::{Dial, Event},
+    frame::{Answer, Hashes, LifeSeen},
     id::Instance,
     membership::links::{dialling::UNPROVEN_MAX, handshake::Greeting},
     slots::Slot,
-    stats::Counter,
+    stats::{Counter, Stats},
 };
 use proptest::prelude::*;
 
@@ -45,7 +45,6 @@ const HEALING: Kind = Kind::Healing;
 struct Table {
     peers: Peers,
     stats: Stats,
-    outbox: VecDeque<Output>,
     now: Mono,
 }
 
@@ -61,7 +60,7 @@ impl Table {
             limits,
         };
         let peers = Peers::new(&config, Incarnation(1), 7);
-        Self { peers, stats: Stats::new(8), outbox: VecDeque::new(), now: Mono(0) }
+        Self { peers, stats: Stats::new(8), now: Mono(0) }
     }
 
     fn after(&mut self, millis: u64) -> &mut Self {
@@ -70,35 +69,43 @@ impl Table {
     }
 
     fn outputs(&mut self) -> Vec<Output> {
-        self.outbox.drain(..).collect()
+        let mut outputs = Vec::new();
+        while let Some(output) = self.peers.poll_output() {
+            match output {
+                Output::Count(counter, peer) => self.stats.count(counter, peer.as_ref()),
+                Output::CountRefusal(refusal, peer) => self.stats.refuse(refusal, peer.as_ref()),
+                output => outputs.push(output),
+            }
+        }
+        outputs
     }
 
     fn hello(&mut self, index: u32, priority: JoinPriority, vacancy: bool) -> Vec<Output> {
         let greeting = Greeting { hello: introduction(index, 1, ALL), priority, vacancy, seen: None };
-        self.peers.on_hello(self.now, &name(index), greeting, &mut self.stats, &mut self.outbox);
+        self.peers.on_hello(self.now, &name(index), greeting);
         self.outputs()
     }
 
     fn welcome(&mut self, link: u32, index: u32) -> Vec<Output> {
         let welcome = introduction(index, 1, ALL);
-        self.peers.on_welcome(self.now, LinkId(link), welcome, None, &mut self.stats, &mut self.outbox);
+        self.peers.on_welcome(self.now, LinkId(link), welcome, None);
         self.outputs()
     }
 
     fn declare(&mut self, index: u32) -> Vec<Output> {
         let peers = vec![(Some(name(index)), endpoint(index))];
-        self.peers.declare(self.now, peers, &mut self.stats, &mut self.outbox).unwrap();
+        self.peers.declare(self.now, peers).unwrap();
         self.outputs()
     }
 
     fn seek(&mut self, index: u32, priority: JoinPriority, kind: Kind) -> bool {
-        let sought = self.peers.seek(self.now, &member(index), priority, kind, &mut self.stats, &mut self.outbox);
-        self.outbox.clear();
+        let sought = self.peers.seek(self.now, &member(index), priority, kind);
+        self.outputs();
         sought
     }
 
     fn tick(&mut self) -> Vec<Output> {
-        self.peers.on_tick(self.now, Some(HASHES), &mut self.stats, &mut self.outbox);
+        self.peers.on_tick(self.now, Some(HASHES));
         self.outputs()
     }
 
@@ -114,12 +121,12 @@ impl Table {
     }
 
     fn pong(&mut self, link: u32, sent: Mono) {
-        self.peers.on_pong(self.now, LinkId(link), sent.0, &mut self.stats, &mut self.outbox);
-        self.peers.answered(self.now, LinkId(link), &mut self.outbox);
+        self.peers.on_pong(self.now, LinkId(link), sent.0);
+        self.peers.answered(self.now, LinkId(link));
     }
 
     fn refuse(&mut self, link: u32, code: &str) -> Vec<Output> {
-        self.peers.on_refuse(self.now, LinkId(link), code.into(), String::new(), &mut self.outbox);
+        self.peers.on_refuse(self.now, LinkId(link), code.into(), String::new());
         self.outputs()
     }
 
@@ -156,17 +163,14 @@ fn a_sought_link_repeats_its_wish_until_it_is_up() {
         !table.seek(1, JoinPriority::Needed, HEALING) && !table.seek(0, JoinPriority::Join, Kind::Joined),
         "known, and itself"
     );
-    table.peers.on_writable(table.now, LinkId(0), &mut table.outbox);
+    table.peers.on_writable(table.now, LinkId(0));
     let mut told = table.outputs();
     told.extend(table.pass(2_500));
     assert_eq!(wishes(&told), [JoinPriority::Needed; 3]);
     let seen = LifeSeen { incarnation: Incarnation(4), sequence: 7 };
     let welcome = introduction(1, 1, ALL);
     let peers = &mut table.peers;
-    assert_eq!(
-        peers.on_welcome(table.now, LinkId(0), welcome, Some(seen), &mut table.stats, &mut table.outbox),
-        Some(seen)
-    );
+    assert_eq!(peers.on_welcome(table.now, LinkId(0), welcome, Some(seen)), Some(seen));
     assert_eq!((table.kind(1), slots(&table.peers.take_risen())), (Some(HEALING), vec![0]));
     let probes = table.pass(60_000);
     assert!(matches!(probes[1], Output::Send(_, Frame::Ping { digest: Some(HASHES), .. })), "{probes:?}");
@@ -210,7 +214,7 @@ fn a_node_without_vacancy_takes_only_who_needs_it_or_is_linked() {
     table.hello(5, JoinPriority::Neighbour, true);
     let kinds = [1, 2, 3, 4, 5].map(|index| table.kind(index).unwrap());
     assert_eq!(kinds, [Kind::Declared, Kind::Joined, HEALING, HEALING, HEALING]);
-    table.peers.on_writable(table.now, LinkId(1), &mut table.outbox);
+    table.peers.on_writable(table.now, LinkId(1));
     assert_eq!(wishes(&table.outputs()), [JoinPriority::Neighbour], "who is joined does not join back");
 }
 
@@ -223,20 +227,20 @@ fn what_somebody_declares_stays_declared() {
     table.seek(2, JoinPriority::Neighbour, HEALING);
     table.hello(2, JoinPriority::Declared, false);
     table.seek(3, JoinPriority::Neighbour, HEALING);
-    table.peers.adopt(&name(3), &mut table.outbox);
+    table.peers.adopt(&name(3));
     assert_eq!(wishes(&table.outputs()), [JoinPriority::Declared], "the far end is told");
     // A node that knows no wishes says what a declared neighbour says.
     table.seek(4, JoinPriority::Neighbour, HEALING);
     let old = introduction(4, 1, &["trace"]);
     let greeting = Greeting { hello: old, priority: JoinPriority::Declared, vacancy: false, seen: None };
-    table.peers.on_hello(table.now, &name(4), greeting, &mut table.stats, &mut table.outbox);
+    table.peers.on_hello(table.now, &name(4), greeting);
     let declared = [1, 2, 3, 4].map(|index| table.kind(index) == Some(Kind::Declared));
     assert_eq!(declared, [true, true, true, false]);
     // It moves, and says that it has room: it is still the declared one.
     let mut moved = introduction(2, 2, ALL);
     moved.endpoint = endpoint(9);
     let greeting = Greeting { hello: moved, priority: JoinPriority::Neighbour, vacancy: false, seen: None };
-    table.peers.on_hello(table.now, &name(2), greeting, &mut table.stats, &mut table.outbox);
+    table.peers.on_hello(table.now, &name(2), greeting);
     let moved = table.peers.peer(table.peers.neighbours().slot_of(&name(2)).unwrap()).unwrap();
     assert_eq!((moved.kind, moved.endpoint), (Kind::Declared, &endpoint(9)));
     table.pass(60_000);
@@ -255,7 +259,7 @@ fn a_name_that_a_welcome_claims_stays_with_the_node_that_answers() {
         claim.endpoint = endpoint(2);
         let welcome = |table: &mut Table| {
             let (now, claim) = (table.now, claim.clone());
-            table.peers.on_welcome(now, LinkId(1), claim, None, &mut table.stats, &mut table.outbox);
+            table.peers.on_welcome(now, LinkId(1), claim, None);
             table.outputs()
         };
         let asked = welcome(&mut table);
@@ -265,7 +269,7 @@ fn a_name_that_a_welcome_claims_stays_with_the_node_that_answers() {
         assert!(slot.is_some() && table.peers.neighbours().slot_of(&name(1)) == slot, "it has it until then");
         table.after(20);
         if answers {
-            table.peers.on_pong(table.now, LinkId(0), *token, &mut table.stats, &mut table.outbox);
+            table.peers.on_pong(table.now, LinkId(0), *token);
             let told = table.outputs();
             assert!(!is_refused(&told, Refusal::NameTaken), "the honest node is not refused: {told:?}");
             assert_eq!(table.peers.take_failures(), [(name(2), Failure::Stranger)]);
@@ -288,7 +292,7 @@ fn a_link_that_is_undeclared_goes_at_both_ends_and_stays_away() {
     table.declare(1);
     table.welcome(0, 1);
     table.hello(1, JoinPriority::Declared, false);
-    table.peers.part(table.now, &name(1), DisconnectReason::Undeclared, &mut table.outbox);
+    table.peers.part(table.now, &name(1), DisconnectReason::Undeclared);
     let told = table.outputs();
     assert!(matches!(&told[..], [Output::Send(_, Frame::Part(DisconnectReason::Undeclared))]), "{told:?}");
     assert!(table.peers.is_empty());
@@ -299,7 +303,7 @@ fn a_link_that_is_undeclared_goes_at_both_ends_and_stays_away() {
     assert!(is_refused(&table.hello(1, JoinPriority::Neighbour, false), Refusal::NoVacancy));
     table.after(2_000).hello(1, JoinPriority::Declared, false);
     assert_eq!(table.kind(1), Some(Kind::Declared));
-    table.peers.part(table.now, &name(1), DisconnectReason::Undeclared, &mut table.outbox);
+    table.peers.part(table.now, &name(1), DisconnectReason::Undeclared);
     table.declare(1);
     assert_eq!(wishes(&table.hello(1, JoinPriority::Declared, false)).len(), 0);
     assert!(table.peers.is_introduced(&name(1)), "it is declared anew");
@@ -309,7 +313,7 @@ fn a_link_that_is_undeclared_goes_at_both_ends_and_stays_away() {
     table.declare(1);
     table.welcome(0, 1);
     table.hello(1, JoinPriority::Declared, false);
-    table.peers.on_part(table.now, &name(1), DisconnectReason::Undeclared, &mut table.outbox);
+    table.peers.on_part(table.now, &name(1), DisconnectReason::Undeclared);
     assert_eq!(table.outputs().last(), Some(&Output::Disconnect(LinkId(0))));
     assert!(table.peers.is_empty() && !table.peers.is_introduced(&name(1)));
 
@@ -317,9 +321,9 @@ fn a_link_that_is_undeclared_goes_at_both_ends_and_stays_away() {
     let mut table = Table::new(8);
     table.declare(1);
     let old = introduction(1, 1, &["trace"]);
-    table.peers.on_welcome(table.now, LinkId(0), old, None, &mut table.stats, &mut table.outbox);
+    table.peers.on_welcome(table.now, LinkId(0), old, None);
     table.outputs();
-    table.peers.part(table.now, &name(1), DisconnectReason::Undeclared, &mut table.outbox);
+    table.peers.part(table.now, &name(1), DisconnectReason::Undeclared);
     assert!(matches!(&table.outputs()[..], [Output::Send(_, Frame::Leave)]));
 }
 
@@ -332,11 +336,11 @@ fn a_lost_connection_is_down_and_its_peer_suspected_at_once() {
     table.welcome(1, 2);
     table.peers.take_risen();
     for link in [0, 1] {
-        table.peers.on_disconnected(table.now, LinkId(link), &mut table.outbox);
+        table.peers.on_disconnected(table.now, LinkId(link));
     }
     assert_eq!(table.verdicts(), [(name(1), MemberState::Suspect), (name(2), MemberState::Suspect)]);
     assert_eq!((slots(&table.peers.take_fallen()), table.peers.neighbours().up_slots().len()), (vec![0, 1], 0));
-    table.outbox.clear();
+    table.outputs();
     table.pass(1_999);
     assert_eq!(table.verdicts(), []);
     assert!(table.pass(1).contains(&Output::Notify(Event::PeerDown(name(1)))));
@@ -357,7 +361,7 @@ fn a_silent_peer_is_suspected_then_down_and_whoever_speaks_in_time_is_back() {
     assert_eq!(told.iter().filter(|output| matches!(output, Output::Send(_, Frame::Ping { .. }))).count(), 4);
     assert_eq!(table.verdicts(), [(name(1), MemberState::Suspect)]);
     assert_eq!(table.peers.neighbours().up_slots().len(), 1, "it still gets messages");
-    assert_eq!(table.peers.heard(table.now, &name(1), &mut table.outbox), Some(Slot(0)));
+    assert_eq!(table.peers.heard(table.now, &name(1)), Some(Slot(0)));
     assert_eq!(table.outputs(), [Output::Notify(Event::PeerBack(name(1)))]);
     assert_eq!(table.verdicts(), [(name(1), MemberState::Up)]);
     table.pass(5_500);
@@ -382,13 +386,13 @@ fn parting_is_said_before_the_link_is_closed() {
     let mut table = Table::new(8);
     table.seek(1, JoinPriority::Neighbour, HEALING);
     table.welcome(0, 1);
-    table.peers.part(table.now, &name(1), DisconnectReason::Unlinked, &mut table.outbox);
+    table.peers.part(table.now, &name(1), DisconnectReason::Unlinked);
     assert_eq!(table.outputs(), [Output::Send(vec![LinkId(0)], Frame::Part(DisconnectReason::Unlinked))]);
     assert_eq!((table.peers.len(), slots(&table.peers.take_freed())), (0, vec![0]));
     assert_eq!(table.pass(1_000), [Output::Disconnect(LinkId(0))]);
     assert_eq!(table.peers.deadline(), None);
     table.seek(2, JoinPriority::Neighbour, HEALING);
-    table.peers.part(table.now, &name(2), DisconnectReason::Unlinked, &mut table.outbox);
+    table.peers.part(table.now, &name(2), DisconnectReason::Unlinked);
     assert_eq!(table.outputs(), [Output::Disconnect(LinkId(1))], "nobody there to be told");
 }
 
@@ -397,7 +401,7 @@ fn what_was_under_way_when_a_link_was_parted_is_heard() {
     let mut table = Table::new(8);
     table.hello(1, JoinPriority::Needed, false);
     table.welcome(0, 1);
-    table.peers.part(table.now, &name(1), DisconnectReason::Unlinked, &mut table.outbox);
+    table.peers.part(table.now, &name(1), DisconnectReason::Unlinked);
     table.pass(900);
     assert!(table.peers.is_introduced(&name(1)), "it may be sending still");
     table.pass(200);
@@ -405,7 +409,7 @@ fn what_was_under_way_when_a_link_was_parted_is_heard() {
     // One that was met again in the meantime is no stranger.
     table.hello(1, JoinPriority::Needed, false);
     table.welcome(1, 1);
-    table.peers.part(table.now, &name(1), DisconnectReason::Unlinked, &mut table.outbox);
+    table.peers.part(table.now, &name(1), DisconnectReason::Unlinked);
     table.hello(1, JoinPriority::Needed, false);
     table.pass(1_100);
     assert!(table.peers.is_introduced(&name(1)) && table.peers.len() == 1);
@@ -417,7 +421,7 @@ fn who_is_parted_from_closes_what_nobody_declared() {
         let mut table = Table::new(8);
         table.hello(1, if declared { JoinPriority::Declared } else { JoinPriority::Needed }, false);
         table.welcome(0, 1);
-        table.peers.on_part(table.now, &name(1), reason, &mut table.outbox);
+        table.peers.on_part(table.now, &name(1), reason);
         let outputs = table.outputs();
         (table, outputs)
     };
@@ -447,8 +451,8 @@ fn capabilities_follow_the_words() {
     // It comes back as another program.
     let hello = introduction(1, 2, &["trace"]);
     let greeting = Greeting { hello: hello.clone(), priority: JoinPriority::Declared, vacancy: false, seen: None };
-    table.peers.on_hello(table.now, &name(1), greeting, &mut table.stats, &mut table.outbox);
-    table.peers.on_welcome(table.now, LinkId(0), hello, None, &mut table.stats, &mut table.outbox);
+    table.peers.on_hello(table.now, &name(1), greeting);
+    table.peers.on_welcome(table.now, LinkId(0), hello, None);
     let with = |capability| slots(table.peers.neighbours().slots_with(capability));
     assert_eq!(Capability::ALL.map(with), [vec![0], vec![], vec![], vec![], vec![]]);
 }
@@ -511,7 +515,8 @@ fn the_longest_dead_give_way_to_the_living_and_to_what_an_operator_asks_for() {
         is_refused(&table.hello(9, JoinPriority::Declared, false), Refusal::PeersFull),
         "none but the living and the named"
     );
-    assert!(table.peers.declare(table.now, vec![(None, endpoint(9))], &mut table.stats, &mut table.outbox).is_err());
+    assert!(table.peers.declare(table.now, vec![(None, endpoint(9))]).is_err());
+    table.outputs();
     assert_eq!((table.kind(1), table.stats.total().get(Counter::Forgotten)), (Some(Kind::Declared), 3));
 }
 
@@ -536,7 +541,7 @@ fn who_was_there_is_dialled_at_once_when_it_is_back() {
     let mut table = Table::new(8);
     table.hello(1, JoinPriority::Declared, false);
     table.welcome(0, 1);
-    table.peers.on_disconnected(table.now, LinkId(0), &mut table.outbox);
+    table.peers.on_disconnected(table.now, LinkId(0));
     assert_eq!(dials(&table.outputs()), [Dial::Again], "it is there again in a moment, as a rule");
     table.pass(3_600_000);
     // It may be dialled just now.
@@ -558,14 +563,7 @@ fn who_looks_for_a_neighbour_that_rests_has_it_dialled() {
     if table.open() > 0 {
         table.pass(5_000);
     }
-    assert!(!table.peers.seek(
-        table.now,
-        &member(1),
-        JoinPriority::Needed,
-        HEALING,
-        &mut table.stats,
-        &mut table.outbox
-    ));
+    assert!(!table.peers.seek(table.now, &member(1), JoinPriority::Needed, HEALING));
     assert_eq!(dials(&table.outputs()), [Dial::Once]);
 }
 
@@ -594,7 +592,7 @@ fn few_who_merely_greeted_are_dialled_at_one_time_and_all_in_the_end() {
     assert_eq!(table.open(), UNPROVEN_MAX);
     // Who answers makes room.
     table.welcome(0, 1);
-    table.peers.dial_queued(table.now, &mut table.outbox);
+    table.peers.dial_queued(table.now);
     assert_eq!(dials(&table.outputs()), [Dial::Once]);
     let dialled = table.pass(30_000);
     let dialled: std::collections::BTreeSet<LinkId> = dialled
@@ -617,7 +615,7 @@ fn who_refuses_for_good_is_greeted_seldom() {
             let told = table.pass(100);
             dialled += dials(&told).len();
             if !dials(&told).is_empty() || table.now == Mono(100_000_000) {
-                table.peers.on_writable(table.now, LinkId(0), &mut table.outbox);
+                table.peers.on_writable(table.now, LinkId(0));
                 greetings += wishes(&table.outputs()).len();
                 table.refuse(0, code);
             }
@@ -686,35 +684,35 @@ fn any_act() -> impl Strategy<Value = Act> {
 
 impl Table {
     fn act(&mut self, act: Act) -> Vec<Output> {
-        let Self { peers, stats, outbox, now } = self;
+        let Self { peers, now, .. } = self;
         let now = *now;
         match act {
             Act::Declare(node, named) => {
-                let _ = peers.declare(now, vec![(named.then(|| name(node)), endpoint(node))], stats, outbox);
+                let _ = peers.declare(now, vec![(named.then(|| name(node)), endpoint(node))]);
             }
-            Act::Seek(node, priority) => drop(peers.seek(now, &member(node), priority, HEALING, stats, outbox)),
+            Act::Seek(node, priority) => drop(peers.seek(now, &member(node), priority, HEALING)),
             Act::Hello { from, moved, life, priority, vacancy, words } => {
                 let mut hello = introduction(from, life, &ALL[..words]);
                 hello.endpoint = if moved { endpoint(from + 10) } else { hello.endpoint };
-                peers.on_hello(now, &name(from), Greeting { hello, priority, vacancy, seen: None }, stats, outbox);
+                peers.on_hello(now, &name(from), Greeting { hello, priority, vacancy, seen: None });
             }
             Act::Welcome(link, node) => {
-                peers.on_welcome(now, LinkId(link), introduction(node, 0, ALL), None, stats, outbox);
+                peers.on_welcome(now, LinkId(link), introduction(node, 0, ALL), None);
             }
-            Act::Refuse(link, why) => peers.on_refuse(now, LinkId(link), why.name().into(), String::new(), outbox),
+            Act::Refuse(link, why) => peers.on_refuse(now, LinkId(link), why.name().into(), String::new()),
             Act::Pong(link) => {
                 if let Some(sent) = peers.links.get(&LinkId(link)).and_then(|link| link.proof.last_probe()) {
                     self.pong(link, sent);
                 }
             }
-            Act::Unsent(link) => peers.on_unsent(now, LinkId(link), Counter::NotConnected, stats, outbox),
-            Act::Disconnected(link) => peers.on_disconnected(now, LinkId(link), outbox),
-            Act::Writable(link) => peers.on_writable(now, LinkId(link), outbox),
-            Act::Heard(node) => drop(peers.heard(now, &name(node), outbox)),
-            Act::Leave(node) => peers.on_leave(&name(node), outbox),
-            Act::Part(node, reason) => peers.part(now, &name(node), reason, outbox),
-            Act::OnPart(node, reason) => peers.on_part(now, &name(node), reason, outbox),
-            Act::Adopt(node) => peers.adopt(&name(node), &mut self.outbox),
+            Act::Unsent(link) => peers.on_unsent(now, LinkId(link), Counter::NotConnected),
+            Act::Disconnected(link) => peers.on_disconnected(now, LinkId(link)),
+            Act::Writable(link) => peers.on_writable(now, LinkId(link)),
+            Act::Heard(node) => drop(peers.heard(now, &name(node))),
+            Act::Leave(node) => peers.on_leave(&name(node)),
+            Act::Part(node, reason) => peers.part(now, &name(node), reason),
+            Act::OnPart(node, reason) => peers.on_part(now, &name(node), reason),
+            Act::Adopt(node) => peers.adopt(&name(node)),
             Act::Pass(millis) => return self.pass(millis),
             Act::Late(millis) => return self.after(millis).tick(),
         }
@@ -844,7 +842,7 @@ proptest! {
         prop_assert!(table.peers.neighbours().up_slots().is_empty());
         prop_assert!(table.peers.iter().all(|peer| peer.verdict.is_none_or(|verdict| verdict == MemberState::Down)));
         for link in table.peers.links.iter().map(|(&id, _)| id).collect::<Vec<_>>() {
-            table.peers.close(link, &mut table.outbox);
+            table.peers.close(link);
         }
         prop_assert_eq!(table.peers.deadline(), None);
     }
@@ -878,12 +876,12 @@ impl Table {
     fn greeted(&mut self, hello: Introduction) -> Vec<Output> {
         let (from, priority) = (hello.node.clone(), JoinPriority::Declared);
         let greeting = Greeting { hello, priority, vacancy: true, seen: None };
-        self.peers.on_hello(self.now, &from, greeting, &mut self.stats, &mut self.outbox);
+        self.peers.on_hello(self.now, &from, greeting);
         self.outputs()
     }
 
     fn welcomed(&mut self, link: u32, welcome: Introduction) -> Vec<Output> {
-        self.peers.on_welcome(self.now, LinkId(link), welcome, None, &mut self.stats, &mut self.outbox);
+        self.peers.on_welcome(self.now, LinkId(link), welcome, None);
         self.outputs()
     }
 
@@ -925,11 +923,11 @@ fn a_node_that_waits_for_nobody_makes_an_instance_up() {
         |output: &Output| matches!(output, Output::Answer(_, Answer::Welcome(me, _)) if me.instance.as_str() == made);
     assert!(outputs.iter().any(welcome), "{outputs:?}");
     let mut other = table_without_instance();
-    other.peers.begin_network(other.now, &mut other.outbox);
+    other.peers.begin_network(other.now);
     assert_eq!(other.instance(), made, "it follows from its name and life");
     other.peers.me.incarnation = Incarnation(2);
     other.peers.me.instance = Instance::default();
-    other.peers.begin_network(other.now, &mut other.outbox);
+    other.peers.begin_network(other.now);
     assert_ne!(other.instance(), made);
 }
 
@@ -964,7 +962,7 @@ fn of_nodes_that_wait_for_each_other_one_goes_first() {
 fn another_node_than_was_named_is_no_peer() {
     let mut table = Table::new(8);
     let named = vec![(Some(name(1)), endpoint(2))];
-    table.peers.declare(table.now, named, &mut table.stats, &mut table.outbox).unwrap();
+    table.peers.declare(table.now, named).unwrap();
     table.outputs();
     let longest = table.peers.timing.redial_max;
     let is_dial = |output: &Output| matches!(output, Output::Connect(..));
@@ -997,7 +995,7 @@ fn a_node_that_was_named_and_has_moved_is_still_the_only_one_that_is_meant() {
     table.declare(1);
     table.welcome(0, 1);
     table.after(10);
-    table.peers.on_disconnected(table.now, LinkId(0), &mut table.outbox);
+    table.peers.on_disconnected(table.now, LinkId(0));
     let elsewhere = Introduction { endpoint: endpoint(5), ..introduction(1, 2, ALL) };
     assert_eq!(code(&table.greeted(elsewhere)), None);
     let stranger = Introduction { endpoint: endpoint(5), ..introduction(3, 1, ALL) };
@@ -1029,8 +1027,8 @@ fn who_is_not_ready_is_greeted_each_second() {
 #[test]
 fn a_node_that_joins_waits_unless_whom_it_joined_has_no_instance_either() {
     let mut table = table_without_instance();
-    table.peers.join(table.now, endpoint(0), &mut table.stats, &mut table.outbox);
-    table.peers.join(table.now, endpoint(1), &mut table.stats, &mut table.outbox);
+    table.peers.join(table.now, endpoint(0));
+    table.peers.join(table.now, endpoint(1));
     table.outputs();
     assert_eq!(code(&table.greeted(of("", 5))), Some("not_ready"));
     assert_eq!(table.peers.waiting_for().count(), 0, "clients do not wait for a contact");
@@ -1039,7 +1037,7 @@ fn a_node_that_joins_waits_unless_whom_it_joined_has_no_instance_either() {
     assert_ne!(table.instance(), "");
 
     let mut alone = table_without_instance();
-    alone.peers.join(alone.now, endpoint(0), &mut alone.stats, &mut alone.outbox);
+    alone.peers.join(alone.now, endpoint(0));
     assert_eq!(code(&alone.greeted(of("", 5))), None, "it was told of nobody but itself");
 }
 
@@ -1049,7 +1047,7 @@ fn a_name_for_an_address_where_another_node_lives_is_refused() {
     table.declare(1);
     table.welcome(0, 1);
     let named = vec![(None, endpoint(3)), (Some(name(2)), endpoint(1))];
-    let refused = table.peers.declare(table.now, named, &mut table.stats, &mut table.outbox).unwrap_err();
+    let refused = table.peers.declare(table.now, named).unwrap_err();
     assert_eq!(refused, (Refusal::BadIdentity, "'2' lives at tcp://10.0.0.1:7002, not '3'".to_owned()));
     assert_eq!((table.outputs().len(), table.peers.len()), (0, 1), "all of them or none");
 }
