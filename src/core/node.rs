@@ -65,8 +65,6 @@ pub struct Node {
     /// The record of the last mark.
     marked: LogSeq,
     service: Service,
-    /// How many of the outputs were looked through for the journal.
-    journaled: usize,
     disturbed: disturbed::Disturbed,
     departure: Option<Departure>,
     /// Whether the node has said that it ends.
@@ -101,7 +99,6 @@ impl Node {
             stats: Stats::new(limits.peers_max),
             origin: Origin::new(config.node.clone(), incarnation),
             service: Service::new(limits, incarnation),
-            journaled: 0,
             config,
             version,
             started: now.mono,
@@ -127,7 +124,6 @@ impl Node {
     /// waits for it, a refusal.
     pub fn handle(&mut self, now: Now, input: Input) {
         debug_assert!(self.outbox.is_empty(), "outputs of the last turn were not drained");
-        self.journaled = 0;
         match input {
             Input::Arrived { from: Principal::Node(from), frame } => self.on_frame(now, from, frame),
             Input::Arrived { .. } => self.stats.refuse(Refusal::BadIdentity, None),
@@ -282,8 +278,8 @@ impl Node {
         self.appended
     }
 
-    /// Drops what the inbox has no room for, and counts it.
-    fn trim_mailbox(&mut self) {
+    /// Drops what the mailbox has no room for, and counts it.
+    fn trim_mailbox(&mut self, now: Now) {
         let evicted = self.mailbox.trim();
         if evicted.messages == 0 {
             return;
@@ -291,7 +287,7 @@ impl Node {
         if self.stats.total().get(Counter::Evicted) == 0
             && let Some(oldest) = self.mailbox.oldest()
         {
-            self.outbox.push_back(Output::Notify(Event::InboxFull { oldest }));
+            self.notify(now, Event::InboxFull { oldest });
         }
         self.stats.add(Counter::Evicted, None, evicted.messages);
         self.stats.add(Counter::EvictedUnread, None, evicted.unread);

@@ -56,7 +56,7 @@ impl Node {
         let Some(incarnation) = Incarnation::next(last, now.wall, self.rng.bits()) else { return false };
         self.stats.count(Counter::Renewed, None);
         self.outbox.push_back(Output::Renew(incarnation));
-        self.outbox.push_back(Output::Notify(Event::Renewed(incarnation)));
+        self.notify(now, Event::Renewed(incarnation));
         self.origin.renew(incarnation);
         self.seen.renew(StreamId { origin: self.config.node.clone(), incarnation });
         self.on_membership(now, machine::Input::Renewed(incarnation));

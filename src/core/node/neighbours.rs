@@ -111,7 +111,7 @@ impl Node {
                 Asked::Disconnect(link) => self.outbox.push_back(Output::Disconnect(link)),
                 Asked::Send(links, frame) => self.outbox.push_back(Output::Send(links, frame)),
                 Asked::Answer(node, answer) => self.outbox.push_back(Output::Answer(node, answer)),
-                Asked::Notify(event) => self.outbox.push_back(Output::Notify(event)),
+                Asked::Notify(event) => self.notify(now, event),
                 Asked::Count(counter, peer) => self.stats.count(counter, peer.as_ref()),
                 Asked::CountRefusal(refusal, peer) => self.stats.refuse(refusal, peer.as_ref()),
                 Asked::LifeSeen(seen) => drop(self.learn_life(now, seen)),

@@ -192,7 +192,7 @@ impl Node {
             self.note_holes(now, Some(by), &stream);
         }
         for (stream, first, last) in self.filled.take(now.mono) {
-            self.outbox.push_back(Output::Notify(Event::GapFilled { stream, first, last }));
+            self.notify(now, Event::GapFilled { stream, first, last });
         }
         for (slots, seen::DigestPage { streams, given_up }) in self.digests.on_tick(now.mono, &self.seen) {
             self.tell(&slots, Counter::Digests, Frame::Digest { streams, given_up });
@@ -225,7 +225,7 @@ impl Node {
             self.append(Record::GivenUp { stream: stream.clone(), first, last });
             if self.seen.is_proven(stream, last) {
                 self.stats.add(Counter::GivenUp, None, (last - first).saturating_add(1));
-                self.outbox.push_back(Output::Notify(Event::Gap { stream: stream.clone(), first, last }));
+                self.notify(now, Event::Gap { stream: stream.clone(), first, last });
             }
         }
     }

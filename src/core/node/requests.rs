@@ -30,8 +30,6 @@ impl Node {
             Request::Ready => return self.service.handle(now, service::Input::Ready(caller)),
             Request::Remove => return self.leave(now, caller),
             Request::Watch { from, wait } => {
-                // What this turn has brought so far belongs to the past of this question.
-                self.note_events(now);
                 return self.service.handle(now, service::Input::Watch { caller, from, wait });
             }
             Request::Fetch(fetch) => return self.fetch(now, caller, &fetch),
@@ -206,7 +204,7 @@ impl Node {
         let deadline = now.mono + self.config.limits.leave_timeout + (self.outgoing.delay() * 2).min(DELAY_MAX);
         self.on_membership(now, machine::Input::Leaving);
         self.departure = Some(Departure::new(links.iter().copied().collect(), deadline));
-        self.outbox.push_back(Output::Notify(Event::Leaving));
+        self.notify(now, Event::Leaving);
         if !links.is_empty() {
             self.outbox.push_back(Output::Send(links, Frame::Leave));
         }

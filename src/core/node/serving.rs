@@ -3,7 +3,7 @@
 
 use super::Node;
 use crate::core::{
-    event::{LogSeq, Output},
+    event::{Event, LogSeq, Output},
     id::NodeId,
     message::Message,
     request::Reply,
@@ -30,6 +30,12 @@ impl Node {
         self.reply(now, caller, Reply::Refused { refusal, text });
     }
 
+    /// Tells of an event whoever watches: in the log of the process, and in the journal.
+    pub(super) fn notify(&mut self, now: Now, event: Event) {
+        self.service.handle(now, service::Input::Happened(&event));
+        self.outbox.push_back(Output::Notify(event));
+    }
+
     /// Counts a message that is new here, and notes it for those who watch.
     pub(super) fn note_delivery(&mut self, now: Now, from: Option<&NodeId>, message: &Message) {
         let latency = Duration::from_micros(now.wall.micros_since(message.published_at));
@@ -41,7 +47,6 @@ impl Node {
 
     /// Ends a turn: whoever waited for what it has brought is answered.
     pub(super) fn settle_service(&mut self, now: Now) {
-        self.note_events(now);
         if self.service.awaits_links() && self.membership.waiting_for().next().is_none() {
             self.service.handle(now, service::Input::LinksUp);
         }
@@ -51,7 +56,6 @@ impl Node {
 
     /// Answers all who wait still, before the node ends.
     pub(super) fn end_service(&mut self, now: Now) {
-        self.note_events(now);
         self.service.handle(now, service::Input::Ended);
         self.follow_service(now);
     }
@@ -73,16 +77,6 @@ impl Node {
                 }
             }
         }
-    }
-
-    /// Tells the service of the events among this turn's outputs.
-    pub(super) fn note_events(&mut self, now: Now) {
-        for output in self.outbox.iter().skip(self.journaled) {
-            if let Output::Notify(event) = output {
-                self.service.handle(now, service::Input::Happened(event));
-            }
-        }
-        self.journaled = self.outbox.len();
     }
 }
 

@@ -91,7 +91,7 @@ impl Node {
             self.trees.spared(&copy.id.origin, slot);
         }
         if self.seen.contains(&copy.id) {
-            return self.relay_again(&from, copy);
+            return self.relay_again(now, &from, copy);
         }
         let (stream, sequence) = (copy.id.stream(), copy.id.sequence);
         let dropped = self.held.keep(from, copy);
@@ -129,7 +129,7 @@ impl Node {
             None => self.spread(now, &way, message),
         }
         self.settle_chunks(now, &id, &payload);
-        self.trim_mailbox();
+        self.trim_mailbox(now);
     }
 
     /// Pushes an untraced message along its tree; to the other neighbours it will be announced.
@@ -196,7 +196,7 @@ impl Node {
         match trace {
             Some(trace) => {
                 let copy = self.arrived(now, PathCopy { id, published_at, hops, trace });
-                self.relay_again(from, copy);
+                self.relay_again(now, from, copy);
             }
             None => self.stats.count(Counter::Duplicates, Some(from)),
         }
@@ -222,7 +222,7 @@ impl Node {
     }
 
     /// Relays a further copy of a traced message, if the relay rule accepts it.
-    fn relay_again(&mut self, from: &NodeId, copy: PathCopy) {
+    fn relay_again(&mut self, now: Now, from: &NodeId, copy: PathCopy) {
         let Some(payload) = self.mailbox.payload(&copy.id) else {
             return self.stats.count(Counter::Late, Some(from));
         };
@@ -230,7 +230,7 @@ impl Node {
             self.stats.count(Counter::Duplicates, Some(from));
             let eager = self.trees.eager(&copy.id.origin).cloned().unwrap_or_default();
             self.relay(&given, &copy, &payload, &eager);
-            self.trim_mailbox();
+            self.trim_mailbox(now);
         }
     }
 

@@ -71,6 +71,21 @@ fn a_reply_waits_for_its_own_record_and_for_nothing_else() {
 }
 
 #[test]
+fn events_and_arrivals_are_told_in_the_order_in_which_they_happened() {
+    let mut node = with_peer();
+    let watch = |number, from| requested(RequestId::Number(number), Request::Watch { from, wait: Duration::ZERO });
+    outputs(&mut node, Duration::ZERO, watch(1, None));
+    // It claims to be of this life: the node takes up another one, and then it is as good as all others.
+    let id = MessageId { origin: name(0), incarnation: Incarnation(7), sequence: 5 };
+    let message = Message { id, published_at: Wall(0), hops: 1, trace: None, tree: None, payload: b"x"[..].into() };
+    outputs(&mut node, Duration::ZERO, arrived(Frame::Message(message)));
+    let told = outputs(&mut node, Duration::ZERO, watch(2, Some(1)));
+    let Some(Output::Reply(_, _, Reply::Events { told, .. })) = told.last() else { panic!("{told:?}") };
+    let kinds: Vec<&str> = told.happenings.iter().map(|told| &*told.kind).collect();
+    assert_eq!(kinds, ["link_up", "renewed", "arrived"]);
+}
+
+#[test]
 fn a_frame_of_somebody_without_a_name_is_counted_and_goes_no_further() {
     let mut net = Net::of(1, 0, &Limits::default());
     let hello = || Frame::Hello(hello(|_| {}), JoinPriority::Declared);
