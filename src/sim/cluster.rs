@@ -1,23 +1,27 @@
 //! Nodes in one process: each turn of a node is what a turn of a daemon is. An input goes in, all that it asks for is
-//! done in order, the log is synced once.
+//! done in order, the log is synced once. What they do is [observed](Observation), and judged by others.
 
 mod lives;
+mod work;
 
 use super::{
-    checker::{Checker, Delivery, Violation, Wrong, index_of},
-    host::{Event, Host, NEVER},
-    links::{Connection, Direction, lengths::frame_len},
-    network::Network,
-    queue::Queue,
+    host::{Event, Host, NEVER, index_of},
+    links::{
+        Transit,
+        lengths::{answer_len, frame_len},
+    },
+    observation::{Observation, Relay},
     scenario::{Fault, Scenario},
+    timeline::Timeline,
     traffic::{Kind, Traffic},
+    wires::Wires,
 };
 use crate::{
     core::{
         config::Limits,
         event::{Input, LinkId, LogSeq, Output, Principal, Record, ReturnAddress},
-        frame::{Chunk, Frame},
-        id::NodeId,
+        frame::{Answer, Chunk, Frame},
+        id::{MessageId, NodeId},
         node::Node,
         request::{Reply, Request, RequestId},
         time::{Mono, Now, Wall},
@@ -47,10 +51,10 @@ pub(super) struct Counts {
     pub(super) refused: u64,
 }
 
-/// What the turn under way has to do with.
+/// The turn under way.
 #[derive(Debug, Default)]
-struct Context {
-    /// Who sends what arrives.
+struct Turn {
+    /// The sender of what arrives.
     from: Option<usize>,
     /// Whether it is a message.
     has_message: bool,
@@ -59,48 +63,44 @@ struct Context {
     leaves: bool,
 }
 
-/// All nodes, the links between them, and the time.
+/// A message that a turn has delivered.
+#[derive(Debug)]
+struct Delivery {
+    id: MessageId,
+    /// Hops of the path by which it came, this node included.
+    path_len: usize,
+}
+
+/// All nodes, the connections between them, and the time.
 pub(super) struct Cluster {
     pub(super) scenario: Scenario,
     pub(super) graph: Graph,
     pub(super) seed: u64,
-    pub(super) now: Mono,
-    pub(super) queue: Queue<Event>,
+    pub(super) timeline: Timeline,
+    pub(super) wires: Wires,
     pub(super) hosts: Vec<Host>,
-    pub(super) connections: Vec<Connection>,
-    /// Places in `connections` that can be used again.
-    pub(super) free: Vec<u32>,
-    /// Pipes in which a cut may hold something back.
-    pub(super) stopped: Vec<(u32, Direction)>,
-    pub(super) network: Network,
-    pub(super) checker: Checker,
     pub(super) counts: Counts,
     /// Whether everything has come to rest.
     pub(super) is_idle: bool,
     /// When, by whom and how messages were spoken of last.
     pub(super) last_news: Option<(Mono, usize, Kind)>,
-    /// Who was there when messages were published; a new entry whenever that has changed.
-    pub(super) presence: Vec<Box<[bool]>>,
-    pub(super) is_presence_stale: bool,
-    /// Whom faults happen to, and who publishes: apart, so that a fault changes nothing else.
-    pub(super) chance: Pcg64Mcg,
+    /// Chooses who publishes, and whom a node knows that joins.
     pub(super) lots: Pcg64Mcg,
     /// What nodes begin their lives with.
     lives: Pcg64Mcg,
-    /// Frames about messages that will arrive.
-    pub(super) under_way: u64,
-    pub(super) cuts: u32,
+    /// Slow nodes that will have time for what waits.
+    scheduled_work: u64,
     pub(super) tamper: Option<Tamper>,
     /// Nodes that wait for their links still.
     pub(super) unready: usize,
-    pub(super) replies: Vec<Reply>,
+    replies: Vec<Reply>,
     /// Whether a node will remember what it wrote down.
     keeps_records: bool,
     /// See [`Scenario::is_relayed`].
     relays_at_once: bool,
     limits: Limits,
     after: VecDeque<Input>,
-    context: Context,
+    current: Turn,
 }
 
 /// Whom a reply is for.
@@ -114,26 +114,17 @@ impl Cluster {
     pub(super) fn new(scenario: Scenario, graph: Graph, seed: u64) -> Self {
         let (nodes, limits) = (graph.node_count(), scenario.node_limits());
         Self {
-            network: Network::new(scenario.network.clone(), nodes, seed),
-            checker: Checker::new(scenario.load.clone(), nodes, limits.path_len_max),
+            wires: Wires::new(scenario.network.clone(), nodes, seed),
             graph,
             seed,
-            now: Mono(0),
-            queue: Queue::new(),
+            timeline: Timeline::new(),
             hosts: (0..nodes).map(|_| Host::new()).collect(),
-            connections: Vec::new(),
-            free: Vec::new(),
-            stopped: Vec::new(),
             counts: Counts::default(),
             is_idle: false,
             last_news: None,
-            presence: Vec::new(),
-            is_presence_stale: true,
-            chance: Pcg64Mcg::seed_from_u64(seed ^ 0x6368_616e_6365_0000),
             lots: Pcg64Mcg::seed_from_u64(seed ^ 0x6c6f_7473_0000_0000),
             lives: Pcg64Mcg::seed_from_u64(seed ^ 0x6c69_7665_7300_0000),
-            under_way: 0,
-            cuts: 0,
+            scheduled_work: 0,
             tamper: None,
             unready: 0,
             replies: Vec::new(),
@@ -141,39 +132,49 @@ impl Cluster {
             relays_at_once: scenario.is_relayed(),
             limits,
             after: VecDeque::new(),
-            context: Context::default(),
+            current: Turn::default(),
             scenario,
         }
     }
 
+    /// Whether nothing stands in the way of any frame.
+    pub(super) fn is_mended(&self) -> bool {
+        self.wires.network.is_whole() && self.hosts.iter().all(|place| !place.is_paused && place.service == 0)
+    }
+
+    /// Whether no frame about messages is under way, and no node has work to do.
+    pub(super) fn is_still(&self) -> bool {
+        self.wires.under_way + self.scheduled_work == 0
+    }
+
     /// A node will say when its links are up.
-    pub(super) fn await_links(&mut self, host: usize) -> Result<(), Violation> {
+    pub(super) fn await_links(&mut self, host: usize) {
         self.unready += 1;
-        self.ask(host, READY, Request::Ready)
+        self.ask(host, READY, Request::Ready);
     }
 
     /// A message is handed to a node.
-    pub(super) fn publish(&mut self, host: usize, number: u32, request: Request) -> Result<(), Violation> {
+    fn publish(&mut self, host: usize, number: u32, request: Request) {
         if let Request::Publish { payload, .. } = &request {
             self.hosts[host].submitted.push_back((number, payload.clone()));
         }
-        self.ask(host, &number.to_be_bytes(), request)
+        self.ask(host, &number.to_be_bytes(), request);
     }
 
     /// A question that is answered at once, after all is over.
-    pub(super) fn inspect(&mut self, host: usize, request: Request) -> Result<Option<Reply>, Violation> {
-        self.ask(host, INSPECTOR, request)?;
-        Ok(self.replies.pop())
+    pub(super) fn inspect(&mut self, host: usize, request: Request) -> Option<Reply> {
+        self.ask(host, INSPECTOR, request);
+        self.replies.pop()
     }
 
     /// A request that needs no reply.
-    pub(super) fn tell(&mut self, host: usize, request: Request) -> Result<(), Violation> {
-        self.ask(host, NOBODY, request)
+    pub(super) fn tell(&mut self, host: usize, request: Request) {
+        self.ask(host, NOBODY, request);
     }
 
-    fn ask(&mut self, host: usize, client: &[u8], request: Request) -> Result<(), Violation> {
+    fn ask(&mut self, host: usize, client: &[u8], request: Request) {
         let client = ReturnAddress(client.into());
-        self.turn(host, Input::Requested { principal: Principal::Unnamed, client, id: RequestId::None, request })
+        self.turn(host, Input::Requested { principal: Principal::Unnamed, client, id: RequestId::None, request });
     }
 
     /// Whether a node lives.
@@ -182,24 +183,25 @@ impl Cluster {
     }
 
     fn clock(&self, host: usize) -> Now {
-        let wall = (EPOCH + self.now.0).saturating_add_signed(self.hosts[host].wall_offset);
-        Now { mono: self.now, wall: Wall(wall) }
+        let mono = self.timeline.now;
+        let wall = (EPOCH + mono.0).saturating_add_signed(self.hosts[host].wall_offset);
+        Now { mono, wall: Wall(wall) }
     }
 
-    /// One turn: an input, all that comes of it, one sync; then the rules are checked.
-    pub(super) fn turn(&mut self, host: usize, input: Input) -> Result<(), Violation> {
+    /// One turn: an input, all that comes of it, one sync.
+    fn turn(&mut self, host: usize, input: Input) {
         if !self.lives(host) {
-            return Ok(());
+            return;
         }
         if let Input::Arrived { from, frame } = &input {
-            self.context.from = from.node().and_then(index_of);
-            self.context.has_message = matches!(frame, Frame::Message(_));
+            self.current.from = from.node().and_then(index_of);
+            self.current.has_message = matches!(frame, Frame::Message(_));
         }
         let now = self.clock(host);
-        self.handle(host, now, input)?;
+        self.handle(host, now, input);
         loop {
             while let Some(input) = self.after.pop_front() {
-                self.handle(host, now, input)?;
+                self.handle(host, now, input);
             }
             let place = &mut self.hosts[host];
             let synced = place.log.memory.sync().expect("memory does not fail");
@@ -209,184 +211,184 @@ impl Cluster {
             place.synced = synced;
             self.after.push_back(Input::Synced(synced));
         }
-        self.end_turn(host)
+        self.end_turn(host);
     }
 
-    fn handle(&mut self, host: usize, now: Now, input: Input) -> Result<(), Violation> {
-        let Some(node) = &mut self.hosts[host].node else { return Ok(()) };
+    fn handle(&mut self, host: usize, now: Now, input: Input) {
+        let Some(node) = &mut self.hosts[host].node else { return };
         node.handle(now, input);
         while let Some(output) = self.hosts[host].node.as_mut().and_then(Node::poll_output) {
             match &mut self.tamper {
-                None => self.perform(host, output)?,
+                None => self.perform(host, output),
                 Some(tamper) => {
                     let outputs = tamper(&self.graph.nodes()[host], output);
-                    outputs.into_iter().try_for_each(|output| self.perform(host, output))?;
+                    outputs.into_iter().for_each(|output| self.perform(host, output));
                 }
             }
         }
-        Ok(())
     }
 
-    fn end_turn(&mut self, host: usize) -> Result<(), Violation> {
-        let mut context = std::mem::take(&mut self.context);
-        let Some(node) = &self.hosts[host].node else { return Ok(()) };
-        let has_met = self.hosts[host].has_met || node.neighbours().next().is_some();
-        match context.delivery {
-            Some(delivery) if self.relays_at_once && !self.hosts[host].has_asked => {
-                let relayed = self.checker.relayed(&delivery, &context.targets, node.neighbours());
-                relayed.map_err(|wrong| self.violation(host, wrong))?;
+    fn end_turn(&mut self, host: usize) {
+        let mut turn = std::mem::take(&mut self.current);
+        let place = &mut self.hosts[host];
+        let Some(node) = &place.node else { return };
+        let has_neighbours = node.neighbours().next().is_some();
+        match turn.delivery.take() {
+            Some(Delivery { id, path_len }) if self.relays_at_once && !place.has_asked => {
+                let up = node.neighbours().filter_map(index_of).collect();
+                let relay = Relay { id, from: turn.from, path_len, targets: turn.targets.clone(), up };
+                self.timeline.observe(host, Observation::Relayed(relay));
             }
-            None if context.has_message => self.counts.duplicates += 1,
+            None if turn.has_message => self.counts.duplicates += 1,
             _ => {}
         }
-        let gauge = node.gauge();
-        self.hosts[host].has_met = has_met;
-        if let Some((what, size)) = gauge.excess(&self.limits) {
-            return Err(self.violation(host, Wrong::Bound { what, size }));
-        }
-        if context.leaves {
-            self.hosts[host].has_left = true;
+        self.timeline.observe(host, Observation::Turned(node.gauge()));
+        place.has_met |= has_neighbours;
+        if turn.leaves {
+            place.has_left = true;
             self.end_life(host, false);
         }
         // The buffer is used again.
-        context.targets.clear();
-        self.context.targets = context.targets;
+        turn.targets.clear();
+        self.current.targets = turn.targets;
         self.schedule_tick(host);
-        Ok(())
     }
 
-    pub(super) fn schedule_tick(&mut self, host: usize) {
+    fn schedule_tick(&mut self, host: usize) {
         let place = &mut self.hosts[host];
         let Some(deadline) = place.node.as_ref().and_then(Node::deadline) else { return };
         if deadline < place.tick_at {
             place.tick_at = deadline;
             let life = place.life;
-            self.queue.push(deadline.max(self.now), Event::Tick { host: host as u32, life });
+            self.timeline.schedule(deadline.max(self.timeline.now), Event::Tick { host: host as u32, life });
         }
     }
 
-    pub(super) fn on_tick(&mut self, host: usize, life: u32) -> Result<(), Violation> {
-        let place = &mut self.hosts[host];
-        // A tick that was scheduled before an earlier one was.
-        if place.life != life || place.tick_at > self.now || place.is_paused {
-            return Ok(());
+    /// A node's timer has run out, if no earlier one was set meanwhile.
+    pub(super) fn on_tick(&mut self, host: usize, life: u32) {
+        let (place, now) = (&mut self.hosts[host], self.timeline.now);
+        if place.life != life || place.tick_at > now || place.is_paused {
+            return;
         }
         place.tick_at = NEVER;
         match place.node.as_ref().and_then(Node::deadline) {
-            Some(deadline) if deadline <= self.now => self.turn(host, Input::Tick),
-            _ => {
-                self.schedule_tick(host);
-                Ok(())
-            }
+            Some(deadline) if deadline <= now => self.turn(host, Input::Tick),
+            _ => self.schedule_tick(host),
         }
     }
 
-    pub(super) fn violation(&self, host: usize, wrong: Wrong) -> Violation {
-        Violation { seed: self.seed, at: self.now, node: self.graph.nodes()[host].clone(), wrong }
-    }
-
     /// Does what a node asks for.
-    fn perform(&mut self, host: usize, output: Output) -> Result<(), Violation> {
+    fn perform(&mut self, host: usize, output: Output) {
+        let timeline = &mut self.timeline;
         match output {
             Output::Renew(incarnation) => self.hosts[host].stored = Some(incarnation.0),
-            Output::Append(seq, record) => return self.append(host, seq, &record),
-            Output::Connect(link, endpoint, dial) => self.connect(host, link, &endpoint, dial),
-            Output::Disconnect(link) => self.disconnect(host, link),
-            Output::Send(links, frame) => return self.send_all(host, links, frame),
+            Output::Append(seq, record) => self.append(host, seq, &record),
+            Output::Connect(link, endpoint, dial) => self.wires.connect(timeline, host, link, &endpoint, dial),
+            Output::Disconnect(link) => self.wires.disconnect(timeline, host, link),
+            Output::Send(links, frame) => self.send(host, links, frame),
             Output::Answer(to, answer) => {
                 if !self.answer(host, &to, answer) {
                     self.after.push_back(Input::Unreplied);
                 }
             }
-            Output::Reply(client, _, reply) => return self.reply(host, &client, reply),
-            Output::Exit { .. } => self.context.leaves = true,
+            Output::Reply(client, _, reply) => self.reply(host, &client, reply),
+            Output::Exit { .. } => self.current.leaves = true,
             // Nobody orders faults here: the simulator has its own. Each node is told its instance.
             Output::Notify(_) | Output::Disturb(..) | Output::Adopt(_) => {}
         }
-        Ok(())
     }
 
-    fn send_all(&mut self, host: usize, links: Vec<LinkId>, frame: Frame) -> Result<(), Violation> {
+    fn send(&mut self, host: usize, links: Vec<LinkId>, frame: Frame) {
         let (kind, bytes) = (Kind::of(&frame), frame_len(&frame));
         self.count(host, kind, links.len(), bytes);
-        let sent = match &frame {
-            Frame::Message(message) => self.checker.sent(host, message, links.len(), bytes),
-            Frame::Chunk(Chunk { head: Some(head), length, .. }) => match &**head {
-                Frame::Message(message) => self.checker.sent(host, message, links.len(), bytes + *length as usize),
-                _ => Ok(()),
-            },
-            Frame::Pull(streams) => {
-                self.hosts[host].has_asked = true;
-                self.checker.asked(streams);
-                Ok(())
-            }
-            Frame::Path(copy) => self.checker.sent_path(host, &copy.id, &copy.trace.path, links.len(), bytes),
-            _ => Ok(()),
-        };
-        sent.map_err(|wrong| self.violation(host, wrong))?;
-        let Some((&last, others)) = links.split_last() else { return Ok(()) };
+        if let Some(observation) = observed(&frame, links.len(), bytes) {
+            self.hosts[host].has_asked |= matches!(observation, Observation::Asked(_));
+            self.timeline.observe(host, observation);
+        }
+        let Some((&last, others)) = links.split_last() else { return };
         for &link in others {
             self.send_one(host, link, frame.clone(), kind, bytes);
         }
         self.send_one(host, last, frame, kind, bytes);
-        Ok(())
     }
 
     fn send_one(&mut self, host: usize, link: LinkId, frame: Frame, kind: Kind, bytes: usize) {
-        let sent = self.send(host, link, frame, kind, bytes);
+        let from = self.graph.nodes()[host].clone().into();
+        let transit = Transit { input: Input::Arrived { from, frame }, kind, bytes };
+        let sent = self.wires.send(&mut self.timeline, host, link, transit);
         if self.relays_at_once {
-            self.context.targets.extend(sent.target);
+            self.current.targets.extend(sent.target);
         }
         self.after.extend(sent.unsent.map(|why| Input::Unsent { link, why }));
     }
 
+    fn answer(&mut self, host: usize, to: &NodeId, answer: Answer) -> bool {
+        let (kind, bytes) = (Kind::of_answer(&answer), answer_len(&answer));
+        self.count(host, kind, 1, bytes);
+        let to = index_of(to);
+        to.is_some_and(|to| self.wires.answer(&mut self.timeline, host, to, answer, (kind, bytes)))
+    }
+
     /// Counts frames that are sent.
-    pub(super) fn count(&mut self, host: usize, kind: Kind, frames: usize, bytes: usize) {
+    fn count(&mut self, host: usize, kind: Kind, frames: usize, bytes: usize) {
         self.counts.traffic[usize::from(self.is_idle)].add(kind, frames, bytes);
         self.hosts[host].frames += frames as u64;
         if kind.is_news() && frames > 0 {
-            self.last_news = Some((self.now, host, kind));
+            self.last_news = Some((self.timeline.now, host, kind));
             if kind != Kind::Payload {
-                self.checker.mending.told(frames * bytes);
+                self.timeline.observe(host, Observation::Told { bytes: frames * bytes });
             }
         }
     }
 
-    fn append(&mut self, host: usize, seq: LogSeq, record: &Record) -> Result<(), Violation> {
+    fn append(&mut self, host: usize, seq: LogSeq, record: &Record) {
         let place = &mut self.hosts[host];
         place.log.memory.append(seq, record).expect("memory does not fail");
         if self.keeps_records {
             place.log.records.push(record.clone());
         }
-        let Record::Received { message, .. } = record else { return Ok(()) };
-        let (life, now) = (place.life, self.now);
-        if self.context.from.is_none() && index_of(&message.id.origin) == Some(host) {
-            self.mint(host, message)?;
+        let Record::Received { message, .. } = record else { return };
+        if self.current.from.is_none() && index_of(&message.id.origin) == Some(host) {
+            self.mint(host, message);
         }
-        let delivered = self.checker.delivered(host, life, now, message);
-        let place = delivered.map_err(|wrong| self.violation(host, wrong))?;
-        let from = self.context.from;
         let path_len = message.trace.as_ref().map_or(0, |trace| trace.path.len() + 1);
-        self.context.delivery = Some(Delivery { place, from, path_len });
-        Ok(())
+        self.current.delivery = Some(Delivery { id: message.id.clone(), path_len });
+        self.timeline.observe(host, Observation::Delivered(message.clone()));
     }
 
-    fn reply(&mut self, host: usize, client: &ReturnAddress, reply: Reply) -> Result<(), Violation> {
+    fn reply(&mut self, host: usize, client: &ReturnAddress, reply: Reply) {
         match (&*client.0, reply) {
             (NOBODY, _) => {}
             (READY, _) => self.unready = self.unready.saturating_sub(1),
             (INSPECTOR, reply) => self.replies.push(reply),
-            (number, Reply::Receipt { id, .. }) => {
+            (number, reply) => {
                 let number = number.try_into().map(u32::from_be_bytes).unwrap_or(u32::MAX);
-                let acknowledged = self.checker.acknowledged(number, &id);
-                return acknowledged.map_err(|wrong| self.violation(host, wrong));
-            }
-            (number, _) => {
-                let number = number.try_into().map(u32::from_be_bytes).unwrap_or(u32::MAX);
-                self.hosts[host].submitted.retain(|(submitted, _)| *submitted != number);
-                self.counts.refused += 1;
+                if let Reply::Receipt { id, .. } = reply {
+                    self.timeline.observe(host, Observation::Acknowledged { number, id });
+                } else {
+                    self.hosts[host].submitted.retain(|(submitted, _)| *submitted != number);
+                    self.counts.refused += 1;
+                }
             }
         }
-        Ok(())
     }
+}
+
+/// What is to be seen of a frame that goes over `links` links.
+fn observed(frame: &Frame, links: usize, bytes: usize) -> Option<Observation> {
+    let (message, bytes) = match frame {
+        Frame::Message(message) => (message, bytes),
+        Frame::Chunk(Chunk { head: Some(head), length, .. }) => match &**head {
+            Frame::Message(message) => (message, bytes + *length as usize),
+            _ => return None,
+        },
+        Frame::Pull(streams) => return Some(Observation::Asked(streams.clone())),
+        Frame::Path(copy) => {
+            let path = Some(copy.trace.path.clone());
+            return Some(Observation::Sent { id: copy.id.clone(), path, has_payload: false, links, bytes });
+        }
+        _ => return None,
+    };
+    let path = message.trace.as_ref().map(|trace| trace.path.clone());
+    Some(Observation::Sent { id: message.id.clone(), path, has_payload: true, links, bytes })
 }

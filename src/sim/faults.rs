@@ -1,77 +1,90 @@
 //! What goes wrong: nodes and hosts that end, stand still or lag, and networks that fall apart.
 
 use super::{
-    checker::Violation,
     cluster::Cluster,
     host::Event,
-    links::Direction,
+    observation::Observation,
     scenario::{Disk, Fault, Silence, Who},
 };
 use crate::core::request::Request;
-use rand::{RngExt, seq::SliceRandom};
+use rand::{RngExt, SeedableRng, seq::SliceRandom};
+use rand_pcg::Pcg64Mcg;
 use std::time::Duration;
 
-impl Cluster {
+/// Lets faults happen to a cluster.
+#[derive(Debug)]
+pub(super) struct Faults {
+    /// Chooses the nodes that they happen to. Nothing else draws from it, so that a fault changes nothing else.
+    chance: Pcg64Mcg,
+    /// How often the network was cut, or healed.
+    cuts: u32,
+}
+
+impl Faults {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { chance: Pcg64Mcg::seed_from_u64(seed ^ 0x6368_616e_6365_0000), cuts: 0 }
+    }
+
     /// Lets a fault happen, where `sender` publishes everything, if one node does.
-    pub(super) fn inflict(&mut self, fault: &Fault, sender: Option<usize>) -> Result<(), Violation> {
+    pub(super) fn inflict(&mut self, cluster: &mut Cluster, fault: &Fault, sender: Option<usize>) {
+        let all = Who::Share(1.0);
         match fault {
             Fault::Crash { who, silent, spare_sender, .. } => {
                 let spared = sender.filter(|_| *spare_sender);
-                for host in self.choose(who, |cluster, host| cluster.lives(host) && spared != Some(host)) {
-                    self.end_life(host, *silent);
+                for host in self.choose(cluster, who, |host| cluster.lives(host) && spared != Some(host)) {
+                    cluster.end_life(host, *silent);
                 }
             }
             Fault::Restart { who, disk, memory, .. } => {
-                let all = Who::Share(1.0);
-                for host in self.choose(who.as_ref().unwrap_or(&all), Self::is_down) {
-                    let records = std::mem::take(&mut self.hosts[host].log.records);
+                for host in self.choose(cluster, who.as_ref().unwrap_or(&all), |host| cluster.is_down(host)) {
+                    let records = std::mem::take(&mut cluster.hosts[host].log.records);
                     let remembers = *memory && *disk == Disk::Kept;
-                    self.begin_life(host, *disk, if remembers { records } else { Vec::new() })?;
+                    cluster.begin_life(host, *disk, if remembers { records } else { Vec::new() });
                 }
             }
             Fault::Partition { who, .. } => {
-                let nodes = self.choose(who, |_, _| true);
-                self.network.partition(&nodes);
-                self.begin_cut();
+                let nodes = self.choose(cluster, who, |_| true);
+                cluster.wires.network.partition(&nodes);
+                self.begin_cut(cluster);
             }
             Fault::Cut { from, to, .. } => {
-                let (from, to) = (self.choose(from, |_, _| true), self.choose(to, |_, _| true));
-                self.network.cut(&from, &to);
-                self.begin_cut();
+                let (from, to) = (self.choose(cluster, from, |_| true), self.choose(cluster, to, |_| true));
+                cluster.wires.network.cut(&from, &to);
+                self.begin_cut(cluster);
             }
             Fault::Mute { from, to, way, .. } => {
-                let (from, to) = (self.choose(from, |_, _| true), self.choose(to, |_, _| true));
-                self.mute(&from, &to, *way);
+                let (from, to) = (self.choose(cluster, from, |_| true), self.choose(cluster, to, |_| true));
+                cluster.wires.mute(&from, &to, *way != Silence::Back, *way != Silence::There);
             }
             Fault::Heal { .. } => {
                 self.cuts += 1;
-                self.network.heal();
-                self.release_held();
+                cluster.wires.heal(&mut cluster.timeline);
             }
             Fault::Pause { who, .. } => {
-                for host in self.choose(who, Self::lives) {
-                    self.hosts[host].is_paused = true;
+                for host in self.choose(cluster, who, |host| cluster.lives(host)) {
+                    cluster.hosts[host].is_paused = true;
                 }
             }
             Fault::Resume { who, .. } => {
-                let all = Who::Share(1.0);
-                for host in self.choose(who.as_ref().unwrap_or(&all), |cluster, host| cluster.hosts[host].is_paused) {
-                    self.resume(host)?;
+                let who = who.as_ref().unwrap_or(&all);
+                for host in self.choose(cluster, who, |host| cluster.hosts[host].is_paused) {
+                    cluster.resume(host);
                 }
             }
             Fault::Slow { who, frame, .. } => {
-                for host in self.choose(who, |_, _| true) {
-                    self.hosts[host].service = frame.nanos();
+                for host in self.choose(cluster, who, |_| true) {
+                    cluster.hosts[host].service = frame.nanos();
                 }
             }
             Fault::Leave { who, .. } => {
-                for host in self.choose(who, |cluster, host| cluster.lives(host) && !cluster.hosts[host].is_paused) {
-                    self.tell(host, Request::Remove)?;
+                let can = |host: usize| cluster.lives(host) && !cluster.hosts[host].is_paused;
+                for host in self.choose(cluster, who, can) {
+                    cluster.tell(host, Request::Remove);
                 }
             }
             Fault::Clock { who, seconds, .. } => {
-                for host in self.choose(who, |_, _| true) {
-                    let offset = &mut self.hosts[host].wall_offset;
+                for host in self.choose(cluster, who, |_| true) {
+                    let offset = &mut cluster.hosts[host].wall_offset;
                     *offset = offset.saturating_add(seconds.saturating_mul(1_000_000_000));
                 }
             }
@@ -79,91 +92,50 @@ impl Cluster {
             Fault::Churn { .. } => {}
         }
         if fault.mends() {
-            let survivors = self.survivors();
-            self.checker.mended(self.now, &survivors);
+            // It happens to the network as a whole.
+            cluster.timeline.observe(0, Observation::Mended);
         }
-        Ok(())
     }
 
-    /// One node crashes, to come back.
-    pub(super) fn churn(&mut self, down: Duration) -> bool {
-        let live: Vec<_> = (0..self.hosts.len()).filter(|&host| self.lives(host)).collect();
+    /// One node crashes, to come back. Whether there was one that could.
+    pub(super) fn churn(&mut self, cluster: &mut Cluster, down: Duration) -> bool {
+        let live: Vec<_> = (0..cluster.hosts.len()).filter(|&host| cluster.lives(host)).collect();
         // The last node stays, or there would be nobody to publish.
         if live.len() < 2 {
             return false;
         }
         let host = live[self.chance.random_range(0..live.len() as u32) as usize];
-        self.end_life(host, false);
-        let life = self.hosts[host].life;
-        self.queue.push(self.now + down, Event::Rise { host: host as u32, life });
+        cluster.end_life(host, false);
+        let life = cluster.hosts[host].life;
+        cluster.timeline.schedule(cluster.timeline.now + down, Event::Rise { host: host as u32, life });
         true
     }
 
-    /// A node comes back, unless it has already.
-    pub(super) fn rise(&mut self, host: usize, life: u32) -> Result<(), Violation> {
-        if self.hosts[host].life == life && self.is_down(host) {
-            self.begin_life(host, Disk::Kept, Vec::new())
-        } else {
-            Ok(())
-        }
-    }
-
     /// A cut has lasted: connections across it break.
-    pub(super) fn sever(&mut self, cut: u32) -> Result<(), Violation> {
+    pub(super) fn sever(&self, cluster: &mut Cluster, cut: u32) {
         if cut != self.cuts {
-            return Ok(());
+            return;
         }
-        for host in 0..self.hosts.len() {
-            for number in self.hosts[host].incoming.clone() {
-                let connection = &self.connections[number as usize];
-                let (there, back) = (connection.ends(Direction::There), connection.ends(Direction::Back));
-                if self.network.is_cut(there.0, there.1) || self.network.is_cut(back.0, back.1) {
-                    self.on_break(number, connection.epoch)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Connections stand, and carry nothing any more.
-    fn mute(&mut self, from: &[usize], to: &[usize], way: Silence) {
-        for host in to {
-            for &number in &self.hosts[*host].incoming {
-                let connection = &mut self.connections[number as usize];
-                if from.contains(&connection.dialer) {
-                    connection.there.is_mute |= way != Silence::Back;
-                    connection.back.is_mute |= way != Silence::There;
-                }
+        for host in 0..cluster.hosts.len() {
+            for (connection, epoch) in cluster.wires.severed(host) {
+                cluster.on_break(connection, epoch);
             }
         }
     }
 
-    fn begin_cut(&mut self) {
+    fn begin_cut(&mut self, cluster: &mut Cluster) {
         self.cuts += 1;
-        let at = self.now + self.network.model.break_after.0;
-        self.queue.push(at, Event::Sever { cut: self.cuts });
-    }
-
-    fn resume(&mut self, host: usize) -> Result<(), Violation> {
-        self.hosts[host].is_paused = false;
-        self.schedule_work(host);
-        // Its timers have run on.
-        let life = self.hosts[host].life;
-        self.on_tick(host, life)
-    }
-
-    fn is_down(&self, host: usize) -> bool {
-        let place = &self.hosts[host];
-        place.node.is_none() && !place.has_left
+        let at = cluster.timeline.now + cluster.wires.network.model.break_after.0;
+        cluster.timeline.schedule(at, Event::Sever { cut: self.cuts });
     }
 
     /// The nodes that are meant, of those that it can happen to; ascending.
-    fn choose(&mut self, who: &Who, can: impl Fn(&Self, usize) -> bool) -> Vec<usize> {
+    fn choose(&mut self, cluster: &Cluster, who: &Who, can: impl Fn(usize) -> bool) -> Vec<usize> {
         let mut nodes: Vec<_> = match who {
             Who::Nodes(numbers) => numbers.iter().map(|&number| number as usize - 1).collect(),
-            Who::Share(_) => (0..self.hosts.len()).collect(),
+            Who::Share(_) => (0..cluster.hosts.len()).collect(),
         };
-        nodes.retain(|&host| can(self, host));
+        nodes.retain(|&host| can(host));
         if let Who::Share(share) = who {
             nodes.shuffle(&mut self.chance);
             nodes.truncate((share * nodes.len() as f64).round() as usize);

@@ -10,10 +10,12 @@ mod faults;
 mod host;
 mod links;
 pub mod network;
+mod observation;
 mod queue;
 pub mod report;
 pub mod run;
 pub mod scenario;
+mod timeline;
 pub mod traffic;
 mod wires;
 

@@ -5,8 +5,9 @@ mod judge;
 mod load;
 
 use super::{
-    checker::Violation,
+    checker::{Checker, Inspection, Violation},
     cluster::{Cluster, Tamper},
+    faults::Faults,
     host::Event,
     report::Report,
     scenario::{Disk, NODES_MAX, Scenario, ScenarioError, Senders},
@@ -34,6 +35,9 @@ pub struct Outcome {
 /// A scenario under way.
 pub struct Simulation {
     cluster: Cluster,
+    /// Watches the cluster.
+    checker: Checker,
+    faults: Faults,
     phase: Phase,
     /// When all links were up and all warmed: the scenario's times count from here.
     began: Mono,
@@ -79,6 +83,7 @@ impl Simulation {
         let graph = generate_within(scenario.shape()?, scenario.nodes, NODES_MAX, seed)?;
         let load = &scenario.load;
         let all = if load.senders == Senders::All { scenario.nodes } else { 1 };
+        let checker = Checker::new(seed, load.clone(), scenario.node_limits(), graph.nodes().to_vec());
         let mut cluster = Cluster::new(scenario.clone(), graph, seed);
         let mut senders = vec![cluster.lots.random_range(0..scenario.nodes) as usize];
         if load.senders == Senders::Fresh {
@@ -87,6 +92,8 @@ impl Simulation {
         }
         Ok(Self {
             cluster,
+            checker,
+            faults: Faults::new(seed),
             phase: Phase::New,
             began: Mono(0),
             rested: Mono(0),
@@ -118,7 +125,8 @@ impl Simulation {
     pub fn advance(&mut self, events: u64) -> Result<bool, Violation> {
         if self.phase == Phase::New {
             self.phase = Phase::Meeting;
-            self.begin()?;
+            self.begin();
+            self.check()?;
         }
         for _ in 0..events {
             if self.phase == Phase::Over || !self.step()? {
@@ -140,77 +148,93 @@ impl Simulation {
     }
 
     fn step(&mut self) -> Result<bool, Violation> {
-        let Some((at, event)) = self.cluster.queue.pop() else { return Ok(false) };
+        let Some((at, event)) = self.cluster.timeline.next() else { return Ok(false) };
         if let Phase::Settling(end) = self.phase
             && at > end
         {
             return Ok(false);
         }
-        self.cluster.now = at;
+        self.cluster.timeline.now = at;
         self.events += 1;
         self.trace.note(at, &event);
         self.happen(event)?;
-        self.proceed()?;
+        self.check()?;
+        self.proceed();
         Ok(true)
     }
 
+    /// Shows the checker all that nodes have done.
+    fn check(&mut self) -> Result<(), Violation> {
+        let now = self.cluster.timeline.now;
+        let mut observations = self.cluster.timeline.observations();
+        observations.try_for_each(|(host, observation)| self.checker.observe(now, host, observation))
+    }
+
     /// Goes on to the next phase if this one is over.
-    fn proceed(&mut self) -> Result<(), Violation> {
-        let now = self.cluster.now;
+    fn proceed(&mut self) {
+        let now = self.cluster.timeline.now;
         let is_over = self.phase == Phase::Running && self.pending == 0 && self.is_late();
-        let is_at_rest = self.pending == 0 && self.cluster.under_way == 0;
+        let is_at_rest = self.pending == 0 && self.cluster.is_still();
         match self.phase {
             Phase::Meeting if self.pending == 0 && self.cluster.unready == 0 => self.warm(),
             Phase::Warming(earliest, latest) if now >= latest || (is_at_rest && now >= earliest && self.is_quiet()) => {
                 self.begin_load();
             }
             Phase::Running if self.pending == 0 && self.cluster.is_mended() => {
-                let (_, patience) = self.cluster.patience();
+                let (_, patience) = self.patience();
                 self.phase = Phase::Converging(now + patience);
-                self.cluster.queue.push(now + LOOK, Event::Look);
+                self.cluster.timeline.schedule(now + LOOK, Event::Look);
             }
             Phase::Running if is_at_rest || is_over => self.settle(),
             Phase::Settling(_) if !is_at_rest && !self.cluster.is_idle => self.phase = Phase::Running,
             _ => {}
         }
-        Ok(())
+    }
+
+    /// How long nobody must have spoken of messages, for the nodes to be at rest; and how long they have to come to rest.
+    fn patience(&self) -> (Duration, Duration) {
+        self.checker.patience(&self.cluster.scenario)
     }
 
     /// Whether all has happened so long ago that there will be no rest: a node that is too slow never comes to an end.
     fn is_late(&mut self) -> bool {
-        let (now, cluster) = (self.cluster.now, &self.cluster);
-        now >= *self.latest.get_or_insert_with(|| now + cluster.patience().1)
+        let (now, cluster, checker) = (self.cluster.timeline.now, &self.cluster, &self.checker);
+        now >= *self.latest.get_or_insert_with(|| now + checker.patience(&cluster.scenario).1)
     }
 
     /// Whether nobody has spoken of messages for a while.
     fn is_quiet(&self) -> bool {
-        let (quiet, _) = self.cluster.patience();
-        let is_old = |(at, ..): (Mono, usize, Kind)| self.cluster.now.since(at) >= quiet;
+        let (quiet, _) = self.patience();
+        let is_old = |(at, ..): (Mono, usize, Kind)| self.cluster.timeline.now.since(at) >= quiet;
         self.cluster.last_news.is_none_or(is_old)
     }
 
     /// It is time to see whether all have come to rest.
     fn look(&mut self) -> Result<(), Violation> {
         if let Phase::Converging(until) = self.phase {
-            match self.cluster.check_whole() {
+            match self.inspect().check_whole() {
                 Ok(()) => {
                     self.settle();
                     self.cluster.is_idle = true;
                     return Ok(());
                 }
-                Err(violation) if self.cluster.now >= until => return Err(violation),
+                Err(violation) if self.cluster.timeline.now >= until => return Err(violation),
                 Err(_) => {}
             }
         }
         if matches!(self.phase, Phase::Warming(..) | Phase::Converging(_)) {
-            self.cluster.queue.push(self.cluster.now + LOOK, Event::Look);
+            self.cluster.timeline.schedule(self.cluster.timeline.now + LOOK, Event::Look);
         }
         Ok(())
     }
 
+    fn inspect(&mut self) -> Inspection<'_> {
+        Inspection { cluster: &mut self.cluster, checker: &self.checker }
+    }
+
     fn settle(&mut self) {
-        self.rested = self.cluster.now;
-        self.phase = Phase::Settling(self.cluster.now + self.cluster.scenario.settle.0);
+        self.rested = self.cluster.timeline.now;
+        self.phase = Phase::Settling(self.rested + self.cluster.scenario.settle.0);
     }
 
     fn happen(&mut self, event: Event) -> Result<(), Violation> {
@@ -222,37 +246,34 @@ impl Simulation {
             Event::Tick { host, life } => cluster.on_tick(host as usize, life),
             Event::Work { host, life } => cluster.on_work(host as usize, life),
             Event::Break { connection, epoch } => cluster.on_break(connection, epoch),
-            Event::Hangup { connection } => {
-                cluster.on_hangup(connection);
-                Ok(())
-            }
-            Event::Sever { cut } => cluster.sever(cut),
+            Event::Hangup { connection } => cluster.wires.on_hangup(connection),
+            Event::Sever { cut } => self.faults.sever(cluster, cut),
             Event::Join { host } => {
                 self.pending -= 1;
-                cluster.begin_life(host as usize, Disk::Kept, Vec::new())?;
-                cluster.await_links(host as usize)
+                cluster.begin_life(host as usize, Disk::Kept, Vec::new());
+                cluster.await_links(host as usize);
             }
-            Event::Look => self.look(),
+            Event::Look => return self.look(),
             Event::Publish { number } => {
                 self.pending -= 1;
                 self.published += 1;
-                self.publish(number)
+                self.publish(number);
             }
             Event::Fault { index } => {
                 self.pending -= 1;
                 let fault = cluster.scenario.faults[index as usize].clone();
                 let is_alone = cluster.scenario.load.senders == Senders::One;
-                cluster.inflict(&fault, self.senders.first().copied().filter(|_| is_alone))
+                self.faults.inflict(cluster, &fault, self.senders.first().copied().filter(|_| is_alone));
             }
             Event::Churn { down } => {
-                self.pending -= u64::from(!cluster.churn(Duration::from_nanos(down)));
-                Ok(())
+                self.pending -= u64::from(!self.faults.churn(cluster, Duration::from_nanos(down)));
             }
             Event::Rise { host, life } => {
                 self.pending -= 1;
-                cluster.rise(host as usize, life)
+                cluster.rise(host as usize, life);
             }
         }
+        Ok(())
     }
 }
 

@@ -1,23 +1,25 @@
-//! How a cluster moves frames: what sockets and the system do between two nodes, with the bounds, pauses and errors
-//! that `transport` has.
+//! How frames move between nodes: what sockets and the system do, with the bounds, pauses and errors that `transport` has.
+
+mod port;
 
 use super::{
-    checker::{Violation, index_of},
-    cluster::Cluster,
     host::{Event, Work, host_at},
-    links::{Connection, Direction, Transit, Unsent, lengths::answer_len},
+    links::{Connection, Direction, Transit, Unsent},
+    network::{Model, Network},
+    observation::Observation,
+    timeline::Timeline,
     traffic::Kind,
 };
 use crate::core::{
     endpoint::Endpoint,
     event::{Dial, Input, LinkId},
     frame::{Answer, Chunk, Frame},
-    id::NodeId,
     stats::Counter,
 };
+use port::Port;
 use std::time::Duration;
 
-/// What became of a frame that was to be sent.
+/// The fate of a frame that was to be sent.
 pub(super) struct Sent {
     /// The node that a message was meant for.
     pub(super) target: Option<usize>,
@@ -25,18 +27,52 @@ pub(super) struct Sent {
     pub(super) unsent: Option<Counter>,
 }
 
-impl Cluster {
+/// All connections of a cluster.
+#[derive(Debug)]
+pub(super) struct Wires {
+    pub(super) network: Network,
+    connections: Vec<Connection>,
+    /// Places in `connections` that can be used again.
+    free: Vec<u32>,
+    /// Pipes in which a cut may hold something back.
+    stopped: Vec<(u32, Direction)>,
+    /// By node.
+    ports: Vec<Port>,
+    /// Frames about messages that will arrive.
+    pub(super) under_way: u64,
+}
+
+impl Wires {
+    /// Nodes without any connection.
+    pub(super) fn new(model: Model, nodes: usize, seed: u64) -> Self {
+        Self {
+            network: Network::new(model, nodes, seed),
+            connections: Vec::new(),
+            free: Vec::new(),
+            stopped: Vec::new(),
+            ports: (0..nodes).map(|_| Port::default()).collect(),
+            under_way: 0,
+        }
+    }
+
     /// A node opens a link.
-    pub(super) fn connect(&mut self, host: usize, link: LinkId, endpoint: &Endpoint, dial: Dial) {
-        let Some(target) = host_at(endpoint).filter(|&target| target < self.hosts.len()) else { return };
+    pub(super) fn connect(
+        &mut self,
+        timeline: &mut Timeline,
+        host: usize,
+        link: LinkId,
+        endpoint: &Endpoint,
+        dial: Dial,
+    ) {
+        let Some(target) = host_at(endpoint).filter(|&target| target < self.ports.len()) else { return };
         let connection = Connection::new(host, link, target, self.network.latency(host, target), dial);
-        let at = self.now + connection.dialling();
+        let at = timeline.now + connection.dialling();
         let (number, epoch) = self.place(connection);
-        let links = &mut self.hosts[host].links;
+        let links = &mut self.ports[host].links;
         let index = link.0 as usize;
         links.resize(links.len().max(index + 1), None);
         links[index] = Some(number);
-        self.queue.push(at, Event::Dial { connection: number, epoch });
+        timeline.schedule(at, Event::Dial { connection: number, epoch });
     }
 
     /// A place for a connection: one that is free, or a new one. What was scheduled for the former one is of an earlier
@@ -53,244 +89,263 @@ impl Cluster {
     }
 
     /// A node closes a link: what is under way still arrives.
-    pub(super) fn disconnect(&mut self, host: usize, link: LinkId) {
-        if let Some(number) = self.hosts[host].links.get_mut(link.0 as usize).and_then(Option::take) {
-            self.close(number);
+    pub(super) fn disconnect(&mut self, timeline: &mut Timeline, host: usize, link: LinkId) {
+        if let Some(number) = self.ports[host].links.get_mut(link.0 as usize).and_then(Option::take) {
+            self.close(timeline, number);
         }
     }
 
     /// Closes a connection from the side that opened it; the other side hears of it later.
-    pub(super) fn close(&mut self, number: u32) {
+    fn close(&mut self, timeline: &mut Timeline, number: u32) {
         let connection = &mut self.connections[number as usize];
         connection.is_closed = true;
         if connection.is_up {
-            let at = connection.release(self.now, Direction::There);
-            self.queue.push(at, Event::Hangup { connection: number });
+            let at = connection.release(timeline.now, Direction::There);
+            timeline.schedule(at, Event::Hangup { connection: number });
         } else {
             self.free.push(number);
         }
     }
 
-    /// Sends a frame of this kind and length over a link.
-    pub(super) fn send(&mut self, host: usize, link: LinkId, frame: Frame, kind: Kind, bytes: usize) -> Sent {
-        let Some(number) = self.hosts[host].links.get(link.0 as usize).copied().flatten() else {
+    /// Closes all connections of a node that ends. Those of others to it break once these hear of it: soon, or (`silent`)
+    /// when their keep-alive gives up.
+    pub(super) fn end(&mut self, timeline: &mut Timeline, host: usize, silent: bool) {
+        for number in self.ports[host].end() {
+            self.close(timeline, number);
+        }
+        for &number in &self.ports[host].incoming {
+            let connection = &self.connections[number as usize];
+            if connection.is_up && !connection.is_closed {
+                let keep_alive = self.network.model.break_after.0;
+                let notice = if silent { keep_alive } else { Duration::from_nanos(connection.latency) };
+                timeline.schedule(timeline.now + notice, Event::Break { connection: number, epoch: connection.epoch });
+            }
+        }
+    }
+
+    /// Sends a frame over a link.
+    pub(super) fn send(&mut self, timeline: &mut Timeline, host: usize, link: LinkId, transit: Transit) -> Sent {
+        let Some(number) = self.ports[host].links.get(link.0 as usize).copied().flatten() else {
             return Sent { target: None, unsent: Some(Counter::NotConnected) };
         };
-        let is_copy = matches!(frame, Frame::Message(_) | Frame::Chunk(Chunk { head: Some(_), .. }));
+        let is_copy = matches!(
+            &transit.input,
+            Input::Arrived { frame: Frame::Message(_) | Frame::Chunk(Chunk { head: Some(_), .. }), .. }
+        );
         let target = is_copy.then_some(self.connections[number as usize].target);
-        let from = self.graph.nodes()[host].clone().into();
-        let transit = Transit { input: Input::Arrived { from, frame }, kind, bytes };
-        let unsent = self.transmit(number, Direction::There, transit).err();
+        let unsent = self.transmit(timeline, number, Direction::There, transit).err();
         self.connections[number as usize].wants_writable |= unsent.is_some();
         let why = |unsent| if unsent == Unsent::Full { Counter::QueueFull } else { Counter::NotConnected };
         Sent { target, unsent: unsent.map(why) }
     }
 
     /// Sends an answer over the connection of the node that it is for; says whether there is one that takes it.
-    pub(super) fn answer(&mut self, host: usize, to: &NodeId, answer: Answer) -> bool {
-        let (kind, bytes) = (Kind::of_answer(&answer), answer_len(&answer));
-        self.count(host, kind, 1, bytes);
-        let Some(number) = index_of(to).and_then(|to| self.hosts[host].inbound(to)) else { return false };
+    pub(super) fn answer(
+        &mut self,
+        timeline: &mut Timeline,
+        host: usize,
+        to: usize,
+        answer: Answer,
+        (kind, bytes): (Kind, usize),
+    ) -> bool {
+        let Some(number) = self.ports[host].inbound(to) else { return false };
         let link = self.connections[number as usize].link;
-        self.transmit(number, Direction::Back, Transit { input: Input::Answered { link, answer }, kind, bytes }).is_ok()
+        let transit = Transit { input: Input::Answered { link, answer }, kind, bytes };
+        self.transmit(timeline, number, Direction::Back, transit).is_ok()
     }
 
-    fn transmit(&mut self, number: u32, way: Direction, transit: Transit) -> Result<(), Unsent> {
+    fn transmit(
+        &mut self,
+        timeline: &mut Timeline,
+        number: u32,
+        way: Direction,
+        transit: Transit,
+    ) -> Result<(), Unsent> {
         let connection = &mut self.connections[number as usize];
-        let epoch = connection.epoch;
-        match connection.admit(self.now, way, transit.bytes, &mut self.network) {
+        let (epoch, (from, _)) = (connection.epoch, connection.ends(way));
+        match connection.admit(timeline.now, way, transit.bytes, &mut self.network) {
             Ok(_) if connection.pipe(way).is_mute || self.network.loses() => {
                 connection.pipe(way).bytes -= transit.bytes;
-                self.checker.lost(&transit, false);
+                lose(timeline, from, &transit, false);
                 Ok(())
             }
             Ok(at) => {
                 self.under_way += u64::from(transit.kind.is_news());
-                self.queue.push(at, Event::Arrive { connection: number, epoch, way, transit });
+                timeline.schedule(at, Event::Arrive { connection: number, epoch, way, transit });
                 Ok(())
             }
             Err(why) => {
-                self.checker.lost(&transit, why == Unsent::Full);
+                lose(timeline, from, &transit, why == Unsent::Full);
                 Err(why)
             }
         }
     }
 
+    /// A frame is at its far end. Gives it to whom it is for, unless it is lost or held back; `life`: that of a node that
+    /// lives.
     pub(super) fn on_arrive(
         &mut self,
-        number: u32,
-        epoch: u32,
-        way: Direction,
+        timeline: &mut Timeline,
+        (number, epoch, way): (u32, u32, Direction),
         transit: Transit,
-    ) -> Result<(), Violation> {
+        life: impl Fn(usize) -> Option<u32>,
+    ) -> Option<(usize, Work)> {
         self.under_way -= u64::from(transit.kind.is_news());
         let connection = &mut self.connections[number as usize];
         let (from, to) = connection.ends(way);
         if connection.epoch != epoch {
-            self.checker.lost(&transit, false);
-            return Ok(());
+            lose(timeline, from, &transit, false);
+            return None;
         }
         if self.network.is_cut(from, to) || !connection.pipe(way).held.is_empty() {
+            let pipe = connection.pipe(way);
             if self.network.model.is_stream() {
-                let pipe = connection.pipe(way);
                 pipe.held.push_back(transit);
                 if pipe.held.len() == 1 {
                     self.stopped.push((number, way));
                 }
             } else {
-                connection.pipe(way).bytes -= transit.bytes;
-                self.checker.lost(&transit, false);
+                pipe.bytes -= transit.bytes;
+                lose(timeline, from, &transit, false);
             }
-            return Ok(());
+            return None;
         }
         let is_lost = match way {
-            Direction::There => self.hosts[to].node.is_none() || self.hosts[to].life != connection.target_life,
+            Direction::There => life(to) != Some(connection.target_life),
             Direction::Back => connection.is_closed,
         };
         if !is_lost {
-            return self.hand_over(to, Work::Arrival { connection: number, epoch, way, transit });
+            return Some((to, Work::Arrival { connection: number, epoch, way, transit }));
         }
-        self.checker.lost(&transit, false);
-        if way == Direction::There && self.hosts[to].node.is_some() {
+        lose(timeline, from, &transit, false);
+        if way == Direction::There && life(to).is_some() {
             // The system of a host that came back knows of no such connection, and says so.
-            let at = self.now + Duration::from_nanos(connection.latency);
-            self.queue.push(at, Event::Break { connection: number, epoch });
+            let at = timeline.now + Duration::from_nanos(connection.latency);
+            timeline.schedule(at, Event::Break { connection: number, epoch });
         }
-        Ok(())
+        None
     }
 
-    /// Gives a node something to do, now or when it has time for it.
-    pub(super) fn hand_over(&mut self, host: usize, work: Work) -> Result<(), Violation> {
-        let place = &mut self.hosts[host];
-        if place.is_paused || place.busy_until > self.now || !place.waiting.is_empty() {
-            place.waiting.push_back(work);
-            self.schedule_work(host);
-            return Ok(());
+    /// A node takes a frame that has arrived: there is room for another one.
+    pub(super) fn taken(&mut self, timeline: &mut Timeline, number: u32, epoch: u32, way: Direction, bytes: usize) {
+        let connection = &mut self.connections[number as usize];
+        if connection.epoch != epoch {
+            return;
         }
-        self.take(host, work)
-    }
-
-    pub(super) fn schedule_work(&mut self, host: usize) {
-        let place = &mut self.hosts[host];
-        if !place.is_paused && !place.has_work_scheduled && !place.waiting.is_empty() {
-            place.has_work_scheduled = true;
-            let (at, life) = (place.busy_until.max(self.now), place.life);
-            self.under_way += 1;
-            self.queue.push(at, Event::Work { host: host as u32, life });
+        connection.pipe(way).bytes -= bytes;
+        let has_room = connection.there.bytes <= self.network.model.queue / 2;
+        if way == Direction::There && connection.wants_writable && connection.is_up && has_room {
+            timeline.schedule(timeline.now, Event::Writable { connection: number, epoch });
         }
     }
 
-    pub(super) fn on_work(&mut self, host: usize, life: u32) -> Result<(), Violation> {
-        self.under_way -= 1;
-        let place = &mut self.hosts[host];
-        if place.life != life {
-            return Ok(());
-        }
-        place.has_work_scheduled = false;
-        if place.is_paused {
-            return Ok(());
-        }
-        if let Some(work) = place.waiting.pop_front() {
-            self.take(host, work)?;
-        }
-        self.schedule_work(host);
-        Ok(())
-    }
-
-    fn take(&mut self, host: usize, work: Work) -> Result<(), Violation> {
-        let place = &mut self.hosts[host];
-        place.busy_until = self.now + Duration::from_nanos(place.service);
-        match work {
-            Work::Input(input) => self.turn(host, input),
-            Work::Publish(number) => self.publish_at(host, number),
-            Work::Arrival { connection: number, epoch, way, transit } => {
-                let connection = &mut self.connections[number as usize];
-                if connection.epoch == epoch {
-                    connection.pipe(way).bytes -= transit.bytes;
-                    let has_room = connection.there.bytes <= self.network.model.queue / 2;
-                    if way == Direction::There && connection.wants_writable && connection.is_up && has_room {
-                        self.queue.push(self.now, Event::Writable { connection: number, epoch });
-                    }
-                }
-                self.turn(host, transit.input)
-            }
-        }
-    }
-
-    pub(super) fn on_dial(&mut self, number: u32, epoch: u32) -> Result<(), Violation> {
+    /// A node tries to connect; `life`: that of a node that lives and accepts.
+    pub(super) fn on_dial(
+        &mut self,
+        timeline: &mut Timeline,
+        number: u32,
+        epoch: u32,
+        life: impl Fn(usize) -> Option<u32>,
+    ) -> Option<(usize, Work)> {
         let connection = &mut self.connections[number as usize];
         let (dialer, target) = (connection.dialer, connection.target);
         if connection.epoch != epoch || connection.is_closed || connection.is_up {
-            return Ok(());
+            return None;
         }
-        let place = &self.hosts[target];
-        let is_there = place.node.is_some() && !place.is_paused;
-        if !is_there || self.network.is_cut(dialer, target) || self.network.is_cut(target, dialer) {
+        let is_cut = self.network.is_cut(dialer, target) || self.network.is_cut(target, dialer);
+        let Some(life) = life(target).filter(|_| !is_cut) else {
             if connection.dial == Dial::Again {
-                let at = self.now + (connection.next_pause() + connection.dialling());
-                self.queue.push(at, Event::Dial { connection: number, epoch });
+                let at = timeline.now + (connection.next_pause() + connection.dialling());
+                timeline.schedule(at, Event::Dial { connection: number, epoch });
             }
-            return Ok(());
-        }
-        connection.establish(place.life);
-        self.checker.connected(dialer, target);
-        self.hosts[target].admit(dialer, number);
+            return None;
+        };
+        connection.establish(life);
+        timeline.observe(dialer, Observation::Connected { to: target });
+        self.ports[target].admit(dialer, number);
         self.on_writable(number, epoch)
     }
 
-    pub(super) fn on_writable(&mut self, number: u32, epoch: u32) -> Result<(), Violation> {
+    /// A connection takes frames; tells its node, if that wants to know.
+    pub(super) fn on_writable(&mut self, number: u32, epoch: u32) -> Option<(usize, Work)> {
         let connection = &mut self.connections[number as usize];
         let is_meant = connection.epoch == epoch && connection.is_up && !connection.is_closed;
         if !is_meant || !std::mem::replace(&mut connection.wants_writable, false) {
-            return Ok(());
+            return None;
         }
-        let (dialer, link) = (connection.dialer, connection.link);
-        self.hand_over(dialer, Work::Input(Input::Writable(link)))
+        Some((connection.dialer, Work::Input(Input::Writable(connection.link))))
     }
 
     /// A connection breaks, and all that is under way with it; it is made again if it was asked for so.
-    pub(super) fn on_break(&mut self, number: u32, epoch: u32) -> Result<(), Violation> {
+    pub(super) fn on_break(&mut self, timeline: &mut Timeline, number: u32, epoch: u32) -> Option<(usize, Work)> {
         let connection = &mut self.connections[number as usize];
         if connection.epoch != epoch || !connection.is_up {
-            return Ok(());
+            return None;
         }
         let (dialer, target) = connection.ends(Direction::There);
         for transit in connection.shut() {
-            self.checker.lost(&transit, false);
+            lose(timeline, dialer, &transit, false);
         }
-        self.hosts[target].dismiss(dialer, number);
-        let connection = &mut self.connections[number as usize];
+        self.ports[target].dismiss(dialer, number);
         if connection.is_closed {
-            return Ok(());
+            return None;
         }
-        let at = self.now + (connection.next_pause() + connection.dialling());
-        let (epoch, link) = (connection.epoch, connection.link);
+        let at = timeline.now + (connection.next_pause() + connection.dialling());
         if connection.dial == Dial::Again {
-            self.queue.push(at, Event::Dial { connection: number, epoch });
+            timeline.schedule(at, Event::Dial { connection: number, epoch: connection.epoch });
         }
-        self.hand_over(dialer, Work::Input(Input::Disconnected(link)))
+        Some((dialer, Work::Input(Input::Disconnected(connection.link))))
     }
 
     /// The far end hears that a connection was closed.
     pub(super) fn on_hangup(&mut self, number: u32) {
         let connection = &self.connections[number as usize];
         let (dialer, target) = connection.ends(Direction::There);
-        self.hosts[target].dismiss(dialer, number);
+        self.ports[target].dismiss(dialer, number);
         // Frames may still be under way, or wait behind a cut, whose ends are asked for when they arrive.
         if self.network.model.is_stream() && connection.there.held.is_empty() {
             self.free.push(number);
         }
     }
 
-    /// Lets go on what a cut has held back.
-    pub(super) fn release_held(&mut self) {
-        for (number, way) in std::mem::take(&mut self.stopped) {
-            let connection = &mut self.connections[number as usize];
-            for transit in std::mem::take(&mut connection.pipe(way).held) {
-                let (at, epoch) = (connection.release(self.now, way), connection.epoch);
-                self.under_way += u64::from(transit.kind.is_news());
-                self.queue.push(at, Event::Arrive { connection: number, epoch, way, transit });
+    /// Connections of others to a node, each with its epoch, that a cut keeps from carrying anything one way or both ways.
+    pub(super) fn severed(&self, host: usize) -> Vec<(u32, u32)> {
+        let incoming = self.ports[host].incoming.iter().map(|&number| (number, &self.connections[number as usize]));
+        let is_cut = |(from, to)| self.network.is_cut(from, to);
+        let severed = incoming.filter(|(_, connection)| {
+            is_cut(connection.ends(Direction::There)) || is_cut(connection.ends(Direction::Back))
+        });
+        severed.map(|(number, connection)| (number, connection.epoch)).collect()
+    }
+
+    /// Connections of some nodes to others stand, and carry nothing any more: on the way there, back, or both.
+    pub(super) fn mute(&mut self, from: &[usize], to: &[usize], there: bool, back: bool) {
+        for host in to {
+            for &number in &self.ports[*host].incoming {
+                let connection = &mut self.connections[number as usize];
+                if from.contains(&connection.dialer) {
+                    connection.there.is_mute |= there;
+                    connection.back.is_mute |= back;
+                }
             }
         }
     }
+
+    /// Ends all cuts, and lets go on what they have held back.
+    pub(super) fn heal(&mut self, timeline: &mut Timeline) {
+        self.network.heal();
+        for (number, way) in std::mem::take(&mut self.stopped) {
+            let connection = &mut self.connections[number as usize];
+            for transit in std::mem::take(&mut connection.pipe(way).held) {
+                let (at, epoch) = (connection.release(timeline.now, way), connection.epoch);
+                self.under_way += u64::from(transit.kind.is_news());
+                timeline.schedule(at, Event::Arrive { connection: number, epoch, way, transit });
+            }
+        }
+    }
+}
+
+/// Notes that a frame does not arrive.
+fn lose(timeline: &mut Timeline, from: usize, transit: &Transit, is_full: bool) {
+    timeline.observe(from, Observation::Lost { is_news: transit.kind.is_news(), is_full });
 }

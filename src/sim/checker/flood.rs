@@ -1,27 +1,22 @@
 //! The rules of a flood in which nothing goes wrong: whoever delivers a message sends it to all neighbours but the one it
 //! came from, and so the links that are crossed can be counted beforehand.
 
-use super::{Checker, Delivery, Wrong, index_of};
-use crate::{core::id::NodeId, topology::Graph};
+use super::{steps::Checker, wrong::Wrong};
+use crate::{sim::observation::Relay, topology::Graph};
 
 impl Checker {
-    /// A node has delivered a message and sent it to `targets`; `up` are the neighbours whose link is up.
-    pub(in crate::sim) fn relayed<'a>(
-        &mut self,
-        delivery: &Delivery,
-        targets: &[usize],
-        mut up: impl Iterator<Item = &'a NodeId>,
-    ) -> Result<(), Wrong> {
-        let is_clipped = delivery.path_len > self.path_len_max;
-        let is_due = |to: usize| Some(to) != delivery.from && !targets.contains(&to);
+    /// A node has delivered a message and sent it to all neighbours whose link is up, but the one that it came from.
+    pub(super) fn relayed(&mut self, relay: &Relay) -> Result<(), Wrong> {
+        let is_clipped = relay.path_len > self.limits.path_len_max;
         self.is_clipped |= is_clipped;
-        match up.find(|name| !is_clipped && index_of(name).is_some_and(is_due)) {
-            Some(name) => Err(Wrong::NotRelayed { id: self.told[delivery.place].id.clone(), to: name.clone() }),
+        let is_due = |to: &&usize| Some(**to) != relay.from && !relay.targets.contains(to);
+        match relay.up.iter().find(is_due).filter(|_| !is_clipped) {
+            Some(&to) => Err(Wrong::NotRelayed { id: relay.id.clone(), to: self.names[to].clone() }),
             None => Ok(()),
         }
     }
 
-    /// How many frames a message takes when nothing goes wrong: 2E − (N−1) if it is not traced; 2E·R if it is, on a
+    /// Frames that a message takes when nothing goes wrong: 2E − (N−1) if it is not traced; 2E·R if it is, on a
     /// graph without leaves and as long as no path is too long to go on.
     pub(super) fn flood_frames(&self, graph: &Graph) -> Option<u64> {
         let (ends, nodes) = (2 * graph.edge_count() as u64, graph.node_count() as u64);

@@ -1,7 +1,7 @@
 //! How long it takes after something was mended until all live nodes have seen the same, and what that costs.
 
-use super::{super::links::lengths::message_len, Checker, Survivor};
-use crate::core::time::Mono;
+use super::tracked::{Survivor, Tracked};
+use crate::{core::time::Mono, sim::links::lengths::message_len};
 
 /// A time after a mend in which live nodes lack messages that other live nodes have.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +33,23 @@ pub(in crate::sim) struct Mended {
 }
 
 impl Mending {
+    /// Something was mended: from now on all that is lacking is waited for. One that is under way counts no more.
+    pub(super) fn begin(&mut self, now: Mono, told: &[Tracked], nodes: &[Option<Survivor>]) {
+        let (lacking, missing) = count_lacking(told, nodes);
+        let open = lacking.iter().map(|&count| u64::from(count)).sum();
+        let mended = Mended { took: None, missing, sent: 0 };
+        self.under_way = (open > 0).then_some(Gathering { since: now, lacking, open, mended });
+    }
+
+    /// Nodes have come or gone, perhaps while something is waited for.
+    pub(super) fn recount(&mut self, now: Mono, told: &[Tracked], nodes: &[Option<Survivor>]) {
+        let Some(gathering) = &mut self.under_way else { return };
+        let (lacking, _) = count_lacking(&told[..gathering.lacking.len()], nodes);
+        gathering.open = lacking.iter().map(|&count| u64::from(count)).sum();
+        gathering.lacking = lacking;
+        self.end_if_done(now);
+    }
+
     /// A message is at one more live node.
     pub(super) fn delivered(&mut self, place: usize, at: Mono) {
         let Some(gathering) = &mut self.under_way else { return };
@@ -57,7 +74,7 @@ impl Mending {
     }
 
     /// Bytes are sent that tell of messages, or ask for them.
-    pub(in crate::sim) fn told(&mut self, bytes: usize) {
+    pub(super) fn told(&mut self, bytes: usize) {
         if let Some(gathering) = &mut self.under_way {
             gathering.mended.sent += bytes as u64;
         }
@@ -70,40 +87,18 @@ impl Mending {
     }
 }
 
-impl Checker {
-    /// Something was mended: from now on all that is lacking is waited for. One that is under way counts no more.
-    pub(in crate::sim) fn mended(&mut self, now: Mono, nodes: &[Option<Survivor>]) {
-        let (lacking, missing) = self.lacking(self.told.len(), nodes);
-        let open = lacking.iter().map(|&count| u64::from(count)).sum();
-        let mended = Mended { took: None, missing, sent: 0 };
-        self.mending.under_way = (open > 0).then_some(Gathering { since: now, lacking, open, mended });
-    }
-
-    /// Nodes have come or gone while something is waited for.
-    pub(in crate::sim) fn recount(&mut self, now: Mono, nodes: impl FnOnce() -> Vec<Option<Survivor>>) {
-        let Some(places) = self.mending.under_way.as_ref().map(|gathering| gathering.lacking.len()) else { return };
-        let (lacking, _) = self.lacking(places, &nodes());
-        if let Some(gathering) = &mut self.mending.under_way {
-            gathering.open = lacking.iter().map(|&count| u64::from(count)).sum();
-            gathering.lacking = lacking;
+/// By place, live nodes without the message, where another has it; and the bytes of all of these messages together.
+fn count_lacking(told: &[Tracked], nodes: &[Option<Survivor>]) -> (Vec<u32>, u64) {
+    let mut bytes = 0;
+    let lacking = told.iter().map(|told| {
+        let live = || nodes.iter().zip(&told.delivered).filter_map(|(node, at)| Some((node.as_ref()?, at.0)));
+        let having = live().filter(|(node, life)| node.life == *life).count();
+        if having == 0 || told.is_doubtful() {
+            return 0;
         }
-        self.mending.end_if_done(now);
-    }
-
-    /// By place, for the first `places`: live nodes without the message, where another has it; and the bytes of all of
-    /// these messages together.
-    fn lacking(&self, places: usize, nodes: &[Option<Survivor>]) -> (Vec<u32>, u64) {
-        let mut bytes = 0;
-        let lacking = self.told[..places].iter().map(|told| {
-            let live = || nodes.iter().zip(&told.delivered).filter_map(|(node, at)| Some((node.as_ref()?, at.0)));
-            let having = live().filter(|(node, life)| node.life == *life).count();
-            if having == 0 || told.is_doubtful() {
-                return 0;
-            }
-            let lacking = live().count() - having;
-            bytes += (lacking * message_len(told.payload.len())) as u64;
-            lacking as u32
-        });
-        (lacking.collect(), bytes)
-    }
+        let lacking = live().count() - having;
+        bytes += (lacking * message_len(told.payload.len())) as u64;
+        lacking as u32
+    });
+    (lacking.collect(), bytes)
 }

@@ -1,7 +1,7 @@
 //! The rules of trees, as far as they go beyond those of every message: how many frames cross the links when nothing
 //! goes wrong.
 
-use super::{Checker, Tracked, Wrong};
+use super::{steps::Checker, tracked::Tracked, wrong::Wrong};
 use crate::{sim::network::Model, topology::Graph};
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ impl Checker {
             match self.flood_frames(graph) {
                 Some(expected) if is_warmed || is_small => check("traced", found, expected)?,
                 // Along a tree that is another origin's a payload may come so late that it is asked for.
-                Some(expected) if !(expected..expected + self.nodes as u64).contains(&found) => {
+                Some(expected) if !(expected..expected + self.names.len() as u64).contains(&found) => {
                     check("traced", found, expected)?;
                 }
                 _ => {}
@@ -41,7 +41,7 @@ impl Checker {
             }
         }
         // Where both ways round take about as long, a payload may be asked for that is on its way already.
-        let least = self.nodes as u64 - 1;
+        let least = self.names.len() as u64 - 1;
         let is_tree = (least..=least + told.asked).contains(&told.frames);
         if is_warmed && !is_tree { check("payload", told.frames, least) } else { Ok(()) }
     }

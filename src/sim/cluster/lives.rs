@@ -1,6 +1,6 @@
 //! How nodes come to live, what ids they give, and how they end.
 
-use super::{Cluster, NOBODY};
+use super::Cluster;
 use crate::{
     core::{
         config::Config,
@@ -11,29 +11,23 @@ use crate::{
         request::Request,
     },
     sim::{
-        checker::{Publication, Survivor, Violation, index_of},
-        host::{Event, Host, endpoint},
+        host::{endpoint, index_of},
+        observation::{Observation, Publication},
         scenario::{Contact, Disk, Join},
     },
 };
 use rand::RngExt;
-use std::time::Duration;
 
 impl Cluster {
     /// A node begins a life: with an incarnation that its disk or its clock gives, what its log tells, and its neighbours
     /// declared or one address to begin with.
-    pub(in crate::sim) fn begin_life(
-        &mut self,
-        host: usize,
-        disk: Disk,
-        records: Vec<Record>,
-    ) -> Result<(), Violation> {
+    pub(in crate::sim) fn begin_life(&mut self, host: usize, disk: Disk, records: Vec<Record>) {
         let now = self.clock(host);
         let place = &mut self.hosts[host];
         let last = place.stored.filter(|_| disk == Disk::Kept).map(Incarnation);
         let chance = self.lives.random();
         let incarnation = Incarnation::next(last, now.wall, chance).expect("no clock is off by centuries").0;
-        place.renew(self.now, incarnation);
+        place.renew(incarnation);
         let config = Config {
             node: self.graph.nodes()[host].clone(),
             endpoint: endpoint(host),
@@ -46,21 +40,15 @@ impl Cluster {
         let place = &mut self.hosts[host];
         for record in &records {
             if let Record::Received { message, .. } = record {
-                self.checker.remembered(host, place.life, &message.id);
+                self.timeline.observe(host, Observation::Remembered { life: place.life, id: message.id.clone() });
             }
         }
+        self.timeline.observe(host, Observation::Began { life: place.life });
         if self.keeps_records {
             place.log.records.clone_from(&records);
         }
-        place.node = Some(Node::recover(
-            config,
-            Incarnation(incarnation),
-            seed,
-            "simulated",
-            now,
-            (1..).map(LogSeq).zip(records),
-        ));
-        self.come_and_go();
+        let records = (1..).map(LogSeq).zip(records);
+        place.node = Some(Node::recover(config, Incarnation(incarnation), seed, "simulated", now, records));
         let request = match self.scenario.join {
             Some(join) => {
                 let contact = self.contact(host, join).into_iter();
@@ -71,7 +59,7 @@ impl Cluster {
                 Request::Connect { peers: self.graph.neighbours(host).iter().map(named).collect() }
             }
         };
-        self.ask(host, NOBODY, request)
+        self.tell(host, request);
     }
 
     /// Whom a node knows that joins; nobody, if it is the first.
@@ -85,57 +73,35 @@ impl Cluster {
     }
 
     /// A node has given an id to a message that was handed to it.
-    pub(super) fn mint(&mut self, host: usize, message: &Message) -> Result<(), Violation> {
+    pub(super) fn mint(&mut self, host: usize, message: &Message) {
         let place = &mut self.hosts[host];
-        // Nothing is waiting: the checker will find that it was never published.
-        let Some((number, payload)) = place.submitted.pop_front() else { return Ok(()) };
-        let (life, has_met) = (place.life, place.has_met);
-        if std::mem::take(&mut self.is_presence_stale) {
-            self.presence.push(self.hosts.iter().map(|place| place.node.is_some()).collect());
-        }
+        // Nothing is waiting: it will be found that it was never published.
+        let Some((number, payload)) = place.submitted.pop_front() else { return };
+        let (life, has_met, message) = (place.life, place.has_met, message.clone());
         let neighbours = self.hosts[host].node.iter().flat_map(|node| node.neighbours());
         let witnesses = neighbours.filter_map(index_of).map(|peer| (peer, self.hosts[peer].life)).collect();
-        let (at, presence) = (self.now, self.presence.len() - 1);
-        let publication = Publication { number, origin: host, life, at, presence, payload, witnesses, has_met };
-        let published = self.checker.published(publication, message);
-        published.map_err(|wrong| self.violation(host, wrong))
+        let publication = Publication { number, payload, message, life, witnesses, has_met };
+        self.timeline.observe(host, Observation::Published(publication));
     }
 
     /// A node ends. Its neighbours' connections break once they hear of it: soon, or (`silent`) when their keep-alive
     /// gives up.
     pub(in crate::sim) fn end_life(&mut self, host: usize, silent: bool) {
-        let place = &mut self.hosts[host];
-        place.end(self.now);
-        let links = std::mem::take(&mut place.links);
-        for number in links.into_iter().flatten() {
-            self.close(number);
+        self.hosts[host].end();
+        self.wires.end(&mut self.timeline, host, silent);
+        self.timeline.observe(host, Observation::Ended);
+    }
+
+    /// A node comes back, unless it has already.
+    pub(in crate::sim) fn rise(&mut self, host: usize, life: u32) {
+        if self.hosts[host].life == life && self.is_down(host) {
+            self.begin_life(host, Disk::Kept, Vec::new());
         }
-        for &number in &self.hosts[host].incoming {
-            let connection = &self.connections[number as usize];
-            if connection.is_up && !connection.is_closed {
-                let keep_alive = self.network.model.break_after.0;
-                let notice = if silent { keep_alive } else { Duration::from_nanos(connection.latency) };
-                let event = Event::Break { connection: number, epoch: connection.epoch };
-                self.queue.push(self.now + notice, event);
-            }
-        }
-        self.come_and_go();
     }
 
-    /// A life has begun or ended.
-    pub(in crate::sim) fn come_and_go(&mut self) {
-        self.is_presence_stale = true;
-        let hosts = &self.hosts;
-        self.checker.recount(self.now, || survivors(hosts));
+    /// Whether a node has ended, and not left for good.
+    pub(in crate::sim) fn is_down(&self, host: usize) -> bool {
+        let place = &self.hosts[host];
+        place.node.is_none() && !place.has_left
     }
-
-    /// The nodes that live, each with its life.
-    pub(in crate::sim) fn survivors(&self) -> Vec<Option<Survivor>> {
-        survivors(&self.hosts)
-    }
-}
-
-fn survivors(hosts: &[Host]) -> Vec<Option<Survivor>> {
-    let survivor = |place: &Host| place.node.as_ref().map(|_| Survivor { life: place.life, began: place.began });
-    hosts.iter().map(survivor).collect()
 }

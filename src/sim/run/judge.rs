@@ -4,8 +4,7 @@ use super::{Outcome, Simulation};
 use crate::{
     core::{id::MessageId, message::Hop, request::Gap, time::Mono},
     sim::{
-        checker::{Survivor, Violation},
-        cluster::Cluster,
+        checker::{Inspection, Overlay, Survivor, Violation},
         network::{Draw, Model},
         report::{MessageOutcome, OverlayShape, Report, optimum::quickest},
         scenario::{Fault, Retention, Scenario, Spread},
@@ -40,27 +39,27 @@ impl Simulation {
             (0..self.cluster.hosts.len()).try_for_each(|host| self.check_inbox(host, &mut report))?;
         }
         self.tell_counts(&mut report);
-        let survivors = self.cluster.survivors();
-        let gaps = self.cluster.gaps(&survivors)?;
+        let gaps = self.inspect().gaps();
+        self.check()?;
         // Messages of one origin have one optimum, as long as the same nodes are there.
-        let told = &self.cluster.checker.told;
+        let told = &self.checker.told;
         let mut places: Vec<_> = (0..told.len()).collect();
         places.sort_by_key(|&place| (told[place].origin, told[place].presence, place));
         let mut optimum = (None, Vec::new());
         let mut courses = Courses::new();
         for place in places {
-            let told = &self.cluster.checker.told[place];
+            let told = &self.checker.told[place];
             let same = Some((told.origin, told.presence));
             if optimum.0 != same {
                 let Scenario { network, load, .. } = &self.cluster.scenario;
-                let (seed, present) = (self.cluster.seed, &self.cluster.presence[told.presence]);
+                let (seed, present) = (self.cluster.seed, &self.checker.presence[told.presence]);
                 optimum = (same, quickest(self.ground(), network, seed, told.origin, load.size, present));
             }
-            let known = Known { survivors: &survivors, gaps: &gaps, optimum: &optimum.1 };
+            let known = Known { survivors: &self.checker.survivors, gaps: &gaps, optimum: &optimum.1 };
             self.judge(place, &known, &mut report, &mut courses)?;
         }
         self.tell_recovery(courses, &mut report);
-        for mended in self.cluster.checker.mending.finish() {
+        for mended in self.checker.mending.finish() {
             report.missing_bytes += mended.missing;
             report.mending_bytes += mended.sent;
             match mended.took {
@@ -79,13 +78,14 @@ impl Simulation {
     /// Adds what was counted over the whole run.
     fn tell_counts(&self, report: &mut Report) {
         let cluster = &self.cluster;
-        report.virtual_nanos = cluster.now.0 - self.began.0;
+        report.virtual_nanos = cluster.timeline.now.0 - self.began.0;
         report.refused = cluster.counts.refused;
         [report.traffic, report.idle_traffic] = cluster.counts.traffic;
         let rested = self.rested.max(self.began);
         let links = 2.0 * self.ground().edge_count() as f64;
         report.link_seconds = links * rested.since(self.began).as_secs_f64();
-        report.idle_link_seconds = if cluster.is_idle { links * cluster.now.since(rested).as_secs_f64() } else { 0.0 };
+        report.idle_link_seconds =
+            if cluster.is_idle { links * cluster.timeline.now.since(rested).as_secs_f64() } else { 0.0 };
         report.duplicates.add(cluster.counts.duplicates as f64 / cluster.hosts.len() as f64);
         let live = cluster.hosts.iter().filter(|place| place.node.is_some());
         report.live_nodes.add(live.clone().count() as f64);
@@ -98,7 +98,7 @@ impl Simulation {
             report.load.add(most as f64 * live.count() as f64 / sum as f64);
         }
         if cluster.scenario.join.is_some() || cluster.scenario.heal {
-            let overlay = cluster.overlay();
+            let overlay = Overlay::of(cluster);
             let graph = overlay.graph(cluster.graph.nodes().to_vec());
             let lopsided = overlay.lopsided().count();
             report.overlay = Some(OverlayShape::of(&graph, |host| cluster.lives(host), lopsided));
@@ -113,9 +113,8 @@ impl Simulation {
         report: &mut Report,
         courses: &mut Courses,
     ) -> Result<(), Violation> {
-        let cluster = &self.cluster;
         let Known { survivors, gaps, optimum } = *known;
-        let told = &cluster.checker.told[place];
+        let told = &self.checker.told[place];
         // What does not count is looked at all the same.
         let mut unseen = Report::default();
         let index = told.number.checked_sub(self.warmup);
@@ -127,7 +126,7 @@ impl Simulation {
             let (is_there, is_due) = (life == survivor.life, survivor.began <= told.published_at);
             live += 1;
             if !is_there && !told.is_doubtful() {
-                let cause = Cluster::cause_of_loss(told, host, survivors, gaps);
+                let cause = Inspection::cause_of_loss(told, host, survivors, gaps);
                 *report.missing.entry(cause.name()).or_default() += 1;
             }
             if !is_due {
@@ -169,20 +168,20 @@ impl Simulation {
     fn check_frames(&self, place: usize) -> Result<(), Violation> {
         let cluster = &self.cluster;
         let Scenario { network, limits, join, .. } = &cluster.scenario;
-        let told = &cluster.checker.told[place];
-        let is_exact = cluster.scenario.is_faultless() && !cluster.checker.has_losses();
+        let told = &self.checker.told[place];
+        let is_exact = cluster.scenario.is_faultless() && !self.checker.has_losses();
         if !is_exact || join.is_some() || told.is_doubtful() || *limits != Retention::default() {
             return Ok(());
         }
         let checked = match cluster.scenario.dissemination {
-            Spread::Flood => cluster.checker.check_flood(&cluster.graph, place),
+            Spread::Flood => self.checker.check_flood(&cluster.graph, place),
             Spread::Tree if !is_steady(network) => Ok(()),
             Spread::Tree => {
                 let small = cluster.scenario.node_limits().small_payload_max;
-                cluster.checker.check_tree(&cluster.graph, network, small, place)
+                self.checker.check_tree(&cluster.graph, network, small, place)
             }
         };
-        checked.map_err(|wrong| cluster.violation(told.origin, wrong))
+        checked.map_err(|wrong| self.checker.violation(cluster.timeline.now, told.origin, wrong))
     }
 
     /// Adds how long it took after the last fault until all was well again.
@@ -212,15 +211,15 @@ impl Simulation {
 
     /// Checks what a node has recorded of all the messages that it holds.
     fn check_inbox(&mut self, host: usize, report: &mut Report) -> Result<(), Violation> {
-        self.cluster.each_page(host, |cluster, page| {
-            for message in &page.messages {
-                cluster.checker.recorded(host, &message.id, &message.paths)?;
-                for path in &message.paths {
-                    report.paths_hash = report.paths_hash.wrapping_add(hash_path(host, &message.id, path));
-                }
+        let pages = self.inspect().pages(host);
+        for message in pages.iter().flat_map(|page| &page.messages) {
+            let recorded = self.checker.recorded(host, &message.id, &message.paths);
+            recorded.map_err(|wrong| self.checker.violation(self.cluster.timeline.now, host, wrong))?;
+            for path in &message.paths {
+                report.paths_hash = report.paths_hash.wrapping_add(hash_path(host, &message.id, path));
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 }
 

@@ -2,10 +2,9 @@
 
 use super::{LOOK, Phase, Simulation};
 use crate::{
-    core::{message::Relays, request::Request, time::Mono},
+    core::time::Mono,
     sim::{
-        checker::Violation,
-        cluster::Cluster,
+        checker::Overlay,
         host::{Event, Work},
         scenario::{Disk, Fault, Load, Senders},
     },
@@ -14,31 +13,30 @@ use rand::RngExt;
 
 impl Simulation {
     /// The nodes begin to live: all at once, or one by one.
-    pub(super) fn begin(&mut self) -> Result<(), Violation> {
+    pub(super) fn begin(&mut self) {
         let hosts = 0..self.cluster.hosts.len();
         let Some(join) = self.cluster.scenario.join else {
-            hosts.clone().try_for_each(|host| self.cluster.begin_life(host, Disk::Kept, Vec::new()))?;
-            return hosts.clone().try_for_each(|host| self.cluster.await_links(host));
+            hosts.clone().for_each(|host| self.cluster.begin_life(host, Disk::Kept, Vec::new()));
+            return hosts.clone().for_each(|host| self.cluster.await_links(host));
         };
         for host in hosts {
             self.pending += 1;
             let at = Mono(0) + join.interval.0 * host as u32;
-            self.cluster.queue.push(at, Event::Join { host: host as u32 });
+            self.cluster.timeline.schedule(at, Event::Join { host: host as u32 });
         }
-        Ok(())
     }
 
     /// All links are up, or have been waited for long enough: first come the messages that do not count.
     pub(super) fn warm(&mut self) {
-        let now = self.cluster.now;
+        let now = self.cluster.timeline.now;
         let settled = self.cluster.scenario.join.map_or(now, |join| now + join.settle.0);
         if settled == now && self.warmup == 0 {
             return self.begin_load();
         }
         let last = self.schedule_messages(settled, 0, self.warmup);
-        let (_, patience) = self.cluster.patience();
+        let (_, patience) = self.patience();
         self.phase = Phase::Warming(last, last + patience);
-        self.cluster.queue.push(settled.max(now + LOOK), Event::Look);
+        self.cluster.timeline.schedule(settled.max(now + LOOK), Event::Look);
     }
 
     /// Schedules messages of these numbers, and says when the last one is due.
@@ -49,18 +47,18 @@ impl Simulation {
         for index in 0..count {
             self.pending += 1;
             at = from + interval.0 * (index / a_round);
-            self.cluster.queue.push(at, Event::Publish { number: first + index });
+            self.cluster.timeline.schedule(at, Event::Publish { number: first + index });
         }
         at
     }
 
     /// The scenario begins.
     pub(super) fn begin_load(&mut self) {
-        (self.phase, self.began) = (Phase::Running, self.cluster.now + self.cluster.scenario.acquaintance());
+        (self.phase, self.began) = (Phase::Running, self.cluster.timeline.now + self.cluster.scenario.acquaintance());
         self.cluster.counts = Default::default();
         self.cluster.hosts.iter_mut().for_each(|place| place.frames = 0);
         if self.cluster.scenario.join.is_some() {
-            self.ground = Some(self.cluster.overlay().graph(self.cluster.graph.nodes().to_vec()));
+            self.ground = Some(Overlay::of(&self.cluster).graph(self.cluster.graph.nodes().to_vec()));
         }
         // Faults first: one at the moment of a message comes before it.
         for (index, fault) in (0..).zip(self.cluster.scenario.faults.clone()) {
@@ -69,17 +67,17 @@ impl Simulation {
                 let times = std::iter::successors(Some(at.0), |&time| Some(time + every.0));
                 for time in times.take_while(|&time| time <= until.0) {
                     self.pending += 1;
-                    self.cluster.queue.push(self.began + time, Event::Churn { down: down.nanos() });
+                    self.cluster.timeline.schedule(self.began + time, Event::Churn { down: down.nanos() });
                 }
             }
             self.pending += 1;
-            self.cluster.queue.push(at, Event::Fault { index });
+            self.cluster.timeline.schedule(at, Event::Fault { index });
         }
         self.schedule_messages(self.began, self.warmup, self.messages);
     }
 
     /// Finds who is to publish a message, and hands it over.
-    pub(super) fn publish(&mut self, number: u32) -> Result<(), Violation> {
+    pub(super) fn publish(&mut self, number: u32) {
         let cluster = &mut self.cluster;
         let host = match cluster.scenario.load.senders {
             Senders::One => self.senders.first().copied(),
@@ -98,26 +96,7 @@ impl Simulation {
         };
         match host.filter(|&host| cluster.lives(host)) {
             Some(host) => cluster.hand_over(host, Work::Publish(number)),
-            None => {
-                cluster.counts.refused += 1;
-                Ok(())
-            }
+            None => cluster.counts.refused += 1,
         }
     }
-}
-
-impl Cluster {
-    /// Hands a message to a node that has time for it.
-    pub(in crate::sim) fn publish_at(&mut self, host: usize, number: u32) -> Result<(), Violation> {
-        let Load { trace, relays, size, .. } = self.scenario.load;
-        let trace = Relays::try_from(relays).ok().filter(|_| trace);
-        let payload = payload(self.seed, number, size);
-        self.publish(host, number, Request::Publish { trace, payload: payload.as_slice().into() })
-    }
-}
-
-/// Bytes that tell one message from another.
-fn payload(seed: u64, number: u32, size: usize) -> Vec<u8> {
-    let first = (seed ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (0..size as u64).map(|index| (first.wrapping_add(index * 0x61c8_8647) >> 24) as u8).collect()
 }

@@ -1,85 +1,26 @@
-//! What must hold at every step: that nothing is delivered twice, altered or made up, that paths are ways that could be
-//! gone, and that no id is used again.
-//!
-//! What must hold at the end stands in the files below: `flood` has the rules of floods, `tree` those of trees,
-//! `whole` what holds however messages spread once all is mended.
+//! Rules of every step: that nothing is delivered twice, altered or made up, that paths are ways that could be gone, and that
+//! no id is used again.
 
-mod flood;
-mod mending;
-mod tree;
-mod whole;
-mod wrong;
-
-pub use wrong::{Cause, Violation, Wrong};
-
-use super::{links::Transit, scenario::Load};
-use crate::core::{
-    frame::StreamRanges,
-    id::{MessageId, NodeId},
-    message::{Hop, Message, Payload},
-    time::Mono,
+use super::{
+    mending::Mending,
+    tracked::{Survivor, Tracked},
+    wrong::{Violation, Wrong},
 };
-use mending::Mending;
+use crate::{
+    core::{
+        config::Limits,
+        frame::StreamRanges,
+        id::{MessageId, NodeId},
+        message::{Hop, Message},
+        time::Mono,
+    },
+    sim::{
+        host::index_of,
+        observation::{Observation, Publication},
+        scenario::Load,
+    },
+};
 use std::collections::BTreeMap;
-
-/// What is known of a message: all that is needed to judge every later word of it.
-#[derive(Debug)]
-pub(super) struct Tracked {
-    pub(super) number: u32,
-    pub(super) origin: usize,
-    /// Which life of the origin, counted from 1.
-    pub(super) life: u32,
-    pub(super) id: MessageId,
-    pub(super) published_at: Mono,
-    /// Who was there then: a place in the cluster's list.
-    pub(super) presence: usize,
-    payload: Payload,
-    /// The payload of a second message of this id, where nobody could know of the first: nothing can be said of either.
-    double: Option<Payload>,
-    is_acknowledged: bool,
-    /// The neighbours that its origin had then, each with its life.
-    witnesses: Box<[(usize, u32)]>,
-    /// MESSAGE frames, and PATH frames.
-    pub(super) frames: u64,
-    /// How often it was asked for.
-    pub(super) asked: u64,
-    pub(super) paths: u64,
-    /// Of both.
-    pub(super) bytes: u64,
-    /// By node: the life in which it was delivered last (0: never), and when.
-    pub(super) delivered: Vec<(u32, Mono)>,
-    /// Hops to the node that took most.
-    pub(super) hops: u32,
-}
-
-impl Tracked {
-    /// Whether two messages have this id.
-    pub(super) fn is_doubtful(&self) -> bool {
-        self.double.is_some()
-    }
-}
-
-/// A message that a node has accepted.
-pub(super) struct Publication {
-    pub(super) number: u32,
-    pub(super) origin: usize,
-    pub(super) life: u32,
-    pub(super) at: Mono,
-    pub(super) presence: usize,
-    /// What was handed in.
-    pub(super) payload: Payload,
-    /// The origin's neighbours, each with its life.
-    pub(super) witnesses: Box<[(usize, u32)]>,
-    /// Whether the origin had a neighbour in this life, now or before.
-    pub(super) has_met: bool,
-}
-
-/// A node at the end of a run.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Survivor {
-    pub(super) life: u32,
-    pub(super) began: Mono,
-}
 
 /// The ids of one incarnation of a node.
 #[derive(Debug)]
@@ -93,13 +34,14 @@ struct Stream {
 
 const NOWHERE: u32 = u32::MAX;
 
-/// Which messages went where, and what excuses there are.
+/// Which messages went where, and what excuses there are: all of it from [observations](Observation).
 #[derive(Debug)]
-pub(super) struct Checker {
+pub(in crate::sim) struct Checker {
+    seed: u64,
     pub(super) load: Load,
-    nodes: usize,
-    path_len_max: usize,
-    pub(super) told: Vec<Tracked>,
+    pub(super) limits: Limits,
+    pub(super) names: Vec<NodeId>,
+    pub(in crate::sim) told: Vec<Tracked>,
     /// By the number of a message: its place in `told`.
     by_number: BTreeMap<u32, usize>,
     /// By origin.
@@ -108,32 +50,39 @@ pub(super) struct Checker {
     met: Vec<Vec<u32>>,
     /// By node: who was ever connected to it, so.
     heard: Vec<u32>,
+    /// By node: the life that it lives.
+    pub(in crate::sim) survivors: Vec<Option<Survivor>>,
+    /// By node: when its lives ended that are over.
+    ended: Vec<Vec<Mono>>,
+    /// Which nodes lived when messages were published; a new entry whenever that has changed.
+    pub(in crate::sim) presence: Vec<Box<[bool]>>,
+    is_presence_stale: bool,
     /// Whether anything was sent that did not arrive, or could not be sent; and whether that was for want of room.
     has_losses: bool,
-    has_full_queues: bool,
+    pub(super) has_full_queues: bool,
     /// Whether a path reached its limit, which ends the spread that the rule speaks of.
-    is_clipped: bool,
-    pub(super) mending: Mending,
-}
-
-/// The index of a node by its name, which is its number.
-pub(super) fn index_of(node: &NodeId) -> Option<usize> {
-    let (number, _) = node.natural_key();
-    usize::try_from(number).ok().filter(|_| number < u64::MAX)?.checked_sub(1)
+    pub(super) is_clipped: bool,
+    pub(in crate::sim) mending: Mending,
 }
 
 impl Checker {
-    /// A checker of a network of so many nodes that has seen nothing yet.
-    pub(super) fn new(load: Load, nodes: usize, path_len_max: usize) -> Self {
+    /// A checker of nodes of these names that has seen nothing yet.
+    pub(in crate::sim) fn new(seed: u64, load: Load, limits: Limits, names: Vec<NodeId>) -> Self {
+        let nodes = names.len();
         Self {
+            seed,
             load,
-            nodes,
-            path_len_max,
+            limits,
+            names,
             told: Vec::new(),
             by_number: BTreeMap::new(),
             streams: (0..nodes).map(|_| Vec::new()).collect(),
             met: vec![Vec::new(); nodes],
             heard: vec![0; nodes],
+            survivors: vec![None; nodes],
+            ended: vec![Vec::new(); nodes],
+            presence: Vec::new(),
+            is_presence_stale: true,
             has_losses: false,
             has_full_queues: false,
             is_clipped: false,
@@ -141,9 +90,75 @@ impl Checker {
         }
     }
 
+    /// A rule that was broken at a node.
+    pub(in crate::sim) fn violation(&self, at: Mono, host: usize, wrong: Wrong) -> Violation {
+        Violation { seed: self.seed, at, node: self.names[host].clone(), wrong }
+    }
+
+    /// Takes in what a node did at a time, unless that is against the rules.
+    pub(in crate::sim) fn observe(&mut self, at: Mono, host: usize, observation: Observation) -> Result<(), Violation> {
+        let judged = match observation {
+            Observation::Published(publication) => self.published(host, at, publication),
+            Observation::Acknowledged { number, id } => self.acknowledged(number, &id),
+            Observation::Delivered(message) => self.delivered(host, at, &message),
+            Observation::Relayed(relay) => self.relayed(&relay),
+            Observation::Sent { id, path, has_payload, links, bytes } => {
+                self.sent(&id, has_payload, links, bytes);
+                path.map_or(Ok(()), |path| self.went(&id, &path, host))
+            }
+            Observation::Turned(gauge) => match gauge.excess(&self.limits) {
+                Some((what, size)) => Err(Wrong::Bound { what, size }),
+                None => Ok(()),
+            },
+            harmless => {
+                self.note(at, host, harmless);
+                Ok(())
+            }
+        };
+        judged.map_err(|wrong| self.violation(at, host, wrong))
+    }
+
+    /// Takes in what can break no rule.
+    fn note(&mut self, at: Mono, host: usize, observation: Observation) {
+        match observation {
+            Observation::Began { life } => {
+                self.survivors[host] = Some(Survivor { life, began: at });
+                self.come_and_go(at);
+            }
+            Observation::Ended => {
+                self.survivors[host] = None;
+                self.ended[host].push(at);
+                self.come_and_go(at);
+            }
+            Observation::Remembered { life, id } => {
+                if let Some(place) = self.find(&id) {
+                    self.told[place].delivered[host].0 = life;
+                }
+            }
+            Observation::Asked(streams) => self.asked(&streams),
+            Observation::Told { bytes } => self.mending.told(bytes),
+            Observation::Connected { to } => self.connected(host, to),
+            Observation::Lost { is_news, is_full } => {
+                self.has_losses |= is_news;
+                self.has_full_queues |= is_full;
+            }
+            Observation::Mended => self.mending.begin(at, &self.told, &self.survivors),
+            _ => {}
+        }
+    }
+
+    /// A life has begun or ended.
+    fn come_and_go(&mut self, at: Mono) {
+        self.is_presence_stale = true;
+        self.mending.recount(at, &self.told, &self.survivors);
+    }
+
     /// A node has accepted a message.
-    pub(super) fn published(&mut self, publication: Publication, message: &Message) -> Result<(), Wrong> {
-        let Publication { number, origin, life, at, presence, payload, witnesses, has_met } = publication;
+    fn published(&mut self, origin: usize, at: Mono, publication: Publication) -> Result<(), Wrong> {
+        if std::mem::take(&mut self.is_presence_stale) {
+            self.presence.push(self.survivors.iter().map(Option::is_some).collect());
+        }
+        let Publication { number, payload, message, life, witnesses, has_met } = publication;
         let id = || message.id.clone();
         if message.payload != payload {
             return Err(Wrong::Altered { id: id() });
@@ -166,7 +181,7 @@ impl Checker {
             life,
             id: message.id.clone(),
             published_at: at,
-            presence,
+            presence: self.presence.len() - 1,
             payload,
             double: None,
             is_acknowledged: false,
@@ -175,7 +190,7 @@ impl Checker {
             asked: 0,
             paths: 0,
             bytes: 0,
-            delivered: vec![(0, Mono(0)); self.nodes],
+            delivered: vec![(0, Mono(0)); self.names.len()],
             hops: 0,
         });
         Ok(())
@@ -203,7 +218,7 @@ impl Checker {
     }
 
     /// The place of a message in [`told`](Self::told).
-    pub(super) fn find(&self, id: &MessageId) -> Option<usize> {
+    pub(in crate::sim) fn find(&self, id: &MessageId) -> Option<usize> {
         let streams = self.streams.get(index_of(&id.origin)?)?;
         let stream = streams.iter().rev().find(|stream| stream.incarnation == id.incarnation.0)?;
         let place = *stream.places.get(usize::try_from(id.sequence.checked_sub(1)?).ok()?)?;
@@ -211,7 +226,7 @@ impl Checker {
     }
 
     /// A node's client got a receipt.
-    pub(super) fn acknowledged(&mut self, number: u32, found: &MessageId) -> Result<(), Wrong> {
+    fn acknowledged(&mut self, number: u32, found: &MessageId) -> Result<(), Wrong> {
         let place = self.by_number.get(&number).copied();
         match place.map(|place| &mut self.told[place]) {
             Some(told) if told.id == *found => {
@@ -223,10 +238,11 @@ impl Checker {
         }
     }
 
-    /// A node in its `life` keeps a message that is new to it. Gives the message's place.
-    pub(super) fn delivered(&mut self, node: usize, life: u32, at: Mono, message: &Message) -> Result<usize, Wrong> {
+    /// A node keeps a message that is new to it.
+    fn delivered(&mut self, node: usize, at: Mono, message: &Message) -> Result<(), Wrong> {
         let id = || message.id.clone();
         let place = self.find(&message.id).ok_or_else(|| Wrong::Unpublished { id: id() })?;
+        let life = self.survivors[node].map_or(0, |survivor| survivor.life);
         let told = &mut self.told[place];
         if told.payload != message.payload && told.double.as_ref() != Some(&message.payload) {
             return Err(Wrong::Altered { id: id() });
@@ -238,30 +254,24 @@ impl Checker {
         if !told.is_doubtful() {
             self.mending.delivered(place, at);
         }
-        Ok(place)
+        Ok(())
     }
 
-    /// A node begins another life with a message that it had before.
-    pub(super) fn remembered(&mut self, node: usize, life: u32, id: &MessageId) {
-        if let Some(place) = self.find(id) {
-            self.told[place].delivered[node].0 = life;
-        }
-    }
-
-    /// A copy with its payload goes from one node over `links` links. Gives the message's place.
-    pub(super) fn sent(&mut self, from: usize, message: &Message, links: usize, bytes: usize) -> Result<(), Wrong> {
-        if let Some(place) = self.find(&message.id) {
-            let told = &mut self.told[place];
+    /// A copy goes out over `links` links.
+    fn sent(&mut self, id: &MessageId, has_payload: bool, links: usize, bytes: usize) {
+        let Some(place) = self.find(id) else { return };
+        let told = &mut self.told[place];
+        told.bytes += (links * bytes) as u64;
+        if has_payload {
             told.frames += links as u64;
-            told.bytes += (links * bytes) as u64;
             self.mending.sent(place, links * bytes);
+        } else {
+            told.paths += links as u64;
         }
-        let Some(trace) = &message.trace else { return Ok(()) };
-        self.went(&message.id, &trace.path, from)
     }
 
     /// A node asks for messages.
-    pub(super) fn asked(&mut self, streams: &[StreamRanges]) {
+    fn asked(&mut self, streams: &[StreamRanges]) {
         for StreamRanges { stream, ranges } in streams {
             for number in ranges.iter().flat_map(|&(first, last)| first..=last) {
                 if let Some(place) = self.find(&stream.message(number)) {
@@ -271,29 +281,13 @@ impl Checker {
         }
     }
 
-    /// A copy without its payload goes from one node over `links` links.
-    pub(super) fn sent_path(
-        &mut self,
-        from: usize,
-        id: &MessageId,
-        path: &[Hop],
-        links: usize,
-        bytes: usize,
-    ) -> Result<(), Wrong> {
-        if let Some(place) = self.find(id) {
-            self.told[place].paths += links as u64;
-            self.told[place].bytes += (links * bytes) as u64;
-        }
-        self.went(id, path, from)
-    }
-
     fn went(&mut self, id: &MessageId, path: &[Hop], from: usize) -> Result<(), Wrong> {
-        self.is_clipped |= path.len() >= self.path_len_max;
+        self.is_clipped |= path.len() >= self.limits.path_len_max;
         self.check_path(id, path, from)
     }
 
     /// One node has a connection of its own to another.
-    pub(super) fn connected(&mut self, from: usize, to: usize) {
+    fn connected(&mut self, from: usize, to: usize) {
         let met = &mut self.met[from];
         if let Err(index) = met.binary_search(&(to as u32)) {
             met.insert(index, to as u32);
@@ -301,19 +295,23 @@ impl Checker {
         }
     }
 
-    /// Something that was sent, or would have been, does not arrive; `for_want_of_room`: the queue is full.
-    pub(super) fn lost(&mut self, transit: &Transit, for_want_of_room: bool) {
-        self.has_losses |= transit.kind.is_news();
-        self.has_full_queues |= for_want_of_room;
+    /// When a life of a node ended; now, if it has not.
+    pub(super) fn lived_until(&self, host: usize, life: u32, now: Mono) -> Mono {
+        self.ended[host].get(life as usize - 1).copied().unwrap_or(now)
     }
 
     /// Whether anything did not arrive that was sent, or would have been.
-    pub(super) fn has_losses(&self) -> bool {
+    pub(in crate::sim) fn has_losses(&self) -> bool {
         self.has_losses
     }
 
     /// A node's own record of a traced message.
-    pub(super) fn recorded(&self, node: usize, id: &MessageId, paths: &[impl AsRef<[Hop]>]) -> Result<(), Wrong> {
+    pub(in crate::sim) fn recorded(
+        &self,
+        node: usize,
+        id: &MessageId,
+        paths: &[impl AsRef<[Hop]>],
+    ) -> Result<(), Wrong> {
         let is_origin = index_of(&id.origin) == Some(node);
         let most = self.heard[node] as usize * self.load.relays as usize + usize::from(is_origin);
         if paths.len() > most {
@@ -333,7 +331,7 @@ impl Checker {
         }
         let mut before = None;
         for hop in path {
-            let Some(node) = index_of(&hop.node).filter(|&node| node < self.nodes) else {
+            let Some(node) = index_of(&hop.node).filter(|&node| node < self.names.len()) else {
                 return wrong("names a node that is not there");
             };
             let is_step = |from: usize| self.met[from].binary_search(&(node as u32)).is_ok();
@@ -347,15 +345,4 @@ impl Checker {
         }
         Ok(())
     }
-}
-
-/// A message that a turn of a node has delivered.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Delivery {
-    /// Its place in [`Checker::told`].
-    pub(super) place: usize,
-    /// Who sent it; nobody if it was published here.
-    pub(super) from: Option<usize>,
-    /// Hops of the path by which it came, this node included.
-    pub(super) path_len: usize,
 }

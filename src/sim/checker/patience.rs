@@ -1,0 +1,31 @@
+//! How long nodes may take to come to rest.
+
+use super::steps::Checker;
+use crate::{
+    core::config::Timing,
+    sim::scenario::{Retention, Scenario},
+};
+use std::time::Duration;
+
+/// How long nodes have to come to rest, at least; where they look for news less often than once a second, longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A queue that does not hold what nodes tell each other at one time.
+const QUEUE_SMALL: usize = 16 << 10;
+
+impl Checker {
+    /// Time in which nobody speaks of messages when nodes are at rest; and the time that they have to come to rest after the
+    /// last thing that happened to them.
+    pub(in crate::sim) fn patience(&self, scenario: &Scenario) -> (Duration, Duration) {
+        let Timing { digest_interval: beat, lost_after, .. } = scenario.protocol().timing;
+        let bytes: usize = self.told.iter().map(|told| told.payload.len() + 64).sum();
+        let narrow = Duration::from_nanos(scenario.network.transmission(4 * bytes));
+        // That something is nowhere any more is found out by one node after the other, and each asks for one after the other.
+        let is_forgetful = scenario.limits != Retention::default();
+        let asking = scenario.network.latency.most.0 * 2 * self.told.len() as u32;
+        let hop = beat + lost_after + asking;
+        let forgotten = if is_forgetful { hop * self.names.len() as u32 } else { Duration::ZERO };
+        // What does not fit into a queue is asked for again.
+        let often = if scenario.network.queue < QUEUE_SMALL { 2 } else { 1 };
+        (3 * beat, often * PATIENCE.max(60 * beat) + narrow + forgotten)
+    }
+}
