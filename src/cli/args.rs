@@ -5,8 +5,7 @@ use super::{
     change::{add_node, connect, disconnect, restart_node, restructure},
     chaos,
     commands::{
-        bench, get_messages, list_networks, list_peers, node, remove_node, send_message, simulate, start_network,
-        stop_network,
+        bench, get_messages, list_networks, list_peers, node, remove_node, send_message, start_network, stop_network,
     },
     error::CliError,
     globals::Globals,
@@ -14,6 +13,7 @@ use super::{
     install::{complete, completions, generate},
     misread,
     output::Colours,
+    simulate::{self, replay::Typed},
     version::Version,
     watch::command as watch,
 };
@@ -80,7 +80,7 @@ pub enum Command {
     Node(node::Args),
     Chaos(chaos::Args),
     Bench(bench::Args),
-    Simulate(simulate::Args),
+    Simulate(Typed<simulate::Args>),
     Completions(completions::Args),
     #[command(hide = true)]
     Complete(complete::Args),
@@ -150,7 +150,7 @@ impl Command {
     }
 }
 
-/// Whether the arguments ask for JSON, told before they are parsed: a usage error must know.
+/// Returns whether the arguments ask for JSON, told before they are parsed: a usage error must know.
 pub fn wants_json(arguments: &[OsString]) -> bool {
     arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json")
 }

@@ -21,6 +21,7 @@ pub mod numbers;
 pub mod output;
 pub mod progress;
 pub mod screen;
+pub mod simulate;
 pub mod text;
 pub mod version;
 pub mod watch;

@@ -1,9 +1,6 @@
 //! `gossip simulate --experiment`: runs experiments, compares what came of them with what they expect, and writes it down.
 
-use super::{
-    simulate::{Args, usage},
-    simulate_runs::{Extent, Job, Watch, run_all},
-};
+use super::runs::{Extent, Job, Watch, run_all, usage};
 use crate::{
     cli::{Context, Output, error::CliError, text},
     sim::{
@@ -22,16 +19,29 @@ use std::{
 const BEGIN: &str = "<!-- experiments: begin -->";
 const END: &str = "<!-- experiments: end -->";
 
+/// Experiments that are to be run.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// Their files, and folders of such files.
+    pub paths: &'a [PathBuf],
+    /// The first seed.
+    pub seed: u64,
+    /// The number of seeds; `None`: as each experiment says.
+    pub seeds: Option<u64>,
+    /// The document that the results are written into.
+    pub record: Option<&'a Path>,
+}
+
 /// Runs all experiments that are named. Fails if a figure is not as expected.
-pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+pub fn run(order: &Order<'_>, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let watch = Watch { interrupted: &*context.catch_interrupts()?, is_quiet: out.is_quiet() };
     let mut results = Vec::new();
     let mut interruption = None;
-    for path in files(&args.experiment)? {
+    for path in files(order.paths)? {
         let text = fs::read_to_string(&path).map_err(|error| failed("read", &path, &error))?;
         let experiment = Experiment::from_toml(&text);
         let experiment = experiment.map_err(|error| CliError::Usage(format!("{}, {error}", path.display())))?;
-        match Tried::run(experiment, path, args, &watch) {
+        match Tried::run(experiment, path, order, &watch) {
             Err(CliError::Interrupted(text)) => {
                 interruption = Some(CliError::Interrupted(text));
                 break;
@@ -40,7 +50,7 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
         }
     }
     let results = Results { experiments: results };
-    if let Some(path) = args.record.as_ref().filter(|_| interruption.is_none()) {
+    if let Some(path) = order.record.filter(|_| interruption.is_none()) {
         record(path, &results)?;
     }
     if !results.experiments.is_empty() || interruption.is_none() {
@@ -78,7 +88,7 @@ struct Results {
     experiments: Vec<Tried>,
 }
 
-/// What came of an experiment.
+/// Outcome of an experiment.
 #[derive(Serialize)]
 struct Tried {
     name: String,
@@ -89,7 +99,7 @@ struct Tried {
     runs: Vec<TriedRun>,
 }
 
-/// What came of one of its runs.
+/// Outcome of one of its runs.
 #[derive(Serialize)]
 struct TriedRun {
     name: String,
@@ -99,9 +109,9 @@ struct TriedRun {
 }
 
 impl Tried {
-    fn run(experiment: Experiment, file: PathBuf, args: &Args, watch: &Watch<'_>) -> Result<Self, CliError> {
+    fn run(experiment: Experiment, file: PathBuf, order: &Order<'_>, watch: &Watch<'_>) -> Result<Self, CliError> {
         let Experiment { name, title, text, runs } = experiment;
-        let runs = runs.iter().map(|run| TriedRun::run(run, &file, args, watch)).collect::<Result<_, _>>()?;
+        let runs = runs.iter().map(|run| TriedRun::run(run, &file, order, watch)).collect::<Result<_, _>>()?;
         Ok(Self { name, title, text, file, runs })
     }
 
@@ -111,18 +121,24 @@ impl Tried {
 }
 
 impl TriedRun {
-    fn run(run: &Run, file: &Path, args: &Args, watch: &Watch<'_>) -> Result<Self, CliError> {
-        let seeds = args.seeds.unwrap_or(run.seeds);
-        let findings = Self::findings(run, seeds, file, args, watch)?;
-        Ok(Self { name: run.name.clone(), seeds, first_seed: args.seed, findings })
+    fn run(run: &Run, file: &Path, order: &Order<'_>, watch: &Watch<'_>) -> Result<Self, CliError> {
+        let seeds = order.seeds.unwrap_or(run.seeds);
+        let findings = Self::findings(run, seeds, file, order, watch)?;
+        Ok(Self { name: run.name.clone(), seeds, first_seed: order.seed, findings })
     }
 
-    fn findings(run: &Run, seeds: u64, file: &Path, args: &Args, watch: &Watch<'_>) -> Result<Vec<Finding>, CliError> {
+    fn findings(
+        run: &Run,
+        seeds: u64,
+        file: &Path,
+        order: &Order<'_>,
+        watch: &Watch<'_>,
+    ) -> Result<Vec<Finding>, CliError> {
         run.scenario.check().map_err(usage)?;
         // Behind the runs come those of the floods that paths are compared with.
         let scenarios: Vec<_> = [Some(run.scenario.clone()), run.flood()].into_iter().flatten().collect();
         let job = |number: u64| {
-            let (which, seed) = (number / seeds, args.seed.saturating_add(number % seeds));
+            let (which, seed) = (number / seeds, order.seed.saturating_add(number % seeds));
             let replay = format!("gossip simulate --experiment '{}' --seed {seed} --seeds 1", file.display());
             Ok(Job { scenario: scenarios[which as usize].clone(), seed, replay })
         };
@@ -140,7 +156,7 @@ impl TriedRun {
     }
 }
 
-/// What a finding says in words: expected, found, the least and the most of one seed, others.
+/// Cells of a finding: expected, found, the least and the most of one seed, others.
 fn cells(finding: &Finding) -> [String; 4] {
     let pair = |(least, most): (f64, f64)| if least == most { number(least) } else { range(least, most) };
     let found = finding.found.map_or_else(|| "–".into(), number);

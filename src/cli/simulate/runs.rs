@@ -1,11 +1,10 @@
 //! Simulations, as many at a time as there are cores, and what came of them in their order.
 
-use super::simulate::usage;
 use crate::{
     cli::{error::CliError, progress::Progress},
     clock::Clock,
     core::time::Mono,
-    sim::{Outcome, Scenario, Simulation},
+    sim::{Outcome, Scenario, ScenarioError, Simulation},
 };
 use std::{
     collections::BTreeMap,
@@ -22,23 +21,23 @@ const SLICE: u64 = 50_000;
 
 /// A run that is to be made.
 pub struct Job {
-    /// What is run.
+    /// Scenario of the run.
     pub scenario: Scenario,
-    /// What its chance is drawn from.
+    /// Seed that its chance is drawn from.
     pub seed: u64,
     /// The command that runs it again.
     pub replay: String,
 }
 
-/// Who looks on while runs are made.
+/// Observer of runs.
 pub struct Watch<'a> {
     /// Set when they are to end.
     pub interrupted: &'a AtomicBool,
-    /// Whether nobody wants to know how far they are.
+    /// True if nobody wants to know how far they are.
     pub is_quiet: bool,
 }
 
-/// How far the workers are.
+/// Progress of the workers.
 enum News {
     /// A run has come so far.
     Progress(f64),
@@ -46,7 +45,7 @@ enum News {
     Done(u64, Box<Result<Option<Outcome>, CliError>>),
 }
 
-/// How many runs are made.
+/// Number of runs that are made.
 #[derive(Debug, Clone, Copy)]
 pub enum Extent {
     /// So many.
@@ -56,12 +55,12 @@ pub enum Extent {
 }
 
 impl Extent {
-    /// Whether the time is over in which runs begin.
+    /// Returns whether the time is over in which runs begin.
     fn is_late(self, clock: &Clock, begun: u64) -> bool {
         matches!(self, Self::Within(time) if begun > 0 && clock.now().mono.since(Mono(0)) >= time)
     }
 
-    /// How far all is, where so many runs are over and one has come `within` itself, and what there is to say about it.
+    /// Share of all that is done, where so many runs are over and one has come `within` itself, and a text about it.
     fn progress(self, clock: &Clock, done: u64, within: f64) -> (f64, String) {
         let passed = clock.now().mono.since(Mono(0)).as_secs_f64();
         let rate = |text: String| match done {
@@ -138,7 +137,12 @@ fn run_one(job: &Job, news: &mpsc::Sender<News>, is_over: impl Fn() -> bool) -> 
     simulation.finish().map(Some).map_err(failed)
 }
 
-/// Executor outcomes over in order, and counts them.
+/// The error of a command whose scenario cannot be run.
+pub(super) fn usage(error: ScenarioError) -> CliError {
+    CliError::Usage(error.to_string())
+}
+
+/// Hands over outcomes in order, and counts them.
 fn collect(
     show: impl Fn(u64, f64) -> (f64, String),
     progress: Progress,

@@ -1,4 +1,4 @@
-//! What a simulation came to: as text for people, as a document for programs, as a chart.
+//! Report on simulations: as text for people, as a document for programs, as a chart.
 
 use crate::{
     cli::text,
@@ -20,7 +20,7 @@ const SHARES: [f64; 5] = [0.1, 0.5, 0.9, 0.99, 1.0];
 
 /// Runs that are over.
 pub struct Run {
-    /// What was run; `None`: a scenario of its own for each seed.
+    /// Scenario that was run; `None`: one of its own for each seed.
     pub scenario: Option<Scenario>,
     /// The first seed.
     pub seed: u64,
@@ -28,9 +28,9 @@ pub struct Run {
     pub report: Report,
     /// Of all that happened.
     pub trace_hash: u64,
-    /// How long it took.
+    /// Time that it took.
     pub wall: Duration,
-    /// Where the chart lies.
+    /// Files of the chart.
     pub plot: Vec<PathBuf>,
 }
 
@@ -115,7 +115,7 @@ impl Run {
         rows
     }
 
-    /// What else crossed the links, while there was something to do and after that; and how long it took to mend what
+    /// Rows of all other traffic, while there was something to do and after that; and of the time that it took to mend what
     /// had gone wrong.
     fn traffic_rows(&self) -> Vec<(&'static str, String)> {
         let report = &self.report;

@@ -1,16 +1,17 @@
 //! `gossip simulate`.
 
 use super::{
-    plot, simulate_experiments,
-    simulate_runs::{Extent, Job, Watch, run_all},
-    simulated::Run,
+    experiments::{self, Order},
+    replay::Typed,
+    report::Run,
+    runs::{Extent, Job, Watch, run_all, usage},
 };
 use crate::{
-    cli::{Context, Output, error::CliError, numbers},
+    cli::{Context, Output, commands::plot, error::CliError, numbers},
     clock::Clock,
     quantity::{Share, Size, Span, Time},
     sim::{
-        Report, Scenario, ScenarioError, chaos,
+        Report, Scenario, chaos,
         scenario::{Fault, LATENCY_MAX, Senders, Spread, Who},
     },
 };
@@ -57,10 +58,10 @@ pub struct Args {
     num_nodes: Option<u32>,
     /// Seed of the random choices
     #[arg(long, value_name = "S", default_value_t = 1)]
-    pub(super) seed: u64,
+    seed: u64,
     /// Number of seeds to run, from --seed on [default: 1, or as the experiment says]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) seeds: Option<u64>,
+    seeds: Option<u64>,
     /// Run one seed after the other for this long, such as 10min or 8h
     #[arg(long = "for", value_name = "TIME", value_parser = numbers::lasting(), conflicts_with_all = ["seeds", "experiment"])]
     lasting: Option<Duration>,
@@ -72,10 +73,10 @@ pub struct Args {
     chaos: bool,
     /// Run the experiments of a file, or of all files in a folder, and compare with their expectations
     #[arg(long, value_name = "PATH", conflicts_with_all = OWN_SCENARIO)]
-    pub(super) experiment: Vec<PathBuf>,
+    experiment: Vec<PathBuf>,
     /// Write the results of the experiments into a document, between its marks
     #[arg(long, value_name = "FILE", requires = "experiment")]
-    pub(super) record: Option<PathBuf>,
+    record: Option<PathBuf>,
     /// How messages spread: along trees, or over every link
     #[arg(long, value_name = "HOW", conflicts_with = "chaos")]
     dissemination: Option<Dissemination>,
@@ -130,13 +131,19 @@ enum Dissemination {
     Flood,
 }
 
-/// What does not go with experiments, which bring their scenarios.
+/// Arguments that do not go with experiments, which bring their scenarios.
 const OWN_SCENARIO: [&str; 3] = ["topology", "scenario", "chaos"];
 
+/// Arguments that a single run does not depend on: which runs are made, and what is shown of them.
+const AROUND: [&str; 6] = ["seed", "seeds", "lasting", "experiment", "record", "plot"];
+
 /// Runs all seeds and prints what came of them.
-pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+pub fn run(typed: &Typed<Args>, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let args = &typed.args;
     if !args.experiment.is_empty() {
-        return simulate_experiments::run(args, context, out);
+        let Args { experiment: paths, seed, seeds, record, .. } = args;
+        let order = Order { paths, seed: *seed, seeds: *seeds, record: record.as_deref() };
+        return experiments::run(&order, context, out);
     }
     let scenario = if args.chaos { None } else { Some(args.scenario()?) };
     let clock = Clock::new();
@@ -144,7 +151,7 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
     let job = |number| {
         let seed = args.seed.saturating_add(number);
         let scenario = scenario.clone().unwrap_or_else(|| chaos::scenario(seed));
-        Ok(Job { scenario, seed, replay: args.replay(seed) })
+        Ok(Job { scenario, seed, replay: replay(typed, seed) })
     };
     let (mut report, mut trace_hash) = (Report::default(), 0_u64);
     let extent = args.lasting.map_or_else(|| Extent::Runs(args.seeds.unwrap_or(1)), Extent::Within);
@@ -170,7 +177,32 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
 impl Args {
     /// The file's scenario or the usual one, changed by the options.
     fn scenario(&self) -> Result<Scenario, CliError> {
-        let mut scenario = match &self.scenario {
+        // All are named here, so that the compiler misses one that changes nothing.
+        let Self {
+            topology,
+            degree,
+            num_nodes,
+            scenario: file,
+            dissemination,
+            no_heal,
+            messages,
+            warmup,
+            size,
+            senders,
+            interval,
+            latency,
+            loss,
+            relays,
+            crash,
+            chaos: _,
+            seed: _,
+            seeds: _,
+            lasting: _,
+            experiment: _,
+            record: _,
+            plot: _,
+        } = self;
+        let mut scenario = match file {
             None => Scenario::default(),
             Some(path) => {
                 let name = path.display();
@@ -179,67 +211,42 @@ impl Args {
                 Scenario::from_toml(&text).map_err(|error| CliError::Usage(format!("{name}, {error}")))?
             }
         };
-        if let Some(topology) = &self.topology {
+        if let Some(topology) = topology {
             // A degree belongs to the topology that it stands beside.
-            (scenario.topology, scenario.degree) = (topology.clone(), self.degree);
+            (scenario.topology, scenario.degree) = (topology.clone(), *degree);
         }
         let Scenario { nodes, network, load, .. } = &mut scenario;
-        set(nodes, self.num_nodes);
-        set(&mut load.messages, self.messages);
-        set(&mut load.warmup, self.warmup);
-        set(&mut load.size, self.size.and_then(|size| usize::try_from(size.0).ok()));
-        set(&mut load.interval, self.interval.map(Time));
-        set(&mut load.senders, self.senders.map(Senders::from));
-        set(&mut network.latency, self.latency);
-        set(&mut network.loss, self.loss.map(Share::value));
-        set(&mut load.relays, self.relays);
-        load.trace |= self.relays.is_some();
-        set(&mut scenario.dissemination, self.dissemination.map(Spread::from));
-        scenario.heal &= !self.no_heal;
-        let crash =
+        set(nodes, *num_nodes);
+        set(&mut load.messages, *messages);
+        set(&mut load.warmup, *warmup);
+        set(&mut load.size, size.and_then(|size| usize::try_from(size.0).ok()));
+        set(&mut load.interval, interval.map(Time));
+        set(&mut load.senders, senders.map(Senders::from));
+        set(&mut network.latency, *latency);
+        set(&mut network.loss, loss.map(Share::value));
+        set(&mut load.relays, *relays);
+        load.trace |= relays.is_some();
+        set(&mut scenario.dissemination, dissemination.map(Spread::from));
+        scenario.heal &= !no_heal;
+        let at_once =
             |share| Fault::Crash { at: Time::default(), who: Who::Share(share), silent: false, spare_sender: false };
-        scenario.faults.extend(self.crash.map(Share::value).map(crash));
+        scenario.faults.extend(crash.map(Share::value).map(at_once));
         scenario.check().map_err(usage)?;
         Ok(scenario)
     }
+}
 
-    /// The command that runs one seed of this again.
-    fn replay(&self, seed: u64) -> String {
-        let mut words = vec!["gossip simulate".to_owned()];
-        words.extend(self.topology.clone());
-        words.extend(self.degree.map(|degree| degree.to_string()));
-        let mut option = |name: &str, value: Option<String>| words.extend(value.map(|value| format!("{name} {value}")));
-        option("-n", self.num_nodes.map(|n| n.to_string()));
-        option("--scenario", self.scenario.as_ref().map(|path| format!("'{}'", path.display())));
-        option("--messages", self.messages.map(|n| n.to_string()));
-        option("--warmup", self.warmup.map(|n| n.to_string()));
-        option("--size", self.size.map(|size| size.0.to_string()));
-        option("--senders", self.senders.map(|who| format!("{who:?}").to_lowercase()));
-        option("--interval", self.interval.map(|time| Time(time).to_string()));
-        option("--latency", self.latency.map(|span| span.to_string()));
-        option("--loss", self.loss.map(|share| share.to_string()));
-        option("--relays", self.relays.map(|n| n.to_string()));
-        option("--crash", self.crash.map(|share| share.to_string()));
-        option("--dissemination", self.dissemination.map(|how| format!("{how:?}").to_lowercase()));
-        if self.no_heal {
-            words.push("--no-heal".into());
-        }
-        if self.chaos {
-            words.push("--chaos".into());
-        }
-        words.push(format!("--seed {seed}"));
-        words.join(" ")
-    }
+/// The command that runs one seed of this again.
+fn replay(typed: &Typed<Args>, seed: u64) -> String {
+    let begin = ["gossip", "simulate"].map(str::to_owned).into_iter();
+    let words = begin.chain(typed.words_without(&AROUND)).chain([format!("--seed {seed}")]);
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
     }
-}
-
-pub(super) fn usage(error: ScenarioError) -> CliError {
-    CliError::Usage(error.to_string())
 }
 
 impl From<Dissemination> for Spread {
@@ -265,26 +272,74 @@ impl From<Sending> for Senders {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
+    use crate::sim::Simulation;
+    use clap::{Args as _, Parser};
 
     #[derive(Parser)]
     struct Line {
         #[command(flatten)]
-        args: Args,
+        typed: Typed<Args>,
     }
 
-    fn read(line: &str) -> Args {
-        Line::parse_from(line.split(' ').skip(1)).args
+    fn read(line: &str) -> Typed<Args> {
+        Line::parse_from(line.split(' ').skip(1)).typed
+    }
+
+    /// Words that give an argument another value than the usual one; `None` if no run depends on it.
+    fn sample<'a>(id: &str, file: &'a str) -> Option<&'a str> {
+        Some(match id {
+            "topology" => "circular",
+            "degree" => "random 5",
+            "num_nodes" => "-n 6",
+            "scenario" => file,
+            "chaos" => "--chaos",
+            "dissemination" => "--dissemination flood",
+            "no_heal" => "--no-heal",
+            "messages" => "--messages 3",
+            "warmup" => "--warmup 2",
+            "size" => "--size 9KiB",
+            "senders" => "--senders all",
+            "interval" => "--interval 5ms",
+            "latency" => "--latency 1ms-2ms",
+            "loss" => "--loss 1%",
+            "relays" => "-r 2",
+            "crash" => "--crash 10%",
+            id if AROUND.contains(&id) => return None,
+            id => panic!("say how '{id}' gets another value than the usual one"),
+        })
+    }
+
+    #[test]
+    fn every_argument_that_a_run_depends_on_is_replayed() {
+        let scenario =
+            |typed: &Typed<Args>| if typed.args.chaos { chaos::scenario(41) } else { typed.args.scenario().unwrap() };
+        let outcome = |scenario: &Scenario| Simulation::new(scenario, 41).unwrap().run().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("s.toml");
+        fs::write(&file, "nodes = 5\n[load]\nmessages = 2").unwrap();
+        let file = format!("--scenario {}", file.display());
+        for arg in Args::augment_args(clap::Command::new("simulate")).get_arguments() {
+            let Some(words) = sample(arg.get_id().as_str(), &file) else { continue };
+            let typed = read(&format!("gossip simulate {words} --seed 7 --seeds 100 --plot"));
+            let line = replay(&typed, 41);
+            let again = read(&line);
+            assert_eq!((again.args.seed, again.args.seeds, again.args.plot), (41, None, false), "{line}");
+            assert_ne!(scenario(&typed), Scenario::default(), "'{words}' changes nothing");
+            assert_eq!(scenario(&again), scenario(&typed), "'{line}' is not what was typed");
+            assert_eq!(outcome(&scenario(&again)), outcome(&scenario(&typed)), "'{line}' runs otherwise");
+        }
     }
 
     #[test]
     fn the_command_that_replays_a_seed_says_all_that_matters() {
-        let long = "gossip simulate random 5 -n 64 --messages 3 --size 9 --senders all --interval 5ms --latency 1ms-2ms \
-                    --loss 1% --relays 2 --crash 10% --dissemination flood --no-heal";
+        let long = "gossip simulate random 5 --num-nodes 64 --messages 3 --size 9 --senders all --interval 5ms \
+                    --latency 1ms-2ms --loss 1% --relays 2 --crash 10% --dissemination flood --no-heal";
         for line in [long, "gossip simulate --chaos", "gossip simulate circular --loss 20%"] {
-            assert_eq!(read(&format!("{line} --seed 7 --seeds 100 --plot")).replay(41), format!("{line} --seed 41"));
+            let typed = read(&format!("{line} --seed 7 --seeds 100 --plot"));
+            assert_eq!(replay(&typed, 41), format!("{line} --seed 41"));
         }
-        assert_eq!(read("gossip simulate --scenario a.toml").replay(1), "gossip simulate --scenario 'a.toml' --seed 1");
+        let typed = Line::parse_from(["simulate", "--scenario", "a b.toml"]).typed;
+        assert_eq!(replay(&typed, 1), "gossip simulate --scenario 'a b.toml' --seed 1");
     }
 
     #[test]
@@ -292,11 +347,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("s.toml");
         fs::write(&file, "nodes = 32\n[load]\nmessages = 7\n[network]\nloss = 0.1").unwrap();
-        let scenario = read(&format!("gossip simulate --scenario {} -n 8 -r 2", file.display())).scenario().unwrap();
+        let scenario =
+            read(&format!("gossip simulate --scenario {} -n 8 -r 2", file.display())).args.scenario().unwrap();
         assert_eq!((scenario.nodes, scenario.load.messages, scenario.network.loss), (8, 7, 0.1));
         assert!(scenario.load.trace && scenario.load.relays == 2);
         fs::write(&file, "nodes = 32\nmeteor = 1").unwrap();
-        let error = read(&format!("gossip simulate --scenario {}", file.display())).scenario().unwrap_err();
+        let error = read(&format!("gossip simulate --scenario {}", file.display())).args.scenario().unwrap_err();
         assert!(error.to_string().ends_with("s.toml, line 2: unknown field `meteor`, expected one of `topology`, `degree`, `nodes`, `settle`, `dissemination`, `heal`, `timing`, `join`, `network`, `load`, `limits`, `fault`"), "{error}");
     }
 }
