@@ -40,7 +40,7 @@ const EPOCH: u64 = 1_780_000_000_000_000_000;
 /// notices.
 pub type Tamper = Box<dyn FnMut(&NodeId, Output) -> Vec<Output> + Send>;
 
-/// What is counted since the messages began.
+/// Counts since the messages began.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Counts {
     /// All that was sent until everything had come to rest, and after that.
@@ -56,7 +56,7 @@ pub(super) struct Counts {
 struct Turn {
     /// The sender of what arrives.
     from: Option<usize>,
-    /// Whether it is a message.
+    /// True if it is a message.
     has_message: bool,
     delivery: Option<Delivery>,
     targets: Vec<usize>,
@@ -80,13 +80,13 @@ pub(super) struct Cluster {
     pub(super) wires: Wires,
     pub(super) hosts: Vec<Host>,
     pub(super) counts: Counts,
-    /// Whether everything has come to rest.
+    /// True if everything has come to rest.
     pub(super) is_idle: bool,
-    /// When, by whom and how messages were spoken of last.
+    /// Time, sender and kind of the last frame about messages.
     pub(super) last_news: Option<(Mono, usize, Kind)>,
     /// Chooses who publishes, and whom a node knows that joins.
     pub(super) lots: Pcg64Mcg,
-    /// What nodes begin their lives with.
+    /// Chance that nodes begin their lives with.
     lives: Pcg64Mcg,
     /// Slow nodes that will have time for what waits.
     scheduled_work: u64,
@@ -94,7 +94,7 @@ pub(super) struct Cluster {
     /// Nodes that wait for their links still.
     pub(super) unready: usize,
     replies: Vec<Reply>,
-    /// Whether a node will remember what it wrote down.
+    /// True if a node will remember what it wrote down.
     keeps_records: bool,
     /// See [`Scenario::is_relayed`].
     relays_at_once: bool,
@@ -137,12 +137,12 @@ impl Cluster {
         }
     }
 
-    /// Whether nothing stands in the way of any frame.
+    /// Returns whether nothing stands in the way of any frame.
     pub(super) fn is_mended(&self) -> bool {
         self.wires.network.is_whole() && self.hosts.iter().all(|place| !place.is_paused && place.service == 0)
     }
 
-    /// Whether no frame about messages is under way, and no node has work to do.
+    /// Returns whether no frame about messages is under way, and no node has work to do.
     pub(super) fn is_still(&self) -> bool {
         self.wires.under_way + self.scheduled_work == 0
     }
@@ -177,7 +177,7 @@ impl Cluster {
         self.turn(host, Input::Requested { principal: Principal::Unnamed, client, id: RequestId::None, request });
     }
 
-    /// Whether a node lives.
+    /// Returns whether a node lives.
     pub(super) fn lives(&self, host: usize) -> bool {
         self.hosts[host].node.is_some()
     }
@@ -374,7 +374,7 @@ impl Cluster {
     }
 }
 
-/// What is to be seen of a frame that goes over `links` links.
+/// Observation of a frame that goes over `links` links, if it makes one.
 fn observed(frame: &Frame, links: usize, bytes: usize) -> Option<Observation> {
     let (message, bytes) = match frame {
         Frame::Message(message) => (message, bytes),

@@ -14,9 +14,9 @@ use toml::{Table, Value};
 pub struct Experiment {
     /// A short name, such as `E11`.
     pub name: String,
-    /// What it is about, in a few words.
+    /// Subject, in a few words.
     pub title: String,
-    /// What is done and why, for readers of the results.
+    /// Description and purpose, for readers of the results.
     pub text: String,
     /// Its runs, in order.
     pub runs: Vec<Run>,
@@ -25,45 +25,45 @@ pub struct Experiment {
 /// A scenario, run with several seeds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
-    /// What tells it from the experiment's other runs.
+    /// Name that tells it from the experiment's other runs.
     pub name: String,
-    /// What is run.
+    /// Scenario of the run.
     pub scenario: Scenario,
-    /// How many seeds.
+    /// Number of seeds.
     pub seeds: u64,
-    /// Whether the paths recorded must be those of a flood.
+    /// True if the paths recorded must be those of a flood.
     pub same_paths: bool,
-    /// What is expected, in the order of [`FIGURES`].
+    /// Expectations, in the order of [`FIGURES`].
     pub expectations: Vec<Expectation>,
 }
 
-/// What a figure must be.
+/// Range that a figure must be in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expectation {
     /// The figure's name.
     pub figure: &'static str,
     /// From where to where, both included, for each seed; `None`: it is shown and may be anything.
     pub range: Option<(f64, f64)>,
-    /// What others have measured.
+    /// Measurements by others.
     pub anchor: Option<String>,
 }
 
-/// What came of an expectation.
+/// Outcome of an expectation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
     /// The figure's name.
     pub figure: &'static str,
-    /// What it is, for people.
+    /// Name of the figure, for people.
     pub title: &'static str,
     /// From where to where it must be.
     pub range: Option<(f64, f64)>,
-    /// What others have measured.
+    /// Measurements by others.
     pub anchor: Option<String>,
     /// Over all messages of all seeds.
     pub found: Option<f64>,
     /// The least and the most of one seed.
     pub spread: Option<(f64, f64)>,
-    /// Whether it is within the range for each seed.
+    /// True if it is within the range for each seed.
     pub holds: bool,
 }
 
@@ -139,7 +139,7 @@ impl Run {
         self.same_paths.then(|| Scenario { dissemination: Spread::Flood, ..self.scenario.clone() })
     }
 
-    /// What came of it: the outcomes of all seeds, and, where paths are compared, those of the flood.
+    /// Findings from the outcomes of all seeds, and, where paths are compared, those of the flood.
     pub fn findings(&self, outcomes: &[Outcome], floods: &[Outcome]) -> Vec<Finding> {
         let mut all = Report::default();
         outcomes.iter().for_each(|outcome| all.merge(&outcome.report));

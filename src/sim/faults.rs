@@ -1,4 +1,4 @@
-//! What goes wrong: nodes and hosts that end, stand still or lag, and networks that fall apart.
+//! Faults: nodes and hosts that end, stand still or lag, and networks that fall apart.
 
 use super::{
     cluster::Cluster,
@@ -16,7 +16,7 @@ use std::time::Duration;
 pub(super) struct Faults {
     /// Chooses the nodes that they happen to. Nothing else draws from it, so that a fault changes nothing else.
     chance: Pcg64Mcg,
-    /// How often the network was cut, or healed.
+    /// Number of cuts and heals so far.
     cuts: u32,
 }
 

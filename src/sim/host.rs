@@ -1,4 +1,4 @@
-//! Where a node lives in a cluster, what can happen to it, and what waits for it.
+//! Hosts of a cluster, the events of a simulation, and the work that waits for a node.
 
 use super::links::{Direction, Transit};
 use crate::{
@@ -17,12 +17,12 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-/// Where nodes listen.
+/// Port of every node.
 const PORT: u16 = 7000;
 /// No tick is scheduled.
 pub(super) const NEVER: Mono = Mono(u64::MAX);
 
-/// What can happen.
+/// Event of a simulation.
 #[derive(Debug)]
 pub(super) enum Event {
     Arrive {
@@ -80,7 +80,7 @@ pub(super) enum Event {
     Look,
 }
 
-/// What waits for a node that is paused or slow.
+/// Work that waits for a node that is paused or slow.
 #[derive(Debug)]
 pub(super) enum Work {
     Arrival { connection: u32, epoch: u32, way: Direction, transit: Transit },
@@ -88,7 +88,7 @@ pub(super) enum Work {
     Publish(u32),
 }
 
-/// What a node writes down.
+/// Log of a node.
 #[derive(Debug, Default)]
 pub(super) struct Disklog {
     pub(super) memory: MemoryLog,
@@ -110,15 +110,15 @@ pub(super) struct Host {
     pub(super) busy_until: Mono,
     pub(super) waiting: VecDeque<Work>,
     pub(super) has_work_scheduled: bool,
-    /// How far its wall clock is off, in nanoseconds.
+    /// Offset of its wall clock in nanoseconds.
     pub(super) wall_offset: i64,
     /// The incarnation on its disk.
     pub(super) stored: Option<u64>,
     /// Frames sent since the messages began.
     pub(super) frames: u64,
-    /// Whether it had a neighbour in this life.
+    /// True if it had a neighbour in this life.
     pub(super) has_met: bool,
-    /// Whether it has asked for a message: what comes of that goes no further by itself.
+    /// True if it has asked for a message: what comes of that goes no further by itself.
     pub(super) has_asked: bool,
     /// Messages handed in that it has not minted yet: number and payload.
     pub(super) submitted: VecDeque<(u32, Payload)>,
@@ -168,7 +168,7 @@ impl Host {
     }
 }
 
-/// Where a node listens: its number as an address.
+/// Address of a node: its number as an address.
 pub(super) fn endpoint(host: usize) -> Endpoint {
     let [_, b, c, d] = (host as u32 + 1).to_be_bytes();
     Endpoint::from_ip(IpAddr::V4(Ipv4Addr::new(10, b, c, d)), PORT)

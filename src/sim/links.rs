@@ -15,7 +15,7 @@ use std::{collections::VecDeque, time::Duration};
 const RECONNECT: Duration = Duration::from_millis(10);
 const RECONNECT_MAX: Duration = Duration::from_secs(1);
 
-/// What crosses a connection: a frame on the way there, an answer on the way back.
+/// Content of a connection: a frame on the way there, an answer on the way back.
 #[derive(Debug)]
 pub(super) struct Transit {
     pub(super) input: Input,
@@ -45,19 +45,19 @@ pub(super) enum Direction {
 /// One direction of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Pipe {
-    /// When the last frame will have been put on the link.
+    /// Time at which the last frame will have been put on the link.
     free_at: Mono,
-    /// When the last frame arrives.
+    /// Time at which the last frame arrives.
     last: Mono,
     /// Sent and not yet taken by the far end.
     pub(super) bytes: usize,
-    /// What is sent into it is lost, and nobody is told.
+    /// Set if frames that are sent into it are lost, and nobody is told.
     pub(super) is_mute: bool,
     /// Stopped by a cut, to arrive when it ends.
     pub(super) held: VecDeque<Transit>,
 }
 
-/// Why something could not be sent.
+/// Reason why something could not be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unsent {
     Full,
@@ -115,7 +115,7 @@ impl Connection {
         }
     }
 
-    /// Who sends and who receives on one way.
+    /// Sender and receiver on one way.
     pub(super) fn ends(&self, way: Direction) -> (usize, usize) {
         match way {
             Direction::There => (self.dialer, self.target),
@@ -123,12 +123,12 @@ impl Connection {
         }
     }
 
-    /// How long connecting takes: two round trips, TCP's and ZeroMQ's.
+    /// Time that connecting takes: two round trips, TCP's and ZeroMQ's.
     pub(super) fn dialling(&self) -> Duration {
         Duration::from_nanos(4 * self.latency)
     }
 
-    /// How long to wait before the next attempt.
+    /// Pause before the next attempt.
     pub(super) fn next_pause(&mut self) -> Duration {
         let pause = self.pause;
         self.pause = (2 * pause).min(RECONNECT_MAX);

@@ -1,4 +1,4 @@
-//! What lies between nodes: how long frames take, which are lost, who cannot reach whom.
+//! Network between nodes: the latency of frames, losses, and cuts.
 
 use crate::quantity::{Span, Time, share, size};
 use rand::{RngExt, SeedableRng};
@@ -6,19 +6,19 @@ use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, time::Duration};
 
-/// What links are like.
+/// Model of the links.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Model {
     /// One way. Default 10 to 50 ms.
     pub latency: Span,
-    /// When a latency is drawn. Default: once for each link.
+    /// Time at which a latency is drawn. Default: once for each link.
     pub draw: Draw,
     /// Share of frames that are lost without a word. Default 0. With losses a link is one of datagrams: a cut swallows
     /// what it meets, where TCP would send it again later.
     #[serde(deserialize_with = "share::in_file")]
     pub loss: f64,
-    /// Whether frames arrive in the order in which they were sent. Default: yes.
+    /// True if frames arrive in the order in which they were sent. Default: yes.
     pub order: bool,
     /// Bytes a second of each link, each way; default: no end of them.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "size::in_file_or_none")]
@@ -26,11 +26,11 @@ pub struct Model {
     /// Bytes that may be under way over a link, each way; more are refused. Default 64 MiB.
     #[serde(deserialize_with = "size::in_memory")]
     pub queue: usize,
-    /// How long a cut must last before connections across it break. Default 90 s: the keep-alive of a node's sockets.
+    /// Time that a cut must last before connections across it break. Default 90 s: the keep-alive of a node's sockets.
     pub break_after: Time,
 }
 
-/// When the latency of a frame is drawn.
+/// Time at which the latency of a frame is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Draw {
@@ -55,7 +55,7 @@ impl Default for Model {
 }
 
 impl Model {
-    /// Whether links behave like TCP: all that is sent arrives, in order, or the connection breaks.
+    /// Returns whether links behave like TCP: all that is sent arrives, in order, or the connection breaks.
     pub fn is_stream(&self) -> bool {
         self.loss == 0.0 && self.order
     }
@@ -87,7 +87,7 @@ pub(super) struct Network {
     random: Pcg64Mcg,
     /// By node: nodes of different sides do not hear each other.
     sides: Vec<u32>,
-    /// Who is not heard by whom.
+    /// Pairs of nodes of which the second does not hear the first.
     cuts: BTreeSet<(usize, usize)>,
     next_side: u32,
     is_whole: bool,
@@ -113,17 +113,17 @@ impl Network {
         }
     }
 
-    /// Whether the next frame is lost.
+    /// Returns whether the next frame is lost.
     pub(super) fn loses(&mut self) -> bool {
         self.model.loss > 0.0 && self.random.random_bool(self.model.loss)
     }
 
-    /// Whether what `from` sends does not reach `to`.
+    /// Returns whether what `from` sends does not reach `to`.
     pub(super) fn is_cut(&self, from: usize, to: usize) -> bool {
         !self.is_whole && (self.sides[from] != self.sides[to] || self.cuts.contains(&(from, to)))
     }
 
-    /// Whether all nodes hear each other.
+    /// Returns whether all nodes hear each other.
     pub(super) fn is_whole(&self) -> bool {
         self.is_whole
     }

@@ -52,7 +52,7 @@ pub(super) struct Publication {
     pub(super) life: u32,
     /// The origin's neighbours, each with its life.
     pub(super) witnesses: Box<[(usize, u32)]>,
-    /// Whether the origin had a neighbour in this life, now or before.
+    /// True if the origin had a neighbour in this life, now or before.
     pub(super) has_met: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What will happen, in the order in which it will: by time, and at one time by who was first to be scheduled. So the
+//! Queue of events, by time, and at one time by the order in which they were scheduled. So the
 //! order never depends on chance.
 
 use crate::core::time::Mono;
@@ -9,7 +9,7 @@ const DAY: u32 = 17;
 /// Days that the calendar covers: half a second. Nearly all that is scheduled, a frame's arrival, happens before.
 const DAYS: usize = 4096;
 
-/// When something happens, who is first at that time, and where it lies.
+/// Time of an event, its place among the events of that time, and its slot.
 type Key = Reverse<(Mono, u64, u32)>;
 
 /// Events to come.
@@ -23,7 +23,7 @@ pub(super) struct Queue<E> {
     today: BinaryHeap<Key>,
     /// The events of the days after it, by the day's number modulo their count.
     days: Vec<Vec<Key>>,
-    /// How many there are in `days`.
+    /// Number of keys in `days`.
     waiting: usize,
     later: BinaryHeap<Key>,
     slots: Vec<Option<E>>,

@@ -20,10 +20,10 @@ use crate::{
 use rand::{RngExt, seq::SliceRandom};
 use std::time::Duration;
 
-/// How often it is seen whether all have come to rest.
+/// Interval between two looks whether all have come to rest.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// What came of a run.
+/// Outcome of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Its numbers.
@@ -39,19 +39,19 @@ pub struct Simulation {
     checker: Checker,
     faults: Faults,
     phase: Phase,
-    /// When all links were up and all warmed: the scenario's times count from here.
+    /// Time at which all links were up and all warmed: the scenario's times count from here.
     began: Mono,
-    /// When everything had come to rest.
+    /// Time at which everything had come to rest.
     rested: Mono,
     /// Messages, faults and nodes that are still to come.
     pending: u64,
-    /// When a run ends in which not all is mended, whether it has come to rest or not.
+    /// Time at which a run ends in which not all is mended, at rest or not.
     latest: Option<Mono>,
     published: u32,
     /// Messages that do not count, and those that do; numbers begin with the former.
     warmup: u32,
     messages: u32,
-    /// Who publishes: all messages, or if each is to come from another node, in this order.
+    /// Senders: the one of all messages, or if each is to come from another node, all in this order.
     senders: Vec<usize>,
     next_sender: usize,
     /// The overlay when the messages began, if nobody declared it.
@@ -137,12 +137,12 @@ impl Simulation {
         Ok(false)
     }
 
-    /// How much of the load has been published, 0 to 1.
+    /// Share of the load that has been published, 0 to 1.
     pub fn progress(&self) -> f64 {
         f64::from(self.published) / (f64::from(self.messages) + f64::from(self.warmup))
     }
 
-    /// How many things have happened so far.
+    /// Number of events so far.
     pub fn events(&self) -> u64 {
         self.events
     }
@@ -191,18 +191,18 @@ impl Simulation {
         }
     }
 
-    /// How long nobody must have spoken of messages, for the nodes to be at rest; and how long they have to come to rest.
+    /// Time in which nobody speaks of messages when nodes are at rest; and the time that they have to come to rest.
     fn patience(&self) -> (Duration, Duration) {
         self.checker.patience(&self.cluster.scenario)
     }
 
-    /// Whether all has happened so long ago that there will be no rest: a node that is too slow never comes to an end.
+    /// Returns whether all has happened so long ago that there will be no rest: a node that is too slow never comes to an end.
     fn is_late(&mut self) -> bool {
         let (now, cluster, checker) = (self.cluster.timeline.now, &self.cluster, &self.checker);
         now >= *self.latest.get_or_insert_with(|| now + checker.patience(&cluster.scenario).1)
     }
 
-    /// Whether nobody has spoken of messages for a while.
+    /// Returns whether nobody has spoken of messages for a while.
     fn is_quiet(&self) -> bool {
         let (quiet, _) = self.patience();
         let is_old = |(at, ..): (Mono, usize, Kind)| self.cluster.timeline.now.since(at) >= quiet;

@@ -40,26 +40,26 @@ pub struct Scenario {
     /// Neighbours of each node of a random network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub degree: Option<u32>,
-    /// How many nodes, 2 to 32,768.
+    /// Number of nodes, 2 to 32,768.
     pub nodes: u32,
-    /// How long the run goes on after all has come to rest.
+    /// Time that the run goes on after all has come to rest.
     pub settle: Time,
-    /// How messages spread: `tree` or `flood`.
+    /// Dissemination of messages: `tree` or `flood`.
     pub dissemination: Spread,
-    /// Whether nodes replace neighbours that are gone.
+    /// True if nodes replace neighbours that are gone.
     pub heal: bool,
-    /// How soon nodes notice things: `local`, `lan` or `wan`.
+    /// Timing of nodes: `local`, `lan` or `wan`.
     pub timing: Pace,
-    /// How nodes come to know each other if nobody tells them their neighbours.
+    /// Joining of nodes if nobody tells them their neighbours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub join: Option<Join>,
-    /// What links are like.
+    /// Model of the links.
     pub network: Model,
-    /// Who publishes what, and when.
+    /// Messages that are published, by whom and when.
     pub load: Load,
-    /// What nodes may keep.
+    /// Retention of messages by nodes.
     pub limits: Retention,
-    /// What goes wrong; times count from the moment when all links are up.
+    /// Faults; times count from the moment when all links are up.
     #[serde(rename = "fault", skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
 }
@@ -68,24 +68,24 @@ pub struct Scenario {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Load {
-    /// How many; with all nodes as senders, how many each. Default 20.
+    /// Number of messages; with all nodes as senders, of each. Default 20.
     pub messages: u32,
-    /// How many, counted in the same way, come before them and in none of the figures. Default 0.
+    /// Number of messages, counted in the same way, that come before them and in none of the figures. Default 0.
     pub warmup: u32,
     /// Bytes of each payload. Default 100.
     #[serde(deserialize_with = "size::in_memory")]
     pub size: usize,
-    /// Who hands them in. Default random nodes.
+    /// Senders. Default random nodes.
     pub senders: Senders,
     /// From one message to the next; with all nodes as senders, from one round to the next. Default 100 ms.
     pub interval: Time,
-    /// Whether paths are recorded.
+    /// True if paths are recorded.
     pub trace: bool,
     /// Copies of a traced message that a node passes to each neighbour, 1 to 16.
     pub relays: u64,
 }
 
-/// Who hands in messages.
+/// Nodes that hand in messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Senders {
@@ -99,7 +99,7 @@ pub enum Senders {
     Fresh,
 }
 
-/// What a node keeps for reading; smaller than in a process, so that many fit into one.
+/// Retention of messages for reading; smaller than in a process, so that many nodes fit into one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Retention {
@@ -110,7 +110,7 @@ pub struct Retention {
     pub bytes: usize,
 }
 
-/// Why there is no such scenario.
+/// Reason why there is no such scenario.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ScenarioError {
     /// Not TOML, an unknown word, or a value of the wrong kind.
@@ -126,7 +126,7 @@ pub enum ScenarioError {
         what: &'static str,
         /// From where to where.
         range: &'static str,
-        /// What it is.
+        /// Value that was found.
         found: String,
     },
     /// A fault names a node that is not there.
@@ -134,7 +134,7 @@ pub enum ScenarioError {
     Node {
         /// The number found.
         node: u32,
-        /// How many there are.
+        /// Number of nodes.
         nodes: u32,
     },
 }
@@ -194,7 +194,7 @@ impl Scenario {
         Ok(Shape::parse(&self.topology, self.degree, self.nodes)?)
     }
 
-    /// Whether it can be run: every number is in its range, every node there.
+    /// Checks that it can be run: every number is in its range, every node there.
     pub fn check(&self) -> Result<(), ScenarioError> {
         self.shape()?.check_within(self.nodes, NODES_MAX)?;
         let Self { network, load, limits, .. } = self;
@@ -247,7 +247,7 @@ impl Scenario {
         }
     }
 
-    /// How each node behaves.
+    /// Protocol of each node.
     pub(super) fn protocol(&self) -> Protocol {
         let usual = Protocol::default();
         let degree = self.degree.map_or(usual.degree, |degree| degree as usize);
@@ -255,7 +255,7 @@ impl Scenario {
         Protocol { dissemination, heal: self.heal, degree, timing, chaos: false }
     }
 
-    /// How long nodes have, once their links are up, to hear of each other, before anything goes wrong: who never heard of
+    /// Time that nodes have, once their links are up, to hear of each other, before anything goes wrong: who never heard of
     /// anybody beyond its neighbours cannot find the rest of a network in pieces.
     pub(super) fn acquaintance(&self) -> Duration {
         let needs_it = self.heal && self.join.is_none() && !self.faults.is_empty();
@@ -271,13 +271,13 @@ impl Scenario {
         }
     }
 
-    /// Whether each node that delivers a message must send it to all its neighbours at once, as long as it has not had to
+    /// Returns whether each node that delivers a message must send it to all its neighbours at once, as long as it has not had to
     /// ask for any: on slow links it may, though nothing goes wrong.
     pub(super) fn is_relayed(&self) -> bool {
         self.dissemination == Spread::Flood && self.is_faultless()
     }
 
-    /// Whether nothing is meant to go wrong: every message must then reach every node by the exact number of frames.
+    /// Returns whether nothing is meant to go wrong: every message must then reach every node by the exact number of frames.
     pub(super) fn is_faultless(&self) -> bool {
         self.network.loss == 0.0 && self.faults.iter().all(Fault::is_harmless)
     }
@@ -287,7 +287,7 @@ fn within(what: &'static str, range: &'static str, found: impl fmt::Display, hol
     if holds { Ok(()) } else { Err(ScenarioError::Range { what, range, found: found.to_string() }) }
 }
 
-/// What TOML says, with the line it says it of, on one line.
+/// Message of a TOML error, with the line that it is about, on one line.
 pub(super) fn describe(error: &toml::de::Error, text: &str) -> String {
     let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
     let message = error.message().lines().collect::<Vec<_>>().join(" ");

@@ -205,7 +205,7 @@ fn a_long_cut_breaks_connections_and_they_are_made_again() {
     assert!(report.equal_ms.mean() > Some(0.0) && report.unequal == 0);
 }
 
-/// What a node that is broken in this way makes of its outputs.
+/// Tamperer that lets a broken node change its outputs.
 fn broken(mut change: impl FnMut(&NodeId, Output) -> Vec<Output> + Send + 'static) -> Violation {
     let mut simulation = Simulation::new(&traced(scenario("random", Some(3), 16), 2), 1).unwrap();
     let seventh = NodeId::numbered(7);
@@ -335,7 +335,7 @@ fn tree(scenario: Scenario) -> Scenario {
     Scenario { dissemination: Spread::Tree, ..scenario }
 }
 
-/// What a run comes to in which something stands between the nodes and the world.
+/// Outcome of a run in which something stands between the nodes and the world.
 fn tampered(scenario: &Scenario, tamper: impl FnMut(&NodeId, Output) -> Vec<Output> + Send + 'static) -> Wrong {
     let mut simulation = Simulation::new(scenario, 1).unwrap();
     simulation.tamper(Box::new(tamper));
@@ -461,7 +461,7 @@ fn nodes_that_join_know_one_address_each() {
     }
 }
 
-/// What nodes did that a large message must not make them do, and how much of it they sent.
+/// Actions that a large message must not bring nodes to, and the bytes of it that they sent.
 #[derive(Debug, Default)]
 struct Toll {
     verdicts: Vec<String>,

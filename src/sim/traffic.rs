@@ -1,9 +1,9 @@
-//! What crosses links, counted by what it is for.
+//! Traffic: frames on links, counted by their purpose.
 
 use crate::core::frame::{Answer, Frame};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-/// What a frame is for.
+/// Purpose of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// MESSAGE: the only one with a payload.
@@ -42,12 +42,12 @@ impl Kind {
         }
     }
 
-    /// Whether it is about messages: when nothing is published and nothing is missing, there are none of these.
+    /// Returns whether it is about messages: when nothing is published and nothing is missing, there are none of these.
     pub const fn is_news(self) -> bool {
         !matches!(self, Self::Probe | Self::Overlay)
     }
 
-    /// What a frame is for.
+    /// Kind of a frame.
     pub(super) fn of(frame: &Frame) -> Self {
         match frame {
             Frame::Message(_) | Frame::Chunk(_) => Self::Payload,
@@ -65,7 +65,7 @@ impl Kind {
         }
     }
 
-    /// What an answer is for.
+    /// Kind of an answer.
     pub(super) fn of_answer(answer: &Answer) -> Self {
         match answer {
             Answer::Pong(_) => Self::Probe,
@@ -78,7 +78,7 @@ impl Kind {
 /// Frames and their bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Tally {
-    /// How many.
+    /// Number of frames.
     pub frames: u64,
     /// Bytes, as the specification encodes them.
     pub bytes: u64,
@@ -104,12 +104,12 @@ impl Traffic {
         }
     }
 
-    /// What there was of one kind.
+    /// Tally of one kind.
     pub fn of(&self, kind: Kind) -> Tally {
         self.0[kind as usize]
     }
 
-    /// What there was of those kinds.
+    /// Tally of several kinds.
     pub fn sum(&self, is_meant: impl Fn(Kind) -> bool) -> Tally {
         let meant = Kind::ALL.iter().filter(|&&kind| is_meant(kind)).map(|&kind| self.of(kind));
         meant.fold(Tally::default(), |sum, tally| Tally {

@@ -1,4 +1,4 @@
-//! How frames move between nodes: what sockets and the system do, with the bounds, pauses and errors that `transport` has.
+//! Wires between nodes: frames move as sockets and the system move them, with the bounds, pauses and errors of `transport`.
 
 mod port;
 
@@ -23,7 +23,7 @@ use std::time::Duration;
 pub(super) struct Sent {
     /// The node that a message was meant for.
     pub(super) target: Option<usize>,
-    /// Why it was not sent.
+    /// Reason why it was not sent.
     pub(super) unsent: Option<Counter>,
 }
 

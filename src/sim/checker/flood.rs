@@ -27,7 +27,7 @@ impl Checker {
         (!has_leaf && !self.is_clipped).then_some(ends * self.load.relays)
     }
 
-    /// Whether a message crossed as many links as it must if nothing goes wrong.
+    /// Checks that a message crossed as many links as it must if nothing goes wrong.
     pub(in crate::sim) fn check_flood(&self, graph: &Graph, place: usize) -> Result<(), Wrong> {
         let told = &self.told[place];
         match self.flood_frames(graph) {

@@ -24,7 +24,7 @@ use std::{
     time::Duration,
 };
 
-/// How long a node must have lived on, and with it one of its neighbours, after it took in a message, so that this
+/// Time that a node must have lived on, and with it one of its neighbours, after it took in a message, so that this
 /// message cannot be lost: frames may be delayed, and where they can be lost they are asked for again.
 const ENTRUSTED: Duration = Duration::from_secs(1);
 const ENTRUSTED_LOSSY: Duration = Duration::from_secs(8);
@@ -39,7 +39,7 @@ pub(in crate::sim) struct Inspection<'a> {
 }
 
 impl Inspection<'_> {
-    /// Whether all live nodes are as they must be at rest; if not, what is wrong, and where.
+    /// Checks that all live nodes are as they must be at rest.
     pub(in crate::sim) fn check_whole(&mut self) -> Result<(), Violation> {
         let (quiet, _) = self.checker.patience(&self.cluster.scenario);
         // Where nodes seek their own neighbours links change for long, and over each new one all is told that was seen.
@@ -98,7 +98,7 @@ impl Inspection<'_> {
         self.checker.violation(self.cluster.timeline.now, host, wrong)
     }
 
-    /// Why a message is not at a live node that is otherwise as it must be.
+    /// Cause for which a message is not at a live node that is otherwise as it must be.
     pub(in crate::sim) fn cause_of_loss(
         told: &Tracked,
         host: usize,
@@ -140,7 +140,7 @@ impl Inspection<'_> {
         Ok(parts)
     }
 
-    /// Whether lost neighbours were replaced: where nodes have equally many, any two that have too few are neighbours of
+    /// Checks that lost neighbours were replaced: where nodes have equally many, any two that have too few are neighbours of
     /// each other, so that no link could help both. As a sum of degrees is even, one may have to have too few.
     fn check_healed(&self, overlay: &Overlay) -> Result<(), (usize, Wrong)> {
         let is_even = matches!(self.cluster.scenario.topology.as_str(), "circular" | "random");
@@ -224,7 +224,7 @@ impl Inspection<'_> {
         gaps
     }
 
-    /// Whether a message cannot be lost in this part of the overlay: a client has its receipt, its origin and one that was
+    /// Returns whether a message cannot be lost in this part of the overlay: a client has its receipt, its origin and one that was
     /// its neighbour then lived on long enough, the neighbour to the end and in this part, and nothing kept them apart.
     fn is_entrusted(&self, told: &Tracked, part: &[usize]) -> bool {
         let is_undisturbed = self.cluster.scenario.faults.iter().all(|fault| fault.ends_processes_alone());

@@ -1,4 +1,4 @@
-//! How long it takes after something was mended until all live nodes have seen the same, and what that costs.
+//! Mending: the time after a repair until all live nodes have seen the same, and its cost.
 
 use super::tracked::{Survivor, Tracked};
 use crate::{core::time::Mono, sim::links::lengths::message_len};
@@ -10,7 +10,7 @@ pub(in crate::sim) struct Mending {
     done: Vec<Mended>,
 }
 
-/// What is under way.
+/// Mend that is under way.
 #[derive(Debug, Clone)]
 struct Gathering {
     since: Mono,
@@ -21,7 +21,7 @@ struct Gathering {
     mended: Mended,
 }
 
-/// What a mend has cost.
+/// Cost of a mend.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(in crate::sim) struct Mended {
     /// Nanoseconds until nothing was missing any more; `None`: it never came to that.

@@ -27,7 +27,7 @@ impl Overlay {
         &self.0[host]
     }
 
-    /// Whether one node has another for a neighbour.
+    /// Returns whether one node has another for a neighbour.
     pub(super) fn has(&self, host: usize, other: usize) -> bool {
         self.0[host].binary_search(&other).is_ok()
     }

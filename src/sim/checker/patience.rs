@@ -1,4 +1,4 @@
-//! How long nodes may take to come to rest.
+//! Times that nodes have to come to rest.
 
 use super::steps::Checker;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 use std::time::Duration;
 
-/// How long nodes have to come to rest, at least; where they look for news less often than once a second, longer.
+/// Time that nodes have to come to rest, at least; where they look for news less often than once a second, longer.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A queue that does not hold what nodes tell each other at one time.
 const QUEUE_SMALL: usize = 16 << 10;

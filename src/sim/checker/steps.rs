@@ -57,10 +57,10 @@ pub(in crate::sim) struct Checker {
     /// Which nodes lived when messages were published; a new entry whenever that has changed.
     pub(in crate::sim) presence: Vec<Box<[bool]>>,
     is_presence_stale: bool,
-    /// Whether anything was sent that did not arrive, or could not be sent; and whether that was for want of room.
+    /// True if a frame about messages did not arrive, or could not be sent; and if any frame could not for want of room.
     has_losses: bool,
     pub(super) has_full_queues: bool,
-    /// Whether a path reached its limit, which ends the spread that the rule speaks of.
+    /// True if a path reached its limit, which ends the spread that the rule speaks of.
     pub(super) is_clipped: bool,
     pub(in crate::sim) mending: Mending,
 }
@@ -295,12 +295,12 @@ impl Checker {
         }
     }
 
-    /// When a life of a node ended; now, if it has not.
+    /// End of a life of a node; now, if it goes on.
     pub(super) fn lived_until(&self, host: usize, life: u32, now: Mono) -> Mono {
         self.ended[host].get(life as usize - 1).copied().unwrap_or(now)
     }
 
-    /// Whether anything did not arrive that was sent, or would have been.
+    /// Returns whether anything did not arrive that was sent, or would have been.
     pub(in crate::sim) fn has_losses(&self) -> bool {
         self.has_losses
     }

@@ -21,7 +21,7 @@ pub(in crate::sim) struct Tracked {
     pub(super) witnesses: Box<[(usize, u32)]>,
     /// MESSAGE frames, and PATH frames.
     pub(in crate::sim) frames: u64,
-    /// How often it was asked for.
+    /// Number of requests for it.
     pub(in crate::sim) asked: u64,
     pub(in crate::sim) paths: u64,
     /// Of both.
@@ -33,7 +33,7 @@ pub(in crate::sim) struct Tracked {
 }
 
 impl Tracked {
-    /// Whether two messages have this id.
+    /// Returns whether two messages have this id.
     pub(in crate::sim) fn is_doubtful(&self) -> bool {
         self.double.is_some()
     }

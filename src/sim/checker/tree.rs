@@ -5,12 +5,12 @@ use super::{steps::Checker, tracked::Tracked, wrong::Wrong};
 use crate::{sim::network::Model, topology::Graph};
 use std::time::Duration;
 
-/// How long after its last delivery a message may still change its origin's tree, beyond four latencies: announcements
+/// Time after its last delivery in which a message may still change its origin's tree, beyond four latencies: announcements
 /// wait for others, and a node that sees that another link is quicker says so once.
 const AFTERMATH: Duration = Duration::from_millis(100);
 
 impl Checker {
-    /// Whether a message crossed as many links as it must if nothing goes wrong and an earlier message of its origin has
+    /// Checks that a message crossed as many links as it must if nothing goes wrong and an earlier message of its origin has
     /// left a tree. Traced: 2E·R in all. With its payload: N−1, if not every frame carries the payload.
     pub(in crate::sim) fn check_tree(
         &self,
@@ -46,7 +46,7 @@ impl Checker {
         if is_warmed && !is_tree { check("payload", told.frames, least) } else { Ok(()) }
     }
 
-    /// Whether the origin's message before this one was everywhere, and had stopped to change the tree, when this one was
+    /// Returns whether the origin's message before this one was everywhere, and had stopped to change the tree, when this one was
     /// published.
     fn is_warmed(&self, told: &Tracked, model: &Model) -> bool {
         // A message that came along another origin's tree may have been asked for, and the next one mends the tree.

@@ -5,17 +5,17 @@ use crate::core::{
     time::Mono,
 };
 
-/// What went against the rules, when and where.
+/// Violation of a rule, with its time and place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("seed {seed}, {time}, node {node}: {wrong}", time = seconds(*at))]
 pub struct Violation {
     /// The seed of the run.
     pub seed: u64,
-    /// When: nanoseconds since the run began.
+    /// Time in nanoseconds since the run began.
     pub at: Mono,
     /// At which node.
     pub node: NodeId,
-    /// What.
+    /// Rule that was broken.
     pub wrong: Wrong,
 }
 
@@ -23,7 +23,7 @@ fn seconds(at: Mono) -> String {
     format!("{:.6} s", at.0 as f64 / 1e9)
 }
 
-/// What went against the rules.
+/// Rules, each as it was broken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are what the messages say")]
 pub enum Wrong {
@@ -86,7 +86,7 @@ pub enum Wrong {
     Arrivals { id: MessageId, found: usize, most: usize },
 }
 
-/// Why a message is not at a node that is there.
+/// Cause for which a message is not at a node that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// All nodes that had it went before they could pass it on.

@@ -1,4 +1,4 @@
-//! How nodes come to live, what ids they give, and how they end.
+//! Lives of nodes: how they begin, which ids they give, and how they end.
 
 use super::Cluster;
 use crate::{
@@ -99,7 +99,7 @@ impl Cluster {
         }
     }
 
-    /// Whether a node has ended, and not left for good.
+    /// Returns whether a node has ended, and not left for good.
     pub(in crate::sim) fn is_down(&self, host: usize) -> bool {
         let place = &self.hosts[host];
         place.node.is_none() && !place.has_left

@@ -1,4 +1,4 @@
-//! How things to do reach a node: at once, or when it has time for them.
+//! Work for nodes: done at once, or when a node has time for it.
 
 use super::Cluster;
 use crate::{

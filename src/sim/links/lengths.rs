@@ -1,4 +1,4 @@
-//! How long frames are on a link. The simulator moves core types, not bytes, so lengths are reckoned as the
+//! Lengths of frames on a link. The simulator moves core types, not bytes, so lengths are reckoned as the
 //! specification encodes them: a MessagePack array behind an empty frame, each frame with ZMTP's own marks.
 
 use crate::core::{
@@ -173,7 +173,7 @@ mod tests {
         wire::encode,
     };
 
-    /// What the encoder makes, with the marks of ZMTP.
+    /// Length of what the encoder writes, with the marks of ZMTP.
     fn encoded(write: impl FnOnce(&mut Vec<u8>) -> Option<usize>) -> usize {
         let mut header = Vec::new();
         let payload = write(&mut header);

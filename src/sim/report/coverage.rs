@@ -1,4 +1,4 @@
-//! How many nodes have a message how long after it was published, over all messages of all runs.
+//! Coverage: the share of deliveries by the time since their messages were published, over all messages of all runs.
 
 use serde::Serialize;
 

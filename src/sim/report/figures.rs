@@ -8,7 +8,7 @@ use crate::sim::traffic::Kind;
 pub struct Figure {
     /// Its name in experiments.
     pub name: &'static str,
-    /// What it is, for people.
+    /// Description for people.
     pub title: &'static str,
     of: fn(&Report) -> Option<f64>,
 }
@@ -19,7 +19,7 @@ impl Figure {
         FIGURES.iter().find(|figure| figure.name == name)
     }
 
-    /// What it is in a report; `None` if nothing was measured.
+    /// Value in a report; `None` if nothing was measured.
     pub fn of(&self, report: &Report) -> Option<f64> {
         (self.of)(report)
     }

@@ -1,4 +1,4 @@
-//! What the overlay looks like: the numbers by which overlays are compared.
+//! Shape of the overlay: the numbers by which overlays are compared.
 
 use super::Mean;
 use crate::topology::{Graph, metrics::distances};

@@ -5,12 +5,12 @@ use crate::sim::traffic::{Kind, Traffic};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What came of one run, or of several.
+/// Numbers of one run, or of several.
 ///
 /// Counted are the nodes that were there from a message's publication to the end: a message is *due* at each of them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Report {
-    /// How many runs, each with a seed of its own.
+    /// Number of runs, each with a seed of its own.
     pub runs: u64,
     /// Messages that nodes accepted.
     pub messages: u64,
@@ -205,10 +205,10 @@ impl Report {
     }
 }
 
-/// What became of one message.
+/// Fate of one message.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::sim) struct MessageOutcome {
-    /// How many of its run's messages came before it, as a share of all.
+    /// Share of its run's messages that came before it.
     pub(in crate::sim) share: f64,
     /// Frames with its payload.
     pub(in crate::sim) frames: u64,
@@ -219,7 +219,7 @@ pub(in crate::sim) struct MessageOutcome {
     /// Nanoseconds to the last delivery, and by the quickest ways.
     pub(in crate::sim) last: u64,
     pub(in crate::sim) quickest: u64,
-    /// Whether it was everywhere where it was due.
+    /// True if it was everywhere where it was due.
     pub(in crate::sim) is_complete: bool,
 }
 

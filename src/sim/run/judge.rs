@@ -18,11 +18,11 @@ const RECOVERED: f64 = 1.25;
 /// The messages of a run whose times are told apart, counted from 0.
 const NTH: [u32; 3] = [0, 1, 9];
 
-/// What is known of the messages that count, to tell when all was well again: when each was published, how long it took to
+/// Courses of the messages that count, to tell when all was well again: the time of publication of each, the time that it took to
 /// be everywhere, and whether it was.
 type Courses = Vec<(Mono, u64, bool)>;
 
-/// What all messages are judged by.
+/// Facts that all messages are judged by.
 struct Known<'a> {
     survivors: &'a [Option<Survivor>],
     /// By node, what it has given up.
@@ -164,7 +164,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Whether a message took as many frames as it must, where nothing went wrong.
+    /// Checks that a message took as many frames as it must, where nothing went wrong.
     fn check_frames(&self, place: usize) -> Result<(), Violation> {
         let cluster = &self.cluster;
         let Scenario { network, limits, join, .. } = &cluster.scenario;
@@ -223,7 +223,7 @@ impl Simulation {
     }
 }
 
-/// Whether frames of one link take the same time each and overtake nobody: then nothing but a tree decides who is first.
+/// Returns whether frames of one link take the same time each and overtake nobody: then nothing but a tree decides who is first.
 fn is_steady(model: &Model) -> bool {
     let is_even = model.draw == Draw::Link || model.latency.least == model.latency.most;
     is_even && model.order && model.bandwidth.is_none()

@@ -1,4 +1,4 @@
-//! What happens in a run from outside: nodes that begin, messages that are handed in, faults.
+//! Load of a run: nodes that begin, messages that are handed in, faults.
 
 use super::{LOOK, Phase, Simulation};
 use crate::{

@@ -1,4 +1,4 @@
-//! What goes wrong in a scenario, or is mended: as data.
+//! Faults of a scenario, and their mending, as data.
 
 use crate::quantity::{Time, share};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ pub enum Who {
     Share(#[serde(deserialize_with = "share::in_file")] f64),
 }
 
-/// What a crash leaves of a node's disk.
+/// State of a node's disk after a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Disk {
@@ -25,7 +25,7 @@ pub enum Disk {
 }
 
 impl Disk {
-    /// Whether it is as a crash leaves it as a rule; such a word is not written.
+    /// Returns whether it is as a crash leaves it as a rule; such a word is not written.
     fn is_kept(&self) -> bool {
         *self == Self::Kept
     }
@@ -43,9 +43,9 @@ pub enum Silence {
     /// Neither: something on the way has forgotten it, or another socket has taken its name at the far end.
     #[default]
     Both,
-    /// What is sent over it.
+    /// Frames that are sent over it.
     There,
-    /// What comes back.
+    /// Answers that come back.
     Back,
 }
 
@@ -71,13 +71,13 @@ pub enum Fault {
         who: Option<Who>,
         #[serde(default, skip_serializing_if = "Disk::is_kept")]
         disk: Disk,
-        /// Whether they have their inbox still; only with the disk.
+        /// True if they have their inbox still; only with the disk.
         #[serde(default, skip_serializing_if = "is_false")]
         memory: bool,
     },
     /// These nodes reach only each other, and the others only theirs.
     Partition { at: Time, who: Who },
-    /// What `from` sends does not reach `to`; what comes back does.
+    /// Frames of `from` do not reach `to`; those the other way do.
     Cut { at: Time, from: Who, to: Who },
     /// Connections that `from` has opened to `to` stand from then on and carry nothing; new ones do.
     Mute {
@@ -108,7 +108,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// When it begins.
+    /// Time at which it begins.
     pub fn at(&self) -> Time {
         match *self {
             Self::Crash { at, .. }
@@ -126,7 +126,7 @@ impl Fault {
         }
     }
 
-    /// When the last of it has happened.
+    /// Time at which the last of it has happened.
     pub fn end(&self) -> Time {
         match *self {
             Self::Churn { until, down, .. } => Time(until.0 + down.0),
@@ -143,19 +143,19 @@ impl Fault {
         }
     }
 
-    /// Whether it changes nothing by itself: it mends what others have broken, or moves clocks.
+    /// Returns whether it changes nothing by itself: it mends what others have broken, or moves clocks.
     pub(in crate::sim) fn is_harmless(&self) -> bool {
         use Fault::{Clock, Heal, Restart, Resume, Slow};
         let mends = matches!(self, Clock { .. } | Heal { .. } | Resume { .. } | Restart { .. });
         mends || matches!(self, Slow { frame, .. } if frame.0.is_zero())
     }
 
-    /// Whether it breaks nothing but that it ends processes.
+    /// Returns whether it breaks nothing but that it ends processes.
     pub(in crate::sim) fn ends_processes_alone(&self) -> bool {
         self.is_harmless() || matches!(self, Self::Crash { .. } | Self::Leave { .. } | Self::Churn { .. })
     }
 
-    /// Whether what is missing somewhere can come there after it.
+    /// Returns whether what is missing somewhere can come there after it.
     pub fn mends(&self) -> bool {
         matches!(self, Self::Heal { .. } | Self::Resume { .. } | Self::Restart { .. })
     }

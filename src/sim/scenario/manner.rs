@@ -1,4 +1,4 @@
-//! How nodes behave, as scenario files name it.
+//! Manners of nodes, as scenario files name them.
 
 use crate::{
     core::config::{Broadcast, Timing},
@@ -6,7 +6,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// How messages spread.
+/// Ways in which messages spread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Spread {
@@ -26,7 +26,7 @@ impl From<Spread> for Broadcast {
     }
 }
 
-/// How soon nodes notice things: a preset of [`Timing`].
+/// Speed at which nodes notice things: a preset of [`Timing`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pace {
@@ -57,7 +57,7 @@ pub struct Join {
     pub contact: Contact,
     /// From one node's start to the next one's; 0: all at once.
     pub interval: Time,
-    /// How long after the last one the messages begin.
+    /// Time from the last node's start to the first message.
     pub settle: Time,
 }
 

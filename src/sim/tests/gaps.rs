@@ -1,4 +1,4 @@
-//! What a neighbour cannot or will not send, and what it makes up, among three nodes that all publish: the first and the third
+//! Gaps: messages that a neighbour cannot or will not send, or makes up, among three nodes that all publish: the first and the third
 //! hear each other by the second alone until their own link is there.
 
 use super::*;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 
 const MESSAGES: u32 = 12;
 
-/// What the third node has made of the messages of the first, in order.
+/// Messages of the first node at the third one, in order.
 #[derive(Debug, Default)]
 struct Third {
     received: Vec<u64>,
