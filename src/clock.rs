@@ -57,12 +57,12 @@ impl Deadline {
         Self { at: Instant::now().checked_add(wait) }
     }
 
-    /// What is left of the wait; zero once it is over.
+    /// Time left of the wait; zero once it is over.
     pub fn remaining(&self) -> Duration {
         self.at.map_or(Duration::MAX, |at| at.saturating_duration_since(Instant::now()))
     }
 
-    /// Whether nothing is left of the wait.
+    /// Returns whether nothing is left of the wait.
     pub fn is_over(&self) -> bool {
         self.remaining().is_zero()
     }

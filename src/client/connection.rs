@@ -14,24 +14,24 @@ use crate::{
 };
 use std::time::Duration;
 
-/// How long to wait for a reply before the same request is sent once more.
+/// Time to wait for a reply before the same request is sent once more.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Sockets of the process of a client: one for each node that it asks.
 pub(super) const SOCKETS_MAX: u16 = 2048;
 
-/// What a node says of a message that it took.
+/// Receipt of a node for a message that it took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
     /// The node that took it.
     pub node: NodeId,
     /// The id that it gave it.
     pub id: MessageId,
-    /// How safe the message is.
+    /// Safety of the message.
     pub level: Level,
 }
 
-/// Where connections to many nodes come from: they share what a process has once.
+/// Clients of many nodes: they share what a process has once.
 #[derive(Clone)]
 pub struct Clients {
     context: Context,
@@ -134,7 +134,7 @@ pub(super) fn unique_id() -> RequestId {
     RequestId::Unique(halves.map(u64::to_be_bytes).concat().into())
 }
 
-/// What the frames of a reply say, if they reply to `id`. A refusal is an error.
+/// Response in the frames of a reply, if they reply to `id`. A refusal is an error.
 pub(super) fn understand<F: AsRef<[u8]>>(
     decoder: &mut Decoder,
     endpoint: &Endpoint,

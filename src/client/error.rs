@@ -1,4 +1,4 @@
-//! Why a request was not done.
+//! Errors of clients.
 
 use crate::{
     core::{endpoint::Endpoint, id::NodeId, stats::Refusal},
@@ -8,49 +8,49 @@ use crate::{
 };
 use std::time::Duration;
 
-/// Why a request was not done, in one line.
+/// Reason why a request was not done, in one line.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody answers at that address. Nothing was done.
     #[error("{why}")]
     Unreachable {
-        /// What was asked for.
+        /// Address that was asked.
         endpoint: Endpoint,
-        /// What the system said.
+        /// Error of the system.
         why: String,
     },
     /// No reply in time. Whether the request was carried out is unknown.
     #[error("no reply from {endpoint} within {}: try again, or raise --timeout", Time(*after).rounded())]
     TimedOut {
-        /// Who was asked.
+        /// Address that was asked.
         endpoint: Endpoint,
-        /// How long.
+        /// Time waited.
         after: Duration,
     },
     /// The node said no. Nothing was done.
     #[error("node {node} refused: {text}")]
     Refused {
-        /// Who.
+        /// Node that refused.
         node: NodeId,
-        /// Why, for programs.
+        /// Reason for programs.
         refusal: Refusal,
-        /// Why, for people.
+        /// Reason for people.
         text: String,
     },
-    /// What came back is not of this protocol, or no reply to what was asked.
+    /// Reply that is not of this protocol, or not to what was asked.
     #[error("{endpoint} does not answer like a gossip node: {text}")]
     Protocol {
-        /// Who was asked.
+        /// Address that was asked.
         endpoint: Endpoint,
-        /// What is wrong.
+        /// Problem of the reply.
         text: String,
     },
     /// Somebody else answers at the address of a node.
     #[error("{who} answers at {endpoint}")]
     Stranger {
-        /// What was asked for.
+        /// Address that was asked.
         endpoint: Endpoint,
-        /// Who answers.
+        /// Node that answers.
         who: String,
     },
     /// This machine gives no socket: out of descriptors or memory.

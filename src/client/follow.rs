@@ -23,18 +23,18 @@ use std::{collections::BTreeSet, time::Duration};
 
 /// Longest time that a question waits at a node: a sign of life comes at least that often.
 const WAIT: Duration = Duration::from_secs(1);
-/// How long to leave a node alone after an answer: what happens meanwhile comes together, and a storm of messages costs the
+/// Pause of a node after an answer: what happens meanwhile comes together, and a storm of messages costs the
 /// node 50 answers a second at most.
 const PACE: Duration = Duration::from_millis(20);
-/// How long to leave a node alone that refused to be watched.
+/// Pause of a node that refused to be watched.
 const REFUSED: Duration = Duration::from_secs(1);
-/// How often a silent node is dialled anew.
+/// Interval at which a silent node is dialled anew.
 const REDIAL: Duration = Duration::from_secs(2);
 
 /// Most nodes that are followed, those that were forgotten included.
 const FOLLOWED_MAX: usize = 2000;
 
-/// What is new of a node.
+/// News of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     /// It answers for the first time, in this life.
@@ -67,7 +67,7 @@ pub struct Follower {
 struct Followed {
     endpoint: Endpoint,
     is_forgotten: bool,
-    /// What is asked for next; `None`: what happens from now on.
+    /// Position that is asked for next; `None`: events from now on.
     position: Option<u64>,
     life: Option<Incarnation>,
     /// The question under way, and when it was asked.
@@ -87,7 +87,7 @@ impl Follower {
         Ok(Self { fan, decoder, header: Vec::new(), clock: Clock::new(), nodes: Vec::new(), silent_after, wait })
     }
 
-    /// Whether one more node can be followed.
+    /// Returns whether one more node can be followed.
     pub fn has_room(&self) -> bool {
         self.nodes.len() < FOLLOWED_MAX
     }
@@ -122,12 +122,12 @@ impl Follower {
         self.ask(node, self.clock.now().mono, true)
     }
 
-    /// Whether a node has ever answered.
+    /// Returns whether a node has ever answered.
     pub fn has_answered(&self, node: usize) -> bool {
         self.nodes[node].life.is_some()
     }
 
-    /// Whether a node does not let itself be watched now.
+    /// Returns whether a node does not let itself be watched now.
     pub fn is_refused(&self, node: usize) -> bool {
         self.nodes[node].is_refused
     }

@@ -12,9 +12,9 @@ use crate::{
 };
 use std::{collections::BTreeSet, time::Duration};
 
-/// How long to wait before looking after those that have not answered yet.
+/// Time to wait before looking after those that have not answered yet.
 const FIRST_LOOK: Duration = Duration::from_millis(150);
-/// How many of them are looked after, and how long that may take for each: where many are silent, they are busy.
+/// Most of them that are looked after, and the time that may take for each: where many are silent, they are busy.
 const LOOKED_AFTER_MAX: usize = 64;
 const PROBE: Duration = Duration::from_millis(100);
 

@@ -20,33 +20,33 @@ use std::{
 
 /// Most nodes that are asked at a time.
 const ASKED_MAX: usize = 1000;
-/// What all nodes that are found on the way are given together at least, and those of one round.
+/// Time that all nodes that are found on the way are given together at least, and those of one round.
 const WIDEN_MIN: Duration = Duration::from_secs(1);
 const FOUND_MIN: Duration = Duration::from_millis(100);
-/// What a node whose process has ended is given to answer at most: it was on this machine, and so is whoever took its place.
+/// Longest time that a node whose process has ended is given to answer: it was on this machine, and so is whoever took its place.
 const ENDED_MAX: Duration = Duration::from_millis(250);
 
-/// What was heard of each node, in the natural order of names.
+/// Answers of the nodes, in the natural order of names.
 #[derive(Debug)]
 pub struct Survey {
     /// The nodes.
     pub nodes: Vec<Heard>,
-    /// Whether these are all that there are, as far as anybody knows: only then the whole can be judged.
+    /// True if these are all that there are, as far as anybody knows: only then the whole can be judged.
     pub is_whole: bool,
 }
 
 /// A node to ask.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// Who must answer; `None`: whoever does.
+    /// Node that must answer; `None`: any.
     pub node: Option<NodeId>,
-    /// Where it must belong; `None`: anywhere.
+    /// Network where it must belong; `None`: any.
     pub home: Option<Home>,
-    /// Where.
+    /// Address to ask.
     pub endpoint: Endpoint,
-    /// Whether it was started here.
+    /// True if it was started here.
     pub is_ours: bool,
-    /// Whether its process, as far as it is recorded, has ended. It is asked nevertheless: somebody may have started it by
+    /// True if its process, as far as it is recorded, has ended. It is asked nevertheless: somebody may have started it by
     /// other means.
     pub has_ended: bool,
 }
@@ -60,23 +60,23 @@ pub struct Home {
     pub instance: Instance,
 }
 
-/// What was heard of one node.
+/// Answer of one node.
 #[derive(Debug)]
 pub struct Heard {
     /// Its name, or the address that was asked.
     pub name: String,
-    /// Where it listens.
+    /// Address that it listens on.
     pub endpoint: Endpoint,
-    /// Whether it was started here, so that there is a log of it.
+    /// True if it was started here, so that there is a log of it.
     pub is_ours: bool,
-    /// What it said.
+    /// Outcome of the question.
     pub outcome: Outcome,
 }
 
-/// What a node said.
+/// Outcome of the question to a node.
 #[derive(Debug)]
 pub enum Outcome {
-    /// How it is.
+    /// Status of the node.
     Said(Box<NodeStatus>),
     /// Nothing, but its neighbours hear it: it was written for the bus, and serves no requests.
     Deaf,
@@ -97,7 +97,7 @@ impl Target {
         Self { home: Some(Home::of(by)), ..Self::strange(Some(node.clone()), endpoint.clone()) }
     }
 
-    /// Who answers in place of the one meant, if somebody else does.
+    /// Node that answers in place of the one meant, if another does.
     fn stranger(&self, status: &NodeStatus) -> Option<String> {
         let NodeStatus { node, network, instance, .. } = status;
         let home = self.home.as_ref();
@@ -112,12 +112,12 @@ impl Target {
 }
 
 impl Home {
-    /// Where a node says that it belongs.
+    /// Home that a node names.
     pub fn of(status: &NodeStatus) -> Self {
         Self { network: status.network.clone(), instance: status.instance.clone() }
     }
 
-    /// Whether both may be one.
+    /// Returns whether both may be one.
     pub fn admits(&self, other: &Self) -> bool {
         self.network == other.network && self.instance.admits(&other.instance)
     }
@@ -219,7 +219,7 @@ impl Survey {
 }
 
 impl Heard {
-    /// What it said, if it answered.
+    /// Status, if it answered.
     pub fn status(&self) -> Option<&NodeStatus> {
         match &self.outcome {
             Outcome::Said(status) => Some(status),
@@ -227,7 +227,7 @@ impl Heard {
         }
     }
 
-    /// Whether somebody else answers where it should be.
+    /// Returns whether somebody else answers where it should be.
     pub const fn is_elsewhere(&self) -> bool {
         matches!(self.outcome, Outcome::Silent(ClientError::Stranger { .. }))
     }

@@ -1,4 +1,4 @@
-//! What all that was heard of a network amounts to: how each node is, and the word for the whole. Every command that
+//! Judgement of all that was heard of a network: the state of each node, and the word for the whole. Every command that
 //! judges a network judges it by this.
 
 use super::{
@@ -8,7 +8,7 @@ use super::{
 use crate::{core::id::NodeId, topology::Margin};
 use serde::Serialize;
 
-/// How a node is.
+/// State of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -34,7 +34,7 @@ impl State {
     }
 }
 
-/// How a network is as a whole.
+/// Health of a network as a whole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Health {
@@ -51,7 +51,7 @@ pub enum Health {
     Down,
 }
 
-/// How the nodes of a survey are, one by one and together.
+/// States of the nodes of a survey, and the health of the whole.
 #[derive(Debug, Clone, Default)]
 pub struct Judgement {
     nodes: Vec<(String, State)>,
@@ -74,17 +74,17 @@ impl Judgement {
         Self { nodes, health }
     }
 
-    /// How one node is; one of which nothing was heard is down.
+    /// State of one node; one of which nothing was heard is down.
     pub fn state_of(&self, node: &str) -> State {
         self.nodes.iter().find(|(name, _)| name == node).map_or(State::Down, |(_, state)| *state)
     }
 
-    /// How many nodes are so.
+    /// Number of nodes in this state.
     pub fn count(&self, state: State) -> usize {
         self.nodes.iter().filter(|(_, found)| *found == state).count()
     }
 
-    /// How many nodes there are.
+    /// Number of nodes.
     pub fn all(&self) -> u64 {
         self.nodes.len() as u64
     }

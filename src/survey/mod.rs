@@ -1,4 +1,4 @@
-//! What all nodes of a network say of themselves, asked at once and judged by one rule: how each node is, how the overlay
+//! Surveys: all nodes of a network are asked at once and judged by one rule: how each node is, how the overlay
 //! holds, and the word for the whole.
 
 pub mod error;

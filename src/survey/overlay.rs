@@ -22,13 +22,13 @@ const STEPS_MAX: u64 = 100_000_000;
 pub struct Overlay {
     /// The links that both ends say are up, as far as they serve requests.
     pub graph: Graph,
-    /// Why each of them is there, by the indexes of its ends, the lower first: healing if one end says so.
+    /// Kind of each link, by the indexes of its ends, the lower first: healing if one end says so.
     pub kinds: BTreeMap<(usize, usize), Kind>,
     /// Links that are up at one end only.
     pub half_open: usize,
-    /// What single point of failure.
+    /// Single points of failure.
     pub weak: WeakPoints,
-    /// How many failures away a split is.
+    /// Distance to a split, in failures.
     pub margin: Margin,
     /// Its measures.
     pub metrics: Metrics,
@@ -38,7 +38,7 @@ pub struct Overlay {
     pub suspects: BTreeMap<NodeId, BTreeSet<NodeId>>,
 }
 
-/// How an overlay holds, for programs.
+/// Shape of an overlay, for programs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Shape {
     /// The parts that cannot reach each other, the largest first.
@@ -47,9 +47,9 @@ pub struct Shape {
     pub bridges: Vec<[String; 2]>,
     /// Nodes whose loss splits a part.
     pub articulation_points: Vec<String>,
-    /// How many nodes must fail until the rest is split: 0, it is; null, no number does, or no node lives.
+    /// Number of nodes that must fail until the rest is split: 0, it is; null, no number does, or no node lives.
     pub failures_to_split: Option<usize>,
-    /// Whether fewer certainly do not; false where no node lives.
+    /// True if fewer certainly do not; false where no node lives.
     pub is_exact: bool,
     /// Links between nodes that answered.
     pub links: usize,
@@ -127,7 +127,7 @@ impl Overlay {
         Ok(Self { metrics: Metrics::of(&graph), graph, kinds, half_open, weak, margin, round_trips, suspects })
     }
 
-    /// Whether anybody lives in it: nothing can be said of how it holds otherwise.
+    /// Returns whether anybody lives in it: nothing can be said of how it holds otherwise.
     pub fn has_nodes(&self) -> bool {
         self.graph.node_count() > 0
     }
@@ -139,7 +139,7 @@ impl Overlay {
         parts.iter().map(|part| part.iter().map(|&node| &self.graph.nodes()[node]).collect()).collect()
     }
 
-    /// What programs are told of it.
+    /// Shape, as programs are told of it.
     pub fn shape(&self) -> Shape {
         let name = |node: usize| self.graph.nodes()[node].to_string();
         let (failures_to_split, is_exact) = match self.margin {

@@ -1,4 +1,4 @@
-//! Where a reply goes: the frames that came before the empty one, packed into a [`ReturnAddress`]. Each is
+//! Addresses of replies: the frames that came before the empty one, packed into a [`ReturnAddress`]. Each is
 //! preceded by its length (16 bits, big-endian).
 
 use crate::core::event::ReturnAddress;

@@ -1,4 +1,4 @@
-//! What may wait in a queue of libzmq. Its high-water mark counts messages only, so bytes are counted here:
+//! Budget of a queue of libzmq. Its high-water mark counts messages only, so bytes are counted here:
 //! each message takes a [`Share`] when it is handed over and gives it back when libzmq lets go of its last
 //! frame, which is when that frame has reached the kernel or was dropped with its connection.
 
@@ -7,11 +7,11 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-/// What a frame costs beside its bytes: libzmq's slot in the queue (64 bytes), its record of the content
+/// Bytes that a frame costs beside its own: libzmq's slot in the queue (64 bytes), its record of the content
 /// and the allocator's own. Without it a million empty frames would weigh nothing.
 pub const FRAME_COST: usize = 128;
 
-/// What a part may take of the whole without being asked, as long as it holds nothing: enough for all replies but pages
+/// Bytes that a part may take of the whole without being asked, as long as it holds nothing: enough for all replies but pages
 /// of messages. So whoever reads is served, however many do not; the sum is bounded by the number of connections, each
 /// of which costs libzmq more than this.
 const RESERVED: usize = 4096;
@@ -61,7 +61,7 @@ impl Budget {
         self.messages.load(Relaxed)
     }
 
-    /// Whether more than one `fraction`th of the bytes or of the messages is taken.
+    /// Returns whether more than one `fraction`th of the bytes or of the messages is taken.
     pub fn is_above(&self, fraction: usize) -> bool {
         self.pending_bytes() > self.bytes_max / fraction || self.pending_messages() > self.messages_max / fraction
     }
@@ -115,7 +115,7 @@ impl Drop for Share {
     }
 }
 
-/// What a message of frames of these lengths takes from a [`Budget`].
+/// Bytes that a message of frames of these lengths takes from a [`Budget`].
 pub fn cost(lengths: impl Iterator<Item = usize>) -> usize {
     lengths.map(|len| len + FRAME_COST).sum()
 }

@@ -25,7 +25,7 @@ impl Context {
     }
 }
 
-/// Whether libzmq was built with CURVE. A node that was told to encrypt must not start without it.
+/// Returns whether libzmq was built with CURVE. A node that was told to encrypt must not start without it.
 pub fn can_encrypt() -> bool {
     zmq::has("curve") == Some(true)
 }

@@ -1,4 +1,4 @@
-//! How this room dials TCP, so that no connection keeps a node from its port.
+//! Dialling of TCP, so that no connection keeps a node from its port.
 //!
 //! A connection takes a port of the system's outgoing range, which may be the port of a node that is down: TCP even
 //! connects to itself when it draws the very port that it dials. A link dials for as long as its node is down, so it

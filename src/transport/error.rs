@@ -1,4 +1,4 @@
-//! What can go wrong at a socket. libzmq reports numbers of its own beside the system's, and some that its
+//! Errors of sockets. libzmq reports numbers of its own beside the system's, and some that its
 //! Rust binding panics on, so numbers are kept as they come ([`Errno`]).
 
 use crate::{
@@ -13,9 +13,9 @@ pub use super::raw::Errno;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("cannot {action}: {errno}")]
 pub struct SocketError {
-    /// What was tried.
+    /// Action that failed.
     pub action: &'static str,
-    /// What libzmq said.
+    /// Error of libzmq.
     pub errno: Errno,
 }
 
@@ -26,7 +26,7 @@ impl SocketError {
     }
 }
 
-/// Why a node cannot listen. Nothing is left bound.
+/// Reason why a node cannot listen. Nothing is left bound.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BindError {
     /// Another process listens there.
@@ -41,14 +41,14 @@ pub enum BindError {
     /// Anything else.
     #[error("cannot listen on {endpoint}: {errno}")]
     Other {
-        /// Where.
+        /// Address to listen on.
         endpoint: Endpoint,
-        /// What libzmq said.
+        /// Error of libzmq.
         errno: Errno,
     },
 }
 
-/// Why a reply was not sent. The client's queue is as before.
+/// Reason why a reply was not sent. The client's queue is as before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// The client does not read: its queue, or all queues together, hold as much as they may.
@@ -59,7 +59,7 @@ pub enum SendError {
     Unreachable,
 }
 
-/// Why frames were not handed to a link. The link's queue is as before.
+/// Reason why frames were not handed to a link. The link's queue is as before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsent {
     /// The link holds as many bytes or messages as it may.
@@ -79,7 +79,7 @@ impl From<Unsent> for Counter {
     }
 }
 
-/// Why a request got no reply.
+/// Reason why a request got no reply.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     /// Nobody listens there.
@@ -90,23 +90,23 @@ pub enum RequestError {
     Unresolved {
         /// The name.
         host: String,
-        /// What the system said.
+        /// Error of the system.
         why: String,
     },
     /// There is no way to it.
     #[error("cannot reach {endpoint}: {source}")]
     Unreachable {
-        /// Where.
+        /// Address that was asked.
         endpoint: Endpoint,
-        /// What the system said.
+        /// Error of the system.
         source: io::Error,
     },
     /// No reply in time. Whether the request was carried out is unknown.
     #[error("no reply from {endpoint} within {}", Time(*waited).rounded())]
     TimedOut {
-        /// Who was asked.
+        /// Address that was asked.
         endpoint: Endpoint,
-        /// How long.
+        /// Time waited.
         waited: Duration,
     },
     /// A socket call failed.

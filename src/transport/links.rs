@@ -26,10 +26,10 @@ use crate::{
 };
 use std::{collections::BTreeMap, io, os::fd::BorrowedFd, sync::Arc, time::Duration};
 
-/// How often a queue that was found full is looked at again: libzmq does not tell when bytes leave.
+/// Interval at which a queue that was found full is looked at again: libzmq does not tell when bytes leave.
 const RECHECK: Duration = Duration::from_millis(5);
 
-/// How long nothing may leave a link that is filling up before it is taken for stalled. Longer than any pause of a
+/// Time in which nothing leaves a link that is filling up before it is taken for stalled. Longer than any pause of a
 /// peer that merely is busy; short enough that one that hangs does not stop its neighbours' clients for long.
 const STALLED_AFTER: Duration = Duration::from_secs(1);
 
@@ -37,10 +37,10 @@ const STALLED_AFTER: Duration = Duration::from_secs(1);
 /// can be overtaken by nothing. Enough for any link within 10 ms at 10 MB/s; large bodies have no more under way.
 const SEND_BUFFER: i32 = 128 << 10;
 
-/// What libzmq takes for no pause before the next attempt to connect: there is none.
+/// Pause that libzmq takes for no further attempt to connect.
 const NEVER: i32 = -1;
 
-/// What each link may hold, and how it connects.
+/// Limits of each link, and its times to connect.
 #[derive(Debug, Clone)]
 pub struct LinkLimits {
     /// Bytes that may wait, with [`FRAME_COST`](super::budget::FRAME_COST) a frame. Default 64 MiB.
@@ -55,9 +55,9 @@ pub struct LinkLimits {
     pub reconnect: Duration,
     /// Longest such pause. Default 1 s.
     pub reconnect_max: Duration,
-    /// How long one attempt to connect may take. Default 5 s.
+    /// Longest time that one attempt to connect may take. Default 5 s.
     pub connect: Duration,
-    /// How long the far end may take to say that it speaks ZeroMQ. Default 10 s.
+    /// Longest time that the far end may take to say that it speaks ZeroMQ. Default 10 s.
     pub handshake: Duration,
 }
 
@@ -78,16 +78,16 @@ impl Default for LinkLimits {
 
 struct Link {
     socket: Socket,
-    /// Where it leads: as the node said, and the address that it dials.
+    /// Endpoint as the node said it, and the address that is dialled.
     endpoint: Endpoint,
     address: Endpoint,
     dial: Dial,
     budget: Arc<Budget>,
-    /// Whether its connection was up when the socket was last looked at or used.
+    /// True if its connection was up when the socket was last looked at or used.
     is_up: bool,
-    /// Whether the node has still to hear that a connection is gone.
+    /// True if the node has still to hear that a connection is gone.
     is_lost: bool,
-    /// Whether the node waits to hear that frames can be sent.
+    /// True if the node waits to hear that frames can be sent.
     wants_writable: bool,
     /// Messages that were handed over.
     sent: usize,
@@ -114,12 +114,12 @@ impl Link {
         self.wants_writable = true;
     }
 
-    /// Whether the node is to be told that it takes frames.
+    /// Returns whether the node is to be told that it takes frames.
     fn has_room(&self) -> bool {
         self.wants_writable && self.is_up && !self.budget.is_above(2)
     }
 
-    /// Whether it fills up although it moves: more than one `fraction`th is taken.
+    /// Returns whether it fills up although it moves: more than one `fraction`th is taken.
     fn is_pressed(&mut self, fraction: usize, now: Mono) -> bool {
         let gone = self.sent.wrapping_sub(self.budget.pending_messages());
         let is_above = self.budget.is_above(fraction);
@@ -272,7 +272,7 @@ impl Links {
         }
     }
 
-    /// Whether a link has begun to fill up: one that holds more than half of what it may raises the pressure, and
+    /// Returns whether a link has begun to fill up: one that holds more than half of what it may raises the pressure, and
     /// it lasts until all hold less than a quarter. A link that nothing leaves any more does not count: its peer
     /// hangs, what is sent to it will be refused, and the others shall not wait for it.
     pub fn pressure(&mut self) -> bool {

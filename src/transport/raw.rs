@@ -50,7 +50,7 @@ impl From<zmq::Error> for Errno {
 }
 
 impl fmt::Display for Errno {
-    /// What libzmq or the system calls it.
+    /// Name of the error in libzmq or the system.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // SAFETY: libzmq returns a text for every number, ended by zero, that stays valid until the next call
         // on this thread; it is copied here.
@@ -131,12 +131,12 @@ impl Socket {
         Ok(self.found)
     }
 
-    /// What [`look`](Self::look) found last.
+    /// Interest that the last [`look`](Self::look) found.
     pub(super) fn found(&self) -> Interest {
         self.found
     }
 
-    /// Whether the socket was used since it was looked at, or never was.
+    /// Returns whether the socket was used since it was looked at, or never was.
     pub(super) fn is_stale(&self) -> bool {
         self.is_stale
     }
@@ -232,7 +232,7 @@ fn send_flags(more: bool) -> c_int {
     (zmq_sys::ZMQ_DONTWAIT | if more { zmq_sys::ZMQ_SNDMORE } else { 0 }) as c_int
 }
 
-/// What libzmq holds for us while it holds a frame.
+/// Ticket that libzmq holds for us while it holds a frame.
 struct Ticket {
     _bytes: Arc<[u8]>,
     _share: Option<Share>,
@@ -326,7 +326,7 @@ impl Parts {
     }
 }
 
-/// What to wait for at a socket, or what can be done there.
+/// Readiness to wait for at a socket, or that was found there.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Interest {
     pub(super) readable: bool,
@@ -374,7 +374,7 @@ impl PollTable {
         }
     }
 
-    /// What the last [`poll`](Self::poll) found at its `index`th socket; one past the last is the descriptor.
+    /// Readiness that the last [`poll`](Self::poll) found at its `index`th socket; one past the last is the descriptor.
     pub(super) fn found(&self, index: usize) -> Interest {
         let revents = self.0[index].revents;
         Interest {

@@ -15,7 +15,7 @@ const SLICE: Duration = Duration::from_millis(50);
 /// Bytes a second of the slowest link that a request is given time for: 1 MiB takes a minute there.
 const SLOWEST: u32 = 16 << 10;
 
-/// How long to wait for a node. A request that is large gets the time that it may take on its way besides.
+/// Time to wait for a node. A request that is large gets the time that it may take on its way besides.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     /// For a TCP connection. A node that is dead but on a live host refuses at once.
@@ -37,7 +37,7 @@ impl Default for Patience {
 pub struct Requester {
     socket: Socket,
     endpoint: Endpoint,
-    /// How long the next request waits.
+    /// Wait of the next request.
     pub patience: Patience,
     table: PollTable,
     parts: Parts,
@@ -93,12 +93,12 @@ impl Requester {
     }
 }
 
-/// How long so many bytes may be on their way, beside the time that any request has.
+/// Time that so many bytes may be on their way, beside the time that any request has.
 fn crossing(bytes: usize) -> Duration {
     Duration::from_secs((bytes as u64).saturating_sub(u64::from(SLOWEST))) / SLOWEST
 }
 
-/// What to wait for at a socket that only receives.
+/// Readiness to wait for at a socket that only receives.
 pub(super) const READABLE: Interest = Interest { readable: true, writable: false };
 
 /// Waits until something is ready or the time is over, but at most one slice, and says whether something is.

@@ -28,7 +28,7 @@ use std::{
 pub(super) const THREADS_MAX: usize = 4;
 /// Names remembered. Beyond it the one that is looked up next, the oldest, is forgotten.
 pub(super) const NAMES_MAX: usize = 1024;
-/// How long an address is used before its name is looked up again. Shorter than most records live; a link whose
+/// Time for which an address is used before its name is looked up again. Shorter than most records live; a link whose
 /// connection is up does not ask.
 const FRESH: Duration = Duration::from_secs(30);
 /// Wait after a lookup that failed; doubled with each further one.
@@ -54,7 +54,7 @@ struct Name {
     ip: Option<IpAddr>,
     is_busy: bool,
     failures: u32,
-    /// When it may be looked up again.
+    /// Time at which it may be looked up again.
     due: Mono,
 }
 

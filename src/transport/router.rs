@@ -17,10 +17,10 @@ use std::{
 };
 use zmq_sys::errno::{EACCES, EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EHOSTUNREACH, ENODEV};
 
-/// How many accounts are kept before those of clients that have nothing waiting are looked for.
+/// Number of accounts that are kept before those of clients that have nothing waiting are looked for.
 const ACCOUNTS_SWEPT_FROM: usize = 64;
 
-/// What a [`Router`] may hold and how long it waits.
+/// Limits of a [`Router`], and its waits.
 #[derive(Debug, Clone)]
 pub struct RouterLimits {
     /// Bytes that may wait for one client, with [`FRAME_COST`](super::budget::FRAME_COST) a frame. Default 8 MiB; a
@@ -37,7 +37,7 @@ pub struct RouterLimits {
     pub frame_len_max: i64,
     /// Connections that may wait to be accepted. Default 4,096; the system may cap it.
     pub backlog: i32,
-    /// How long a connection may take to say that it speaks ZeroMQ before it is closed. Default 10 s.
+    /// Longest time that a connection may take to say that it speaks ZeroMQ before it is closed. Default 10 s.
     pub handshake: Duration,
 }
 
@@ -86,7 +86,7 @@ impl Router {
         })
     }
 
-    /// Where it listens: the host as given, the port that was bound.
+    /// Address that it listens on: the host as given, the port that was bound.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }

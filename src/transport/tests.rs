@@ -125,7 +125,7 @@ fn client(context: &zmq::Context, kind: zmq::SocketType, endpoint: &Endpoint) ->
     socket
 }
 
-/// What came before the empty frame, packed, and what came after.
+/// Frames before the empty one, packed, and those behind it.
 fn split(message: &[Vec<u8>]) -> (ReturnAddress, &[Vec<u8>]) {
     let empty = message.iter().position(Vec::is_empty).unwrap();
     (address::pack(&message[..empty]).unwrap(), &message[empty + 1..])
@@ -577,7 +577,7 @@ fn many_are_asked_at_once_and_the_dead_are_named() {
     assert!(fan.send(0, NONE).is_ok());
 }
 
-/// What an echoing server sent back to a client with these keys, if anything.
+/// Reply of an echoing server to a client with these keys, if it sent one.
 fn call(endpoint: &str, server: &[u8], keys: &zmq::CurveKeyPair, timeout_ms: i32) -> Option<Vec<u8>> {
     let context = zmq::Context::new();
     let socket = context.socket(zmq::REQ).unwrap();

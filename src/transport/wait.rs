@@ -34,7 +34,7 @@ impl WaitTable {
         outcome.map(drop)
     }
 
-    /// Whether the descriptor at this place woke the last [`wait`](Self::wait).
+    /// Returns whether the descriptor at this place woke the last [`wait`](Self::wait).
     pub(super) fn woke(&self, index: usize) -> bool {
         self.woke.get(index).is_some_and(|&woke| woke)
     }

@@ -6,19 +6,19 @@ use crate::core::{id::NodeId, request::RequestId};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use std::{fmt, marker::PhantomData};
 
-/// What the visitors of one header share.
+/// State that the visitors of one header share.
 pub(super) struct Scope<'n> {
     pub(super) names: &'n mut Names,
     pub(super) path_len_max: usize,
-    /// How many more ranges the frame may have.
+    /// Number of ranges that the frame may still have.
     pub(super) ranges_left: usize,
     /// The request id, once it was read.
     pub(super) request: RequestId,
     /// The type, once it was read.
     pub(super) kind: Option<u64>,
-    /// Whether this is a header inside another.
+    /// True if this is a header inside another.
     pub(super) is_inner: bool,
-    /// What is wrong, where serde's own words would not say it.
+    /// Fault, where serde's own words would not say it.
     pub(super) fault: Option<DecodeError>,
 }
 
@@ -213,7 +213,7 @@ impl<'de, R: Element> Visitor<'de> for WithScope<'_, '_, List<R>> {
     }
 }
 
-/// What a [`List`] consists of.
+/// Element of a [`List`].
 pub(super) trait Element {
     type Value;
     fn next<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Option<Self::Value>, A::Error>;

@@ -45,7 +45,7 @@ pub struct Response {
     pub request: RequestId,
     /// The node that replies.
     pub node: NodeId,
-    /// What it replies.
+    /// Reply.
     pub reply: Reply,
 }
 

@@ -1,8 +1,8 @@
-//! Why frames were not understood.
+//! Errors of frames that were not understood.
 
 use crate::core::{request::RequestId, stats::Refusal};
 
-/// What is wrong with frames from the network. Every variant leaves the node unchanged.
+/// Fault of frames from the network. Every variant leaves the node unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// Not a header of this protocol.
@@ -23,7 +23,7 @@ pub enum DecodeError {
     /// No empty frame before the header, or no header.
     #[error("no empty frame and header in a message of {parts} frames: send [empty][header][payload]")]
     Envelope {
-        /// How many frames there were.
+        /// Number of frames.
         parts: usize,
     },
     /// More or fewer payload frames than the type has.
@@ -31,9 +31,9 @@ pub enum DecodeError {
     Body {
         /// The type that the header names.
         kind: u64,
-        /// How many payload frames it has.
+        /// Number of payload frames that the type has.
         expected: usize,
-        /// How many came.
+        /// Number that came.
         found: usize,
     },
     /// A path over its limit.
@@ -45,7 +45,7 @@ pub enum DecodeError {
     /// A list over its limit.
     #[error("more than {max} {what}")]
     TooMany {
-        /// What is listed.
+        /// Kind of the list.
         what: &'static str,
         /// The limit.
         max: usize,
@@ -55,7 +55,7 @@ pub enum DecodeError {
     Value {
         /// The field, as the spec names it.
         field: &'static str,
-        /// What is wrong with it.
+        /// Problem of the value.
         problem: String,
     },
 }
@@ -81,6 +81,6 @@ pub struct Rejected {
     pub request: RequestId,
     /// Its type, if that could be read.
     pub kind: Option<u64>,
-    /// What is wrong.
+    /// Fault.
     pub error: DecodeError,
 }

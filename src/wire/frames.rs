@@ -5,7 +5,7 @@ use super::error::DecodeError;
 /// The parts of a multipart message: `T` is whatever holds the bytes of one frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frames<'a, T> {
-    /// What ROUTER and REQ put before the empty frame: goes back unchanged with the reply.
+    /// Envelope of ROUTER and REQ before the empty frame: goes back unchanged with the reply.
     pub envelope: &'a [T],
     /// The header's bytes.
     pub header: &'a [u8],

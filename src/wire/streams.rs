@@ -45,7 +45,7 @@ impl<'de, A: SeqAccess<'de>> Fields<'_, '_, A> {
     }
 }
 
-/// Whether these are intervals of sequence numbers in their one normal form.
+/// Returns whether these are intervals of sequence numbers in their one normal form.
 fn is_ascending(ranges: &[(u64, u64)]) -> bool {
     // The lowest number that the next one may begin with; behind the highest number there is none.
     let mut lowest = Some(1);

@@ -13,7 +13,7 @@ pub const FRAMES: Range<u64> = 1..16;
 /// Types of what a client asks, as far as they are known.
 pub const REQUESTS: RangeInclusive<u64> = PUBLISH..=DISTURB;
 
-/// Whether a header of this type answers something, and so must never be answered: answers and replies.
+/// Returns whether a header of this type answers something, and so must never be answered: answers and replies.
 pub const fn is_answer(kind: u64) -> bool {
     matches!(kind, 16..32 | 64..96)
 }
@@ -38,7 +38,7 @@ macro_rules! types {
 }
 
 types! {
-    /// Who I am.
+    /// Introduction of the sender.
     HELLO = 1,
     /// A copy of a message.
     MESSAGE = 2,
@@ -100,7 +100,7 @@ types! {
     JOIN = 41,
     /// Declare peers no more.
     DISCONNECT = 42,
-    /// What the node has seen.
+    /// Request for what the node has seen.
     SEEN = 43,
     /// Tell what happens.
     WATCH = 44,

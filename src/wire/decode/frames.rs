@@ -94,7 +94,7 @@ pub(super) fn decode_answer<'de, A: SeqAccess<'de>>(
     }
 }
 
-/// What MESSAGE and PATH begin with: id, time and hops.
+/// Fields that MESSAGE and PATH begin with: id, time and hops.
 fn copy<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<(MessageId, Wall, u32), A::Error> {
     let id = fields.seeded("id", One::<Id>::NEW)?;
     let published_at = Wall(fields.required("published_at")?);
