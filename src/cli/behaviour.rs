@@ -1,4 +1,4 @@
-//! How a node behaves, as it can be set from the command line: for one node, or for all of a network.
+//! Behaviour of nodes, as it can be set from the command line: for one node, or for all of a network.
 
 use crate::core::config::{Broadcast, Protocol, Timing};
 use clap::ValueEnum;

@@ -1,4 +1,4 @@
-//! What every command knows: the network, the patience, and whether somebody pressed Ctrl-C.
+//! Context of every command: the network, the patience, and whether somebody pressed Ctrl-C.
 
 use super::{error::CliError, globals::Globals, node_argument::NodeArgument, output::complain};
 use crate::{
@@ -78,7 +78,7 @@ impl Context {
         }
     }
 
-    /// How long to wait: `--timeout`, or else the command's `default`.
+    /// Time to wait: `--timeout`, or else the command's `default`.
     pub fn timeout_or(&self, default: Duration) -> Duration {
         self.globals.timeout.unwrap_or(default)
     }
@@ -90,12 +90,12 @@ impl Context {
         }
     }
 
-    /// How much is to be said: below 0 with `-q`, above with `-v`.
+    /// Verbosity: below 0 with `-q`, above with `-v`.
     pub fn verbosity(&self) -> i16 {
         i16::from(self.globals.verbose) - i16::from(self.globals.quiet)
     }
 
-    /// How long the command has run.
+    /// Time that the command has run.
     pub fn age(&self) -> Time {
         Time(self.clock.now().mono.since(Mono(0))).rounded()
     }
@@ -118,7 +118,7 @@ impl Context {
         record.map(|_| networks).map_err(|error| CliError::without_record(error, remedy))
     }
 
-    /// Where a node listens: looked up in the record of the network, unless it is an address. That of a node whose
+    /// Address of a node: looked up in the record of the network, unless it is an address. That of a node whose
     /// process is known to have ended is nobody's.
     pub fn endpoint_of(&self, node: &NodeArgument) -> Result<Endpoint, CliError> {
         let name = match node {
@@ -170,7 +170,7 @@ impl Context {
     }
 }
 
-/// Whether this process was started with a signal ignored (proc(5): `SigIgn` in its status).
+/// Returns whether this process was started with a signal ignored (proc(5): `SigIgn` in its status).
 fn is_ignored(signal: i32) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,4 +1,4 @@
-//! Why a command did not do what was asked: one line for people, a code word for programs, an exit code for shells.
+//! Errors of commands: one line for people, a code word for programs, an exit code for shells.
 
 use super::text;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 use serde::Serialize;
 use std::{io, process::ExitCode};
 
-/// What ends a command early. The texts are one line each: what was wrong, with which value, and what to do.
+/// Error that ends a command early. The texts are one line each: what was wrong, with which value, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// No error: help was asked for. Plain, and with colours.
@@ -30,7 +30,7 @@ pub enum CliError {
         /// With escape sequences for a terminal.
         coloured: String,
     },
-    /// What can never work as it was typed.
+    /// Command line that can never work as it was typed.
     #[error("{0}")]
     Usage(String),
     /// Not possible now.
@@ -41,7 +41,7 @@ pub enum CliError {
     Refused {
         /// The code word that the node gave; `refused` where no node was asked.
         code: &'static str,
-        /// Who refused what, and why.
+        /// Refusal, by whom, of what, and why.
         text: String,
     },
     /// Nothing listens, or nothing can be reached.
@@ -64,7 +64,7 @@ pub struct ErrorDocument {
     error: ErrorBody,
 }
 
-/// What an error document says.
+/// Body of an error document.
 #[derive(Debug, Serialize)]
 pub struct ErrorBody {
     /// The word that programs tell it by.
@@ -86,7 +86,7 @@ impl CliError {
         }
     }
 
-    /// What the shell sees.
+    /// Exit status for the shell.
     pub const fn exit_status(&self) -> u8 {
         match self {
             Self::Help { .. } | Self::BrokenPipe => 0,
@@ -102,7 +102,7 @@ impl CliError {
         text::escape(&self.to_string()).into_owned()
     }
 
-    /// What `--json` prints.
+    /// Document that `--json` prints.
     pub fn document(&self) -> ErrorDocument {
         ErrorDocument { error: self.body() }
     }

@@ -57,7 +57,7 @@ impl Logging {
         tracing_subscriber::registry().with(self.levels(verbosity).targets()).with(lines).init();
     }
 
-    /// What was asked for, or else what fits the verbosity.
+    /// Levels that were asked for, or else those that fit the verbosity.
     fn levels(&self, verbosity: i16) -> Levels {
         let (text, all) = match verbosity {
             ..0 => ("warn", LevelFilter::WARN),
@@ -118,7 +118,7 @@ fn level(word: &str) -> Result<LevelFilter, String> {
     parsed.ok_or_else(|| format!("'{word}' is not a log level; choose from off, error, warn, info, debug and trace"))
 }
 
-/// What an event of `tracing` says.
+/// Text and fields of an event of `tracing`.
 #[derive(Default)]
 struct Said {
     /// The word for what happened.

@@ -1,4 +1,4 @@
-//! What cannot be understood as it was typed, in one line: clap's error, with the blame where it belongs and with no remedy
+//! Misreading of what was typed, in one line: clap's error, with the blame where it belongs and with no remedy
 //! that does not work.
 
 use super::{error::CliError, text};
@@ -47,7 +47,7 @@ fn escape(error: &mut clap::Error) {
     }
 }
 
-/// What was typed, and what can be.
+/// Words that were typed, and those that can be.
 struct Typed<'a> {
     arguments: &'a [OsString],
     program: &'a Command,
@@ -68,7 +68,7 @@ impl Typed<'_> {
         path
     }
 
-    /// How to have it taken as a value, if that would work.
+    /// Advice to have it taken as a value, if that would work.
     fn as_value(&self, error: &clap::Error) -> Option<String> {
         let wrong = context(error, ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
         // Of `-apple` clap names `-a` alone.

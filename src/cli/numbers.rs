@@ -24,7 +24,7 @@ where
     move |text| text.parse().map_err(|_| refusal(text, least, most))
 }
 
-/// Whether it is written as a whole number, of whatever size.
+/// Returns whether it is written as a whole number, of whatever size.
 pub fn is_whole(text: &str) -> bool {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())

@@ -1,4 +1,4 @@
-//! Where everything is printed: text or one JSON document on stdout, errors and notes on stderr. Whatever a name or a text
+//! Output: text or one JSON document on stdout, errors and notes on stderr. Whatever a name or a text
 //! of the network holds, no terminal obeys it: what passes here is escaped, but for colours and line ends of our own.
 
 use super::{error::CliError, text};
@@ -20,10 +20,10 @@ pub struct Output {
     form: Form,
     is_terminal: bool,
     has_colour: bool,
-    /// Whether stderr, too, may have colours.
+    /// True if stderr, too, may have colours.
     colours: Colours,
     is_quiet: bool,
-    /// Whether a JSON document stands on stdout already; an error adds no second one.
+    /// True if a JSON document stands on stdout already; an error adds no second one.
     has_document: bool,
 }
 
@@ -36,7 +36,7 @@ pub enum Form {
     Json,
 }
 
-/// When text has colours.
+/// Use of colours in text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Colours {
     /// On a terminal, and not with `NO_COLOR` (no-color.org) or `TERM=dumb`.
@@ -108,22 +108,22 @@ impl Output {
         self.is_quiet = is_quiet;
     }
 
-    /// Whether nothing but errors is wanted on stderr.
+    /// Returns whether nothing but errors is wanted on stderr.
     pub fn is_quiet(&self) -> bool {
         self.is_quiet
     }
 
-    /// Whether JSON is wanted.
+    /// Returns whether JSON is wanted.
     pub fn is_json(&self) -> bool {
         self.form == Form::Json
     }
 
-    /// Whether text goes to a terminal: somebody looks at it.
+    /// Returns whether text goes to a terminal: somebody looks at it.
     pub fn is_terminal(&self) -> bool {
         self.is_terminal
     }
 
-    /// Whether text may have colours.
+    /// Returns whether text may have colours.
     pub fn has_colour(&self) -> bool {
         self.has_colour
     }

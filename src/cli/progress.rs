@@ -47,7 +47,7 @@ impl Drop for Progress {
     }
 }
 
-/// How long it will take, in whole seconds or, from two minutes on, minutes; nothing where there is no telling yet.
+/// Time left, in whole seconds or, from two minutes on, minutes; nothing where there is no telling yet.
 fn left(time: Duration) -> String {
     let (seconds, minutes) = (time.as_secs(), time.as_secs() / 60);
     match (seconds, minutes) {
@@ -57,7 +57,7 @@ fn left(time: Duration) -> String {
     }
 }
 
-/// Whether the locale writes UTF-8: the first of its variables that is set decides (POSIX, *Environment Variables*).
+/// Returns whether the locale writes UTF-8: the first of its variables that is set decides (POSIX, *Environment Variables*).
 fn has_unicode() -> bool {
     let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(env::var_os).find(|value| !value.is_empty());
     let is_utf8 = |value: std::ffi::OsString| {

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-/// Where the size of the terminal cannot be told.
+/// Rows and columns where the size of the terminal cannot be told.
 const ROWS_UNTOLD: usize = 24;
 const COLUMNS_UNTOLD: usize = 80;
 /// The other screen, no cursor, no wrapping; and back (xterm's control sequences).
@@ -21,7 +21,7 @@ const HOME: &str = "\x1b[H";
 const CLEAR_LINE: &str = "\x1b[K";
 const CLEAR_BELOW: &str = "\x1b[J";
 
-/// Whether a screen is there that a panic must leave before it says anything.
+/// Set while a screen is there that a panic must leave before it says anything.
 static IS_OPEN: AtomicBool = AtomicBool::new(false);
 
 /// The second screen; the first one is back when it is dropped.

@@ -1,4 +1,4 @@
-//! What can be typed and what is printed, without a network.
+//! Command lines and printed text, without a network.
 
 use super::{
     Cli, CliError, Output,
@@ -37,7 +37,7 @@ use std::{
     time::Duration,
 };
 
-/// What a user types, split at spaces.
+/// Command line that a user types, split at spaces.
 fn read(line: &str) -> Result<Cli, CliError> {
     Cli::read(line.split_whitespace().map(Into::into))
 }
@@ -66,7 +66,7 @@ impl Paper {
     }
 }
 
-/// What `print` prints as text.
+/// Text that `print` prints.
 fn printed(is_terminal: bool, print: impl FnOnce(&mut Output) -> Result<(), CliError>) -> String {
     let paper = Paper::default();
     let mut out = paper.output(Form::Text, is_terminal);
@@ -579,7 +579,7 @@ fn state() -> NodeStatus {
     }
 }
 
-/// What a ring of nodes says; those that are `gone` have ended, and their neighbours know it.
+/// Survey of a ring of nodes; those that are `gone` have ended, and their neighbours know it.
 fn survey(nodes: u32, gone: &[u32]) -> Survey {
     let peer = |number: u32| PeerInfo {
         node: Some(NodeId::numbered(number)),
@@ -804,7 +804,7 @@ fn a_simulation_is_told_as_text_and_as_json() {
     assert!(several.starts_with("Simulated 5 random scenarios · seeds 3-7\n"), "{several}");
 }
 
-/// Whether golden files are to be written anew instead of compared: `GOSSIP_UPDATE_GOLDEN=1 cargo test help_is`.
+/// Returns whether golden files are to be written anew instead of compared: `GOSSIP_UPDATE_GOLDEN=1 cargo test help_is`.
 fn updates_golden() -> bool {
     env::var_os("GOSSIP_UPDATE_GOLDEN").is_some()
 }

@@ -1,4 +1,4 @@
-//! How values look as text: escapes, times, node names, aligned columns.
+//! Values as text: escapes, times, node names, aligned columns.
 
 use crate::core::{id::NodeId, time::Wall};
 use chrono::{DateTime, Local, SecondsFormat, TimeZone, Utc};
@@ -98,7 +98,7 @@ fn push_escaped(escaped: &mut String, c: char) {
     if is_obeyed(c) { escaped.extend(c.escape_default()) } else { escaped.push(c) }
 }
 
-/// Whether a terminal or a reader of lines obeys it, or shows nothing, in place of showing it: controls, separators of lines,
+/// Returns whether a terminal or a reader of lines obeys it, or shows nothing, in place of showing it: controls, separators of lines,
 /// and what Unicode 16 has for format characters (Cf) or lets programs ignore (*Default_Ignorable_Code_Point*), but for the
 /// two that choose between a text and an emoji.
 pub fn is_obeyed(c: char) -> bool {

@@ -1,4 +1,4 @@
-//! What `gossip --version` prints.
+//! Version and build details, as `gossip --version` prints them.
 
 use crate::transport::context::{can_encrypt, libzmq_version};
 use serde::Serialize;
@@ -20,7 +20,7 @@ struct Build {
     target: &'static str,
     profile: &'static str,
     libzmq: String,
-    /// Whether libzmq can encrypt: `yes` in every build that is shipped.
+    /// True if libzmq can encrypt: `yes` in every build that is shipped.
     curve: &'static str,
 }
 

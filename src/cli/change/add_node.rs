@@ -11,7 +11,7 @@ use crate::{
 use serde::Serialize;
 use std::{fmt, time::Duration};
 
-/// How long the node may take to be linked unless told otherwise.
+/// Longest time that the node may take to be linked unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Add a node to a running network
@@ -37,14 +37,14 @@ pub struct Args {
     peers: Option<Vec<NodeArgument>>,
 }
 
-/// What is printed of a node that runs.
+/// Report on a node that runs.
 #[derive(Serialize)]
 pub struct Report {
     node: String,
     endpoint: String,
     pid: Option<u32>,
     peers: Vec<String>,
-    /// How the process before it ended, if there was one.
+    /// End of the process before it, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<&'static str>,
     /// Peers that are none any more.

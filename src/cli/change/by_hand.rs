@@ -17,7 +17,7 @@ use crate::{
 };
 use std::time::Duration;
 
-/// How often the two ends of a link are looked at.
+/// Interval at which the two ends of a link are looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Both ends of a link by their addresses, if no record has them.
@@ -26,13 +26,13 @@ pub fn ends<'a>(context: &Context, nodes: [&'a NodeArgument; 2]) -> Result<Optio
     Ok((!is_recorded(context, a)? && !is_recorded(context, b)?).then_some([a, b]))
 }
 
-/// Whether the record of the network has a node at this address.
+/// Returns whether the record of the network has a node at this address.
 pub fn is_recorded(context: &Context, endpoint: &Endpoint) -> Result<bool, CliError> {
     let record = context.networks()?.folder(context.network()).read_record()?;
     Ok(record.is_some_and(|manifest| manifest.nodes.iter().any(|node| node.endpoint == *endpoint)))
 }
 
-/// Why a node that no record has is not restarted from here, and what restarts it: only whoever runs on its machine can.
+/// Reason why a node that no record has is not restarted from here, and its remedy: only whoever runs on its machine can.
 /// `None`: nobody answers there, and the network of the command has a record that says more.
 pub fn no_restart(context: &Context, endpoint: &Endpoint, timeout: Duration) -> Option<CliError> {
     let address = endpoint.authority();
@@ -164,7 +164,7 @@ fn refusals(one: &NodeStatus, other: &NodeStatus) -> Option<String> {
     (!codes.is_empty()).then(|| format!("node {} has refused node {}: {}", one.node, other.node, codes.join(", ")))
 }
 
-/// Whether a node has such a link to another; `which` is asked whether it is up, and why it is there.
+/// Returns whether a node has such a link to another; `which` is asked whether it is up, and why it is there.
 fn has_link(one: &NodeStatus, other: &NodeStatus, which: impl Fn(bool, Kind) -> bool) -> bool {
     one.peers.iter().any(|peer| peer.node.as_ref() == Some(&other.node) && which(peer.up, peer.kind))
 }

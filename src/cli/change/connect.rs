@@ -9,7 +9,7 @@ use crate::{
 use serde::Serialize;
 use std::{fmt, time::Duration};
 
-/// How long the two may take unless told otherwise.
+/// Longest time that the two may take unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Link two nodes of a running network
@@ -32,7 +32,7 @@ pub struct Args {
     b: NodeArgument,
 }
 
-/// What is printed of two nodes that are connected.
+/// Report on two nodes that are connected.
 #[derive(Serialize)]
 struct Report {
     connected: [String; 2],

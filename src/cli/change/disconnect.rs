@@ -9,7 +9,7 @@ use crate::{
 use serde::Serialize;
 use std::{fmt, time::Duration};
 
-/// How long the two may take unless told otherwise.
+/// Longest time that the two may take unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Remove the link between two nodes
@@ -32,7 +32,7 @@ pub struct Args {
     b: NodeArgument,
 }
 
-/// What is printed of two nodes that are disconnected.
+/// Report on two nodes that are disconnected.
 #[derive(Serialize)]
 struct Report {
     disconnected: [String; 2],

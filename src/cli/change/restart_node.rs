@@ -7,9 +7,9 @@ use crate::{
 };
 use std::time::Duration;
 
-/// How long the node may take to end and to be linked again unless told otherwise.
+/// Longest time that the node may take to end and to be linked again unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a node that was started by hand may take to say who it is.
+/// Longest time that a node that was started by hand may take to say who it is.
 const FOUND: Duration = Duration::from_secs(2);
 
 /// Restart a node of a running network

@@ -12,7 +12,7 @@ use crate::{
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-/// How long all links may take together unless told otherwise.
+/// Longest time that all links may take together unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Change the topology of a running network
@@ -49,7 +49,7 @@ pub struct Args {
     seed: Option<u64>,
 }
 
-/// What is printed of a network that was restructured.
+/// Report on a network that was restructured.
 #[derive(Serialize)]
 struct Report {
     network: String,
@@ -87,7 +87,7 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
 }
 
 impl Args {
-    /// What the network is to look like, and the same as it is typed.
+    /// Topology that the network is to have, and the same as it is typed.
     fn wanted(&self) -> Result<(Wanted, String), CliError> {
         let Some(word) = &self.topology else {
             let size = |degree: Option<u32>| degree.map(|degree| degree as usize);

@@ -1,4 +1,4 @@
-//! What is typed, and what is done about it.
+//! Arguments of `gossip chaos`, and what is done about them.
 
 use super::{
     report::{Fault, Summary},
@@ -23,9 +23,9 @@ use std::{
     time::Duration,
 };
 
-/// How long one order may take, and how long nodes may take to agree, unless told otherwise.
+/// Longest time that one order may take, and that nodes may take to agree, unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How often to look whether a pause is to end early.
+/// Interval at which it is seen whether a pause is to end early.
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// Inject faults into a local network, then check that nothing was lost

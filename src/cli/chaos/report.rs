@@ -1,4 +1,4 @@
-//! How faults and what they came to look: a line or an object each.
+//! Report on faults and their outcome: a line or an object each.
 
 use crate::{
     chaos::{DrillReport, Happening, Order},
@@ -66,7 +66,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What a drill came to.
+/// Summary of a drill.
 #[derive(Serialize)]
 pub(super) struct Summary {
     network: String,
@@ -91,10 +91,10 @@ pub(super) struct Summary {
     /// Nodes whose process has ended.
     down: Vec<String>,
     paused: Vec<String>,
-    /// Who speaks, and who does not hear as usual.
+    /// Pairs of nodes of which the first speaks and the second does not hear it as usual.
     disturbed: Vec<[String; 2]>,
     keep_no_more: BTreeMap<String, u64>,
-    /// Who is up, for people.
+    /// Count of the nodes that are up, for people.
     #[serde(skip)]
     told_nodes: String,
     #[serde(skip)]
@@ -138,7 +138,7 @@ impl Summary {
         }
     }
 
-    /// What is wrong, in one line; `None` if nothing is.
+    /// Complaint, in one line; `None` if nothing is wrong.
     pub(super) fn complaint(&self) -> Option<String> {
         self.complaint.clone()
     }

@@ -12,7 +12,7 @@ use std::{str::FromStr, time::Duration};
 /// Most nodes of one range.
 const RANGE_MAX: u32 = 1024;
 
-/// What is typed behind `gossip chaos`.
+/// Order as it is typed behind `gossip chaos`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Typed {
     /// Kill nodes with SIGKILL: what they hold in memory is lost
@@ -164,14 +164,14 @@ impl FromStr for Nodes {
 
 /// An order, and what follows it by itself.
 pub struct Meant {
-    /// What to do.
+    /// Order that is given.
     pub order: Order,
     /// After how long a pause ends.
     pub lasting: Option<Duration>,
 }
 
 impl Typed {
-    /// What it means where `find` knows the nodes; `None`: to break nothing.
+    /// Order in which `find` has found the nodes; `None`: to break nothing.
     pub fn meant<E>(&self, find: impl Fn(&NodeArgument) -> Result<NodeId, E>) -> Result<Option<Meant>, E> {
         let all = |nodes: &[Nodes]| -> Result<Vec<NodeId>, E> {
             let mut found: Vec<NodeId> = Vec::new();

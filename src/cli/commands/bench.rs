@@ -15,7 +15,7 @@ use crate::{
 use serde::Serialize;
 use std::{fmt, time::Duration};
 
-/// How long all nodes may take to have all unless told otherwise.
+/// Longest time that all nodes may take to have all unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// From one of the messages one by one to the next.
 const GAP: Duration = Duration::from_millis(5);
@@ -63,7 +63,7 @@ pub struct Args {
     evict: bool,
 }
 
-/// What is printed.
+/// Report that is printed.
 #[derive(Serialize)]
 struct Report {
     network: String,

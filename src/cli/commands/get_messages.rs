@@ -9,7 +9,7 @@ use crate::{
 use chrono::Local;
 use std::time::Duration;
 
-/// How long to wait for each page unless told otherwise.
+/// Time to wait for each page unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Show the messages that a node has received, and their paths
@@ -169,7 +169,7 @@ fn print_text(
     Ok(pages.mark_shown()?)
 }
 
-/// How often a flag was given, if that means something.
+/// Times that a flag was given, if that means something.
 fn at_most_three(flag: &str, count: u8) -> Result<u8, CliError> {
     let text = || format!("'-{flag}' was given {count} times; give -{flag}, -{flag}{flag} or -{flag}{flag}{flag}");
     if count <= 3 { Ok(count) } else { Err(CliError::Usage(text())) }

@@ -23,7 +23,7 @@ Examples:
   gossip list-networks --json | jq -r '.networks[] | select(.state == \"running\") | .network'")]
 pub struct Args {}
 
-/// How a network is, as far as its record says.
+/// State of a network, as far as its record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum State {

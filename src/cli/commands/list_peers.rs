@@ -13,11 +13,11 @@ use crate::{
 use serde::{Serialize, Serializer};
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-/// How long all nodes may take together unless told otherwise.
+/// Longest time that all nodes may take together unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
 /// Most nodes that are asked at a time.
 const ASKED_MAX: usize = 1000;
-/// What nodes of one distance are given to answer at least, as far as there is time.
+/// Time that nodes of one distance are given to answer at least, as far as there is time.
 const LEVEL_MIN: Duration = Duration::from_millis(50);
 
 /// List the peers of a node
@@ -42,7 +42,7 @@ pub struct Args {
     depth: u32,
 }
 
-/// What is printed.
+/// Report that is printed.
 #[derive(Serialize)]
 struct Report {
     node: String,
@@ -59,19 +59,19 @@ struct Peer {
     node: Option<NodeId>,
     #[serde(serialize_with = "endpoint_as_text")]
     endpoint: Endpoint,
-    /// Whether a link to it is up.
+    /// True if a link to it is up.
     up: bool,
     /// Hops from the node asked for.
     distance: u32,
     /// The nodes one hop nearer that are linked to it; none for a direct peer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     via: Vec<String>,
-    /// Whether it said who its peers are; absent if it was not asked.
+    /// True if it said who its peers are; absent if it was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     answered: Option<bool>,
 }
 
-/// What tells a node: its name once it is known, or else its address.
+/// Key of a node: its name once it is known, or else its address.
 type Key = Result<NodeId, Endpoint>;
 
 /// Breadth first, over links that are up.
@@ -104,7 +104,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     )))
 }
 
-/// How a search goes on after the nodes of one distance.
+/// Course of a search after the nodes of one distance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NextDistance {
     /// To the next distance.

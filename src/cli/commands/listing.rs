@@ -1,4 +1,4 @@
-//! How fetched messages look: as text for people, as a document for programs.
+//! Listing of fetched messages: as text for people, as a document for programs.
 
 use crate::{
     cli::{
@@ -33,7 +33,7 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// What so many `-p` ask for.
+    /// Paths that so many `-p` ask for.
     pub const fn from_count(count: u8) -> Self {
         match count {
             0 => Self::All,
@@ -67,7 +67,7 @@ impl Choice {
     }
 }
 
-/// How the time of a message is shown.
+/// Form in which the time of a message is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stamp {
     /// Not at all.
@@ -81,7 +81,7 @@ pub enum Stamp {
 }
 
 impl Stamp {
-    /// What so many `-t` ask for.
+    /// Stamp that so many `-t` ask for.
     pub const fn from_count(count: u8) -> Self {
         match count {
             0 => Self::None,
@@ -115,7 +115,7 @@ impl Parts {
         whole
     }
 
-    /// Whether a message waits for the rest of its paths.
+    /// Returns whether a message waits for the rest of its paths.
     pub fn is_open(&self) -> bool {
         self.open.is_some()
     }
@@ -130,11 +130,11 @@ impl Parts {
 pub struct Listing<Z> {
     /// Which paths.
     pub choice: Choice,
-    /// How the time of arrival is shown.
+    /// Form in which the time of arrival is shown.
     pub stamp: Stamp,
-    /// Whether each node of a path has its time.
+    /// True if each node of a path has its time.
     pub hop_times: bool,
-    /// Where times are read.
+    /// Zone of the times.
     pub zone: Z,
 }
 
@@ -178,7 +178,7 @@ impl<Z: TimeZone<Offset: Display>> Listing<Z> {
 
 /// The line above the messages, and the empty one behind it.
 pub struct Header<'a> {
-    /// Who has them; known once a page came.
+    /// Node that has them; known once a page came.
     pub node: Option<&'a NodeId>,
     /// Which messages.
     pub status: Status,
@@ -196,7 +196,7 @@ impl Display for Header<'_> {
 
 /// The line in place of messages where there are none.
 pub struct Nothing<'a> {
-    /// Who has none; known once a page came.
+    /// Node that has none; known once a page came.
     pub node: Option<&'a NodeId>,
     /// Which messages were asked for.
     pub status: Status,

@@ -71,7 +71,7 @@ pub struct Args {
     logging: Logging,
 }
 
-/// Where to listen: an IP address and a port, which may be 0.
+/// Address to listen on: an IP address and a port, which may be 0.
 #[derive(Debug, Clone)]
 struct Bind {
     host: IpAddr,
@@ -118,7 +118,7 @@ impl FromStr for Peer {
     }
 }
 
-/// What a node says once it listens.
+/// Line that a node prints once it listens.
 #[derive(Debug, Serialize)]
 struct ReadyLine<'a> {
     node: &'a str,

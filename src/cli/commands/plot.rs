@@ -21,7 +21,7 @@ const ROWS_LEFT: usize = 6;
 /// A picture that was drawn.
 #[derive(Debug, Default)]
 pub struct Plot {
-    /// Where it lies.
+    /// Files that were drawn.
     pub files: Vec<PathBuf>,
     /// As text, if somebody looks at a terminal.
     pub drawing: Option<String>,

@@ -12,7 +12,7 @@ use crate::{
 use serde::Serialize;
 use std::{fmt, time::Duration};
 
-/// How long the node may take to leave unless told otherwise.
+/// Longest time that the node may take to leave unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// The same with `--force`: it may have to be ended, and others linked in its place.
 const FORCED: Duration = Duration::from_secs(30);
@@ -44,7 +44,7 @@ pub struct Args {
     via: Option<Endpoint>,
 }
 
-/// What is printed of a node that has left.
+/// Report on a node that has left.
 #[derive(Serialize)]
 struct Report {
     node: String,
@@ -75,7 +75,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     out.print(&Report { node: removed.node.to_string(), endpoint: removed.endpoint.to_string(), name: removed.node })
 }
 
-/// What removes a node that nobody answers for, where that is why it was not removed.
+/// Remedy against a node that nobody answers for, where that is why it was not removed.
 fn with_remedy(error: &ClientError, node: &NodeArgument) -> CliError {
     let told = |text: String| {
         format!("{text} Remove a dead node through a live one: 'gossip remove-node {node} --force --via HOST:PORT'")

@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-/// How long to wait for the receipt unless told otherwise.
+/// Time to wait for the receipt unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Up to this size a message is sent without asking for the node's limit first: it is the limit of every node that
@@ -59,7 +59,7 @@ pub struct Args {
     no_trace: bool,
 }
 
-/// What is printed of a receipt.
+/// Report on a receipt.
 #[derive(Serialize)]
 struct Sent {
     id: String,

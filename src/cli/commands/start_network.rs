@@ -22,7 +22,7 @@ use crate::{
 use serde::Serialize;
 use std::{ffi::OsString, fmt, path::PathBuf, process::ExitStatus, sync::atomic::AtomicBool, time::Duration};
 
-/// How long all nodes may take together unless told otherwise.
+/// Longest time that all nodes may take together unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// Highest port base, that of the smallest network: ports end at 65535.
 const PORT_BASE_MAX: u32 = 65_535 - NODES_MIN;
@@ -83,7 +83,7 @@ pub struct Args {
     logging: Logging,
 }
 
-/// What is printed of a network that was started.
+/// Report on a network that was started.
 #[derive(Serialize)]
 struct Report<'a> {
     network: &'a str,
@@ -93,7 +93,7 @@ struct Report<'a> {
     described: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     degree: Option<u32>,
-    /// Why it is not the usual one, for people.
+    /// Reason why it is not the usual one, for people.
     #[serde(skip)]
     adapted: Option<String>,
     seed: u64,
@@ -163,7 +163,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     failure.map_or(Ok(()), |error| Err(missing(error)))
 }
 
-/// Why a network has another degree than usual although none was asked for.
+/// Reason why a network has another degree than usual although none was asked for.
 fn adapted(shape: Shape, args: &Args) -> Option<String> {
     let (nodes, usual) = (args.num_nodes, shape::DEGREE_DEFAULT);
     match shape {
@@ -176,7 +176,7 @@ fn adapted(shape: Shape, args: &Args) -> Option<String> {
     }
 }
 
-/// What makes each node serve its metrics: the distance of their ports, which also nodes that are added later can use.
+/// Arguments with which each node serves its metrics: the distance of their ports, which also nodes that are added later can use.
 fn metrics_arguments(args: &Args) -> Result<Vec<OsString>, CliError> {
     let Some(base) = args.metrics_base else { return Ok(Vec::new()) };
     let (ports, nodes) = (args.port_base, args.num_nodes);

@@ -8,7 +8,7 @@ use crate::{
 use serde::Serialize;
 use std::{fmt, time::Duration};
 
-/// How long it may take, with the wait for another command that starts or stops the same network, unless told
+/// Longest time that it may take, with the wait for another command that starts or stops the same network, unless told
 /// otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// The network whose name goes without saying.
@@ -36,7 +36,7 @@ pub struct Args {
     node: Option<Endpoint>,
 }
 
-/// What is printed of a network that was stopped.
+/// Report on a network that was stopped.
 #[derive(Serialize)]
 struct Report<'a> {
     network: &'a str,

@@ -50,16 +50,16 @@ pub struct Args {
     nodes: Vec<NodeArgument>,
 }
 
-/// What is printed.
+/// Report that is printed.
 #[derive(Serialize)]
 struct Report {
     network: String,
-    /// Whether all nodes answered and none misses anything.
+    /// True if all nodes answered and none misses anything.
     ok: bool,
     /// Messages that at least one node had seen when the audit began.
     messages: u64,
     nodes: Vec<Entry>,
-    /// Who is up, for people.
+    /// Count of the nodes that are up, for people.
     #[serde(skip)]
     told_nodes: String,
 }
@@ -97,7 +97,7 @@ struct Range {
 struct GapRange {
     #[serde(flatten)]
     range: Range,
-    /// How many of these it has given up.
+    /// Number of these that it has given up.
     count: u64,
     /// The nodes that keep some of them.
     kept_by: Vec<String>,
@@ -194,7 +194,7 @@ impl Range {
 }
 
 impl GapRange {
-    /// What nobody keeps first, then what some do.
+    /// Ranges that nobody keeps first, then those that some do.
     fn all(node: &Compared, comparison: &Comparison) -> Vec<Self> {
         let (lost, kept) = comparison.divide(node);
         let kept_by = |stream: &StreamId, range: (u64, u64)| {

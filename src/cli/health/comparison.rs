@@ -1,4 +1,4 @@
-//! What nodes have seen, laid side by side: who misses what, and what is gone for good.
+//! Comparison of what nodes have seen: who misses what, and what is gone for good.
 
 use super::vectors::{Holding, Numbers, ask_holdings, ask_kept, common, count, union, without};
 use crate::{
@@ -13,15 +13,15 @@ use crate::{
 };
 use std::{collections::BTreeMap, time::Duration};
 
-/// How long to wait before those that differ are asked again: at first, and at most.
+/// Pause before those that differ are asked again: at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(400));
 
-/// What was found out about the nodes that answered.
+/// Comparison of the nodes that answered.
 #[derive(Debug, Default)]
 pub struct Comparison {
     /// Those that were compared, in the order of the survey.
     pub nodes: Vec<Compared>,
-    /// Why nodes that said how they are did not say what they have seen.
+    /// Nodes that said how they are and did not say what they have seen, each with the error.
     pub mute: Vec<(NodeId, CliError)>,
     /// Messages that at least one of them had seen in the beginning, and those below them.
     pub messages: u64,
@@ -39,17 +39,17 @@ pub struct Compared {
     endpoint: Endpoint,
     /// The hash of all that it had seen in the beginning.
     digest: u64,
-    /// What existed in the beginning, and this one has neither had by now nor given up.
+    /// Messages that existed in the beginning, and this one has neither had by now nor given up.
     pub missing: Numbers,
-    /// What existed in the beginning, and this one has given up.
+    /// Messages that existed in the beginning, and this one has given up.
     pub given_up: Numbers,
-    /// What it has given up and cannot tell apart from what it had.
+    /// Gaps that it has given up and cannot tell apart from what it had.
     pub joined: Vec<Gap>,
-    /// What it has only heard of, and no node has had.
+    /// Messages that it has only heard of, and no node has had.
     pub unproven: Numbers,
     /// Messages given up beyond those that it lists.
     pub unlisted: u64,
-    /// What it says of itself: messages given up, only heard of, and streams with missing ones.
+    /// Counts of its own: messages given up, only heard of, and streams with missing ones.
     counts: [u64; 3],
 }
 
@@ -167,7 +167,7 @@ impl Comparison {
         Ok(holdings)
     }
 
-    /// Whether somebody misses something, or never will have it.
+    /// Returns whether somebody misses something, or never will have it.
     pub fn has_findings(&self) -> bool {
         self.nodes.iter().any(Compared::is_finding)
     }
@@ -198,17 +198,17 @@ impl Compared {
         self.unlisted = self.counts[0].saturating_sub(listed);
     }
 
-    /// Whether it lacks anything that exists.
+    /// Returns whether it lacks anything that exists.
     pub fn is_finding(&self) -> bool {
         !self.missing.is_empty() || self.given_up_count() > 0
     }
 
-    /// How many messages it misses that may still come.
+    /// Number of messages that it misses and that may still come.
     pub fn missing_count(&self) -> u64 {
         count(&self.missing)
     }
 
-    /// How many messages it has given up.
+    /// Number of messages that it has given up.
     pub fn given_up_count(&self) -> u64 {
         let joined = self.joined.iter().map(|gap| gap.count).fold(self.unlisted, u64::saturating_add);
         count(&self.given_up).saturating_add(joined)

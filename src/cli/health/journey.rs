@@ -14,7 +14,7 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where a message came first, and from whom.
+/// Journey of a message: the node that had it first, and the steps from there.
 #[derive(Debug)]
 pub struct Journey {
     /// The message.
@@ -26,9 +26,9 @@ pub struct Journey {
 /// One step of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HopTiming {
-    /// Who passed it on.
+    /// Node that passed it on.
     pub from: NodeId,
-    /// Who got it so first.
+    /// Node that got it so first.
     pub to: NodeId,
     /// Microseconds that this hop took, as far as the clocks of the two agree.
     pub took_us: u64,

@@ -1,4 +1,4 @@
-//! What `gossip status --watch` shows on a terminal: the verdict first, then the nodes that are not well, then the others, and
+//! Screen of `gossip status --watch`: the verdict first, then the nodes that are not well, then the others, and
 //! no more than there is room for.
 
 use super::{node_health::NodeHealth, report::Report};
@@ -48,7 +48,7 @@ impl Report {
     }
 }
 
-/// What stands higher is worse; equals stay in the order of their names.
+/// Rank of a node: higher is worse; equals stay in the order of their names.
 fn badness(account: &NodeHealth) -> u8 {
     match account.state {
         State::Down => 0,

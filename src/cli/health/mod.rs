@@ -1,4 +1,4 @@
-//! How a whole network is: what all its nodes say is asked for at once, and judged together. The commands `status`,
+//! Health of a whole network: what all its nodes say is asked for at once, and judged together. The commands `status`,
 //! `audit` and `plot`, and what they stand on.
 
 pub mod audit;

@@ -1,4 +1,4 @@
-//! How one node's account of itself looks: as text for people, as a document for programs.
+//! Account of one node: as text for people, as a document for programs.
 
 use super::told;
 use crate::{
@@ -17,25 +17,25 @@ use crate::{
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
 
-/// What one node says, or why it says nothing.
+/// Account of one node, or the reason why there is none.
 #[derive(Debug, Serialize)]
 pub struct NodeHealth {
     /// Its name, or the address that was asked.
     pub node: String,
     endpoint: String,
-    /// Whether it answered, or is heard by its neighbours and serves no requests.
+    /// True if it answered, or is heard by its neighbours and serves no requests.
     pub up: bool,
-    /// How it is.
+    /// State of the node.
     pub state: State,
     /// Live neighbours that suspect it or take it for down.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub suspected_by: Vec<String>,
     /// Ids that another node has seen and this one has not; null if that cannot be told.
     pub lag: Option<u64>,
-    /// What it says.
+    /// Details that it tells.
     #[serde(flatten)]
     pub details: Option<Box<Details>>,
-    /// Why it says nothing.
+    /// Error, if it says nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorBody>,
 }
@@ -87,7 +87,7 @@ pub type Counters = BTreeMap<String, u64>;
 pub struct Peer {
     node: Option<String>,
     endpoint: String,
-    /// Whether the link to it is up.
+    /// True if the link to it is up.
     pub up: bool,
     /// Its round trip.
     pub round_trip_us: Option<u64>,
@@ -115,7 +115,7 @@ impl NodeHealth {
         }
     }
 
-    /// What is worth a remark.
+    /// Remark on what is out of the ordinary.
     pub fn remark(&self) -> String {
         let mut remarks = Vec::new();
         if !self.suspected_by.is_empty() && self.state == State::Suspect {
@@ -143,7 +143,7 @@ impl NodeHealth {
     }
 }
 
-/// How many ids a node lacks of what the other has seen that has seen most.
+/// Number of ids that a node lacks of what the other has seen that has seen most.
 fn lag(status: &NodeStatus, (seen, digest): (u64, u64)) -> Option<u64> {
     let own = status.seen_messages?;
     // Two nodes that have seen equally many of different messages both lack some; how many, an audit tells.

@@ -32,7 +32,7 @@ use std::{
     time::Duration,
 };
 
-/// How long nodes may take unless told otherwise.
+/// Longest time that nodes may take unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Draw the network as it is now, as declared, or the route of one message
@@ -73,7 +73,7 @@ pub struct Args {
     output: Option<PathBuf>,
 }
 
-/// What is printed.
+/// Report that is printed.
 #[derive(Serialize)]
 struct Report {
     network: String,
@@ -148,7 +148,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     })
 }
 
-/// What a record would say of a network that was not started here: as its nodes tell it.
+/// Record of a network that was not started here, as its nodes tell it.
 fn found(survey: &Survey, address: &[NodeArgument]) -> Result<Manifest, CliError> {
     let Some(first) = survey.said().next() else {
         let address = address.first().map_or_else(String::new, NodeArgument::to_string);
@@ -169,9 +169,9 @@ fn found(survey: &Survey, address: &[NodeArgument]) -> Result<Manifest, CliError
     Ok(manifest)
 }
 
-/// What is drawn, before it is placed.
+/// Picture before it is placed.
 struct Canvas {
-    /// Where nodes stand.
+    /// Graph by which nodes are placed.
     places: Graph,
     links: BTreeMap<(usize, usize), Link>,
     marks: Vec<NodeMark>,

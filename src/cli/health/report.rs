@@ -1,4 +1,4 @@
-//! What `gossip status` prints: a verdict that is understood at a glance, a table of the nodes, and what went wrong.
+//! Report of `gossip status`: a verdict that is understood at a glance, a table of the nodes, and what went wrong.
 
 use super::{
     node_health::{Counters, Counts, Details, NodeHealth, micros},
@@ -32,7 +32,7 @@ const DAILY: &[&str] = &[
 /// Most names that a line of the verdict lists.
 const NAMED_MAX: usize = 12;
 
-/// How a network is.
+/// Report on a network.
 #[derive(Debug, Serialize)]
 pub struct Report {
     #[serde(serialize_with = "as_text")]
@@ -48,12 +48,12 @@ pub struct Report {
     pub(super) lines: Vec<String>,
 }
 
-/// What there is to say of a network as a whole.
+/// Verdict on a network as a whole.
 #[derive(Debug, Serialize)]
 struct NetworkHealth {
-    /// Whether every node is up and can reach every other.
+    /// True if every node is up and can reach every other.
     ok: bool,
-    /// How it is, in a word.
+    /// Health in a word.
     health: Health,
     up: usize,
     suspect: usize,
@@ -65,7 +65,7 @@ struct NetworkHealth {
     redundancy: Option<f64>,
     retained_messages: u64,
     retained_bytes: u64,
-    /// Whether all nodes that answered have seen the same; null if some do not say.
+    /// True if all nodes that answered have seen the same; null if some do not say.
     equal: Option<bool>,
     /// Drops, refusals, resends and gaps of all nodes, by reason.
     troubles: Counters,
@@ -209,18 +209,18 @@ impl Report {
         if self.has_colour { format!("\x1b[{colour}m{line}\x1b[0m") } else { line.to_owned() }
     }
 
-    /// Whether what was counted at each peer is to be shown.
+    /// Returns whether what was counted at each peer is to be shown.
     pub(super) const fn has_counters(&self) -> bool {
         self.with_peers
     }
 
-    /// What was counted at each of these nodes and its peers, each with an empty line before it.
+    /// Lines on what was counted at each of these nodes and its peers, each node with an empty line before it.
     pub(super) fn counters(&self, nodes: &[&NodeHealth]) -> Vec<String> {
         let counted = nodes.iter().filter_map(|account| Some(Counted(&account.node, account.details.as_deref()?)));
         counted.flat_map(|counted| counted.to_string().lines().map(str::to_owned).collect::<Vec<_>>()).collect()
     }
 
-    /// What went wrong at all nodes together, if anything did.
+    /// Line on what went wrong at all nodes together, if anything did.
     pub(super) fn troubles(&self) -> Option<String> {
         let verdict = self.verdict.as_ref().filter(|verdict| !verdict.troubles.is_empty())?;
         Some(format!("Drops, refusals, resends and gaps: {}", Counts(&verdict.troubles)))
@@ -246,7 +246,7 @@ impl Report {
     }
 }
 
-/// What was counted at a node and its peers.
+/// Counts of a node and its peers.
 struct Counted<'a>(&'a str, &'a Details);
 
 impl fmt::Display for Counted<'_> {

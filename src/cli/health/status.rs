@@ -20,9 +20,9 @@ use std::{
     time::Duration,
 };
 
-/// How often `--watch` looks.
+/// Interval at which `--watch` looks.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How often it looks whether somebody pressed Ctrl-C.
+/// Interval at which it is seen whether somebody pressed Ctrl-C.
 const STEP: Duration = Duration::from_millis(50);
 
 /// Show network health: a verdict and one line per node

@@ -14,7 +14,7 @@ use crate::{
 };
 use std::{collections::BTreeSet, time::Duration};
 
-/// How long to wait for all nodes together unless told otherwise.
+/// Time to wait for all nodes together unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Asks the nodes named, or all of the network if none is. Nodes that are named by their addresses alone stand for the
@@ -83,7 +83,7 @@ fn recorded(manifest: &Manifest) -> Vec<Target> {
     manifest.nodes.iter().map(target).collect()
 }
 
-/// Where the nodes of a record belong.
+/// Home of the nodes of a record.
 pub fn home(manifest: &Manifest) -> Home {
     Home { network: manifest.network.clone(), instance: manifest.instance.clone() }
 }

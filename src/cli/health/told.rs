@@ -1,4 +1,4 @@
-//! What is judged of a network, for people, and the error that it makes of a command.
+//! Judgement of a network, for people, and the error that it makes of a command.
 
 use crate::{
     cli::{
@@ -29,7 +29,7 @@ pub fn up(judgement: &Judgement) -> String {
     format!("{} of {} up", judgement.count(State::Up), count(judgement.all(), "node"))
 }
 
-/// Why the network is not well, if it is not: split or with nodes that are down, or with nodes that do not answer.
+/// Complaint about a network that is not well: split or with nodes that are down, or with nodes that do not answer.
 /// `is_whole`: whether these are all nodes; `logs`: where those of its nodes lie.
 pub fn complaint(
     judgement: &Judgement,
@@ -65,7 +65,7 @@ pub fn parts(overlay: &Overlay) -> String {
     parts.join(" | ")
 }
 
-/// Why a node said nothing, if it did not answer.
+/// Reason why a node said nothing, if it did not answer.
 pub fn error(heard: &Heard) -> Option<ErrorBody> {
     match &heard.outcome {
         Outcome::Said(_) => None,

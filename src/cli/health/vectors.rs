@@ -1,4 +1,4 @@
-//! What nodes have seen, asked for page by page from many at once.
+//! Vectors of what nodes have seen, asked for page by page from many at once.
 
 use crate::{
     cli::error::CliError,
@@ -14,7 +14,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, time::Duration};
 
-/// What a page is given at least, as far as nodes answer at all.
+/// Time that a page is given at least, as far as nodes answer at all.
 const PAGE_MIN: Duration = Duration::from_millis(250);
 
 /// Numbers by stream.
@@ -25,9 +25,9 @@ pub type Numbers = BTreeMap<StreamId, Ranges>;
 pub struct Holding {
     /// The numbers seen of each stream: had, given up, or only heard of.
     pub seen: Numbers,
-    /// What was given up and is known to exist.
+    /// Gaps that are known to exist.
     pub gaps: Vec<Gap>,
-    /// What others have only said to exist.
+    /// Messages that others have only said to exist.
     pub unproven: Numbers,
 }
 
@@ -101,12 +101,12 @@ impl Holding {
         self.gaps.extend(page.gaps);
     }
 
-    /// What is in `all` and was not seen here, by stream.
+    /// Messages that are in `all` and were not seen here, by stream.
     pub fn missing_of(&self, all: &Numbers) -> Numbers {
         without(all, &self.seen)
     }
 
-    /// What is in `all` and was given up here, or only heard of.
+    /// Messages that are in `all` and were given up here, or only heard of.
     pub fn given_up_of(&self, all: &Numbers) -> Numbers {
         let mut given_up = self.unproven.clone();
         for gap in self.gaps.iter().filter(|gap| gap.is_whole()) {
@@ -115,13 +115,13 @@ impl Holding {
         common(&given_up, all)
     }
 
-    /// What this node has seen and is known to exist: with `unproven`, all that it has only heard of as well.
+    /// Messages that this node has seen and that are known to exist: with `unproven`, all that it has only heard of as well.
     pub fn proven(&self, unproven: bool) -> Numbers {
         if unproven { self.seen.clone() } else { without(&self.seen, &self.unproven) }
     }
 }
 
-/// What is in the one and not in the other.
+/// Numbers in the one and not in the other.
 pub fn without(numbers: &Numbers, other: &Numbers) -> Numbers {
     let rest = numbers.iter().map(|(stream, known)| {
         let mut rest = known.clone();
@@ -131,7 +131,7 @@ pub fn without(numbers: &Numbers, other: &Numbers) -> Numbers {
     rest.filter(|(_, rest)| !rest.is_empty()).collect()
 }
 
-/// What is in both.
+/// Numbers in both.
 pub fn common(numbers: &Numbers, other: &Numbers) -> Numbers {
     let both = numbers
         .iter()
@@ -139,7 +139,7 @@ pub fn common(numbers: &Numbers, other: &Numbers) -> Numbers {
     both.filter(|(_, both)| !both.is_empty()).collect()
 }
 
-/// How many numbers these are.
+/// Count of the numbers.
 pub fn count(numbers: &Numbers) -> u64 {
     numbers.values().map(Ranges::count).fold(0, u64::saturating_add)
 }
@@ -169,7 +169,7 @@ mod tests {
         StreamId { origin: NodeId::numbered(number), incarnation: Incarnation(7) }
     }
 
-    /// What it has had, and what it has only heard of.
+    /// Holding of a node that had some and has only heard of others.
     fn holding(had: &BTreeSet<(u32, u64)>, heard_of: &BTreeSet<(u32, u64)>) -> Holding {
         let mut holding = Holding::default();
         for &(origin, number) in had.union(heard_of) {

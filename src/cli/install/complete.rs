@@ -37,14 +37,14 @@ fn candidates(program: Command, words: &[String]) -> Vec<Candidate> {
     line.complete(if last == "=" { "" } else { last }, words)
 }
 
-/// Where the cursor stands.
+/// Place of the cursor.
 struct Line<'a> {
     command: &'a Command,
-    /// How many arguments without a name stand before it.
+    /// Number of arguments without a name before it.
     place: usize,
     /// The option whose value comes next.
     awaits: Option<&'a Arg>,
-    /// Whether `--` has been passed.
+    /// True if `--` has been passed.
     is_escaped: bool,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// What can be the value of an argument.
+/// Values that an argument can have.
 fn values(arg: &Arg, begun: &str, words: &[String]) -> Vec<Candidate> {
     let is_for = |names: &[&str]| arg.get_value_names().is_some_and(|found| names.contains(&found[0].as_str()));
     match arg.get_id().as_str() {

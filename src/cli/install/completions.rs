@@ -36,7 +36,7 @@ pub enum Shell {
     Fish,
 }
 
-/// What is printed.
+/// Script that is printed.
 #[derive(Serialize)]
 struct Printed {
     shell: Shell,

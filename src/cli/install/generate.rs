@@ -19,7 +19,7 @@ pub struct Args {
     folder: PathBuf,
 }
 
-/// What was written.
+/// Folders that were written.
 #[derive(Serialize)]
 struct Written {
     completions: PathBuf,

@@ -7,7 +7,7 @@ use clap_mangen::{
 };
 use std::io;
 
-/// What ends a command with which code.
+/// Exit codes, and what ends a command with each.
 const EXIT_STATUS: [(&str, &str); 6] = [
     (
         "0",
@@ -21,7 +21,7 @@ const EXIT_STATUS: [(&str, &str); 6] = [
     ("other", "Terminated by a signal: 128 plus its number."),
 ];
 
-/// What is read from the environment.
+/// Variables that are read from the environment.
 const ENVIRONMENT: [(&str, &str); 6] = [
     ("GOSSIP_NETWORK", "Name of the network if --network is not given."),
     ("GOSSIP_LOG", "Log level of nodes if --log-level is not given."),
@@ -31,7 +31,7 @@ const ENVIRONMENT: [(&str, &str); 6] = [
     ("TZ", "Time zone of the times shown."),
 ];
 
-/// Where things lie.
+/// Places of files.
 const FILES: [(&str, &str); 4] = [
     (
         "$XDG_STATE_HOME/gossip/NETWORK/network.json",
@@ -79,7 +79,7 @@ fn see_also(name: &str, pages: &[String]) -> String {
     others.map(|other| format!("{other}(1)")).collect::<Vec<_>>().join(", ")
 }
 
-/// What stands in its place, without a name.
+/// Arguments that stand in their place, without a name.
 fn render_arguments(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     let mut roff = Roff::new();
     let shown: Vec<_> = command.get_positionals().filter(|arg| !arg.is_hide_set()).collect();

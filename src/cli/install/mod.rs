@@ -1,4 +1,4 @@
-//! What a package installs beside the program: completions for shells, which know the names of networks and nodes, and man
+//! Extras that a package installs beside the program: completions for shells, which know the names of networks and nodes, and man
 //! pages.
 
 mod candidate;

@@ -17,11 +17,11 @@ use crate::{
 };
 use std::{sync::atomic::Ordering, time::Duration};
 
-/// How long a node may be silent before that is said, unless told otherwise.
+/// Time that a node may be silent before that is said, unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
-/// How often the record is read again.
+/// Interval at which the record is read again.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long one turn waits for news.
+/// Time that one turn waits for news.
 const STEP: Duration = Duration::from_millis(25);
 
 /// Print events of all nodes as they happen
@@ -93,21 +93,21 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     }
 }
 
-/// What is printed, and what decides about it.
+/// Stream of lines, and what decides about it.
 struct Stream<'o> {
     members: Members,
     merge: Merge,
-    /// How many lines may still be printed.
+    /// Number of lines that may still be printed.
     left: u64,
-    /// When to say at the latest that watching has begun; `None`: it was said.
+    /// Time at which to say at the latest that watching has begun; `None`: it was said.
     first_look: Option<Mono>,
     next_look: Mono,
     lookout: Lookout,
-    /// Who fell silent and for how long, and is not told of yet: not looked at yet, and being looked at.
+    /// Nodes that fell silent, each with the time, and are not told of yet: not looked at yet, and being looked at.
     silent: [Vec<(usize, Duration)>; 2],
-    /// Whether it was said that no more nodes can be followed.
+    /// True if it was said that no more nodes can be followed.
     is_full: bool,
-    /// Why a node last refused to be watched.
+    /// Reason why a node last refused to be watched.
     refusal: Option<String>,
     out: &'o mut Output,
 }

@@ -17,7 +17,7 @@ const KIND_WIDTH: usize = 10;
 /// Something that happened at a node, or that is to be said of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
-    /// When: by the clock of the node that tells, or by ours.
+    /// Time by the clock of the node that tells, or by ours.
     pub(super) at: Wall,
     /// Which node tells it, or is told of.
     pub(super) node: Option<String>,
@@ -28,13 +28,13 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// What a node tells.
+    /// Line of an event that a node tells.
     pub(super) fn told(node: &str, happening: Happening) -> Self {
         let Happening { at, kind, node: peer, details } = happening;
         Self { at, node: Some(node.to_owned()), kind, peer, details }
     }
 
-    /// What this program says itself.
+    /// Line of an event that this program tells itself.
     pub(super) fn own(at: Wall, node: Option<&str>, kind: &'static str) -> Self {
         let (node, kind) = (node.map(str::to_owned), kind.into());
         Self { at, node, kind, peer: None, details: BTreeMap::new() }

@@ -7,12 +7,12 @@ use crate::{
 };
 use std::{sync::mpsc, thread, time::Duration};
 
-/// How long one look may take.
+/// Longest time that one look may take.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How far apart looks begin at least.
+/// Least time between the beginnings of two looks.
 const PACE: Duration = Duration::from_secs(1);
 
-/// What was seen.
+/// Sight of the network.
 pub(super) struct Sight {
     nodes: Vec<(NodeId, Endpoint, State)>,
     /// Places in `nodes` of those that answered.
@@ -42,7 +42,7 @@ impl Sight {
         self.answered.iter().map(|&place| (&self.nodes[place].0, &self.nodes[place].1))
     }
 
-    /// How a node is, as every command judges it.
+    /// State of a node, as every command judges it.
     pub(super) fn state_of(&self, name: &str, endpoint: &Endpoint) -> Option<State> {
         let is_meant = |(node, place, _): &&(NodeId, Endpoint, State)| node.as_str() == name || place == endpoint;
         self.nodes.iter().find(is_meant).map(|(_, _, state)| *state)
@@ -82,7 +82,7 @@ impl Lookout {
         true
     }
 
-    /// What came of the look under way: nothing yet, that this machine cannot look now, or what was seen.
+    /// Result of the look under way: nothing yet, that this machine cannot look now, or what was seen.
     pub(super) fn take(&mut self) -> Option<Option<Sight>> {
         let told = match self.under_way.as_ref()?.try_recv() {
             Err(mpsc::TryRecvError::Empty) => return None,

@@ -1,4 +1,4 @@
-//! Who is watched: all nodes of a network, as its record and the nodes themselves name them, or those that were named.
+//! Members that are watched: all nodes of a network, as its record and the nodes themselves name them, or those that were named.
 
 use super::lookout::Sight;
 use crate::{
@@ -25,7 +25,7 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Whether it is watched where a record says that it is.
+    /// Returns whether it is watched where a record says that it is.
     fn is_at(&self, record: &NodeRecord) -> bool {
         self.is_member && record.process == self.process && record.endpoint == self.endpoint
     }
@@ -35,7 +35,7 @@ impl Member {
     }
 }
 
-/// What a look at the record, or at the network, brought.
+/// Change that a look at the record, or at the network, brought.
 pub(super) enum Change {
     Added(String),
     Removed(String),
@@ -50,7 +50,7 @@ pub(super) struct Members {
     folder: Option<Folder>,
     /// Those that were named; nobody: all nodes.
     named: Vec<NodeId>,
-    /// Whether all nodes of the network are watched, those as well that come later.
+    /// True if all nodes of the network are watched, those as well that come later.
     is_all: bool,
     /// The network, as far as it is known.
     home: Option<Home>,
@@ -184,12 +184,12 @@ impl Members {
         self.all.get(number).map_or("", |member| &member.name)
     }
 
-    /// Whether all nodes of the network are watched.
+    /// Returns whether all nodes of the network are watched.
     pub(super) fn is_all(&self) -> bool {
         self.is_all
     }
 
-    /// Whether somebody is to be watched whom a watched node names, and is not.
+    /// Returns whether somebody is to be watched whom a watched node names, and is not.
     pub(super) fn lacks(&self, node: &NodeId) -> bool {
         self.is_all && !self.all.iter().any(|member| member.name == node.as_str())
     }
@@ -224,25 +224,25 @@ impl Members {
         Ok(changes)
     }
 
-    /// How a node is that fell silent: as it was seen, if it was.
+    /// State of a node that fell silent: as it was seen, if it was.
     pub(super) fn state_of_silent(&self, number: usize, sight: Option<&Sight>) -> State {
         let Some(member) = self.all.get(number) else { return State::Silent };
         let seen = sight.and_then(|sight| sight.state_of(&member.name, &member.endpoint));
         seen.unwrap_or_else(|| if member.has_ended() { State::Down } else { State::Silent })
     }
 
-    /// How many are watched now.
+    /// Number of nodes that are watched now.
     pub(super) fn count(&self) -> usize {
         self.all.iter().filter(|member| member.is_member).count()
     }
 
-    /// How many of those that are watched have answered.
+    /// Number of those that are watched and have answered.
     pub(super) fn answered(&self, follower: &Follower) -> usize {
         let members = self.all.iter().enumerate().filter(|(_, member)| member.is_member);
         members.filter(|(number, _)| follower.has_answered(*number)).count()
     }
 
-    /// Whether nobody can be watched, because each refuses it.
+    /// Returns whether nobody can be watched, because each refuses it.
     pub(super) fn all_refuse(&self, follower: &Follower) -> bool {
         let mut members = self.all.iter().enumerate().filter(|(_, member)| member.is_member);
         members.all(|(number, _)| follower.is_refused(number))

@@ -4,7 +4,7 @@ use super::line::Line;
 use crate::core::time::{Mono, Wall};
 use std::{collections::BTreeMap, time::Duration};
 
-/// How long a line waits for earlier ones of other nodes.
+/// Time that a line waits for earlier ones of other nodes.
 pub(super) const WINDOW: Duration = Duration::from_millis(250);
 /// Most lines that wait; beyond it the earliest do not.
 const LINES_MAX: usize = 65_536;
