@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, time::Duration};
 /// A network at a moment.
 #[derive(Debug, Clone)]
 pub struct Glance {
-    /// How each node is, as every command judges it.
+    /// States of the nodes, as every command judges them.
     pub judgement: Judgement,
     /// Nodes that answered, and where.
     pub live: Vec<(NodeId, Endpoint)>,
@@ -18,7 +18,7 @@ pub struct Glance {
     pub parts: Vec<Vec<NodeId>>,
     /// Links that are disturbed by order: who speaks, and who does not hear as usual.
     pub disturbed: BTreeSet<(NodeId, NodeId)>,
-    /// Whether all that answered have seen the same messages.
+    /// True if all that answered have seen the same messages.
     pub is_equal: bool,
 }
 
@@ -33,7 +33,7 @@ impl Glance {
         self.judgement.names(State::Suspect)
     }
 
-    /// Whether all that run can reach each other, and nobody doubts that anybody does.
+    /// Returns whether all that run can reach each other, and nobody doubts that anybody does.
     pub fn is_one(&self) -> bool {
         self.judgement.health != Health::Split && self.silent().is_empty() && self.suspect().is_empty()
     }

@@ -1,14 +1,14 @@
-//! What is out of order in a network at a moment, as far as it was ordered: pure, so that a schedule can be drawn with
+//! Disorder of a network at a moment, as far as it was ordered: pure, so that a schedule can be drawn with
 //! it, a node told anew what it forgot, and the checker told who could hear whom.
 
 use super::order::Order;
 use crate::core::{id::NodeId, request::Disturbance};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a node is told to disturb: whom, or `None` for all, and how.
+/// Setting that a node is told: whom to disturb, or `None` for all, and how.
 pub type Setting = (Option<Vec<NodeId>>, Disturbance);
 
-/// What is out of order.
+/// Faults that are in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Disorder {
     /// Nodes whose process has ended.
@@ -62,23 +62,23 @@ impl Disorder {
         }
     }
 
-    /// What becomes of what `from` says to `to`.
+    /// Disturbance of what `from` says to `to`.
     pub fn between(&self, from: &NodeId, to: &NodeId) -> Disturbance {
         let link = self.links.get(&(from.clone(), to.clone())).copied().unwrap_or_default();
         Disturbance { cut: link.cut || self.is_across(from, to), ..link }
     }
 
-    /// Whether a partition is between two nodes.
+    /// Returns whether a partition is between two nodes.
     fn is_across(&self, a: &NodeId, b: &NodeId) -> bool {
         self.apart.contains(a) != self.apart.contains(b)
     }
 
-    /// Whether any link is disturbed.
+    /// Returns whether any link is disturbed.
     pub fn has_disturbances(&self) -> bool {
         !self.links.is_empty() || !self.apart.is_empty()
     }
 
-    /// Whether a node runs and is not halted.
+    /// Returns whether a node runs and is not halted.
     pub fn runs(&self, node: &NodeId) -> bool {
         !self.down.contains(node) && !self.paused.contains(node)
     }
@@ -144,7 +144,7 @@ mod tests {
         numbers.into_iter().map(node).collect()
     }
 
-    /// What a node makes of what it is told.
+    /// Disturbance that a node makes of its settings.
     fn heard(settings: &[Setting], to: &NodeId) -> Disturbance {
         let own = settings.iter().find(|(peers, _)| peers.as_ref().is_some_and(|peers| peers.contains(to)));
         own.unwrap_or(&settings[0]).1

@@ -25,29 +25,29 @@ use std::{
     time::Duration,
 };
 
-/// How often to look whether the user wants to end it, and whether all nodes agree by now.
+/// Interval at which it is seen whether the user wants to end it, and whether all nodes agree by now.
 const GLANCE: Duration = Duration::from_millis(50);
-/// How long one look at the network may take.
+/// Time that one look at the network may take.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// What is to be done.
+/// Drill that is to be made.
 #[derive(Debug, Clone)]
 pub struct Drill {
-    /// What happens when.
+    /// Orders, each with its time.
     pub steps: Vec<ScheduledOrder>,
-    /// How long messages are submitted, at least; the schedule may take longer.
+    /// Time for which messages are submitted, at least; the schedule may take longer.
     pub span: Duration,
     /// Messages a second.
     pub rate: u64,
     /// Names the run in its messages.
     pub seed: u64,
-    /// How long a node must live on for its acknowledgements to count.
+    /// Time that a node must live on for its acknowledgements to count.
     pub keep: Duration,
-    /// How long the network may take to agree when all is mended.
+    /// Time that the network may take to agree when all is mended.
     pub timeout: Duration,
-    /// Whether those that are dead at the end stay so.
+    /// True if those that are dead at the end stay so.
     pub leave_dead: bool,
-    /// Whether nothing is changed: what is out of order is told and not mended.
+    /// True if nothing is changed: what is out of order is told and not mended.
     pub only_looks: bool,
 }
 
@@ -56,13 +56,13 @@ pub struct Drill {
 pub struct Happening {
     /// Since the beginning, when it was in force.
     pub at: Duration,
-    /// What.
+    /// Order that was given.
     pub order: Order,
-    /// Why it was not done.
+    /// Reason why it was not carried out.
     pub failure: Option<String>,
 }
 
-/// What came of a drill.
+/// Outcome of a drill.
 #[derive(Debug, Clone, Default)]
 pub struct DrillReport {
     /// Messages submitted.
@@ -73,7 +73,7 @@ pub struct DrillReport {
     pub faults: BTreeMap<&'static str, u64>,
     /// The checker's.
     pub verdict: Verdict,
-    /// How each node is at the end, as every command judges it.
+    /// States of the nodes at the end, as every command judges them.
     pub judgement: Judgement,
     /// Nodes that run, as far as is known, and do not answer.
     pub silent: Vec<NodeId>,
@@ -95,12 +95,12 @@ pub struct DrillReport {
 }
 
 impl DrillReport {
-    /// Whether something is out of order that goes on until somebody mends it: waiting is in vain.
+    /// Returns whether something is out of order that goes on until somebody mends it: waiting is in vain.
     fn is_broken(&self) -> bool {
         !self.paused.is_empty() || !self.disturbed.is_empty()
     }
 
-    /// Whether the network has what it should.
+    /// Returns whether the network has what it should.
     pub fn is_clean(&self) -> bool {
         !self.is_broken()
             && self.verdict.is_clean()
@@ -120,9 +120,9 @@ struct Run<'a> {
     load: &'a Load,
     timeline: Timeline,
     faults: BTreeMap<&'static str, u64>,
-    /// When the last order was in force.
+    /// Time at which the last order was in force.
     last: Mono,
-    /// When no more messages were submitted.
+    /// Time from which on no more messages were submitted.
     quiet: Mono,
     /// From the last order to a network of one piece, if it has become that.
     to_one: Option<Duration>,

@@ -1,8 +1,8 @@
-//! Why faults could not be ordered, or their end not be judged: each one line, with what to do.
+//! Errors of faults that could not be ordered, or their end not be judged: each one line, with what to do.
 
 use crate::{client::ClientError, core::id::NetworkName, launcher::LaunchError, survey::SurveyError};
 
-/// Why an order was not carried out. What was broken before stays so unless a variant says otherwise.
+/// Reason why an order was not carried out. What was broken before stays so unless a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum ChaosError {
     /// The nodes take no orders for faults of links; nothing was disturbed.

@@ -36,7 +36,7 @@ pub struct Executor {
     networks: Networks,
     network: NetworkName,
     manifest: Manifest,
-    /// What was ordered so far, by these hands.
+    /// Disorder that this executor has ordered so far.
     disorder: Disorder,
     executable: PathBuf,
     timeout: Duration,
@@ -67,7 +67,7 @@ impl Executor {
         &self.manifest
     }
 
-    /// What is out of order, as far as these hands know: processes as they were found, links as they ordered.
+    /// Disorder as far as this executor knows: processes as they were found, links as it ordered.
     pub fn disorder(&self) -> &Disorder {
         &self.disorder
     }
@@ -133,7 +133,7 @@ impl Executor {
         Ok(())
     }
 
-    /// Where a node listens.
+    /// Address that a node listens on.
     pub fn endpoint(&self, node: &NodeId) -> Option<&Endpoint> {
         self.manifest.node(node).map(|record| &record.endpoint)
     }

@@ -54,7 +54,7 @@ impl Holdings {
         self.counts.iter().map(|(id, counts)| (id, self.nodes.iter().zip(counts.iter().copied())))
     }
 
-    /// Whether somebody holds it.
+    /// Returns whether somebody holds it.
     pub fn is_held(&self, id: &MessageId) -> bool {
         self.counts.contains_key(id)
     }

@@ -16,34 +16,34 @@ use std::{
 pub struct Receipt {
     /// Its id; the origin is the node that took it.
     pub id: MessageId,
-    /// When it was submitted.
+    /// Time of the submission.
     pub sent: Mono,
-    /// When the receipt came.
+    /// Time of the receipt.
     pub at: Mono,
 }
 
-/// What is known beside what the nodes hold.
+/// Facts beside what the nodes hold.
 pub struct Past<'a> {
-    /// What was acknowledged.
+    /// Receipts that came.
     pub receipts: &'a [Receipt],
-    /// What was out of order when, and who died.
+    /// Faults in force at each time, and nodes that died.
     pub timeline: &'a Timeline,
-    /// How long a node must have lived on for its word to count.
+    /// Time that a node must have lived on for its word to count.
     pub keep: Duration,
     /// Declared peers.
     pub peers: &'a BTreeMap<NodeId, Vec<NodeId>>,
 }
 
-/// What came of it.
+/// Verdict of the checker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// Messages that at least one live node has.
     pub held: u64,
     /// Of these, those that all live nodes have exactly once.
     pub everywhere: u64,
-    /// Who lacks what that others have.
+    /// Messages by node that it lacks and others have.
     pub missing: BTreeMap<NodeId, Vec<MessageId>>,
-    /// Who has what more than once.
+    /// Messages by node that it has more than once.
     pub duplicates: BTreeMap<NodeId, Vec<MessageId>>,
     /// Acknowledged, and nobody has it, although the node that took it lived on for long enough.
     pub lost: Vec<MessageId>,
@@ -52,7 +52,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether nothing is missing, twice or lost.
+    /// Returns whether nothing is missing, twice or lost.
     pub fn is_clean(&self) -> bool {
         self.missing.is_empty() && self.duplicates.is_empty() && self.lost.is_empty()
     }
@@ -87,7 +87,7 @@ pub fn judge(holdings: &Holdings, past: &Past<'_>) -> Verdict {
     verdict
 }
 
-/// Whether somebody must have a message, as things went: its origin lives with its memory, or lived on for long enough and
+/// Returns whether somebody must have a message, as things went: its origin lives with its memory, or lived on for long enough and
 /// somebody who was within its reach lives on.
 fn must_survive(past: &Past<'_>, Receipt { id, sent, at }: &Receipt) -> bool {
     let Some(death) = past.timeline.death_after(&id.origin, *sent) else { return true };

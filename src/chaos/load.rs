@@ -17,17 +17,17 @@ use std::{
 
 /// Threads that submit: a node that answers late holds up only one of them.
 pub(super) const THREADS: u64 = 16;
-/// How long a node may take for a receipt. Shorter than the wait before a client would ask again: a node that was killed
+/// Time that a node may take for a receipt. Shorter than the wait before a client would ask again: a node that was killed
 /// and started anew in between would take the message twice.
 const PATIENCE: Duration = Duration::from_millis(900);
-/// How far a thread may fall behind its pace before it lets messages go: what cannot be submitted is not caught up with.
+/// Time that a thread may fall behind its pace before it lets messages go: what cannot be submitted is not caught up with.
 const BEHIND_MAX: Duration = Duration::from_millis(500);
 /// Connections that a thread keeps; beyond, it begins anew.
 const CONNECTIONS_MAX: usize = 64;
-/// How long to wait where nobody takes messages.
+/// Time to wait where nobody takes messages.
 const IDLE: Duration = Duration::from_millis(5);
 
-/// What is submitted, and to whom.
+/// Messages that are submitted, and the nodes that take them.
 #[derive(Debug)]
 pub struct Load {
     /// Messages a second; 0: none.
@@ -58,12 +58,12 @@ impl Load {
         self.is_over.store(true, Relaxed);
     }
 
-    /// How many were submitted.
+    /// Number of messages that were submitted.
     pub fn sent(&self) -> u64 {
         self.sent.load(Relaxed)
     }
 
-    /// What was acknowledged so far.
+    /// Receipts that have come since this was asked last.
     pub fn take_receipts(&self) -> Vec<Receipt> {
         std::mem::take(&mut *self.receipts.lock().unwrap_or_else(PoisonError::into_inner))
     }

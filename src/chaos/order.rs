@@ -1,4 +1,4 @@
-//! What can be ordered: faults of processes and of links, and what mends them. Each shows as the words that order it.
+//! Orders: faults of processes and of links, and what mends them. Each shows as the words that order it.
 
 use crate::{
     core::{id::NodeId, request::Disturbance},
@@ -19,11 +19,11 @@ pub enum Order {
     Restart(Vec<NodeId>),
     /// Nothing that `from` says reaches `to`; nor the other way round, unless `one_way`.
     Cut {
-        /// Who is not heard.
+        /// Node that is not heard.
         from: NodeId,
-        /// Who does not hear.
+        /// Node that does not hear.
         to: NodeId,
-        /// Whether the other direction goes on.
+        /// True if the other direction goes on.
         one_way: bool,
     },
     /// All between two nodes comes later.
@@ -35,7 +35,7 @@ pub enum Order {
         /// By so much in each direction, at most [`Disturbance::DELAY_MAX`].
         by: Duration,
     },
-    /// What is between two nodes is lost by chance.
+    /// Frames between two nodes are lost by chance.
     Drop {
         /// One end.
         a: NodeId,
@@ -81,7 +81,7 @@ impl Kind {
     pub const ALL: [Self; 7] =
         [Self::Kill, Self::Pause, Self::Restart, Self::Cut, Self::Delay, Self::Drop, Self::Partition];
 
-    /// Whether nodes must be asked for it.
+    /// Returns whether nodes must be asked for it.
     pub const fn is_of_links(self) -> bool {
         matches!(self, Self::Cut | Self::Delay | Self::Drop | Self::Partition)
     }
@@ -117,12 +117,12 @@ impl Order {
         }
     }
 
-    /// Whether it breaks something, and does not mend it.
+    /// Returns whether it breaks something, and does not mend it.
     pub const fn is_fault(&self) -> bool {
         !matches!(self, Self::Resume(_) | Self::Mend { .. } | Self::Heal)
     }
 
-    /// Whether nodes must be asked for it, which they refuse unless they were started to be.
+    /// Returns whether nodes must be asked for it, which they refuse unless they were started to be.
     pub const fn is_of_links(&self) -> bool {
         matches!(
             self,
@@ -146,7 +146,7 @@ impl Order {
         }
     }
 
-    /// What becomes of one link, for orders that are about one.
+    /// Disturbance of one link, for orders that are about one.
     pub(super) fn disturbance(&self) -> Disturbance {
         match *self {
             Self::Cut { .. } => Disturbance { cut: true, ..Disturbance::default() },

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 /// From one fault to the next, in milliseconds.
 const GAP_MS: (usize, usize) = (200, 1_200);
-/// How long faults last, in milliseconds; never more than a third of the whole time.
+/// Range of the time that faults last, in milliseconds; never more than a third of the whole time.
 const LASTS_MS: (usize, usize) = (300, 5_000);
 /// Of how many nodes one is killed at once, at most.
 const KILLED_AT_ONCE: usize = 8;
@@ -29,7 +29,7 @@ pub struct Place {
 pub struct ScheduledOrder {
     /// From the beginning.
     pub at: Duration,
-    /// What.
+    /// Order that is due.
     pub order: Order,
 }
 
@@ -70,7 +70,7 @@ struct Drawing<'a> {
     /// Milliseconds.
     longest: usize,
     disorder: Disorder,
-    /// What mends the faults that last, by when it is due and the order in which they began.
+    /// Ends of the faults that last, by the time at which each is due and the order in which they began.
     ends: BTreeMap<(Duration, usize), Order>,
     steps: Vec<ScheduledOrder>,
 }

@@ -1,4 +1,4 @@
-//! What was out of order when: so that the checker knows whether a message that is nowhere could have been heard.
+//! Timeline of faults: so that the checker knows whether a message that is nowhere could have been heard.
 
 use super::disorder::Disorder;
 use crate::core::{id::NodeId, time::Mono};
@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-/// How long links may take to come back after something was mended: before, nobody counts on them.
+/// Time that links may take to come back after something was mended: before, nobody counts on them.
 const RECOVERY: Duration = Duration::from_secs(3);
 
 /// States of a network, by when they began; and when nodes lost their memory.
@@ -44,7 +44,7 @@ impl Timeline {
         self.deaths.get(node)?.iter().copied().find(|death| death.end >= at)
     }
 
-    /// Who must have had a message that `origin` had at `at`, `keep` later: those that were within reach all the time, over
+    /// Nodes that must have had a message that `origin` had at `at`, `keep` later: those that were within reach all the time, over
     /// links that had been so for a while. The origin itself in any case.
     pub fn company(
         &self,

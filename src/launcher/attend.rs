@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-/// How long to wait before looking whether the user wants to end it: a signal ends the wait early, but one that
+/// Time to wait before looking whether the user wants to end it: a signal ends the wait early, but one that
 /// comes just before the wait begins does not.
 const GLANCE: Duration = Duration::from_millis(250);
 

@@ -1,4 +1,4 @@
-//! How running nodes are ended: asked over the wire, then by signals, each only to a process that is proven ours.
+//! Endings of running nodes: they are asked over the wire, then by signals, each only to a process that is proven ours.
 
 use super::{
     error::LaunchError,
@@ -10,12 +10,12 @@ use crate::{client::ask_all, clock::Deadline, core::request::Request};
 use rustix::process::Signal;
 use std::time::Duration;
 
-/// How long nodes may take to answer, and to end after each way of asking, at most.
+/// Longest time that nodes may take to answer, and to end after each way of asking.
 const STEP: Duration = Duration::from_secs(2);
-/// How long killed processes may take to be gone, however little time is left: the system needs no more.
+/// Time that killed processes may take to be gone, however little time is left: the system needs no more.
 const KILL_MIN: Duration = Duration::from_secs(1);
 
-/// How a node of a stopped network ended.
+/// Way in which a node of a stopped network ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// Asked over the wire.

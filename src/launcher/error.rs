@@ -1,4 +1,4 @@
-//! Why a network could not be started, found or stopped: each one line, with the value found and the way out.
+//! Errors of starting, finding and stopping networks: each one line, with the value found and the way out.
 
 use crate::{
     client::ClientError,
@@ -10,7 +10,7 @@ use crate::{
 };
 use std::{io, path::PathBuf, time::Duration};
 
-/// What an error means to whoever called: it decides the exit code.
+/// Meaning of an error to whoever called: it decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Can never work: the words of the command are wrong.
@@ -27,7 +27,7 @@ pub enum Kind {
     Interrupted,
 }
 
-/// Why a launcher's work was not done. Unless a variant says otherwise, nothing was left running or changed.
+/// Error of the launcher. Unless a variant says otherwise, nothing was left running or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
     /// The last port would lie beyond the highest that TCP has, or the first at 0.
@@ -38,7 +38,7 @@ pub enum LaunchError {
     PortRange {
         /// Node N listens on this plus N.
         port_base: u32,
-        /// How many nodes.
+        /// Number of nodes.
         nodes: u32,
     },
     /// The environment does not say where state may lie.
@@ -91,7 +91,7 @@ pub enum LaunchError {
     Full {
         /// The network.
         network: NetworkName,
-        /// How many it may have.
+        /// Number that it may have.
         most: u32,
     },
     /// The port of a node with that number is none.
@@ -165,9 +165,9 @@ pub enum LaunchError {
     RunsAlready {
         /// The network.
         network: NetworkName,
-        /// How many of its processes are alive.
+        /// Number of its processes that are alive.
         alive: usize,
-        /// How many nodes it has.
+        /// Number of its nodes.
         nodes: usize,
     },
     /// Somebody else listens there.
@@ -193,7 +193,7 @@ pub enum LaunchError {
         host: std::net::IpAddr,
         /// The port.
         port: u16,
-        /// Why.
+        /// Error of the system.
         source: io::Error,
     },
     /// The hard limit on open descriptors is too low.
@@ -203,7 +203,7 @@ pub enum LaunchError {
     Descriptors {
         /// The launcher, or the node with most peers.
         who: String,
-        /// How many are needed.
+        /// Number that is needed.
         need: u64,
         /// The hard limit.
         limit: u64,
@@ -215,7 +215,7 @@ pub enum LaunchError {
     Busy {
         /// The network.
         network: NetworkName,
-        /// How long was waited.
+        /// Time waited.
         after: Duration,
     },
     /// The record cannot be understood.
@@ -225,7 +225,7 @@ pub enum LaunchError {
         network: NetworkName,
         /// The file.
         path: PathBuf,
-        /// Where it stops making sense.
+        /// Place where it stops making sense.
         why: String,
     },
     /// A file or folder could not be used.
@@ -235,7 +235,7 @@ pub enum LaunchError {
         verb: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// Error of the system.
         source: io::Error,
     },
     /// The system does not start a process.
@@ -245,7 +245,7 @@ pub enum LaunchError {
         node: NodeId,
         /// The program.
         executable: PathBuf,
-        /// Why.
+        /// Error of the system.
         source: io::Error,
     },
     /// A node ended before the network was up.
@@ -273,7 +273,7 @@ pub enum LaunchError {
     Node {
         /// The node.
         node: String,
-        /// What the client met.
+        /// Error of the client.
         source: ClientError,
     },
     /// No client could be made.
@@ -310,7 +310,7 @@ pub enum LaunchError {
 }
 
 impl LaunchError {
-    /// What the error means to the caller.
+    /// Kind of the error.
     pub fn kind(&self) -> Kind {
         match self {
             Self::PortRange { .. }
@@ -376,7 +376,7 @@ fn has(known: &str, network: &NetworkName) -> String {
     if known.is_empty() { no_node_left(network) } else { format!("its nodes are {known}") }
 }
 
-/// What there is to do about a network whose nodes were all removed.
+/// Advice about a network whose nodes were all removed.
 pub fn no_node_left(network: &NetworkName) -> String {
     format!("it has no nodes left; stop it with 'gossip stop-network --network {network}'")
 }

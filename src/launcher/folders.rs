@@ -1,4 +1,4 @@
-//! Where networks keep what they leave on disk: one folder each, under the user's state folder as the XDG base
+//! Folders of networks on disk: one each, under the user's state folder as the XDG base
 //! directory specification 0.8 names it.
 
 use super::{error::LaunchError, manifest::Manifest, process::count_nodes};
@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-/// How often a held lock is tried again.
+/// Interval at which a held lock is tried again.
 const LOCK_STEP: Duration = Duration::from_millis(10);
 
 /// Runs of a network whose logs and pictures are kept beside those of the last one.
@@ -25,7 +25,7 @@ const EARLIER_MAX: usize = 2;
 /// Bytes for which there must be room before a change begins: what nodes write when they start.
 const ROOM: u64 = 64 << 10;
 
-/// What pictures of a network show: its declared topology, the overlay at one time, the way of a message.
+/// Pictures of a network: its declared topology, the overlay at one time, the way of a message.
 pub const PICTURES: [&str; 3] = ["topology", "overlay", "message"];
 
 /// The folder of all networks of this user.
@@ -41,7 +41,7 @@ impl Networks {
         root(|name| env::var_os(name).map(PathBuf::from)).map(Self::at).ok_or(LaunchError::NoHome)
     }
 
-    /// How many nodes run of each network, whoever started them, as long as they have their state here, too.
+    /// Number of nodes that run of each network, whoever started them, as long as they have their state here, too.
     pub fn count_nodes(&self) -> BTreeMap<NetworkName, usize> {
         count_nodes(|variable| root(|name| variable(name).map(PathBuf::from)).as_ref() == Some(&self.root))
     }
@@ -105,7 +105,7 @@ impl Folder {
         self.path.join("network.json")
     }
 
-    /// What nodes write: incarnations and logs.
+    /// Folder of what nodes write: incarnations and logs.
     pub fn nodes(&self) -> PathBuf {
         self.path.join("nodes")
     }
@@ -152,14 +152,14 @@ impl Folder {
         }
     }
 
-    /// Whether there is anything in it but what any start makes first.
+    /// Returns whether there is anything in it but what any start makes first.
     pub fn is_bare(&self) -> bool {
         let count = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten().count();
         let made = usize::from(self.path.join("lock").exists()) + usize::from(self.nodes().exists());
         count(&self.path) == made && count(&self.nodes()) == 0
     }
 
-    /// Where logs and pictures of an earlier run lie: 1 is the one before the present.
+    /// Folder of logs and pictures of an earlier run: 1 is the one before the present.
     pub fn earlier(&self, run: usize) -> PathBuf {
         self.path.join("earlier").join(run.to_string())
     }
@@ -255,7 +255,7 @@ impl Folder {
         self.sync()
     }
 
-    /// What was renamed or removed in the folder stays so.
+    /// Makes sure that what was renamed or removed in the folder stays so.
     fn sync(&self) -> Result<(), LaunchError> {
         File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(LaunchError::file("write", &self.path))
     }

@@ -17,15 +17,15 @@ use crate::{
 };
 use std::{collections::BTreeSet, env, sync::atomic::AtomicBool, time::Duration};
 
-/// How long a node may take to end that may have been told to leave.
+/// Time that a node may take to end that may have been told to leave.
 const LEAVING: Duration = Duration::from_secs(2);
-/// How long nodes may take to answer, and a process to be ended.
+/// Time that nodes may take to answer, and a process to be ended.
 const ANSWER: Duration = Duration::from_secs(1);
 const END: Duration = Duration::from_secs(5);
-/// How long nodes may take to start.
+/// Time that nodes may take to start.
 const BEGIN: Duration = Duration::from_secs(5);
 
-/// What becomes of nodes that a restart has ended and not started yet.
+/// Fate of nodes that a restart has ended and not started yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HalfRestarted {
     /// They are started.
@@ -89,7 +89,7 @@ fn start(folder: &Folder, mut next: Manifest, nodes: &[NodeId]) -> Result<Manife
     Ok(next)
 }
 
-/// Whether a change is to be completed, rather than undone.
+/// Returns whether a change is to be completed, rather than undone.
 fn is_made(change: &Change, before: &Manifest, next: &Manifest) -> Result<bool, LaunchError> {
     match change.kind {
         ChangeKind::Links => Ok(true),

@@ -1,4 +1,4 @@
-//! How nodes are started and introduced to each other: their arguments, and the questions that are asked until all have
+//! Introduction of nodes that are started: their arguments, and the questions that are asked until all have
 //! answered.
 
 use super::{
@@ -13,12 +13,12 @@ use crate::{
 };
 use std::{ffi::OsString, time::Duration};
 
-/// How long to wait for the links before looking after the processes, and whether the user wants to end it all.
+/// Time to wait for the links before looking after the processes, and whether the user wants to end it all.
 /// Doubled each time up to the last, so that the questions that wait in a node stay few.
 const FIRST_LOOK: Duration = Duration::from_millis(500);
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
-/// What each node of a network is started with, beside its name and address.
+/// Arguments of each node of a network, beside its name and address.
 pub(super) fn node_arguments(manifest: &Manifest, folder: &Folder) -> Vec<OsString> {
     let words = ["--network", manifest.network.as_str(), "--instance", manifest.instance.as_str(), "--state"];
     let words = words.map(OsString::from).into_iter().chain([folder.nodes().into()]);

@@ -17,7 +17,7 @@ use std::{
 /// The form of the record that this program reads and writes.
 const FORMAT: u32 = 1;
 
-/// What `network.json` holds.
+/// Record of a network, as `network.json` holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Form of the record.
@@ -31,15 +31,15 @@ pub struct Manifest {
     pub instance: Instance,
     /// The topology as a user types it: `random 3`, `circular`.
     pub topology: String,
-    /// What the topology was drawn from.
+    /// Seed of the topology.
     pub seed: u64,
     /// Node N listens on this plus N.
     pub port_base: u32,
-    /// When it was started: RFC 3339, UTC.
+    /// Time of the start: RFC 3339, UTC.
     pub started_at: String,
     /// Which boot of the machine: after another one no process of ours is left, whatever the pids say.
     pub boot: String,
-    /// What each node is started with, beside its name, address, network and instance.
+    /// Arguments of each node, beside its name, address, network and instance.
     #[serde(default)]
     pub arguments: Vec<String>,
     /// Its nodes, in the order of their start.
@@ -49,7 +49,7 @@ pub struct Manifest {
     pub change: Option<Change>,
 }
 
-/// What a command changes.
+/// Change that a command makes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// Of which kind.
@@ -98,7 +98,7 @@ pub struct NodeRecord {
     /// Its name.
     #[serde(with = "text")]
     pub node: NodeId,
-    /// Where it listens.
+    /// Address that it listens on.
     #[serde(with = "text")]
     pub endpoint: Endpoint,
     /// Its process; absent if the starter was cut off before it could note it.
@@ -155,7 +155,7 @@ impl Manifest {
         self.nodes.iter_mut().find(|record| record.node == *name)
     }
 
-    /// Whether two nodes are declared peers.
+    /// Returns whether two nodes are declared peers.
     pub fn are_peers(&self, a: &NodeId, b: &NodeId) -> bool {
         let names = |one: &NodeId, other| self.node(one).is_some_and(|record| record.peers.contains(other));
         names(a, b) || names(b, a)
@@ -216,7 +216,7 @@ impl Manifest {
         }
     }
 
-    /// Whether the machine has not been booted since: only then do pids mean anything.
+    /// Returns whether the machine has not been booted since: only then do pids mean anything.
     pub fn is_of_this_boot(&self) -> bool {
         self.boot == current_boot()
     }

@@ -1,4 +1,4 @@
-//! Whether the ports of nodes can be had, and who has them if not.
+//! Ports of nodes: whether they can be had, and who has them if not.
 //!
 //! A port among those that the system gives to outgoing connections may be such a connection's, even a minute after its end.
 //! Nobody can be told to let go of it then, so it is waited for.
@@ -12,9 +12,9 @@ use std::{
     time::Duration,
 };
 
-/// How long a process that was just killed may hold its ports: its threads end one after the other.
+/// Time that a process that was just killed may hold its ports: its threads end one after the other.
 const LETTING_GO: Duration = Duration::from_millis(200);
-/// How often to look whether a port is free by now.
+/// Interval at which it is seen whether a port is free by now.
 const GLANCE: Duration = Duration::from_millis(20);
 /// The state of a listening socket in the system's tables.
 const LISTENING: &str = "0A";
@@ -80,7 +80,7 @@ pub(super) fn taken_ports(nodes: &[NodeRecord]) -> Result<Vec<u16>, LaunchError>
     Ok(taken)
 }
 
-/// Whether no socket listens on any of these ports. Where the system does not tell, somebody does.
+/// Returns whether no socket listens on any of these ports. Where the system does not tell, somebody does.
 fn is_nobody_listening(ports: &[u16]) -> bool {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string);
     let [Ok(_), _] = &tables else { return false };

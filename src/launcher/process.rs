@@ -19,11 +19,11 @@ use std::{collections::BTreeMap, env, ffi::OsStr, fs, io, os::fd::OwnedFd, time:
 pub struct Process {
     /// Its number.
     pub pid: u32,
-    /// When it started, in clock ticks since the machine was booted.
+    /// Time of its start, in clock ticks since the machine was booted.
     pub start_time: u64,
 }
 
-/// What has become of a process.
+/// State of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
     /// It runs, sleeps, or was halted.
@@ -40,7 +40,7 @@ impl Process {
         Ok(read_stat(pid)?.map(|stat| Self { pid, start_time: stat.start_time }))
     }
 
-    /// What has become of it. A system that hides its processes makes them `Gone`.
+    /// State of the process. A system that hides its processes makes them `Gone`.
     pub fn life(self) -> Life {
         match read_stat(self.pid) {
             Ok(Some(stat)) if stat.start_time != self.start_time => Life::Gone,
@@ -50,7 +50,7 @@ impl Process {
         }
     }
 
-    /// Whether it is halted, as SIGSTOP does.
+    /// Returns whether it is halted, as SIGSTOP does.
     pub fn is_halted(self) -> bool {
         matches!(read_stat(self.pid), Ok(Some(Stat { state: 'T' | 't', start_time })) if start_time == self.start_time)
     }
@@ -83,7 +83,7 @@ impl ProcessHandle {
         }
     }
 
-    /// Whether it has ended; a zombie has.
+    /// Returns whether it has ended; a zombie has.
     pub fn has_ended(&self) -> Result<bool, LaunchError> {
         let mut waits = [PollFd::new(&self.descriptor, PollFlags::IN)];
         Ok(poll(&mut waits, Duration::ZERO)? > 0)
@@ -146,7 +146,7 @@ pub fn find(instance: &Instance) -> BTreeMap<NodeId, Process> {
     found
 }
 
-/// How many node processes run of each network below the state folder that `is_root` knows, whoever started them: told by
+/// Number of node processes that run of each network below the state folder that `is_root` knows, whoever started them: told by
 /// their program, their arguments and their environment.
 pub fn count_nodes(is_root: impl Fn(&dyn Fn(&str) -> Option<String>) -> bool) -> BTreeMap<NetworkName, usize> {
     let own = env::current_exe().ok().and_then(|path| path.file_name().map(OsStr::to_owned));

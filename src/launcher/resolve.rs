@@ -1,4 +1,4 @@
-//! What a NODE argument means: a node's number or name in the network's record, or an address.
+//! Resolution of a NODE argument: a node's number or name in the network's record, or an address.
 
 use super::{error::LaunchError, folders::Networks, intent::require_record, ranges::ranges};
 use crate::core::{
@@ -6,7 +6,7 @@ use crate::core::{
     id::{NetworkName, NodeId},
 };
 
-/// How people see a node; what they copy is understood, too.
+/// Beginning of a node's name as people see it; what they copy is understood, too.
 const SHOWN_PREFIX: &str = "Gossip-Node-";
 
 /// A node to talk to.
@@ -14,9 +14,9 @@ const SHOWN_PREFIX: &str = "Gossip-Node-";
 pub struct Target {
     /// Its name; `None` if only its address was given.
     pub node: Option<NodeId>,
-    /// Where it listens.
+    /// Address that it listens on.
     pub endpoint: Endpoint,
-    /// Whether its process, as far as it is recorded, is known to have ended.
+    /// True if its process, as far as it is recorded, is known to have ended.
     pub has_ended: bool,
 }
 

@@ -21,18 +21,18 @@ use crate::{
 use rustix::process::Signal;
 use std::{path::PathBuf, sync::atomic::AtomicBool, time::Duration};
 
-/// How long killed processes may take to be gone.
+/// Time that killed processes may take to be gone.
 const DYING: Duration = Duration::from_secs(10);
 
-/// How nodes are started again.
+/// Settings for nodes that are started again.
 pub struct Revival<'a> {
     /// The program whose `node` command is one node.
     pub executable: PathBuf,
-    /// How long it may take, with the wait for another command that changes the network.
+    /// Time that it may take, with the wait for another command that changes the network.
     pub timeout: Duration,
     /// Set when the user wants to end it: the nodes that were begun are killed.
     pub interrupted: &'a AtomicBool,
-    /// What a node is asked before it is told its peers, in this order.
+    /// Requests to a node before it is told its peers, in this order.
     pub first: &'a dyn Fn(&NodeId) -> Vec<Request>,
 }
 

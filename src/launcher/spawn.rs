@@ -25,12 +25,12 @@ use std::{
 
 /// Longest ready line in bytes; more comes from no node.
 const LINE_LEN_MAX: usize = 64 << 10;
-/// How much of the end of a log is searched for a node's last words, in bytes.
+/// Length of the end of a log that is searched for a node's last words, in bytes.
 const TAIL_LEN: u64 = 4096;
-/// How long to wait before looking whether the user wants to end it all. A signal ends the wait early, too.
+/// Time to wait before looking whether the user wants to end it all. A signal ends the wait early, too.
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// What all nodes of a network are started with.
+/// Settings that all nodes of a network are started with.
 #[derive(Debug)]
 pub(super) struct SpawnSettings<'a> {
     pub(super) executable: PathBuf,
@@ -57,7 +57,7 @@ struct StartingNode {
     line: Vec<u8>,
 }
 
-/// What a node says when it listens, or why it does not.
+/// Line that a node prints when it listens, or that says why it does not.
 #[derive(serde::Deserialize)]
 struct Line {
     error: Option<LineError>,
@@ -159,7 +159,7 @@ impl<'a> Spawner<'a> {
         Ok(())
     }
 
-    /// Why a node does not listen: what it said on stdout, or else the last line of its log.
+    /// Error of a node that does not listen: what it said on stdout, or else the last line of its log.
     fn failed(&self, index: usize) -> LaunchError {
         let starting = &self.starting[index];
         let log = self.settings.folder.log(&starting.node);
@@ -206,7 +206,7 @@ pub(super) fn descriptor_limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// How many descriptors this process has open.
+/// Number of descriptors that this process has open.
 pub(super) fn descriptors_open() -> u64 {
     fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64)
 }

@@ -42,9 +42,9 @@ pub struct Plan {
     pub network: NetworkName,
     /// The topology as a user types it: `random 3`, `circular`.
     pub topology: String,
-    /// What the graph was drawn from.
+    /// Seed of the graph.
     pub seed: u64,
-    /// Who is linked to whom.
+    /// Graph of the nodes and their links.
     pub graph: Graph,
     /// Node N listens on this plus N.
     pub port_base: u32,
@@ -52,7 +52,7 @@ pub struct Plan {
     pub executable: PathBuf,
     /// Arguments for each node beside its name, address, network and instance.
     pub node_arguments: Vec<OsString>,
-    /// How long the whole start may take.
+    /// Time that the whole start may take.
     pub timeout: Duration,
 }
 

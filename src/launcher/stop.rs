@@ -31,11 +31,11 @@ const PART_MAX: usize = 1024;
 pub struct StoppedNode {
     /// Its name.
     pub node: NodeId,
-    /// Where it listened.
+    /// Address that it listened on.
     pub endpoint: Endpoint,
     /// Its process, if it was known.
     pub process: Option<Process>,
-    /// How it ended.
+    /// Way in which it ended.
     pub ended: Ended,
 }
 
@@ -87,7 +87,7 @@ pub fn stop(
     Ok(Stopped { network: manifest.network, nodes: nodes.collect() })
 }
 
-/// How many nodes are stopped at a time: as many as there are descriptors for.
+/// Number of nodes that are stopped at a time: as many as there are descriptors for.
 fn part_len() -> usize {
     let free = descriptor_limit().saturating_sub(descriptors_open() + OWN_DESCRIPTORS);
     usize::try_from(free / NODE_DESCRIPTORS).unwrap_or(usize::MAX).clamp(1, PART_MAX)

@@ -41,14 +41,14 @@ pub struct Addition {
     pub peers: Option<Vec<Target>>,
     /// The program whose `node` command is one node.
     pub executable: PathBuf,
-    /// How long all of it may take.
+    /// Time that all of it may take.
     pub timeout: Duration,
 }
 
 /// A node that was added.
 #[derive(Debug, Clone)]
 pub struct Added {
-    /// What the record says of it.
+    /// Its record.
     pub record: NodeRecord,
     /// Peers between which it was put: they are peers no more.
     pub split: Option<Pair>,
@@ -177,7 +177,7 @@ fn address(site: &Site<'_>, name: Option<&NodeId>) -> Result<(NodeId, Endpoint),
     Err(LaunchError::PortTaken { node, port: first, by: None })
 }
 
-/// Where a new node belongs.
+/// Place of a new node.
 pub(super) struct Place {
     pub(super) peers: Vec<NodeId>,
     split: Option<Pair>,
@@ -232,7 +232,7 @@ impl Place {
         }
     }
 
-    /// What goes once the new node is there: the link that it is put into, and the places of nodes that were removed, which it
+    /// Clears the place of the new node: the link that it is put into goes, and the places of nodes that were removed, which it
     /// takes. The record knows of them no more.
     pub(super) fn clear(&self, manifest: &mut Manifest, node: &NodeId) -> BTreeSet<Pair> {
         let mut gone: BTreeSet<Pair> = self.split.iter().cloned().collect();

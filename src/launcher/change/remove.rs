@@ -21,15 +21,15 @@ use crate::{
 };
 use std::{collections::BTreeSet, time::Duration};
 
-/// How long a node may take to leave before it is ended.
+/// Time that a node may take to leave before it is ended.
 const LEAVING: Duration = Duration::from_secs(5);
 
-/// How a node is removed.
+/// Way in which a node is removed.
 #[derive(Debug, Clone, Copy)]
 pub struct Removal {
-    /// How long all of it may take.
+    /// Time that all of it may take.
     pub timeout: Duration,
-    /// Whether one that does not leave is ended, and one that is dead is removed, too.
+    /// True if one that does not leave is ended, and one that is dead is removed, too.
     pub force: bool,
 }
 
@@ -38,7 +38,7 @@ pub struct Removal {
 pub struct Removed {
     /// Its name: as recorded, or else as it said it.
     pub node: NodeId,
-    /// Where it listened.
+    /// Address that it listened on.
     pub endpoint: Endpoint,
 }
 

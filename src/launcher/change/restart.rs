@@ -24,16 +24,16 @@ pub struct Restart {
     pub target: Target,
     /// The program whose `node` command is one node.
     pub executable: PathBuf,
-    /// How long all of it may take.
+    /// Time that all of it may take.
     pub timeout: Duration,
 }
 
 /// A node that runs again.
 #[derive(Debug, Clone)]
 pub struct Restarted {
-    /// What the record says of it.
+    /// Its record.
     pub record: NodeRecord,
-    /// How its former process ended: [`Ended::Gone`] if nothing was left of it.
+    /// End of its former process: [`Ended::Gone`] if nothing was left of it.
     pub ended: Ended,
 }
 

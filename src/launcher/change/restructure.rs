@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-/// What a network is to look like.
+/// Topology that a network is to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// This shape.
@@ -36,13 +36,13 @@ pub enum Wanted {
 /// A network to be restructured.
 #[derive(Debug, Clone)]
 pub struct Restructuring {
-    /// What it is to look like.
+    /// Topology that it is to have.
     pub wanted: Wanted,
     /// The same as a user types it: `random 3`, `degrees 2-5`. Of a random graph the degree is added that it got.
     pub topology: String,
-    /// What the graph is drawn from; `None`: chosen anew.
+    /// Seed of the graph; `None`: chosen anew.
     pub seed: Option<u64>,
-    /// How long all of it may take.
+    /// Time that all of it may take.
     pub timeout: Duration,
 }
 

@@ -25,12 +25,12 @@ use std::{
     time::Duration,
 };
 
-/// How often nodes are asked for their links while these come up: at first, and at last.
+/// Interval at which nodes are asked for their links while these come up: at first, and at last.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 const LAST_LOOK: Duration = Duration::from_millis(250);
-/// How long a node may take to tell its peers before it is asked again.
+/// Time that a node may take to tell its peers before it is asked again.
 const ANSWER: Duration = Duration::from_secs(1);
-/// How long those may take that need not answer.
+/// Time that those may take that need not answer.
 pub(in super::super) const GLANCE: Duration = Duration::from_millis(300);
 
 /// A network whose lock this command has.
@@ -262,7 +262,7 @@ impl<'a> Site<'a> {
     }
 }
 
-/// What nodes say of their links: from whom to whom, and whether it is up.
+/// Links as nodes tell them: from whom to whom, and whether each is up.
 #[derive(Default)]
 pub(in super::super) struct Links {
     ends: BTreeMap<(NodeId, NodeId), bool>,
@@ -277,7 +277,7 @@ impl Links {
         self.is_up(a, b) && self.is_up(b, a)
     }
 
-    /// Whether one of the two has a link to the other, up or not.
+    /// Returns whether one of the two has a link to the other, up or not.
     fn is_begun(&self, (a, b): &Pair) -> bool {
         self.ends.contains_key(&(a.clone(), b.clone())) || self.ends.contains_key(&(b.clone(), a.clone()))
     }

@@ -1,4 +1,4 @@
-//! What is refused before anything starts. The whole start is told by `tests/integration`.
+//! Refusals before anything starts. The whole start is told by `tests/integration`.
 
 use super::*;
 use crate::{
