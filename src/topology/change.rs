@@ -15,7 +15,7 @@ pub struct DegreeBounds {
     pub max: usize,
 }
 
-/// Why no connected graph has such degrees, and what to ask for instead.
+/// Reason why no connected graph has such degrees, and what to ask for instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BoundsError {
     /// There is nobody to be linked to.
@@ -34,19 +34,19 @@ pub enum BoundsError {
     MaxTooSmall {
         /// The maximum asked for.
         max: usize,
-        /// How many nodes there are.
+        /// Number of nodes.
         nodes: usize,
     },
     /// More neighbours than there are other nodes.
     #[error("each of {nodes} nodes has only {} others; choose a minimum degree of at most {}", nodes - 1, nodes - 1)]
     MinTooLarge {
-        /// How many nodes there are.
+        /// Number of nodes.
         nodes: usize,
     },
     /// The handshaking lemma.
     #[error("nodes x degree must be even, {nodes} x {degree} is odd; choose a maximum degree of {}", degree + 1)]
     Odd {
-        /// How many nodes there are.
+        /// Number of nodes.
         nodes: usize,
         /// Minimum and maximum.
         degree: usize,
@@ -54,7 +54,7 @@ pub enum BoundsError {
 }
 
 impl DegreeBounds {
-    /// Whether some connected graph of so many nodes is within the bounds.
+    /// Checks that some connected graph of so many nodes is within the bounds.
     pub fn check(self, nodes: usize) -> Result<(), BoundsError> {
         let Self { min, max } = self;
         if nodes < 2 {
@@ -112,7 +112,7 @@ pub fn link_to_split(graph: &Graph, seed: u64) -> Option<(usize, usize)> {
     (count > 0).then(|| below(count, &mut Pcg64Mcg::seed_from_u64(seed))).and_then(|place| graph.edges().nth(place))
 }
 
-/// Whether two linked nodes could not reach each other any more without their link. Panics if there is no such node.
+/// Returns whether two linked nodes could not reach each other any more without their link. Panics if there is no such node.
 pub fn is_only_way(graph: &Graph, a: usize, b: usize) -> bool {
     !Draft::of(graph, 0).reaches_without(a, b)
 }

@@ -16,7 +16,7 @@ pub struct Graph {
     edge_count: usize,
 }
 
-/// Why nodes and links make no graph.
+/// Reason why nodes and links make no graph.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GraphError {
     /// Two nodes have the same name.
@@ -27,7 +27,7 @@ pub enum GraphError {
     Index {
         /// The index found.
         index: usize,
-        /// How many nodes there are.
+        /// Number of nodes.
         nodes: usize,
     },
     /// A link joins a node to itself.
@@ -64,12 +64,12 @@ impl Graph {
         Ok(Self { nodes, by_name, neighbours, edge_count })
     }
 
-    /// How many nodes there are.
+    /// Number of nodes.
     pub fn node_count(&self) -> usize {
         self.nodes.len()
     }
 
-    /// How many links there are.
+    /// Number of links.
     pub fn edge_count(&self) -> usize {
         self.edge_count
     }
@@ -89,12 +89,12 @@ impl Graph {
         &self.neighbours[index]
     }
 
-    /// How many neighbours a node has. Panics if there is no node `index`.
+    /// Number of neighbours of a node. Panics if there is no node `index`.
     pub fn degree(&self, index: usize) -> usize {
         self.neighbours[index].len()
     }
 
-    /// Whether two nodes are linked. Panics if there is no node `a`.
+    /// Returns whether two nodes are linked. Panics if there is no node `a`.
     pub fn has_edge(&self, a: usize, b: usize) -> bool {
         self.neighbours[a].binary_search(&b).is_ok()
     }
@@ -107,7 +107,7 @@ impl Graph {
         })
     }
 
-    /// Whether every node can reach every other. A graph without nodes is connected.
+    /// Returns whether every node can reach every other. A graph without nodes is connected.
     pub fn is_connected(&self) -> bool {
         self.components().len() <= 1
     }

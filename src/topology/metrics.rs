@@ -7,13 +7,13 @@ use super::graph::Graph;
 /// All measures of one graph, taken in one walk over it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metrics {
-    /// How many nodes there are.
+    /// Number of nodes.
     pub nodes: usize,
-    /// How many links there are.
+    /// Number of links.
     pub edges: usize,
     /// Degree to number of nodes that have it, ascending by degree.
     pub degrees: BTreeMap<usize, usize>,
-    /// How many parts cannot reach each other; 1 for a connected graph, 0 for one without nodes.
+    /// Number of parts that cannot reach each other; 1 for a connected graph, 0 for one without nodes.
     pub components: usize,
     /// Hops between the two nodes farthest apart: no flood needs more.
     /// `None` if some node cannot reach another, or there are no nodes.

@@ -1,4 +1,4 @@
-//! Who is linked to whom: the declared graph of a network, made from a named shape and a seed.
+//! Graphs: the declared links of a network, made from a named shape and a seed.
 //!
 //! [`generate::generate`] makes a [`Graph`], [`metrics::Metrics`] measures one,
 //! [`resilience`] says how far it is from falling apart.

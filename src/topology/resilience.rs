@@ -1,4 +1,4 @@
-//! How far a graph is from falling apart: the nodes and links that hold it together alone, and how many nodes must fail
+//! Resilience of a graph: the nodes and links that hold it together alone, and how many nodes must fail
 //! until the rest is split (vertex connectivity).
 
 use super::graph::Graph;
@@ -15,7 +15,7 @@ pub struct WeakPoints {
     pub links: Vec<(usize, usize)>,
 }
 
-/// How many nodes must fail until those that are left cannot all reach each other.
+/// Number of nodes that must fail until those that are left cannot all reach each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Margin {
     /// None: it is split already.
@@ -48,7 +48,7 @@ impl WeakPoints {
 
 /// A depth-first walk.
 struct Walk {
-    /// When each node was met.
+    /// Time at which each node was met, as a count.
     order: Vec<usize>,
     /// The earliest node that the walk below each node can get back to.
     lowest: Vec<usize>,
@@ -146,7 +146,7 @@ struct Flow<'g> {
     /// The node before and behind each node on its path.
     before: Vec<usize>,
     behind: Vec<usize>,
-    /// Where each place was reached from, and in which search.
+    /// Place that each place was reached from, and the search in which it was.
     from: Vec<usize>,
     met: Vec<u32>,
     search: u32,
@@ -168,7 +168,7 @@ impl<'g> Flow<'g> {
         }
     }
 
-    /// How many there are between two nodes that are not linked, at most `most`. `None`: too many steps.
+    /// Number of paths between two nodes that are not linked, at most `most`. `None`: too many steps.
     fn disjoint_paths(&mut self, source: usize, sink: usize, most: usize) -> Option<usize> {
         self.before.fill(NOBODY);
         self.behind.fill(NOBODY);

@@ -24,7 +24,7 @@ pub enum Shape {
     Powerlaw,
 }
 
-/// Why there is no such network, and what to ask for instead.
+/// Reason why there is no such network, and what to ask for instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
     /// No such shape.
@@ -37,27 +37,27 @@ pub enum ShapeError {
         shape: Shape,
         /// The degree given.
         degree: u32,
-        /// How many nodes were asked for.
+        /// Number of nodes that was asked for.
         nodes: u32,
     },
     /// Fewer nodes than [`NODES_MIN`] or more than there may be.
     #[error("{nodes} nodes cannot form a network; choose from {NODES_MIN} to {most} nodes")]
     Nodes {
-        /// How many were asked for.
+        /// Number that was asked for.
         nodes: u32,
-        /// How many there may be.
+        /// Number that there may be.
         most: u32,
     },
     /// Nobody would have a neighbour.
     #[error("with degree 0 no node has a neighbour; choose a degree from {} to {}", if *nodes == 2 { 1 } else { 2 }, nodes - 1)]
     DegreeZero {
-        /// How many nodes were asked for.
+        /// Number of nodes that was asked for.
         nodes: u32,
     },
     /// Pairs that know nobody else.
     #[error("with degree 1 the {nodes} nodes form separate pairs; choose a degree from 2 to {}, or 2 nodes", nodes - 1)]
     DegreeOne {
-        /// How many nodes were asked for.
+        /// Number of nodes that was asked for.
         nodes: u32,
     },
     /// More neighbours than there are other nodes.
@@ -65,7 +65,7 @@ pub enum ShapeError {
     DegreeTooLarge {
         /// The degree asked for.
         degree: u32,
-        /// How many nodes were asked for.
+        /// Number of nodes that was asked for.
         nodes: u32,
     },
     /// The handshaking lemma: a link has two ends, so nodes times degree is even.
@@ -73,7 +73,7 @@ pub enum ShapeError {
     Odd {
         /// The degree asked for.
         degree: u32,
-        /// How many nodes were asked for.
+        /// Number of nodes that was asked for.
         nodes: u32,
     },
 }
@@ -121,12 +121,12 @@ impl Shape {
         }
     }
 
-    /// Whether a network of `nodes` nodes on one machine can have this shape.
+    /// Checks that a network of `nodes` nodes on one machine can have this shape.
     pub fn check(self, nodes: u32) -> Result<(), ShapeError> {
         self.check_within(nodes, NODES_MAX)
     }
 
-    /// Whether a network of `nodes` nodes, at most `most`, can have this shape.
+    /// Checks that a network of `nodes` nodes, at most `most`, can have this shape.
     pub fn check_within(self, nodes: u32, most: u32) -> Result<(), ShapeError> {
         if !(NODES_MIN..=most).contains(&nodes) {
             return Err(ShapeError::Nodes { nodes, most });

@@ -1,4 +1,4 @@
-//! Who comes to how much: groups of bars, drawn like the pictures of networks.
+//! Bars of who comes to how much, in groups, drawn like the pictures of networks.
 
 use super::{
     glyphs::{Glyphs, Style},
@@ -25,9 +25,9 @@ const OTHER: Rgb = Rgb(0x9f, 0xc9, 0xc6);
 /// One bar.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bar {
-    /// What it stands for.
+    /// Name of what it stands for.
     pub name: String,
-    /// How long it is, beside the others of its group.
+    /// Length, beside the others of its group.
     pub value: f64,
     /// Its length in words.
     pub label: String,

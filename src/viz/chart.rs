@@ -1,4 +1,4 @@
-//! How many nodes have a message how long after it was published: curves over time, drawn like the pictures of networks.
+//! Chart of the share of nodes that have a message by the time since it was published: curves, drawn like the pictures of networks.
 
 use super::{
     glyphs::{Glyphs, Style},
@@ -24,7 +24,7 @@ const MARKS_MAX: f64 = 8.0;
 /// A share of all nodes over time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
-    /// What it shows.
+    /// Name of what it shows.
     pub name: String,
     /// Milliseconds and shares from 0 to 1, ascending.
     pub points: Vec<(f64, f64)>,

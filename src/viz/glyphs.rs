@@ -8,7 +8,7 @@ use ttf_parser::{Face, GlyphId, OutlineBuilder};
 
 use super::{layout::Point, legend::Rgb};
 
-/// Where text begins.
+/// Point of a text that stands at its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Anchor {
     /// Its left edge stands at the point.
@@ -17,14 +17,14 @@ pub(super) enum Anchor {
     Middle,
 }
 
-/// How text looks.
+/// Style of a text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Style {
     /// Height of a line in pixels.
     pub(super) size: f64,
     /// Colour.
     pub(super) colour: Rgb,
-    /// Where it begins.
+    /// Point that stands at its place.
     pub(super) anchor: Anchor,
     /// Drawn a little thicker.
     pub(super) bold: bool,

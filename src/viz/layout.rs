@@ -1,4 +1,4 @@
-//! Where nodes stand in a picture: round a circle, or spread so that distance on paper follows distance in hops.
+//! Layout of a picture: nodes round a circle, or spread so that distance on paper follows distance in hops.
 //!
 //! Own code, because the crates at hand draw layers or run physics on many threads, and none promises that nodes
 //! keep clear of each other or that the same graph gives the same picture.
@@ -247,7 +247,7 @@ fn from_link(a: Point, b: Point, node: Point) -> Point {
     foot.to(node)
 }
 
-/// How many pairs of links cross: what makes a picture hard to read.
+/// Number of pairs of links that cross: what makes a picture hard to read.
 fn crossings(points: &[Point], edges: &[(usize, usize)]) -> usize {
     let side = |a: Point, b: Point, c: Point| (a.to(b).x * a.to(c).y - a.to(b).y * a.to(c).x) > 0.0;
     let mut count = 0;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-/// What the colours of nodes tell.
+/// Measure that the colours of nodes tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
-    /// How many neighbours a node has.
+    /// Number of neighbours of a node.
     Degree,
-    /// How many links a message crossed on its way to a node.
+    /// Number of links that a message crossed on its way to a node.
     Hops,
 }
 
@@ -100,13 +100,13 @@ impl Rgb {
 /// Numbers that share a colour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Class {
-    /// What the numbers are.
+    /// Measure of the numbers.
     pub(super) measure: Measure,
     /// Smallest number that occurs.
     pub(super) from: usize,
     /// Largest number that occurs.
     pub(super) to: usize,
-    /// How many nodes have such a number.
+    /// Number of nodes with such a number.
     pub(super) nodes: usize,
     /// Colour on paper.
     pub(super) colour: Rgb,

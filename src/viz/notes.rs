@@ -32,7 +32,7 @@ impl Note {
         x.hypot(y) < radius + AIR
     }
 
-    /// How much of what is there already it would cover; a node counts more than another note.
+    /// Harm of a note to what is there already: what it would cover; a node counts more than another note.
     fn harm(&self, nodes: &[Node], labels: &[(Point, (f64, f64))], notes: &[Self]) -> usize {
         let circles = nodes.iter().filter(|node| self.covers_circle(node.at, node.radius)).count();
         let names = labels.iter().filter(|(at, half)| self.covers(*at, *half)).count();

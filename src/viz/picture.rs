@@ -32,7 +32,7 @@ pub struct Picture {
     pub(super) nodes: Vec<Node>,
     /// Links by node index, `a < b`, ascending.
     pub(super) edges: Vec<(usize, usize)>,
-    /// What is special about each of them, in the same order.
+    /// Marks and notes of each of them, in the same order.
     pub(super) links: Vec<Link>,
     pub(super) classes: Vec<Class>,
     pub(super) notes: Vec<Note>,
@@ -53,7 +53,7 @@ impl Picture {
         })
     }
 
-    /// What the picture says of itself below its heading.
+    /// Caption below its heading.
     pub fn caption(&self) -> &str {
         &self.caption
     }
@@ -84,8 +84,8 @@ fn caption(topology: &str, metrics: &Metrics) -> String {
     format!("{topology} · {} · {} · {reach}", count(metrics.nodes, "node"), count(metrics.edges, "link"))
 }
 
-/// Where nodes stand, and how large they are, follows from the graph alone: whatever is told of a network, its nodes stay
-/// where they are.
+/// Places the nodes. Where they stand, and how large they are, follows from the graph alone: whatever is told of a network,
+/// they stay where they are.
 fn place(graph: &Graph, values: &[usize], marks: &[NodeMark], classes: &[Class], glyphs: &Glyphs) -> Vec<Node> {
     let order = layout::circle_order(graph);
     let spokes = graph.node_count() > CIRCLE_LEVEL_MAX;

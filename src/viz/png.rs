@@ -12,7 +12,7 @@ const WIDTH_GOOD: f32 = 2400.0;
 /// Most pixels along a side. 4096² pixels take 64 MiB while they are drawn.
 const SIDE_MAX: f32 = 4096.0;
 
-/// Why there is no PNG. The SVG exists all the same.
+/// Reason why there is no PNG. The SVG exists all the same.
 #[derive(Debug, thiserror::Error)]
 pub enum PngError {
     /// The rasteriser refused our SVG.

@@ -1,10 +1,10 @@
-//! What a picture shows beside nodes and links: which of them are special, and how that looks.
+//! Scene of a picture: nodes and links, which of them are special, and how that looks.
 
 use super::legend::{Measure, Rgb};
 use crate::topology::Graph;
 use std::collections::BTreeMap;
 
-/// What is special about a node.
+/// Mark of a node that is special.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum NodeMark {
     /// Nothing.
@@ -24,7 +24,7 @@ pub enum NodeMark {
     Start,
 }
 
-/// What is special about a link.
+/// Mark of a link that is special.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum LinkMark {
     /// It is declared, and down.
@@ -43,24 +43,24 @@ pub enum LinkMark {
 /// A link to be drawn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Link {
-    /// What is special about it.
+    /// Mark of the link.
     pub mark: LinkMark,
     /// The index of the end that an arrow points to, if there is one.
     pub to: Option<usize>,
-    /// What stands beside it.
+    /// Note beside it.
     pub note: Option<String>,
 }
 
 /// A picture in the making.
 #[derive(Debug)]
 pub struct Scene<'a> {
-    /// Where nodes stand follows from this graph.
+    /// Graph by which nodes are placed.
     pub places: &'a Graph,
-    /// What is drawn between them, by the indexes of the ends, the lower first.
+    /// Links that are drawn, by the indexes of their ends, the lower first.
     pub links: BTreeMap<(usize, usize), Link>,
-    /// What is special about each node.
+    /// Marks of the nodes.
     pub marks: Vec<NodeMark>,
-    /// What the colours of nodes tell: what is measured, and a number for each node.
+    /// Measure that the colours of nodes tell, and a number for each node.
     pub values: (Measure, Vec<usize>),
     /// Above the picture.
     pub heading: String,
@@ -69,7 +69,7 @@ pub struct Scene<'a> {
 }
 
 impl NodeMark {
-    /// Whether such a node is no part of the network now, and so has no colour.
+    /// Returns whether such a node is no part of the network now, and so has no colour.
     pub(super) fn is_hollow(self) -> bool {
         matches!(self, Self::Silent | Self::Dead | Self::Without)
     }
@@ -86,7 +86,7 @@ impl NodeMark {
         }
     }
 
-    /// What stands before its name on a terminal, and its colour there.
+    /// Prefix of its name on a terminal, and its colour there.
     pub(super) fn terminal(self) -> (&'static str, Option<u8>) {
         match self {
             Self::Plain => ("", None),
@@ -99,7 +99,7 @@ impl NodeMark {
         }
     }
 
-    /// What the legend says of such nodes.
+    /// Caption of such nodes in the legend.
     pub(super) const fn caption(self) -> &'static str {
         match self {
             Self::Plain => "",
@@ -138,7 +138,7 @@ impl LinkMark {
         }
     }
 
-    /// What the legend says of such links.
+    /// Caption of such links in the legend.
     pub(super) const fn caption(self) -> &'static str {
         match self {
             Self::Down => "declared, down",

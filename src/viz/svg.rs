@@ -142,7 +142,7 @@ impl Picture {
         }
     }
 
-    /// What stands beside links, over everything else.
+    /// Writes the notes beside links, over everything else.
     fn write_notes(&self, out: &mut String, glyphs: &mut Glyphs) {
         let style = Style { size: notes::SIZE, colour: INK, anchor: Anchor::Middle, halo: Some(GROUND), ..PLAIN };
         for note in &self.notes {
@@ -166,7 +166,7 @@ impl Picture {
         }
     }
 
-    /// What the legend tells: classes of nodes first, then what is special.
+    /// Keys of the legend: classes of nodes first, then what is special.
     fn keys(&self) -> Vec<Key> {
         let mut keys: Vec<Key> = self.classes.iter().map(|class| Key::Class(class.colour, class.caption())).collect();
         for mark in

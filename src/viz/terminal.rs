@@ -10,10 +10,10 @@ const DOTS: (usize, usize) = (2, 4);
 const BITS: [[u8; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
 /// SGR code of links: grey.
 const LINK_COLOUR: u8 = 90;
-/// How far a picture may be stretched to fill its room.
+/// Factor by which a picture may be stretched to fill its room.
 const STRETCH_MAX: f64 = 1.8;
 
-/// What stands in one cell.
+/// Content of one cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cell {
     /// Dots of links; 0 is empty. And their terminal colour.

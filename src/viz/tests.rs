@@ -1,4 +1,4 @@
-//! What a picture promises: complete, well-formed, without overlaps, the same each time.
+//! Promises of a picture: complete, well-formed, without overlaps, the same each time.
 
 use super::{Link, LinkMark, Measure, NodeMark, Picture, Scene, glyphs::Glyphs, layout::Point, placed::Node};
 use crate::{

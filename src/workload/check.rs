@@ -1,4 +1,4 @@
-//! Whether a run was sound, by what the nodes counted and what they keep.
+//! Soundness of a run, by what the nodes counted and what they keep.
 
 use super::error::WorkloadError;
 use crate::core::request::{Fetched, NodeStatus};
@@ -21,7 +21,7 @@ pub fn sum(statuses: &[NodeStatus], name: &str) -> u64 {
     statuses.iter().map(|status| counter(status, name)).sum()
 }
 
-/// What all nodes counted by name that a run without trouble does not raise: something dropped, refused, given up or sought
+/// Counters of all nodes by name that a run without trouble does not raise: something dropped, refused, given up or sought
 /// meanwhile, and made up for.
 pub type Odd = BTreeMap<String, u64>;
 
@@ -74,7 +74,7 @@ impl ReceivedNumbers {
         }
     }
 
-    /// When each was received; how many are missing, if any is.
+    /// Times of receipt of all messages; an error if any is missing.
     pub fn finish(self) -> Result<Vec<u64>, String> {
         let missing = self.received.iter().filter(|slot| slot.is_none()).count();
         let all = self.received.into_iter().collect::<Option<Vec<_>>>();

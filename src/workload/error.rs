@@ -1,9 +1,9 @@
-//! Why a load gave no figures, in one line.
+//! Errors of loads that gave no figures, in one line.
 
 use crate::{client::ClientError, transport::SocketError};
 use std::io;
 
-/// Why there are no figures. What was submitted until then stays.
+/// Reason why there are no figures. What was submitted until then stays.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkloadError {
     /// A node could not be asked.

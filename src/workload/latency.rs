@@ -1,4 +1,4 @@
-//! How long messages took to reach the last node.
+//! Latency of messages, to the last node.
 
 use crate::core::time::Wall;
 

@@ -1,4 +1,4 @@
-//! What the kernel says: of the machine, of a process, of the loopback interface.
+//! Measurements by the kernel: of the machine, of a process, of the loopback interface.
 
 use std::{fs, io, thread};
 
@@ -15,13 +15,13 @@ pub fn describe() -> String {
     format!("{cores} cores ({model}), {memory} GiB, Linux {}, load before {load}", kernel.trim())
 }
 
-/// What some processes and the loopback interface have done since it was made.
+/// Meter of what some processes and the loopback interface have done since it was made.
 pub struct Meter {
     pids: Vec<u32>,
     began: Used,
 }
 
-/// What was used.
+/// Use of the machine.
 #[derive(Debug, Clone, Copy)]
 pub struct Used {
     /// Nanoseconds that all threads of the processes ran.
@@ -38,7 +38,7 @@ impl Meter {
         Ok(Self { pids, began })
     }
 
-    /// What was used since then.
+    /// Use since the meter was started.
     pub fn stop(&self) -> io::Result<Used> {
         let Used { cpu_nanos, wire_bytes } = used(&self.pids)?;
         Ok(Used { cpu_nanos: cpu_nanos - self.began.cpu_nanos, wire_bytes: wire_bytes - self.began.wire_bytes })

@@ -15,13 +15,13 @@ use crate::{
 };
 use std::time::Duration;
 
-/// How often a node is asked whether it has all. When it had it is told by its own time stamps.
+/// Interval at which a node is asked whether it has all. When it had it is told by its own time stamps.
 const STEP: Duration = Duration::from_millis(20);
 
 /// One of the nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Where it listens.
+    /// Address that it listens on.
     pub endpoint: Endpoint,
     /// Its process, if that is on this machine.
     pub pid: Option<u32>,
@@ -42,7 +42,7 @@ impl Nodes {
         Ok(Self { members, clients })
     }
 
-    /// Who they are, in the order in which they were given.
+    /// Members, in the order in which they were given.
     pub fn members(&self) -> &[Member] {
         &self.members
     }
@@ -52,7 +52,7 @@ impl Nodes {
         self.members.iter().filter_map(|member| member.pid)
     }
 
-    /// What each says of itself.
+    /// Status of each.
     pub fn statuses(&mut self) -> Result<Vec<NodeStatus>, WorkloadError> {
         Ok(self.clients.iter_mut().map(Client::status).collect::<Result<_, _>>()?)
     }
@@ -88,7 +88,7 @@ impl Nodes {
         Ok(())
     }
 
-    /// When the node at a place received each of the messages `0..count` of a run. They must be all that it received after
+    /// Times at which the node at a place received each of the messages `0..count` of a run. They must be all that it received after
     /// a position, each once and as it was sent.
     pub fn received(&mut self, place: usize, after: u64, count: u64, size: usize) -> Result<Vec<Wall>, WorkloadError> {
         let client = &mut self.clients[place];
@@ -103,7 +103,7 @@ impl Nodes {
         Ok(roll.finish().map_err(wrong)?.into_iter().map(Wall).collect())
     }
 
-    /// When the last node received each of the messages, all nodes having been looked at as [`received`](Self::received)
+    /// Times at which the last node received each of the messages, all nodes having been looked at as [`received`](Self::received)
     /// does.
     pub fn received_by_all(&mut self, after: &[u64], count: u64, size: usize) -> Result<Vec<Wall>, WorkloadError> {
         let mut last = vec![Wall(0); usize::try_from(count).unwrap_or(usize::MAX)];

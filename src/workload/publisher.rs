@@ -15,11 +15,11 @@ use crate::{
 };
 use std::{collections::BTreeSet, time::Duration};
 
-/// What payloads are filled with.
+/// Byte that payloads are filled with.
 const FILL: u8 = b'x';
 /// Longest wait for the next receipt.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long to wait before submitting again what a busy node refused.
+/// Time to wait before submitting again what a busy node refused.
 const BUSY: Duration = Duration::from_millis(5);
 
 /// A connection to the node that messages are submitted to.
@@ -33,7 +33,7 @@ pub struct Publisher {
     inbound: Inbound,
 }
 
-/// What has come back.
+/// Replies that have come back.
 struct Inbound {
     decoder: Decoder,
     /// Submissions without a reply yet, by number.

@@ -11,7 +11,7 @@ use super::{
 use crate::core::{endpoint::Endpoint, request::NodeStatus, time::Wall};
 use std::time::Duration;
 
-/// What is submitted, and how long all may take.
+/// Plan of what is submitted, and of the time that all may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     /// Bytes of a payload; at least 8, for its number.
@@ -28,7 +28,7 @@ pub struct Plan {
     pub patience: Duration,
 }
 
-/// What it came to. A delivery is one message at one node.
+/// Outcome of the load. A delivery is one message at one node.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Of messages one by one: from the submission to the last node.
@@ -41,7 +41,7 @@ pub struct Outcome {
     pub wire_bytes: f64,
     /// Copies of a message that a node received beyond the first.
     pub copies: f64,
-    /// What nodes counted besides.
+    /// Counters that nodes raised besides.
     pub odd: Odd,
 }
 

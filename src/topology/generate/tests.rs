@@ -1,4 +1,4 @@
-//! What the generated graphs promise.
+//! Promises of the generated graphs.
 
 use std::collections::BTreeMap;
 
