@@ -14,7 +14,7 @@ static COUNTING: Counting = Counting;
 thread_local! {
     /// Bytes held, and the most of them. What one thread takes and another gives back counts for each.
     static HELD: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
-    /// How often it took some, or took more in the place of some.
+    /// Number of times that it took some, or took more in the place of some.
     static CALLS: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -32,7 +32,7 @@ pub(crate) fn held() -> isize {
     HELD.get().0
 }
 
-/// How often this thread took memory, or had a block grow or shrink.
+/// Number of times that this thread took memory, or had a block grow or shrink.
 pub(crate) fn calls() -> u64 {
     CALLS.get()
 }

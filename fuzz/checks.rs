@@ -1,4 +1,4 @@
-//! What must hold, whatever a node is told.
+//! Checks of a node: they hold whatever it is told.
 
 use crate::{side::Side, wire::encode};
 use gossip::{
@@ -13,10 +13,10 @@ use gossip::{
 };
 use std::collections::BTreeSet;
 
-/// What is known of a node before an input.
+/// State of a node before an input.
 pub(crate) struct Before {
     is_tick: bool,
-    /// How many outputs there may be.
+    /// Number of outputs that there may be.
     outputs_max: usize,
     is_undecodable: bool,
     deadline: Option<Mono>,
@@ -39,7 +39,7 @@ impl Before {
         }
     }
 
-    /// What came out of the input, before any of it is done.
+    /// Checks the outputs of the input, before any of them is done.
     pub(crate) fn check(self, side: &mut Side, now: Now, outputs: &[Output]) {
         let gauge = side.node.gauge();
         assert_eq!(gauge.excess(&side.config.limits), None, "bounds are not kept: {gauge:?}");
@@ -93,7 +93,7 @@ impl Before {
     }
 }
 
-/// What one input may ask for: links, neighbours, what waits; for each stream that a frame names a few words more.
+/// Number of outputs of one input: links, neighbours, what waits; for each stream that a frame names a few words more.
 fn outputs_max(side: &Side, input: &Input) -> usize {
     let limits = &side.config.limits;
     let named = match input {
@@ -111,7 +111,7 @@ fn outputs_max(side: &Side, input: &Input) -> usize {
     24 + 6 * peers + limits.pull_max as usize + limits.waiting_max + 2 * named
 }
 
-/// What a node keeps besides its links and its counters.
+/// State of a node besides its links and its counters.
 fn state(side: &Side) -> String {
     let text = format!("{:?}", side.node);
     let cut = |from: &str, upto: &str| {
@@ -129,7 +129,7 @@ fn state(side: &Side) -> String {
     format!("{begin} {rest} {origin} {gauge:?}")
 }
 
-/// What a node says must be understood by one of its kind.
+/// Checks that what a node says is understood by one of its kind.
 fn understood(side: &Side, said: &Incoming) {
     let bytes = encode(said);
     let understood = Decoder::new(side.config.limits.path_len_max).decode(&bytes.0, &bytes.1);

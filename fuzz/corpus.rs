@@ -49,7 +49,7 @@ pub(crate) fn write<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a Vec<u8
     fs::write(path, lines)
 }
 
-/// Where the corpus of a target is committed.
+/// Path of the committed corpus of a target.
 pub(crate) fn committed(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target).with_extension("txt")
 }

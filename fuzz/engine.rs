@@ -18,14 +18,14 @@ use std::{
 
 /// Longest input that is kept.
 const INPUT_LEN_MAX: usize = 64 << 10;
-/// How long one input may take.
+/// Time that one input may take.
 const INPUT_TIME_MAX: Duration = Duration::from_secs(30);
 /// Runs that making a failing input smaller may take.
 const SHRINK_RUNS_MAX: usize = 2000;
 /// Bytes of the inputs that are worth to be committed.
 const DISTILLED_LEN_MAX: usize = 80 << 10;
 
-/// What can be fuzzed.
+/// Target of the fuzzer.
 pub(crate) trait Target {
     /// Names its files.
     const NAME: &'static str;
@@ -39,14 +39,14 @@ pub(crate) trait Target {
     /// Smaller inputs that may do the same.
     fn smaller(input: &[u8]) -> Vec<Vec<u8>>;
 
-    /// What an input is, for people.
+    /// Explanation of an input, for people.
     fn explain(input: &[u8]) -> String;
 
     /// Runs an input and says what happened. Panics if something is wrong.
     fn run(input: &[u8]) -> Features;
 }
 
-/// What happened while an input ran.
+/// Features that were seen while an input ran.
 #[derive(Debug, Default)]
 pub(crate) struct Features(HashSet<u64>);
 
@@ -64,7 +64,7 @@ pub(crate) fn hash(value: impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// How far a number is from others: 0, 1, 2, 4, 8, …
+/// Magnitude of a number: 0, 1, 2, 4, 8, …
 pub(crate) fn magnitude(number: usize) -> u32 {
     usize::BITS - number.leading_zeros()
 }
@@ -112,12 +112,12 @@ impl<T: Target> Engine<T> {
         }
     }
 
-    /// Whether something has happened.
+    /// Returns whether something has happened.
     pub(crate) fn has(&self, feature: impl Hash) -> bool {
         self.known.contains(&hash(feature))
     }
 
-    /// How many inputs there are by now, and how many things have happened.
+    /// Number of inputs by now, and number of features seen.
     pub(crate) fn size(&self) -> (usize, usize) {
         (self.corpus.len(), self.known.len())
     }

@@ -7,12 +7,12 @@ use gossip::core::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a node has promised so far.
+/// Promises of a node so far.
 #[derive(Default)]
 pub(crate) struct Ledger {
     /// Messages that were delivered.
     pub(crate) delivered: BTreeSet<MessageId>,
-    /// What was given up, by stream.
+    /// Ranges that were given up, by stream.
     given_up: BTreeMap<StreamId, Vec<(u64, u64)>>,
     pub(crate) synced: LogSeq,
     /// The last reply to a client.

@@ -28,10 +28,10 @@ use script::Script;
 use std::{env, path::Path, time::Duration};
 use wire::Wire;
 
-/// How long the two targets run in turns.
+/// Time that the two targets run in turns.
 const TURN: Duration = Duration::from_secs(5);
 
-/// What two nodes and their hostile peers cannot bring about, or the shell around a node alone can.
+/// Counters that two nodes and their hostile peers cannot raise, or the shell around a node alone can.
 const UNMET: &[&str] = &["sought", "refused_no_vacancy", "disturbed"];
 
 #[test]

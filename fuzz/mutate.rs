@@ -1,4 +1,4 @@
-//! How frames are changed: as trees of values, which keeps them near to what a decoder accepts, and as bytes, which does not.
+//! Mutation of frames: as trees of values, which keeps them near to what a decoder accepts, and as bytes, which does not.
 
 use crate::{
     corpus::Frames,
@@ -119,7 +119,7 @@ fn bodies(random: &mut Random, frames: &mut Frames, other: &Frames) {
     }
 }
 
-/// How many values there are in a tree, itself included; of a map's keys none.
+/// Number of values in a tree, itself included; of a map's keys none.
 fn count(tree: &Value) -> usize {
     match tree {
         Value::List(values) => 1 + values.iter().map(count).sum::<usize>(),

@@ -26,11 +26,11 @@ pub(crate) struct Side {
     pub(crate) log: Vec<Record>,
     pub(crate) appended: LogSeq,
     pub(crate) ledger: Ledger,
-    /// What comes from the other side, and what the node's driver has to say.
+    /// Inputs from the other side, and from the node's driver.
     pub(crate) queue: VecDeque<Input>,
-    /// Whether the connections to the other side carry anything.
+    /// True if the connections to the other side carry anything.
     pub(crate) is_connected: bool,
-    /// Whether the node was asked to end, or lied about so that it may not be reached.
+    /// True if the node was asked to end, or lied about so that it may not be reached.
     pub(crate) is_lost: bool,
     pub(crate) has_exited: bool,
 }

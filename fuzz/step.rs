@@ -12,8 +12,8 @@ pub(crate) struct Step {
     pub(crate) what: u8,
     /// To whom or by whom, as a rule.
     pub(crate) who: u8,
-    /// How.
+    /// Manner of the step.
     pub(crate) how: u8,
-    /// What comes by the wire, or whatever else the step needs.
+    /// Frames that come by the wire, or whatever else the step needs.
     pub(crate) frames: Frames,
 }

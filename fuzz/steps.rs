@@ -1,4 +1,4 @@
-//! What the steps of a script do.
+//! Steps of a script, as they are played to two nodes.
 
 use crate::{
     side::{endpoint, name},
@@ -308,7 +308,7 @@ impl Player<'_> {
         }
     }
 
-    /// What somebody has, has seen, wants or has lost.
+    /// Ranges that somebody has, has seen, wants or has lost.
     fn ranges(&mut self, side: usize, step: &Step) {
         let who = self.somebody(step.who);
         let mut ranges: Vec<(u64, u64)> = Vec::new();

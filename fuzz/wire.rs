@@ -152,7 +152,7 @@ pub(crate) fn words(text: &str) -> &str {
     text[..end.unwrap_or(text.len())].trim()
 }
 
-/// How many lists and records there are in something.
+/// Number of lists and of records in something.
 fn outline(value: &impl fmt::Debug) -> [u32; 2] {
     let text = begin(value, 4000, |_| true);
     ['[', '{'].map(|bracket| magnitude(text.matches(bracket).count()))

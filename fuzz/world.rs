@@ -29,7 +29,7 @@ const TICKS_MAX: usize = 8;
 pub(crate) struct World {
     pub(crate) sides: [Side; 2],
     pub(crate) now: Now,
-    /// Whether hostile peers may also pretend to be honest ones, and clients stop nodes.
+    /// True if hostile peers may also pretend to be honest ones, and clients stop nodes.
     pub(crate) is_wild: bool,
     pub(crate) features: Features,
     last: u64,
@@ -71,12 +71,12 @@ impl World {
         self.features
     }
 
-    /// Whether nothing has been said or done that may keep the honest nodes apart.
+    /// Returns whether nothing has been said or done that may keep the honest nodes apart.
     pub(crate) fn is_honest(&self) -> bool {
         !self.is_wild && self.sides.iter().all(|side| !side.is_lost && !side.has_exited)
     }
 
-    /// How often a node has counted something.
+    /// Value of a node's counter.
     pub(crate) fn count(&mut self, side: usize, counter: Counter) -> u64 {
         match self.ask(side, Request::Status) {
             Some(Reply::Status(status)) => status.counters.get(counter.name()).copied().unwrap_or(0),
@@ -259,7 +259,7 @@ impl World {
     }
 }
 
-/// What an output is, without its values.
+/// Kind of an output, without its values.
 fn kind(output: &Output) -> String {
     match output {
         Output::Append(_, record) => head(record),

@@ -1,4 +1,4 @@
-//! What a load loses by what goes on beside it: somebody who watches all nodes, or a node that hangs.
+//! Loss of a load to what goes on beside it: somebody who watches all nodes, or a node that hangs.
 
 use crate::{
     Failure,

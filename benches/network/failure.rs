@@ -1,8 +1,8 @@
-//! Why there is no figure.
+//! Failure of a measurement.
 
 use std::{error::Error, fmt};
 
-/// Why there is no figure, in one line.
+/// Reason why there is no figure, in one line.
 #[derive(Debug)]
 pub(crate) struct Failure(String);
 

@@ -35,7 +35,7 @@ Usage: cargo bench [-- OPTIONS]
   --record FILE    Write the loads into a document between its marks, and a chart of them to images/ beside it
   --json           Print one JSON document";
 
-/// What was typed.
+/// Options that were typed.
 struct Options {
     reps: usize,
     is_quick: bool,
@@ -46,7 +46,7 @@ struct Options {
     record: Option<PathBuf>,
 }
 
-/// What is measured.
+/// Kind of a measurement.
 #[derive(Clone, Copy)]
 enum What {
     /// The program alone.
@@ -69,7 +69,7 @@ const MEASUREMENTS: &[(&str, bool, What)] = &[
     ("beside-16x100", false, What::Program(|run| run.beside(16, 100))),
 ];
 
-/// Who is measured.
+/// Contender that is measured.
 #[derive(Clone)]
 enum Contender {
     /// A build of the program.
@@ -183,7 +183,7 @@ fn bench(options: &Options) -> Result<bool, Failure> {
 }
 
 impl Contender {
-    /// Whether it is measured in this way.
+    /// Returns whether it is measured in this way.
     fn can(&self, what: What) -> bool {
         match (self, what) {
             (Self::Program(_), _) => true,
@@ -203,7 +203,7 @@ impl Contender {
     }
 }
 
-/// What a program says of itself, in one line.
+/// Version of a program, in one line.
 fn version(program: &Path) -> Result<String, Failure> {
     let output = Command::new(program).args(["--version", "--verbose"]).output()?;
     let text = String::from_utf8_lossy(&output.stdout);

@@ -31,7 +31,7 @@ const GAP_NODES: u32 = 64;
 /// Bytes of a payload up to which a load has as many messages as it can; half as many of longer ones.
 const SHORT: usize = 256;
 
-/// How much of everything.
+/// Extent of the measurements.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extent {
     /// Deliveries of a load.
@@ -40,7 +40,7 @@ pub(crate) struct Extent {
     pub(crate) paced: u64,
     /// Runs of each command.
     pub(crate) commands: usize,
-    /// How long an idle network is watched.
+    /// Time for which an idle network is watched.
     pub(crate) idle: Duration,
 }
 
@@ -56,12 +56,12 @@ impl Extent {
 /// One run of one measurement.
 pub(crate) struct Run<'p> {
     pub(crate) program: &'p Path,
-    /// What the topology is drawn from.
+    /// Seed of the topology.
     pub(crate) seed: usize,
     pub(crate) extent: Extent,
 }
 
-/// What W came to, whoever carried it.
+/// Measures of W, whoever carried it.
 pub(crate) struct Measured {
     /// Seconds from the first command to the first message at all nodes.
     pub(crate) start: f64,
@@ -105,7 +105,7 @@ impl<'p> Run<'p> {
         Ok((network, all, seconds(typed, last)))
     }
 
-    /// How long `start-network` takes, and how long until the first message is everywhere.
+    /// Measures the time that `start-network` takes, and the time until the first message is everywhere.
     pub(crate) fn start(&self, nodes: usize, goal: f64) -> Result<Vec<Figure>, Failure> {
         let (network, _, first) = self.started(nodes, 8)?;
         let name = |what: &str| format!("start -n {nodes}: {what}");
@@ -115,7 +115,7 @@ impl<'p> Run<'p> {
         ])
     }
 
-    /// How long a command takes on a running network, and what the network takes while nothing happens.
+    /// Measures the time that a command takes on a running network, and what the network takes while nothing happens.
     pub(crate) fn at_rest(&self, nodes: usize) -> Result<Vec<Figure>, Failure> {
         let network = Network::start(self.program, nodes, self.seed)?;
         let pids = || network.members.iter().filter_map(|member| member.pid);

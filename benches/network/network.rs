@@ -64,7 +64,7 @@ impl<'p> Network<'p> {
         Ok((took, output.stdout))
     }
 
-    /// Where the publisher submits.
+    /// Address where the publisher submits.
     pub(crate) fn entry(&self) -> &Endpoint {
         &self.members[0].endpoint
     }

@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-/// How often a first message is sent until everybody has it.
+/// Interval at which a first message is sent until everybody has it.
 const STEP: Duration = Duration::from_millis(5);
 
 /// A peer.
@@ -64,7 +64,7 @@ impl Peer {
         }
     }
 
-    /// What it needs that is not in the folder of peers.
+    /// File that it needs and that is not in the folder of peers.
     pub(crate) fn missing(self, folder: &Path) -> Option<PathBuf> {
         let server = (self == Self::Nats).then(|| folder.join(SERVER));
         [folder.join(self.program())].into_iter().chain(server).find(|file| !file.exists())
@@ -159,7 +159,7 @@ impl Peer {
     }
 }
 
-/// Where the set-up step puts the server.
+/// Path where the set-up step puts the server.
 const SERVER: &str = "venv/bin/nats-server";
 
 fn command(program: &Path, role: &str, plan: &Plan, own: Vec<String>) -> Command {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::fmt;
 
-/// What a figure should be.
+/// Goal of a figure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Goal {
     /// Not more than this.
@@ -69,7 +69,7 @@ impl Report {
         }
     }
 
-    /// What was measured where.
+    /// Head of the report: what was measured where.
     pub(crate) fn head(&self) -> &[(&'static str, String)] {
         &self.head
     }
@@ -89,12 +89,12 @@ impl Report {
         self.wrong.push(text);
     }
 
-    /// Why some runs gave no figures, a line each.
+    /// Reasons why some runs gave no figures, a line each.
     pub(crate) fn wrong(&self) -> &[String] {
         &self.wrong
     }
 
-    /// Whether all runs were sound.
+    /// Returns whether all runs were sound.
     pub(crate) fn is_sound(&self) -> bool {
         self.wrong.is_empty()
     }
@@ -115,7 +115,7 @@ impl Row {
         median(&self.values[contender])
     }
 
-    /// Whether there is a value of a contender.
+    /// Returns whether there is a value of a contender.
     pub(crate) fn has(&self, contender: usize) -> bool {
         !sound(&self.values[contender]).is_empty()
     }

@@ -1,4 +1,4 @@
-//! What every peer of the bench does alike: it counts the messages that reach it, sends those that it is told to, and
+//! Driver of every peer of the bench: it counts the messages that reach it, sends those that it is told to, and
 //! talks with the bench by lines on stdin and stdout. Times are nanoseconds since 1970 by the clock of the machine.
 
 use std::{
@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// What is sent: message 0, which may be sent again until everybody has it; messages one by one; a flood.
+/// Load: message 0, which may be sent again until everybody has it; messages one by one; a flood.
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
     /// Bytes of a payload.
@@ -20,10 +20,10 @@ pub struct Load {
     pub flood: u64,
 }
 
-/// How a process was started: what it is, the load, and what else its kind of peer wants to know.
+/// Start of a process: its role, the load, and what else its kind of peer wants to know.
 #[derive(Debug, Clone)]
 pub struct Start {
-    /// Whether it sends; otherwise it is a node.
+    /// True if it sends; otherwise it is a node.
     pub is_publisher: bool,
     /// The load.
     pub load: Load,
@@ -103,7 +103,7 @@ impl Recorder {
     }
 }
 
-/// Where a publisher puts its messages.
+/// Outlet for the messages of a publisher.
 pub trait Outlet {
     /// Hands over one message, waiting where there is no room.
     fn send(&mut self, payload: &[u8]);
@@ -160,7 +160,7 @@ pub fn fail(text: &str) -> ! {
     process::exit(1);
 }
 
-/// What must be there.
+/// Value that must be there.
 pub fn must<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
     result.unwrap_or_else(|error| fail(&error.to_string()))
 }

@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 const SUBJECT: Subject = Subject::from_static("w");
 /// Messages that may wait in a node; the client throws away what comes beyond.
 const WAITING_MAX: usize = 1 << 20;
-/// How long a server that has just been started may take to listen.
+/// Time that a server that has just been started may take to listen.
 const PATIENCE: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(5);
 

@@ -63,7 +63,7 @@ fn link(context: &Context, port: &str) -> Socket {
     socket
 }
 
-/// Where the publisher puts its messages, one by one: a pack of its own for each.
+/// Link on which the publisher puts its messages, one by one: a pack of its own for each.
 struct Link {
     socket: Socket,
     is_packed: bool,
