@@ -79,17 +79,17 @@ impl Dealer {
         self.send(&header, payload.map(|payload| &**payload).as_slice());
     }
 
-    /// What comes back next, frame by frame.
+    /// Next message, frame by frame.
     pub(crate) fn raw(&self) -> Vec<Vec<u8>> {
         self.socket.recv_multipart(0).expect("no answer")
     }
 
-    /// What comes back next.
+    /// Next message.
     pub(crate) fn incoming(&self) -> Incoming {
         Self::understood(self.socket.recv_multipart(0).expect("no answer"))
     }
 
-    /// What has come back already, if anything has.
+    /// Message that has come back already, if any has.
     pub(crate) fn waiting(&self) -> Option<Incoming> {
         self.socket.recv_multipart(zmq::DONTWAIT).ok().map(Self::understood)
     }
@@ -106,7 +106,7 @@ impl Dealer {
         }
     }
 
-    /// Why the next reply refuses, and which request.
+    /// Refusal of the next reply, and its request.
     pub(crate) fn error(&self) -> (RequestId, Refusal, String) {
         match self.response() {
             Response { request, reply: Reply::Refused { refusal, text }, .. } => (request, refusal, text),
@@ -114,7 +114,7 @@ impl Dealer {
         }
     }
 
-    /// What a node is answered next.
+    /// Next answer to a node.
     pub(crate) fn answer(&self) -> Answer {
         match self.incoming() {
             Incoming::Answer(answer) => answer,

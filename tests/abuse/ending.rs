@@ -1,4 +1,4 @@
-//! How a node ends, and how it does not: signals, streams that are closed, folders and ports that cannot be used.
+//! Ends of a node, and attempts that do not end it: signals, streams that are closed, folders and ports that cannot be used.
 
 use crate::{
     dealer::Dealer,

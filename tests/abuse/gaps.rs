@@ -1,4 +1,4 @@
-//! What nodes could not get: it is named, fetched from whoever has it after all, and swallows nothing.
+//! Gaps of nodes: they are named, fetched from whoever has them after all, and swallow nothing.
 
 use crate::{
     dealer::{Dealer, message},

@@ -28,14 +28,14 @@ fn node(name: &str, network: &str, bind: &str, arguments: &[&str]) -> Node {
     Node::run(command, arguments)
 }
 
-/// What is published at one node now comes to the other.
+/// Checks that what is published at one node now comes to the other.
 fn reaches(from: &Node, to: &Node) {
     let (payload, since) = (seed().to_string(), to.last_position());
     from.client().publish(payload.as_bytes().into(), None).unwrap();
     until("there", || to.holds_since(since, payload.as_bytes()));
 }
 
-/// Whether the link to its one peer is up, and what the node thinks of the peer.
+/// Returns whether the link to its one peer is up, and what the node thinks of the peer.
 fn link(node: &Node) -> (bool, Option<MemberState>) {
     let peers = node.client().peers().unwrap().1;
     (peers[0].up, peers[0].verdict)

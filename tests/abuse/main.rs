@@ -1,4 +1,4 @@
-//! What hostile, broken and merely unlucky programs do to a node: real processes, real sockets. Each test shows that the
+//! Abuse of a node by hostile, broken and merely unlucky programs: real processes, real sockets. Each test shows that the
 //! node goes on serving an honest client, counts what it refused, and stays within its bounds of memory.
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 

@@ -19,9 +19,9 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// How long anything may take that should happen at once, on a machine that is busy with other tests.
+/// Time that anything may take that should happen at once, on a machine that is busy with other tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// How often a condition is looked at.
+/// Interval at which a condition is looked at.
 pub(crate) const STEP: Duration = Duration::from_millis(5);
 
 /// A running node. Killed when dropped; its log is shown if the test fails.
@@ -115,12 +115,12 @@ impl Node {
         assert!(self.holds_since(since, payload.as_bytes()), "{payload} was published and is not there");
     }
 
-    /// Where the next message will be filed.
+    /// Position where the next message will be filed.
     pub(crate) fn last_position(&self) -> u64 {
         self.page(u64::MAX).through
     }
 
-    /// Whether a message behind `position` has this payload.
+    /// Returns whether a message behind `position` has this payload.
     pub(crate) fn holds_since(&self, position: u64, payload: &[u8]) -> bool {
         let mut from = Some(Cursor { position: position + 1, paths: 0 });
         while let Some(cursor) = from {

@@ -54,13 +54,13 @@ impl Relay {
         self.state.forgotten.store(usize::MAX, Ordering::SeqCst);
     }
 
-    /// How many connections have been made.
+    /// Number of connections that have been made.
     pub(crate) fn made(&self) -> usize {
         self.state.made.load(Ordering::SeqCst)
     }
 }
 
-/// What comes in while the connection is forgotten is gone.
+/// Moves bytes; those that come in while the connection is forgotten are gone.
 fn pump(mut from: TcpStream, mut to: TcpStream, number: usize, state: &State) {
     let mut bytes = [0; 4096];
     while let Ok(count @ 1..) = from.read(&mut bytes) {

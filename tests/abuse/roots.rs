@@ -1,4 +1,4 @@
-//! What a stranger under the name of a neighbour says of roots and of members: the true root goes on being followed, a false
+//! Rumours of a stranger under the name of a neighbour about roots and members: the true root goes on being followed, a false
 //! one is forgotten, and addresses that it names are dialled a bounded number of times.
 
 use crate::{

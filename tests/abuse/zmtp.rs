@@ -6,7 +6,7 @@ use std::{
     net::TcpStream,
 };
 
-/// What both sides send first: signature, version 3.0, mechanism NULL.
+/// Greeting that both sides send first: signature, version 3.0, mechanism NULL.
 pub(crate) fn greeting() -> [u8; 64] {
     let mut greeting = [0; 64];
     (greeting[0], greeting[9], greeting[10]) = (0xff, 0x7f, 3);

@@ -1,4 +1,4 @@
-//! What a delivery cost when it was last recorded, and whether it costs more now.
+//! Cost of a delivery when it was last recorded, held against its cost now.
 
 use crate::{callgrind::Functions, load::Allocations};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ const NAMED: usize = 10;
 /// Under which name the smallest functions are recorded.
 const SMALL: &str = "(functions below 0.1 %)";
 
-/// What one delivery costs: the work of all nodes for all messages, by messages and nodes.
+/// Costs of one delivery: the work of all nodes for all messages, by messages and nodes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Costs {
@@ -29,7 +29,7 @@ pub(crate) struct Costs {
     instructions_libc: f64,
 }
 
-/// Whether it costs more, and all that is to be said of it.
+/// Verdict on the costs: whether they are higher, and all that is to be said of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) is_worse: bool,
@@ -130,7 +130,7 @@ pub(crate) fn compare(before: &Costs, now: &Costs) -> Verdict {
     Verdict { is_worse, text }
 }
 
-/// What has grown, most first: its name, before, now.
+/// Parts that have grown, most first: name, before, now.
 fn grown<'a>(before: &'a BTreeMap<String, f64>, now: &'a BTreeMap<String, f64>) -> Vec<(&'a str, f64, f64)> {
     let pairs = now.iter().map(|(name, &to)| (&**name, before.get(name).copied().unwrap_or(0.0), to));
     let mut grown: Vec<_> = pairs.filter(|(_, from, to)| to > from).collect();

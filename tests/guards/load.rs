@@ -31,7 +31,7 @@ const BURST: u64 = 64;
 const PAYLOAD_LEN: usize = 100;
 /// Messages that a node keeps: fewer than are sent, so that dropping the oldest is measured, too.
 const RETAINED: usize = 1024;
-/// What a frame takes: two cores deliver about so many in a flood.
+/// Time that a frame takes: two cores deliver about so many in a flood.
 const FRAME: Duration = Duration::from_nanos(1200);
 
 /// Deliveries of the measured part.
@@ -53,7 +53,7 @@ struct Letter {
     body: Option<SharedFrame>,
 }
 
-/// How a frame comes.
+/// Way of a frame.
 enum Way {
     /// Over the link of another node, to the ROUTER.
     From(usize),
@@ -65,7 +65,7 @@ enum Way {
 struct Seat {
     node: Node,
     decoder: Decoder,
-    /// Where its links lead.
+    /// Ends of its links.
     links: Vec<Option<usize>>,
     appended: LogSeq,
     synced: LogSeq,
@@ -82,7 +82,7 @@ pub(crate) struct Net {
     allocations: Allocations,
 }
 
-/// What `work` returns; its allocations are added to `sum`.
+/// Result of `work`; its allocations are added to `sum`.
 fn counted<T>(sum: &mut u64, work: impl FnOnce() -> T) -> T {
     let before = allocations::calls();
     let result = work();

@@ -11,7 +11,7 @@ use baseline::Costs;
 use load::{DELIVERIES, Net};
 use std::{env, error::Error, fs, path::Path, process::Command};
 
-/// What the guards were told: `--record`, or nothing.
+/// Variable with the options of the guards: `--record`, or nothing.
 const OPTIONS: &str = "GOSSIP_GUARDS";
 
 #[test]

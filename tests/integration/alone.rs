@@ -33,7 +33,7 @@ fn alone(test: &str) {
     assert!(status.success(), "{test} failed in its namespaces");
 }
 
-/// Whether this is such a test; brings its loopback interface up.
+/// Returns whether this is such a test; brings its loopback interface up.
 fn is_alone() -> bool {
     let is_alone = env::var_os(MARK).is_some();
     if is_alone {
@@ -128,7 +128,7 @@ fn beside_few_outgoing_ports() {
     world.run(&["stop-network"]).done();
 }
 
-/// Whether some connection leads from this port of 127.0.0.1 to itself.
+/// Returns whether some connection leads from this port of 127.0.0.1 to itself.
 fn is_connected_to_itself(port: u16) -> bool {
     let end = format!("0100007F:{port:04X}");
     let table = fs::read_to_string("/proc/net/tcp").unwrap();

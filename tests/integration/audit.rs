@@ -1,4 +1,4 @@
-//! Who misses which messages, proven from what nodes have seen.
+//! Messages that nodes miss, proven from what nodes have seen.
 
 use crate::testnet::{TestNet, wait_until};
 use rustix::process::Signal;

@@ -34,7 +34,7 @@ fn leaves(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Whether a table's path, in which `*` is any key, stands for a leaf. One that ends in `.*` under `report` and `scenario`
+/// Returns whether a table's path, in which `*` is any key, stands for a leaf. One that ends in `.*` under `report` and `scenario`
 /// stands for all that is below it.
 fn matches(pattern: &str, leaf: &str) -> bool {
     if let Some(root) = pattern.strip_suffix(".*").filter(|root| ["report", "scenario"].contains(root)) {

@@ -1,4 +1,4 @@
-//! Who is linked to whom, near and far.
+//! Links of nodes, near and far.
 
 use crate::testnet::{TestNet, wait_until};
 

@@ -19,7 +19,7 @@ fn held(net: &TestNet, node: &str, status: &str) -> Vec<Value> {
     told["messages"].as_array().unwrap().clone()
 }
 
-/// How often each neighbour was the last but one on a path.
+/// Number of times that each neighbour was the last but one on a path.
 fn heard(message: &Value) -> BTreeMap<String, usize> {
     let mut heard = BTreeMap::new();
     for path in message["paths"].as_array().unwrap() {

@@ -1,4 +1,4 @@
-//! What can't be started is refused before anything starts, with one line that says what to do.
+//! Refusals before anything starts, each with one line that says what to do.
 
 use crate::testnet::{TestNet, World, free_ports};
 use std::net::TcpListener;

@@ -4,7 +4,7 @@ use crate::testnet::{TestNet, World, wait_until};
 use serde_json::json;
 use std::{fs, path::Path, process::Command};
 
-/// What bash would offer behind these words, the last of them begun.
+/// Words that bash would offer behind these, the last of them begun.
 fn offered(world: &World, words: &[&str]) -> Vec<String> {
     let program = Path::new(env!("CARGO_BIN_EXE_gossip"));
     let script = "source <(gossip completions bash); COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _gossip; \

@@ -9,7 +9,7 @@ const NODES: usize = 4;
 
 /// Namespaces, a bridge in each half, and a wire between the halves. All is gone when it is dropped.
 struct Site {
-    /// What names begin with; other tests have others.
+    /// Prefix of names; other tests have others.
     prefix: String,
 }
 

@@ -28,7 +28,7 @@ fn steps(block: &str) -> Vec<Step<'_>> {
     steps
 }
 
-/// Whether a line is the same each time: no time, no way of a message.
+/// Returns whether a line is the same each time: no time, no way of a message.
 fn is_fixed(line: &str) -> bool {
     !line.trim().is_empty() && !["…", "➜", "[", "apple"].iter().any(|word| line.contains(word))
 }

@@ -17,7 +17,7 @@ const RATE: u64 = 64_000;
 const LARGE: usize = 1 << 20;
 const NODES: u16 = 3;
 
-/// How many bytes went which way over which connection: the node that was dialled, a number, and whether to that node.
+/// Bytes that crossed each connection, either way: the node that was dialled, a number, and whether to that node.
 type Crossed = Arc<Mutex<BTreeMap<(u16, usize, bool), usize>>>;
 
 /// Carries what is sent to `port` to `target` and back, slowly. Ends with the test's process.

@@ -1,4 +1,4 @@
-//! What stands on a terminal: a pseudo-terminal of 80 columns and 24 rows, and as much of one as it takes to see it.
+//! Terminal with a pseudo-terminal of 80 columns and 24 rows, and as much of one as it takes to see what stands on it.
 
 use crate::testnet::{TestNet, World, wait_until};
 use gossip::launcher::process::Process;

@@ -24,9 +24,9 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// How long anything may take: far more than it takes on a slow and busy machine.
+/// Time that anything may take: far more than it takes on a slow and busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-/// How often a condition is looked at.
+/// Interval at which a condition is looked at.
 const STEP: Duration = Duration::from_millis(10);
 /// Ports kept free behind those of a network, for nodes that are added to it.
 const SPARE_PORTS: u16 = 4;
@@ -38,7 +38,7 @@ pub(crate) struct World {
     state: TempDir,
 }
 
-/// How a command ended.
+/// Outcome of a command.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
     /// The command, for messages.
@@ -207,12 +207,12 @@ impl Running {
         }
     }
 
-    /// What it has printed so far.
+    /// Text that it has printed so far.
     pub(crate) fn stdout(&self) -> String {
         contents(&self.stdout)
     }
 
-    /// What it has complained of so far.
+    /// Complaints that it has made so far.
     pub(crate) fn stderr(&self) -> String {
         contents(&self.stderr)
     }

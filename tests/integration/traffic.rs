@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-/// How long a sender waits between two messages: some hundred messages a second in all.
+/// Time that a sender waits between two messages: some hundred messages a second in all.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Threads that send, one for each node that was named.
@@ -46,7 +46,7 @@ impl Traffic {
         Self { threads: nodes.iter().map(begin).collect(), ends, sent }
     }
 
-    /// How many messages were taken so far.
+    /// Number of messages that were taken so far.
     pub(crate) fn count(&self) -> usize {
         self.sent.lock().unwrap().len()
     }
@@ -65,7 +65,7 @@ impl Traffic {
     }
 }
 
-/// How often a node holds each text.
+/// Number of times that a node holds each text.
 fn held(net: &TestNet, node: &str) -> BTreeMap<String, usize> {
     let told = net.json(&["get-messages", node, "all"]);
     let mut held = BTreeMap::new();

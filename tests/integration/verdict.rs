@@ -1,4 +1,4 @@
-//! How a network is: whole, weak, split, and how far from it.
+//! Verdicts on a network: whole, weak, split, and its distance from a split.
 
 use crate::testnet::{TestNet, wait_until};
 use rustix::process::Signal;

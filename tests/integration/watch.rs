@@ -4,7 +4,7 @@ use crate::testnet::{Outcome, Running, TestNet, World, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 
-/// What has been told so far, line by line.
+/// Lines that have been told so far.
 fn lines(watch: &Running) -> Vec<Value> {
     parsed(&watch.stdout())
 }
@@ -15,7 +15,7 @@ fn parsed(stdout: &str) -> Vec<Value> {
     whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
 
-/// Whether somebody has told that: which node, what, and of which peer.
+/// Returns whether somebody has told that: which node, what, and of which peer.
 fn has(watch: &Running, node: Option<&str>, kind: &str, peer: Option<&str>) -> bool {
     let fits = |line: &Value| {
         line["kind"] == kind

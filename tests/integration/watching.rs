@@ -1,10 +1,10 @@
-//! What happens in a network is shown as it happens: arrivals, suspicions, deaths, and who comes back.
+//! Events of a network are shown as they happen: arrivals, suspicions, deaths, and who comes back.
 
 use crate::testnet::{TestNet, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 
-/// What was shown so far.
+/// Events that were shown so far.
 fn shown(text: &str) -> Vec<Value> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }

@@ -1,4 +1,4 @@
-//! What `gossip status` says of a member that was written in another language and serves no requests: its neighbours
+//! Verdict of `gossip status` on a member that was written in another language and serves no requests: its neighbours
 //! vouch for it.
 
 use crate::programs::Program;
@@ -11,7 +11,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-/// How long something may take to be seen.
+/// Time that something may take to be seen.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two looks.
 const PACE: Duration = Duration::from_millis(50);

@@ -13,7 +13,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// How long a node may take to be ready, or to end after it was told to.
+/// Time that a node may take to be ready, or to end after it was told to.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Nodes that run, each linked to the one before it, and the last to the first.
@@ -52,7 +52,7 @@ impl Network {
         Self { nodes, _folder: folder }
     }
 
-    /// Where the nodes listen, in their order.
+    /// Addresses of the nodes, in their order.
     pub(crate) fn endpoints(&self) -> Vec<String> {
         self.nodes.iter().map(|node| node.endpoint.clone()).collect()
     }

@@ -13,9 +13,9 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// How long a story may take. Each wait in it has a shorter deadline of its own.
+/// Time that a story may take. Each wait in it has a shorter deadline of its own.
 const DEADLINE: Duration = Duration::from_secs(240);
-/// How long a killed one may take to be gone.
+/// Time that a killed one may take to be gone.
 const LAST_WORDS: Duration = Duration::from_secs(20);
 
 /// A program with its interpreter and the settings that it needs.
@@ -91,7 +91,7 @@ impl Program {
     }
 }
 
-/// Where `make test` puts packages of other languages.
+/// Folder where `make test` puts packages of other languages.
 fn tools() -> PathBuf {
     env::var_os("GOSSIP_INTEROP").map_or_else(|| root().join("target/interop"), PathBuf::from)
 }

@@ -20,7 +20,7 @@ const OPTIMISED: &str = "profile.dev.opt-level=1";
 struct Mutation {
     name: String,
     patch: PathBuf,
-    /// What is broken: the first line of the patch.
+    /// Description of what is broken: the first line of the patch.
     what: String,
 }
 
@@ -130,7 +130,7 @@ impl Copy {
         self.target.join("debug/gossip")
     }
 
-    /// What the checker finds: the first violation, and its seed.
+    /// First violation that the checker finds, and its seed.
     fn simulate(&self) -> Option<(u64, String)> {
         let mut command = Command::new(self.build());
         command.args(["simulate", "--chaos", "--seed", "1", "--seeds", &SEEDS.to_string()]);

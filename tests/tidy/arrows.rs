@@ -54,7 +54,7 @@ const OWNED_CRATES: &[(&str, &str)] =
 /// The room that may hold `unsafe` code, in one file.
 const UNSAFE_ROOM: &str = "transport";
 
-/// What breaks the arrows in the files under `src`.
+/// Arrows in the files under `src` that must not be.
 pub(crate) fn check(sources: &[Source]) -> Vec<String> {
     let mut complaints: Vec<String> = sources.iter().flat_map(check_file).collect();
     complaints.extend(check_unsafe(sources));

@@ -22,7 +22,7 @@ const ALLOWED: &[&str] = &[
 /// Crates that carry the source of a native library, whose version stands in `THIRD_PARTY.md`.
 const CARRIERS: &[&str] = &["zeromq-src", "libsodium-sys-stable"];
 
-/// What is not free to ship, and what `THIRD_PARTY.md` says wrongly.
+/// Crates that are not free to ship, and wrong statements of `THIRD_PARTY.md`.
 pub(crate) fn check(root: &Path) -> Vec<String> {
     let packages = packages(root);
     let notice = fs::read_to_string(root.join("THIRD_PARTY.md")).expect("THIRD_PARTY.md is readable");
@@ -61,7 +61,7 @@ fn check_package(package: &Value) -> Option<String> {
     (!is_allowed(licence)).then_some(what)
 }
 
-/// Whether an SPDX expression can be met with [`ALLOWED`] licences. `/` is an old way to write `OR`.
+/// Returns whether an SPDX expression can be met with [`ALLOWED`] licences. `/` is an old way to write `OR`.
 fn is_allowed(expression: &str) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let words: Vec<&str> = spaced.split_whitespace().collect();

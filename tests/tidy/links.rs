@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use crate::source::files;
 
-/// What is broken in the documents below `root`.
+/// Broken links in the documents below `root`.
 pub(crate) fn check(root: &Path) -> Vec<String> {
     let mut complaints = Vec::new();
     for path in files(root, "md") {

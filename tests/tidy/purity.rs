@@ -37,7 +37,7 @@ const BANNED: &[&str] = &[
 /// Stands at the end of a line that declares a hash map.
 const REMARK: &str = "// lookup only";
 
-/// What visits the entries of a map in its own order.
+/// Methods that visit the entries of a map in its own order.
 const VISITS: &[&str] = &[
     "iter",
     "iter_mut",
@@ -52,7 +52,7 @@ const VISITS: &[&str] = &[
     "extract_if",
 ];
 
-/// What is impure in the files under `src`.
+/// Impurities in the files under `src`.
 pub(crate) fn check(sources: &[Source]) -> Vec<String> {
     let pure = sources.iter().filter(|source| source.module().first().is_some_and(|room| PURE.contains(room)));
     pure.flat_map(|source| [check_paths(source), check_maps(source)].concat()).collect()
@@ -68,7 +68,7 @@ fn check_paths(source: &Source) -> Vec<String> {
     source.paths().into_iter().filter_map(complain).collect()
 }
 
-/// Whether the path is the banned one, leads below it, or takes in a whole module that holds it.
+/// Returns whether the path is the banned one, leads below it, or takes in a whole module that holds it.
 fn is_banned(segments: &[String], ban: &str) -> bool {
     let end = segments.iter().take_while(|segment| *segment != "*" && *segment != "self").count();
     let is_same = |(segment, banned): (&String, &str)| match banned.strip_suffix('*') {

@@ -12,7 +12,7 @@ const FOLDER_FILES_MAX: usize = 16;
 /// Folders below `src`, test files aside.
 const DEPTH_MAX: usize = 3;
 
-/// What is out of shape in the files under `src`.
+/// Files and folders under `src` that are out of shape.
 pub(crate) fn check(sources: &[Source]) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut folders: BTreeMap<&str, usize> = BTreeMap::new();

@@ -42,7 +42,7 @@ fn checkout(folder: &Path) -> Checkout {
     Checkout::at(folder).expect("a checkout")
 }
 
-/// What Cargo would compare, by content: each file, and each folder with all below it.
+/// Content that Cargo would compare: each file, and each folder with all below it.
 fn contents(paths: &[PathBuf]) -> Vec<String> {
     fn read(path: &Path, found: &mut Vec<String>) {
         if path.is_dir() {

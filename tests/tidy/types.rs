@@ -80,7 +80,7 @@ fn subject<'a>(head: &[Token<'a>]) -> Option<&'a str> {
     name
 }
 
-/// How many folders and files of their paths two files share from the top on; the file itself is nearest.
+/// Number of folders and files of their paths that two files share from the top on; the file itself is nearest.
 fn nearness(home: &Source, user: &Source) -> usize {
     let (home, user) = (home.module(), user.module());
     let common = home.iter().zip(&user).take_while(|(a, b)| a == b).count();

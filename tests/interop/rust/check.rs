@@ -1,4 +1,4 @@
-//! What a client without libzmq can do with nodes that run: `check STORY ENDPOINT ...`.
+//! Stories of a client without libzmq with nodes that run: `check STORY ENDPOINT ...`.
 //!
 //! Written from `docs/spec/gossip-bus.md` alone. Panics, and so ends with exit code 101, on the first surprise.
 
@@ -197,7 +197,7 @@ async fn pipeline(endpoints: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// What is wrong is answered with its code and its request, and the node goes on.
+/// Errors are answered with their code and their request, and the node goes on.
 async fn errors(endpoint: &str) -> Result<()> {
     let mut socket = dealer(endpoint, None).await?;
     for vector in vectors("refused.json") {
@@ -219,7 +219,7 @@ async fn errors(endpoint: &str) -> Result<()> {
     Ok(())
 }
 
-/// Who may not join is told why.
+/// Strangers that may not join are told why.
 async fn strangers(endpoint: &str) -> Result<()> {
     let hello = |name: &str, network: &str| {
         let here = "tcp://127.0.0.1:1";
