@@ -45,7 +45,6 @@ pub fn look(nodes: Vec<Target>, timeout: Duration) -> Result<Glance, SurveyError
     let mut survey = Survey::of(nodes, &deadline)?;
     survey.widen(false, &deadline)?;
     let overlay = Overlay::of(&survey)?;
-    let seen: BTreeSet<_> = survey.said().map(|status| status.digest).collect();
     let pairs = survey.said().flat_map(|status| status.disturbed.iter().map(|other| (&status.node, other)));
     let answered = |heard: &Heard| Some((heard.status()?.node.clone(), heard.endpoint.clone()));
     Ok(Glance {
@@ -53,6 +52,6 @@ pub fn look(nodes: Vec<Target>, timeout: Duration) -> Result<Glance, SurveyError
         live: survey.nodes.iter().filter_map(answered).collect(),
         parts: overlay.parts().into_iter().map(|part| part.into_iter().cloned().collect()).collect(),
         disturbed: pairs.map(|(from, to)| (from.clone(), to.clone())).collect(),
-        is_equal: seen.len() <= 1,
+        is_equal: survey.is_equal() == Some(true),
     })
 }

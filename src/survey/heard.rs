@@ -197,6 +197,24 @@ impl Survey {
         self.nodes.iter().filter_map(Heard::status)
     }
 
+    /// Returns whether all that answered have seen the same messages; `None` if one does not say what it has seen.
+    pub fn is_equal(&self) -> Option<bool> {
+        let digests: Vec<u64> = self.said().map(|status| status.digest).collect::<Option<_>>()?;
+        Some(digests.windows(2).all(|pair| pair[0] == pair[1]))
+    }
+
+    /// Number of ids that a node lacks of what the other has seen that has seen most; `None` if that cannot be told.
+    pub fn lag(&self, status: &NodeStatus) -> Option<u64> {
+        let (seen, digest) = self.said().filter_map(|status| status.seen_messages.zip(status.digest)).max()?;
+        let own = status.seen_messages?;
+        // Two nodes that have seen equally many of different messages both lack some; how many, an audit tells.
+        match (status.digest == Some(digest), seen - own.min(seen)) {
+            (true, _) => Some(0),
+            (false, 0) => None,
+            (false, lag) => Some(lag),
+        }
+    }
+
     /// Names of those that serve no requests.
     pub fn deaf(&self) -> Vec<NodeId> {
         self.names(|outcome| matches!(outcome, Outcome::Deaf))

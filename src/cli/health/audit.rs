@@ -1,11 +1,9 @@
 //! `gossip audit`.
 
 use super::{
-    comparison::{Compared, Comparison},
     node_health::name,
     survey::{TIMEOUT, network, take},
     told,
-    vectors::{self, Numbers},
 };
 use crate::{
     cli::{
@@ -19,7 +17,10 @@ use crate::{
         ranges::Ranges,
     },
     launcher::ranges::ranges,
-    survey::{Heard, Judgement, Overlay, State, Survey},
+    survey::{
+        Compared, Comparison, Heard, Judgement, Overlay, State, Survey,
+        vectors::{self, Numbers},
+    },
 };
 use serde::Serialize;
 use std::{collections::BTreeSet, fmt};
@@ -142,7 +143,7 @@ impl Report {
         let entry = |heard: &Heard| {
             let compared = comparison.nodes.iter().find(|node| node.node.as_str() == heard.name);
             let mute = comparison.mute.iter().find(|(node, _)| node.as_str() == heard.name);
-            let error = mute.map(|(_, error)| error.body()).or_else(|| told::error(heard));
+            let error = mute.map(|(_, error)| CliError::from(error).body()).or_else(|| told::error(heard));
             Entry::new(&heard.name, judgement.state_of(&heard.name), comparison, compared, error)
         };
         let nodes: Vec<_> = survey.nodes.iter().map(entry).collect();

@@ -2,13 +2,11 @@
 //! `audit` and `plot`, and what they stand on.
 
 pub mod audit;
-pub mod comparison;
-pub mod journey;
 pub mod live;
+pub mod message_id;
 pub mod node_health;
 pub mod plot;
 pub mod report;
 pub mod status;
 pub mod survey;
 pub mod told;
-pub mod vectors;

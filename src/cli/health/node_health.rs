@@ -12,7 +12,7 @@ use crate::{
         request::{NodeStatus, PeerInfo},
     },
     quantity::Time,
-    survey::{Heard, Judgement, Outcome, Overlay, State},
+    survey::{Heard, Judgement, Outcome, Overlay, State, Survey},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
@@ -96,9 +96,8 @@ pub struct Peer {
 }
 
 impl NodeHealth {
-    /// Of a node of which this was heard, in this overlay, judged so. `most`: how much the node has seen that has seen most,
-    /// and its hash.
-    pub fn new(heard: &Heard, overlay: &Overlay, judgement: &Judgement, most: Option<(u64, u64)>) -> Self {
+    /// Account of a node of which this was heard, beside the others of its survey, in this overlay, judged so.
+    pub fn new(heard: &Heard, survey: &Survey, overlay: &Overlay, judgement: &Judgement) -> Self {
         let name = NodeId::new(&heard.name).ok();
         let suspected_by = name.and_then(|name| overlay.suspects.get(&name));
         let suspected_by: Vec<_> = suspected_by.into_iter().flatten().map(NodeId::to_string).collect();
@@ -109,7 +108,7 @@ impl NodeHealth {
             up: matches!(heard.outcome, Outcome::Said(_) | Outcome::Deaf),
             state: judgement.state_of(&heard.name),
             suspected_by,
-            lag: status.zip(most).and_then(|(status, most)| lag(status, most)),
+            lag: status.and_then(|status| survey.lag(status)),
             details: status.map(|status| Box::new(Details::from(status.clone()))),
             error: told::error(heard),
         }
@@ -140,17 +139,6 @@ impl NodeHealth {
         }
         remarks.extend(self.error.as_ref().map(|error| error.message.clone()));
         remarks.join("; ")
-    }
-}
-
-/// Number of ids that a node lacks of what the other has seen that has seen most.
-fn lag(status: &NodeStatus, (seen, digest): (u64, u64)) -> Option<u64> {
-    let own = status.seen_messages?;
-    // Two nodes that have seen equally many of different messages both lack some; how many, an audit tells.
-    match (status.digest == Some(digest), seen - own.min(seen)) {
-        (true, _) => Some(0),
-        (false, 0) => None,
-        (false, lag) => Some(lag),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `gossip plot`.
 
 use super::{
-    journey::{HopTiming, Journey, parse},
+    message_id::parse,
     node_health::micros,
     survey::{record, take},
     told,
@@ -20,7 +20,7 @@ use crate::{
         membership::links::link::Kind,
     },
     launcher::{Manifest, NodeRecord},
-    survey::{Health, Judgement, Overlay, State, Survey},
+    survey::{Health, HopTiming, Journey, Judgement, Overlay, State, Survey},
     topology::{Graph, Margin},
     viz::{Link, LinkMark, Measure, NodeMark, Picture, Scene},
 };

@@ -1,7 +1,7 @@
 //! Report of `gossip status`: a verdict that is understood at a glance, a table of the nodes, and what went wrong.
 
 use super::{
-    node_health::{Counters, Counts, Details, NodeHealth, micros},
+    node_health::{Counts, Details, NodeHealth, micros},
     told,
 };
 use crate::{
@@ -9,26 +9,12 @@ use crate::{
     core::id::NetworkName,
     launcher::{error::no_node_left, ranges::ranges},
     quantity::Size,
-    survey::{Health, Judgement, Overlay, Shape, State, Survey},
+    survey::{Health, Judgement, Overlay, Shape, State, Survey, Totals},
     topology::Margin,
 };
 use serde::{Serialize, Serializer};
 use std::fmt;
 
-/// Counters of what is no trouble: the daily work of a node. All others are drops, refusals, resends or gaps.
-const DAILY: &[&str] = &[
-    "published",
-    "delivered",
-    "duplicates",
-    "sent",
-    "announced",
-    "pruned",
-    "grafted",
-    "digests",
-    "requests",
-    "repeated",
-    "sought",
-];
 /// Most names that a line of the verdict lists.
 const NAMED_MAX: usize = 12;
 
@@ -61,23 +47,16 @@ struct NetworkHealth {
     down: usize,
     #[serde(flatten)]
     shape: Shape,
-    /// Copies that came in vain for each message that arrived; null if none did.
-    redundancy: Option<f64>,
-    retained_messages: u64,
-    retained_bytes: u64,
-    /// True if all nodes that answered have seen the same; null if some do not say.
-    equal: Option<bool>,
-    /// Drops, refusals, resends and gaps of all nodes, by reason.
-    troubles: Counters,
+    #[serde(flatten)]
+    totals: Totals,
 }
 
 impl Report {
     /// Of what was heard. `with_peers`: as text, too, it shows what was counted at each peer.
     pub fn new(network: &NetworkName, survey: &Survey, overlay: &Overlay, with_peers: bool, has_colour: bool) -> Self {
         let judgement = Judgement::of(survey, overlay);
-        let most = survey.said().filter_map(|status| status.seen_messages.zip(status.digest)).max();
         let nodes: Vec<_> =
-            survey.nodes.iter().map(|heard| NodeHealth::new(heard, overlay, &judgement, most)).collect();
+            survey.nodes.iter().map(|heard| NodeHealth::new(heard, survey, overlay, &judgement)).collect();
         let verdict = Some(NetworkHealth::of(&judgement, survey, overlay)).filter(|_| survey.is_whole);
         let lines = verdict.as_ref().map_or_else(Vec::new, |verdict| verdict.lines(network, &judgement, overlay));
         Self { network: network.clone(), verdict, nodes, with_peers, has_colour, lines }
@@ -86,15 +65,6 @@ impl Report {
 
 impl NetworkHealth {
     fn of(judgement: &Judgement, survey: &Survey, overlay: &Overlay) -> Self {
-        let sum = |name: &str| survey.said().filter_map(|status| status.counters.get(name)).sum::<u64>();
-        let (delivered, duplicates) = (sum("delivered"), sum("duplicates"));
-        let digests: Option<Vec<_>> = survey.said().map(|status| status.digest).collect();
-        let mut troubles = Counters::new();
-        let counters = survey.said().flat_map(|status| &status.counters);
-        for (name, count) in counters.filter(|(name, _)| !DAILY.contains(&name.as_str())) {
-            let sum: &mut u64 = troubles.entry(name.clone()).or_default();
-            *sum = sum.saturating_add(*count);
-        }
         Self {
             ok: judgement.health == Health::Well,
             health: judgement.health,
@@ -103,11 +73,7 @@ impl NetworkHealth {
             silent: judgement.count(State::Silent),
             down: judgement.count(State::Down),
             shape: overlay.shape(),
-            redundancy: (delivered > 0).then(|| duplicates as f64 / delivered as f64),
-            retained_messages: survey.said().map(|status| status.retained_messages).sum(),
-            retained_bytes: survey.said().map(|status| status.retained_bytes).sum(),
-            equal: digests.map(|digests| digests.windows(2).all(|pair| pair[0] == pair[1])),
-            troubles,
+            totals: Totals::of(survey),
         }
     }
 
@@ -173,9 +139,13 @@ impl NetworkHealth {
             let [min, median, max] = [times.min, times.median, times.max].map(micros);
             parts.push(format!("round trips {min} to {max} (median {median})"));
         }
-        parts.extend(self.redundancy.map(|redundancy| format!("{redundancy:.2} duplicates per delivery")));
-        parts.push(format!("{} kept ({})", count(self.retained_messages, "message"), Size(self.retained_bytes)));
-        match self.equal {
+        parts.extend(self.totals.redundancy.map(|redundancy| format!("{redundancy:.2} duplicates per delivery")));
+        parts.push(format!(
+            "{} kept ({})",
+            count(self.totals.retained_messages, "message"),
+            Size(self.totals.retained_bytes)
+        ));
+        match self.totals.equal {
             Some(true) => parts.push("all nodes have seen the same messages".to_owned()),
             Some(false) => parts.push("the nodes have seen different messages ('gossip audit' names them)".to_owned()),
             None => {}
@@ -222,8 +192,8 @@ impl Report {
 
     /// Line on what went wrong at all nodes together, if anything did.
     pub(super) fn troubles(&self) -> Option<String> {
-        let verdict = self.verdict.as_ref().filter(|verdict| !verdict.troubles.is_empty())?;
-        Some(format!("Drops, refusals, resends and gaps: {}", Counts(&verdict.troubles)))
+        let verdict = self.verdict.as_ref().filter(|verdict| !verdict.totals.troubles.is_empty())?;
+        Some(format!("Drops, refusals, resends and gaps: {}", Counts(&verdict.totals.troubles)))
     }
 
     /// A head, and a line on each of these nodes.

@@ -77,9 +77,20 @@ pub fn error(heard: &Heard) -> Option<ErrorBody> {
 
 impl From<SurveyError> for CliError {
     fn from(error: SurveyError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&SurveyError> for CliError {
+    fn from(error: &SurveyError) -> Self {
         match error {
             SurveyError::Client(error) => error.into(),
-            SurveyError::Graph(error) => Self::Failed(error.to_string()),
+            SurveyError::Unsearched => Self::TimedOut(error.to_string()),
+            SurveyError::Graph(_)
+            | SurveyError::Reply
+            | SurveyError::NoDigest
+            | SurveyError::NotKept(_)
+            | SurveyError::Untraced(_) => Self::Failed(error.to_string()),
         }
     }
 }

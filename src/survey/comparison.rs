@@ -1,15 +1,17 @@
 //! Comparison of what nodes have seen: who misses what, and what is gone for good.
 
-use super::vectors::{Holding, Numbers, ask_holdings, ask_kept, common, count, union, without};
+use super::{
+    error::SurveyError,
+    heard::Survey,
+    vectors::{Holding, Numbers, ask_holdings, ask_kept, common, count, union, without},
+};
 use crate::{
-    cli::error::CliError,
     clock::Deadline,
     core::{
         endpoint::Endpoint,
         id::NodeId,
         request::{Gap, NodeStatus},
     },
-    survey::Survey,
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -22,7 +24,7 @@ pub struct Comparison {
     /// Those that were compared, in the order of the survey.
     pub nodes: Vec<Compared>,
     /// Nodes that said how they are and did not say what they have seen, each with the error.
-    pub mute: Vec<(NodeId, CliError)>,
+    pub mute: Vec<(NodeId, SurveyError)>,
     /// Messages that at least one of them had seen in the beginning, and those below them.
     pub messages: u64,
     /// Lives of origins that these come from; 0 if no list had to be looked at.
@@ -59,13 +61,13 @@ impl Comparison {
     ///
     /// Nodes of equal hashes have seen the same, so one of them speaks for all: on a network at rest nobody is asked for a
     /// list but those with gaps.
-    pub fn of(survey: &Survey, deadline: &Deadline) -> Result<Self, CliError> {
+    pub fn of(survey: &Survey, deadline: &Deadline) -> Result<Self, SurveyError> {
         let mut comparison = Self::default();
         for heard in &survey.nodes {
             let Some(status) = heard.status() else { continue };
             match status.digest {
                 Some(digest) => comparison.nodes.push(Compared::new(status, digest, &heard.endpoint)),
-                None => comparison.mute.push((status.node.clone(), no_digest())),
+                None => comparison.mute.push((status.node.clone(), SurveyError::NoDigest)),
             }
         }
         comparison.messages = survey.said().filter_map(|status| status.seen_messages).max().unwrap_or(0);
@@ -110,7 +112,7 @@ impl Comparison {
     }
 
     /// Asks those that miss something again, until none does.
-    fn wait(&mut self, all: &Numbers, deadline: &Deadline) -> Result<(), CliError> {
+    fn wait(&mut self, all: &Numbers, deadline: &Deadline) -> Result<(), SurveyError> {
         let mut pause = PAUSE.0;
         loop {
             let late: Vec<usize> = (0..self.nodes.len()).filter(|&at| !self.nodes[at].missing.is_empty()).collect();
@@ -125,7 +127,7 @@ impl Comparison {
     }
 
     /// Asks all nodes for what some of them have given up.
-    fn find_keepers(&mut self, deadline: &Deadline) -> Result<(), CliError> {
+    fn find_keepers(&mut self, deadline: &Deadline) -> Result<(), SurveyError> {
         let mut gone = Numbers::new();
         for (stream, numbers) in self.nodes.iter().flat_map(|node| &node.given_up) {
             gone.entry(stream.clone()).or_default().extend(numbers.as_slice());
@@ -151,7 +153,7 @@ impl Comparison {
     }
 
     /// Asks nodes by their places for all that they have seen.
-    fn ask(&mut self, places: &[usize], deadline: &Deadline) -> Result<BTreeMap<usize, Holding>, CliError> {
+    fn ask(&mut self, places: &[usize], deadline: &Deadline) -> Result<BTreeMap<usize, Holding>, SurveyError> {
         let targets: Vec<_> = places.iter().map(|&at| self.nodes[at].endpoint.clone()).collect();
         let mut holdings = BTreeMap::new();
         for (&at, answer) in places.iter().zip(ask_holdings(&targets, deadline)?) {
@@ -213,8 +215,4 @@ impl Compared {
         let joined = self.joined.iter().map(|gap| gap.count).fold(self.unlisted, u64::saturating_add);
         count(&self.given_up).saturating_add(joined)
     }
-}
-
-fn no_digest() -> CliError {
-    CliError::Failed("it does not report what it has seen: its version is too old".into())
 }

@@ -1,7 +1,7 @@
 //! Vectors of what nodes have seen, asked for page by page from many at once.
 
+use super::error::SurveyError;
 use crate::{
-    cli::error::CliError,
     client::ask_all,
     clock::Deadline,
     core::{
@@ -33,8 +33,11 @@ pub struct Holding {
 
 /// Asks nodes for all that they have seen. The results stand in the order of the targets. The cost follows the streams and
 /// their gaps.
-pub fn ask_holdings(targets: &[Endpoint], deadline: &Deadline) -> Result<Vec<Result<Holding, CliError>>, CliError> {
-    let mut holdings: Vec<Result<Holding, CliError>> = targets.iter().map(|_| Ok(Holding::default())).collect();
+pub fn ask_holdings(
+    targets: &[Endpoint],
+    deadline: &Deadline,
+) -> Result<Vec<Result<Holding, SurveyError>>, SurveyError> {
+    let mut holdings: Vec<Result<Holding, SurveyError>> = targets.iter().map(|_| Ok(Holding::default())).collect();
     let mut next: Vec<(usize, Option<StreamId>)> = (0..targets.len()).map(|target| (target, None)).collect();
     while !next.is_empty() {
         let seen = |after: &Option<StreamId>| Request::Seen { after: after.clone(), of: Vec::new() };
@@ -62,7 +65,7 @@ pub fn ask_holdings(targets: &[Endpoint], deadline: &Deadline) -> Result<Vec<Res
 
 /// Asks nodes which of these messages they keep, as far as one question can name them. The results stand in the order of the
 /// targets; one that does not answer keeps nothing.
-pub fn ask_kept(targets: &[Endpoint], of: &Numbers, deadline: &Deadline) -> Result<Vec<Numbers>, CliError> {
+pub fn ask_kept(targets: &[Endpoint], of: &Numbers, deadline: &Deadline) -> Result<Vec<Numbers>, SurveyError> {
     let mut room = frame::RANGES_MAX;
     let of = of.iter().take(frame::STREAMS_MAX).map(|(stream, numbers)| {
         let ranges: Vec<_> = numbers.as_slice().iter().copied().take(room).collect();
@@ -81,11 +84,11 @@ pub fn ask_kept(targets: &[Endpoint], of: &Numbers, deadline: &Deadline) -> Resu
 fn ask_pages(
     questions: &[(Endpoint, Request)],
     deadline: &Deadline,
-) -> Result<Vec<Result<Vector, CliError>>, CliError> {
+) -> Result<Vec<Result<Vector, SurveyError>>, SurveyError> {
     let answers = ask_all(questions, deadline.remaining().max(PAGE_MIN))?;
     let page = |reply| match reply {
         Reply::Vector(page) => Ok(page),
-        _ => Err(CliError::Failed("it does not answer like a gossip node".into())),
+        _ => Err(SurveyError::Reply),
     };
     Ok(answers.into_iter().map(|answer| answer.map_err(Into::into).and_then(|response| page(response.reply))).collect())
 }

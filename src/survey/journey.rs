@@ -1,16 +1,15 @@
 //! The way that one message took, put together from the paths that nodes have recorded.
 
+use super::{error::SurveyError, heard::Survey};
 use crate::{
-    cli::error::CliError,
     client::ask_all,
     clock::Deadline,
     core::{
         endpoint::Endpoint,
-        id::{Incarnation, MessageId, NodeId},
+        id::{MessageId, NodeId},
         message::Path,
         request::{Cursor, Fetch, Page, Reply, Request, Status},
     },
-    survey::Survey,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,32 +35,15 @@ pub struct HopTiming {
     pub after_us: u64,
 }
 
-/// Reads an id as it is written for people: `4-1795437901-17`.
-pub fn parse(text: &str) -> Result<MessageId, String> {
-    let mut parts = text.rsplitn(3, '-');
-    let (sequence, incarnation) = (parts.next(), parts.next());
-    let number = |part: Option<&str>| part.and_then(|part| part.parse::<u64>().ok());
-    let origin = parts.next().and_then(|origin| NodeId::new(origin).ok());
-    match (origin, number(incarnation), number(sequence)) {
-        (Some(origin), Some(incarnation), Some(sequence)) => {
-            Ok(MessageId { origin, incarnation: Incarnation(incarnation), sequence })
-        }
-        _ => Err("not a message id; give one as printed by 'send-message --json' or 'get-messages --json', \
-                  such as 4-1795437901-17"
-            .into()),
-    }
-}
-
 impl Journey {
     /// Looks for the message in the inboxes of all that answered, all at once, page by page, until `deadline`.
-    pub fn trace(id: &MessageId, survey: &Survey, deadline: &Deadline) -> Result<Self, CliError> {
+    pub fn trace(id: &MessageId, survey: &Survey, deadline: &Deadline) -> Result<Self, SurveyError> {
         let answered = survey.nodes.iter().filter_map(|heard| Some((heard.status()?.node.clone(), &heard.endpoint)));
         let mut waiting: Vec<Search<'_>> = answered.map(|(node, endpoint)| Search::new(node, endpoint)).collect();
         let mut first = BTreeMap::new();
         while !waiting.is_empty() {
             if deadline.is_over() {
-                let text = "timed out before all inboxes were searched; raise --timeout";
-                return Err(CliError::TimedOut(text.into()));
+                return Err(SurveyError::Unsearched);
             }
             let questions: Vec<_> = waiting.iter().map(|search| (search.endpoint.clone(), search.question())).collect();
             let answers = ask_all(&questions, deadline.remaining())?;
@@ -76,14 +58,10 @@ impl Journey {
             waiting = next;
         }
         if first.is_empty() {
-            return Err(CliError::Failed(format!("no node that answered keeps message {id}")));
+            return Err(SurveyError::NotKept(id.clone()));
         }
         if first.values().all(Option::is_none) {
-            let text = format!(
-                "message {id} was sent without a trace, so its path was not recorded; \
-                 send messages without --no-trace to plot them"
-            );
-            return Err(CliError::Failed(text));
+            return Err(SurveyError::Untraced(id.clone()));
         }
         let first = first.into_iter().map(|(node, path)| (node, path.unwrap_or_else(|| Vec::new().into()))).collect();
         Ok(Self { id: id.clone(), first })
@@ -145,17 +123,7 @@ impl<'a> Search<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::message::Hop;
-
-    #[test]
-    fn ids_are_read_as_they_are_written() {
-        for text in ["4-1795437901-17", "köln-3-east-5-1"] {
-            assert_eq!(parse(text).unwrap().to_string(), text);
-        }
-        for text in ["", "4", "4-5", "-5-1", "4-x-1", "4-5-", "a b-5-1"] {
-            assert!(parse(text).is_err(), "{text:?}");
-        }
-    }
+    use crate::core::{id::Incarnation, message::Hop};
 
     #[test]
     fn steps_stand_in_the_order_of_arrival() {
@@ -164,7 +132,8 @@ mod tests {
         };
         let first = [(1, path(&[(1, 0)])), (2, path(&[(1, 0), (3, 200), (2, 450)])), (3, path(&[(1, 0), (3, 200)]))];
         let first: BTreeMap<_, _> = first.into_iter().map(|(node, path)| (NodeId::numbered(node), path)).collect();
-        let journey = Journey { id: parse("1-7-1").unwrap(), first };
+        let id = MessageId { origin: NodeId::numbered(1), incarnation: Incarnation(7), sequence: 1 };
+        let journey = Journey { id, first };
         let told: Vec<_> = journey
             .steps()
             .into_iter()
