@@ -4,7 +4,7 @@ use crate::core::config::{Broadcast, Protocol, Timing};
 use clap::ValueEnum;
 use std::ffi::OsString;
 
-/// How a node behaves. The timing that is meant without the option differs: `start-network` changes it to `local`.
+/// Behaviour of a node. The timing that is meant without the option differs: `start-network` changes it to `local`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Behaviour of a node")]
 pub struct Behaviour {

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 /// Bytes that a bound may be set to at most: 1 GiB.
 const BYTES_MAX: u64 = 1 << 30;
 
-/// What a node may take and keep.
+/// Bounds of what a node may take and keep.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Limits of a node")]
 pub struct Bounds {

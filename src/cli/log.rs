@@ -28,7 +28,7 @@ use tracing_subscriber::{
 /// Longest line in bytes: what a pipe that takes anything takes at once (`PIPE_BUF`).
 const LINE_LEN_MAX: usize = 4096;
 
-/// What a node's log looks like, and what is in it: for one node, or for all of a network.
+/// Log of a node: its form, and what is in it: for one node, or for all of a network.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Log of a node")]
 pub struct Logging {
