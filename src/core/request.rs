@@ -15,7 +15,7 @@ use super::{
 use happening::WatchPage;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-/// What a client calls its request; the reply carries it back.
+/// A client's name for its request; the reply carries it back.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum RequestId {
     /// None given: enough for one request at a time.
@@ -31,7 +31,7 @@ pub enum RequestId {
 /// Lengths in bytes that a [`RequestId::Unique`] may have.
 pub const UNIQUE_LEN: std::ops::RangeInclusive<usize> = 8..=32;
 
-/// Which messages a fetch returns.
+/// The messages that a fetch returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// All that are kept.
@@ -53,38 +53,38 @@ impl Status {
     }
 }
 
-/// Where a fetch goes on: after this position, or within the message at it.
+/// The place at which a fetch goes on: after this position, or within the message at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Cursor {
     /// The first inbox position to return; positions count from 1 and grow with arrival.
     pub position: u64,
-    /// How many paths of the message at that position were returned already.
+    /// Paths of the message at that position that were returned already.
     pub paths: u64,
 }
 
 /// A question for a page of the inbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetch {
-    /// Which messages.
+    /// The messages that are wanted.
     pub status: Status,
-    /// Where to begin.
+    /// The place to begin at.
     pub from: Cursor,
     /// The last position of interest; `None`: the newest at this moment. Passing on what the first page says
     /// keeps a reader from chasing a busy inbox.
     pub through: Option<u64>,
     /// Most messages to return.
     pub limit: u64,
-    /// Whether to mark what is returned as read at once. A reader that must not lose a message to a lost reply
+    /// Marks what is returned as read at once. A reader that must not lose a message to a lost reply
     /// fetches without, and sends [`Request::Mark`] when it has the page.
     pub mark: bool,
 }
 
-/// What a client may ask of a node.
+/// A request of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// Spread a message; with `trace`, record the paths it takes.
     Publish {
-        /// How often to relay to each neighbour, if paths are to be recorded.
+        /// Number of times to relay to each neighbour, if paths are to be recorded.
         trace: Option<Relays>,
         /// The bytes to spread.
         payload: Payload,
@@ -100,7 +100,7 @@ pub enum Request {
     },
     /// The node's peers.
     Peers,
-    /// Who it is, what it holds and what it counted.
+    /// The node's account of itself: its identity, what it holds and what it counted.
     Status,
     /// Connect to these nodes, and take them for declared peers.
     Connect {
@@ -121,19 +121,19 @@ pub enum Request {
     Disturb {
         /// Whom; `None`: all, also those that were disturbed in another way before.
         nodes: Option<Vec<NodeId>>,
-        /// How from now on.
+        /// The disturbance from now on.
         disturbance: Disturbance,
     },
     /// Answer once all links are up.
     Ready,
-    /// What happened at the node, from a position of its journal on.
+    /// Happenings at the node, from a position of its journal on.
     Watch {
         /// The first position of interest; `None`: that of the next happening.
         from: Option<u64>,
-        /// How long to wait if nothing has happened there yet; at most [`WATCH_WAIT_MAX`].
+        /// Time to wait if nothing has happened there yet; at most [`WATCH_WAIT_MAX`].
         wait: Duration,
     },
-    /// What it has seen, stream by stream: as much as one page holds.
+    /// The version vector, stream by stream: as much as one page holds.
     Seen {
         /// The stream behind which the page begins; `None`: with the first.
         after: Option<StreamId>,
@@ -171,7 +171,7 @@ impl Request {
 /// Longest time that a watcher waits at a node.
 pub const WATCH_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// What becomes of what a node sends to a peer. By default nothing unusual.
+/// A disturbance of what a node sends to a peer. By default there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Disturbance {
     /// Nothing arrives.
@@ -188,13 +188,13 @@ impl Disturbance {
     /// The highest share of messages that are lost: all.
     pub const DROP_PPM_MAX: u32 = 1_000_000;
 
-    /// Whether all is as usual.
+    /// Says whether all is as usual.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// How safe an accepted message is.
+/// The safety of an accepted message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// It is in this node's memory and on its way.
@@ -217,13 +217,13 @@ pub struct Fetched {
     pub position: u64,
     /// Its id.
     pub id: MessageId,
-    /// When it was submitted, by the origin's clock.
+    /// The time of its submission, by the origin's clock.
     pub published_at: Wall,
-    /// When it arrived here, by this node's clock.
+    /// The time of its arrival here, by this node's clock.
     pub received_at: Wall,
-    /// Whether it was unread before this fetch.
+    /// Says whether it was unread before this fetch.
     pub unread: bool,
-    /// Whether the page before held its payload and some of its paths; the payload is empty here then.
+    /// Says whether the page before held its payload and some of its paths; the payload is empty here then.
     pub continued: bool,
     /// The paths of its copies in the order of their arrival, each from the origin to this node. Empty if the
     /// message is not traced.
@@ -241,7 +241,7 @@ pub struct Gap {
     pub first: u64,
     /// The last one.
     pub last: u64,
-    /// How many of these are missing: all, unless the node could not tell them apart any more.
+    /// Number of these that are missing: all, unless the node could not tell them apart any more.
     pub count: u64,
 }
 
@@ -250,11 +250,11 @@ pub struct Gap {
 pub struct Page {
     /// The messages.
     pub messages: Vec<Fetched>,
-    /// Where the next page begins; `None`: this was the last.
+    /// The place at which the next page begins; `None`: this was the last.
     pub next: Option<Cursor>,
     /// The last position that this fetch covers.
     pub through: u64,
-    /// What this node has given up, the first 1024 ranges; told on the page that begins at position 0 alone.
+    /// Messages that this node has given up, the first 1024 ranges; told on the page that begins at position 0 alone.
     pub gaps: Vec<Gap>,
 }
 
@@ -263,11 +263,11 @@ pub struct Page {
 pub struct Vector {
     /// The streams with all that was had or given up of them.
     pub streams: Vec<StreamRanges>,
-    /// Whether there are more streams behind the last of these.
+    /// Says whether there are more streams behind the last of these.
     pub more: bool,
-    /// What of these streams was given up and is known to exist.
+    /// Messages of these streams that were given up and are known to exist.
     pub gaps: Vec<Gap>,
-    /// What of these streams others have only said to exist: nobody could send it, and nothing later has come.
+    /// Messages of these streams that others have only said to exist: nobody could send them, and nothing later has come.
     pub unproven: Vec<Gap>,
     /// Of the messages that were asked about, those that this node keeps.
     pub kept: Vec<StreamRanges>,
@@ -279,7 +279,7 @@ impl Gap {
         Self { stream, first, last, count: last.saturating_sub(first).saturating_add(1) }
     }
 
-    /// Whether all messages from the first to the last are missing.
+    /// Says whether all messages from the first to the last are missing.
     pub fn is_whole(&self) -> bool {
         self.count == self.last.saturating_sub(self.first).saturating_add(1)
     }
@@ -299,13 +299,13 @@ pub struct PeerInfo {
     pub node: Option<NodeId>,
     /// Its address.
     pub endpoint: Endpoint,
-    /// Whether the link to it is up.
+    /// Says whether the link to it is up.
     pub up: bool,
     /// Its round trip, smoothed, once measured.
     pub round_trip: Option<Duration>,
-    /// Whether it lives, as this node judges; `None`: it was not met yet, or the node does not say.
+    /// Its state, as this node judges; `None`: it was not met yet, or the node does not say.
     pub verdict: Option<MemberState>,
-    /// Why the link is there.
+    /// The reason for which the link is there.
     pub kind: Kind,
 }
 
@@ -314,17 +314,17 @@ pub struct PeerInfo {
 pub struct NodeStatus {
     /// Its name.
     pub node: NodeId,
-    /// Where it can be reached.
+    /// The address at which it can be reached.
     pub endpoint: Endpoint,
     /// Its network.
     pub network: NetworkName,
-    /// Which start of it.
+    /// The start of it.
     pub instance: Instance,
     /// Its life.
     pub incarnation: Incarnation,
     /// Version of the program, as it prints it.
     pub version: String,
-    /// How long it has run.
+    /// The time that it has run.
     pub uptime: Duration,
     /// Its peers.
     pub peers: Vec<PeerInfo>,
@@ -339,7 +339,7 @@ pub struct NodeStatus {
     /// The root that it follows: nodes with different ones are in different parts, or have been until now. `None`: it does
     /// not say.
     pub root: Option<NodeId>,
-    /// How far it distrusts its own sense of time: 0, it runs on time, to 7. `None`: it does not say.
+    /// The degree to which it distrusts its own sense of time: 0, it runs on time, to 7. `None`: it does not say.
     pub health: Option<u64>,
     /// Ids in its version vector, those given up included. `None`: it does not say.
     pub seen_messages: Option<u64>,
@@ -363,14 +363,14 @@ pub struct NodeStatus {
     pub peer_counters: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
-/// What a node answers.
+/// A reply of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// To [`Request::Publish`]: accepted.
     Receipt {
         /// The id it was given.
         id: MessageId,
-        /// How safe it is by now.
+        /// Its safety by now.
         level: Level,
     },
     /// To [`Request::Fetch`].
@@ -381,7 +381,7 @@ pub enum Reply {
     Status(Box<NodeStatus>),
     /// To [`Request::Watch`].
     Events {
-        /// What happened.
+        /// The happenings.
         told: WatchPage,
         /// The life that the node began with: the positions belong to it, those of another one count anew.
         incarnation: Incarnation,
@@ -392,9 +392,9 @@ pub enum Reply {
     Done,
     /// Not done.
     Refused {
-        /// Why, for programs.
+        /// The reason, for programs.
         refusal: Refusal,
-        /// Why, for people: one line.
+        /// The reason, for people: one line.
         text: String,
     },
 }
