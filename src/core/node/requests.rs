@@ -25,6 +25,9 @@ const VECTOR_RANGES_MAX: usize = 8192;
 impl Node {
     pub(super) fn on_request(&mut self, now: Now, caller: Caller, request: Request) {
         self.stats.count(Counter::Requests, None);
+        if promises(&request) && self.service.is_behind() {
+            return self.refuse_client(now, caller, Refusal::Busy, "the log is behind: try again in a moment".into());
+        }
         let reply = match request {
             Request::Publish { trace, payload } => return self.publish(now, caller, trace, payload),
             Request::Ready => return self.service.handle(now, service::Input::Ready(caller)),
@@ -210,4 +213,9 @@ impl Node {
         }
         self.finish_departure(now);
     }
+}
+
+/// Says whether what comes of a request must be safe before its reply.
+fn promises(request: &Request) -> bool {
+    matches!(request, Request::Publish { .. } | Request::Mark { .. } | Request::Fetch(Fetch { mark: true, .. }))
 }

@@ -192,6 +192,11 @@ impl Service {
         !self.waiting.is_empty()
     }
 
+    /// Says whether the log is so far behind that nobody else should wait for it.
+    pub fn is_behind(&self) -> bool {
+        self.promised.is_full()
+    }
+
     /// Happenings kept for those who watch.
     pub fn journal_len(&self) -> usize {
         self.journal.len()

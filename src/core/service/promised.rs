@@ -4,13 +4,17 @@ use super::caller::Caller;
 use crate::core::{event::LogSeq, request::Reply};
 use std::collections::VecDeque;
 
-/// The replies that wait for the log.
-///
-/// Bounds: a turn of the node syncs once, so at most the requests of one turn wait.
+/// Bytes of replies that may wait before whoever asks for more is refused.
+const BYTES_MAX: usize = 64 << 20;
+/// Bytes that a reply, or a message of a page, counts for beside its payload.
+const ENTRY_COST: usize = 256;
+
+/// The replies that wait for the log: those of one turn, as a rule, and more if the log is behind.
 #[derive(Debug, Default)]
 pub(super) struct Promised {
     /// In the order of their records, and of their requests where these depend on the same one.
     replies: VecDeque<(LogSeq, Caller, Reply)>,
+    bytes: usize,
     safe: LogSeq,
 }
 
@@ -18,7 +22,13 @@ impl Promised {
     /// Lets a reply wait for `record`, which may be safe already.
     pub(super) fn push(&mut self, record: LogSeq, caller: Caller, reply: Reply) {
         let index = self.replies.partition_point(|(other, ..)| *other <= record);
+        self.bytes += cost(&reply);
         self.replies.insert(index, (record, caller, reply));
+    }
+
+    /// Says whether so many wait that nobody else should.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= BYTES_MAX
     }
 
     /// All records up to this one are safe.
@@ -29,8 +39,18 @@ impl Promised {
     /// Takes the next reply that waits for nothing any more.
     pub(super) fn take(&mut self) -> Option<(Caller, Reply)> {
         let (_, caller, reply) = self.replies.pop_front_if(|(record, ..)| *record <= self.safe)?;
+        self.bytes -= cost(&reply);
         Some((caller, reply))
     }
+}
+
+/// Bytes that a reply counts for.
+fn cost(reply: &Reply) -> usize {
+    let messages = match reply {
+        Reply::Page(page) => page.messages.iter().map(|message| ENTRY_COST + message.payload.len()).sum(),
+        _ => 0,
+    };
+    ENTRY_COST + messages
 }
 
 #[cfg(test)]

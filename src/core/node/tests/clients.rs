@@ -71,6 +71,29 @@ fn a_reply_waits_for_its_own_record_and_for_nothing_else() {
 }
 
 #[test]
+fn a_log_that_is_far_behind_keeps_clients_from_waiting_for_it() {
+    let mut net = Net::of(1, 0, &Limits::default());
+    net.sync = false;
+    let fetch = Fetch { status: Status::All, from: Cursor::default(), through: None, limit: 9, mark: true };
+    net.input(0, requested(RequestId::None, publish(&[7; 1 << 20])));
+    for _ in 0..63 {
+        net.input(0, requested(RequestId::None, Request::Fetch(fetch.clone())));
+        assert_eq!(net.replies, [], "all of them wait");
+    }
+    net.input(0, requested(RequestId::None, Request::Fetch(fetch.clone())));
+    for request in [publish(b"x"), Request::Mark { first: 1, last: 1 }, Request::Fetch(fetch.clone())] {
+        assert!(matches!(net.reply(0, request), Reply::Refused { refusal: Refusal::Busy, .. }));
+    }
+    let fetch = Fetch { mark: false, ..fetch };
+    assert!(matches!(net.reply(0, Request::Fetch(fetch)), Reply::Page(_)), "it waits for nothing");
+    net.input(0, Input::Synced(LogSeq(2)));
+    net.replies.clear();
+    net.input(0, requested(RequestId::None, publish(b"x")));
+    net.input(0, Input::Synced(LogSeq(3)));
+    assert!(matches!(net.replies[..], [(_, _, Reply::Receipt { .. })]));
+}
+
+#[test]
 fn events_and_arrivals_are_told_in_the_order_in_which_they_happened() {
     let mut node = with_peer();
     let watch = |number, from| requested(RequestId::Number(number), Request::Watch { from, wait: Duration::ZERO });
