@@ -117,7 +117,7 @@ guards: ## Hold what a message costs against its baseline; ARGS=--record writes 
 bench: peers ## Measure and print the numbers, beside peers; ARGS=--quick
 	$(need_rust)
 	$(need_cxx)
-	$(CARGO) bench --locked -- $(ARGS)
+	@$(CARGO) bench --locked -- $(ARGS)
 
 # What cannot be had is left out: the bench says so in a line, and measures the others.
 peers: ## Bring what the bench compares with: nats-server, zenoh, libzmq

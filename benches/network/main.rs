@@ -109,11 +109,11 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| Failure::new(format!("'{argument}' takes a value")));
         match &*argument {
-            "--reps" => options.reps = value()?.parse()?,
+            "--reps" => options.reps = count(&value()?)?,
             "--only" => options.only = value()?,
-            "--against" => options.against = Some(value()?.into()),
+            "--against" => options.against = Some(program(&value()?)?),
             "--peers" => options.peers = named(&value()?)?,
-            "--record" => options.record = Some(value()?.into()),
+            "--record" => options.record = Some(record::writable(value()?.into())?),
             "--quick" => options.is_quick = true,
             "--json" => options.is_json = true,
             // Cargo says so to every bench.
@@ -122,10 +122,26 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options
             _ => return Err(Failure::new(format!("unknown option '{argument}'; see 'cargo bench -- --help'"))),
         }
     }
+    if !MEASUREMENTS.iter().any(|(name, ..)| name.contains(&options.only)) {
+        let names: Vec<_> = MEASUREMENTS.iter().map(|&(name, ..)| name).collect();
+        return Err(Failure::new(format!("'--only {}' is in no name of {}", options.only, names.join(", "))));
+    }
     if options.reps == 0 {
         options.reps = if options.is_quick { 1 } else { 5 };
     }
     Ok(Some(options))
+}
+
+/// A number of rounds.
+fn count(text: &str) -> Result<usize, Failure> {
+    let count = text.parse().ok().filter(|&count| count > 0);
+    count.ok_or_else(|| Failure::new(format!("'--reps {text}' is no number from 1 on")))
+}
+
+/// A program that is there.
+fn program(text: &str) -> Result<PathBuf, Failure> {
+    let path = PathBuf::from(text);
+    if path.is_file() { Ok(path) } else { Err(Failure::new(format!("'--against {text}': there is no such file"))) }
 }
 
 /// The peers that are named.

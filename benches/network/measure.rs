@@ -96,7 +96,7 @@ impl<'p> Run<'p> {
     fn started(&self, nodes: usize, size: usize) -> Result<(Network<'p>, Nodes, f64), Failure> {
         let typed = Clock::new().now().wall;
         let network = Network::start(self.program, nodes, self.seed)?;
-        let mut client = Client::connect(network.entry(), PATIENCE)?;
+        let mut client = Client::connect(&network.entry().endpoint, PATIENCE)?;
         client.publish(Payload::from(&body(0, size)[..]), None)?;
         let mut all = network.all()?;
         all.await_delivered(&[], 1, PATIENCE)?;
@@ -144,10 +144,10 @@ impl<'p> Run<'p> {
 
     /// W: messages of `size` bytes one by one, then a flood of them.
     pub(crate) fn load(&self, nodes: usize, size: usize) -> Result<Vec<Figure>, Failure> {
-        let (network, mut all, start) = self.started(nodes, size)?;
+        let (_network, mut all, start) = self.started(nodes, size)?;
         let memory = machine::pss_bytes(all.pids())?;
         let Outcome { latency, rate, cpu_micros, wire_bytes, copies, odd } =
-            workload::run(&mut all, network.entry(), &self.extent.plan(nodes, size))?;
+            workload::run(&mut all, &self.extent.plan(nodes, size))?;
         must_be_usual(&odd)?;
         let mut figures = Measured { start, memory, latency, rate, cpu_micros, wire_bytes }.figures(nodes, size);
         figures.push(Figure::new(format!("W({nodes}, {size} B): copies beyond the first, per node"), "", copies));

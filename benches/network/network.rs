@@ -3,7 +3,6 @@
 use crate::failure::Failure;
 use gossip::{
     clock::Clock,
-    core::endpoint::Endpoint,
     workload::{Member, Nodes},
 };
 use serde_json::Value;
@@ -64,9 +63,9 @@ impl<'p> Network<'p> {
         Ok((took, output.stdout))
     }
 
-    /// Address where the publisher submits.
-    pub(crate) fn entry(&self) -> &Endpoint {
-        &self.members[0].endpoint
+    /// The node that the publisher submits to.
+    pub(crate) fn entry(&self) -> &Member {
+        &self.members[0]
     }
 
     /// The nodes whose places count, connected to.
@@ -94,7 +93,11 @@ impl Drop for Network<'_> {
 
 fn member(value: &Value) -> Option<Member> {
     let pid = u32::try_from(value["pid"].as_u64()?).ok()?;
-    Some(Member { endpoint: value["endpoint"].as_str()?.parse().ok()?, pid: Some(pid) })
+    Some(Member {
+        name: value["node"].as_str()?.parse().ok()?,
+        endpoint: value["endpoint"].as_str()?.parse().ok()?,
+        pid: Some(pid),
+    })
 }
 
 /// A port behind which `count` are free.

@@ -5,7 +5,12 @@ use crate::{
     report::{Report, Row, number},
 };
 use gossip::viz::{Bar, Bars};
-use std::{fmt::Write, fs, path::Path};
+use std::{
+    fmt::Write,
+    fs::{self, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Between these the table stands.
 const BEGIN: &str = "<!-- make bench writes from here -->";
@@ -13,9 +18,21 @@ const END: &str = "<!-- to here -->";
 /// The figures that the chart shows.
 const SHOWN: [(&str, &str); 2] = [("idle latency p50", "ms"), ("throughput", "messages/s")];
 
+/// A document that can be written, with a folder for the chart beside it.
+pub(crate) fn writable(document: PathBuf) -> Result<PathBuf, Failure> {
+    let fails = |path: &Path, error: io::Error| Failure::new(format!("'--record {}': {error}", path.display()));
+    OpenOptions::new().append(true).open(&document).map_err(|error| fails(&document, error))?;
+    let images = document.with_file_name("images");
+    fs::create_dir_all(&images).map_err(|error| fails(&images, error))?;
+    Ok(document)
+}
+
 /// Writes the table between the marks of a document, at its end if it has none, and the chart beside it. Fails unless each
 /// contender of each load gave figures in more than half of `rounds`.
 pub(crate) fn record(document: &Path, report: &Report, rounds: usize) -> Result<(), Failure> {
+    if loads(report).next().is_none() {
+        return Err(Failure::new("nothing is recorded: no load was measured"));
+    }
     for row in loads(report) {
         let mut who = (0..report.contenders().len()).filter(|&contender| contender == 0 || row.has(contender));
         if let Some(few) = who.find(|&contender| 2 * row.rounds(contender) <= rounds) {
@@ -29,12 +46,12 @@ pub(crate) fn record(document: &Path, report: &Report, rounds: usize) -> Result<
     let old = fs::read_to_string(document)?;
     let (before, rest) = old.split_once(BEGIN).unwrap_or((&old, ""));
     let after = rest.split_once(END).map_or("\n", |(_, after)| after);
-    fs::write(document, format!("{before}{BEGIN}\n{}{END}{after}", table(report)))?;
     let chart = chart(report);
     let file = |ending: &str| document.with_file_name("images").join(format!("peers.{ending}"));
     fs::write(file("svg"), chart.svg())?;
     #[cfg(feature = "png")]
     fs::write(file("png"), chart.png()?)?;
+    fs::write(document, format!("{before}{BEGIN}\n{}{END}{after}", table(report)))?;
     Ok(())
 }
 

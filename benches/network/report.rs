@@ -158,9 +158,12 @@ impl Row {
     /// The cells of its line: its name, the program's median, unit, spread and goal, then each other's median and the ratio
     /// to it.
     fn cells(&self) -> Vec<String> {
+        let median = self.median(0);
         let goal = match self.goal {
-            Some(Goal::AtMost(most)) => format!("<= {}", number(most)),
-            Some(Goal::AtLeast(least)) => format!(">= {}", number(least)),
+            Some(Goal::AtMost(most)) => format!("<= {}{}", number(most), if median > most { ", missed" } else { "" }),
+            Some(Goal::AtLeast(least)) => {
+                format!(">= {}{}", number(least), if median < least { ", missed" } else { "" })
+            }
             None => String::new(),
         };
         let (least, most) = self.spread(0);
@@ -168,8 +171,10 @@ impl Row {
         let (median, spread) = if self.has(0) { (number(self.median(0)), spread) } else { Default::default() };
         let mut cells = vec![self.name.clone(), median, self.unit.into(), spread, goal];
         cells.extend((1..self.values.len()).map(|other| match (self.has(other), self.has(0)) {
-            (true, true) => format!("{} ({:.2})", number(self.median(other)), self.ratio(other)),
-            (true, false) => number(self.median(other)),
+            (true, true) if self.ratio(other).is_finite() => {
+                format!("{} ({:.2})", number(self.median(other)), self.ratio(other))
+            }
+            (true, _) => number(self.median(other)),
             (false, _) => String::new(),
         }));
         cells

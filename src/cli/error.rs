@@ -151,6 +151,7 @@ impl From<WorkloadError> for CliError {
     fn from(error: WorkloadError) -> Self {
         match error {
             WorkloadError::Client(error) => error.into(),
+            WorkloadError::TimedOut(_) => Self::TimedOut(format!("no figures: {error}")),
             WorkloadError::Socket(_) | WorkloadError::Machine(_) | WorkloadError::Wrong(_) => {
                 Self::Failed(format!("no figures: {error}"))
             }

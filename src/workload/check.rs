@@ -48,6 +48,16 @@ pub fn check_counters(before: &[NodeStatus], after: &[NodeStatus], count: u64) -
     Ok(odd)
 }
 
+/// Checks that every node keeps the `count` messages of the load, or they cannot be looked at.
+pub fn check_kept(after: &[NodeStatus], count: u64) -> Result<(), WorkloadError> {
+    let Some(few) = after.iter().find(|status| status.retained_messages < count) else { return Ok(()) };
+    let NodeStatus { node, retained_messages: kept, .. } = few;
+    let text = format!("node {node} keeps {kept} of {count} messages, so they cannot be checked");
+    Err(WorkloadError::Wrong(format!(
+        "{text}; send fewer or shorter ones, or start nodes that keep more (--retain-messages, --retain-bytes)"
+    )))
+}
+
 /// The messages of a run that a node holds, by their numbers.
 pub struct ReceivedNumbers {
     size: usize,

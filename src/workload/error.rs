@@ -15,7 +15,10 @@ pub enum WorkloadError {
     /// The kernel does not say what a process or an interface did.
     #[error("cannot measure: {0}")]
     Machine(#[from] io::Error),
-    /// Something was lost, refused or doubled, or took too long: no figure would mean anything.
+    /// Something was lost, refused or doubled: no figure would mean anything.
     #[error("{0}")]
     Wrong(String),
+    /// Something took longer than it may.
+    #[error("{0}")]
+    TimedOut(String),
 }

@@ -9,9 +9,11 @@ use crate::{
     clock::Deadline,
     core::{
         endpoint::Endpoint,
+        id::NodeId,
         request::{Cursor, Fetch, NodeStatus, Page, Reply, Request, Status},
         time::Wall,
     },
+    quantity::Time,
 };
 use std::time::Duration;
 
@@ -21,6 +23,8 @@ const STEP: Duration = Duration::from_millis(20);
 /// One of the nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
+    /// Its name.
+    pub name: NodeId,
     /// Address that it listens on.
     pub endpoint: Endpoint,
     /// Its process, if that is on this machine.
@@ -80,8 +84,9 @@ impl Nodes {
                     break;
                 }
                 if !deadline.pause(STEP) {
-                    let text = format!("after {} s node {} has {gained} of {count}", patience.as_secs(), status.node);
-                    return Err(WorkloadError::Wrong(text));
+                    let text =
+                        format!("after {} node {} has {gained} of {count} messages", Time(patience), status.node);
+                    return Err(WorkloadError::TimedOut(text));
                 }
             }
         }
@@ -92,7 +97,7 @@ impl Nodes {
     /// a position, each once and as it was sent.
     pub fn received(&mut self, place: usize, after: u64, count: u64, size: usize) -> Result<Vec<Wall>, WorkloadError> {
         let client = &mut self.clients[place];
-        let wrong = |text: String| WorkloadError::Wrong(format!("the node at {} {text}", self.members[place].endpoint));
+        let wrong = |text: String| WorkloadError::Wrong(format!("node {} {text}", self.members[place].name));
         let mut roll = ReceivedNumbers::new(count, size);
         let mut next = Some(after + 1);
         while let Some(position) = next {

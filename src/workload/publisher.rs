@@ -1,15 +1,16 @@
 //! The one client that submits the messages of a load: a DEALER, from one thread, without waiting for each receipt.
 
-use super::error::WorkloadError;
+use super::{error::WorkloadError, nodes::Member};
 use crate::{
     clock::{Clock, Deadline},
     core::{
-        endpoint::Endpoint,
+        id::NodeId,
         message::Payload,
         request::{Reply, Request, RequestId},
         stats::Refusal,
         time::Wall,
     },
+    quantity::Time,
     transport::{Context, Fan, Part},
     wire::{Decoder, Incoming, encode},
 };
@@ -17,13 +18,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 /// Byte that payloads are filled with.
 const FILL: u8 = b'x';
-/// Longest wait for the next receipt.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Time to wait before submitting again what a busy node refused.
 const BUSY: Duration = Duration::from_millis(5);
 
 /// A connection to the node that messages are submitted to.
 pub struct Publisher {
+    node: NodeId,
+    patience: Duration,
     fan: Fan,
     target: usize,
     clock: Clock,
@@ -44,15 +45,26 @@ struct Inbound {
 }
 
 impl Publisher {
-    /// Connects, to submit messages of `size` bytes, of which at most `window` wait for their receipt.
-    pub fn connect(endpoint: &Endpoint, size: usize, window: usize) -> Result<Self, WorkloadError> {
+    /// Connects, to submit messages of `size` bytes, of which at most `window` wait for their receipt, none for longer than
+    /// `patience` after the one before it.
+    pub fn connect(node: &Member, size: usize, window: usize, patience: Duration) -> Result<Self, WorkloadError> {
         let context = Context::new(8)?;
         let mut fan = Fan::new(&context);
-        let target = fan.connect(endpoint)?;
+        let target = fan.connect(&node.endpoint)?;
         let decoder = Decoder::new(usize::MAX);
         let inbound = Inbound { decoder, waiting: BTreeSet::new(), busy: Vec::new(), failure: None };
         let body = body(0, size);
-        Ok(Self { fan, target, clock: Clock::new(), header: Vec::new(), body, window, inbound })
+        Ok(Self {
+            node: node.name.clone(),
+            patience,
+            fan,
+            target,
+            clock: Clock::new(),
+            header: Vec::new(),
+            body,
+            window,
+            inbound,
+        })
     }
 
     /// Submits messages `0..count` as fast as receipts come, and returns when the first one was submitted.
@@ -70,7 +82,7 @@ impl Publisher {
             }
             // Half the window stays on its way, so that neither side runs dry.
             let left = if numbers.is_empty() { 0 } else { self.window / 2 };
-            self.collect(left, PATIENCE)?;
+            self.collect(left, self.patience)?;
             if !self.inbound.busy.is_empty() {
                 Deadline::after(BUSY).pause(BUSY);
             }
@@ -89,10 +101,10 @@ impl Publisher {
             self.submit(number)?;
             self.collect(0, Duration::ZERO)?;
         }
-        self.collect(0, PATIENCE)?;
+        self.collect(0, self.patience)?;
         match (self.inbound.waiting.is_empty(), self.inbound.busy.is_empty()) {
             (true, true) => Ok(submitted),
-            _ => Err(WorkloadError::Wrong("a node without load refused a message, or lost its receipt".into())),
+            _ => Err(WorkloadError::Wrong(format!("node {} refused a message without load: it was busy", self.node))),
         }
     }
 
@@ -109,7 +121,7 @@ impl Publisher {
 
     /// Takes receipts until at most `left` submissions are without one, or time is up.
     fn collect(&mut self, left: usize, time: Duration) -> Result<(), WorkloadError> {
-        let Self { fan, inbound, .. } = self;
+        let Self { fan, inbound, node, .. } = self;
         let before = inbound.waiting.len();
         let mut targets = BTreeSet::from([self.target]);
         fan.collect(&mut targets, &Deadline::after(time), |_, parts| {
@@ -117,9 +129,10 @@ impl Publisher {
             inbound.waiting.len() <= left || inbound.failure.is_some()
         })?;
         match inbound.failure.take() {
-            Some(text) => Err(WorkloadError::Wrong(text)),
+            Some(text) => Err(WorkloadError::Wrong(format!("node {node}: {text}"))),
             None if inbound.waiting.len() == before && before > left && !time.is_zero() => {
-                Err(WorkloadError::Wrong(format!("{before} submissions without a receipt after {} s", time.as_secs())))
+                let text = format!("node {node} gave none of {before} receipts for {}; is it paused?", Time(time));
+                Err(WorkloadError::TimedOut(text))
             }
             None => Ok(()),
         }
@@ -144,7 +157,8 @@ impl Inbound {
         match response.reply {
             Reply::Receipt { .. } => {}
             Reply::Refused { refusal: Refusal::Busy, .. } => self.busy.push(number),
-            other => return Err(format!("no receipt but {other:?}")),
+            Reply::Refused { refusal, text } => return Err(format!("refused a message, {}: {text}", refusal.name())),
+            _ => return Err("a reply that is no receipt".into()),
         }
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! The load W: messages one by one, then a flood, and what both cost.
 
 use super::{
-    check::{Odd, check_counters, sum},
+    check::{Odd, check_counters, check_kept, sum},
     error::WorkloadError,
     latency::{Latency, seconds},
     machine,
     nodes::Nodes,
     publisher::Publisher,
 };
-use crate::core::{endpoint::Endpoint, request::NodeStatus, time::Wall};
+use crate::core::{request::NodeStatus, time::Wall};
 use std::time::Duration;
 
 /// Plan of what is submitted, and of the time that all may take.
@@ -24,7 +24,7 @@ pub struct Plan {
     pub flood: u64,
     /// Messages that may wait for their receipt at a time.
     pub window: usize,
-    /// Longest wait for all nodes to have all, from the last receipt on.
+    /// Longest wait for the next receipt, and for all nodes to have all, from the last receipt on.
     pub patience: Duration,
 }
 
@@ -45,9 +45,9 @@ pub struct Outcome {
     pub odd: Odd,
 }
 
-/// Submits the load to `entry`, the publisher's node, and looks at what all nodes received.
-pub fn run(nodes: &mut Nodes, entry: &Endpoint, plan: &Plan) -> Result<Outcome, WorkloadError> {
-    let mut publisher = Publisher::connect(entry, plan.size, plan.window)?;
+/// Submits the load to the first node, and looks at what all nodes received.
+pub fn run(nodes: &mut Nodes, plan: &Plan) -> Result<Outcome, WorkloadError> {
+    let mut publisher = Publisher::connect(&nodes.members()[0], plan.size, plan.window, plan.patience)?;
     let first = nodes.statuses()?;
     let latency = pace(nodes, &first, &mut publisher, plan)?;
     let (before, positions) = (nodes.statuses()?, nodes.positions()?);
@@ -57,6 +57,7 @@ pub fn run(nodes: &mut Nodes, entry: &Endpoint, plan: &Plan) -> Result<Outcome, 
     let machine::Used { cpu_nanos, wire_bytes } = meter.stop()?;
     let after = nodes.statuses()?;
     let odd = check_counters(&first, &after, plan.paced + plan.flood)?;
+    check_kept(&after, plan.flood)?;
     let last = nodes.received_by_all(&positions, plan.flood, plan.size)?.into_iter().max().unwrap_or(Wall(0));
     let deliveries = plan.flood as f64 * positions.len() as f64;
     let copies = sum(&after, "duplicates").saturating_sub(sum(&before, "duplicates"));

@@ -1,6 +1,7 @@
 //! A network is measured, and only where nobody's messages are lost by it.
 
-use crate::testnet::TestNet;
+use crate::testnet::{TestNet, wait_until};
+use rustix::process::Signal;
 use serde_json::Value;
 
 /// Few messages, soon done.
@@ -39,7 +40,7 @@ fn a_network_that_holds_messages_is_measured_only_if_they_may_go() {
 #[test]
 fn there_are_no_figures_if_nodes_cannot_keep_what_is_to_be_checked() {
     let net = TestNet::start("circular --retain-messages 100", 3);
-    net.run(&FEW).fails(1, "no figures: the node at");
+    net.run(&FEW).fails(1, "keeps 100 of 300 messages, so they cannot be checked; send fewer");
 }
 
 #[test]
@@ -48,4 +49,20 @@ fn a_network_with_a_node_down_is_not_measured() {
     net.run(&["bench", "--network", "none"]).fails(1, "none");
     net.kill(2);
     net.run(&FEW).fails(1, "node 2 is down");
+}
+
+#[test]
+fn a_node_that_gives_no_receipts_ends_the_load_in_time() {
+    let net = TestNet::start("circular", 3);
+    let load = net.spawn(&["bench", "--messages", "90000", "--paced", "1", "--window", "10", "--timeout", "2s"]);
+    wait_until("loaded", || kept(&net)[0] > 100);
+    net.signal(1, Signal::STOP);
+    load.wait().fails(3, "is it paused?");
+    net.signal(1, Signal::CONT);
+}
+
+#[test]
+fn a_message_that_the_node_refuses_ends_the_load_with_its_reason() {
+    let net = TestNet::start("circular --payload-max 1KiB", 3);
+    net.run(&[&FEW[..], &["--size", "4KiB"]].concat()).fails(1, "refused a message, too_large");
 }

@@ -28,7 +28,8 @@ const WINDOW_MAX: usize = 2_000;
 ///
 /// Submits messages to the network's first node, first one by one, 5 ms apart, then as fast as receipts come, and prints how
 /// long they took to reach the last node, the throughput, and what a delivery (one message at one node) cost. There are
-/// figures only if every node received every message exactly once; they must be few enough for nodes to keep (--retain-messages).
+/// figures only if every node received every message exactly once; they must be few enough for nodes to keep
+/// (--retain-messages, --retain-bytes of start-network).
 ///
 /// What is submitted stays until newer messages push it out, and may push out others. So the network must be empty, unless
 /// --evict is given.
@@ -85,7 +86,7 @@ struct Report {
 
 /// Runs the load and prints the figures.
 pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
-    let networks = context.recorded("start one to be measured with 'gossip start-network'")?;
+    let networks = context.recorded("only a network that 'gossip start-network' started can be measured")?;
     let network = context.network();
     let manifest = require_record(&networks.folder(network), &networks)?;
     let alive: Vec<_> = manifest.alive().map(|record| &record.node).collect();
@@ -105,9 +106,9 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
     }
     let Args { messages, paced, size: Size(bytes), window, .. } = *args;
     let plan = Plan { size: bytes as usize, paced, gap: GAP, flood: messages, window, patience };
-    let entry = nodes.members()[0].endpoint.clone();
-    context.detail(format_args!("submitting to {}, about {} one by one", entry.authority(), Time(GAP * paced as u32)));
-    let Outcome { latency, rate, cpu_micros, wire_bytes, copies, odd } = workload::run(&mut nodes, &entry, &plan)?;
+    let entry = &nodes.members()[0];
+    context.detail(format_args!("submitting to node {}, about {} one by one", entry.name, Time(GAP * paced as u32)));
+    let Outcome { latency, rate, cpu_micros, wire_bytes, copies, odd } = workload::run(&mut nodes, &plan)?;
     let Latency { p50, p99, p999 } = latency;
     out.print(&Report {
         network: network.to_string(),
@@ -129,7 +130,11 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
 }
 
 fn member(record: &NodeRecord) -> Member {
-    Member { endpoint: record.endpoint.clone(), pid: record.process.map(|process| process.pid) }
+    Member {
+        name: record.node.clone(),
+        endpoint: record.endpoint.clone(),
+        pid: record.process.map(|process| process.pid),
+    }
 }
 
 impl fmt::Display for Report {
@@ -146,13 +151,13 @@ impl fmt::Display for Report {
         let mut rows = vec![
             row("latency to the last node", format!("p50 {p50:.2} ms, p99 {p99:.2} ms, p99.9 {p999:.2} ms")),
             row("throughput", format!("{:.0} messages/s to all nodes", self.messages_per_second)),
-            row("CPU a delivery", format!("{:.2} us", self.cpu_us)),
-            row("loopback traffic a delivery", format!("{:.0} B", self.wire_bytes)),
-            row("copies a delivery", format!("{:.2} beyond the first", self.duplicates)),
+            row("CPU per delivery", format!("{:.2} us", self.cpu_us)),
+            row("loopback traffic per delivery", format!("{:.0} B", self.wire_bytes)),
+            row("copies beyond the first", format!("{:.2} per delivery", self.duplicates)),
         ];
         if !self.counted.is_empty() {
             let counted: Vec<_> = self.counted.iter().map(|(name, count)| format!("{count} {name}")).collect();
-            rows.push(row("trouble, made up for", counted.join(", ")));
+            rows.push(row("also counted", counted.join(", ")));
         }
         f.write_str(&text::columns("  ", &rows))
     }
