@@ -15,7 +15,7 @@ use gossip::{
         check::{Odd, check_counters},
         latency::{percentile, seconds},
         machine,
-        publisher::body,
+        payload::body,
     },
 };
 use std::{path::Path, time::Duration};

@@ -72,7 +72,7 @@ impl ReceivedNumbers {
 
     /// Notes one; what is wrong with it, if it is none of them or was noted before.
     pub fn note(&mut self, message: &Fetched) -> Result<(), String> {
-        let number = super::publisher::number(&message.payload, self.size);
+        let number = super::payload::number(&message.payload, self.size);
         let slot = number.and_then(|number| self.received.get_mut(usize::try_from(number).ok()?));
         match slot {
             None => Err("holds a message that this run did not send".into()),
@@ -101,7 +101,7 @@ mod tests {
             message::Payload,
             time::Wall,
         },
-        workload::publisher::body,
+        workload::payload::body,
     };
 
     fn message(number: u64) -> Fetched {

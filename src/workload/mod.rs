@@ -6,6 +6,7 @@ pub mod error;
 pub mod latency;
 pub mod machine;
 pub mod nodes;
+pub mod payload;
 pub mod publisher;
 pub mod run;
 

@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("survey", &["client", "topology", "wire", "core", "clock"]),
     ("viz", &["client", "topology", "core", "clock"]),
     ("chaos", &["survey", "launcher", "client", "topology", "quantity", "core", "clock"]),
-    ("workload", &["client", "transport", "wire", "core", "clock"]),
+    ("workload", &["client", "transport", "quantity", "wire", "core", "clock"]),
     (
         "cli",
         &[
