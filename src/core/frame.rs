@@ -4,6 +4,7 @@ use super::{
     endpoint::Endpoint,
     id::{Incarnation, Instance, MessageId, NetworkName, NodeId, StreamId},
     message::{Message, Payload, Trace},
+    ranges::Ranges,
     stats::Refusal,
     time::Wall,
 };
@@ -90,6 +91,16 @@ pub struct StreamRanges {
     pub stream: StreamId,
     /// First and last of each interval.
     pub ranges: Vec<(u64, u64)>,
+}
+
+impl StreamRanges {
+    /// Takes out all numbers of its stream that are in `others`.
+    #[must_use]
+    pub fn without(self, others: &[Self]) -> Self {
+        let mut rest = Ranges::from(&self.ranges[..]);
+        others.iter().filter(|other| other.stream == self.stream).for_each(|other| rest.subtract(&other.ranges));
+        Self { ranges: rest.into_vec(), ..self }
+    }
 }
 
 /// Hashes of what a node has seen: equal hashes, equal sets.
@@ -243,6 +254,35 @@ pub enum Frame {
 }
 
 impl Frame {
+    /// Checks that a peer `from` may have sent the messages in it; if not, says why it is refused.
+    pub fn check(&self, from: &NodeId, payload_len_max: usize) -> Result<(), (Refusal, String)> {
+        match self {
+            Self::Message(message) => message.check(from, payload_len_max),
+            Self::Path(copy) => copy.trace.check(&copy.id, from),
+            Self::Chunk(Chunk { head: Some(head), .. }) => head.check(from, payload_len_max),
+            _ => Ok(()),
+        }
+    }
+
+    /// The highest sequence number that its sender has had of one life of a node, as far as it says so.
+    pub fn latest_of(&self, node: &NodeId, incarnation: Incarnation) -> Option<u64> {
+        let is_meant = |life: &Incarnation, origin: &NodeId| *life == incarnation && origin == node;
+        let of_id = |id: &MessageId| is_meant(&id.incarnation, &id.origin).then_some(id.sequence);
+        let is_stream = |held: &&StreamRanges| is_meant(&held.stream.incarnation, &held.stream.origin);
+        let last = |held: &StreamRanges| held.ranges.last().map(|&(_, last)| last);
+        match self {
+            Self::Message(message) => of_id(&message.id),
+            Self::Path(copy) => of_id(&copy.id),
+            Self::Chunk(chunk) => chunk.head.as_deref()?.latest_of(node, incarnation),
+            Self::Have(told) => told.iter().map(|told| &told.held).filter(is_stream).filter_map(last).max(),
+            Self::Digest { streams, given_up } => {
+                let had = streams.iter().filter(is_stream).map(|seen| seen.clone().without(given_up));
+                had.filter_map(|had| last(&had)).max()
+            }
+            _ => None,
+        }
+    }
+
     /// What follows its header as a frame of its own, if its type has that and may be sent in pieces.
     pub fn body(&self) -> Option<&Payload> {
         match self {

@@ -3,35 +3,26 @@
 
 use super::{
     config::Config,
-    dissemination::chunks::{incoming::Incoming, outgoing::Outgoing},
-    dissemination::origin::Origin,
-    dissemination::repair::{
-        allowance::Allowances, digests::Digests, dropped::Dropped, filled::Filled, missing::Missing,
-    },
-    dissemination::seen::Seen,
-    dissemination::spread::{early_paths::EarlyPaths, recent::Recent, relay_ledger::RelayLedger, tree::Trees},
+    dissemination::{self, machine::Dissemination},
     event::{Event, Input, LinkId, LogSeq, Output, Principal, Record, Sender},
-    id::{Incarnation, Instance, NetworkName, NodeId, StreamId},
+    id::{Incarnation, Instance, NetworkName, NodeId},
     mailbox::Mailbox,
     membership::machine::{self, Membership},
     rng::Rng,
     service::{self, Caller, Service},
-    slots::Slot,
     stats::{Counter, Refusal, Stats},
     time::{Mono, Now},
 };
 use departure::Departure;
 use std::{collections::VecDeque, time::Duration};
 
-mod chunking;
 mod departure;
+mod disseminating;
 mod disturbed;
 mod lives;
 mod neighbours;
-mod repairing;
 mod requests;
 mod serving;
-mod spreading;
 
 /// How long an exiting node lets its last frames leave.
 const EXIT_LINGER: Duration = Duration::from_millis(500);
@@ -46,21 +37,9 @@ pub struct Node {
     version: &'static str,
     started: Mono,
     membership: Membership,
-    seen: Seen,
+    dissemination: Dissemination,
     mailbox: Mailbox,
-    trees: Trees,
-    recent: Recent,
-    held: EarlyPaths,
-    ledger: RelayLedger,
-    outgoing: Outgoing,
-    incoming: Incoming,
-    missing: Missing,
-    digests: Digests,
-    allowances: Allowances,
-    dropped: Dropped,
-    filled: Filled,
     stats: Stats,
-    origin: Origin,
     appended: LogSeq,
     /// The record of the last mark.
     marked: LogSeq,
@@ -80,24 +59,12 @@ impl Node {
     /// used by this name. All that it leaves to chance follows from `seed`. `version` is what it says of the program in its
     /// status.
     pub fn new(config: Config, incarnation: Incarnation, seed: u64, version: &'static str, now: Now) -> Self {
-        let (limits, timing) = (&config.limits, &config.protocol.timing);
+        let limits = &config.limits;
         Self {
             membership: Membership::new(&config, incarnation, seed, now),
-            seen: Seen::new(StreamId { origin: config.node.clone(), incarnation }, limits),
+            dissemination: Dissemination::new(&config, incarnation),
             mailbox: Mailbox::new(limits.retained_messages_max, limits.retained_bytes_max),
-            trees: Trees::new(config.node.clone(), limits.trees_max, timing),
-            recent: Recent::new(timing.announce_delay),
-            held: EarlyPaths::default(),
-            ledger: RelayLedger::new(limits.retained_messages_max),
-            outgoing: Outgoing::new(limits.chunks_waiting_bytes_max, timing.standstill()),
-            incoming: Incoming::new(limits.chunks_partial_bytes_max, limits.payload_len_max, timing.standstill()),
-            missing: Missing::new(limits.wants_max, limits.pull_max, timing.lost_after),
-            digests: Digests::new(timing.digest_interval),
-            allowances: Allowances::default(),
-            dropped: Dropped::default(),
-            filled: Filled::new(timing.digest_interval),
             stats: Stats::new(limits.peers_max),
-            origin: Origin::new(config.node.clone(), incarnation),
             service: Service::new(limits, incarnation),
             config,
             version,
@@ -142,7 +109,7 @@ impl Node {
             Input::Tick => self.on_tick(now),
         }
         self.settle_membership(now);
-        self.send_chunks(now.mono);
+        self.disseminate(now, dissemination::event::Input::Flush);
         self.settle_service(now);
     }
 
@@ -153,14 +120,11 @@ impl Node {
 
     /// When the node wants a [`Input::Tick`], if nothing else happens before.
     pub fn deadline(&self) -> Option<Mono> {
-        let chunks = Mono::earliest([self.outgoing.deadline(), self.incoming.deadline()]);
-        let filled = self.filled.deadline();
-        let repair = [self.missing.deadline(), self.digests.deadline(), self.recent.deadline(), filled, chunks];
-        let repair = Mono::earliest(repair);
+        let (dissemination, service) = (self.dissemination.deadline(), self.service.deadline());
         if self.is_leaving() {
-            return Mono::earliest([repair, self.service.deadline(), self.departure.as_ref().map(Departure::deadline)]);
+            return Mono::earliest([dissemination, service, self.departure.as_ref().map(Departure::deadline)]);
         }
-        Mono::earliest([repair, self.service.deadline(), self.membership.deadline()])
+        Mono::earliest([dissemination, service, self.membership.deadline()])
     }
 
     /// The node that its log tells of, at the beginning of another life. An empty log tells of a new node.
@@ -175,14 +139,13 @@ impl Node {
         let mut node = Self::new(config, incarnation, seed, version, now);
         for (place, record) in records {
             node.appended = place;
+            node.dissemination.recover(&record);
             match record {
                 Record::Received { message, at } => {
-                    node.seen.insert(&message.id);
                     node.mailbox.file(&message, at);
-                    message.trace.iter().for_each(|trace| node.ledger.open(&message.id, trace.relays));
                     node.mailbox.trim();
                 }
-                Record::GivenUp { stream, first, last } => drop(node.seen.close(&stream, &[(first, last)])),
+                Record::GivenUp { .. } => {}
                 Record::Receipt { client, request, message } => {
                     node.service.handle(now, service::Input::Recovered { client, request, message });
                 }
@@ -190,10 +153,7 @@ impl Node {
             }
         }
         node.service.handle(now, service::Input::Synced(node.appended));
-        let holes: Vec<_> = node.seen.with_holes().map(|(stream, below)| (stream.clone(), below)).collect();
-        for (stream, below) in holes {
-            node.missing.expect(now.mono, &stream, Slot::default(), below);
-        }
+        node.dissemination.resume(now.mono);
         node
     }
 
@@ -220,6 +180,7 @@ impl Node {
     /// Says a last word and ends.
     fn end(&mut self, now: Now) {
         self.ended = true;
+        self.disseminate(now, dissemination::event::Input::Leaving);
         self.on_membership(now, machine::Input::Leaving);
         self.end_service(now);
         self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
@@ -262,11 +223,9 @@ impl Node {
         if !self.is_leaving() {
             self.excuse_silence(now);
         }
-        // What is on its way just now makes hashes differ, and means nothing.
-        let hashes = self.digests.is_quiet(now.mono).then(|| self.seen.hashes());
+        let hashes = self.dissemination.quiet_hashes(now.mono);
         self.on_membership(now, machine::Input::Tick(hashes));
-        self.tend_chunks(now);
-        self.repair(now);
+        self.disseminate(now, dissemination::event::Input::Tick);
         self.service.handle(now, service::Input::Tick);
         self.follow_service(now);
     }

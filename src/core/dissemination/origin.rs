@@ -21,9 +21,9 @@ impl Origin {
         Self { node, incarnation, next_sequence: 1 }
     }
 
-    /// The life's number.
-    pub fn incarnation(&self) -> Incarnation {
-        self.incarnation
+    /// The node's name.
+    pub fn node(&self) -> &NodeId {
+        &self.node
     }
 
     /// Says whether `id` claims to be of this life, and is none that it gave.

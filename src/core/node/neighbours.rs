@@ -3,8 +3,7 @@
 
 use super::Node;
 use crate::core::{
-    capability::Capability,
-    dissemination::chunks::outgoing::Outgoing,
+    dissemination::{event, machine::Dissemination},
     event::{LinkId, Output},
     frame::{Answer, Frame, Hashes},
     id::NodeId,
@@ -23,15 +22,13 @@ impl Node {
         self.follow_membership(now);
         match frame {
             Frame::Hello(hello, priority) => {
-                let seen = self.seen.latest_life(&from);
+                let seen = self.dissemination.seen().latest_life(&from);
                 self.on_membership(now, Input::Greeted { from, hello, priority, seen });
             }
             _ if !is_introduced => {
                 self.refuse_node(now, &from, Refusal::NotIntroduced, "say HELLO first".into());
             }
-            Frame::Message(message) => self.on_message(now, from, message),
-            Frame::Path(copy) => self.on_path(now, from, copy),
-            Frame::Chunk(chunk) => self.on_chunk(now, from, slot, chunk),
+            Frame::Message(_) | Frame::Path(_) | Frame::Chunk(_) => self.on_message_frame(now, from, slot, frame),
             Frame::Leave | Frame::Part(_) => self.on_membership(now, Input::Told { from, frame }),
             Frame::Ping { token, digest } => self.on_ping(now, from, slot, token, digest),
             frame => {
@@ -46,24 +43,16 @@ impl Node {
     /// A frame of a neighbour that we have a link to.
     fn on_word(&mut self, now: Now, from: NodeId, slot: Slot, frame: Frame) {
         match frame {
-            Frame::Have(announcements) => self.on_have(now, slot, announcements),
-            Frame::Prune(origin) => self.trees.on_prune(now.mono, &origin, slot),
-            Frame::Graft(origin) => {
-                let links = self.membership.neighbours().slots_with(Capability::Tree);
-                self.trees.on_graft(now.mono, &origin, slot, links);
+            Frame::Have(_) | Frame::Prune(_) | Frame::Graft(_) | Frame::Digest { .. } | Frame::Pull(_) => {
+                self.on_message_frame(now, from, Some(slot), frame);
             }
-            Frame::Digest { streams, given_up } => self.on_digest(now, slot, streams, &given_up),
-            Frame::Pull(streams) => self.on_pull(now.mono, &from, slot, &streams),
             frame => self.on_membership(now, Input::Told { from, frame }),
         }
     }
 
     fn on_ping(&mut self, now: Now, from: NodeId, slot: Option<Slot>, token: u64, hashes: Option<Hashes>) {
-        if let (Some(theirs), Some(slot)) = (hashes, slot) {
-            let ours = self.seen.hashes();
-            if self.digests.on_ping_digest(now.mono, slot, theirs, ours) {
-                self.on_membership(now, Input::ProbeSoon(slot));
-            }
+        if let (Some(slot), Some(hashes)) = (slot, hashes) {
+            self.disseminate(now, event::Input::Hashes { slot, hashes });
         }
         self.outbox.push_back(Output::Answer(from, Answer::Pong(token)));
     }
@@ -71,15 +60,16 @@ impl Node {
     /// Something comes back over a link of ours.
     pub(super) fn on_answer(&mut self, now: Now, link: LinkId, answer: Answer) {
         match answer {
-            Answer::Pong(token) if Outgoing::is_token(token) => self.on_acknowledged(now, link, token),
+            Answer::Pong(token) if Dissemination::is_token(token) => {
+                self.on_message_answer(now, link, |slot| event::Input::Acknowledged { slot, token });
+            }
             Answer::Lost(streams) => {
-                if let Some(slot) = self.membership.neighbours().slot_of_link(link) {
-                    self.on_lost(now, slot, streams);
-                }
+                self.on_message_answer(now, link, |slot| event::Input::Lost { slot, streams });
             }
             answer => {
                 if let Answer::Pong(token) = answer {
-                    self.note_answered(now.mono, link, token);
+                    // The token of a probe says when it was sent.
+                    self.on_message_answer(now, link, |slot| event::Input::Answered { slot, sent: Mono(token) });
                 }
                 return self.on_membership(now, Input::Answered { link, answer });
             }
@@ -114,28 +104,12 @@ impl Node {
                 Asked::Notify(event) => self.notify(now, event),
                 Asked::Count(counter, peer) => self.stats.count(counter, peer.as_ref()),
                 Asked::CountRefusal(refusal, peer) => self.stats.refuse(refusal, peer.as_ref()),
-                Asked::LifeSeen(seen) => drop(self.learn_life(now, seen)),
+                Asked::LifeSeen(seen) => self.learn_life(now, seen),
                 Asked::Farewell(link) => self.on_farewell(now, link),
-                Asked::Freed(slot) => {
-                    self.recent.forget(slot);
-                    self.allowances.forget(slot);
-                    self.forget(now.mono, slot);
-                }
-                Asked::Fallen(slot) => self.forget(now.mono, slot),
-                Asked::Risen(slot) => {
-                    if self.membership.neighbours().slots_with(Capability::Repair).contains(slot) {
-                        self.digests.rose(now.mono, slot);
-                    }
-                }
+                Asked::Freed(slot) => self.disseminate(now, event::Input::Freed(slot)),
+                Asked::Fallen(slot) => self.disseminate(now, event::Input::Fell(slot)),
+                Asked::Risen(slot) => self.disseminate(now, event::Input::Rose(slot)),
             }
         }
-    }
-
-    fn forget(&mut self, now: Mono, slot: Slot) {
-        self.trees.forget(slot);
-        self.missing.forget(now, slot);
-        self.digests.forget(slot);
-        self.dropped.forget(slot);
-        self.forget_chunks(slot);
     }
 }

@@ -1,12 +1,13 @@
 //! Requests of clients, and what a node does about them. Spec: `docs/spec/gossip-bus.md`, *Requests*.
 
-use super::{Node, departure::Departure, spreading::Provenance};
+use super::{Node, departure::Departure};
 use crate::core::{
+    dissemination,
     event::{Event, LogSeq, Output, Record},
     frame::{Frame, STREAMS_MAX, StreamRanges},
     id::{NodeId, StreamId},
     membership::machine,
-    message::{Message, Payload, Relays},
+    message::{Payload, Relays},
     request::{Disturbance, Fetch, Level, NodeStatus, Reply, Request, RequestId, Status, Vector},
     service::{self, Caller, Receipt},
     stats::{Counter, Refusal},
@@ -92,13 +93,9 @@ impl Node {
             return self.refuse_client(now, caller, refusal, text);
         }
         self.on_membership(now, machine::Input::Published);
-        let message = self.origin.mint(now.wall, relays, payload);
-        let id = message.id.clone();
-        let model = self.trees.model_for_own(now.mono).cloned();
-        let message = Message { tree: model, ..message };
-        self.seen.insert(&message.id);
         self.stats.count(Counter::Published, None);
-        self.deliver(now, Provenance::default(), message);
+        let id = self.dissemination.publish(now, relays, payload, self.membership.neighbours());
+        self.follow_dissemination(now);
         if let RequestId::Unique(unique) = &caller.id {
             let (client, request) = (caller.connection().into(), Arc::clone(unique));
             self.append(Record::Receipt { client, request, message: id.clone() });
@@ -114,7 +111,7 @@ impl Node {
         if let Some(why) = self.membership.name_taken() {
             return Err((Refusal::NameTaken, format!("{why}: this node takes no messages; submit to another")));
         }
-        if self.pressed || self.outgoing.is_pressed(now) {
+        if self.pressed || self.dissemination.is_pressed(now) {
             return Err((Refusal::Busy, "the node's queues are filling up: try again in a moment".into()));
         }
         payload.check(self.config.limits.payload_len_max)
@@ -123,7 +120,7 @@ impl Node {
     fn fetch(&mut self, now: Now, caller: Caller, fetch: &Fetch) {
         let mut page = self.mailbox.fetch(fetch, self.config.limits.page_len_max);
         if fetch.from.position == 0 {
-            page.gaps = self.seen.gaps().take(GAPS_LISTED_MAX).collect();
+            page.gaps = self.dissemination.seen().gaps().take(GAPS_LISTED_MAX).collect();
         }
         let mut record = LogSeq::NONE;
         if fetch.mark
@@ -152,7 +149,7 @@ impl Node {
             endpoint: me.endpoint.clone(),
             network: me.network.clone(),
             instance: me.instance.clone(),
-            incarnation: self.origin.incarnation(),
+            incarnation: self.dissemination.latest().incarnation,
             version: self.version.to_owned(),
             uptime: now.mono.since(self.started),
             peers,
@@ -162,11 +159,11 @@ impl Node {
             unread: self.mailbox.unread(),
             root: Some(self.membership.root().clone()),
             health: Some(u64::from(self.membership.health().score())),
-            seen_messages: Some(self.seen.messages()),
-            digest: Some(self.seen.digest()),
-            missing: self.missing.len() as u64,
-            given_up: self.seen.given_up(),
-            unproven: self.seen.claimed(),
+            seen_messages: Some(self.dissemination.seen().messages()),
+            digest: Some(self.dissemination.seen().digest()),
+            missing: self.dissemination.missing_len() as u64,
+            given_up: self.dissemination.seen().given_up(),
+            unproven: self.dissemination.seen().claimed(),
             disturbed,
             name_taken: self.membership.name_taken().map(str::to_owned),
             instance_unstored: self.instance_unstored.clone(),
@@ -177,11 +174,17 @@ impl Node {
 
     /// A page of the version vector. No stream has more ranges than a page, so that none is cut (`Limits::intervals_max`).
     fn vector(&self, after: Option<&StreamId>, of: &[StreamRanges]) -> Vector {
-        let streams = self.seen.changed_since(0, after, STREAMS_MAX, VECTOR_RANGES_MAX).streams;
+        let streams = self.dissemination.seen().changed_since(0, after, STREAMS_MAX, VECTOR_RANGES_MAX).streams;
         let last = streams.last().map(|held| &held.stream);
-        let more = last.is_some_and(|last| !self.seen.changed_since(0, Some(last), 1, 1).streams.is_empty());
-        let gaps = streams.iter().flat_map(|held| self.seen.gaps_of(&held.stream)).take(VECTOR_RANGES_MAX).collect();
-        let unproven = streams.iter().flat_map(|held| self.seen.claims_of(&held.stream)).take(GAPS_LISTED_MAX);
+        let more =
+            last.is_some_and(|last| !self.dissemination.seen().changed_since(0, Some(last), 1, 1).streams.is_empty());
+        let gaps = streams
+            .iter()
+            .flat_map(|held| self.dissemination.seen().gaps_of(&held.stream))
+            .take(VECTOR_RANGES_MAX)
+            .collect();
+        let unproven =
+            streams.iter().flat_map(|held| self.dissemination.seen().claims_of(&held.stream)).take(GAPS_LISTED_MAX);
         let unproven = unproven.collect();
         Vector { streams, more, gaps, unproven, kept: self.kept(of) }
     }
@@ -204,9 +207,10 @@ impl Node {
         }
         let links: Vec<_> = self.membership.neighbours().iter().map(|(_, link)| link).collect();
         // What is under way goes first, and its links may be slow.
-        let deadline = now.mono + self.config.limits.leave_timeout + (self.outgoing.delay() * 2).min(DELAY_MAX);
+        let deadline = now.mono + self.config.limits.leave_timeout + (self.dissemination.delay() * 2).min(DELAY_MAX);
         self.on_membership(now, machine::Input::Leaving);
         self.departure = Some(Departure::new(links.iter().copied().collect(), deadline));
+        self.disseminate(now, dissemination::event::Input::Leaving);
         self.notify(now, Event::Leaving);
         if !links.is_empty() {
             self.outbox.push_back(Output::Send(links, Frame::Leave));

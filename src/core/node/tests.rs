@@ -10,7 +10,7 @@ use crate::{
             Announcement, Answer, Chunk, DisconnectReason, Frame, Hashes, Introduction, JoinPriority, LifeSeen, Member,
             PathCopy, STREAMS_MAX, StreamRanges, Walk, WalkKind,
         },
-        id::{Instance, MessageId},
+        id::{Instance, MessageId, StreamId},
         message::{Hop, Message, Relays, Trace},
         request::{Cursor, Disturbance, Fetch, Page, Reply, Request, RequestId, Status},
         time::Wall,
@@ -453,7 +453,7 @@ fn whoever_has_seen_something_else_is_told_all_and_told_so() {
         Input::Requested { principal: Principal::Unnamed, client, id: RequestId::None, request: publish },
     );
     outputs(&mut node, Duration::from_secs(1), Input::Tick);
-    let own = node.seen.hashes();
+    let own = node.dissemination.seen().hashes();
     let other = Hashes { seen: own.seen ^ 1, ..own };
     let mut ping = |millis, digest| {
         let at = Duration::from_millis(millis);
@@ -802,7 +802,7 @@ fn one_frame_begins_one_life_at_most() {
     let announced = |life| Announcement { held: told(life), age: Duration::ZERO };
     net.input(0, Input::Arrived { from: name(1).into(), frame: digest((7..100).map(told).collect()) });
     assert_eq!(net.count(0, Counter::Renewed), 1);
-    let life = net.nodes[0].origin.incarnation().0;
+    let life = net.nodes[0].dissemination.latest().incarnation.0;
     let lives = (life..life + 100).map(announced).collect();
     net.input(0, Input::Arrived { from: name(1).into(), frame: Frame::Have(lives) });
     assert_eq!(net.count(0, Counter::Renewed), 2);
@@ -810,7 +810,8 @@ fn one_frame_begins_one_life_at_most() {
 
 /// A message of a node's present life that it never published.
 fn forged(net: &Net, index: usize, sequence: u64) -> Message {
-    let id = MessageId { origin: name(index), incarnation: net.nodes[index].origin.incarnation(), sequence };
+    let id =
+        MessageId { origin: name(index), incarnation: net.nodes[index].dissemination.latest().incarnation, sequence };
     Message { id, published_at: Wall(0), hops: 2, trace: None, tree: None, payload: b"theirs"[..].into() }
 }
 
@@ -832,7 +833,7 @@ fn a_life_that_another_uses_is_left_to_it_wherever_that_is_seen() {
         let mut net = Net::joined(&pair, 0, &Limits::default());
         let theirs = forged(&net, 0, 9);
         net.input(0, Input::Arrived { from: name(1).into(), frame: frame(theirs.clone()) });
-        assert!(net.nodes[0].origin.incarnation() > theirs.id.incarnation, "{:?}", frame(theirs));
+        assert!(net.nodes[0].dissemination.latest().incarnation > theirs.id.incarnation, "{:?}", frame(theirs));
         net.input(0, Input::Arrived { from: name(1).into(), frame: Frame::Message(theirs.clone()) });
         net.ask(0, Request::Publish { trace: None, payload: b"ours"[..].into() });
         net.settle(Duration::from_secs(2));
@@ -869,7 +870,7 @@ fn a_life_beyond_the_greatest_makes_no_other() {
         let held = StreamRanges { stream: StreamId { origin: name(0), incarnation: life }, ranges: vec![(1, 9)] };
         net.input(0, Input::Arrived { from: name(1).into(), frame: digest(vec![held]) });
         assert_eq!(net.count(0, Counter::Renewed), 0);
-        assert!(net.nodes[0].origin.incarnation() <= Incarnation::MAX);
+        assert!(net.nodes[0].dissemination.latest().incarnation <= Incarnation::MAX);
     }
 }
 
@@ -1122,7 +1123,7 @@ proptest! {
                 }
             }
             prop_assert!(node.mailbox.len() <= 8 && node.mailbox.bytes() <= 4096);
-            prop_assert!(node.seen.streams() <= 4);
+            prop_assert!(node.dissemination.seen().streams() <= 4);
             prop_assert!(node.membership.describe().len() <= 3);
         }
     }
@@ -1239,12 +1240,12 @@ fn what_comes_in_pieces_is_held_to_what_a_message_is_and_nobody_else_is_asked_fo
         step += Duration::from_millis(10);
         asked += pulls(&outputs(&mut node, step, Input::Tick));
     }
-    assert_eq!((asked, node.incoming.bytes() > 0), (0, true), "it is under way");
+    assert_eq!((asked, node.dissemination.partial_bytes() > 0), (0, true), "it is under way");
     for _ in 0..100 {
         step += Duration::from_millis(10);
         asked += pulls(&outputs(&mut node, step, Input::Tick));
     }
-    assert_eq!((asked, node.incoming.bytes()), (1, 0), "it came no more");
+    assert_eq!((asked, node.dissemination.partial_bytes()), (1, 0), "it came no more");
     assert_eq!(node.stats.total().get(Counter::ChunksDropped), 1);
 }
 
@@ -1288,13 +1289,13 @@ fn numbers_without_end_are_asked_for_and_told_of_for_a_while_and_no_longer() {
     }
     let half = Duration::from_secs(60);
     assert!(!pulls.is_empty() && pulls.iter().chain(&digests).all(|at| *at < half), "{pulls:?} {digests:?}");
-    assert_eq!((node.missing.len(), node.origin.incarnation()), (0, Incarnation(7)));
-    assert_eq!(node.seen.given_up(), LAST, "all below the two that came, as far as anybody can count");
+    assert_eq!((node.dissemination.missing_len(), node.dissemination.latest().incarnation), (0, Incarnation(7)));
+    assert_eq!(node.dissemination.seen().given_up(), LAST, "all below the two that came, as far as anybody can count");
     for number in [5, 7] {
         outputs(&mut node, step, arrived(Frame::Message(message(id(2, LAST, number)))));
     }
     assert_eq!(
-        (node.missing.len(), node.stats.total().get(Counter::Delivered)),
+        (node.dissemination.missing_len(), node.stats.total().get(Counter::Delivered)),
         (0, 4),
         "what is late comes all the same"
     );

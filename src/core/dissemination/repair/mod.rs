@@ -1,6 +1,7 @@
 //! How messages that were missed are found and fetched.
 
 pub mod allowance;
+pub mod anti_entropy;
 pub mod ask;
 mod coming;
 pub mod digests;

@@ -119,7 +119,7 @@ fn what_was_given_up_is_fetched_from_whoever_offers_it_later() {
     assert!(!again.iter().any(|output| matches!(output, Output::Append(..))), "once");
     assert_eq!(told(&pass(&mut node, 26 * SECOND)), [("gap_filled", 1, 149)]);
     assert_eq!(counts(&node, 26 * SECOND), [201, 1, 0]);
-    let page = node.seen.gaps().collect::<Vec<_>>();
+    let page = node.dissemination.seen().gaps().collect::<Vec<_>>();
     assert_eq!(page.iter().map(|gap| (gap.first, gap.last)).collect::<Vec<_>>(), [(150, 150)]);
 
     // Who comes back is asked anew.
@@ -162,7 +162,7 @@ fn what_lies_below_a_message_is_missing_and_named_when_it_does_not_come() {
 
     // What comes in another order than it was sent is no gap.
     [9, 8, 6, 7].into_iter().for_each(|number| drop(outputs(&mut node, 14 * SECOND, from(1, message(number)))));
-    assert!(node.missing.is_empty());
+    assert_eq!(node.dissemination.missing_len(), 0);
     assert_eq!(told(&pass(&mut node, 60 * SECOND)), []);
 }
 

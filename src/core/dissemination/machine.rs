@@ -1,0 +1,215 @@
+//! Dissemination as one machine: which messages were seen, whom each goes on to, which are missing, and whom to ask for
+//! them. It keeps no message and no neighbour: both are handed in to be read.
+
+use super::{
+    chunks::{incoming::Incoming, outgoing::Outgoing},
+    event::{Input, Output},
+    origin::Origin,
+    provenance::Provenance,
+    repair::{allowance::Allowances, anti_entropy::AntiEntropy},
+    seen::Seen,
+    sender::Sender,
+    spread::plumtree::Plumtree,
+};
+use crate::core::{
+    capability::Capability,
+    config::Config,
+    event::Record,
+    frame::{Frame, Hashes, LifeSeen},
+    id::{Incarnation, MessageId, StreamId},
+    message::{Kept, Message, Payload, Relays},
+    neighbours::NeighbourTable,
+    slots::Slot,
+    time::{Mono, Now},
+};
+use std::time::Duration;
+
+mod arrivals;
+mod repairs;
+
+/// The dissemination of a node's messages.
+///
+/// Call [`handle`](Self::handle) for each input and drain [`poll_output`](Self::poll_output) after it; call `handle` with
+/// [`Input::Flush`] at the end of a turn, and with [`Input::Tick`] when [`deadline`](Self::deadline) has passed. Bounds: those
+/// of its parts.
+#[derive(Debug)]
+pub struct Dissemination {
+    origin: Origin,
+    knowledge: AntiEntropy,
+    plumtree: Plumtree,
+    incoming: Incoming,
+    allowances: Allowances,
+    sender: Sender,
+    pull_max: usize,
+    standstill: Duration,
+}
+
+impl Dissemination {
+    /// The life `incarnation` of a node, which has seen nothing yet.
+    pub fn new(config: &Config, incarnation: Incarnation) -> Self {
+        let (limits, timing) = (&config.limits, &config.protocol.timing);
+        let standstill = timing.standstill();
+        Self {
+            origin: Origin::new(config.node.clone(), incarnation),
+            knowledge: AntiEntropy::new(config, incarnation),
+            plumtree: Plumtree::new(config),
+            incoming: Incoming::new(limits.chunks_partial_bytes_max, limits.payload_len_max, standstill),
+            allowances: Allowances::default(),
+            sender: Sender::new(limits.chunks_waiting_bytes_max, standstill),
+            pull_max: usize::try_from(limits.pull_max).unwrap_or(usize::MAX),
+            standstill,
+        }
+    }
+
+    /// Applies one input; then drain [`poll_output`](Self::poll_output) to `None`.
+    pub fn handle(&mut self, now: Now, input: Input, neighbours: &NeighbourTable, kept: &dyn Kept) {
+        match input {
+            Input::Frame { from, slot, frame } => match frame {
+                Frame::Message(message) => self.on_message(now, from, slot, message, neighbours, kept),
+                Frame::Path(copy) => self.on_path(now, from, slot, copy, neighbours, kept),
+                Frame::Chunk(chunk) => self.on_chunk(now, from, slot, chunk, neighbours, kept),
+                frame => {
+                    // What is told over a link that goes one way alone cannot be answered.
+                    if let Some(slot) = slot {
+                        self.on_word(now.mono, &from, slot, frame, neighbours, kept);
+                    }
+                }
+            },
+            Input::Lost { slot, streams } => self.knowledge.lost(now.mono, slot, &streams),
+            Input::Acknowledged { slot, token } => self.sender.acknowledged(now.mono, slot, token),
+            Input::Answered { slot, sent } => self.sender.answered(now.mono, slot, sent),
+            Input::Hashes { slot, hashes } => {
+                if self.knowledge.on_hashes(now.mono, slot, hashes) {
+                    self.sender.push(Output::Probe(slot));
+                }
+            }
+            Input::Rose(slot) => {
+                if neighbours.slots_with(Capability::Repair).contains(slot) {
+                    self.knowledge.rose(now.mono, slot);
+                }
+            }
+            Input::Fell(slot) => self.forget(now.mono, slot, neighbours),
+            Input::Freed(slot) => {
+                self.plumtree.free(slot);
+                self.allowances.forget(slot);
+                self.forget(now.mono, slot, neighbours);
+            }
+            Input::Renewed(incarnation) => {
+                self.origin.renew(incarnation);
+                self.knowledge.renew(StreamId { origin: self.origin.node().clone(), incarnation });
+            }
+            Input::Leaving => self.sender.mute(),
+            Input::Tick => {
+                self.tend_pieces(now.mono, neighbours);
+                self.repair(now.mono, neighbours);
+            }
+            Input::Flush => self.sender.flush(now.mono, neighbours),
+        }
+    }
+
+    /// Takes a message that is submitted here, and gives the id that it has from now on.
+    pub fn publish(
+        &mut self,
+        now: Now,
+        relays: Option<Relays>,
+        payload: Payload,
+        neighbours: &NeighbourTable,
+    ) -> MessageId {
+        let message = self.origin.mint(now.wall, relays, payload);
+        let message = Message { tree: self.plumtree.trees().model_for_own(now.mono).cloned(), ..message };
+        let id = message.id.clone();
+        self.knowledge.insert(now.mono, &id);
+        self.deliver(now, &Provenance::default(), message, neighbours);
+        id
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.sender.poll()
+    }
+
+    /// When an [`Input::Tick`] is due, if nothing else happens before.
+    pub fn deadline(&self) -> Option<Mono> {
+        let pieces = Mono::earliest([self.sender.deadline(), self.incoming.deadline()]);
+        Mono::earliest([self.knowledge.deadline(), self.plumtree.deadline(), pieces])
+    }
+
+    /// Notes a record of this node's log; then [`resume`](Self::resume).
+    pub fn recover(&mut self, record: &Record) {
+        match record {
+            Record::Received { message: Message { id, trace, .. }, .. } => {
+                self.knowledge.recover(&id.stream(), (id.sequence, id.sequence), false);
+                trace.iter().for_each(|trace| self.plumtree.relay_mut().open(id, trace.relays));
+            }
+            Record::GivenUp { stream, first, last } => self.knowledge.recover(stream, (*first, *last), true),
+            _ => {}
+        }
+    }
+
+    /// Seeks what the log does not have.
+    pub fn resume(&mut self, now: Mono) {
+        self.knowledge.seek_holes(now);
+    }
+
+    /// Says whether a probe with this token was sent behind a piece: its answer is an [`Input::Acknowledged`].
+    pub fn is_token(token: u64) -> bool {
+        Outgoing::is_token(token)
+    }
+
+    /// All that was had or given up.
+    pub fn seen(&self) -> &Seen {
+        self.knowledge.seen()
+    }
+
+    /// The latest that this node has published.
+    pub fn latest(&self) -> LifeSeen {
+        self.origin.latest()
+    }
+
+    /// Hashes of all that was seen, if nothing has changed for a while.
+    pub fn quiet_hashes(&self, now: Mono) -> Option<Hashes> {
+        self.knowledge.quiet_hashes(now)
+    }
+
+    /// The links that may be silent because something large is on its way, and until when.
+    pub fn excused(&self, now: Mono) -> impl Iterator<Item = (Slot, Mono)> {
+        self.sender.excused(now)
+    }
+
+    /// Says whether so much waits for a link that nothing more should be submitted for now.
+    pub fn is_pressed(&mut self, now: Mono) -> bool {
+        self.sender.is_pressed(now)
+    }
+
+    /// The time that acknowledgements take on the slowest of the links that have something under way.
+    pub fn delay(&self) -> Duration {
+        self.sender.delay()
+    }
+
+    /// Origins with a tree.
+    pub fn trees_len(&self) -> usize {
+        self.plumtree.trees().len()
+    }
+
+    /// Streams of which something is missing.
+    pub fn missing_len(&self) -> usize {
+        self.knowledge.missing_len()
+    }
+
+    /// Messages of which copies wait for the payload.
+    pub fn waiting_len(&self) -> usize {
+        self.plumtree.relay().waiting()
+    }
+
+    /// Bytes of large messages that have come in part.
+    pub fn partial_bytes(&self) -> usize {
+        self.incoming.bytes()
+    }
+
+    /// A link is down, or its slot is another's from now on.
+    fn forget(&mut self, now: Mono, slot: Slot, neighbours: &NeighbourTable) {
+        self.plumtree.forget(slot);
+        self.knowledge.forget(now, slot);
+        self.sender.forget(slot, neighbours);
+    }
+}

@@ -1,0 +1,151 @@
+//! Messages that a node misses: how it hears of them and whom it asks; and what it sends when it is asked itself. Spec:
+//! section 7.4.
+
+use super::Dissemination;
+use crate::core::{
+    capability::Capability,
+    dissemination::{
+        event::Output,
+        repair::ask::{Ask, Dues, How},
+    },
+    frame::{Announcement, Answer, Frame, StreamRanges},
+    id::{NodeId, StreamId},
+    message::Kept,
+    neighbours::NeighbourTable,
+    slots::Slot,
+    stats::Counter,
+    time::Mono,
+};
+
+impl Dissemination {
+    /// A neighbour that we have a link to says something about messages.
+    pub(super) fn on_word(
+        &mut self,
+        now: Mono,
+        from: &NodeId,
+        slot: Slot,
+        frame: Frame,
+        neighbours: &NeighbourTable,
+        kept: &dyn Kept,
+    ) {
+        match frame {
+            Frame::Have(announcements) => self.on_have(now, slot, announcements, neighbours),
+            Frame::Prune(origin) => self.plumtree.trees_mut().on_prune(now, &origin, slot),
+            Frame::Graft(origin) => {
+                let links = neighbours.slots_with(Capability::Tree);
+                self.plumtree.trees_mut().on_graft(now, &origin, slot, links);
+            }
+            Frame::Digest { streams, given_up } => self.on_digest(now, slot, streams, &given_up, neighbours),
+            Frame::Pull(streams) => self.on_pull(now, from, slot, &streams, neighbours, kept),
+            _ => {}
+        }
+    }
+
+    /// A neighbour announces messages.
+    fn on_have(&mut self, now: Mono, slot: Slot, announcements: Vec<Announcement>, neighbours: &NeighbourTable) {
+        for Announcement { held, age } in announcements {
+            self.plumtree.known_to(slot, &held);
+            self.sender.known_to(slot, &held.stream, &held.ranges);
+            let lacking = self.knowledge.lacking(&held);
+            if !lacking.is_empty() {
+                self.miss(now, slot, &held.stream, &lacking, How::Announced, neighbours);
+            } else if let Some(&(_, last)) = held.ranges.last() {
+                let id = held.stream.message(last);
+                self.plumtree.compare(now, slot, &id, age, neighbours, &mut self.sender);
+            }
+        }
+    }
+
+    /// A neighbour tells what it has seen, and what of it it has given up.
+    fn on_digest(
+        &mut self,
+        now: Mono,
+        slot: Slot,
+        streams: Vec<StreamRanges>,
+        given_up: &[StreamRanges],
+        neighbours: &NeighbourTable,
+    ) {
+        let how = self.knowledge.how_told(now, slot);
+        for seen in streams {
+            let held = seen.without(given_up);
+            self.sender.known_to(slot, &held.stream, &held.ranges);
+            let offered = self.knowledge.offered_by(slot, &held);
+            self.miss(now, slot, &held.stream, &offered, how, neighbours);
+        }
+        self.knowledge.heard_of(now, slot, given_up);
+    }
+
+    /// Messages are missing that a neighbour has: they will be asked for, unless they come before.
+    pub(super) fn miss(
+        &mut self,
+        now: Mono,
+        slot: Slot,
+        stream: &StreamId,
+        missing: &[(u64, u64)],
+        how: How,
+        neighbours: &NeighbourTable,
+    ) {
+        if missing.is_empty() {
+            return;
+        }
+        let is_orphan = how == How::Announced && self.plumtree.trees().is_orphan(&stream.origin);
+        let how = if is_orphan { How::Orphan } else { how };
+        if is_orphan {
+            self.plumtree.adopt(now, &stream.origin, slot, neighbours, &mut self.sender);
+        }
+        let wait = self.plumtree.trees().pull_delay(&stream.origin, neighbours.mean_round_trip());
+        self.knowledge.offered(now, stream, slot, missing, how, wait);
+    }
+
+    /// A neighbour asks for messages.
+    fn on_pull(
+        &mut self,
+        now: Mono,
+        from: &NodeId,
+        slot: Slot,
+        streams: &[StreamRanges],
+        neighbours: &NeighbourTable,
+        kept: &dyn Kept,
+    ) {
+        let Some(link) = neighbours.link_of(slot) else { return };
+        let (mut messages, mut bytes) = (self.pull_max, self.allowances.left(now, slot));
+        let mut lost = Vec::new();
+        for StreamRanges { stream, ranges } in streams {
+            let seen = self.knowledge.seen_of(stream, ranges);
+            let resent = kept.resend(stream, ranges, seen.as_slice(), messages, bytes);
+            bytes = bytes.saturating_sub(resent.bytes);
+            self.allowances.spend(now, slot, resent.bytes);
+            messages -= resent.messages.len();
+            for message in resent.messages {
+                if !self.sender.holds(slot, &message.id) {
+                    self.sender.count(Counter::Resent, Some(from), 1);
+                    let message = self.plumtree.relay().shorten(message, &mut self.sender);
+                    self.sender.message(vec![link], message, neighbours);
+                }
+            }
+            if !resent.lost.is_empty() {
+                lost.push(StreamRanges { stream: stream.clone(), ranges: resent.lost });
+            }
+        }
+        if !lost.is_empty() {
+            self.sender.push(Output::Answer(from.clone(), Answer::Lost(lost)));
+        }
+    }
+
+    /// Asks for what is due, gives up what nobody has, tells what has changed, announces what has waited.
+    pub(super) fn repair(&mut self, now: Mono, neighbours: &NeighbourTable) {
+        let Dues { asks, gaps, holes } = self.knowledge.on_tick(now, |slot| neighbours.round_trip(slot));
+        self.sender.count(Counter::OffersDropped, None, self.knowledge.take_dropped_offers());
+        for Ask { to, streams, is_repeat } in asks {
+            if is_repeat {
+                for StreamRanges { stream, .. } in &streams {
+                    self.plumtree.adopt(now, &stream.origin, to, neighbours, &mut self.sender);
+                }
+            }
+            self.sender.send_to(to, Frame::Pull(streams), Some(Counter::Pulls), neighbours);
+        }
+        self.knowledge.close(now, gaps, holes, &mut self.sender);
+        self.knowledge.tell(now, neighbours, &mut self.sender);
+        self.plumtree.announce(now, neighbours, &mut self.sender);
+    }
+}

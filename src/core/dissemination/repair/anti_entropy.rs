@@ -1,0 +1,283 @@
+//! Knowledge of a node about messages: which it has had or given up, which it lacks, what its neighbours were told of both,
+//! and what they keep no more. Spec: section 7.4.
+
+use super::{
+    ask::{Arrival, Dues, Holes, How},
+    digests::Digests,
+    dropped::Dropped,
+    filled::Filled,
+    missing::Missing,
+};
+use crate::core::{
+    config::Config,
+    dissemination::{
+        event::Output,
+        seen::{DigestPage, Seen, Sighting},
+        sender::Sender,
+    },
+    frame::{Frame, Hashes, StreamRanges},
+    id::{Incarnation, MessageId, StreamId},
+    neighbours::NeighbourTable,
+    ranges::Ranges,
+    request::Gap,
+    slots::Slot,
+    stats::Counter,
+    time::Mono,
+};
+use std::time::Duration;
+
+/// Intervals of one stream that are looked at in one frame.
+const MISSING_MAX: usize = 256;
+
+/// Knowledge about messages. Bounds: those of its parts.
+#[derive(Debug)]
+pub struct AntiEntropy {
+    seen: Seen,
+    missing: Missing,
+    digests: Digests,
+    dropped: Dropped,
+    filled: Filled,
+}
+
+impl AntiEntropy {
+    /// Nothing was seen yet by the life `incarnation` of a node.
+    pub fn new(config: &Config, incarnation: Incarnation) -> Self {
+        let (limits, timing) = (&config.limits, &config.protocol.timing);
+        Self {
+            seen: Seen::new(StreamId { origin: config.node.clone(), incarnation }, limits),
+            missing: Missing::new(limits.wants_max, limits.pull_max, timing.lost_after),
+            digests: Digests::new(timing.digest_interval),
+            dropped: Dropped::default(),
+            filled: Filled::new(timing.digest_interval),
+        }
+    }
+
+    /// All that was had or given up.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Streams of which something is missing.
+    pub fn missing_len(&self) -> usize {
+        self.missing.len()
+    }
+
+    /// Notes a message that is here; see [`Seen::insert`].
+    pub fn insert(&mut self, now: Mono, id: &MessageId) -> Sighting {
+        let sighting = self.seen.insert(id);
+        match sighting {
+            Sighting::First => self.digests.changed(now),
+            Sighting::Filled => {
+                self.digests.changed(now);
+                self.filled.note(now, id);
+            }
+            Sighting::Again | Sighting::Unsure | Sighting::Full => {}
+        }
+        sighting
+    }
+
+    /// See [`Seen::take_closed_gaps`].
+    pub fn take_closed_gaps(&mut self) -> u64 {
+        self.seen.take_closed_gaps()
+    }
+
+    /// Says how a message that is here was waited for; see [`Missing::arrived`].
+    pub fn arrived(&mut self, now: Mono, id: &MessageId) -> Arrival {
+        self.missing.arrived(now, id)
+    }
+
+    /// A message was pushed: links keep their order, so what its parent has after it is on its way. `wait` says how long that
+    /// may take.
+    pub fn expect_more(&mut self, now: Mono, id: &MessageId, by_parent: bool, wait: Duration) {
+        self.missing.pushed(now, &id.stream(), id.sequence, by_parent, wait);
+    }
+
+    /// Says whether something is missing.
+    pub fn is_missing_any(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
+    /// A message came from a neighbour: what is missing below it must have been published.
+    pub fn note_holes(&mut self, now: Mono, slot: Option<Slot>, stream: &StreamId) {
+        match self.seen.hole_below(stream) {
+            Some(below) => self.missing.expect(now, stream, slot.unwrap_or_default(), below),
+            None if self.missing.is_empty() => {}
+            None => self.missing.filled(stream),
+        }
+    }
+
+    /// Messages that this node lacks of those that a neighbour has just got and keeps, whatever it said before.
+    pub fn lacking(&self, held: &StreamRanges) -> Vec<(u64, u64)> {
+        let mut lacking = Ranges::from(&self.seen.missing(&held.stream, &held.ranges, MISSING_MAX)[..]);
+        lacking.extend(&self.seen.given_up_of(&held.stream, &held.ranges, MISSING_MAX));
+        lacking.into_vec()
+    }
+
+    /// Messages that this node lacks of those that a neighbour has had: what is missing, and what was given up unless that
+    /// neighbour has said that it keeps it no more.
+    pub fn offered_by(&self, slot: Slot, held: &StreamRanges) -> Vec<(u64, u64)> {
+        let StreamRanges { stream, ranges } = held;
+        let missing = self.seen.missing(stream, ranges, MISSING_MAX);
+        let given_up = self.seen.given_up_of(stream, ranges, MISSING_MAX);
+        if given_up.is_empty() {
+            return missing;
+        }
+        let mut offered = self.dropped.rest(slot, stream, given_up);
+        offered.extend(&missing);
+        offered.into_vec()
+    }
+
+    /// A neighbour has messages that are missing here: they will be asked for after `wait`, unless they come before.
+    pub fn offered(
+        &mut self,
+        now: Mono,
+        stream: &StreamId,
+        slot: Slot,
+        missing: &[(u64, u64)],
+        how: How,
+        wait: Duration,
+    ) {
+        self.missing.offered(now, stream, slot, missing, how, wait);
+    }
+
+    /// Says how a digest of a neighbour makes known what is missing: right after its link came up it is what was missed before.
+    pub fn how_told(&self, now: Mono, slot: Slot) -> How {
+        if self.digests.is_fresh(now, slot) { How::Backlog } else { How::Digest }
+    }
+
+    /// A neighbour knows of messages and has given them up.
+    pub fn heard_of(&mut self, now: Mono, slot: Slot, given_up: &[StreamRanges]) {
+        for StreamRanges { stream, ranges } in given_up {
+            let missing = self.seen.missing(stream, ranges, MISSING_MAX);
+            self.missing.heard_of(now, stream, slot, &missing);
+        }
+    }
+
+    /// A neighbour that was asked keeps these no more.
+    pub fn lost(&mut self, now: Mono, slot: Slot, streams: &[StreamRanges]) {
+        for StreamRanges { stream, ranges } in streams {
+            self.missing.lost(now, stream, slot, ranges);
+            let missing = self.seen.missing(stream, ranges, MISSING_MAX);
+            let given_up = self.seen.given_up_of(stream, ranges, MISSING_MAX);
+            self.dropped.note(slot, stream, &missing);
+            self.dropped.note(slot, stream, &given_up);
+        }
+    }
+
+    /// Numbers that were seen of `ranges` of a stream.
+    pub fn seen_of(&self, stream: &StreamId, ranges: &[(u64, u64)]) -> Ranges {
+        let mut seen = Ranges::from(ranges);
+        seen.subtract(&self.seen.missing(stream, ranges, usize::MAX));
+        seen
+    }
+
+    /// A neighbour has begun to send a message that is not here; see [`Missing::coming`].
+    pub fn coming(&mut self, now: Mono, id: &MessageId, by: Slot, patience: Duration) -> Option<Mono> {
+        self.missing.coming(now, id, by, patience)
+    }
+
+    /// A neighbour goes on with something large; see [`Missing::sending`].
+    pub fn sending(&mut self, now: Mono, by: Slot, until: Option<Mono>) {
+        self.missing.sending(now, by, until);
+    }
+
+    /// A neighbour does not send a message that it had begun to send.
+    pub fn stopped(&mut self, now: Mono, id: &MessageId, by: Slot) {
+        self.missing.stopped(now, id, by);
+    }
+
+    /// Questions that are due, and messages that are sought no longer.
+    pub fn on_tick(&mut self, now: Mono, round_trip: impl Fn(Slot) -> Duration) -> Dues {
+        self.missing.on_tick(now, round_trip)
+    }
+
+    /// See [`Missing::take_dropped`].
+    pub fn take_dropped_offers(&mut self) -> u64 {
+        self.missing.take_dropped()
+    }
+
+    /// Gives up what all who offered it have lost, and what lies below a message that came and nobody has offered for too long:
+    /// it is sought no more, unless somebody offers it.
+    pub fn close(&mut self, now: Mono, gaps: Vec<Gap>, holes: Vec<Holes>, sender: &mut Sender) {
+        for Gap { stream, first, last, .. } in gaps {
+            self.give_up(now, &stream, &[(first, last)], sender);
+        }
+        for Holes { stream, by, below, sought } in holes {
+            let mut missing = Ranges::from(&self.seen.missing(&stream, &[(1, below)], usize::MAX)[..]);
+            missing.subtract(sought.as_slice());
+            self.give_up(now, &stream, missing.as_slice(), sender);
+            self.note_holes(now, Some(by), &stream);
+        }
+    }
+
+    /// Gives up ranges of a stream. Those that are known to exist are named.
+    fn give_up(&mut self, now: Mono, stream: &StreamId, ranges: &[(u64, u64)], sender: &mut Sender) {
+        for (first, last) in self.seen.close(stream, ranges) {
+            self.digests.changed(now);
+            sender.push(Output::GivenUp { stream: stream.clone(), first, last });
+            if self.seen.is_proven(stream, last) {
+                sender.push(Output::Gap { stream: stream.clone(), first, last });
+            }
+        }
+    }
+
+    /// Tells of gaps that were filled, and sends the digests that are due.
+    pub fn tell(&mut self, now: Mono, neighbours: &NeighbourTable, sender: &mut Sender) {
+        for (stream, first, last) in self.filled.take(now) {
+            sender.push(Output::GapFilled { stream, first, last });
+        }
+        for (slots, DigestPage { streams, given_up }) in self.digests.on_tick(now, &self.seen) {
+            sender.tell(&slots, Frame::Digest { streams, given_up }, Counter::Digests, neighbours);
+        }
+    }
+
+    /// A neighbour told the hashes of what it has seen. Says whether it should learn that they differ; see
+    /// [`Digests::on_ping_digest`].
+    pub fn on_hashes(&mut self, now: Mono, slot: Slot, theirs: Hashes) -> bool {
+        self.digests.on_ping_digest(now, slot, theirs, self.seen.hashes())
+    }
+
+    /// Hashes of all that was seen, if nothing has changed for a while: what is on its way just now makes hashes differ, and
+    /// means nothing.
+    pub fn quiet_hashes(&self, now: Mono) -> Option<Hashes> {
+        self.digests.is_quiet(now).then(|| self.seen.hashes())
+    }
+
+    /// A neighbour that knows digests is up: it is told everything.
+    pub fn rose(&mut self, now: Mono, slot: Slot) {
+        self.digests.rose(now, slot);
+    }
+
+    /// A link is down, or its slot is another's from now on.
+    pub fn forget(&mut self, now: Mono, slot: Slot) {
+        self.missing.forget(now, slot);
+        self.digests.forget(slot);
+        self.dropped.forget(slot);
+    }
+
+    /// Begins another life of this node.
+    pub fn renew(&mut self, own: StreamId) {
+        self.seen.renew(own);
+    }
+
+    /// Notes a message, or a range that was given up, that this node's log tells of.
+    pub fn recover(&mut self, stream: &StreamId, numbers: (u64, u64), is_given_up: bool) {
+        if is_given_up {
+            self.seen.close(stream, &[numbers]);
+        } else {
+            self.seen.insert(&stream.message(numbers.0));
+        }
+    }
+
+    /// Seeks what its log does not have below what it has.
+    pub fn seek_holes(&mut self, now: Mono) {
+        for (stream, below) in self.seen.with_holes() {
+            self.missing.expect(now, stream, Slot::default(), below);
+        }
+    }
+
+    /// When something is due.
+    pub fn deadline(&self) -> Option<Mono> {
+        Mono::earliest([self.missing.deadline(), self.digests.deadline(), self.filled.deadline()])
+    }
+}

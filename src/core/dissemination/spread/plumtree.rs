@@ -1,0 +1,272 @@
+//! Spread of messages: along one tree for each origin (Plumtree), and by the relay rule where they are traced. Spec: sections
+//! 7.2 and 7.3.
+
+use super::{
+    recent::Recent,
+    relay::{Relay, knows_trees},
+    tree::Trees,
+};
+use crate::core::{
+    capability::Capability,
+    config::{Broadcast, Config},
+    dissemination::{provenance::Provenance, sender::Sender},
+    frame::{Frame, PathCopy, StreamRanges},
+    id::{MessageId, NodeId},
+    message::{Message, Payload, Trace},
+    neighbours::NeighbourTable,
+    slots::{Slot, Slots},
+    stats::Counter,
+    time::{Mono, Now},
+};
+use std::time::Duration;
+
+/// Least advantage by which a neighbour is quicker than the parent.
+const LEAD_MIN: Duration = Duration::from_millis(1);
+/// The same as a part of the round trip: links are not exact.
+const LEAD_PART: u32 = 32;
+
+/// Trees, announcements and traced copies of a node. Bounds: those of its parts.
+#[derive(Debug)]
+pub struct Plumtree {
+    trees: Trees,
+    recent: Recent,
+    relay: Relay,
+    /// Every payload goes over every link.
+    floods: bool,
+}
+
+impl Plumtree {
+    /// Nothing has come yet.
+    pub fn new(config: &Config) -> Self {
+        let timing = &config.protocol.timing;
+        Self {
+            trees: Trees::new(config.node.clone(), config.limits.trees_max, timing),
+            recent: Recent::new(timing.announce_delay),
+            relay: Relay::new(config),
+            floods: config.protocol.dissemination == Broadcast::Flood,
+        }
+    }
+
+    /// The trees.
+    pub fn trees(&self) -> &Trees {
+        &self.trees
+    }
+
+    /// The same, to be changed by what is heard of them.
+    pub fn trees_mut(&mut self) -> &mut Trees {
+        &mut self.trees
+    }
+
+    /// The traced messages.
+    pub fn relay(&self) -> &Relay {
+        &self.relay
+    }
+
+    /// The same, to be changed by what is heard of them.
+    pub fn relay_mut(&mut self) -> &mut Relay {
+        &mut self.relay
+    }
+
+    /// Passes a first copy on; `senders` are at it, too.
+    pub fn spread(
+        &mut self,
+        now: Now,
+        provenance: &Provenance,
+        message: Message,
+        senders: &Slots,
+        neighbours: &NeighbourTable,
+        sender: &mut Sender,
+    ) {
+        if let Some(trace) = &message.trace {
+            let targets = match self.relay.is_small(&message.payload) {
+                true => Slots::default(),
+                false => self.targets(now.mono, provenance, &message, senders, neighbours),
+            };
+            return self.spread_traced(now, provenance, (&message, trace), &targets, neighbours, sender);
+        }
+        let mut told = self.targets(now.mono, provenance, &message, senders, neighbours);
+        let links = neighbours.links_of(told.iter());
+        // To the other neighbours it will be announced.
+        told.extend(provenance.slot);
+        self.recent.note(now.mono, &message.id, provenance.came(), told);
+        sender.message(links, message, neighbours);
+    }
+
+    /// The slots that a first copy is to be pushed to.
+    fn targets(
+        &mut self,
+        now: Mono,
+        provenance: &Provenance,
+        message: &Message,
+        senders: &Slots,
+        neighbours: &NeighbourTable,
+    ) -> Slots {
+        // Whoever knows no trees is sent everything.
+        let trees = neighbours.slots_with(Capability::Tree);
+        let up = neighbours.up_slots().iter();
+        let mut targets: Slots = up.filter(|&slot| self.floods || !trees.contains(slot)).collect();
+        if !self.floods && !provenance.is_backlog() {
+            let (origin, model) = (&message.id.origin, message.tree.as_ref());
+            targets.extend(self.trees.spread(now, origin, provenance.source(), model, trees).iter());
+        }
+        // Whoever has sent it or is sending it has it.
+        for slot in provenance.slot.into_iter().chain(senders.iter()) {
+            targets.remove(slot);
+        }
+        targets
+    }
+
+    /// Passes a traced message on by the relay rule: first the copies that were here before their payload, then this one.
+    fn spread_traced(
+        &mut self,
+        now: Now,
+        provenance: &Provenance,
+        (message, trace): (&Message, &Trace),
+        eager: &Slots,
+        neighbours: &NeighbourTable,
+        sender: &mut Sender,
+    ) {
+        let &Message { ref id, published_at, hops, ref payload, .. } = message;
+        self.relay.open(id, trace.relays);
+        let copy = PathCopy { id: id.clone(), published_at, hops, trace: trace.clone() };
+        let copy = self.relay.arrived(now.wall, copy);
+        let early = self.relay.take(id).into_iter().map(|(from, copy)| (Some(from), copy));
+        let mut told: Slots = provenance.slot.into_iter().collect();
+        for (from, copy) in early.chain([(provenance.from.clone(), copy)]) {
+            let Some(mut given) = self.relay.accept(from.as_ref(), &copy, neighbours, sender) else { continue };
+            if provenance.is_backlog() {
+                // Whoever knows trees asks for it.
+                given.retain(|given| !knows_trees(neighbours, given.link));
+            }
+            told.extend(given.iter().filter_map(|given| neighbours.slot_of_link(given.link)));
+            self.relay.send(&given, &copy, payload, eager, neighbours, sender);
+        }
+        self.recent.note(now.mono, id, provenance.came(), told);
+    }
+
+    /// One more copy comes of a message that is here; `kept` is its payload, if it is traced and kept.
+    pub fn copy(
+        &mut self,
+        now: Now,
+        from: &NodeId,
+        message: Message,
+        kept: Option<Payload>,
+        neighbours: &NeighbourTable,
+        sender: &mut Sender,
+    ) {
+        if message.trace.is_none() || !self.relay.is_small(&message.payload) {
+            self.judge_duplicate(now.mono, neighbours.slot_of(from), &message.id, neighbours, sender);
+        }
+        let Message { id, published_at, hops, trace, .. } = message;
+        match trace {
+            Some(trace) => {
+                let copy = self.relay.arrived(now.wall, PathCopy { id, published_at, hops, trace });
+                self.relay_again(from, &copy, kept, neighbours, sender);
+            }
+            None => sender.count(Counter::Duplicates, Some(from), 1),
+        }
+    }
+
+    /// Two neighbours push the same: one of them is to stop.
+    fn judge_duplicate(
+        &mut self,
+        now: Mono,
+        slot: Option<Slot>,
+        id: &MessageId,
+        neighbours: &NeighbourTable,
+        sender: &mut Sender,
+    ) {
+        let slot = slot.filter(|&slot| !self.floods && neighbours.slots_with(Capability::Tree).contains(slot));
+        let Some(slot) = slot else { return };
+        let first = self.recent.first(id);
+        let pusher = first.filter(|first| !first.was_pulled).and_then(|first| first.from);
+        if let Some(first) = first.filter(|first| first.was_pulled) {
+            // It was asked for too soon.
+            let asked_after = self.trees.pull_delay(&id.origin, neighbours.mean_round_trip());
+            let late = asked_after + now.since(first.at);
+            self.trees.learn(&id.origin, late);
+        }
+        if let Some(pruned) = self.trees.duplicate(now, &id.origin, slot, pusher) {
+            sender.prune(pruned, &id.origin, neighbours);
+        }
+    }
+
+    /// Relays a further copy of a traced message, if that is kept and the relay rule accepts the copy.
+    pub fn relay_again(
+        &mut self,
+        from: &NodeId,
+        copy: &PathCopy,
+        kept: Option<Payload>,
+        neighbours: &NeighbourTable,
+        sender: &mut Sender,
+    ) {
+        let Some(payload) = kept else { return sender.count(Counter::Late, Some(from), 1) };
+        if let Some(given) = self.relay.accept(Some(from), copy, neighbours, sender) {
+            sender.count(Counter::Duplicates, Some(from), 1);
+            let eager = self.trees.eager(&copy.id.origin).cloned().unwrap_or_default();
+            self.relay.send(&given, copy, &payload, &eager, neighbours, sender);
+        }
+    }
+
+    /// A neighbour has announced these: it need not be told of them.
+    pub fn known_to(&mut self, slot: Slot, held: &StreamRanges) {
+        self.recent.known_to(slot, held);
+    }
+
+    /// A neighbour that announces could have brought a message that is here: was it quicker than who did?
+    pub fn compare(
+        &mut self,
+        now: Mono,
+        slot: Slot,
+        id: &MessageId,
+        age: Duration,
+        neighbours: &NeighbourTable,
+        sender: &mut Sender,
+    ) {
+        let Some(first) = self.recent.first(id) else { return };
+        let would_have = Mono(now.0.saturating_sub(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)));
+        let lead = Some(first.at.since(would_have)).filter(|lead| !lead.is_zero());
+        let least = LEAD_MIN.max(neighbours.round_trip(slot) / LEAD_PART);
+        if let Some(swap) = self.trees.announced(now, &id.origin, slot, lead, least) {
+            sender.swap(swap, &id.origin, neighbours);
+        }
+    }
+
+    /// Takes a neighbour for the one that pushes the messages of an origin.
+    pub fn adopt(&mut self, now: Mono, origin: &NodeId, slot: Slot, neighbours: &NeighbourTable, sender: &mut Sender) {
+        let links = neighbours.slots_with(Capability::Tree);
+        if let Some(swap) = self.trees.adopt(now, origin, slot, links) {
+            sender.swap(swap, origin, neighbours);
+        }
+    }
+
+    /// Announces what has waited long enough.
+    pub fn announce(&mut self, now: Mono, neighbours: &NeighbourTable, sender: &mut Sender) {
+        let [trees, repair] = [Capability::Tree, Capability::Repair].map(|word| neighbours.slots_with(word));
+        for (news, slots) in self.recent.announce(now, trees, repair) {
+            if !news.announced.is_empty() {
+                sender.tell(&slots, Frame::Have(news.announced), Counter::Announced, neighbours);
+            }
+            if !news.caught_up.is_empty() {
+                let digest = Frame::Digest { streams: news.caught_up, given_up: Vec::new() };
+                sender.tell(&slots, digest, Counter::Digests, neighbours);
+            }
+        }
+    }
+
+    /// A link is down.
+    pub fn forget(&mut self, slot: Slot) {
+        self.trees.forget(slot);
+    }
+
+    /// The slot of a link is another's from now on.
+    pub fn free(&mut self, slot: Slot) {
+        self.recent.forget(slot);
+        self.trees.forget(slot);
+    }
+
+    /// When something is to be announced.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.recent.deadline()
+    }
+}
