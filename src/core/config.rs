@@ -1,4 +1,8 @@
-//! The knobs of a node. Every queue, cache and wait of the core takes its bound from here.
+//! Knobs of a node: the waits that follow from how far apart nodes are, and the bounds of what a node keeps for others.
+//!
+//! Numbers that no network needs to set stand as constants beside the mechanism that they belong to: windows, pauses and tries
+//! of `dissemination` (pieces, announcements, questions, digests), the tables and intervals of `membership` (probes, greetings,
+//! beats of the root, bridges, places), and, in `frame`, what one frame may hold.
 
 use super::{
     endpoint::Endpoint,
@@ -6,36 +10,36 @@ use super::{
 };
 use std::time::Duration;
 
-/// Who a node is and what it may spend.
+/// Identity of a node, its behaviour, and its bounds.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The node's name, unique in its network.
     pub node: NodeId,
-    /// Where other nodes reach it.
+    /// Address where other nodes reach it.
     pub endpoint: Endpoint,
     /// The network it belongs to; nodes of another one are refused.
     pub network: NetworkName,
-    /// Which start of that network.
+    /// Instance: the start of that network.
     pub instance: Instance,
-    /// How it behaves.
+    /// Protocol of the network.
     pub protocol: Protocol,
     /// Bounds and waits.
     pub limits: Limits,
 }
 
-/// How a node behaves: what may differ from one network to another.
+/// Behaviour of a node that may differ from one network to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Protocol {
-    /// How messages spread.
+    /// Dissemination of untraced messages.
     pub dissemination: Broadcast,
-    /// Whether neighbours that are gone are replaced.
+    /// True if neighbours that are gone are replaced.
     pub heal: bool,
     /// Neighbours that a node seeks when none are declared. Default 5 (HyParView's active view). Fewer: the overlay falls
     /// apart earlier when nodes die. More: more announcements and probes.
     pub degree: usize,
-    /// How soon things are noticed.
+    /// Timing: how soon things are noticed.
     pub timing: Timing,
-    /// Whether clients may order faults. Default false: whoever reaches the port could cut the node off.
+    /// True if clients may order faults. Default false: whoever reaches the port could cut the node off.
     pub chaos: bool,
 }
 
@@ -45,7 +49,7 @@ impl Default for Protocol {
     }
 }
 
-/// How untraced messages spread.
+/// Ways in which untraced messages spread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Broadcast {
     /// Along one tree for each origin (Plumtree, SRDS 2007), with announcements over the other links.
@@ -58,17 +62,17 @@ pub enum Broadcast {
 /// Waits that depend on how far apart nodes are. Presets: [`LOCAL`](Self::LOCAL), [`LAN`](Self::LAN), [`WAN`](Self::WAN).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
-    /// How long a link may be silent before it is probed, and how often it is probed then. Too short: probes cost more
+    /// Time that a link may be silent before it is probed, and interval of the probes then. Too short: probes cost more
     /// than messages. Too long: a hung peer is noticed late.
     pub ping_interval: Duration,
     /// Probes in a row that must stay unanswered before a peer is suspected.
     pub pings_missed_max: u32,
-    /// How long a suspected peer has to show that it lives before it is taken for dead; up to eight times as long if
+    /// Time that a suspected peer has to show that it lives before it is taken for dead; up to eight times as long if
     /// this node is itself late (Lifeguard).
     pub suspicion: Duration,
-    /// How often a link that is not up is greeted again.
+    /// Interval at which a link that is not up is greeted again.
     pub hello_interval: Duration,
-    /// How long announcements wait for more of them; four times as long in a steady stream. Too short: frames. Too long:
+    /// Time that announcements wait for more of them; four times as long in a steady stream. Too short: frames. Too long:
     /// repair begins later.
     pub announce_delay: Duration,
     /// Shortest time between the first announcement of a message and asking for it; from there it follows what is measured.
@@ -76,13 +80,13 @@ pub struct Timing {
     pub pull_delay_min: Duration,
     /// Longest such time. Too short: payloads are sent twice where links are slow. Too long: what was lost comes late there.
     pub pull_delay_max: Duration,
-    /// How often neighbours are told what this node has seen, if that has changed.
+    /// Interval at which neighbours are told what this node has seen, if that has changed.
     pub digest_interval: Duration,
-    /// How long what nobody keeps any more is sought before it is given up.
+    /// Time for which what nobody keeps any more is sought before it is given up.
     pub lost_after: Duration,
-    /// How often the root gives a sign of life.
+    /// Interval of the root's beats.
     pub beat_interval: Duration,
-    /// How often a sample of the view is exchanged.
+    /// Interval at which a sample of the view is exchanged.
     pub shuffle_interval: Duration,
     /// First wait between two attempts to reach a member that is not a neighbour; each further one is twice as long. Too
     /// short: the dead cost greetings. Too long: who is back is found late.
@@ -92,7 +96,7 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// How long a neighbour that has begun to send something may send nothing of it, and be taken to be at it still: as
+    /// Time that a neighbour that has begun to send something may send nothing of it, and be taken to be at it still: as
     /// long as one may be silent before it is suspected.
     pub fn standstill(&self) -> Duration {
         self.ping_interval * (self.pings_missed_max + 1)
@@ -164,7 +168,7 @@ pub struct Limits {
     /// Most intervals of ids remembered for one life of an origin. Default 4096 (64 KiB). Beyond it the oldest gap
     /// is given up, and counted.
     pub intervals_max: usize,
-    /// How many receipts are kept for a repeated request. Default 16,384. A retry later than that many
+    /// Number of receipts that are kept for a repeated request. Default 16,384. A retry later than that many
     /// further submissions publishes a second message.
     pub receipts_max: usize,
     /// Most bytes in one page of a fetch; a single message that is larger comes alone. Default 1 MiB.
@@ -198,7 +202,7 @@ pub struct Limits {
     /// Most happenings of either kind, events and arrivals, that are kept for those who watch. Default 4096. The oldest go
     /// first; a watcher is told how many it missed.
     pub journal_max: usize,
-    /// How long a leaving node waits for its neighbours' farewells, and a waiting client for the links.
+    /// Time that a leaving node waits for its neighbours' farewells, and a waiting client for the links.
     /// Default 0.5 s, less than the second after which a client asks again, and 60 s.
     pub leave_timeout: Duration,
     /// See [`leave_timeout`](Self::leave_timeout).
