@@ -1,4 +1,4 @@
-//! Which messages this node has had, and which it has given up: exact, for ever, and small. Ids count without gaps in each
+//! Messages that this node has had, and those that it has given up: exact, for ever, and small. Ids count without gaps in each
 //! life of an origin, so a prefix and a few intervals say it all: memory follows origins and gaps, not messages. Both together
 //! are the version vector by which neighbours find what one of them lacks; what was had alone keeps a message from being
 //! delivered.
@@ -6,28 +6,26 @@
 
 use crate::core::{
     config::Limits,
+    frame::LifeSeen,
     id::{Incarnation, MessageId, NodeId, StreamId},
 };
-use std::collections::BTreeMap;
 
 mod digest;
 mod given;
 mod intervals;
 mod lives;
-mod telling;
-
-pub use telling::DigestPage;
+pub mod telling;
 
 use digest::Digest;
 use given::{GivenUp, Late};
 use intervals::Intervals;
-use lives::{Forgotten, Room};
+use lives::{Lives, NoRoom, Room};
 
 /// Intervals that are remembered for each life on average, at most: all lives with many gaps at one time is no loss
 /// but an attack.
 const GAPS_A_STREAM: usize = 16;
 
-/// What became of an id that was offered.
+/// Outcome of an id that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sighting {
     /// Never had before, and now remembered.
@@ -53,32 +51,26 @@ pub enum Sighting {
 /// told as one range, with its number.
 #[derive(Debug)]
 pub struct Seen {
-    own: StreamId,
-    /// Where each stream is kept.
-    index: BTreeMap<StreamId, usize>,
+    lives: Lives,
     streams: Vec<Stream>,
     /// Places of streams that were forgotten.
     vacant: Vec<usize>,
-    /// The lives of each origin that were forgotten.
-    forgotten: BTreeMap<NodeId, Forgotten>,
     /// The stream used last: most messages come in runs.
     recent: Option<Recent>,
     intervals: usize,
     given_up: GivenUp,
-    /// Messages that were missing of all lives that are forgotten.
-    missing_of_forgotten: u64,
     closed_gaps: u64,
     version: u64,
     digest: u64,
-    streams_max: usize,
-    lives_max: usize,
     intervals_max: usize,
+    /// The same of all streams together.
+    all_intervals_max: usize,
 }
 
-/// What is kept of one life of an origin.
+/// Record of one life of an origin.
 #[derive(Debug, Default)]
 struct Stream {
-    /// What was had or given up.
+    /// Messages that were had or given up.
     seen: Intervals,
     /// The version of the whole that its last change made.
     version: u64,
@@ -97,21 +89,17 @@ impl Seen {
     /// published here is known here.
     pub fn new(own: StreamId, limits: &Limits) -> Self {
         let mut seen = Self {
-            own: own.clone(),
-            index: BTreeMap::new(),
+            lives: Lives::new(own.clone(), limits),
             streams: Vec::new(),
             vacant: Vec::new(),
-            forgotten: BTreeMap::new(),
             recent: None,
             intervals: 0,
             given_up: GivenUp::new(limits.gaps_max),
-            missing_of_forgotten: 0,
             closed_gaps: 0,
             version: 0,
             digest: 0,
-            streams_max: limits.streams_max.max(1),
-            lives_max: limits.lives_max.max(1),
             intervals_max: limits.intervals_max.max(1),
+            all_intervals_max: limits.streams_max.max(1).saturating_mul(GAPS_A_STREAM),
         };
         seen.open(own);
         seen
@@ -138,25 +126,25 @@ impl Seen {
         if late == Some(Late::Named) { Sighting::Filled } else { Sighting::First }
     }
 
-    /// Whether `id` was had.
+    /// Says whether `id` was had.
     pub fn contains(&self, id: &MessageId) -> bool {
         match self.find(&id.origin, id.incarnation) {
             Some(stream) => stream.seen.contains(id.sequence) && !self.given_up.contains(id),
-            None => self.is_forgotten(&id.origin, id.incarnation),
+            None => self.lives.is_forgotten(&id.origin, id.incarnation),
         }
     }
 
-    /// What was neither had nor given up of the `ranges` that somebody has of a stream, in their order, at most `ranges_max`.
+    /// Gives what was neither had nor given up of the `ranges` that somebody has of a stream, in their order, at most `ranges_max`.
     /// Nothing, if it could not be noted either; nothing of this node's own life, for what is published here is seen here.
     pub fn missing(&self, stream: &StreamId, ranges: &[(u64, u64)], ranges_max: usize) -> Vec<(u64, u64)> {
         let mut missing = Vec::new();
-        if *stream == self.own {
+        if *stream == *self.lives.own() {
             return missing;
         }
         let nothing = Intervals::default();
         let intervals = match self.find(&stream.origin, stream.incarnation) {
             Some(known) => &known.seen,
-            None => match self.room_for(stream) {
+            None => match self.lives.room_for(stream) {
                 Ok(Room::Free | Room::Of(_)) => &nothing,
                 Ok(Room::Gone) | Err(_) => return missing,
             },
@@ -170,7 +158,7 @@ impl Seen {
         missing
     }
 
-    /// What was given up of the `ranges` of a stream, in their order, at most `ranges_max`.
+    /// Gives what was given up of the `ranges` of a stream, in their order, at most `ranges_max`.
     pub fn given_up_of(&self, stream: &StreamId, ranges: &[(u64, u64)], ranges_max: usize) -> Vec<(u64, u64)> {
         let mut found = Vec::new();
         numbers(ranges).for_each(|range| self.given_up.common(stream, range, &mut found, ranges_max));
@@ -181,7 +169,7 @@ impl Seen {
     /// nothing for the stream of the last message.
     pub fn hole_below(&self, stream: &StreamId) -> Option<u64> {
         let seen = &self.find(&stream.origin, stream.incarnation)?.seen;
-        if *stream == self.own || (seen.len() == 1 && seen.lowest_missing() > 1) {
+        if *stream == *self.lives.own() || (seen.len() == 1 && seen.lowest_missing() > 1) {
             return None;
         }
         let had_max = self.had_max(stream, seen);
@@ -191,7 +179,7 @@ impl Seen {
     /// Gives up what was neither had nor given up of the `ranges` of a stream, and says what that is; nothing where there is no
     /// room to note it. Nothing is given up of this node's own life.
     pub fn close(&mut self, stream: &StreamId, ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
-        if *stream == self.own
+        if *stream == *self.lives.own()
             || numbers(ranges).next().is_none()
             || self.turn_to(&stream.origin, stream.incarnation, 0).is_err()
         {
@@ -206,10 +194,36 @@ impl Seen {
         closed
     }
 
-    /// Whether a message of a stream that was not had is known to exist: a later one was had.
+    /// Says whether a message of a stream that was not had is known to exist: a later one was had.
     pub fn is_proven(&self, stream: &StreamId, sequence: u64) -> bool {
         let known = self.find(&stream.origin, stream.incarnation);
         known.is_some_and(|known| sequence < self.had_max(stream, &known.seen))
+    }
+
+    /// The newest life known of a node, and the highest number that was had of it. Of a life that was forgotten all are.
+    pub fn latest_life(&self, origin: &NodeId) -> Option<LifeSeen> {
+        let kept = self.lives.newest(origin).map(|(life, place)| LifeSeen {
+            incarnation: life.incarnation,
+            sequence: self.had_max(life, &self.streams[place].seen),
+        });
+        let forgotten = self.lives.newest_forgotten(origin);
+        kept.max(forgotten.map(|incarnation| LifeSeen { incarnation, sequence: u64::MAX }))
+    }
+
+    /// Begins another life of this node, newer than its [`latest_life`](Self::latest_life). The one that ends becomes one as
+    /// all others; where there is no room, the oldest is forgotten.
+    pub fn renew(&mut self, own: StreamId) {
+        let ended = self.lives.renew(own.clone());
+        if self.lives.is_forgotten(&ended.origin, ended.incarnation) && ended != own {
+            self.forget(&ended);
+        }
+        if self.lives.place(&own).is_some() {
+            return;
+        }
+        while let Some(oldest) = self.lives.gives_way(&own.origin) {
+            self.forget(&oldest);
+        }
+        self.open(own);
     }
 
     /// Grows with every change; 0: nothing was seen yet.
@@ -217,15 +231,15 @@ impl Seen {
         self.version
     }
 
-    /// How many gaps were given up for want of room since this was asked last. They were the lowest of their life, or in a life
+    /// Number of gaps that were given up for want of room since this was asked last. They were the lowest of their life, or in a life
     /// that was forgotten. A life that was not taken in because there were too many newer ones counts as one.
     pub fn take_closed_gaps(&mut self) -> u64 {
         std::mem::take(&mut self.closed_gaps)
     }
 
-    /// How many lives of origins are remembered, the node's own included.
+    /// Number of lives of origins that are remembered, the node's own included.
     pub fn streams(&self) -> usize {
-        self.index.len()
+        self.lives.len()
     }
 
     /// The highest number that was had of a stream of which this was seen.
@@ -236,7 +250,7 @@ impl Seen {
     fn find(&self, origin: &NodeId, incarnation: Incarnation) -> Option<&Stream> {
         let place = match self.recent_if(origin, incarnation) {
             Some(recent) => recent.place,
-            None => *self.index.get(&StreamId { origin: origin.clone(), incarnation })?,
+            None => self.lives.place(&StreamId { origin: origin.clone(), incarnation })?,
         };
         self.streams.get(place)
     }
@@ -252,19 +266,20 @@ impl Seen {
             return Ok(());
         }
         let stream = StreamId { origin: origin.clone(), incarnation };
-        if let Some(&place) = self.index.get(&stream) {
+        if let Some(place) = self.lives.place(&stream) {
             self.recent = Some(Recent { hash: stream.hash(), stream, place });
             return Ok(());
         }
-        match self.room_for(&stream) {
+        match self.lives.room_for(&stream) {
             Ok(Room::Free) => {}
             Ok(Room::Of(oldest)) => self.forget(&oldest),
             Ok(Room::Gone) => {
-                self.forget_up_to(&stream, u64::from(sequence > 0), sequence);
+                self.lives.forget_up_to(&stream, u64::from(sequence > 0), sequence);
                 self.closed_gaps += 1;
                 return Err(Sighting::Unsure);
             }
-            Err(sighting) => return Err(sighting),
+            Err(NoRoom::Forgotten) => return Err(Sighting::Unsure),
+            Err(NoRoom::Full) => return Err(Sighting::Full),
         }
         self.open(stream);
         Ok(())
@@ -277,8 +292,26 @@ impl Seen {
             Some(vacant) => *vacant = Stream::default(),
             None => self.streams.push(Stream::default()),
         }
-        self.index.insert(stream.clone(), place);
+        self.lives.insert(stream.clone(), place);
         self.recent = Some(Recent { hash: stream.hash(), stream, place });
+    }
+
+    /// Forgets a stream, and takes no other as old as it in any more.
+    fn forget(&mut self, stream: &StreamId) {
+        let Some(place) = self.lives.remove(stream) else { return };
+        let Stream { seen, .. } = std::mem::take(&mut self.streams[place]);
+        let had_max = self.had_max(stream, &seen);
+        // Below what was had: what was given up, and what was still sought.
+        let had = seen.count_up_to(had_max).saturating_sub(self.given_up.named_of(stream));
+        self.lives.forget_up_to(stream, had_max.saturating_sub(had), had_max);
+        let mut digest = Digest { stream: stream.hash(), sum: &mut self.digest };
+        seen.iter().for_each(|interval| digest.remove(interval));
+        self.given_up.forget(stream);
+        self.intervals -= seen.len();
+        self.closed_gaps += seen.gaps() as u64;
+        self.version += 1;
+        self.vacant.push(place);
+        self.recent = None;
     }
 
     /// Adds the numbers from `first` to `last` to the recent stream; says how many of them are new.
@@ -310,7 +343,7 @@ impl Seen {
     /// After a change of the recent stream, which had `before` intervals: gives up its lowest gaps if it has too many intervals
     /// now, and makes room for what was given up.
     fn settle(&mut self, before: usize) {
-        let is_full = self.intervals > self.streams_max.saturating_mul(GAPS_A_STREAM);
+        let is_full = self.intervals > self.all_intervals_max;
         let most = if is_full { self.intervals_max.min(before) } else { self.intervals_max };
         while let Some(gap) = self.lowest_gap_beyond(most.max(1)) {
             self.give_up(gap);

@@ -1,4 +1,4 @@
-//! What a neighbour may be sent because it asked for it: bytes, that come back as time goes by. A short question can ask for
+//! Bytes that a neighbour may be sent because it asked for messages; they come back as time goes by. A short question can ask for
 //! all that a node keeps; what it is not allowed now it asks for again.
 
 use crate::core::{slots::Slot, time::Mono};
@@ -9,7 +9,7 @@ const BYTES_MAX: usize = 4 << 20;
 /// Bytes that come back in a millisecond: 32 MB a second.
 const BYTES_A_MILLISECOND: u64 = 32_000;
 
-/// What each neighbour is allowed. Bounds: an entry a link.
+/// Bytes that each neighbour is allowed. Bounds: an entry a link.
 #[derive(Debug, Default)]
 pub struct Allowances {
     left: BTreeMap<Slot, (Mono, usize)>,

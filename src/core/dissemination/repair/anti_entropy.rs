@@ -12,7 +12,7 @@ use crate::core::{
     config::Config,
     dissemination::{
         event::Output,
-        seen::{DigestPage, Seen, Sighting},
+        seen::{Seen, Sighting, telling::DigestPage},
         sender::Sender,
     },
     frame::{Frame, Hashes, StreamRanges},
@@ -276,7 +276,7 @@ impl AntiEntropy {
         }
     }
 
-    /// When something is due.
+    /// The time when something is due.
     pub fn deadline(&self) -> Option<Mono> {
         Mono::earliest([self.missing.deadline(), self.digests.deadline(), self.filled.deadline()])
     }

@@ -1,8 +1,8 @@
-//! What is asked for, and why.
+//! Questions for messages, and their reasons.
 
 use crate::core::{frame::StreamRanges, id::StreamId, ranges::Ranges, request::Gap, slots::Slot, time::Mono};
 
-/// How it became known that something is missing.
+/// Source of the news that something is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
     /// An announcement. It is probably on its way: asked for when `wait` has passed.
@@ -15,12 +15,12 @@ pub enum How {
     Orphan,
 }
 
-/// What a message that arrived was waited for.
+/// Account of how a message that arrived was waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Arrival {
-    /// Who was asked for it and has not answered before, and how it was known to be missing.
+    /// The peer that was asked for it and has not answered before, and how it was known to be missing.
     pub asked: Option<(Slot, How)>,
-    /// When it was first announced, if it was, and nothing of it had come.
+    /// The time when it was first announced, if it was, and nothing of it had come.
     pub first_announced: Option<Mono>,
 }
 
@@ -35,27 +35,27 @@ pub struct Ask {
     pub is_repeat: bool,
 }
 
-/// What is to be done.
+/// Work that is due.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Dues {
-    /// What is to be asked for.
+    /// Questions to be asked.
     pub asks: Vec<Ask>,
-    /// What is given up: all who offered it have lost it, and nobody else has offered it for `lost_after`.
+    /// Messages to be given up: all who offered them have lost them, and nobody else has offered it for `lost_after`.
     pub gaps: Vec<Gap>,
-    /// What lies below a message that came, and was not offered by anybody for `lost_after`.
+    /// Messages below one that came, not offered by anybody for `lost_after`.
     pub holes: Vec<Holes>,
 }
 
-/// What is missing below a message that came.
+/// Messages missing below one that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holes {
     /// Of which stream.
     pub stream: StreamId,
-    /// Who sent that message.
+    /// The peer that sent that message.
     pub by: Slot,
     /// Its number.
     pub below: u64,
-    /// What of it is sought elsewhere, and not to be given up.
+    /// The part of it that is sought elsewhere, and not to be given up.
     pub sought: Ranges,
 }
 

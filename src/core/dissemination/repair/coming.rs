@@ -1,4 +1,4 @@
-//! What is on its way in pieces: whoever sends it is taken for asked, so that nobody else is.
+//! Messages on their way in pieces: whoever sends it is taken for asked, so that nobody else is.
 
 use super::missing::Missing;
 use crate::core::{dissemination::repair::ask::How, id::MessageId, slots::Slot, time::Mono};

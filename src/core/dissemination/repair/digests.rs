@@ -1,4 +1,4 @@
-//! What each neighbour was told of all that this node has seen, and what it is told next (anti-entropy with version
+//! Digests: what each neighbour was told of all that this node has seen, and what it is told next (anti-entropy with version
 //! vectors). What changed is told a little later, all of it when a link comes up and when hashes differ in a quiet moment:
 //! so a digest that was lost is made up for.
 
@@ -22,33 +22,33 @@ const FRAMES_MAX: usize = 4;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A DIGEST to be sent: over which links, and what it says.
-pub type Due = (Vec<Slot>, seen::DigestPage);
+pub type Due = (Vec<Slot>, seen::telling::DigestPage);
 
-/// What each neighbour was told. A few dozen bytes a neighbour.
+/// Digests of each neighbour. A few dozen bytes a neighbour.
 #[derive(Debug)]
 pub struct Digests {
     links: BTreeMap<Slot, ToldTo>,
     interval: Duration,
-    /// When the next digests of what changed are due.
+    /// The time when the next digests of what changed are due.
     changes_due: Option<Mono>,
     changed: Option<Mono>,
-    /// What [`deadline`](Self::deadline) says; cleared by all that changes anything.
+    /// The answer of [`deadline`](Self::deadline); cleared by all that changes anything.
     deadline: Memo<Option<Mono>>,
 }
 
 #[derive(Debug, Default)]
 struct ToldTo {
-    /// When the link came up.
+    /// The time when the link came up.
     rose: Mono,
     /// All changes up to this one were told.
     version: u64,
     wants_full: bool,
-    /// When a full digest was sent because of hashes.
+    /// The time when a full digest was sent because of hashes.
     full: Option<Mono>,
     /// The hashes of what the two have given up when they last differed, theirs first; and how many digests were sent since.
     gaps: ((u64, u64), u32),
     telling: Option<Telling>,
-    /// When the next frames may be sent.
+    /// The time when the next frames may be sent.
     next: Mono,
 }
 
@@ -81,12 +81,12 @@ impl Digests {
         self.deadline.clear();
     }
 
-    /// Whether a link came up so lately that what its peer tells is what was missed before.
+    /// Says whether a link came up so lately that what its peer tells is what was missed before.
     pub fn is_fresh(&self, now: Mono, slot: Slot) -> bool {
         self.links.get(&slot).is_some_and(|told| now.since(told.rose) < self.interval)
     }
 
-    /// What this node has seen has changed.
+    /// Something has changed of what this node has seen.
     pub fn changed(&mut self, now: Mono) {
         self.changed = Some(now);
         if self.changes_due.is_none() {
@@ -95,7 +95,7 @@ impl Digests {
         }
     }
 
-    /// Whether nothing has changed here for a while: then the hash of all that this node has seen can be compared.
+    /// Says whether nothing has changed here for a while: then the hash of all that this node has seen can be compared.
     pub fn is_quiet(&self, now: Mono) -> bool {
         self.changed.is_none_or(|at| at + self.interval <= now)
     }
@@ -179,7 +179,7 @@ impl Digests {
         dues
     }
 
-    /// When [`on_tick`](Self::on_tick) has something to do.
+    /// The time when [`on_tick`](Self::on_tick) has something to do.
     pub fn deadline(&self) -> Option<Mono> {
         self.deadline.get(|| {
             let telling = self.links.values().filter(|told| told.wants_full || told.telling.is_some());

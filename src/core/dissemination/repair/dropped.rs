@@ -1,4 +1,4 @@
-//! What neighbours had and keep no more, as they said: so that none is asked again and again for what was given up here.
+//! Messages that neighbours had and keep no more, as they said: so that none is asked again and again for what was given up here.
 
 use crate::core::{id::StreamId, ranges::Ranges, slots::Slot};
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// Ranges kept of one neighbour. One that has dropped more is not asked for what was given up until its link comes up anew.
 const RANGES_MAX: usize = 4096;
 
-/// What each neighbour has dropped since its link came up, as far as it was asked.
+/// Messages that each neighbour has dropped since its link came up, as far as it was asked.
 #[derive(Debug, Default)]
 pub struct Dropped(BTreeMap<Slot, OfPeer>);
 
@@ -33,7 +33,7 @@ impl Dropped {
         }
     }
 
-    /// What a neighbour may still have of these ranges.
+    /// The part of these ranges that a neighbour may still have.
     pub fn rest(&self, slot: Slot, stream: &StreamId, ranges: Vec<(u64, u64)>) -> Ranges {
         let mut rest = Ranges::from(&ranges[..]);
         match self.0.get(&slot) {

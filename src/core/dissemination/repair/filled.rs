@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, time::Duration};
 /// Ranges that wait to be told; that many are told at once.
 const RANGES_MAX: usize = 256;
 
-/// What was given up and has come lately.
+/// Messages that were given up and have come lately.
 #[derive(Debug)]
 pub struct Filled {
     streams: BTreeMap<StreamId, Ranges>,
@@ -32,12 +32,12 @@ impl Filled {
         self.due = Some(if len >= RANGES_MAX { now } else { due });
     }
 
-    /// When there is something to tell.
+    /// The time when there is something to tell.
     pub fn deadline(&self) -> Option<Mono> {
         self.due
     }
 
-    /// If it is time: the ranges, by stream. Then nothing waits.
+    /// Takes the ranges, by stream, if it is time. Then nothing waits.
     pub fn take(&mut self, now: Mono) -> Vec<(StreamId, u64, u64)> {
         if self.due.is_none_or(|due| due > now) {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! What is known to be missing though nobody offers it: what others have heard of, and what lies below a message that came.
+//! Messages known to be missing though nobody offers them: what others have heard of, and what lies below a message that came.
 
 use super::missing::Missing;
 use crate::core::{id::StreamId, slots::Slot, time::Mono};

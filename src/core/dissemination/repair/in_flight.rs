@@ -1,40 +1,40 @@
-//! What was asked of whom and has not come yet.
+//! Questions that are in flight: what was asked of whom and has not come yet.
 
 use crate::core::{ranges::Ranges, slots::Slot, time::Mono};
 use std::time::Duration;
 
-/// What T2 is beside two round trips.
+/// Part of T2 beside two round trips.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// No silence counts for more.
 const SILENCE_MAX: Duration = Duration::from_millis(500);
 
-/// What was asked of one source and has not come yet.
+/// Messages that were asked of one source and have not come yet.
 #[derive(Debug)]
 pub(super) struct InFlight {
     pub(super) to: Slot,
     pub(super) open: Ranges,
-    /// What of it comes unasked.
+    /// The part of it that comes unasked.
     pub(super) unasked: Ranges,
     /// Counts the questions of this node, so that a later one can be seen to be answered before this one.
     pub(super) number: u64,
-    /// When it was asked or brought something.
+    /// The time when it was asked or brought something.
     pub(super) heard: Mono,
-    /// How long it may bring nothing.
+    /// Longest time in which it may bring nothing.
     pub(super) patience: Duration,
 }
 
-/// What is outstanding at one peer, over all streams.
+/// Messages outstanding at one peer, over all streams.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct PullWindow {
     /// Messages asked for.
     pub(super) open: u64,
-    /// When the latest of them came, or the first of them was asked for.
+    /// The time when the latest of them came, or the first of them was asked for.
     pub(super) heard: Mono,
     /// The number of the question that was answered last.
     pub(super) number: u64,
     /// Until when it may send something large, between whose pieces nothing else need come.
     pub(super) busy_until: Mono,
-    /// How long it may be silent and still answer, as was seen lately: a machine that is busy takes longer than its round
+    /// Longest time for which it may be silent and still answer, as was seen lately: a machine that is busy takes longer than its round
     /// trips in quiet times tell.
     silence: Duration,
 }
@@ -81,14 +81,14 @@ impl PullWindow {
 }
 
 impl InFlight {
-    /// When it counts as unanswered. A link keeps its order: as long as earlier questions bring something this one
+    /// The time when it counts as unanswered. A link keeps its order: as long as earlier questions bring something this one
     /// waits for its turn, but a later one shows that its turn has passed.
     pub(super) fn void_at(&self, account: &PullWindow) -> Mono {
         let heard = if self.is_queued(account) { self.heard.max(account.heard) } else { self.heard };
         heard.max(account.busy_until) + self.patience
     }
 
-    /// Whether no later question was answered.
+    /// Says whether no later question was answered.
     fn is_queued(&self, account: &PullWindow) -> bool {
         account.number <= self.number
     }

@@ -1,14 +1,14 @@
-//! Which streams had to be asked for lately: so that a repetition is told from a single loss.
+//! Streams that had to be asked for lately: so that a repetition is told from a single loss.
 
 use crate::core::{id::StreamId, time::Mono};
 use std::{collections::BTreeMap, time::Duration};
 
 /// An ask for the same stream within this time is a repetition.
 const REPEAT_WITHIN: Duration = Duration::from_secs(10);
-/// How often what is older is forgotten.
+/// Time between two looks for what is older, which is forgotten.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// When announced messages of a stream were asked for last; at most `streams_max` streams, of more nothing is noted.
+/// The time when announced messages of a stream were asked for last; at most `streams_max` streams, of more nothing is noted.
 #[derive(Debug)]
 pub(super) struct Misses {
     last: BTreeMap<StreamId, Mono>,
@@ -37,7 +37,7 @@ impl Misses {
         false
     }
 
-    /// How many streams are noted.
+    /// Number of streams that are noted.
     pub(super) fn len(&self) -> usize {
         self.last.len()
     }

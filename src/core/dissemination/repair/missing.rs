@@ -1,4 +1,4 @@
-//! What is known to exist and is missing here: who offers it, and when to ask whom.
+//! Messages known to exist and missing here: who offers them, and when to ask whom.
 //!
 //! Plumtree's two timers (SRDS 2007), but a miss is pulled without a change of the tree: the caller grafts only at a
 //! repetition. T1 is the `wait` that the caller gives with each offer. T2 is two round trips and 50 ms without any sign
@@ -8,7 +8,7 @@ use super::{
     ask::{Arrival, Ask, Dues, Holes, How, add},
     in_flight::PullWindow,
     misses::Misses,
-    missing_of::{Answered, MissingOf},
+    stream_missing::{Answered, StreamMissing},
     table::Table,
 };
 use crate::core::{
@@ -36,12 +36,12 @@ const PAUSE: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct Missing {
     wants: Table,
-    /// When to look at which stream; at most one entry each.
+    /// The time when to look at which stream; at most one entry each.
     timers: BTreeSet<(Mono, StreamId)>,
     /// Streams of which more could be asked for as soon as a peer has room, by their tickets.
     queue: BTreeMap<u64, StreamId>,
     tickets: u64,
-    /// When there may be room for what is in the queue.
+    /// The time when there may be room for what is in the queue.
     wake: Option<Mono>,
     /// All who have offered something since their link came up.
     accounts: BTreeMap<Slot, PullWindow>,
@@ -168,7 +168,7 @@ impl Missing {
         }
     }
 
-    /// What is due: to be asked for, with T2 from each peer's round trip, or to be given up.
+    /// Gives what is due: to be asked for, with T2 from each peer's round trip, or to be given up.
     pub fn on_tick(&mut self, now: Mono, round_trip: impl Fn(Slot) -> Duration) -> Dues {
         let mut dues = Dues::default();
         let is_due = self.timers.first().is_some_and(|&(at, _)| at <= now);
@@ -203,7 +203,7 @@ impl Missing {
         dues
     }
 
-    /// When [`on_tick`](Self::on_tick) has something to do.
+    /// The time when [`on_tick`](Self::on_tick) has something to do.
     pub fn deadline(&self) -> Option<Mono> {
         self.timers.first().map(|&(at, _)| at).into_iter().chain(self.wake).min()
     }
@@ -213,7 +213,7 @@ impl Missing {
         self.wants.len()
     }
 
-    /// Whether nothing is missing.
+    /// Says whether nothing is missing.
     pub fn is_empty(&self) -> bool {
         self.wants.len() == 0
     }
@@ -226,7 +226,7 @@ impl Missing {
         wants + entries * (STREAM + size_of::<Mono>()) + self.accounts.len() * size_of::<(Slot, PullWindow)>()
     }
 
-    /// How many offers were not or not wholly kept for want of room, since this was asked last.
+    /// Number of offers that were not or not wholly kept for want of room, since this was asked last.
     pub fn take_dropped(&mut self) -> u64 {
         self.wants.take_dropped()
     }
@@ -291,7 +291,7 @@ impl Missing {
         (asks.collect(), is_cut)
     }
 
-    /// Whether hardly anything can be asked for now: what is queued is looked at when half a window is free.
+    /// Says whether hardly anything can be asked for now: what is queued is looked at when half a window is free.
     fn is_full(&self) -> bool {
         let least = self.pull_max - self.pull_max / 8;
         self.accounts.values().all(|account| account.open >= least)
@@ -311,12 +311,12 @@ impl Missing {
         true
     }
 
-    /// What is missing of a stream.
-    pub(super) fn want(&mut self, stream: &StreamId) -> Option<&mut MissingOf> {
+    /// The messages missing of a stream.
+    pub(super) fn want(&mut self, stream: &StreamId) -> Option<&mut StreamMissing> {
         self.wants.get_mut(stream)
     }
 
-    /// What a peer was asked for.
+    /// The window of a peer.
     pub(super) fn account(&mut self, slot: Slot) -> &mut PullWindow {
         self.accounts.entry(slot).or_default()
     }

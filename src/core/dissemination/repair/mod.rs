@@ -1,4 +1,4 @@
-//! How messages that were missed are found and fetched.
+//! Repair: messages that were missed are found and fetched.
 
 pub mod allowance;
 pub mod anti_entropy;
@@ -11,6 +11,6 @@ mod holes;
 mod in_flight;
 mod misses;
 pub mod missing;
-mod missing_of;
 mod parts;
+mod stream_missing;
 mod table;

@@ -1,58 +1,99 @@
-//! How what is missing of one stream is divided by its fate.
+//! Parts of what is missing of one stream, by their fate.
 
-use super::missing_of::{INTERVALS_MAX, MissingOf, Part, Source};
+use super::ask::How;
 use crate::core::{ranges::Ranges, time::Mono};
 
-impl MissingOf {
+/// Most intervals kept of one stream, and of what one source offers of it. Beyond it the highest are dropped: the next
+/// digest brings them again.
+pub(super) const INTERVALS_MAX: usize = 256;
+
+/// Missing messages that share a fate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    /// The time when it was offered first.
+    pub(super) since: Mono,
+    /// The time when it is asked for.
+    pub(super) due: Mono,
+    pub(super) how: How,
+    /// Since when nobody offers it, because all who did have lost it.
+    pub(super) bare: Option<Mono>,
+}
+
+/// Missing messages of one stream: parts that ascend and do not overlap. Bounds: [`INTERVALS_MAX`].
+#[derive(Debug, Default)]
+pub(super) struct Parts(Vec<Part>);
+
+impl Parts {
     /// All that is missing and known to exist.
     pub(super) fn sought(&self) -> Ranges {
-        Ranges::from(&self.parts.iter().map(|part| (part.first, part.last)).collect::<Vec<_>>()[..])
+        Ranges::from(&self.0.iter().map(|part| (part.first, part.last)).collect::<Vec<_>>()[..])
     }
 
-    /// Adds to what a source offers. Without room first what has come since gives way, then the highest; says whether that did.
-    pub(super) fn add_offer(&mut self, index: usize, offer: &Ranges) -> bool {
-        self.sources[index].offers.extend(offer.as_slice());
-        if self.sources[index].offers.as_slice().len() > INTERVALS_MAX {
-            let mut missing = self.sought();
-            missing.extend(offer.as_slice());
-            self.sources[index].offers = self.sources[index].offers.intersection(missing.as_slice());
+    /// Adds the numbers of `fresh` that are in no part yet.
+    pub(super) fn add(&mut self, mut fresh: Ranges, part: impl Fn((u64, u64)) -> Part) {
+        for part in &self.0 {
+            fresh.remove(part.first, part.last);
         }
-        self.sources[index].offers.truncate(INTERVALS_MAX)
+        self.0.extend(fresh.as_slice().iter().map(|&range| part(range)));
+        self.0.sort_unstable_by_key(|part| part.first);
     }
 
-    /// What is due and was not asked for.
-    pub(super) fn due(&self, now: Mono) -> Ranges {
-        let mut due = Ranges::default();
-        for part in self.parts.iter().filter(|part| part.bare.is_none() && part.due <= now) {
-            due.insert(part.first, part.last);
+    /// Takes one message out.
+    pub(super) fn take(&mut self, sequence: u64) -> Option<Part> {
+        let index = self.0.partition_point(|part| part.last < sequence);
+        let part = self.0.get_mut(index).filter(|part| part.first <= sequence)?;
+        let whole = *part;
+        match (whole.first == sequence, whole.last == sequence) {
+            (true, true) => {
+                self.0.remove(index);
+            }
+            (true, false) => part.first += 1,
+            (false, true) => part.last -= 1,
+            (false, false) => {
+                part.last = sequence - 1;
+                self.0.insert(index + 1, Part { first: sequence + 1, ..whole });
+                self.compact();
+            }
         }
-        for question in &self.questions {
-            due.subtract(question.open.as_slice());
-        }
-        due
+        Some(whole)
     }
 
-    /// The sources that may be asked now, each with what it has of `due`.
-    pub(super) fn useful(&self, now: Mono, due: &Ranges) -> impl Iterator<Item = (&Source, Ranges)> {
-        let ready = self.sources.iter().filter(move |source| source.not_before <= now);
-        ready
-            .map(|source| (source, source.offers.intersection(due.as_slice())))
-            .filter(|(_, ranges)| !ranges.is_empty())
+    /// The time when a message was told of first.
+    pub(super) fn since(&self, sequence: u64) -> Option<Mono> {
+        let part = self.0.get(self.0.partition_point(|part| part.last < sequence))?;
+        (part.first <= sequence).then_some(part.since)
     }
 
-    /// What no source offers is bare since `lost`, or forgotten.
-    pub(super) fn reconcile(&mut self, lost: Option<Mono>) {
-        let mut orphaned = Ranges::default();
-        for part in self.parts.iter().filter(|part| part.bare.is_none()) {
-            orphaned.insert(part.first, part.last);
+    /// Puts off until `due` what was not offered by need and comes after `sequence`.
+    pub(super) fn put_off(&mut self, sequence: u64, due: Mono) {
+        for part in &mut self.0 {
+            if part.first > sequence && part.bare.is_none() && matches!(part.how, How::Announced | How::Digest) {
+                part.due = part.due.max(due);
+            }
         }
-        for source in &self.sources {
-            orphaned.subtract(source.offers.as_slice());
-        }
-        self.revise(orphaned.as_slice(), |part| {
-            part.bare = lost;
-            lost.is_some()
-        });
+    }
+
+    /// Takes what nobody has offered since `before`.
+    pub(super) fn give_up(&mut self, before: impl Fn(Mono) -> bool) -> Vec<(u64, u64)> {
+        let given_up = self.0.extract_if(.., |part| part.bare.is_some_and(&before));
+        Ranges::from(&given_up.map(|part| (part.first, part.last)).collect::<Vec<_>>()[..]).into_vec()
+    }
+
+    /// The parts, ascending.
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Part> {
+        self.0.iter()
+    }
+
+    /// The same as a slice.
+    pub(super) fn as_slice(&self) -> &[Part] {
+        &self.0
+    }
+
+    /// Says whether nothing is missing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Changes the parts that are within `ranges`, cutting them where these end; drops those that `change` denies.
@@ -60,20 +101,20 @@ impl MissingOf {
         if ranges.is_empty() {
             return;
         }
-        for part in std::mem::take(&mut self.parts) {
+        for part in std::mem::take(&mut self.0) {
             let mut outside = Ranges::from(&[(part.first, part.last)][..]);
             let inside = outside.intersection(ranges);
             outside.subtract(inside.as_slice());
             let kept = outside.as_slice().iter().map(|&(first, last)| Part { first, last, ..part });
-            self.parts.extend(kept);
+            self.0.extend(kept);
             for &(first, last) in inside.as_slice() {
                 let mut piece = Part { first, last, ..part };
                 if change(&mut piece) {
-                    self.parts.push(piece);
+                    self.0.push(piece);
                 }
             }
         }
-        self.parts.sort_unstable_by_key(|part| part.first);
+        self.0.sort_unstable_by_key(|part| part.first);
         self.compact();
     }
 
@@ -81,23 +122,23 @@ impl MissingOf {
     /// that is not enough, and says so.
     pub(super) fn compact(&mut self) -> bool {
         let touch = |a: &Part, b: &Part| a.last + 1 == b.first && (a.how, a.bare) == (b.how, b.bare);
-        self.parts.dedup_by(|b, a| {
+        self.0.dedup_by(|b, a| {
             let joins = touch(a, b) && (a.since, a.due) == (b.since, b.due);
             a.last = if joins { b.last } else { a.last };
             joins
         });
-        if self.parts.len() <= INTERVALS_MAX {
+        if self.0.len() <= INTERVALS_MAX {
             return false;
         }
-        self.parts.dedup_by(|b, a| {
+        self.0.dedup_by(|b, a| {
             let joins = touch(a, b);
             if joins {
                 (a.last, a.since, a.due) = (b.last, a.since.min(b.since), a.due.min(b.due));
             }
             joins
         });
-        let is_cut = self.parts.len() > INTERVALS_MAX;
-        self.parts.truncate(INTERVALS_MAX);
+        let is_cut = self.0.len() > INTERVALS_MAX;
+        self.0.truncate(INTERVALS_MAX);
         is_cut
     }
 }

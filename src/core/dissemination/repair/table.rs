@@ -1,14 +1,14 @@
-//! Which streams have room among those of which something is missing.
+//! Room for streams of which something is missing.
 
-use super::missing_of::MissingOf;
+use super::stream_missing::StreamMissing;
 use crate::core::{id::StreamId, slots::Slot};
 use std::{collections::BTreeMap, mem};
 
-/// What is missing of each stream. Bounds: so many streams as it was made for; beyond, those of whoever told of most give way.
+/// Messages missing of each stream. Bounds: so many streams as it was made for; beyond, those of whoever told of most give way.
 #[derive(Debug)]
 pub(super) struct Table {
-    wants: BTreeMap<StreamId, MissingOf>,
-    /// How many of the streams each peer told of first.
+    wants: BTreeMap<StreamId, StreamMissing>,
+    /// Number of the streams that each peer told of first.
     opened: BTreeMap<Slot, usize>,
     len_max: usize,
     dropped: u64,
@@ -19,15 +19,15 @@ impl Table {
         Self { wants: BTreeMap::new(), opened: BTreeMap::new(), len_max, dropped: 0 }
     }
 
-    pub(super) fn get(&self, stream: &StreamId) -> Option<&MissingOf> {
+    pub(super) fn get(&self, stream: &StreamId) -> Option<&StreamMissing> {
         self.wants.get(stream)
     }
 
-    pub(super) fn get_mut(&mut self, stream: &StreamId) -> Option<&mut MissingOf> {
+    pub(super) fn get_mut(&mut self, stream: &StreamId) -> Option<&mut StreamMissing> {
         self.wants.get_mut(stream)
     }
 
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (&StreamId, &MissingOf)> {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (&StreamId, &StreamMissing)> {
         self.wants.iter()
     }
 
@@ -42,10 +42,10 @@ impl Table {
     /// A stream that `by` tells of first.
     pub(super) fn insert(&mut self, stream: &StreamId, by: Slot) {
         *self.opened.entry(by).or_default() += 1;
-        self.wants.insert(stream.clone(), MissingOf::of(by));
+        self.wants.insert(stream.clone(), StreamMissing::of(by));
     }
 
-    pub(super) fn remove(&mut self, stream: &StreamId) -> Option<MissingOf> {
+    pub(super) fn remove(&mut self, stream: &StreamId) -> Option<StreamMissing> {
         let want = self.wants.remove(stream)?;
         if let Some(count) = self.opened.get_mut(&want.opener) {
             *count -= 1;
@@ -56,7 +56,7 @@ impl Table {
         Some(want)
     }
 
-    /// Who gives way to one more stream that `by` tells of: one of whoever told of most, so that nobody fills the table alone.
+    /// Finds the stream that gives way to one more that `by` tells of: one of whoever told of most, so that nobody fills the table alone.
     pub(super) fn victim(&self, by: Slot) -> Option<StreamId> {
         let told = self.opened.get(&by).copied().unwrap_or(0);
         let (&most, &count) = self.opened.iter().max_by_key(|(_, count)| **count)?;
@@ -69,7 +69,7 @@ impl Table {
         self.dropped += 1;
     }
 
-    /// How often that was so since this was asked last.
+    /// Number of times that that was so since this was asked last.
     pub(super) fn take_dropped(&mut self) -> u64 {
         mem::take(&mut self.dropped)
     }

@@ -1,4 +1,4 @@
-//! What was given up, by stream: not had here, and sought no more unless somebody offers it. What lies below a number that
+//! Messages given up, by stream: not had here, and sought no more unless somebody offers it. What lies below a number that
 //! came is known to exist; of what lies above, others have only said so.
 
 use super::{digest::Digest, intervals::Intervals};
@@ -20,7 +20,7 @@ pub(super) struct GivenUp {
     digest: u64,
 }
 
-/// What was given up of one stream.
+/// Messages given up of one stream.
 #[derive(Debug)]
 struct Given {
     /// The hash of the stream.
@@ -40,7 +40,7 @@ struct Joined {
     count: u64,
 }
 
-/// What became of a message that had been given up.
+/// Outcome of a message that had been given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Late {
     /// It was known to exist.
@@ -50,7 +50,7 @@ pub(super) enum Late {
 }
 
 impl Given {
-    /// How many messages below what was had it lacks.
+    /// Number of messages below what was had that it lacks.
     fn count_named(&self) -> u64 {
         count(self.named()).saturating_add(self.joined.map_or(0, |joined| joined.count))
     }
@@ -161,13 +161,13 @@ impl GivenUp {
         self.ranges -= given.ranges.len();
     }
 
-    /// Whether a message was given up.
+    /// Says whether a message was given up.
     pub(super) fn contains(&self, id: &MessageId) -> bool {
         !self.streams.is_empty()
             && self.streams.get(&id.stream()).is_some_and(|given| given.ranges.contains(id.sequence))
     }
 
-    /// Whether a message that counts as had may have been given up: it is in a range of gaps that became one.
+    /// Says whether a message that counts as had may have been given up: it is in a range of gaps that became one.
     pub(super) fn is_joined(&self, id: &MessageId) -> bool {
         let joined = self.streams.get(&id.stream()).and_then(|given| given.joined);
         joined.is_some_and(|joined| (joined.first..=joined.last).contains(&id.sequence))
@@ -178,7 +178,7 @@ impl GivenUp {
         self.streams.get(stream).map(|given| given.had_max)
     }
 
-    /// What of a range was given up; see [`Intervals::common`].
+    /// Finds what of a range was given up; see [`Intervals::common`].
     pub(super) fn common(&self, stream: &StreamId, (first, last): Interval, found: &mut Vec<Interval>, max: usize) {
         if let Some(given) = self.streams.get(stream) {
             given.ranges.common(first, last, found, max);
@@ -195,7 +195,7 @@ impl GivenUp {
         self.streams.get_key_value(stream).into_iter().flat_map(|(stream, given)| gaps_of(stream, given))
     }
 
-    /// What of a stream others have only said to exist.
+    /// Messages of a stream that others have only said to exist.
     pub(super) fn claims(&self, stream: &StreamId) -> impl Iterator<Item = Gap> {
         let given = self.streams.get_key_value(stream);
         given

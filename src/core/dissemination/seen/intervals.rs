@@ -20,17 +20,17 @@ pub(super) struct Intervals {
 }
 
 impl Intervals {
-    /// How many intervals there are.
+    /// Number of intervals.
     pub(super) fn len(&self) -> usize {
         usize::from(!self.is_empty()) + self.others().len()
     }
 
-    /// Whether no number is in the set.
+    /// Says whether no number is in the set.
     pub(super) fn is_empty(&self) -> bool {
         self.lowest.0 == 0
     }
 
-    /// How many gaps there are below the highest number.
+    /// Number of gaps below the highest number.
     pub(super) fn gaps(&self) -> usize {
         self.others().len() + usize::from(self.lowest.0 > 1)
     }
@@ -46,18 +46,18 @@ impl Intervals {
         lowest.chain(self.others().iter().copied())
     }
 
-    /// How many numbers are in it.
+    /// Number of numbers in it.
     pub(super) fn count_numbers(&self) -> u64 {
         self.iter().map(|(first, last)| (last - first).saturating_add(1)).fold(0, u64::saturating_add)
     }
 
-    /// How many numbers are in it, but for those above `last`.
+    /// The same, but for those above `last`.
     pub(super) fn count_up_to(&self, last: u64) -> u64 {
         let below = self.iter().take_while(|interval| interval.0 <= last);
         below.map(|(first, end)| (end.min(last) - first).saturating_add(1)).fold(0, u64::saturating_add)
     }
 
-    /// Whether `number` is in the set.
+    /// Says whether `number` is in the set.
     pub(super) fn contains(&self, number: u64) -> bool {
         let (from, to) = self.touching(number, number).unwrap_or_default();
         self.iter().take(to).skip(from).any(|(first, last)| first <= number && number <= last)
@@ -144,7 +144,7 @@ impl Intervals {
         if self.lowest.0 == 1 { self.lowest.1.saturating_add(1) } else { 1 }
     }
 
-    /// What is missing between the two lowest intervals, if there are two.
+    /// The gap between the two lowest intervals, if there are two.
     pub(super) fn lowest_gap(&self) -> Option<Interval> {
         self.others().first().map(|&(begin, _)| (self.lowest.1 + 1, begin - 1))
     }
@@ -160,7 +160,7 @@ impl Intervals {
         Some((from, to))
     }
 
-    /// How many intervals `is_below` something that lies between two of them.
+    /// Number of intervals that `is_below` something that lies between two of them.
     fn count(&self, is_below: impl Fn(&Interval) -> bool) -> usize {
         if is_below(&self.lowest) { 1 + self.others().partition_point(is_below) } else { 0 }
     }

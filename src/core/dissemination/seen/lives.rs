@@ -1,13 +1,13 @@
-//! The lives of origins: which are remembered, and which had to give way to newer ones.
+//! Lives of origins: which are remembered and where, and which had to give way to newer ones.
 
-use super::{Seen, Sighting, Stream, digest::Digest};
 use crate::core::{
-    frame::LifeSeen,
+    config::Limits,
     id::{Incarnation, NodeId, StreamId},
     request::Gap,
 };
+use std::{collections::BTreeMap, ops::Bound};
 
-/// Where a stream that is not known finds its place.
+/// Place of a stream that is not known.
 #[derive(Debug)]
 pub(super) enum Room {
     /// There is room.
@@ -18,76 +18,118 @@ pub(super) enum Room {
     Gone,
 }
 
+/// Reasons why a stream that is not known finds no place.
+#[derive(Debug)]
+pub(super) enum NoRoom {
+    /// It was forgotten.
+    Forgotten,
+    /// All places are taken.
+    Full,
+}
+
 /// The lives of an origin that are not remembered any more.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Forgotten {
+struct Forgotten {
     /// The newest of them. Older ones are not taken in any more, but for this node's own.
     newest: Incarnation,
-    /// How many of their messages were missing, and the highest number of any that was had.
+    /// The number of their messages that were missing.
     missing: u64,
+    /// The highest number of any that was had.
     highest: u64,
 }
 
-impl Seen {
-    /// The newest life known of a node, and the highest number that was had of it. Of a life that was forgotten all are.
-    pub fn latest_life(&self, origin: &NodeId) -> Option<LifeSeen> {
-        let kept = self.lives(origin).next_back();
-        let kept = kept.map(|(life, place)| LifeSeen {
-            incarnation: life.incarnation,
-            sequence: self.had_max(life, &self.streams[place].seen),
-        });
-        let forgotten = self.forgotten.get(origin);
-        kept.max(forgotten.map(|lives| LifeSeen { incarnation: lives.newest, sequence: u64::MAX }))
+/// All lives of all origins. Bounds: [`Limits::streams_max`] lives, [`Limits::lives_max`] of one origin. A life is forgotten
+/// only for a newer one of its origin.
+#[derive(Debug)]
+pub(super) struct Lives {
+    own: StreamId,
+    /// The place of each stream.
+    places: BTreeMap<StreamId, usize>,
+    forgotten: BTreeMap<NodeId, Forgotten>,
+    /// Messages that were missing of all lives that are forgotten.
+    missing: u64,
+    streams_max: usize,
+    lives_max: usize,
+}
+
+impl Lives {
+    /// No lives yet; `own` is this node's, for which there is always room.
+    pub(super) fn new(own: StreamId, limits: &Limits) -> Self {
+        Self {
+            own,
+            places: BTreeMap::new(),
+            forgotten: BTreeMap::new(),
+            missing: 0,
+            streams_max: limits.streams_max.max(1),
+            lives_max: limits.lives_max.max(1),
+        }
     }
 
-    /// Begins another life of this node, newer than its [`latest_life`](Self::latest_life). The one that ends becomes one as
-    /// all others; where there is no room, the oldest is forgotten.
-    pub fn renew(&mut self, own: StreamId) {
-        let ended = std::mem::replace(&mut self.own, own.clone());
-        if self.is_forgotten(&ended.origin, ended.incarnation) && ended != own {
-            self.forget(&ended);
-        }
-        if self.index.contains_key(&own) {
-            return;
-        }
-        while self.lives(&own.origin).count() >= self.lives_max || self.index.len() >= self.streams_max {
-            let Some(oldest) = self.oldest_life(&own.origin) else { break };
-            self.forget(&oldest);
-        }
-        self.open(own);
+    /// This node's own life.
+    pub(super) fn own(&self) -> &StreamId {
+        &self.own
     }
 
-    /// Where a stream that is not known finds its place, or what becomes of its messages.
-    pub(super) fn room_for(&self, stream: &StreamId) -> Result<Room, Sighting> {
+    /// Makes another life this node's own, and gives the one that ends.
+    pub(super) fn renew(&mut self, own: StreamId) -> StreamId {
+        std::mem::replace(&mut self.own, own)
+    }
+
+    /// Number of lives that are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The place of a stream.
+    pub(super) fn place(&self, stream: &StreamId) -> Option<usize> {
+        self.places.get(stream).copied()
+    }
+
+    /// Notes the place of a stream.
+    pub(super) fn insert(&mut self, stream: StreamId, place: usize) {
+        self.places.insert(stream, place);
+    }
+
+    /// Takes a stream out, and gives its place.
+    pub(super) fn remove(&mut self, stream: &StreamId) -> Option<usize> {
+        self.places.remove(stream)
+    }
+
+    /// All streams and their places, in their order, from behind the stream `after`.
+    pub(super) fn behind(&self, after: Option<&StreamId>) -> impl Iterator<Item = (&StreamId, usize)> {
+        let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.places.range::<StreamId, _>((behind, Bound::Unbounded)).map(|(stream, &place)| (stream, place))
+    }
+
+    /// The newest life of an origin that is remembered, and its place.
+    pub(super) fn newest(&self, origin: &NodeId) -> Option<(&StreamId, usize)> {
+        self.of(origin).next_back()
+    }
+
+    /// The newest life of an origin that is forgotten.
+    pub(super) fn newest_forgotten(&self, origin: &NodeId) -> Option<Incarnation> {
+        self.forgotten.get(origin).map(|lives| lives.newest)
+    }
+
+    /// Finds a place for a stream that is not known.
+    pub(super) fn room_for(&self, stream: &StreamId) -> Result<Room, NoRoom> {
         if self.is_forgotten(&stream.origin, stream.incarnation) {
-            return Err(Sighting::Unsure);
+            return Err(NoRoom::Forgotten);
         }
-        let oldest = || self.oldest_life(&stream.origin).filter(|oldest| oldest < stream);
-        if self.lives(&stream.origin).count() >= self.lives_max {
+        let oldest = || self.oldest_other(&stream.origin).filter(|oldest| oldest < stream);
+        if self.of(&stream.origin).count() >= self.lives_max {
             return Ok(oldest().map_or(Room::Gone, Room::Of));
         }
-        if self.index.len() < self.streams_max {
+        if self.places.len() < self.streams_max {
             return Ok(Room::Free);
         }
-        oldest().map(Room::Of).ok_or(Sighting::Full)
+        oldest().map(Room::Of).ok_or(NoRoom::Full)
     }
 
-    /// Forgets a stream, and takes no other as old as it in any more.
-    pub(super) fn forget(&mut self, stream: &StreamId) {
-        let Some(place) = self.index.remove(stream) else { return };
-        let Stream { seen, .. } = std::mem::take(&mut self.streams[place]);
-        let had_max = self.had_max(stream, &seen);
-        // Below what was had: what was given up, and what was still sought.
-        let had = seen.count_up_to(had_max).saturating_sub(self.given_up.named_of(stream));
-        self.forget_up_to(stream, had_max.saturating_sub(had), had_max);
-        let mut digest = Digest { stream: stream.hash(), sum: &mut self.digest };
-        seen.iter().for_each(|interval| digest.remove(interval));
-        self.given_up.forget(stream);
-        self.intervals -= seen.len();
-        self.closed_gaps += seen.gaps() as u64;
-        self.version += 1;
-        self.vacant.push(place);
-        self.recent = None;
+    /// A life that has to give way before another of its origin can begin.
+    pub(super) fn gives_way(&self, origin: &NodeId) -> Option<StreamId> {
+        let is_full = self.of(origin).count() >= self.lives_max || self.places.len() >= self.streams_max;
+        self.oldest_other(origin).filter(|_| is_full)
     }
 
     /// Forgets a life and all that are older. Of that one messages were `missing`, the last of them below `highest` or there.
@@ -97,35 +139,51 @@ impl Seen {
         lives.newest = stream.incarnation.max(lives.newest);
         lives.missing = lives.missing.saturating_add(missing);
         lives.highest = lives.highest.max(highest);
-        self.missing_of_forgotten = self.missing_of_forgotten.saturating_add(missing);
+        self.missing = self.missing.saturating_add(missing);
     }
 
-    /// What was missing of the forgotten lives of an origin, as one range of the newest of them.
+    /// The missing messages of the forgotten lives of an origin, as one range of the newest of them.
     pub(super) fn forgotten_gap(&self, origin: &NodeId) -> Option<Gap> {
         let &Forgotten { newest, missing: count, highest: last } = self.forgotten.get(origin)?;
         let stream = StreamId { origin: origin.clone(), incarnation: newest };
         (count > 0).then_some(Gap { stream, first: 1, last, count })
     }
 
-    /// Whether no older life of its origin is remembered.
-    pub(super) fn is_oldest(&self, stream: &StreamId) -> bool {
-        self.lives(&stream.origin).next().is_some_and(|(oldest, _)| oldest == stream)
+    /// The same of all origins.
+    pub(super) fn forgotten_gaps(&self) -> impl Iterator<Item = Gap> {
+        self.forgotten.keys().filter_map(|origin| self.forgotten_gap(origin))
     }
 
-    /// Whether a life that is not known was forgotten.
+    /// Number of messages that were missing of all lives that are forgotten.
+    pub(super) fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    /// Number of origins with lives that are forgotten.
+    #[cfg(test)]
+    pub(super) fn forgotten_len(&self) -> usize {
+        self.forgotten.len()
+    }
+
+    /// Says whether no older life of its origin is remembered.
+    pub(super) fn is_oldest(&self, stream: &StreamId) -> bool {
+        self.of(&stream.origin).next().is_some_and(|(oldest, _)| oldest == stream)
+    }
+
+    /// Says whether a life that is not known was forgotten.
     pub(super) fn is_forgotten(&self, origin: &NodeId, incarnation: Incarnation) -> bool {
         self.forgotten.get(origin).is_some_and(|lives| incarnation <= lives.newest)
     }
 
     /// The lives known of an origin and their places, from the oldest to the newest.
-    fn lives(&self, origin: &NodeId) -> impl DoubleEndedIterator<Item = (&StreamId, usize)> {
+    fn of(&self, origin: &NodeId) -> impl DoubleEndedIterator<Item = (&StreamId, usize)> {
         let [oldest, newest] =
             [0, u64::MAX].map(|life| StreamId { origin: origin.clone(), incarnation: Incarnation(life) });
-        self.index.range(oldest..=newest).map(|(stream, &place)| (stream, place))
+        self.places.range(oldest..=newest).map(|(stream, &place)| (stream, place))
     }
 
     /// The oldest life of an origin that is known and may be forgotten.
-    fn oldest_life(&self, origin: &NodeId) -> Option<StreamId> {
-        self.lives(origin).map(|(stream, _)| stream).find(|&stream| *stream != self.own).cloned()
+    fn oldest_other(&self, origin: &NodeId) -> Option<StreamId> {
+        self.of(origin).map(|(stream, _)| stream).find(|&stream| *stream != self.own).cloned()
     }
 }

@@ -1,4 +1,4 @@
-//! What is told of what was seen: to neighbours, as a version vector, and to those who ask.
+//! Account of what was seen: to neighbours, as a version vector, and to those who ask.
 
 use super::{Seen, Stream};
 use crate::core::{
@@ -6,19 +6,18 @@ use crate::core::{
     id::StreamId,
     request::Gap,
 };
-use std::ops::Bound;
 
 /// A part of what was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DigestPage {
-    /// What was had or given up of some streams, in their order.
+    /// Messages of some streams that were had or given up, in their order.
     pub streams: Vec<StreamRanges>,
     /// Of these streams, what was given up.
     pub given_up: Vec<StreamRanges>,
 }
 
 impl Seen {
-    /// What was seen of the streams that have changed since `version` (0: of all), in their order, from behind the stream
+    /// Tells what was seen of the streams that have changed since `version` (0: of all), in their order, from behind the stream
     /// `after`: as much as one frame of `streams_max` streams and `ranges_max` intervals holds. Of a stream that has more
     /// intervals than that, the lowest ones. No streams: there is no more.
     pub fn changed_since(
@@ -33,8 +32,7 @@ impl Seen {
             return told;
         }
         let mut room = ranges_max;
-        let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
-        for (stream, &place) in self.index.range::<StreamId, _>((behind, Bound::Unbounded)) {
+        for (stream, place) in self.lives.behind(after) {
             let Stream { seen, version: last_change } = &self.streams[place];
             if *last_change <= version || seen.is_empty() {
                 continue;
@@ -66,46 +64,46 @@ impl Seen {
         Hashes { seen: self.digest, given_up: self.given_up.digest() }
     }
 
-    /// How many ids were had or given up, without those of which others have only said that they exist. Costs a look at each
+    /// Number of ids that were had or given up, without those of which others have only said that they exist. Costs a look at each
     /// stream.
     pub fn messages(&self) -> u64 {
-        let streams = self.index.values().map(|&place| self.streams[place].seen.count_numbers());
+        let streams = self.lives.behind(None).map(|(_, place)| self.streams[place].seen.count_numbers());
         streams.fold(0, u64::saturating_add).saturating_sub(self.given_up.claimed_count())
     }
 
-    /// What was given up and is known to exist: of the forgotten lives of each origin as one range, and of each stream.
+    /// Gaps, which were given up and are known to exist: of the forgotten lives of each origin as one range, and of each stream.
     pub fn gaps(&self) -> impl Iterator<Item = Gap> {
-        self.forgotten.keys().filter_map(|origin| self.forgotten_gap(origin)).chain(self.given_up.all_gaps())
+        self.lives.forgotten_gaps().chain(self.given_up.all_gaps())
     }
 
     /// The same of one stream; of the oldest that is remembered of its origin, with those that are not.
     pub fn gaps_of(&self, stream: &StreamId) -> impl Iterator<Item = Gap> {
-        let forgotten = self.forgotten_gap(&stream.origin).filter(|_| self.is_oldest(stream));
+        let forgotten = self.lives.forgotten_gap(&stream.origin).filter(|_| self.lives.is_oldest(stream));
         forgotten.into_iter().chain(self.given_up.gaps(stream))
     }
 
-    /// What of a stream others have only said to exist, and nobody could send.
+    /// Messages of a stream that others have only said to exist, and nobody could send.
     pub fn claims_of(&self, stream: &StreamId) -> impl Iterator<Item = Gap> {
         self.given_up.claims(stream)
     }
 
-    /// How many messages were given up, those of forgotten lives included.
+    /// Number of messages that were given up, those of forgotten lives included.
     pub fn given_up(&self) -> u64 {
-        self.given_up.named_count().saturating_add(self.missing_of_forgotten)
+        self.given_up.named_count().saturating_add(self.lives.missing())
     }
 
-    /// How many messages others have only said to exist.
+    /// Number of messages that others have only said to exist.
     pub fn claimed(&self) -> u64 {
         self.given_up.claimed_count()
     }
 
-    /// How many ranges were given up.
+    /// Number of ranges that were given up.
     pub fn gaps_len(&self) -> usize {
         self.given_up.len()
     }
 
     /// The streams of which something is missing below what was had. Costs a look at each.
     pub fn with_holes(&self) -> impl Iterator<Item = (&StreamId, u64)> {
-        self.index.keys().filter_map(|stream| Some((stream, self.hole_below(stream)?)))
+        self.lives.behind(None).filter_map(|(stream, _)| Some((stream, self.hole_below(stream)?)))
     }
 }

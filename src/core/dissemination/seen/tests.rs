@@ -1,12 +1,12 @@
-//! What a node remembers, against a set that remembers every number.
+//! Memory of a node, against a set that remembers every number.
 
-use super::*;
+use super::{telling::DigestPage, *};
 use crate::core::{
     frame::{Hashes, StreamRanges},
     request::Gap,
 };
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn stream(origin: u32, incarnation: u64) -> StreamId {
     StreamId { origin: NodeId::numbered(origin), incarnation: Incarnation(incarnation) }
@@ -268,7 +268,7 @@ fn a_stream_without_gaps_takes_32_bytes() {
     for number in (1..=1000).rev() {
         assert_eq!(seen.insert(&id(1, 1, 2 * number)), Sighting::First);
     }
-    let room = |seen: &Seen| seen.streams[seen.index[&stream(1, 1)]].seen.room();
+    let room = |seen: &Seen| seen.streams[seen.lives.place(&stream(1, 1)).unwrap()].seen.room();
     assert!((999..2000).contains(&room(&seen)));
     assert_eq!(seen.close(&stream(1, 1), &[(1, 1900)]).len(), 950);
     assert!((50..200).contains(&room(&seen)), "the room of gaps goes with them");
@@ -276,11 +276,11 @@ fn a_stream_without_gaps_takes_32_bytes() {
     assert_eq!(room(&seen), 0);
 }
 
-/// What a node would remember without intervals and without thrift.
+/// Memory of a node without intervals and without thrift.
 #[derive(Clone)]
 struct Model {
     own: StreamId,
-    /// What was had.
+    /// Messages that were had.
     numbers: BTreeMap<StreamId, BTreeSet<u64>>,
     given_up: BTreeMap<StreamId, BTreeSet<u64>>,
     /// Missing in lives that are forgotten, below what was had; and one of each that was never taken in.
@@ -354,7 +354,7 @@ impl Model {
         Sighting::First
     }
 
-    /// What was had or given up.
+    /// Messages that were had or given up.
     fn seen(&self, stream: &StreamId) -> BTreeSet<u64> {
         let sets = [self.numbers.get(stream), self.given_up.get(stream)];
         sets.into_iter().flatten().flatten().copied().collect()
@@ -522,7 +522,7 @@ proptest! {
             prop_assert!(seen.version() > version || seen.digest() == before, "a change without a version");
             prop_assert_eq!(seen.take_closed_gaps(), std::mem::take(&mut model.closed_gaps));
             prop_assert_eq!(seen.streams(), model.numbers.len());
-            prop_assert!(seen.streams() <= limits.streams_max && seen.forgotten.len() <= seen.streams());
+            prop_assert!(seen.streams() <= limits.streams_max && seen.lives.forgotten_len() <= seen.streams());
             prop_assert!(seen.vacant.len() + seen.streams() == seen.streams.len());
             prop_assert_eq!(seen.intervals, model.intervals());
             let numbers = |ranges: Vec<Gap>| ranges.iter().map(|gap| gap.count).sum::<u64>();
@@ -538,7 +538,7 @@ proptest! {
             }
             prop_assert_eq!([seen.given_up(), seen.claimed(), seen.gaps_len() as u64], [named + model.lost, claimed, ranges]);
             prop_assert_eq!(numbers(seen.gaps().collect()), seen.given_up(), "all of it is listed");
-            let by_stream = seen.index.keys().flat_map(|stream| seen.gaps_of(stream)).map(|gap| gap.count);
+            let by_stream = seen.lives.behind(None).flat_map(|(stream, _)| seen.gaps_of(stream)).map(|gap| gap.count);
             prop_assert_eq!(by_stream.sum::<u64>(), seen.given_up(), "stream by stream, too");
             for stream in model.numbers.keys().filter(|&stream| *stream != model.own) {
                 let had_max = model.had_max(stream);

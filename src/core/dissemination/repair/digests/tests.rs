@@ -1,4 +1,4 @@
-//! Who is told what and when, and that in the end all know the same.
+//! Digests as they are told, and that in the end all know the same.
 
 use super::*;
 use crate::core::{
@@ -13,7 +13,7 @@ const A: Slot = Slot(0);
 const B: Slot = Slot(1);
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What a node has seen, nothing yet. It has room for all intervals that a test puts into one stream.
+/// A node's messages, none yet. It has room for all intervals that a test puts into one stream.
 fn nothing() -> Seen {
     let own = StreamId { origin: "me".parse().unwrap(), incarnation: Incarnation(1) };
     Seen::new(own, &Limits { intervals_max: 10_000, ..Limits::default() })

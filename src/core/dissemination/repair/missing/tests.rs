@@ -1,8 +1,8 @@
-//! Who is asked for what and when, and that nothing is forgotten whatever is lost.
+//! Questions as they are asked, and that nothing is forgotten whatever is lost.
 
 use super::*;
 use crate::core::{
-    dissemination::repair::missing_of::INTERVALS_MAX,
+    dissemination::repair::parts::INTERVALS_MAX,
     id::{Incarnation, NodeId},
     ranges::Ranges,
 };
@@ -284,7 +284,7 @@ fn many_streams_wait_for_room_without_being_looked_at_for_each_message() {
     assert!(idle.unwrap() < at(100), "{idle:?}");
 }
 
-/// What may happen to a node, in numbers.
+/// Events of a node, in numbers.
 type Step = (u8, u16, u32, u64, u64);
 
 /// A node, its neighbours, and what goes between them.
@@ -293,7 +293,7 @@ struct World {
     now: Mono,
     arrived: BTreeSet<(StreamId, u64)>,
     given_up: BTreeSet<(StreamId, u64)>,
-    /// What each neighbour has offered since its link came up.
+    /// Messages that each neighbour has offered since its link came up.
     offers: BTreeMap<Slot, BTreeSet<(StreamId, u64)>>,
     /// Asks on their way.
     asked: Vec<(Slot, StreamRanges)>,
@@ -318,7 +318,7 @@ impl World {
         }
     }
 
-    /// Whether a neighbour keeps what it offered.
+    /// Says whether a neighbour keeps what it offered.
     fn keeps(slot: Slot, sequence: u64) -> bool {
         !sequence.is_multiple_of(7) && !(u64::from(slot.0) + sequence).is_multiple_of(4)
     }
@@ -443,7 +443,7 @@ impl World {
         Ok(())
     }
 
-    /// What neighbours have offered and is not here.
+    /// Messages that neighbours have offered and that are not here.
     fn missing(&self) -> Vec<(Slot, StreamId, u64)> {
         let offers = self.offers.iter().flat_map(|(&slot, offers)| offers.iter().map(move |offer| (slot, offer)));
         let missing = offers.filter(|(_, (stream, number))| !self.is_here(stream, *number));

@@ -3,13 +3,11 @@
 use super::{
     ask::How,
     in_flight::{InFlight, PullWindow},
+    parts::{INTERVALS_MAX, Part, Parts},
 };
 use crate::core::{ranges::Ranges, slots::Slot, time::Mono};
 use std::time::Duration;
 
-/// Most intervals kept of one stream, and of what one source offers of it. Beyond it the highest are dropped: the next
-/// digest brings them again.
-pub(super) const INTERVALS_MAX: usize = 256;
 /// Most sources asked at one time for messages of one stream.
 const SOURCES_ASKED_MAX: usize = 2;
 /// Longest wait before a source that did not answer is asked again.
@@ -17,74 +15,60 @@ const RETRY_MAX: Duration = Duration::from_secs(2);
 /// Questions in a row that may bring nothing: then the source is asked no more, until it offers again.
 const TRIES_MAX: u32 = 16;
 
-/// Missing messages that share a fate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) first: u64,
-    pub(super) last: u64,
-    /// When it was offered first.
-    pub(super) since: Mono,
-    /// When it is asked for.
-    pub(super) due: Mono,
-    pub(super) how: How,
-    /// Since when nobody offers it, because all who did have lost it.
-    pub(super) bare: Option<Mono>,
-}
-
-/// Who has something that is missing here.
+/// Peer that has something that is missing here.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) slot: Slot,
     /// At least what is still missing of what it has.
     pub(super) offers: Ranges,
-    /// What it has seen and keeps no more.
+    /// Messages that it has seen and keeps no more.
     pub(super) lost: Ranges,
     /// Questions in a row that brought nothing.
     pub(super) tries: u32,
     pub(super) not_before: Mono,
 }
 
-/// What is missing of one stream.
+/// Messages missing of one stream.
 #[derive(Debug, Default)]
-pub(super) struct MissingOf {
-    /// Who told of it first.
+pub(super) struct StreamMissing {
+    /// The peer that told of it first.
     pub(super) opener: Slot,
-    /// Ascending and disjoint; each message is offered by a source, or bare.
-    pub(super) parts: Vec<Part>,
-    pub(super) sources: Vec<Source>,
-    pub(super) questions: Vec<InFlight>,
+    /// Each message is offered by a source, or bare.
+    parts: Parts,
+    sources: Vec<Source>,
+    questions: Vec<InFlight>,
     /// All that is missing below a message that came, and since when.
     holes: Option<(u64, Mono)>,
     /// Its place in the queue of those that could be asked for now.
     pub(super) ticket: Option<u64>,
-    /// When it is looked at next, at the latest.
+    /// The time when it is looked at next, at the latest.
     pub(super) at: Option<Mono>,
 }
 
 /// A message that came out of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Answered {
-    /// Who was asked.
+    /// The peer that was asked.
     pub(super) by: Slot,
     /// The number of the question.
     pub(super) number: u64,
-    /// How much of it is left.
+    /// The number of its messages that are left.
     pub(super) left: u64,
-    /// Whether it had been asked for: it may have come unasked, piece by piece.
+    /// True if it had been asked for: it may have come unasked, piece by piece.
     pub(super) was_asked: bool,
 }
 
-/// What an offer changed.
+/// Changes by an offer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Offered {
     pub(super) is_new_source: bool,
-    /// What was wanted before is to be asked for at once.
+    /// The messages that were wanted before are to be asked for at once.
     pub(super) is_urgent: bool,
     /// There was no room for all of it.
     pub(super) is_cut: bool,
 }
 
-impl MissingOf {
+impl StreamMissing {
     /// Nothing yet of a stream that `opener` tells of first.
     pub(super) fn of(opener: Slot) -> Self {
         Self { opener, ..Self::default() }
@@ -96,7 +80,7 @@ impl MissingOf {
         let known = self.sources.iter().position(|source| source.slot == by);
         if let Some(index) = known {
             // What was lost counts as long as it is sought elsewhere; what was forgotten since may be offered again.
-            offer.subtract(self.sources[index].lost.intersection(self.sought().as_slice()).as_slice());
+            offer.subtract(self.sources[index].lost.intersection(self.parts.sought().as_slice()).as_slice());
         }
         let mut offered = Offered::default();
         if offer.is_empty() {
@@ -109,37 +93,28 @@ impl MissingOf {
             self.sources.len() - 1
         });
         offered.is_cut = self.add_offer(index, &offer);
-        let mut fresh = self.sources[index].offers.intersection(offer.as_slice());
-        self.revise(fresh.clone().as_slice(), |part| {
+        let fresh = self.sources[index].offers.intersection(offer.as_slice());
+        self.parts.revise(fresh.as_slice(), |part| {
             if part.bare.take().is_some() || (how == How::Orphan && part.due > now) {
                 (part.due, part.how) = (now, how);
                 offered.is_urgent = true;
             }
             true
         });
-        for part in &self.parts {
-            fresh.remove(part.first, part.last);
-        }
-        let parts = fresh.as_slice().iter();
-        self.parts.extend(parts.map(|&(first, last)| Part { first, last, since: now, due, how, bare: None }));
-        self.parts.sort_unstable_by_key(|part| part.first);
+        self.parts.add(fresh, |(first, last)| Part { first, last, since: now, due, how, bare: None });
         if offered.is_cut {
             self.reconcile(None);
         }
-        offered.is_cut |= self.compact();
+        offered.is_cut |= self.parts.compact();
         offered
     }
 
     /// Others know of `missing` and cannot send it.
     pub(super) fn hear(&mut self, now: Mono, missing: &[(u64, u64)]) {
-        let mut fresh = Ranges::from(missing);
-        for part in &self.parts {
-            fresh.remove(part.first, part.last);
-        }
-        let (since, due, how, bare) = (now, now, How::Digest, Some(now));
-        self.parts.extend(fresh.as_slice().iter().map(|&(first, last)| Part { first, last, since, due, how, bare }));
-        self.parts.sort_unstable_by_key(|part| part.first);
-        self.compact();
+        let bare = Some(now);
+        let part = |(first, last)| Part { first, last, since: now, due: now, how: How::Digest, bare };
+        self.parts.add(Ranges::from(missing), part);
+        self.parts.compact();
     }
 
     /// A message came, and something below it has not, as far as that is not known already.
@@ -155,27 +130,12 @@ impl MissingOf {
     /// Below which number all is given up that was missing `before` and is not offered by anybody; and what is.
     pub(super) fn take_holes(&mut self, before: impl Fn(Mono) -> bool) -> Option<(u64, Ranges)> {
         let (below, _) = self.holes.take_if(|(_, since)| before(*since))?;
-        Some((below, self.sought()))
+        Some((below, self.parts.sought()))
     }
 
     /// Takes a message that came out of what is missing.
     pub(super) fn take(&mut self, sequence: u64) -> Option<Part> {
-        let index = self.parts.partition_point(|part| part.last < sequence);
-        let part = self.parts.get_mut(index).filter(|part| part.first <= sequence)?;
-        let whole = *part;
-        match (whole.first == sequence, whole.last == sequence) {
-            (true, true) => {
-                self.parts.remove(index);
-            }
-            (true, false) => part.first += 1,
-            (false, true) => part.last -= 1,
-            (false, false) => {
-                part.last = sequence - 1;
-                self.parts.insert(index + 1, Part { first: sequence + 1, ..whole });
-                self.compact();
-            }
-        }
-        Some(whole)
+        self.parts.take(sequence)
     }
 
     /// Takes a message that came out of the question for it.
@@ -224,10 +184,9 @@ impl MissingOf {
         Some(number)
     }
 
-    /// When a message that is missing was told of first.
+    /// The time when a message that is missing was told of first.
     pub(super) fn since(&self, sequence: u64) -> Option<Mono> {
-        let part = self.parts.get(self.parts.partition_point(|part| part.last < sequence))?;
-        (part.first <= sequence).then_some(part.since)
+        self.parts.since(sequence)
     }
 
     /// `by` keeps `ranges` no more: the number of the question, and how much of it that answers.
@@ -259,18 +218,14 @@ impl MissingOf {
         self.reconcile(None);
     }
 
-    /// Whether a peer offers something of it, or was asked.
+    /// Says whether a peer offers something of it, or was asked.
     pub(super) fn knows(&self, slot: Slot) -> bool {
         self.sources.iter().any(|source| source.slot == slot) || self.questions.iter().any(|q| q.to == slot)
     }
 
-    /// What was not asked for and comes after `sequence` is on its way: it is not overdue before `due`.
+    /// Puts off what was not asked for and comes after `sequence`: it is on its way, and not overdue before `due`.
     pub(super) fn put_off(&mut self, sequence: u64, due: Mono) {
-        for part in &mut self.parts {
-            if part.first > sequence && part.bare.is_none() && matches!(part.how, How::Announced | How::Digest) {
-                part.due = part.due.max(due);
-            }
-        }
+        self.parts.put_off(sequence, due);
     }
 
     /// Ends the questions that brought nothing for too long. Their sources come last in the next round.
@@ -294,11 +249,10 @@ impl MissingOf {
 
     /// Takes what nobody has offered since `before`.
     pub(super) fn give_up(&mut self, before: impl Fn(Mono) -> bool) -> Vec<(u64, u64)> {
-        let given_up = self.parts.extract_if(.., |part| part.bare.is_some_and(&before));
-        Ranges::from(&given_up.map(|part| (part.first, part.last)).collect::<Vec<_>>()[..]).into_vec()
+        self.parts.give_up(before)
     }
 
-    /// Who is to be asked for what now, if anybody has room for it: the lowest numbers first, of the source that
+    /// Chooses a source and what it is asked for now, if any has room for it: the lowest numbers first, of the source that
     /// answers best. What several offer is asked of them in turns of half a window.
     pub(super) fn choose(&self, now: Mono, window: u64, open: impl Fn(Slot) -> u64) -> Option<(Slot, Ranges)> {
         let due = self.due(now);
@@ -337,19 +291,19 @@ impl MissingOf {
         (question.number, question.heard, question.patience) = (number, now, patience);
     }
 
-    /// Whether something could be asked for now if there is room.
+    /// Says whether something could be asked for now if there is room.
     pub(super) fn is_due(&self, now: Mono) -> bool {
         let due = self.due(now);
         self.useful(now, &due).next().is_some()
     }
 
-    /// Whether any of `ranges` is wanted because it was announced.
+    /// Says whether any of `ranges` is wanted because it was announced.
     pub(super) fn was_announced(&self, ranges: &Ranges) -> bool {
         let mut announced = self.parts.iter().filter(|part| part.how == How::Announced);
         announced.any(|part| !ranges.intersection(&[(part.first, part.last)]).is_empty())
     }
 
-    /// When something of it must be done that nothing else brings about.
+    /// The time when something of it must be done that nothing else brings about.
     pub(super) fn deadline(
         &self,
         now: Mono,
@@ -364,9 +318,55 @@ impl MissingOf {
         dues.chain(sources).filter(|&at| at > now).chain(bare).chain(holes).chain(questions).min()
     }
 
-    /// Whether nothing is missing any more.
+    /// Says whether nothing is missing any more.
     pub(super) fn is_done(&self) -> bool {
         self.parts.is_empty() && self.questions.is_empty() && self.holes.is_none()
+    }
+
+    /// Adds to what a source offers. Without room first what has come since gives way, then the highest; says whether that did.
+    fn add_offer(&mut self, index: usize, offer: &Ranges) -> bool {
+        self.sources[index].offers.extend(offer.as_slice());
+        if self.sources[index].offers.as_slice().len() > INTERVALS_MAX {
+            let mut missing = self.parts.sought();
+            missing.extend(offer.as_slice());
+            self.sources[index].offers = self.sources[index].offers.intersection(missing.as_slice());
+        }
+        self.sources[index].offers.truncate(INTERVALS_MAX)
+    }
+
+    /// Numbers that are due and were not asked for.
+    fn due(&self, now: Mono) -> Ranges {
+        let mut due = Ranges::default();
+        for part in self.parts.iter().filter(|part| part.bare.is_none() && part.due <= now) {
+            due.insert(part.first, part.last);
+        }
+        for question in &self.questions {
+            due.subtract(question.open.as_slice());
+        }
+        due
+    }
+
+    /// The sources that may be asked now, each with what it has of `due`.
+    fn useful(&self, now: Mono, due: &Ranges) -> impl Iterator<Item = (&Source, Ranges)> {
+        let ready = self.sources.iter().filter(move |source| source.not_before <= now);
+        ready
+            .map(|source| (source, source.offers.intersection(due.as_slice())))
+            .filter(|(_, ranges)| !ranges.is_empty())
+    }
+
+    /// Makes bare since `lost` what no source offers, or forgets it.
+    fn reconcile(&mut self, lost: Option<Mono>) {
+        let mut orphaned = Ranges::default();
+        for part in self.parts.iter().filter(|part| part.bare.is_none()) {
+            orphaned.insert(part.first, part.last);
+        }
+        for source in &self.sources {
+            orphaned.subtract(source.offers.as_slice());
+        }
+        self.parts.revise(orphaned.as_slice(), |part| {
+            part.bare = lost;
+            lost.is_some()
+        });
     }
 
     /// The questions that are open.
@@ -379,14 +379,14 @@ impl MissingOf {
         let ranges = |ranges: &Ranges| size_of_val(ranges.as_slice());
         let sources = self.sources.iter().map(|s| size_of::<Source>() + ranges(&s.offers) + ranges(&s.lost));
         let questions = self.questions.iter().map(|q| size_of::<InFlight>() + ranges(&q.open));
-        size_of::<Self>() + size_of_val(&self.parts[..]) + sources.chain(questions).sum::<usize>()
+        size_of::<Self>() + size_of_val(self.parts.as_slice()) + sources.chain(questions).sum::<usize>()
     }
 
     /// The parts, and the intervals of each source.
     #[cfg(test)]
     pub(super) fn sizes(&self) -> impl Iterator<Item = usize> {
         let sources = self.sources.iter().flat_map(|s| [s.offers.as_slice().len(), s.lost.as_slice().len()]);
-        std::iter::once(self.parts.len()).chain(sources)
+        std::iter::once(self.parts.as_slice().len()).chain(sources)
     }
 
     /// The messages that are missing, and whether somebody offers them.
