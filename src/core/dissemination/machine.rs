@@ -128,7 +128,7 @@ impl Dissemination {
         self.sender.poll()
     }
 
-    /// When an [`Input::Tick`] is due, if nothing else happens before.
+    /// The time when an [`Input::Tick`] is due, if nothing else happens before.
     pub fn deadline(&self) -> Option<Mono> {
         let pieces = Mono::earliest([self.sender.deadline(), self.incoming.deadline()]);
         Mono::earliest([self.knowledge.deadline(), self.plumtree.deadline(), pieces])
@@ -213,3 +213,6 @@ impl Dissemination {
         self.sender.forget(slot, neighbours);
     }
 }
+
+#[cfg(test)]
+mod tests;
