@@ -27,7 +27,7 @@ pub enum Input {
     Lost {
         /// Its slot.
         slot: Slot,
-        /// Which.
+        /// The messages.
         streams: Vec<StreamRanges>,
     },
     /// A probe behind a piece was answered: all that went before it has arrived.
@@ -41,7 +41,7 @@ pub enum Input {
     Answered {
         /// The slot of the link that it went over.
         slot: Slot,
-        /// When it was sent.
+        /// The time when it was sent.
         sent: Mono,
     },
     /// A neighbour tells the hashes of all that it has seen.
@@ -124,20 +124,20 @@ pub enum Output {
     },
     /// Something happened so many times.
     Count {
-        /// What.
+        /// The counter.
         counter: Counter,
         /// At which neighbour, if at one.
         node: Option<NodeId>,
-        /// How often.
+        /// Number of times.
         times: u64,
     },
     /// A neighbour said something that is refused.
     Refuse {
         /// Its name.
         node: NodeId,
-        /// Why, for programs.
+        /// The reason, for programs.
         refusal: Refusal,
-        /// Why, for people.
+        /// The reason, for people.
         text: String,
     },
     /// A round trip of a link was measured.

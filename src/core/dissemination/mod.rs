@@ -1,4 +1,4 @@
-//! How messages reach every node: what was seen, whom a copy goes on to, and how what was missed is found and fetched.
+//! Spread of messages to every node: what was seen, whom a copy goes on to, how what was missed is found and fetched.
 //!
 //! [`machine::Dissemination`] is the machine; its inputs and outputs stand in [`event`].
 

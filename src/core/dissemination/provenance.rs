@@ -13,7 +13,7 @@ pub struct Provenance {
     pub from: Option<NodeId>,
     /// Its slot, if there is a link to it.
     pub slot: Option<Slot>,
-    /// Why it had been asked for, if that neighbour was asked for it.
+    /// The reason why it had been asked for, if that neighbour was asked for it.
     pub asked: Option<How>,
 }
 

@@ -137,7 +137,7 @@ impl Sender {
         }
     }
 
-    /// When [`tick`](Self::tick) has something to do.
+    /// The time when [`tick`](Self::tick) has something to do.
     pub fn deadline(&self) -> Option<Mono> {
         self.outgoing.deadline()
     }

@@ -1,4 +1,4 @@
-//! Which bodies are large, and what frames with such bodies carry.
+//! Large bodies, and the messages in frames that have them.
 
 use crate::core::{
     frame::Frame,
@@ -21,7 +21,7 @@ pub(super) fn carried(frame: &Frame) -> Option<&MessageId> {
     }
 }
 
-/// Whether a frame carries a message of `stream` within `ranges`.
+/// Says whether a frame carries a message of `stream` within `ranges`.
 pub(super) fn carries(frame: &Frame, stream: &StreamId, ranges: &[(u64, u64)]) -> bool {
     carried(frame).is_some_and(|id| {
         id.incarnation == stream.incarnation

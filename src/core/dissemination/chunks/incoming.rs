@@ -1,4 +1,4 @@
-//! What comes in pieces: of each neighbour the frames that it has begun to send, or told of, in the order in which they
+//! Frames that come in pieces: of each neighbour those that it has begun to send, or told of, in the order in which they
 //! come; the first of them grows.
 
 use super::body::{PARCELS_MAX, carried};
@@ -14,9 +14,9 @@ use std::{
     time::Duration,
 };
 
-/// What a frame that was told of takes beside its body and its path.
+/// Bytes that a frame that was told of takes beside its body and its path.
 const HEAD_COST: usize = 512;
-/// What a step of its path takes.
+/// Bytes that a step of its path takes.
 const HOP_COST: usize = 32;
 
 /// The frames of all neighbours that are not whole yet.
@@ -32,11 +32,11 @@ pub struct Incoming {
     patience: Duration,
 }
 
-/// What one neighbour sends.
+/// Frames of one neighbour.
 #[derive(Debug, Default)]
 struct Line {
     parcels: VecDeque<Parcel>,
-    /// When something of it came last.
+    /// The time when something of it came last.
     moved: Mono,
 }
 
@@ -49,7 +49,7 @@ struct Parcel {
     body: Vec<u8>,
 }
 
-/// What became of a piece.
+/// Outcome of a piece.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Taken {
     /// A frame that will come, without its body.
@@ -144,7 +144,7 @@ impl Incoming {
         settled
     }
 
-    /// Who sends a message.
+    /// The neighbours that are sending a message.
     pub fn senders<'a>(&'a self, id: &'a MessageId) -> impl Iterator<Item = &'a NodeId> {
         let sends = move |line: &Line| line.parcels.iter().any(|parcel| carried(&parcel.head) == Some(id));
         self.lines.iter().filter(move |(_, line)| sends(line)).map(|(from, _)| from)
@@ -167,7 +167,7 @@ impl Incoming {
         dropped
     }
 
-    /// When [`on_tick`](Self::on_tick) has something to do.
+    /// The time when [`on_tick`](Self::on_tick) has something to do.
     pub fn deadline(&self) -> Option<Mono> {
         self.lines.values().map(|line| line.moved + self.patience).min()
     }
@@ -188,7 +188,7 @@ fn release(bytes: &mut usize, parcel: Parcel) -> Frame {
 }
 
 impl Parcel {
-    /// What it takes beside the body.
+    /// Bytes that it takes beside the body.
     fn cost(&self) -> usize {
         let hops = match &self.head {
             Frame::Message(message) => message.trace.as_ref().map_or(0, |trace| trace.path.len()),

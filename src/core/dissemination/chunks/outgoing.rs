@@ -1,4 +1,4 @@
-//! What is to cross each link in pieces: a queue of frames for each, of which the first is under way. Each piece is followed
+//! Frames that are to cross each link in pieces: a queue of frames for each, of which the first is under way. Each piece is followed
 //! by a probe, whose answer says that it has arrived, for links keep their order.
 
 use super::{
@@ -22,7 +22,7 @@ use std::{
 const TOKENS: u64 = 1 << 63;
 /// Most probes that may wait for their answers; the oldest counts as answered with the next one beyond that.
 const PROBES_MAX: usize = 64;
-/// How long a link may acknowledge nothing before its queue makes nobody wait any more: its peer hangs.
+/// Longest time in which a link may acknowledge nothing before its queue makes nobody wait any more: its peer hangs.
 const STALLED_AFTER: Duration = Duration::from_secs(2);
 
 /// The queues of all links.
@@ -35,7 +35,7 @@ pub struct Outgoing {
     stirred: Slots,
     tokens: u64,
     bytes_max: usize,
-    /// How long an answer may take before the question is repeated: it may have been lost.
+    /// Longest time that an answer may take before the question is repeated: it may have been lost.
     patience: Duration,
     is_pressed: bool,
 }
@@ -52,13 +52,13 @@ struct Lane {
     /// Bytes that were sent and not acknowledged.
     under_way: usize,
     pace: Pace,
-    /// When it was asked or acknowledged something last.
+    /// The time when it was asked or acknowledged something last.
     moved: Mono,
-    /// When it acknowledged something last, or had nothing to.
+    /// The time when it acknowledged something last, or had nothing to.
     acknowledged: Mono,
-    /// How long the last acknowledgement took.
+    /// Time that the last acknowledgement took.
     took: Duration,
-    /// What goes to a peer that takes no pieces.
+    /// Bodies that go to a peer that takes no pieces.
     whole: Whole,
 }
 
@@ -69,9 +69,9 @@ struct Parcel {
     /// Without its body.
     head: Frame,
     body: Payload,
-    /// How much of it was sent.
+    /// Bytes of it that were sent.
     offset: usize,
-    /// Whether its head was sent.
+    /// True if its head was sent.
     is_announced: bool,
 }
 
@@ -90,7 +90,7 @@ impl Outgoing {
         Self { lanes, stirred, tokens: TOKENS, bytes_max, patience, is_pressed: false }
     }
 
-    /// Whether the answer to a probe with this token is for [`acknowledge`](Self::acknowledge).
+    /// Says whether the answer to a probe with this token is for [`acknowledge`](Self::acknowledge).
     pub fn is_token(token: u64) -> bool {
         token >= TOKENS
     }
@@ -130,13 +130,13 @@ impl Outgoing {
         excused.filter(move |&(_, until)| until > now)
     }
 
-    /// How long acknowledgements take on the slowest of the links that have something under way.
+    /// The time that acknowledgements take on the slowest of the links that have something under way.
     pub fn delay(&self) -> Duration {
         let busy = self.lanes.values().filter(|lane| !lane.probes.is_empty());
         busy.map(|lane| lane.took).max().unwrap_or(Duration::ZERO)
     }
 
-    /// What goes over which link now.
+    /// Takes the frames that go now, each with its link.
     pub fn take_frames(&mut self, now: Mono) -> Vec<(Slot, Frame)> {
         let mut frames = Vec::new();
         for slot in std::mem::take(&mut self.stirred).iter() {
@@ -177,7 +177,7 @@ impl Outgoing {
         self.stirred.insert(slot);
     }
 
-    /// Whether a message waits to be sent to a peer, or is under way.
+    /// Says whether a message waits to be sent to a peer, or is under way.
     pub fn holds(&self, slot: Slot, id: &MessageId) -> bool {
         let lane = self.lanes.get(&slot);
         lane.is_some_and(|lane| lane.parcels.iter().any(|parcel| carried(&parcel.head) == Some(id)))
@@ -199,12 +199,12 @@ impl Outgoing {
         frames
     }
 
-    /// When [`on_tick`](Self::on_tick) has something to do.
+    /// The time when [`on_tick`](Self::on_tick) has something to do.
     pub fn deadline(&self) -> Option<Mono> {
         self.lanes.values().filter_map(|lane| lane.deadline(self.patience)).min()
     }
 
-    /// Whether a queue is more than half full, from when on submissions are refused until all are less than a quarter full.
+    /// Says whether a queue is more than half full, from when on submissions are refused until all are less than a quarter full.
     /// One that moves no more does not count.
     pub fn is_pressed(&mut self, now: Mono) -> bool {
         let most = self.bytes_max / if self.is_pressed { 4 } else { 2 };

@@ -1,4 +1,4 @@
-//! How much of a link's pieces may be under way: as much as keeps it busy, and no more than a probe can wait behind.
+//! Window of a link's pieces that may be under way: as much as keeps it busy, and no more than a probe can wait behind.
 
 use std::time::Duration;
 

@@ -8,16 +8,16 @@ use std::time::Duration;
 /// Longest time without any answer that is excused: 2 MiB at the slowest rate.
 const SILENCE_MAX: Duration = Duration::from_secs(128);
 
-/// What is under way in one.
+/// Bodies under way in one.
 #[derive(Debug, Default)]
 pub(super) struct Whole {
     /// Bytes that go now.
     fresh: usize,
-    /// When the last of it went.
+    /// The time when the last of it went.
     at: Mono,
-    /// When all of it will have crossed, on the slowest link.
+    /// The time when all of it will have crossed, on the slowest link.
     until: Mono,
-    /// When a probe was answered last, or the first of it went.
+    /// The time when a probe was answered last, or the first of it went.
     heard: Mono,
 }
 
@@ -27,7 +27,7 @@ impl Whole {
         self.fresh += len;
     }
 
-    /// What was pushed went now.
+    /// All that was pushed went now.
     pub(super) fn sent(&mut self, now: Mono) {
         let bytes = std::mem::take(&mut self.fresh);
         if bytes == 0 {

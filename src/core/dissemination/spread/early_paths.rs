@@ -49,7 +49,7 @@ impl EarlyPaths {
         self.copies.len()
     }
 
-    /// Whether none wait.
+    /// Says whether none wait.
     pub fn is_empty(&self) -> bool {
         self.copies.is_empty()
     }

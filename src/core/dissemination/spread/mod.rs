@@ -1,4 +1,4 @@
-//! How messages spread: to whom a copy goes on, with its payload or without.
+//! Spread of copies: whom one goes on to, with its payload or without.
 
 pub mod early_paths;
 pub mod plumtree;

@@ -265,7 +265,7 @@ impl Plumtree {
         self.trees.forget(slot);
     }
 
-    /// When something is to be announced.
+    /// The time when something is to be announced.
     pub fn deadline(&self) -> Option<Mono> {
         self.recent.deadline()
     }

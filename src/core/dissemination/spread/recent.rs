@@ -1,4 +1,4 @@
-//! What came lately: from whom first and when, so that duplicates and announcements can be judged; and what must still
+//! Messages that came lately: from whom first and when, so that duplicates and announcements can be judged; and what must still
 //! be announced to the neighbours that were not sent it. Announcements wait a moment for each other and become ranges, so
 //! their number follows time and not messages.
 
@@ -18,18 +18,18 @@ const WAITING_MAX: usize = 1024;
 /// Announcements of one time after those before them, at the soonest, in delays: a steady stream of messages costs a frame a
 /// link and that time.
 const SPACING: u32 = 4;
-/// Where no message has a place.
+/// Index where no message has a place.
 const NOBODY: u16 = u16::MAX;
 
-/// How a message came here first.
+/// First arrival of a message here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct First {
     id: MessageId,
-    /// When.
+    /// The time.
     pub at: Mono,
     /// From whom; `None`: it was submitted here.
     pub from: Option<Slot>,
-    /// Whether it had been asked for.
+    /// True if it had been asked for.
     pub was_pulled: bool,
 }
 
@@ -38,9 +38,9 @@ pub struct First {
 pub struct Came {
     /// From whom; `None`: it was submitted here.
     pub from: Option<Slot>,
-    /// Whether it had been asked for.
+    /// True if it had been asked for.
     pub was_pulled: bool,
-    /// Whether it had been missed for so long that it is not pushed on.
+    /// True if it had been missed for so long that it is not pushed on.
     pub is_backlog: bool,
 }
 
@@ -55,12 +55,12 @@ pub struct Recent {
     places: Vec<u16>,
     waiting: Vec<Unannounced>,
     due: Option<Mono>,
-    /// When the last announcements were made.
+    /// The time when the last announcements were made.
     announced: Option<Mono>,
     delay: Duration,
 }
 
-/// What neighbours are told of the messages that have come.
+/// News for neighbours of the messages that have come.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct News {
     /// Those that were pushed along their trees, for neighbours that know trees.
@@ -75,7 +75,7 @@ struct Unannounced {
     id: MessageId,
     at: Mono,
     is_backlog: bool,
-    /// Who has it, as far as that is known, or will be told otherwise.
+    /// Neighbours that have it, as far as that is known, or will be told otherwise.
     told: Slots,
 }
 
@@ -107,7 +107,7 @@ impl Recent {
         self.due = Some(if self.waiting.len() >= WAITING_MAX { now } else { due });
     }
 
-    /// How a message came first, if that is still known.
+    /// The first arrival of a message, if that is still known.
     pub fn first(&self, id: &MessageId) -> Option<&First> {
         let index = *self.places.get(place(id))?;
         self.firsts.get(usize::from(index)).filter(|first| first.id == *id)
@@ -124,12 +124,12 @@ impl Recent {
         }
     }
 
-    /// When announcements are due.
+    /// The time when announcements are due.
     pub fn deadline(&self) -> Option<Mono> {
         self.due
     }
 
-    /// If it is time: what to tell whom of those that know `trees` or `repair`, equal news together. Then nothing waits.
+    /// Says, if it is time, what to tell whom of those that know `trees` or `repair`, equal news together. Then nothing waits.
     pub fn announce(&mut self, now: Mono, trees: &Slots, repair: &Slots) -> Vec<(News, Vec<Slot>)> {
         if self.due.is_none_or(|due| due > now) {
             return Vec::new();
@@ -238,7 +238,7 @@ mod tests {
     }
 
     impl Recent {
-        /// What is announced to whom, if nothing was caught up with.
+        /// Announcements and who gets them, if nothing was caught up with.
         fn tell(&mut self, now: Mono, links: &[u16]) -> Vec<(Vec<Announcement>, Vec<Slot>)> {
             let told = self.announce(now, &slots(links), &slots(links)).into_iter();
             told.map(|(news, slots)| {

@@ -39,7 +39,7 @@ pub struct RelayLedger {
 pub struct Given {
     /// The link.
     pub link: LinkId,
-    /// Whether its peer may not have the payload yet: it is the first copy either way.
+    /// True if its peer may not have the payload yet: it is the first copy either way.
     pub may_lack: bool,
 }
 
@@ -91,12 +91,12 @@ impl RelayLedger {
         decision
     }
 
-    /// How many messages have an account.
+    /// Number of messages that have an account.
     pub fn len(&self) -> usize {
         self.accounts.len()
     }
 
-    /// Whether none has.
+    /// Says whether none has.
     pub fn is_empty(&self) -> bool {
         self.accounts.is_empty()
     }

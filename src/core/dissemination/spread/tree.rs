@@ -37,19 +37,19 @@ pub struct Trees {
 struct Tree {
     /// Links over which payloads are pushed, both ways.
     eager: Slots,
-    /// Who pushes to us.
+    /// The neighbour that pushes to us.
     parent: Option<Slot>,
     /// A neighbour that had some messages in a row before the parent brought them, and how many.
     challenger: Option<(Slot, u8)>,
     messages: u32,
-    /// When a link was last grafted or pruned.
+    /// The time when a link was last grafted or pruned.
     changed: Mono,
-    /// How long payloads come after their first announcement, at most; forgets slowly.
+    /// Longest time for which payloads come after their first announcement; forgets slowly.
     late: Duration,
     used: u64,
 }
 
-/// How a payload got here.
+/// Way by which a payload got here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// It was submitted to this node.
@@ -160,7 +160,7 @@ impl Trees {
         }
     }
 
-    /// Whether messages of `origin` cannot be expected from anybody: nobody pushes them, nor those of another origin whose
+    /// Says whether messages of `origin` cannot be expected from anybody: nobody pushes them, nor those of another origin whose
     /// tree they could come by.
     pub fn is_orphan(&self, origin: &NodeId) -> bool {
         match self.by_origin.get(origin) {
@@ -170,7 +170,7 @@ impl Trees {
         }
     }
 
-    /// Whether messages of `origin` are pushed by this neighbour.
+    /// Says whether messages of `origin` are pushed by this neighbour.
     pub fn is_parent(&self, origin: &NodeId, slot: Slot) -> bool {
         self.by_origin.get(origin).is_some_and(|tree| tree.parent == Some(slot))
     }
@@ -187,7 +187,7 @@ impl Trees {
         }
     }
 
-    /// How long to wait for a payload of `origin` that was announced, where a link's round trip is `round_trip` on average.
+    /// Time to wait for a payload of `origin` that was announced, where a link's round trip is `round_trip` on average.
     pub fn pull_delay(&self, origin: &NodeId, round_trip: Duration) -> Duration {
         let tree = self.by_origin.get(origin).filter(|tree| tree.messages >= YOUNG);
         let wait = tree.map_or(round_trip * PATIENCE, |tree| (tree.late * 3 / 2).max(round_trip));
@@ -226,12 +226,12 @@ impl Trees {
         is_young.then(|| self.model(now, &self.own).unwrap_or(&self.own))
     }
 
-    /// How many trees there are.
+    /// Number of trees.
     pub fn len(&self) -> usize {
         self.by_origin.len()
     }
 
-    /// Whether there are none.
+    /// Says whether there are none.
     pub fn is_empty(&self) -> bool {
         self.by_origin.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What a node puts together again of pieces, and what it refuses to.
+//! Frames put together again of pieces, and pieces that are refused.
 
 use super::*;
 use crate::core::{

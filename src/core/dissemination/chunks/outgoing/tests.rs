@@ -1,4 +1,4 @@
-//! What is cut, how much of it is under way at a time, and that all of it arrives.
+//! Pieces as they are cut, their number under way at a time, and that all of them arrive.
 
 use super::*;
 use crate::core::{
@@ -30,7 +30,7 @@ fn message(sequence: u64, len: usize) -> Frame {
     })
 }
 
-/// What goes now, each piece as its number, offset and length, each probe as its token.
+/// The frames that go now, each piece as its number, offset and length, each probe as its token.
 fn take(outgoing: &mut Outgoing, now: Mono) -> (Vec<(u64, u64, usize)>, Vec<u64>) {
     let (mut pieces, mut tokens) = (Vec::new(), Vec::new());
     for (slot, frame) in outgoing.take_frames(now) {

@@ -30,7 +30,7 @@ enum Frame {
 /// Time, order, from, to, what.
 type Queued = (u64, u64, usize, usize, Frame);
 
-/// When a message came and from whom.
+/// The time when a message came and from whom.
 type Came = Option<(u64, Option<Slot>)>;
 
 /// Nodes whose slots are the places in their lists of neighbours.
@@ -130,7 +130,7 @@ impl Net {
         self.clock += 1_000;
     }
 
-    /// What announcements would show, with their age: who would have been quicker than the parent.
+    /// Announcements as they would come, with their age: who would have been quicker than the parent.
     fn compare(&mut self, message: usize, origin: usize) {
         for node in 0..self.neighbours.len() {
             let Some((time, _)) = self.came[message][node] else { continue };
