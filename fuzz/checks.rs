@@ -118,15 +118,15 @@ fn state(side: &Side) -> String {
         let rest = text.split_once(from).expect("the node has such a field").1;
         rest.split_once(upto).expect("the node has such a field").0.to_owned()
     };
-    let kept = cut(", seen: Seen {", ", stats: Stats {");
+    let kept = cut(", dissemination: Dissemination {", ", stats: Stats {");
     // What was looked up last is no state.
     let (begin, rest) = kept.split_once(", recent: ").expect("the seen set keeps its last stream");
     // Nor are gaps that were closed before and are counted with the next message.
     let rest = rest.split_once(", version: ").expect("the seen set has a version").1;
-    let origin = cut(", origin: Origin {", ", promised: ");
+    let receipts = cut(", appended: ", ", promised: ");
     // A node that is refused for want of room is known from then on, and whoever watches is told, and waits no longer.
     let gauge = Gauge { view: 0, journal: 0, watchers: 0, ..side.node.gauge() };
-    format!("{begin} {rest} {origin} {gauge:?}")
+    format!("{begin} {rest} {receipts} {gauge:?}")
 }
 
 /// Checks that what a node says is understood by one of its kind.
