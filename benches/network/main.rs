@@ -48,7 +48,7 @@ struct Options {
 
 /// Kind of a measurement.
 #[derive(Clone, Copy)]
-enum What {
+enum Measurement {
     /// The program alone.
     Program(fn(&Run<'_>) -> Result<Vec<Figure>, Failure>),
     /// W with so many nodes and bytes, of whoever can carry it.
@@ -56,17 +56,17 @@ enum What {
 }
 
 /// A measurement: its name, whether `--quick` has it unasked, and what it is.
-const MEASUREMENTS: &[(&str, bool, What)] = &[
-    ("start-16", true, What::Program(|run| run.start(16, 0.35))),
-    ("start-256", true, What::Program(|run| run.start(256, 3.0))),
-    ("rest-16", true, What::Program(|run| run.at_rest(16))),
-    ("load-16x100", true, What::Load(16, 100)),
-    ("load-16x1024", false, What::Load(16, 1024)),
-    ("load-64x100", false, What::Load(64, 100)),
-    ("load-64x1024", false, What::Load(64, 1024)),
-    ("load-256x100", false, What::Load(256, 100)),
-    ("load-256x1024", false, What::Load(256, 1024)),
-    ("beside-16x100", false, What::Program(|run| run.beside(16, 100))),
+const MEASUREMENTS: &[(&str, bool, Measurement)] = &[
+    ("start-16", true, Measurement::Program(|run| run.start(16, 0.35))),
+    ("start-256", true, Measurement::Program(|run| run.start(256, 3.0))),
+    ("rest-16", true, Measurement::Program(|run| run.at_rest(16))),
+    ("load-16x100", true, Measurement::Load(16, 100)),
+    ("load-16x1024", false, Measurement::Load(16, 1024)),
+    ("load-64x100", false, Measurement::Load(64, 100)),
+    ("load-64x1024", false, Measurement::Load(64, 1024)),
+    ("load-256x100", false, Measurement::Load(256, 100)),
+    ("load-256x1024", false, Measurement::Load(256, 1024)),
+    ("beside-16x100", false, Measurement::Program(|run| run.beside(16, 100))),
 ];
 
 /// Contender that is measured.
@@ -200,21 +200,21 @@ fn bench(options: &Options) -> Result<bool, Failure> {
 
 impl Contender {
     /// Returns whether it is measured in this way.
-    fn can(&self, what: What) -> bool {
+    fn can(&self, what: Measurement) -> bool {
         match (self, what) {
             (Self::Program(_), _) => true,
-            (Self::Peer(peer, _), What::Load(nodes, _)) => nodes <= peer.nodes_max(),
-            (Self::Peer(..), What::Program(_)) => false,
+            (Self::Peer(peer, _), Measurement::Load(nodes, _)) => nodes <= peer.nodes_max(),
+            (Self::Peer(..), Measurement::Program(_)) => false,
         }
     }
 
     /// Measures it once, over links drawn from a seed.
-    fn measure(&self, what: What, seed: usize, extent: Extent) -> Result<Vec<Figure>, Failure> {
+    fn measure(&self, what: Measurement, seed: usize, extent: Extent) -> Result<Vec<Figure>, Failure> {
         match (self, what) {
-            (Self::Program(program), What::Program(measure)) => measure(&Run { program, seed, extent }),
-            (Self::Program(program), What::Load(nodes, size)) => Run { program, seed, extent }.load(nodes, size),
-            (Self::Peer(peer, folder), What::Load(nodes, size)) => peer.load(folder, nodes, size, seed, &extent),
-            (Self::Peer(..), What::Program(_)) => Ok(Vec::new()),
+            (Self::Program(program), Measurement::Program(measure)) => measure(&Run { program, seed, extent }),
+            (Self::Program(program), Measurement::Load(nodes, size)) => Run { program, seed, extent }.load(nodes, size),
+            (Self::Peer(peer, folder), Measurement::Load(nodes, size)) => peer.load(folder, nodes, size, seed, &extent),
+            (Self::Peer(..), Measurement::Program(_)) => Ok(Vec::new()),
         }
     }
 }

@@ -12,7 +12,7 @@ use gossip::{
     core::{message::Payload, time::Wall},
     workload::{
         self, Latency, Nodes, Outcome, Plan,
-        check::{Odd, check_counters},
+        check::{Anomalies, check_counters},
         latency::{percentile, seconds},
         machine,
         payload::body,
@@ -45,7 +45,7 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    /// The load of so many nodes. What a node has to keep of it is less than it keeps.
+    /// The load of so many nodes. Measurement a node has to keep of it is less than it keeps.
     pub(crate) fn plan(&self, nodes: usize, size: usize) -> Plan {
         let flood = self.deliveries / nodes as u64 / if size > SHORT { 2 } else { 1 };
         let gap = GAP * (nodes as u32).div_ceil(GAP_NODES);
@@ -156,7 +156,7 @@ impl<'p> Run<'p> {
 }
 
 /// A run is sound only if nothing had to be made up for.
-fn must_be_usual(odd: &Odd) -> Result<(), Failure> {
+fn must_be_usual(odd: &Anomalies) -> Result<(), Failure> {
     match odd.iter().next() {
         Some((name, count)) => Err(Failure::new(format!("the nodes counted {count} {name}"))),
         None => Ok(()),

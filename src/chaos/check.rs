@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 /// A network at a moment.
 #[derive(Debug, Clone)]
-pub struct Glance {
+pub struct NetworkCheck {
     /// States of the nodes, as every command judges them.
     pub judgement: Judgement,
     /// Nodes that answered, and where.
@@ -22,7 +22,7 @@ pub struct Glance {
     pub is_equal: bool,
 }
 
-impl Glance {
+impl NetworkCheck {
     /// Nodes that run, as far as is known, and did not answer.
     pub fn silent(&self) -> Vec<NodeId> {
         self.judgement.names(State::Silent)
@@ -40,14 +40,14 @@ impl Glance {
 }
 
 /// Asks these nodes for their state, all at once, and those that they have for peers.
-pub fn look(nodes: Vec<Target>, timeout: Duration) -> Result<Glance, SurveyError> {
+pub fn look(nodes: Vec<Target>, timeout: Duration) -> Result<NetworkCheck, SurveyError> {
     let deadline = Deadline::after(timeout);
     let mut survey = Survey::of(nodes, &deadline)?;
     survey.widen(false, &deadline)?;
     let overlay = Overlay::of(&survey)?;
     let pairs = survey.said().flat_map(|status| status.disturbed.iter().map(|other| (&status.node, other)));
     let answered = |heard: &Heard| Some((heard.status()?.node.clone(), heard.endpoint.clone()));
-    Ok(Glance {
+    Ok(NetworkCheck {
         judgement: Judgement::of(&survey, &overlay),
         live: survey.nodes.iter().filter_map(answered).collect(),
         parts: overlay.parts().into_iter().map(|part| part.into_iter().cloned().collect()).collect(),

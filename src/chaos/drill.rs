@@ -2,11 +2,11 @@
 //! the network has what it should.
 
 use super::{
-    check::{Glance, look},
+    check::{NetworkCheck, look},
     error::ChaosError,
     executor::Executor,
     holdings::Holdings,
-    judge::{Past, Verdict, judge},
+    judge::{Evidence, Verdict, judge},
     load::{Load, THREADS},
     order::Order,
     schedule::ScheduledOrder,
@@ -113,7 +113,7 @@ impl DrillReport {
 
 /// A drill under way.
 struct Run<'a> {
-    hands: &'a mut Executor,
+    executor: &'a mut Executor,
     drill: &'a Drill,
     clock: Clock,
     begin: Mono,
@@ -133,7 +133,7 @@ struct Run<'a> {
 /// Carries out a drill. `tell` hears of each order. Whatever happens, and also when `interrupted` is set meanwhile, what was
 /// broken is mended, unless it [only looks](Drill::only_looks).
 pub fn drill(
-    hands: &mut Executor,
+    executor: &mut Executor,
     drill: &Drill,
     interrupted: &AtomicBool,
     tell: &mut dyn FnMut(&Happening),
@@ -142,7 +142,7 @@ pub fn drill(
     let begin = clock.now().mono;
     let (timeline, faults) = (Timeline::default(), BTreeMap::new());
     let mut run = Run {
-        hands,
+        executor,
         drill,
         clock: clock.clone(),
         begin,
@@ -155,7 +155,7 @@ pub fn drill(
         interrupted,
         tell,
     };
-    run.timeline.add(begin, run.hands.disorder());
+    run.timeline.add(begin, run.executor.active_faults());
     run.offer();
     let done = thread::scope(|scope| {
         for thread in 0..if drill.rate > 0 { THREADS } else { 0 } {
@@ -182,25 +182,25 @@ impl Run<'_> {
 
     /// Messages go to nodes that run.
     fn offer(&self) {
-        let runs = |node: &&NodeId| self.hands.disorder().runs(node);
+        let runs = |node: &&NodeId| self.executor.active_faults().runs(node);
         self.load.set_takers(
             self.nodes().iter().map(|(node, _)| node).filter(runs).filter_map(|node| self.place(node)).collect(),
         );
     }
 
     fn place(&self, node: &NodeId) -> Option<(NodeId, Endpoint)> {
-        Some((node.clone(), self.hands.endpoint(node)?.clone()))
+        Some((node.clone(), self.executor.endpoint(node)?.clone()))
     }
 
     /// All nodes, with their addresses.
     fn nodes(&self) -> Vec<(NodeId, Endpoint)> {
-        self.hands.manifest().nodes.iter().map(|record| (record.node.clone(), record.endpoint.clone())).collect()
+        self.executor.manifest().nodes.iter().map(|record| (record.node.clone(), record.endpoint.clone())).collect()
     }
 
     /// Looks at all of them.
-    fn look(&self) -> Result<Glance, ChaosError> {
-        let down = &self.hands.disorder().down;
-        let (network, instance) = (&self.hands.manifest().network, &self.hands.manifest().instance);
+    fn look(&self) -> Result<NetworkCheck, ChaosError> {
+        let down = &self.executor.active_faults().down;
+        let (network, instance) = (&self.executor.manifest().network, &self.executor.manifest().instance);
         let target = |(node, endpoint): (NodeId, Endpoint)| {
             let has_ended = down.contains(&node);
             let home = Some(Home { network: network.clone(), instance: instance.clone() });
@@ -245,7 +245,7 @@ impl Run<'_> {
     }
 
     fn give(&mut self, order: &Order) -> Result<(), ChaosError> {
-        let mut after = self.hands.disorder().clone();
+        let mut after = self.executor.active_faults().clone();
         after.apply(order);
         let begin = self.now();
         if order.is_fault() {
@@ -261,8 +261,8 @@ impl Run<'_> {
             }
             self.timeline.add(begin, &harmed);
         }
-        let was_down = self.hands.disorder().down.clone();
-        let done = self.hands.perform(order, self.interrupted);
+        let was_down = self.executor.active_faults().down.clone();
+        let done = self.executor.perform(order, self.interrupted);
         let end = self.now();
         let mut harms = order.is_fault();
         if let Order::Kill(nodes) | Order::Restart(nodes) = order {
@@ -271,7 +271,7 @@ impl Run<'_> {
             harms = !killed.is_empty();
             self.timeline.note_deaths(Death { begin, end }, killed);
         }
-        self.timeline.add(end, self.hands.disorder());
+        self.timeline.add(end, self.executor.active_faults());
         self.offer();
         (self.last, self.to_one) = (end, None);
         let failure = match done {
@@ -292,14 +292,14 @@ impl Run<'_> {
             return Ok(());
         }
         let go_on = AtomicBool::new(false);
-        let disorder = self.hands.disorder().clone();
-        if disorder.has_disturbances() || !disorder.paused.is_empty() {
-            self.hands.perform(&Order::Heal, &go_on)?;
+        let active_faults = self.executor.active_faults().clone();
+        if active_faults.has_disturbances() || !active_faults.paused.is_empty() {
+            self.executor.perform(&Order::Heal, &go_on)?;
             self.tell_done(Order::Heal);
         }
-        if !self.drill.leave_dead && !disorder.down.is_empty() {
-            let restart = Order::Restart(disorder.down.into_iter().collect());
-            self.hands.perform(&restart, &go_on)?;
+        if !self.drill.leave_dead && !active_faults.down.is_empty() {
+            let restart = Order::Restart(active_faults.down.into_iter().collect());
+            self.executor.perform(&restart, &go_on)?;
             self.tell_done(restart);
         }
         Ok(())
@@ -320,7 +320,7 @@ impl Run<'_> {
             to_one: self.to_one,
             ..DrillReport::default()
         };
-        let peers = self.hands.places().into_iter().map(|place| (place.node, place.peers)).collect();
+        let peers = self.executor.places().into_iter().map(|place| (place.node, place.peers)).collect();
         let deadline = Deadline::after(self.drill.timeout);
         loop {
             let glance = self.converge(&deadline, &mut told)?;
@@ -329,8 +329,9 @@ impl Run<'_> {
             for (node, endpoint) in &glance.live {
                 holdings.read(node, endpoint, &clients, LOOK.max(deadline.remaining()))?;
             }
-            let past = Past { receipts: &receipts, timeline: &self.timeline, keep: self.drill.keep, peers: &peers };
-            told.verdict = judge(&holdings, &past);
+            let evidence =
+                Evidence { receipts: &receipts, timeline: &self.timeline, keep: self.drill.keep, peers: &peers };
+            told.verdict = judge(&holdings, &evidence);
             // What all have seen and one keeps no more is not missing there.
             let excused = |node: &NodeId, missing: usize| {
                 holdings.incomplete().any(|(one, gone)| one == node && missing as u64 <= gone)
@@ -351,7 +352,7 @@ impl Run<'_> {
     }
 
     /// Looks at the network until it is one, all answer, and all have seen the same; or until time is up.
-    fn converge(&self, deadline: &Deadline, told: &mut DrillReport) -> Result<Glance, ChaosError> {
+    fn converge(&self, deadline: &Deadline, told: &mut DrillReport) -> Result<NetworkCheck, ChaosError> {
         loop {
             let glance = self.look()?;
             let since = self.now().since(self.last);
@@ -364,11 +365,11 @@ impl Run<'_> {
             told.to_one = is_one.then(|| told.to_one.unwrap_or(since));
             let quiet = self.now().since(self.quiet.max(self.last));
             told.to_equal = is_equal.then(|| told.to_equal.unwrap_or(quiet));
-            told.paused = self.hands.disorder().paused.iter().cloned().collect();
+            told.paused = self.executor.active_faults().paused.iter().cloned().collect();
             told.disturbed = glance.disturbed.clone();
             if (is_one && is_equal) || told.is_broken() || !deadline.pause(GLANCE) {
                 if glance.live.is_empty() {
-                    return Err(ChaosError::NobodyRuns { network: self.hands.manifest().network.clone() });
+                    return Err(ChaosError::NobodyRuns { network: self.executor.manifest().network.clone() });
                 }
                 return Ok(glance);
             }

@@ -2,7 +2,7 @@
 //! nodes started anew.
 
 use super::{
-    disorder::{Disorder, Setting},
+    active_faults::{ActiveFaults, Setting},
     error::ChaosError,
     order::Order,
     schedule::Place,
@@ -36,8 +36,8 @@ pub struct Executor {
     networks: Networks,
     network: NetworkName,
     manifest: Manifest,
-    /// Disorder that this executor has ordered so far.
-    disorder: Disorder,
+    /// Faults in force that this executor has ordered.
+    active_faults: ActiveFaults,
     executable: PathBuf,
     timeout: Duration,
 }
@@ -52,14 +52,14 @@ impl Executor {
         timeout: Duration,
     ) -> Result<Self, ChaosError> {
         let manifest = require_record(&networks.folder(network), networks)?;
-        let mut disorder = Disorder::default();
+        let mut active_faults = ActiveFaults::default();
         let alive: BTreeSet<_> = manifest.alive().map(|record| record.node.clone()).collect();
-        disorder.down =
+        active_faults.down =
             manifest.nodes.iter().map(|record| record.node.clone()).filter(|node| !alive.contains(node)).collect();
         let halted = |record: &&NodeRecord| record.process.is_some_and(crate::launcher::process::Process::is_halted);
-        disorder.paused = manifest.alive().filter(halted).map(|record| record.node.clone()).collect();
+        active_faults.paused = manifest.alive().filter(halted).map(|record| record.node.clone()).collect();
         let (networks, network) = (networks.clone(), network.clone());
-        Ok(Self { networks, network, manifest, disorder, executable, timeout })
+        Ok(Self { networks, network, manifest, active_faults, executable, timeout })
     }
 
     /// The network's record.
@@ -67,9 +67,9 @@ impl Executor {
         &self.manifest
     }
 
-    /// Disorder as far as this executor knows: processes as they were found, links as it ordered.
-    pub fn disorder(&self) -> &Disorder {
-        &self.disorder
+    /// Faults in force as far as this executor knows: processes as they were found, links as it ordered.
+    pub fn active_faults(&self) -> &ActiveFaults {
+        &self.active_faults
     }
 
     /// All nodes with their declared peers.
@@ -80,7 +80,7 @@ impl Executor {
 
     /// Refuses unless all nodes that can be asked take orders for faults of links. Nothing is changed.
     pub fn require_orders(&self) -> Result<(), ChaosError> {
-        let node = |record: &&NodeRecord| self.disorder.runs(&record.node);
+        let node = |record: &&NodeRecord| self.active_faults.runs(&record.node);
         let Some(record) = self.manifest.nodes.iter().find(node) else {
             return Err(ChaosError::NobodyRuns { network: self.network.clone() });
         };
@@ -91,7 +91,7 @@ impl Executor {
 
     /// Carries an order out, and returns once it is in force.
     pub fn perform(&mut self, order: &Order, interrupted: &AtomicBool) -> Result<(), ChaosError> {
-        let mut after = self.disorder.clone();
+        let mut after = self.active_faults.clone();
         after.apply(order);
         match order {
             Order::Kill(nodes) => self.kill(nodes)?,
@@ -100,7 +100,7 @@ impl Executor {
             Order::Restart(nodes) => {
                 if let Err(error) = self.start(nodes, &after, interrupted) {
                     let alive: BTreeSet<_> = self.manifest.alive().map(|record| record.node.clone()).collect();
-                    self.disorder.down.extend(nodes.iter().filter(|node| !alive.contains(node)).cloned());
+                    self.active_faults.down.extend(nodes.iter().filter(|node| !alive.contains(node)).cloned());
                     return Err(error);
                 }
             }
@@ -112,7 +112,7 @@ impl Executor {
                 self.tell_all(&after)?;
             }
             Order::Heal => {
-                let paused: Vec<_> = self.disorder.paused.iter().cloned().collect();
+                let paused: Vec<_> = self.active_faults.paused.iter().cloned().collect();
                 self.signal(&paused, Signal::CONT)?;
                 match self.tell_all_of(&after, |node| !after.down.contains(node)) {
                     // Where no fault can be ordered there is none.
@@ -121,15 +121,15 @@ impl Executor {
                 }
             }
             _ => {
-                let changed = Disorder::changed_by(order);
+                let changed = ActiveFaults::changed_by(order);
                 let words = changed
                     .into_iter()
                     .map(|(from, to)| (from, vec![(Some(vec![to.clone()]), after.between(from, to))]));
-                let words = words.filter(|(from, _)| self.disorder.runs(from)).collect();
+                let words = words.filter(|(from, _)| self.active_faults.runs(from)).collect();
                 self.tell(words)?;
             }
         }
-        self.disorder = after;
+        self.active_faults = after;
         Ok(())
     }
 
@@ -163,7 +163,7 @@ impl Executor {
     }
 
     /// Starts nodes anew. Before they are told their peers they are told what to disturb.
-    fn start(&mut self, nodes: &[NodeId], after: &Disorder, interrupted: &AtomicBool) -> Result<(), ChaosError> {
+    fn start(&mut self, nodes: &[NodeId], after: &ActiveFaults, interrupted: &AtomicBool) -> Result<(), ChaosError> {
         let names: Vec<_> = self.manifest.nodes.iter().map(|record| record.node.clone()).collect();
         let first = |node: &NodeId| {
             let settings = if after.has_disturbances() { after.settings(node, &names) } else { Vec::new() };
@@ -175,12 +175,12 @@ impl Executor {
         Ok(())
     }
 
-    fn tell_all(&self, after: &Disorder) -> Result<(), ChaosError> {
-        self.tell_all_of(after, |node| self.disorder.runs(node))
+    fn tell_all(&self, after: &ActiveFaults) -> Result<(), ChaosError> {
+        self.tell_all_of(after, |node| self.active_faults.runs(node))
     }
 
     /// Tells nodes all that they are to disturb.
-    fn tell_all_of(&self, after: &Disorder, is_told: impl Fn(&NodeId) -> bool) -> Result<(), ChaosError> {
+    fn tell_all_of(&self, after: &ActiveFaults, is_told: impl Fn(&NodeId) -> bool) -> Result<(), ChaosError> {
         let names: Vec<_> = self.manifest.nodes.iter().map(|record| &record.node).collect();
         let told = names.iter().filter(|node| is_told(node));
         self.tell(told.map(|&node| (node, after.settings(node, names.iter().copied()))).collect())

@@ -23,7 +23,7 @@ pub struct Receipt {
 }
 
 /// Facts beside what the nodes hold.
-pub struct Past<'a> {
+pub struct Evidence<'a> {
     /// Receipts that came.
     pub receipts: &'a [Receipt],
     /// Faults in force at each time, and nodes that died.
@@ -59,7 +59,7 @@ impl Verdict {
 }
 
 /// Judges what nodes hold.
-pub fn judge(holdings: &Holdings, past: &Past<'_>) -> Verdict {
+pub fn judge(holdings: &Holdings, evidence: &Evidence<'_>) -> Verdict {
     let mut verdict = Verdict::default();
     for (id, counts) in holdings.messages() {
         verdict.held += 1;
@@ -76,12 +76,12 @@ pub fn judge(holdings: &Holdings, past: &Past<'_>) -> Verdict {
         verdict.everywhere += u64::from(is_everywhere);
     }
     let mut known = BTreeSet::new();
-    for receipt @ Receipt { id, .. } in past.receipts {
+    for receipt @ Receipt { id, .. } in evidence.receipts {
         // A node that was asked twice has acknowledged once.
         if holdings.is_held(id) || !known.insert(id) {
             continue;
         }
-        let complaint = if must_survive(past, receipt) { &mut verdict.lost } else { &mut verdict.died };
+        let complaint = if must_survive(evidence, receipt) { &mut verdict.lost } else { &mut verdict.died };
         complaint.push(id.clone());
     }
     verdict
@@ -89,17 +89,18 @@ pub fn judge(holdings: &Holdings, past: &Past<'_>) -> Verdict {
 
 /// Returns whether somebody must have a message, as things went: its origin lives with its memory, or lived on for long enough and
 /// somebody who was within its reach lives on.
-fn must_survive(past: &Past<'_>, Receipt { id, sent, at }: &Receipt) -> bool {
-    let Some(death) = past.timeline.death_after(&id.origin, *sent) else { return true };
-    let company = past.timeline.company(&id.origin, *at, past.keep, past.peers);
-    death.begin >= *at + past.keep && company.iter().any(|node| past.timeline.death_after(node, *sent).is_none())
+fn must_survive(evidence: &Evidence<'_>, Receipt { id, sent, at }: &Receipt) -> bool {
+    let Some(death) = evidence.timeline.death_after(&id.origin, *sent) else { return true };
+    let company = evidence.timeline.company(&id.origin, *at, evidence.keep, evidence.peers);
+    death.begin >= *at + evidence.keep
+        && company.iter().any(|node| evidence.timeline.death_after(node, *sent).is_none())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        chaos::{disorder::Disorder, order::Order, timeline::Death},
+        chaos::{active_faults::ActiveFaults, order::Order, timeline::Death},
         core::id::Incarnation,
     };
 
@@ -119,18 +120,18 @@ mod tests {
     fn verdict(happened: &[(u64, Order)], receipts: &[Receipt], held: &[(u32, MessageId)]) -> Verdict {
         let peers: BTreeMap<_, _> =
             (1..=4).map(|number| (node(number), vec![node(number % 4 + 1), node((number + 2) % 4 + 1)])).collect();
-        let (mut timeline, mut disorder) = (Timeline::default(), Disorder::default());
-        timeline.add(at(0), &disorder);
+        let (mut timeline, mut active_faults) = (Timeline::default(), ActiveFaults::default());
+        timeline.add(at(0), &active_faults);
         for (seconds, order) in happened {
             if let Order::Kill(nodes) = order {
                 timeline.note_deaths(Death { begin: at(*seconds), end: at(*seconds) }, nodes);
             }
-            disorder.apply(order);
-            timeline.add(at(*seconds), &disorder);
+            active_faults.apply(order);
+            timeline.add(at(*seconds), &active_faults);
         }
         let mut holdings = Holdings::new((1..=4).map(node));
         held.iter().for_each(|(at, id)| holdings.add(&node(*at), id));
-        judge(&holdings, &Past { receipts, timeline: &timeline, keep: Duration::from_secs(1), peers: &peers })
+        judge(&holdings, &Evidence { receipts, timeline: &timeline, keep: Duration::from_secs(1), peers: &peers })
     }
 
     fn receipt(seconds: u64) -> Receipt {

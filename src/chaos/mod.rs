@@ -1,8 +1,8 @@
 //! Faults ordered for a running local network: by hand or as a schedule drawn by a seed, with load, and a checker that
 //! proves at the end that nothing was lost but what died with its only holders.
 
+pub mod active_faults;
 pub mod check;
-pub mod disorder;
 pub mod drill;
 pub mod error;
 pub mod executor;

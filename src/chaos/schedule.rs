@@ -2,7 +2,7 @@
 //! ordered again.
 
 use super::{
-    disorder::Disorder,
+    active_faults::ActiveFaults,
     order::{Kind, Order},
 };
 use crate::core::{id::NodeId, rng::Rng};
@@ -40,7 +40,7 @@ pub fn draw(seed: u64, places: &[Place], span: Duration, kinds: &[Kind]) -> Vec<
         chance: Rng::new(seed ^ 0x6472_696c_6c00_0000),
         places,
         longest: millis(span / 3).clamp(1, LASTS_MS.1),
-        disorder: Disorder::default(),
+        active_faults: ActiveFaults::default(),
         ends: BTreeMap::new(),
         steps: Vec::new(),
     };
@@ -69,7 +69,7 @@ struct Drawing<'a> {
     places: &'a [Place],
     /// Milliseconds.
     longest: usize,
-    disorder: Disorder,
+    active_faults: ActiveFaults,
     /// Ends of the faults that last, by the time at which each is due and the order in which they began.
     ends: BTreeMap<(Duration, usize), Order>,
     steps: Vec<ScheduledOrder>,
@@ -81,7 +81,7 @@ impl Drawing<'_> {
     }
 
     fn give(&mut self, at: Duration, order: Order) {
-        self.disorder.apply(&order);
+        self.active_faults.apply(&order);
         self.steps.push(ScheduledOrder { at, order });
     }
 
@@ -121,7 +121,7 @@ impl Drawing<'_> {
     fn fault(&mut self, kind: Kind) -> Option<Order> {
         let count = self.places.len();
         let running: Vec<_> =
-            self.places.iter().map(|place| &place.node).filter(|node| self.disorder.runs(node)).collect();
+            self.places.iter().map(|place| &place.node).filter(|node| self.active_faults.runs(node)).collect();
         // Half of the nodes go on, and one in any case.
         let spare = running.len().saturating_sub(count.div_ceil(2).max(1));
         match kind {
@@ -148,7 +148,7 @@ impl Drawing<'_> {
                 let ppm = 10_000 * u32::try_from(1 + self.chance.below(30)).unwrap_or(1);
                 Some(Order::Drop { a, b, ppm })
             }
-            Kind::Partition if self.disorder.apart.is_empty() => {
+            Kind::Partition if self.active_faults.apart.is_empty() => {
                 let wanted = 1 + self.chance.below(count / 2);
                 let names = self.places.iter().map(|place| place.node.clone());
                 let mut nodes = self.chance.sample(names, wanted);
@@ -169,10 +169,10 @@ impl Drawing<'_> {
     }
 
     fn mend_all(&mut self, at: Duration) {
-        if self.disorder.has_disturbances() || !self.disorder.paused.is_empty() {
+        if self.active_faults.has_disturbances() || !self.active_faults.paused.is_empty() {
             self.give(at, Order::Heal);
         }
-        let mut down: Vec<_> = self.disorder.down.iter().cloned().collect();
+        let mut down: Vec<_> = self.active_faults.down.iter().cloned().collect();
         down.sort_by(|a, b| a.natural_key().cmp(&b.natural_key()));
         if !down.is_empty() {
             self.give(at, Order::Restart(down));
@@ -201,29 +201,29 @@ mod tests {
             prop_assert_eq!(&steps, &draw(seed, &places, span, &kinds));
             prop_assert!(steps.iter().all(|step| step.at <= span) && steps.is_sorted_by_key(|step| step.at));
             let words: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-            let mut disorder = Disorder::default();
+            let mut active_faults = ActiveFaults::default();
             for ScheduledOrder { order, .. } in &steps {
                 for node in order.nodes() {
                     prop_assert!(places.iter().any(|place| place.node == *node), "{} is nobody", node);
                 }
                 match order {
                     Order::Kill(nodes) | Order::Pause(nodes) => {
-                        prop_assert!(nodes.iter().all(|node| disorder.runs(node)), "{}", order);
+                        prop_assert!(nodes.iter().all(|node| active_faults.runs(node)), "{}", order);
                     }
-                    Order::Resume(nodes) => prop_assert!(nodes.iter().all(|node| disorder.paused.contains(node)), "{}", order),
+                    Order::Resume(nodes) => prop_assert!(nodes.iter().all(|node| active_faults.paused.contains(node)), "{}", order),
                     Order::Cut { from: a, to: b, .. } | Order::Delay { a, b, .. } | Order::Drop { a, b, .. } => {
                         prop_assert!(a != b);
                     }
                     _ => {}
                 }
                 // What was killed is restarted in the end.
-                let mends = matches!(order, Order::Restart(nodes) if nodes.iter().all(|node| disorder.down.contains(node)));
+                let mends = matches!(order, Order::Restart(nodes) if nodes.iter().all(|node| active_faults.down.contains(node)));
                 prop_assert!(!order.is_fault() || mends || words.contains(&order.name()), "{}", order);
-                disorder.apply(order);
-                let running = places.iter().filter(|place| disorder.runs(&place.node)).count();
+                active_faults.apply(order);
+                let running = places.iter().filter(|place| active_faults.runs(&place.node)).count();
                 prop_assert!(running >= places.len().div_ceil(2), "{} of {} run after {}", running, count, order);
             }
-            prop_assert_eq!(disorder, Disorder::default());
+            prop_assert_eq!(active_faults, ActiveFaults::default());
         }
     }
 

@@ -1,6 +1,6 @@
 //! Timeline of faults: so that the checker knows whether a message that is nowhere could have been heard.
 
-use super::disorder::Disorder;
+use super::active_faults::ActiveFaults;
 use crate::core::{id::NodeId, time::Mono};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ const RECOVERY: Duration = Duration::from_secs(3);
 /// States of a network, by when they began; and when nodes lost their memory.
 #[derive(Debug, Default)]
 pub struct Timeline {
-    states: Vec<(Mono, Disorder)>,
+    states: Vec<(Mono, ActiveFaults)>,
     deaths: BTreeMap<NodeId, Vec<Death>>,
 }
 
@@ -28,7 +28,7 @@ pub struct Death {
 
 impl Timeline {
     /// From `at` on this is the state. Times do not go back.
-    pub fn add(&mut self, at: Mono, state: &Disorder) {
+    pub fn add(&mut self, at: Mono, state: &ActiveFaults) {
         self.states.push((at, state.clone()));
     }
 

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 pub struct Behaviour {
     /// How untraced messages spread
     #[arg(long, value_name = "HOW", default_value = "tree")]
-    dissemination: How,
+    dissemination: Dissemination,
     /// Do not replace dead neighbours
     #[arg(long)]
     no_heal: bool,
@@ -19,12 +19,12 @@ pub struct Behaviour {
     chaos: bool,
     /// Distance between nodes; sets how soon a silent neighbour is suspected and a lost message is requested
     #[arg(long, value_name = "PRESET", default_value = "lan")]
-    timing: Preset,
+    timing: TimingPreset,
 }
 
 /// [`Broadcast`] as it is typed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum How {
+enum Dissemination {
     /// Along one tree per origin
     Tree,
     /// Over every link, for experiments
@@ -33,7 +33,7 @@ enum How {
 
 /// [`Timing`] as it is typed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Preset {
+enum TimingPreset {
     /// One machine
     Local,
     /// Hosts at one site
@@ -47,15 +47,15 @@ impl Behaviour {
     pub fn protocol(&self) -> Protocol {
         Protocol {
             dissemination: match self.dissemination {
-                How::Tree => Broadcast::Tree,
-                How::Flood => Broadcast::Flood,
+                Dissemination::Tree => Broadcast::Tree,
+                Dissemination::Flood => Broadcast::Flood,
             },
             heal: !self.no_heal,
             chaos: self.chaos,
             timing: match self.timing {
-                Preset::Local => Timing::LOCAL,
-                Preset::Lan => Timing::LAN,
-                Preset::Wan => Timing::WAN,
+                TimingPreset::Local => Timing::LOCAL,
+                TimingPreset::Lan => Timing::LAN,
+                TimingPreset::Wan => Timing::WAN,
             },
             ..Protocol::default()
         }

@@ -9,7 +9,7 @@ use super::{
         listing::{Choice, Document, Header, Listing, Missing, Nothing, Parts, Stamp},
         remove_node, send_message, start_network, stop_network,
     },
-    health::{report::Report, survey, told},
+    health::{report::Report, survey, wording},
     output::Form,
     watch::command as watch,
 };
@@ -609,7 +609,7 @@ fn silent() -> Outcome {
 
 fn complaint(survey: &Survey) -> Result<(), CliError> {
     let overlay = Overlay::of(survey).unwrap();
-    told::complaint(&Judgement::of(survey, &overlay), survey.is_whole, &overlay, None)
+    wording::complaint(&Judgement::of(survey, &overlay), survey.is_whole, &overlay, None)
 }
 
 #[test]

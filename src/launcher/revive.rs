@@ -2,7 +2,7 @@
 //! memory. The record follows.
 
 use super::{
-    change::{Raised, Site},
+    change::{LockedNetwork, Raised},
     error::LaunchError,
     folders::Networks,
     introduction::{ask_until_done, connect_to, node_arguments},
@@ -44,7 +44,7 @@ pub fn revive(
     nodes: &[NodeId],
     revival: &Revival<'_>,
 ) -> Result<Manifest, LaunchError> {
-    let mut site = Site::open(networks, network, revival.timeout, Some(revival.interrupted))?;
+    let mut site = LockedNetwork::open(networks, network, revival.timeout, Some(revival.interrupted))?;
     let before = site.manifest.clone();
     site.manifest.renew_boot();
     for record in site.manifest.nodes.iter_mut().filter(|record| nodes.contains(&record.node)) {
@@ -73,7 +73,7 @@ pub fn kill<'n>(processes: &[Process], names: impl IntoIterator<Item = &'n NodeI
 }
 
 /// Starts the processes, and tells them what they are to know.
-fn raise(site: &mut Site<'_>, nodes: &[NodeId], revival: &Revival<'_>) -> Result<Raised, LaunchError> {
+fn raise(site: &mut LockedNetwork<'_>, nodes: &[NodeId], revival: &Revival<'_>) -> Result<Raised, LaunchError> {
     let folder = site.folder.clone();
     let arguments = node_arguments(&site.manifest, &folder);
     let Revival { executable, interrupted, timeout, first } = revival;

@@ -4,7 +4,7 @@ use super::{
     cluster::Cluster,
     host::Event,
     observation::Observation,
-    scenario::{Disk, Fault, Silence, Who},
+    scenario::{Disk, Fault, Selection, Silence},
 };
 use crate::core::request::Request;
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
@@ -27,7 +27,7 @@ impl Faults {
 
     /// Lets a fault happen, where `sender` publishes everything, if one node does.
     pub(super) fn inflict(&mut self, cluster: &mut Cluster, fault: &Fault, sender: Option<usize>) {
-        let all = Who::Share(1.0);
+        let all = Selection::Share(1.0);
         match fault {
             Fault::Crash { who, silent, spare_sender, .. } => {
                 let spared = sender.filter(|_| *spare_sender);
@@ -130,13 +130,13 @@ impl Faults {
     }
 
     /// The nodes that are meant, of those that it can happen to; ascending.
-    fn choose(&mut self, cluster: &Cluster, who: &Who, can: impl Fn(usize) -> bool) -> Vec<usize> {
+    fn choose(&mut self, cluster: &Cluster, who: &Selection, can: impl Fn(usize) -> bool) -> Vec<usize> {
         let mut nodes: Vec<_> = match who {
-            Who::Nodes(numbers) => numbers.iter().map(|&number| number as usize - 1).collect(),
-            Who::Share(_) => (0..cluster.hosts.len()).collect(),
+            Selection::Nodes(numbers) => numbers.iter().map(|&number| number as usize - 1).collect(),
+            Selection::Share(_) => (0..cluster.hosts.len()).collect(),
         };
         nodes.retain(|&host| can(host));
-        if let Who::Share(share) = who {
+        if let Selection::Share(share) = who {
             nodes.shuffle(&mut self.chance);
             nodes.truncate((share * nodes.len() as f64).round() as usize);
         }

@@ -5,8 +5,8 @@ pub mod chaos;
 mod fault;
 mod manner;
 
-pub use fault::{Disk, Fault, Silence, Who};
-pub use manner::{Contact, Join, Pace, Spread};
+pub use fault::{Disk, Fault, Selection, Silence};
+pub use manner::{Contact, Join, Spread, TimingPreset};
 
 use super::network::Model;
 use crate::{
@@ -49,7 +49,7 @@ pub struct Scenario {
     /// True if nodes replace neighbours that are gone.
     pub heal: bool,
     /// Timing of nodes: `local`, `lan` or `wan`.
-    pub timing: Pace,
+    pub timing: TimingPreset,
     /// Joining of nodes if nobody tells them their neighbours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub join: Option<Join>,
@@ -148,7 +148,7 @@ impl Default for Scenario {
             settle: Time::default(),
             dissemination: Spread::default(),
             heal: true,
-            timing: Pace::default(),
+            timing: TimingPreset::default(),
             join: None,
             network: Model::default(),
             load: Load::default(),
@@ -231,10 +231,10 @@ impl Scenario {
         within("senders", "'one' where a crash spares the sender", "several", !spares || is_one)?;
         for who in fault.who() {
             match who {
-                Who::Share(share) => {
+                Selection::Share(share) => {
                     within("a share of nodes", "0% to 100%", percent(*share), (0.0..=1.0).contains(share))?
                 }
-                Who::Nodes(nodes) => {
+                Selection::Nodes(nodes) => {
                     if let Some(&node) = nodes.iter().find(|node| !(1..=self.nodes).contains(node)) {
                         return Err(ScenarioError::Node { node, nodes: self.nodes });
                     }
@@ -334,7 +334,7 @@ mod tests {
         assert_eq!((scenario.load.senders, scenario.load.size), (Senders::All, 100));
         assert_eq!(
             scenario.faults[0],
-            Fault::Crash { at: Time::millis(1000), who: Who::Share(0.1), silent: true, spare_sender: false }
+            Fault::Crash { at: Time::millis(1000), who: Selection::Share(0.1), silent: true, spare_sender: false }
         );
         assert_eq!(
             scenario.faults[1],

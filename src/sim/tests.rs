@@ -5,7 +5,7 @@ use super::{
     network::{Draw, Model},
     report::optimum::quickest,
     run::Outcome,
-    scenario::{Contact, Disk, Fault, Join, Load, Retention, Scenario, Senders, Silence, Spread, Who},
+    scenario::{Contact, Disk, Fault, Join, Load, Retention, Scenario, Selection, Senders, Silence, Spread},
     *,
 };
 use crate::{
@@ -68,7 +68,7 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
 #[test]
 fn clocks_that_jump_change_nothing() {
     let year = 365 * 86_400;
-    let jump = |at, seconds| Fault::Clock { at: Time::millis(at), who: Who::Share(0.5), seconds };
+    let jump = |at, seconds| Fault::Clock { at: Time::millis(at), who: Selection::Share(0.5), seconds };
     let still = traced(scenario("random", Some(3), 16), 2);
     let jumping = Scenario { faults: vec![jump(0, year), jump(150, -2 * year)], ..still.clone() };
     let [still, jumping] = [still, jumping].map(|scenario| run(&scenario, 3).report);
@@ -140,21 +140,21 @@ fn all_may_send_at_once_and_bandwidth_takes_its_time() {
 
 #[test]
 fn what_faults_cost_is_told_by_cause() {
-    let crash = |silent| Fault::Crash { at: SECOND, who: Who::Share(0.3), silent, spare_sender: false };
+    let crash = |silent| Fault::Crash { at: SECOND, who: Selection::Share(0.3), silent, spare_sender: false };
     let restart = Fault::Restart { at: Time::millis(2_010), who: None, disk: Disk::Kept, memory: false };
     for silent in [false, true] {
         let report = run(&faulty(vec![crash(silent), restart.clone()]), 5).report;
         assert_eq!((report.live_nodes.mean(), report.delivery_ratio()), (Some(30.0), 1.0));
         assert!(report.missing.is_empty(), "what the restarted ones have forgotten they are told again");
     }
-    let half = Who::Nodes((1..=15).collect());
+    let half = Selection::Nodes((1..=15).collect());
     let split = Fault::Partition { at: SECOND, who: half };
     let apart = run(&faulty(vec![split.clone()]), 5).report;
     assert!(apart.missing["unreachable"] > 0 && apart.delivery_ratio() < 0.8);
     let healed = run(&faulty(vec![split, Fault::Heal { at: Time::millis(3_000) }]), 5).report;
     assert_eq!(healed.delivery_ratio(), 1.0, "what a short cut holds back arrives when it ends");
     assert!(healed.stretch.most() > Some(5.0));
-    let paused = run(&faulty(vec![Fault::Pause { at: SECOND, who: Who::Nodes(vec![7]) }]), 5).report;
+    let paused = run(&faulty(vec![Fault::Pause { at: SECOND, who: Selection::Nodes(vec![7]) }]), 5).report;
     assert!(paused.missing["unreachable"] > 0, "a node that stands still to the end");
     let lossy = Scenario { network: Model { loss: 0.2, ..Model::default() }, ..faulty(vec![]) };
     assert_eq!(run(&lossy, 5).report.delivery_ratio(), 1.0);
@@ -162,15 +162,15 @@ fn what_faults_cost_is_told_by_cause() {
 
 #[test]
 fn a_removed_node_is_missed_by_nobody() {
-    let leave = Fault::Leave { at: SECOND, who: Who::Nodes(vec![3, 9]) };
+    let leave = Fault::Leave { at: SECOND, who: Selection::Nodes(vec![3, 9]) };
     let report = run(&faulty(vec![leave]), 1).report;
     assert_eq!((report.live_nodes.mean(), report.delivery_ratio()), (Some(28.0), 1.0));
 }
 
 #[test]
 fn a_one_way_cut_and_a_slow_node_delay_and_lose_nothing() {
-    let cut = Fault::Cut { at: SECOND, from: Who::Share(0.2), to: Who::Share(0.5) };
-    let slow = Fault::Slow { at: Time::millis(0), who: Who::Nodes(vec![1, 2, 3]), frame: Time::millis(20) };
+    let cut = Fault::Cut { at: SECOND, from: Selection::Share(0.2), to: Selection::Share(0.5) };
+    let slow = Fault::Slow { at: Time::millis(0), who: Selection::Nodes(vec![1, 2, 3]), frame: Time::millis(20) };
     let report = run(&faulty(vec![cut, slow, Fault::Heal { at: Time::millis(3_000) }]), 2).report;
     assert_eq!(report.delivery_ratio(), 1.0);
     assert!(report.stretch.mean() > Some(1.0));
@@ -180,15 +180,16 @@ fn a_one_way_cut_and_a_slow_node_delay_and_lose_nothing() {
 fn a_connection_that_stands_and_carries_nothing_is_replaced_and_what_it_swallowed_comes_after_all() {
     for way in [Silence::Both, Silence::There, Silence::Back] {
         for seed in 1..4 {
-            let mute = Fault::Mute { at: SECOND, from: Who::Nodes(vec![1]), to: Who::Nodes(vec![2]), way };
+            let mute = Fault::Mute { at: SECOND, from: Selection::Nodes(vec![1]), to: Selection::Nodes(vec![2]), way };
             let load = Load { messages: 20, interval: Time::millis(500), ..Load::default() };
             // There is no other way between the two.
             let pair = Scenario { load, faults: vec![mute], ..scenario("circular", None, 2) };
             let report = run(&pair, seed).report;
             assert_eq!((report.delivery_ratio(), report.missing.len()), (1.0, 0), "{way:?}");
         }
-        let mute = Fault::Mute { at: SECOND, from: Who::Share(0.7), to: Who::Share(0.7), way };
-        let again = Fault::Mute { at: Time::millis(6_000), from: Who::Share(0.7), to: Who::Share(0.7), way };
+        let mute = Fault::Mute { at: SECOND, from: Selection::Share(0.7), to: Selection::Share(0.7), way };
+        let again =
+            Fault::Mute { at: Time::millis(6_000), from: Selection::Share(0.7), to: Selection::Share(0.7), way };
         let report = run(&Scenario { dissemination: Spread::Tree, ..faulty(vec![mute, again]) }, 1).report;
         assert_eq!(report.delivery_ratio(), 1.0, "{way:?}");
     }
@@ -196,7 +197,7 @@ fn a_connection_that_stands_and_carries_nothing_is_replaced_and_what_it_swallowe
 
 #[test]
 fn a_long_cut_breaks_connections_and_they_are_made_again() {
-    let split = Fault::Partition { at: SECOND, who: Who::Share(0.4) };
+    let split = Fault::Partition { at: SECOND, who: Selection::Share(0.4) };
     let faults = vec![split, Fault::Heal { at: Time::millis(3_000) }];
     let network = Model { break_after: Time::millis(500), ..Model::default() };
     let load = Load { messages: 20, interval: Time::millis(500), ..Load::default() };
@@ -415,7 +416,7 @@ fn a_neighbour_on_one_side_only_is_found() {
 
 #[test]
 fn an_id_is_given_once_even_if_the_disk_is_lost() {
-    let crash = Fault::Crash { at: Time::millis(300), who: Who::Share(0.5), silent: false, spare_sender: false };
+    let crash = Fault::Crash { at: Time::millis(300), who: Selection::Share(0.5), silent: false, spare_sender: false };
     // Within a second the clock says the same.
     let restart = Fault::Restart { at: Time::millis(350), who: None, disk: Disk::Lost, memory: false };
     let load = Load { messages: 20, interval: Time::millis(100), senders: Senders::All, ..Load::default() };
@@ -436,14 +437,14 @@ fn an_id_is_given_once_even_if_the_disk_is_lost() {
 #[test]
 fn what_a_crash_costs_is_measured_until_all_is_well_again() {
     let load = Load { messages: 100, interval: Time::millis(100), ..Load::default() };
-    let crash = Fault::Crash { at: Time::millis(2_000), who: Who::Share(0.2), silent: true, spare_sender: false };
+    let crash = Fault::Crash { at: Time::millis(2_000), who: Selection::Share(0.2), silent: true, spare_sender: false };
     let restart = Fault::Restart { at: Time::millis(4_000), who: None, disk: Disk::Kept, memory: false };
     let report = run(&Scenario { load, faults: vec![crash, restart], ..scenario("random", Some(4), 40) }, 2).report;
     let recovery = report.recovery_ms.mean().unwrap();
     assert!((0.0..5_000.0).contains(&recovery) && report.unrecovered == 0, "{recovery}");
     assert_eq!((report.equal_ms.mean() > Some(0.0), report.unequal), (true, 0), "what was missed is told again");
     assert!(report.missing_bytes > 100 * 40 * 8, "8 nodes lack 40 messages");
-    let split = Fault::Partition { at: SECOND, who: Who::Share(0.5) };
+    let split = Fault::Partition { at: SECOND, who: Selection::Share(0.5) };
     let held = run(&faulty(vec![split, Fault::Heal { at: Time::millis(3_000) }]), 5).report;
     assert_eq!(held.unequal, 0);
     let (took, most) = (held.equal_ms.mean().unwrap(), 4.0 * held.optimum_ms.most().unwrap());
@@ -536,7 +537,8 @@ fn a_large_message_survives_losses_and_crashes() {
     for seed in 1..=6 {
         let network =
             Model { bandwidth: Some(400_000), loss: if seed % 2 == 0 { 0.02 } else { 0.0 }, ..Model::default() };
-        let crash = Fault::Crash { at: Time::millis(900), who: Who::Share(0.2), silent: false, spare_sender: true };
+        let crash =
+            Fault::Crash { at: Time::millis(900), who: Selection::Share(0.2), silent: false, spare_sender: true };
         let back = Fault::Restart { at: Time::millis(2_500), who: None, disk: Disk::Kept, memory: false };
         let faults = vec![crash, back];
         let faulty = tree(Scenario { network, faults, ..scenario("random", Some(4), 12) });

@@ -45,7 +45,7 @@ pub enum BoundsError {
     },
     /// The handshaking lemma.
     #[error("nodes x degree must be even, {nodes} x {degree} is odd; choose a maximum degree of {}", degree + 1)]
-    Odd {
+    Anomalies {
         /// Number of nodes.
         nodes: usize,
         /// Minimum and maximum.
@@ -70,7 +70,7 @@ impl DegreeBounds {
             return Err(BoundsError::MinTooLarge { nodes });
         }
         if min == max && nodes * min % 2 == 1 {
-            return Err(BoundsError::Odd { nodes, degree: min });
+            return Err(BoundsError::Anomalies { nodes, degree: min });
         }
         Ok(())
     }

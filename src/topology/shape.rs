@@ -70,7 +70,7 @@ pub enum ShapeError {
     },
     /// The handshaking lemma: a link has two ends, so nodes times degree is even.
     #[error("nodes x degree must be even, {nodes} x {degree} is odd; choose degree {} or {} nodes", even(*degree, *nodes), nodes + 1)]
-    Odd {
+    Anomalies {
         /// The degree asked for.
         degree: u32,
         /// Number of nodes that was asked for.
@@ -136,7 +136,7 @@ impl Shape {
             0 => Err(ShapeError::DegreeZero { nodes }),
             1 if nodes > 2 => Err(ShapeError::DegreeOne { nodes }),
             _ if degree >= nodes => Err(ShapeError::DegreeTooLarge { degree, nodes }),
-            _ if nodes % 2 == 1 && degree % 2 == 1 => Err(ShapeError::Odd { degree, nodes }),
+            _ if nodes % 2 == 1 && degree % 2 == 1 => Err(ShapeError::Anomalies { degree, nodes }),
             _ => Ok(()),
         }
     }
@@ -224,7 +224,7 @@ mod tests {
             for degree in [0, 1, 2, 3, nodes - 1, nodes, nodes + 1, u32::MAX] {
                 match (Shape::Random { degree }).check(nodes) {
                     Ok(()) => assert!(degree < nodes && nodes * degree % 2 == 0),
-                    Err(ShapeError::Odd { .. }) => {
+                    Err(ShapeError::Anomalies { .. }) => {
                         assert_eq!(Shape::Random { degree: degree - 1 }.check(nodes), Ok(()));
                         let more = Shape::Random { degree: degree + 1 };
                         assert_eq!(more.check(nodes).is_ok(), even(degree, nodes).contains(','));

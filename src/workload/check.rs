@@ -23,16 +23,16 @@ pub fn sum(statuses: &[NodeStatus], name: &str) -> u64 {
 
 /// Counters of all nodes by name that a run without trouble does not raise: something dropped, refused, given up or sought
 /// meanwhile, and made up for.
-pub type Odd = BTreeMap<String, u64>;
+pub type Anomalies = BTreeMap<String, u64>;
 
 /// Checks that `count` messages were published since `before` (empty: since the start), and that each node got as many. What
 /// else they counted, if it is not usual.
-pub fn check_counters(before: &[NodeStatus], after: &[NodeStatus], count: u64) -> Result<Odd, WorkloadError> {
+pub fn check_counters(before: &[NodeStatus], after: &[NodeStatus], count: u64) -> Result<Anomalies, WorkloadError> {
     let published = sum(after, "published").saturating_sub(sum(before, "published"));
     if published != count {
         return Err(WorkloadError::Wrong(format!("{published} messages were published instead of {count}")));
     }
-    let mut odd = Odd::new();
+    let mut odd = Anomalies::new();
     for (index, after) in after.iter().enumerate() {
         let gained = |name: &str| {
             counter(after, name).saturating_sub(before.get(index).map_or(0, |before| counter(before, name)))

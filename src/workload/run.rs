@@ -1,7 +1,7 @@
 //! The load W: messages one by one, then a flood, and what both cost.
 
 use super::{
-    check::{Odd, check_counters, check_kept, sum},
+    check::{Anomalies, check_counters, check_kept, sum},
     error::WorkloadError,
     latency::{Latency, seconds},
     machine,
@@ -42,7 +42,7 @@ pub struct Outcome {
     /// Copies of a message that a node received beyond the first.
     pub copies: f64,
     /// Counters that nodes raised besides.
-    pub odd: Odd,
+    pub odd: Anomalies,
 }
 
 /// Submits the load to the first node, and looks at what all nodes received.

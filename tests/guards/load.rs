@@ -46,15 +46,15 @@ pub(crate) struct Allocations {
 }
 
 /// A frame under way, with its payload if it has one.
-struct Letter {
+struct Transit {
     to: usize,
-    way: Way,
+    way: Route,
     header: SharedFrame,
     body: Option<SharedFrame>,
 }
 
-/// Way of a frame.
-enum Way {
+/// Route of a frame.
+enum Route {
     /// Over the link of another node, to the ROUTER.
     From(usize),
     /// Back over a link of the node's own.
@@ -62,7 +62,7 @@ enum Way {
 }
 
 /// A node with what a process holds beside it.
-struct Seat {
+struct Member {
     node: Node,
     decoder: Decoder,
     /// Ends of its links.
@@ -73,8 +73,8 @@ struct Seat {
 
 /// All nodes, and the frames under way between them.
 pub(crate) struct Net {
-    seats: Vec<Seat>,
-    letters: VecDeque<Letter>,
+    members: Vec<Member>,
+    transits: VecDeque<Transit>,
     /// Buffers that are used again.
     header: Vec<u8>,
     after: VecDeque<Input>,
@@ -109,10 +109,10 @@ impl Net {
     /// A network whose links are up.
     fn joined() -> Self {
         let graph = generate(Shape::Random { degree: DEGREE }, NODES, 1).expect("a graph");
-        let seats = (0..graph.node_count()).map(Seat::new).collect();
-        let (letters, header, after) = (VecDeque::new(), Vec::new(), VecDeque::new());
+        let members = (0..graph.node_count()).map(Member::new).collect();
+        let (transits, header, after) = (VecDeque::new(), Vec::new(), VecDeque::new());
         let (clock, allocations) = (Duration::ZERO, Allocations::default());
-        let mut net = Self { seats, letters, header, after, clock, allocations };
+        let mut net = Self { members, transits, header, after, clock, allocations };
         net.connect(&graph);
         net
     }
@@ -127,7 +127,7 @@ impl Net {
             self.clock += Duration::from_millis(1);
             self.settle();
         }
-        assert!(self.seats.iter().all(|seat| !seat.node.is_alone()), "a node has no link");
+        assert!(self.members.iter().all(|member| !member.node.is_alone()), "a node has no link");
     }
 
     /// The part that is measured, by this name. Says how often each layer allocated.
@@ -154,7 +154,7 @@ impl Net {
 
     fn delivered(&self) -> impl Iterator<Item = u64> {
         let now = self.now();
-        self.seats.iter().map(move |seat| seat.node.snapshot(now).stats.total().get(Counter::Delivered))
+        self.members.iter().map(move |member| member.node.snapshot(now).stats.total().get(Counter::Delivered))
     }
 
     /// A submission, as a client's socket sends it.
@@ -163,7 +163,7 @@ impl Net {
         let mut header = Vec::new();
         encode::request(&mut header, &RequestId::Number(number), &request);
         let parts: [&[u8]; 4] = [b"client", b"", &header, &[b'x'; PAYLOAD_LEN]];
-        let decoder = &mut self.seats[0].decoder;
+        let decoder = &mut self.members[0].decoder;
         let incoming = counted(&mut self.allocations.decode, || decode(decoder, &parts));
         match incoming {
             Incoming::Request(id, request) => self.request(0, id, request),
@@ -179,48 +179,48 @@ impl Net {
     /// Delivers what is under way, and does what is due.
     fn settle(&mut self) {
         loop {
-            while let Some(letter) = self.letters.pop_front() {
+            while let Some(transit) = self.transits.pop_front() {
                 self.clock += FRAME;
-                self.deliver(&letter);
+                self.deliver(&transit);
             }
-            for index in 0..self.seats.len() {
-                let seat = &mut self.seats[index];
-                if seat.appended > seat.synced {
-                    seat.synced = seat.appended;
-                    let synced = Input::Synced(seat.synced);
+            for index in 0..self.members.len() {
+                let member = &mut self.members[index];
+                if member.appended > member.synced {
+                    member.synced = member.appended;
+                    let synced = Input::Synced(member.synced);
                     self.handle(index, synced);
                 }
                 let now = self.now().mono;
-                if self.seats[index].node.deadline().is_some_and(|deadline| deadline <= now) {
+                if self.members[index].node.deadline().is_some_and(|deadline| deadline <= now) {
                     self.handle(index, Input::Tick);
                 }
             }
-            if self.letters.is_empty() {
+            if self.transits.is_empty() {
                 return;
             }
         }
     }
 
-    fn deliver(&mut self, letter: &Letter) {
-        let sender = match letter.way {
-            Way::From(index) => Some(self.seats[index].node.name().clone()),
-            Way::Back(_) => None,
+    fn deliver(&mut self, transit: &Transit) {
+        let sender = match transit.way {
+            Route::From(index) => Some(self.members[index].node.name().clone()),
+            Route::Back(_) => None,
         };
-        let decoder = &mut self.seats[letter.to].decoder;
-        let body = letter.body.as_ref().map(AsRef::as_ref).unwrap_or_default();
-        let parts: &[&[u8]] = &[b"", letter.header.as_ref(), body];
-        let parts = &parts[..2 + usize::from(letter.body.is_some())];
+        let decoder = &mut self.members[transit.to].decoder;
+        let body = transit.body.as_ref().map(AsRef::as_ref).unwrap_or_default();
+        let parts: &[&[u8]] = &[b"", transit.header.as_ref(), body];
+        let parts = &parts[..2 + usize::from(transit.body.is_some())];
         let incoming = counted(&mut self.allocations.decode, || decode(decoder, parts));
-        let input = match (incoming, sender, &letter.way) {
+        let input = match (incoming, sender, &transit.way) {
             (Incoming::Frame(frame), Some(sender), _) => {
                 let routing_id = sender.as_str().as_bytes();
                 let from = counted(&mut self.allocations.decode, || decoder.node(routing_id));
                 Input::Arrived { from: from.unwrap_or(sender).into(), frame }
             }
-            (Incoming::Answer(answer), None, &Way::Back(link)) => Input::Answered { link, answer },
+            (Incoming::Answer(answer), None, &Route::Back(link)) => Input::Answered { link, answer },
             (other, ..) => unreachable!("{other:?}"),
         };
-        self.handle(letter.to, input);
+        self.handle(transit.to, input);
     }
 
     fn now(&self) -> Now {
@@ -234,9 +234,9 @@ impl Net {
         let mut next = Some(input);
         let mut after = std::mem::take(&mut self.after);
         while let Some(input) = next {
-            let node = &mut self.seats[index].node;
+            let node = &mut self.members[index].node;
             counted(&mut self.allocations.core, || node.handle(now, input));
-            while let Some(output) = self.seats[index].node.poll_output() {
+            while let Some(output) = self.members[index].node.poll_output() {
                 self.perform(index, output, &mut after);
             }
             next = after.pop_front();
@@ -246,15 +246,15 @@ impl Net {
 
     fn perform(&mut self, index: usize, output: Output, after: &mut VecDeque<Input>) {
         match output {
-            Output::Append(seq, _) => self.seats[index].appended = seq,
+            Output::Append(seq, _) => self.members[index].appended = seq,
             Output::Connect(link, to, _) => {
                 let number = link.0 as usize;
-                let links = &mut self.seats[index].links;
+                let links = &mut self.members[index].links;
                 links.resize(links.len().max(number + 1), None);
                 links[number] = (0..NODES as usize).find(|&other| endpoint(other) == to);
                 after.push_back(Input::Writable(link));
             }
-            Output::Disconnect(link) => self.seats[index].links[link.0 as usize] = None,
+            Output::Disconnect(link) => self.members[index].links[link.0 as usize] = None,
             Output::Send(links, frame) => self.send(index, &links, &frame),
             Output::Answer(to, answer) => {
                 let header = &mut self.header;
@@ -263,14 +263,14 @@ impl Net {
                     encode::answer(header, &answer);
                     SharedFrame::from(&header[..])
                 });
-                let to = self.seats.iter().position(|seat| *seat.node.name() == to);
-                let link = |to: &usize| self.seats[*to].links.iter().position(|&far| far == Some(index));
+                let to = self.members.iter().position(|member| *member.node.name() == to);
+                let link = |to: &usize| self.members[*to].links.iter().position(|&far| far == Some(index));
                 if let Some((to, link)) = to.and_then(|to| Some((to, link(&to)?))) {
-                    self.letters.push_back(Letter { to, way: Way::Back(LinkId(link as u32)), header, body: None });
+                    self.transits.push_back(Transit { to, way: Route::Back(LinkId(link as u32)), header, body: None });
                 }
             }
             Output::Reply(_, id, reply) => {
-                let (header, node) = (&mut self.header, self.seats[index].node.name());
+                let (header, node) = (&mut self.header, self.members[index].node.name());
                 counted(&mut self.allocations.encode, || {
                     header.clear();
                     encode::reply(header, node, &id, &reply);
@@ -290,15 +290,15 @@ impl Net {
             (SharedFrame::from(&header[..]), payload.map(SharedFrame::from))
         });
         for link in links {
-            if let Some(to) = self.seats[index].links[link.0 as usize] {
+            if let Some(to) = self.members[index].links[link.0 as usize] {
                 let (header, body) = (header.clone(), body.clone());
-                self.letters.push_back(Letter { to, way: Way::From(index), header, body });
+                self.transits.push_back(Transit { to, way: Route::From(index), header, body });
             }
         }
     }
 }
 
-impl Seat {
+impl Member {
     fn new(index: usize) -> Self {
         let limits = Limits { retained_messages_max: RETAINED, ..Limits::default() };
         let decoder = Decoder::new(limits.path_len_max);

@@ -93,15 +93,15 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     let executable =
         std::env::current_exe().map_err(|error| CliError::Failed(format!("cannot find this program: {error}")))?;
     let timeout = context.timeout_or(TIMEOUT);
-    let mut hands = Executor::new(&networks, context.network(), executable, timeout)?;
-    let find = |argument: &NodeArgument| find(argument, context, &hands);
+    let mut executor = Executor::new(&networks, context.network(), executable, timeout)?;
+    let find = |argument: &NodeArgument| find(argument, context, &executor);
     match args.order {
         Some(typed) => match typed.meant(find)? {
-            Some(meant) => by_hand(&meant, &mut hands, context, out),
+            Some(meant) => by_hand(&meant, &mut executor, context, out),
             None => {
                 let (steps, span, keep) = (Vec::new(), Duration::ZERO, Duration::ZERO);
                 let check = Drill { steps, span, rate: 0, seed: 0, keep, timeout, leave_dead: true, only_looks: true };
-                carry_out(&check, &mut hands, context, out)
+                carry_out(&check, &mut executor, context, out)
             }
         },
         None => {
@@ -109,7 +109,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
             let kinds = if args.faults.is_empty() { &Kind::ALL[..] } else { &args.faults };
             let (steps, span) = match (&args.script, args.span) {
                 (Some(file), span) => (script::read(&contents(file)?, find)?, span.unwrap_or_default()),
-                (None, Some(span)) => (draw(seed, &hands.places(), span, kinds), span),
+                (None, Some(span)) => (draw(seed, &executor.places(), span, kinds), span),
                 (None, None) => {
                     let text = "give an order, such as 'kill 3', or a duration, such as '--for 60s'";
                     return Err(CliError::Usage(format!("{text}; see 'gossip chaos --help'")));
@@ -122,12 +122,12 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
             }
             let may_be_drawn = args.script.is_none() && kinds.iter().any(|kind| kind.is_of_links());
             if may_be_drawn || steps.iter().any(|step| step.order.is_of_links()) {
-                hands.require_orders().map_err(with_other_faults)?;
+                executor.require_orders().map_err(with_other_faults)?;
             }
             let Args { rate, keep, leave_dead, .. } = args;
             carry_out(
                 &Drill { steps, span, rate, seed, keep, timeout, leave_dead, only_looks: false },
-                &mut hands,
+                &mut executor,
                 context,
                 out,
             )
@@ -145,7 +145,7 @@ fn with_other_faults(error: ChaosError) -> CliError {
     }
 }
 
-fn by_hand(meant: &Meant, hands: &mut Executor, context: &Context, out: &mut Output) -> Result<(), CliError> {
+fn by_hand(meant: &Meant, executor: &mut Executor, context: &Context, out: &mut Output) -> Result<(), CliError> {
     // Neither a node that is being started nor one that is to go on may be left as it is.
     let interrupted = context.catch_interrupts()?;
     let Meant { order, lasting } = meant;
@@ -157,19 +157,19 @@ fn by_hand(meant: &Meant, hands: &mut Executor, context: &Context, out: &mut Out
     {
         return Err(CliError::Usage(format!("node {a} is named twice; give two nodes")));
     }
-    hands.perform(order, &interrupted)?;
+    executor.perform(order, &interrupted)?;
     out.print(&Fault::new(Duration::ZERO, order, None).done())?;
     let (Some(lasting), Order::Pause(nodes)) = (lasting, order) else { return Ok(()) };
     out.flush()?;
     let deadline = Deadline::after(*lasting);
     while !interrupted.load(Relaxed) && deadline.pause(GLANCE) {}
     let resume = Order::Resume(nodes.clone());
-    hands.perform(&resume, &interrupted)?;
+    executor.perform(&resume, &interrupted)?;
     out.print(&Fault::new(*lasting, &resume, None).done())?;
     if interrupted.load(Relaxed) { Err(ChaosError::Interrupted.into()) } else { Ok(()) }
 }
 
-fn carry_out(plan: &Drill, hands: &mut Executor, context: &Context, out: &mut Output) -> Result<(), CliError> {
+fn carry_out(plan: &Drill, executor: &mut Executor, context: &Context, out: &mut Output) -> Result<(), CliError> {
     let interrupted = context.catch_interrupts()?;
     let broken = AtomicBool::new(false);
     let mut tell = |happening: &Happening| {
@@ -179,7 +179,7 @@ fn carry_out(plan: &Drill, hands: &mut Executor, context: &Context, out: &mut Ou
             interrupted.store(true, Relaxed);
         }
     };
-    let told = drill(hands, plan, &interrupted, &mut tell);
+    let told = drill(executor, plan, &interrupted, &mut tell);
     if broken.load(Relaxed) {
         return Err(CliError::BrokenPipe);
     }
@@ -189,14 +189,14 @@ fn carry_out(plan: &Drill, hands: &mut Executor, context: &Context, out: &mut Ou
 }
 
 /// The node of the network that is meant.
-fn find(argument: &NodeArgument, context: &Context, hands: &Executor) -> Result<NodeId, CliError> {
+fn find(argument: &NodeArgument, context: &Context, executor: &Executor) -> Result<NodeId, CliError> {
     match argument {
         NodeArgument::Name(name) => {
             let target = resolve::find(&context.networks()?, context.network(), name)?;
             Ok(target.node.unwrap_or_else(|| name.clone()))
         }
         NodeArgument::Address(endpoint) => {
-            let record = hands.manifest().nodes.iter().find(|record| record.endpoint == *endpoint);
+            let record = executor.manifest().nodes.iter().find(|record| record.endpoint == *endpoint);
             record.map(|record| record.node.clone()).ok_or_else(|| CliError::Refused {
                 code: "refused",
                 text: format!("network '{}' has no node at {}", context.network(), endpoint.authority()),

@@ -2,7 +2,7 @@
 
 use crate::{
     chaos::{DrillReport, Happening, Order},
-    cli::health::told,
+    cli::health::wording,
     core::id::{MessageId, NodeId},
     launcher::ranges::ranges,
     quantity::Time,
@@ -133,7 +133,7 @@ impl Summary {
             paused: names(&told.paused),
             disturbed: told.disturbed.iter().map(|(from, to)| [from.to_string(), to.to_string()]).collect(),
             keep_no_more: told.incomplete.iter().map(|(node, count)| (node.to_string(), *count)).collect(),
-            told_nodes: told::nodes(&told.judgement),
+            told_nodes: wording::nodes(&told.judgement),
             complaint: complaint(told),
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     core::request::NodeStatus,
     launcher::{NodeRecord, require_record},
     quantity::{Size, Time},
-    workload::{self, Latency, Member, Nodes, Outcome, Plan, check::Odd},
+    workload::{self, Latency, Member, Nodes, Outcome, Plan, check::Anomalies},
 };
 use serde::Serialize;
 use std::{fmt, time::Duration};
@@ -81,7 +81,7 @@ struct Report {
     cpu_us: f64,
     wire_bytes: f64,
     duplicates: f64,
-    counted: Odd,
+    counted: Anomalies,
 }
 
 /// Runs the load and prints the figures.

@@ -3,7 +3,7 @@
 use super::{
     node_health::name,
     survey::{TIMEOUT, network, take},
-    told,
+    wording,
 };
 use crate::{
     cli::{
@@ -143,12 +143,12 @@ impl Report {
         let entry = |heard: &Heard| {
             let compared = comparison.nodes.iter().find(|node| node.node.as_str() == heard.name);
             let mute = comparison.mute.iter().find(|(node, _)| node.as_str() == heard.name);
-            let error = mute.map(|(_, error)| CliError::from(error).body()).or_else(|| told::error(heard));
+            let error = mute.map(|(_, error)| CliError::from(error).body()).or_else(|| wording::error(heard));
             Entry::new(&heard.name, judgement.state_of(&heard.name), comparison, compared, error)
         };
         let nodes: Vec<_> = survey.nodes.iter().map(entry).collect();
         let ok = !comparison.has_findings() && nodes.iter().all(|entry| entry.answered);
-        let (network, told_nodes) = (network(survey, context).to_string(), told::nodes(judgement));
+        let (network, told_nodes) = (network(survey, context).to_string(), wording::nodes(judgement));
         Self { network, ok, messages: comparison.messages, nodes, told_nodes }
     }
 

@@ -9,4 +9,4 @@ pub mod plot;
 pub mod report;
 pub mod status;
 pub mod survey;
-pub mod told;
+pub mod wording;

@@ -1,6 +1,6 @@
 //! Account of one node: as text for people, as a document for programs.
 
-use super::told;
+use super::wording;
 use crate::{
     cli::{
         error::ErrorBody,
@@ -110,7 +110,7 @@ impl NodeHealth {
             suspected_by,
             lag: status.and_then(|status| survey.lag(status)),
             details: status.map(|status| Box::new(Details::from(status.clone()))),
-            error: told::error(heard),
+            error: wording::error(heard),
         }
     }
 

@@ -4,7 +4,7 @@ use super::{
     message_id::parse,
     node_health::micros,
     survey::{record, take},
-    told,
+    wording,
 };
 use crate::{
     cli::{
@@ -307,8 +307,8 @@ fn mark_of(node: &NodeId, judgement: &Judgement, overlay: &Overlay) -> NodeMark 
 /// `overlay now · 5 of 6 nodes up · 5 links · 2 node failures could split it`
 fn caption(judgement: &Judgement, overlay: &Overlay) -> String {
     let how = match (judgement.health, overlay.margin) {
-        (Health::Down, _) => return format!("overlay now · DOWN · {}", told::up(judgement)),
-        (Health::Silent, _) => return format!("overlay now · SILENT · {}", told::up(judgement)),
+        (Health::Down, _) => return format!("overlay now · DOWN · {}", wording::up(judgement)),
+        (Health::Silent, _) => return format!("overlay now · SILENT · {}", wording::up(judgement)),
         (_, Margin::Split) => format!("split into {} parts", overlay.parts().len()),
         (_, Margin::Failures(failures)) => format!("{} could split it", count(failures as u64, "node failure")),
         (_, Margin::AtMost(failures)) => format!("{} or fewer could split it", count(failures as u64, "node failure")),
@@ -316,7 +316,7 @@ fn caption(judgement: &Judgement, overlay: &Overlay) -> String {
         (_, Margin::Never) => "fully connected".to_owned(),
     };
     let links = count(overlay.graph.edge_count() as u64, "link");
-    format!("overlay now · {} · {links} · {how}", told::up(judgement))
+    format!("overlay now · {} · {links} · {how}", wording::up(judgement))
 }
 
 impl fmt::Display for Report {

@@ -2,7 +2,7 @@
 
 use super::{
     node_health::{Counts, Details, NodeHealth, micros},
-    told,
+    wording,
 };
 use crate::{
     cli::text::{self, count},
@@ -87,7 +87,7 @@ impl NetworkHealth {
             Health::Silent => "SILENT".to_owned(),
             Health::Down => "DOWN".to_owned(),
         };
-        let mut lines = vec![format!("Network '{network}' is {word}: {}.", told::nodes(judgement))];
+        let mut lines = vec![format!("Network '{network}' is {word}: {}.", wording::nodes(judgement))];
         if overlay.has_nodes() {
             lines.extend([self.margin(overlay), self.measures()]);
         }
@@ -101,7 +101,7 @@ impl NetworkHealth {
             text::escape(&if more > 0 { format!("{shown} and {more} more") } else { shown }).into_owned()
         };
         let distance = match overlay.margin {
-            Margin::Split => return format!("Parts: {}.", text::escape(&told::parts(overlay))),
+            Margin::Split => return format!("Parts: {}.", text::escape(&wording::parts(overlay))),
             Margin::Never if overlay.graph.node_count() == 1 => return "Only one node is up.".to_owned(),
             Margin::Never => return "No set of node failures can split it (fully connected).".to_owned(),
             Margin::Failures(count) => format!("{} could split it", failures(count)),

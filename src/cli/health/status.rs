@@ -3,7 +3,7 @@
 use super::{
     report::Report,
     survey::{TIMEOUT, network, take},
-    told,
+    wording,
 };
 use crate::{
     cli::{
@@ -71,7 +71,7 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     let is_ours = survey.nodes.iter().any(|heard| heard.is_ours && heard.status().is_none());
     let logs = context.networks().ok().filter(|_| is_ours).map(|networks| networks.folder(context.network()).nodes());
     let logs = logs.map(|logs| logs.display().to_string());
-    told::complaint(&Judgement::of(&survey, &overlay), survey.is_whole, &overlay, logs)
+    wording::complaint(&Judgement::of(&survey, &overlay), survey.is_whole, &overlay, logs)
 }
 
 /// Asks, and shows what was heard: on a screen if there is one.

@@ -12,7 +12,7 @@ use crate::{
     quantity::{Share, Size, Span, Time},
     sim::{
         Report, Scenario, chaos,
-        scenario::{Fault, LATENCY_MAX, Senders, Spread, Who},
+        scenario::{Fault, LATENCY_MAX, Selection, Senders, Spread},
     },
 };
 use clap::ValueEnum;
@@ -228,8 +228,12 @@ impl Args {
         load.trace |= relays.is_some();
         set(&mut scenario.dissemination, dissemination.map(Spread::from));
         scenario.heal &= !no_heal;
-        let at_once =
-            |share| Fault::Crash { at: Time::default(), who: Who::Share(share), silent: false, spare_sender: false };
+        let at_once = |share| Fault::Crash {
+            at: Time::default(),
+            who: Selection::Share(share),
+            silent: false,
+            spare_sender: false,
+        };
         scenario.faults.extend(crash.map(Share::value).map(at_once));
         scenario.check().map_err(usage)?;
         Ok(scenario)

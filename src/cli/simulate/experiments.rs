@@ -41,7 +41,7 @@ pub fn run(order: &Order<'_>, context: &Context, out: &mut Output) -> Result<(),
         let text = fs::read_to_string(&path).map_err(|error| failed("read", &path, &error))?;
         let experiment = Experiment::from_toml(&text);
         let experiment = experiment.map_err(|error| CliError::Usage(format!("{}, {error}", path.display())))?;
-        match Tried::run(experiment, path, order, &watch) {
+        match ExperimentResult::run(experiment, path, order, &watch) {
             Err(CliError::Interrupted(text)) => {
                 interruption = Some(CliError::Interrupted(text));
                 break;
@@ -57,7 +57,7 @@ pub fn run(order: &Order<'_>, context: &Context, out: &mut Output) -> Result<(),
         out.print(&results)?;
     }
     interruption.map_or(Ok(()), Err)?;
-    let misses: usize = results.experiments.iter().map(Tried::misses).sum();
+    let misses: usize = results.experiments.iter().map(ExperimentResult::misses).sum();
     if misses == 0 { Ok(()) } else { Err(CliError::Failed(format!("{misses} figures are not as expected"))) }
 }
 
@@ -85,33 +85,33 @@ fn failed(what: &str, path: &Path, error: &std::io::Error) -> CliError {
 /// All that came out.
 #[derive(Serialize)]
 struct Results {
-    experiments: Vec<Tried>,
+    experiments: Vec<ExperimentResult>,
 }
 
 /// Outcome of an experiment.
 #[derive(Serialize)]
-struct Tried {
+struct ExperimentResult {
     name: String,
     title: String,
     #[serde(skip)]
     text: String,
     file: PathBuf,
-    runs: Vec<TriedRun>,
+    runs: Vec<RunResult>,
 }
 
 /// Outcome of one of its runs.
 #[derive(Serialize)]
-struct TriedRun {
+struct RunResult {
     name: String,
     seeds: u64,
     first_seed: u64,
     findings: Vec<Finding>,
 }
 
-impl Tried {
+impl ExperimentResult {
     fn run(experiment: Experiment, file: PathBuf, order: &Order<'_>, watch: &Watch<'_>) -> Result<Self, CliError> {
         let Experiment { name, title, text, runs } = experiment;
-        let runs = runs.iter().map(|run| TriedRun::run(run, &file, order, watch)).collect::<Result<_, _>>()?;
+        let runs = runs.iter().map(|run| RunResult::run(run, &file, order, watch)).collect::<Result<_, _>>()?;
         Ok(Self { name, title, text, file, runs })
     }
 
@@ -120,7 +120,7 @@ impl Tried {
     }
 }
 
-impl TriedRun {
+impl RunResult {
     fn run(run: &Run, file: &Path, order: &Order<'_>, watch: &Watch<'_>) -> Result<Self, CliError> {
         let seeds = order.seeds.unwrap_or(run.seeds);
         let findings = Self::findings(run, seeds, file, order, watch)?;
@@ -215,7 +215,7 @@ impl Results {
         let mut page = String::new();
         for tried in &self.experiments {
             let command = format!("gossip simulate --experiment {}", tried.file.display());
-            let Tried { name, title, text, .. } = tried;
+            let ExperimentResult { name, title, text, .. } = tried;
             // Writing to a String cannot fail.
             let _ = write!(page, "\n## {name} {title}\n\n{text}\n\n```console\n$ {command}\n```\n\n");
             page.push_str(

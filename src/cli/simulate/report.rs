@@ -6,7 +6,7 @@ use crate::{
     sim::{
         Coverage, Mean, Report, Scenario,
         network::Draw,
-        scenario::{Fault, Spread, Who},
+        scenario::{Fault, Selection, Spread},
         traffic::{Kind, Traffic},
     },
     topology::Shape,
@@ -70,7 +70,7 @@ impl Run {
         parts.push(format!("{} {noun} of {size} from {}{relays}", load.messages, load.senders));
         match &faults[..] {
             [] => {}
-            [Fault::Crash { who: Who::Share(share), .. }] => parts.push(format!("{} crash", percent(*share))),
+            [Fault::Crash { who: Selection::Share(share), .. }] => parts.push(format!("{} crash", percent(*share))),
             faults => parts.push(format!("{} faults", faults.len())),
         }
         parts.join(" · ")

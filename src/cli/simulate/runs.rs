@@ -97,7 +97,7 @@ pub fn run_all(
         for _ in 0..workers {
             let (sender, next, stop, clock) = (sender.clone(), &next, &stop, &clock);
             scope.spawn(move || {
-                // Who has taken a number makes its run, so that none is left out.
+                // Selection has taken a number makes its run, so that none is left out.
                 let is_over = || stop.load(Relaxed) || watch.interrupted.load(Relaxed);
                 while !is_over() && !extent.is_late(clock, next.load(Relaxed)) {
                     let number = next.fetch_add(1, Relaxed);

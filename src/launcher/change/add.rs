@@ -1,6 +1,6 @@
 //! A node more: chosen a place, started, linked, and seen to be up before the command returns.
 
-use super::site::Site;
+use super::site::LockedNetwork;
 use crate::{
     core::{
         endpoint::Endpoint,
@@ -62,7 +62,7 @@ pub fn add(
     addition: &Addition,
     interrupted: &AtomicBool,
 ) -> Result<Added, LaunchError> {
-    let mut site = Site::open(networks, network, addition.timeout, Some(interrupted))?;
+    let mut site = LockedNetwork::open(networks, network, addition.timeout, Some(interrupted))?;
     let live = site.live()?;
     if site.manifest.nodes.len() >= NODES_MAX as usize {
         return Err(LaunchError::Full { network: network.clone(), most: NODES_MAX });
@@ -94,7 +94,7 @@ pub fn add(
 /// Starts the process of a node that is in the record, tells it its peers, and waits until the links to those that live are
 /// up. Unless it is released, it ends with what is returned.
 pub(super) fn raise<'s>(
-    site: &mut Site<'s>,
+    site: &mut LockedNetwork<'s>,
     node: &NodeId,
     executable: &Path,
     interrupted: &'s AtomicBool,
@@ -138,7 +138,7 @@ impl Drop for Raised {
 }
 
 /// The name of a new node and where it is to listen: a number on the port base plus that, a name on the first free port.
-fn address(site: &Site<'_>, name: Option<&NodeId>) -> Result<(NodeId, Endpoint), LaunchError> {
+fn address(site: &LockedNetwork<'_>, name: Option<&NodeId>) -> Result<(NodeId, Endpoint), LaunchError> {
     let manifest = &site.manifest;
     let is_used = |port: u32| manifest.nodes.iter().any(|record| u32::from(record.endpoint.port()) == port);
     let is_free = |number: &u32| {
@@ -184,7 +184,7 @@ pub(super) struct Place {
 }
 
 /// Peers that were asked for: live ones, each once.
-fn chosen(site: &Site<'_>, node: &NodeId, targets: &[Target]) -> Result<Place, LaunchError> {
+fn chosen(site: &LockedNetwork<'_>, node: &NodeId, targets: &[Target]) -> Result<Place, LaunchError> {
     let mut peers: Vec<NodeId> = Vec::new();
     for target in targets {
         if target.node.as_ref() == Some(node) {
@@ -202,7 +202,7 @@ fn chosen(site: &Site<'_>, node: &NodeId, targets: &[Target]) -> Result<Place, L
 impl Place {
     /// Between two neighbours of a ring; elsewhere with as many peers as the topology says, which have least. What is left to
     /// chance follows from the network's seed and the node's name.
-    pub(super) fn find(site: &Site<'_>, node: &NodeId, live: &[NodeId]) -> Self {
+    pub(super) fn find(site: &LockedNetwork<'_>, node: &NodeId, live: &[NodeId]) -> Self {
         let live: Vec<NodeId> = live.iter().filter(|other| *other != node).cloned().collect();
         let graph = site.graph(&live);
         let seed = node
@@ -252,7 +252,7 @@ impl Place {
     }
 
     /// Has it go.
-    pub(super) fn make_way(&self, site: &mut Site<'_>, gone: &BTreeSet<Pair>) -> Result<(), LaunchError> {
+    pub(super) fn make_way(&self, site: &mut LockedNetwork<'_>, gone: &BTreeSet<Pair>) -> Result<(), LaunchError> {
         if gone.is_empty() {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! One link of the declared topology is made, or taken away.
 
-use super::site::Site;
+use super::site::LockedNetwork;
 use crate::{
     core::id::NetworkName,
     launcher::{
@@ -21,7 +21,7 @@ pub fn connect(
     ends: [&Target; 2],
     timeout: Duration,
 ) -> Result<Pair, LaunchError> {
-    let mut site = Site::open(networks, network, timeout, None)?;
+    let mut site = LockedNetwork::open(networks, network, timeout, None)?;
     site.adopt()?;
     let (a, b) = two(&site, ends)?;
     if site.manifest.are_peers(&a, &b) {
@@ -44,7 +44,7 @@ pub fn disconnect(
     ends: [&Target; 2],
     timeout: Duration,
 ) -> Result<Pair, LaunchError> {
-    let mut site = Site::open(networks, network, timeout, None)?;
+    let mut site = LockedNetwork::open(networks, network, timeout, None)?;
     site.adopt()?;
     let (a, b) = two(&site, ends)?;
     let links = BTreeSet::from([(a.clone(), b.clone())]);
@@ -70,7 +70,7 @@ pub fn disconnect(
 }
 
 /// Two different nodes that live.
-fn two(site: &Site<'_>, [a, b]: [&Target; 2]) -> Result<Pair, LaunchError> {
+fn two(site: &LockedNetwork<'_>, [a, b]: [&Target; 2]) -> Result<Pair, LaunchError> {
     let (one, other) = (site.node(a)?.node.clone(), site.node(b)?.node.clone());
     if one == other {
         return Err(LaunchError::SameNode { node: one });

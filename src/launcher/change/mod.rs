@@ -15,4 +15,4 @@ pub use link::{connect, disconnect};
 pub use remove::{Removal, Removed, remove};
 pub use restart::{Restart, Restarted, restart};
 pub use restructure::{Restructured, Restructuring, Wanted, restructure};
-pub(super) use site::Site;
+pub(super) use site::LockedNetwork;

@@ -1,7 +1,7 @@
 //! A node leaves its network: it is asked to, its process is seen to end, the record forgets it. For one that is dead its
 //! neighbours are told, and linked to each other in its place.
 
-use super::site::{GLANCE, Site};
+use super::site::{GLANCE, LockedNetwork};
 use crate::{
     client::{Client, ClientError},
     clock::Deadline,
@@ -61,7 +61,7 @@ pub fn remove(
         let node = ask(&endpoint, &Deadline::after(removal.timeout))?;
         return Ok(Removed { node, endpoint });
     }
-    let mut site = Site::open(networks, network, removal.timeout, None)?;
+    let mut site = LockedNetwork::open(networks, network, removal.timeout, None)?;
     let NodeRecord { node, endpoint, .. } = site.node(target)?.clone();
     let process = site.manifest.alive().find(|record| record.node == node).and_then(|record| record.process);
     match process.map_or(Ok(None), |process| process.hold())? {
@@ -74,7 +74,7 @@ pub fn remove(
 
 /// A node that runs leaves; one that does not is ended, if that is wanted.
 fn leave(
-    site: &mut Site<'_>,
+    site: &mut LockedNetwork<'_>,
     node: &NodeId,
     endpoint: &Endpoint,
     held: &ProcessHandle,
@@ -107,7 +107,7 @@ fn leave(
 
 /// The neighbours of a node forget it, and are linked in its place as they would have linked themselves had it left. It is
 /// ended first, if it is not dead.
-fn forget(site: &mut Site<'_>, node: &NodeId) -> Result<(), LaunchError> {
+fn forget(site: &mut LockedNetwork<'_>, node: &NodeId) -> Result<(), LaunchError> {
     site.adopt()?;
     let peers = site.manifest.node(node).map(|record| record.peers.clone()).unwrap_or_default();
     let orphans: Vec<NodeId> = peers.into_iter().filter(|peer| site.is_alive(peer)).collect();
@@ -131,7 +131,7 @@ fn forget(site: &mut Site<'_>, node: &NodeId) -> Result<(), LaunchError> {
 }
 
 /// Each orphan with one other that it is not linked to by declaration: first those that have found each other.
-fn replacements(site: &Site<'_>, orphans: &[NodeId]) -> Result<BTreeSet<Pair>, LaunchError> {
+fn replacements(site: &LockedNetwork<'_>, orphans: &[NodeId]) -> Result<BTreeSet<Pair>, LaunchError> {
     let (links, _) = site.look(orphans, GLANCE)?;
     let all = orphans.iter().enumerate().flat_map(|(at, a)| orphans[at + 1..].iter().map(move |b| pair(a, b)));
     let (mut placed, mut made) = (BTreeSet::new(), BTreeSet::new());

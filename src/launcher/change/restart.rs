@@ -2,7 +2,7 @@
 
 use super::{
     add::{Place, raise},
-    site::Site,
+    site::LockedNetwork,
 };
 use crate::{
     core::id::NetworkName,
@@ -45,7 +45,7 @@ pub fn restart(
     restart: &Restart,
     interrupted: &AtomicBool,
 ) -> Result<Restarted, LaunchError> {
-    let mut site = Site::open(networks, network, restart.timeout, Some(interrupted))?;
+    let mut site = LockedNetwork::open(networks, network, restart.timeout, Some(interrupted))?;
     let node = site.node(&restart.target)?.node.clone();
     let Some(index) = site.manifest.nodes.iter().position(|record| record.node == node) else {
         return Err(LaunchError::Ended { node });

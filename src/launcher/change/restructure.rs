@@ -1,7 +1,7 @@
 //! The whole topology is exchanged: what is new is linked first, and what is gone is parted only when that is up, so that the
 //! network is one at all times.
 
-use super::site::Site;
+use super::site::LockedNetwork;
 use crate::{
     clock,
     core::id::NetworkName,
@@ -68,7 +68,7 @@ pub fn restructure(
     network: &NetworkName,
     restructuring: &Restructuring,
 ) -> Result<Restructured, LaunchError> {
-    let mut site = Site::open(networks, network, restructuring.timeout, None)?;
+    let mut site = LockedNetwork::open(networks, network, restructuring.timeout, None)?;
     let live = site.live()?;
     // 32 bits are seeds enough, and short enough to be typed.
     let seed = restructuring.seed.unwrap_or_else(|| clock::seed() >> 32);

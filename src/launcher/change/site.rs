@@ -34,7 +34,7 @@ const ANSWER: Duration = Duration::from_secs(1);
 pub(in super::super) const GLANCE: Duration = Duration::from_millis(300);
 
 /// A network whose lock this command has.
-pub(in super::super) struct Site<'a> {
+pub(in super::super) struct LockedNetwork<'a> {
     pub(in super::super) folder: Folder,
     pub(in super::super) manifest: Manifest,
     pub(in super::super) deadline: Deadline,
@@ -43,7 +43,7 @@ pub(in super::super) struct Site<'a> {
     _lock: Lock,
 }
 
-impl<'a> Site<'a> {
+impl<'a> LockedNetwork<'a> {
     /// Takes the lock of a network that has a record. All further waits end with `patience`, or when `interrupted` is set.
     pub(in super::super) fn open(
         networks: &Networks,

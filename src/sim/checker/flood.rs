@@ -29,7 +29,7 @@ impl Checker {
 
     /// Checks that a message crossed as many links as it must if nothing goes wrong.
     pub(in crate::sim) fn check_flood(&self, graph: &Graph, place: usize) -> Result<(), Wrong> {
-        let told = &self.told[place];
+        let told = &self.messages[place];
         match self.flood_frames(graph) {
             Some(expected) if expected != told.frames => {
                 Err(Wrong::Frames { id: told.id.clone(), what: "message", found: told.frames, expected })

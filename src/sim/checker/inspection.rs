@@ -61,7 +61,7 @@ impl Inspection<'_> {
             let is_there = survivors[host].is_some_and(|survivor| told.delivered[host].0 == survivor.life);
             is_there && holdings.as_ref().is_none_or(|kept| kept[host].contains(&told.id))
         };
-        for told in checker.told.iter().filter(|told| !told.is_doubtful()) {
+        for told in checker.messages.iter().filter(|told| !told.is_doubtful()) {
             let lacks = |host: usize| survivors[host].is_some_and(|survivor| told.delivered[host].0 != survivor.life);
             // What was given up is taken from a neighbour that keeps it.
             for host in gaps.keys().copied().filter(|&host| lacks(host) && names_gap(host, &told.id)) {
@@ -206,7 +206,7 @@ impl Inspection<'_> {
     pub(in crate::sim) fn gaps(&mut self) -> BTreeMap<usize, Vec<Gap>> {
         let checker = self.checker;
         let lacks = |&(host, survivor): &(usize, Survivor)| {
-            checker.told.iter().any(|told| told.delivered[host].0 != survivor.life)
+            checker.messages.iter().any(|told| told.delivered[host].0 != survivor.life)
         };
         let live = checker.survivors.iter().enumerate().filter_map(|(host, survivor)| Some((host, (*survivor)?)));
         let mut gaps = BTreeMap::new();

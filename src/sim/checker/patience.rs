@@ -17,11 +17,11 @@ impl Checker {
     /// last thing that happened to them.
     pub(in crate::sim) fn patience(&self, scenario: &Scenario) -> (Duration, Duration) {
         let Timing { digest_interval: beat, lost_after, .. } = scenario.protocol().timing;
-        let bytes: usize = self.told.iter().map(|told| told.payload.len() + 64).sum();
+        let bytes: usize = self.messages.iter().map(|told| told.payload.len() + 64).sum();
         let narrow = Duration::from_nanos(scenario.network.transmission(4 * bytes));
         // That something is nowhere any more is found out by one node after the other, and each asks for one after the other.
         let is_forgetful = scenario.limits != Retention::default();
-        let asking = scenario.network.latency.most.0 * 2 * self.told.len() as u32;
+        let asking = scenario.network.latency.most.0 * 2 * self.messages.len() as u32;
         let hop = beat + lost_after + asking;
         let forgotten = if is_forgetful { hop * self.names.len() as u32 } else { Duration::ZERO };
         // What does not fit into a queue is asked for again.

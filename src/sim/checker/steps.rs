@@ -28,7 +28,7 @@ struct Stream {
     incarnation: u64,
     /// The life, counted from 1, that published last.
     life: u32,
-    /// Places in [`Checker::told`] by sequence number, from 1; `NOWHERE` if it was never published.
+    /// Places in [`Checker::messages`] by sequence number, from 1; `NOWHERE` if it was never published.
     places: Vec<u32>,
 }
 
@@ -41,8 +41,8 @@ pub(in crate::sim) struct Checker {
     pub(super) load: Load,
     pub(super) limits: Limits,
     pub(super) names: Vec<NodeId>,
-    pub(in crate::sim) told: Vec<Tracked>,
-    /// By the number of a message: its place in `told`.
+    pub(in crate::sim) messages: Vec<Tracked>,
+    /// By the number of a message: its place in `messages`.
     by_number: BTreeMap<u32, usize>,
     /// By origin.
     streams: Vec<Vec<Stream>>,
@@ -74,7 +74,7 @@ impl Checker {
             load,
             limits,
             names,
-            told: Vec::new(),
+            messages: Vec::new(),
             by_number: BTreeMap::new(),
             streams: (0..nodes).map(|_| Vec::new()).collect(),
             met: vec![Vec::new(); nodes],
@@ -132,7 +132,7 @@ impl Checker {
             }
             Observation::Remembered { life, id } => {
                 if let Some(place) = self.find(&id) {
-                    self.told[place].delivered[host].0 = life;
+                    self.messages[place].delivered[host].0 = life;
                 }
             }
             Observation::Asked(streams) => self.asked(&streams),
@@ -142,7 +142,7 @@ impl Checker {
                 self.has_losses |= is_news;
                 self.has_full_queues |= is_full;
             }
-            Observation::Mended => self.mending.begin(at, &self.told, &self.survivors),
+            Observation::Mended => self.mending.begin(at, &self.messages, &self.survivors),
             _ => {}
         }
     }
@@ -150,7 +150,7 @@ impl Checker {
     /// A life has begun or ended.
     fn come_and_go(&mut self, at: Mono) {
         self.is_presence_stale = true;
-        self.mending.recount(at, &self.told, &self.survivors);
+        self.mending.recount(at, &self.messages, &self.survivors);
     }
 
     /// A node has accepted a message.
@@ -164,18 +164,18 @@ impl Checker {
             return Err(Wrong::Altered { id: id() });
         }
         if let Some(place) = self.find(&message.id) {
-            // Who has lost its disk and knows nobody cannot know its former life.
+            // Selection has lost its disk and knows nobody cannot know its former life.
             if has_met {
                 return Err(Wrong::Repeated { id: id() });
             }
-            self.told[place].double = Some(payload);
+            self.messages[place].double = Some(payload);
             self.by_number.insert(number, place);
             return Ok(());
         }
-        let place = self.told.len();
+        let place = self.messages.len();
         self.enter(origin, life, &message.id, place as u32)?;
         self.by_number.insert(number, place);
-        self.told.push(Tracked {
+        self.messages.push(Tracked {
             number,
             origin,
             life,
@@ -217,7 +217,7 @@ impl Checker {
         Ok(())
     }
 
-    /// The place of a message in [`told`](Self::told).
+    /// The place of a message in [`messages`](Self::messages).
     pub(in crate::sim) fn find(&self, id: &MessageId) -> Option<usize> {
         let streams = self.streams.get(index_of(&id.origin)?)?;
         let stream = streams.iter().rev().find(|stream| stream.incarnation == id.incarnation.0)?;
@@ -228,7 +228,7 @@ impl Checker {
     /// A node's client got a receipt.
     fn acknowledged(&mut self, number: u32, found: &MessageId) -> Result<(), Wrong> {
         let place = self.by_number.get(&number).copied();
-        match place.map(|place| &mut self.told[place]) {
+        match place.map(|place| &mut self.messages[place]) {
             Some(told) if told.id == *found => {
                 told.is_acknowledged = true;
                 Ok(())
@@ -243,7 +243,7 @@ impl Checker {
         let id = || message.id.clone();
         let place = self.find(&message.id).ok_or_else(|| Wrong::Unpublished { id: id() })?;
         let life = self.survivors[node].map_or(0, |survivor| survivor.life);
-        let told = &mut self.told[place];
+        let told = &mut self.messages[place];
         if told.payload != message.payload && told.double.as_ref() != Some(&message.payload) {
             return Err(Wrong::Altered { id: id() });
         }
@@ -260,7 +260,7 @@ impl Checker {
     /// A copy goes out over `links` links.
     fn sent(&mut self, id: &MessageId, has_payload: bool, links: usize, bytes: usize) {
         let Some(place) = self.find(id) else { return };
-        let told = &mut self.told[place];
+        let told = &mut self.messages[place];
         told.bytes += (links * bytes) as u64;
         if has_payload {
             told.frames += links as u64;
@@ -275,7 +275,7 @@ impl Checker {
         for StreamRanges { stream, ranges } in streams {
             for number in ranges.iter().flat_map(|&(first, last)| first..=last) {
                 if let Some(place) = self.find(&stream.message(number)) {
-                    self.told[place].asked += 1;
+                    self.messages[place].asked += 1;
                 }
             }
         }

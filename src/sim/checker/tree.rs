@@ -19,7 +19,7 @@ impl Checker {
         small_payload_max: usize,
         place: usize,
     ) -> Result<(), Wrong> {
-        let told = &self.told[place];
+        let told = &self.messages[place];
         let check = |what, found, expected| {
             let wrong = Wrong::Frames { id: told.id.clone(), what, found, expected };
             if found == expected { Ok(()) } else { Err(wrong) }
@@ -52,7 +52,7 @@ impl Checker {
         // A message that came along another origin's tree may have been asked for, and the next one mends the tree.
         let Some(before) = told.id.sequence.checked_sub(1).filter(|&before| before > 1) else { return false };
         let id = told.id.stream().message(before);
-        let Some(before) = self.find(&id).map(|place| &self.told[place]) else { return false };
+        let Some(before) = self.find(&id).map(|place| &self.messages[place]) else { return false };
         let is_everywhere = before.delivered.iter().all(|(life, _)| *life > 0);
         let last = before.delivered.iter().map(|(_, at)| *at).max().unwrap_or_default();
         is_everywhere && last + 4 * model.latency.most.0 + AFTERMATH <= told.published_at

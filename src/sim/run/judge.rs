@@ -23,7 +23,7 @@ const NTH: [u32; 3] = [0, 1, 9];
 type Courses = Vec<(Mono, u64, bool)>;
 
 /// Facts that all messages are judged by.
-struct Known<'a> {
+struct Facts<'a> {
     survivors: &'a [Option<Survivor>],
     /// By node, what it has given up.
     gaps: &'a BTreeMap<usize, Vec<Gap>>,
@@ -42,21 +42,21 @@ impl Simulation {
         let gaps = self.inspect().gaps();
         self.check()?;
         // Messages of one origin have one optimum, as long as the same nodes are there.
-        let told = &self.checker.told;
+        let told = &self.checker.messages;
         let mut places: Vec<_> = (0..told.len()).collect();
         places.sort_by_key(|&place| (told[place].origin, told[place].presence, place));
         let mut optimum = (None, Vec::new());
         let mut courses = Courses::new();
         for place in places {
-            let told = &self.checker.told[place];
+            let told = &self.checker.messages[place];
             let same = Some((told.origin, told.presence));
             if optimum.0 != same {
                 let Scenario { network, load, .. } = &self.cluster.scenario;
                 let (seed, present) = (self.cluster.seed, &self.checker.presence[told.presence]);
                 optimum = (same, quickest(self.ground(), network, seed, told.origin, load.size, present));
             }
-            let known = Known { survivors: &self.checker.survivors, gaps: &gaps, optimum: &optimum.1 };
-            self.judge(place, &known, &mut report, &mut courses)?;
+            let facts = Facts { survivors: &self.checker.survivors, gaps: &gaps, optimum: &optimum.1 };
+            self.judge(place, &facts, &mut report, &mut courses)?;
         }
         self.tell_recovery(courses, &mut report);
         for mended in self.checker.mending.finish() {
@@ -109,12 +109,12 @@ impl Simulation {
     fn judge(
         &self,
         place: usize,
-        known: &Known<'_>,
+        facts: &Facts<'_>,
         report: &mut Report,
         courses: &mut Courses,
     ) -> Result<(), Violation> {
-        let Known { survivors, gaps, optimum } = *known;
-        let told = &self.checker.told[place];
+        let Facts { survivors, gaps, optimum } = *facts;
+        let told = &self.checker.messages[place];
         // What does not count is looked at all the same.
         let mut unseen = Report::default();
         let index = told.number.checked_sub(self.warmup);
@@ -168,7 +168,7 @@ impl Simulation {
     fn check_frames(&self, place: usize) -> Result<(), Violation> {
         let cluster = &self.cluster;
         let Scenario { network, limits, join, .. } = &cluster.scenario;
-        let told = &self.checker.told[place];
+        let told = &self.checker.messages[place];
         let is_exact = cluster.scenario.is_faultless() && !self.checker.has_losses();
         if !is_exact || join.is_some() || told.is_doubtful() || *limits != Retention::default() {
             return Ok(());

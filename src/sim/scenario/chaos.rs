@@ -1,7 +1,7 @@
 //! Scenarios drawn by a seed: any topology, load and mix of faults. What a thousand of them do not break is hard to
 //! break by thinking.
 
-use super::{Disk, Fault, Load, Pace, Retention, Scenario, Senders, Silence, Spread, Who};
+use super::{Disk, Fault, Load, Retention, Scenario, Selection, Senders, Silence, Spread, TimingPreset};
 use crate::{
     quantity::{Span, Time},
     sim::network::{Draw, Model},
@@ -32,7 +32,8 @@ pub fn scenario(seed: u64) -> Scenario {
         settle: Time::default(),
         dissemination: if random.random_bool(0.1) { Spread::Flood } else { Spread::Tree },
         heal: random.random_bool(0.8),
-        timing: [Pace::Local, Pace::Lan, Pace::Lan, Pace::Wan][random.random_range(0..4)],
+        timing: [TimingPreset::Local, TimingPreset::Lan, TimingPreset::Lan, TimingPreset::Wan]
+            [random.random_range(0..4)],
         join: None,
         network: network(&mut random),
         load: load(nodes, &mut random),
@@ -48,7 +49,7 @@ pub fn scenario(seed: u64) -> Scenario {
     // In the end everything is mended, as a rule: what is missing then must come.
     if random.random_bool(0.8) {
         let at = Time::millis(SPAN_MS);
-        let (all, disk, memory) = (Who::Share(1.0), disk(&mut random), random.random_bool(0.5));
+        let (all, disk, memory) = (Selection::Share(1.0), disk(&mut random), random.random_bool(0.5));
         let slow = Fault::Slow { at, who: all, frame: Time::default() };
         let restart = Fault::Restart { at, who: None, disk, memory };
         scenario.faults.extend([Fault::Heal { at }, Fault::Resume { at, who: None }, slow, restart]);
@@ -104,22 +105,22 @@ fn load(nodes: u32, random: &mut Pcg64Mcg) -> Load {
 fn add_faults(faults: &mut Vec<Fault>, random: &mut Pcg64Mcg) {
     let at = moment(0, random);
     let mended = moment(at.nanos() / 1_000_000, random);
-    let who = Who::Share(f64::from(random.random_range(2..=50_u32)) / 100.0);
+    let who = Selection::Share(f64::from(random.random_range(2..=50_u32)) / 100.0);
     match random.random_range(0..9) {
         0 | 1 => {
             faults.push(Fault::Crash { at, who, silent: random.random_bool(0.5), spare_sender: false });
             faults.push(Fault::Restart {
                 at: mended,
-                who: Some(Who::Share(0.7)),
+                who: Some(Selection::Share(0.7)),
                 disk: disk(random),
                 memory: random.random_bool(0.5),
             });
         }
         2 => faults.extend([Fault::Partition { at, who }, Fault::Heal { at: mended }]),
-        3 => faults.extend([Fault::Cut { at, from: who, to: Who::Share(0.3) }, Fault::Heal { at: mended }]),
+        3 => faults.extend([Fault::Cut { at, from: who, to: Selection::Share(0.3) }, Fault::Heal { at: mended }]),
         4 => faults.extend([Fault::Pause { at, who }, Fault::Resume { at: mended, who: None }]),
         5 => faults.push(Fault::Slow { at, who, frame: Time::millis(random.random_range(0..30)) }),
-        6 => faults.push(Fault::Leave { at, who: Who::Share(0.1) }),
+        6 => faults.push(Fault::Leave { at, who: Selection::Share(0.1) }),
         7 => {
             let year = 365 * 86_400;
             faults.push(Fault::Clock { at, who, seconds: random.random_range(-year..=year) });
@@ -135,7 +136,7 @@ fn add_faults(faults: &mut Vec<Fault>, random: &mut Pcg64Mcg) {
 
 /// Connections that stand and carry nothing: few, or most of them.
 fn mute(random: &mut Pcg64Mcg) -> Fault {
-    let [from, to] = [0; 2].map(|_| Who::Share(f64::from(random.random_range(10..=100_u32)) / 100.0));
+    let [from, to] = [0; 2].map(|_| Selection::Share(f64::from(random.random_range(10..=100_u32)) / 100.0));
     let way = [Silence::Both, Silence::There, Silence::Back][random.random_range(0..3)];
     Fault::Mute { at: moment(0, random), from, to, way }
 }

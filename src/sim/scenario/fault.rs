@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Which nodes a fault is about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Who {
+pub enum Selection {
     /// These, by number.
     Nodes(Vec<u32>),
     /// This share of those it can happen to, drawn when it happens: 0 to 1, rounded to whole nodes.
@@ -57,7 +57,7 @@ pub enum Fault {
     /// Processes end. `silent`: so do their hosts, and nobody is told that the connections are gone.
     Crash {
         at: Time,
-        who: Who,
+        who: Selection,
         #[serde(default)]
         silent: bool,
         /// Not the one node that publishes everything.
@@ -68,7 +68,7 @@ pub enum Fault {
     Restart {
         at: Time,
         #[serde(default)]
-        who: Option<Who>,
+        who: Option<Selection>,
         #[serde(default, skip_serializing_if = "Disk::is_kept")]
         disk: Disk,
         /// True if they have their inbox still; only with the disk.
@@ -76,33 +76,33 @@ pub enum Fault {
         memory: bool,
     },
     /// These nodes reach only each other, and the others only theirs.
-    Partition { at: Time, who: Who },
+    Partition { at: Time, who: Selection },
     /// Frames of `from` do not reach `to`; those the other way do.
-    Cut { at: Time, from: Who, to: Who },
+    Cut { at: Time, from: Selection, to: Selection },
     /// Connections that `from` has opened to `to` stand from then on and carry nothing; new ones do.
     Mute {
         at: Time,
-        from: Who,
-        to: Who,
+        from: Selection,
+        to: Selection,
         #[serde(default)]
         way: Silence,
     },
     /// All partitions and cuts end.
     Heal { at: Time },
     /// Processes stand still; what is sent to them waits.
-    Pause { at: Time, who: Who },
+    Pause { at: Time, who: Selection },
     /// Paused nodes go on; without `who` all of them.
     Resume {
         at: Time,
         #[serde(default)]
-        who: Option<Who>,
+        who: Option<Selection>,
     },
     /// Each frame takes these nodes that long; 0 makes them as fast as before.
-    Slow { at: Time, who: Who, frame: Time },
+    Slow { at: Time, who: Selection, frame: Time },
     /// Nodes are removed for good, and say so.
-    Leave { at: Time, who: Who },
+    Leave { at: Time, who: Selection },
     /// Wall clocks jump by this many seconds.
-    Clock { at: Time, who: Who, seconds: i64 },
+    Clock { at: Time, who: Selection, seconds: i64 },
     /// From `at` to `until`, every `every`, one live node crashes and starts again after `down`.
     Churn { at: Time, until: Time, every: Time, down: Time },
 }
@@ -161,7 +161,7 @@ impl Fault {
     }
 
     /// All nodes that it names.
-    pub(super) fn who(&self) -> Vec<&Who> {
+    pub(super) fn who(&self) -> Vec<&Selection> {
         match self {
             Self::Crash { who, .. }
             | Self::Partition { who, .. }

@@ -29,7 +29,7 @@ impl From<Spread> for Broadcast {
 /// Speed at which nodes notice things: a preset of [`Timing`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Pace {
+pub enum TimingPreset {
     /// As on one machine.
     Local,
     /// As in one place.
@@ -39,12 +39,12 @@ pub enum Pace {
     Wan,
 }
 
-impl From<Pace> for Timing {
-    fn from(pace: Pace) -> Self {
+impl From<TimingPreset> for Timing {
+    fn from(pace: TimingPreset) -> Self {
         match pace {
-            Pace::Local => Self::LOCAL,
-            Pace::Lan => Self::LAN,
-            Pace::Wan => Self::WAN,
+            TimingPreset::Local => Self::LOCAL,
+            TimingPreset::Lan => Self::LAN,
+            TimingPreset::Wan => Self::WAN,
         }
     }
 }

@@ -24,7 +24,11 @@ struct Third {
 /// A run in which `tamper` stands between the second node and the world.
 fn by_the_second(mut tamper: impl FnMut(Output) -> Vec<Output> + Send + 'static) -> (Outcome, Third) {
     let [first, second, third] = [1, 2, 3].map(NodeId::numbered);
-    let cut = |from, to| Fault::Cut { at: Time::millis(0), from: Who::Nodes(vec![from]), to: Who::Nodes(vec![to]) };
+    let cut = |from, to| Fault::Cut {
+        at: Time::millis(0),
+        from: Selection::Nodes(vec![from]),
+        to: Selection::Nodes(vec![to]),
+    };
     let faults = vec![cut(1, 3), cut(3, 1), Fault::Heal { at: Time::millis(30_000) }];
     let load = Load { messages: MESSAGES, interval: SECOND, senders: Senders::All, ..Load::default() };
     let ring = tree(Scenario { faults, load, heal: false, ..scenario("circular", None, 3) });

@@ -1,4 +1,4 @@
-//! Disorder of a network at a moment, as far as it was ordered: pure, so that a schedule can be drawn with
+//! Faults in force in a network at a moment, as far as they were ordered: pure, so that a schedule can be drawn with
 //! it, a node told anew what it forgot, and the checker told who could hear whom.
 
 use super::order::Order;
@@ -10,7 +10,7 @@ pub type Setting = (Option<Vec<NodeId>>, Disturbance);
 
 /// Faults that are in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Disorder {
+pub struct ActiveFaults {
     /// Nodes whose process has ended.
     pub down: BTreeSet<NodeId>,
     /// Nodes that are halted.
@@ -21,7 +21,7 @@ pub struct Disorder {
     links: BTreeMap<(NodeId, NodeId), Disturbance>,
 }
 
-impl Disorder {
+impl ActiveFaults {
     /// Takes an order as done. A restarted node runs; what it forgot of disturbances it is told again.
     pub fn apply(&mut self, order: &Order) {
         match order {
@@ -153,22 +153,22 @@ mod tests {
     #[test]
     fn a_partition_and_single_links_are_told_in_few_words() {
         let all = nodes(1..=20);
-        let mut disorder = Disorder::default();
-        disorder.apply(&Order::Delay { a: node(1), b: node(2), by: Duration::from_millis(5) });
-        disorder.apply(&Order::Cut { from: node(3), to: node(9), one_way: true });
-        disorder.apply(&Order::Partition(nodes(1..=3)));
+        let mut active_faults = ActiveFaults::default();
+        active_faults.apply(&Order::Delay { a: node(1), b: node(2), by: Duration::from_millis(5) });
+        active_faults.apply(&Order::Cut { from: node(3), to: node(9), one_way: true });
+        active_faults.apply(&Order::Partition(nodes(1..=3)));
         for from in &all {
-            let settings = disorder.settings(from, &all);
+            let settings = active_faults.settings(from, &all);
             assert!(settings.len() <= 4, "{from}: {settings:?}");
             assert_eq!(settings[0].0, None);
             for to in all.iter().filter(|&to| to != from) {
-                assert_eq!(heard(&settings, to), disorder.between(from, to), "{from} to {to}");
+                assert_eq!(heard(&settings, to), active_faults.between(from, to), "{from} to {to}");
             }
         }
-        disorder.apply(&Order::Mend { a: node(1), b: node(2) });
-        assert!(disorder.between(&node(1), &node(2)).is_none() && disorder.between(&node(1), &node(4)).cut);
-        disorder.apply(&Order::Heal);
-        assert!(!disorder.has_disturbances() && disorder.between(&node(3), &node(9)).is_none());
+        active_faults.apply(&Order::Mend { a: node(1), b: node(2) });
+        assert!(active_faults.between(&node(1), &node(2)).is_none() && active_faults.between(&node(1), &node(4)).cut);
+        active_faults.apply(&Order::Heal);
+        assert!(!active_faults.has_disturbances() && active_faults.between(&node(3), &node(9)).is_none());
     }
 
     #[test]
@@ -179,15 +179,15 @@ mod tests {
             .enumerate()
             .map(|(at, node)| (node.clone(), vec![all[(at + 1) % 8].clone(), all[(at + 7) % 8].clone()]))
             .collect();
-        let mut disorder = Disorder::default();
-        assert_eq!(disorder.company(&node(1), &ring).len(), 8);
-        disorder.apply(&Order::Kill(nodes([3])));
-        disorder.apply(&Order::Pause(nodes([7])));
-        assert_eq!(disorder.company(&node(1), &ring), nodes([8, 1, 2]).into_iter().collect());
-        disorder.apply(&Order::Cut { from: node(2), to: node(1), one_way: true });
-        assert_eq!(disorder.company(&node(1), &ring), nodes([8, 1]).into_iter().collect());
-        disorder.apply(&Order::Restart(nodes([3])));
-        assert_eq!(disorder.company(&node(2), &ring), nodes([2, 3, 4, 5, 6]).into_iter().collect());
-        assert!(disorder.company(&node(7), &ring).is_empty());
+        let mut active_faults = ActiveFaults::default();
+        assert_eq!(active_faults.company(&node(1), &ring).len(), 8);
+        active_faults.apply(&Order::Kill(nodes([3])));
+        active_faults.apply(&Order::Pause(nodes([7])));
+        assert_eq!(active_faults.company(&node(1), &ring), nodes([8, 1, 2]).into_iter().collect());
+        active_faults.apply(&Order::Cut { from: node(2), to: node(1), one_way: true });
+        assert_eq!(active_faults.company(&node(1), &ring), nodes([8, 1]).into_iter().collect());
+        active_faults.apply(&Order::Restart(nodes([3])));
+        assert_eq!(active_faults.company(&node(2), &ring), nodes([2, 3, 4, 5, 6]).into_iter().collect());
+        assert!(active_faults.company(&node(7), &ring).is_empty());
     }
 }
