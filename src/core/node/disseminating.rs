@@ -1,7 +1,7 @@
 //! Messages between the machines: what neighbours say of them goes to dissemination, and what that asks for is filed,
 //! recorded, told and sent.
 
-use super::Node;
+use super::machines::Machines;
 use crate::core::{
     dissemination::event::{Input, Output as Asked},
     event::{Event, LinkId, Output, Record},
@@ -14,7 +14,7 @@ use crate::core::{
     time::Now,
 };
 
-impl Node {
+impl Machines {
     /// A neighbour says something about messages.
     pub(super) fn on_message_frame(&mut self, now: Now, from: NodeId, slot: Option<Slot>, frame: Frame) {
         if let Err((refusal, text)) = frame.check(&from, self.config.limits.payload_len_max) {

@@ -1,9 +1,6 @@
 //! What a node holds at this moment: for whoever checks that its bounds are kept.
 
-use super::Node;
-use crate::core::{
-    config::Limits, dissemination::spread::early_paths, id::NodeId, membership::overlay::passive_view::LOWEST_KEPT,
-};
+use crate::core::{config::Limits, dissemination::spread::early_paths, membership::overlay::passive_view::LOWEST_KEPT};
 
 /// The sizes of what grows in a node, each with its bound in [`Limits`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,35 +48,5 @@ impl Gauge {
         .into_iter()
         .find(|&(_, size, most)| size > most)
         .map(|(what, size, _)| (what, size))
-    }
-}
-
-impl Node {
-    /// What it holds now. Costs next to nothing.
-    pub fn gauge(&self) -> Gauge {
-        Gauge {
-            messages: self.mailbox.len(),
-            bytes: self.mailbox.bytes(),
-            streams: self.dissemination.seen().streams(),
-            links: self.membership.neighbours().len(),
-            trees: self.dissemination.trees_len(),
-            missing: self.dissemination.missing_len(),
-            gaps: self.dissemination.seen().gaps_len(),
-            held: self.dissemination.waiting_len(),
-            view: self.membership.acquaintances().len(),
-            journal: self.service.journal_len(),
-            watchers: self.service.watchers_len(),
-        }
-    }
-
-    /// Its neighbours whose links are up, in the order in which it met them. A node that leaves has none: they were told to
-    /// forget it.
-    pub fn neighbours(&self) -> impl Iterator<Item = &NodeId> {
-        self.membership.neighbours().iter().filter(|_| !self.is_leaving()).map(|(node, _)| node)
-    }
-
-    /// Whom it knows beside its neighbours, dead or alive.
-    pub fn acquaintances(&self) -> impl Iterator<Item = NodeId> {
-        self.membership.acquaintances().cloned()
     }
 }

@@ -1,6 +1,6 @@
 //! Which life this node goes on as when somebody knows of its life what it does not. Spec: sections 6.1 and 7.
 
-use super::Node;
+use super::machines::Machines;
 use crate::core::{
     dissemination,
     event::{Event, Output},
@@ -18,7 +18,7 @@ const RENEWALS_MAX: u64 = 16;
 /// See [`RENEWALS_MAX`].
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(60);
 
-impl Node {
+impl Machines {
     /// A neighbour has seen messages. If they are of this node's life, and it never published them, somebody else uses that
     /// life: this node takes up another, so that those messages are as good as all others.
     pub(super) fn compare_life(&mut self, now: Now, frame: &Frame) {

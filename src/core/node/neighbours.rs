@@ -1,7 +1,7 @@
 //! What neighbours say: each frame finds the machine that it is for. And what membership asks for is done.
 //! Spec: sections 5 and 6.
 
-use super::Node;
+use super::machines::Machines;
 use crate::core::{
     dissemination::{event, machine::Dissemination},
     event::{LinkId, Output},
@@ -13,7 +13,7 @@ use crate::core::{
     time::{Mono, Now},
 };
 
-impl Node {
+impl Machines {
     /// Another node says something over its link to us.
     pub(super) fn on_frame(&mut self, now: Now, from: NodeId, frame: Frame) {
         let is_introduced = self.membership.is_introduced(&from);

@@ -1,7 +1,7 @@
 //! Answers to clients: the node tells the service what they wait for, and sends what it says. Spec: `docs/spec/gossip-bus.md`,
 //! *Requests* and *Watching*.
 
-use super::Node;
+use super::machines::Machines;
 use crate::core::{
     event::{Event, LogSeq, Output},
     id::NodeId,
@@ -13,7 +13,7 @@ use crate::core::{
 };
 use std::time::Duration;
 
-impl Node {
+impl Machines {
     /// Answers a client at once.
     pub(super) fn reply(&mut self, now: Now, caller: Caller, reply: Reply) {
         self.reply_after(now, LogSeq::NONE, caller, reply);
@@ -82,6 +82,7 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Node;
     use super::*;
     use crate::core::{
         config::{Config, Limits, Protocol},
@@ -172,12 +173,12 @@ mod tests {
         ask(&mut node, at(1), 9, watch(Some(1), u64::MAX));
         let busy = ask(&mut node, at(1), 10, watch(None, SECOND));
         assert!(matches!(busy[..], [(_, Reply::Refused { refusal: Refusal::Busy, .. })]), "{busy:?}");
-        assert_eq!(node.service.deadline(), Some(Mono(SECOND + 1)));
-        assert!(node.deadline() <= node.service.deadline());
+        assert_eq!(node.machines.service.deadline(), Some(Mono(SECOND + 1)));
+        assert!(node.deadline() <= node.machines.service.deadline());
         let replies = replies(&mut node, at(SECOND + 1), Input::Tick);
         assert_eq!((replies.len(), told(&replies, 8)), (1, &WatchPage { next: 1, ..WatchPage::default() }));
         assert_eq!(node.gauge().watchers, 1, "the other one waits for as long as a node bears");
-        assert_eq!(node.service.deadline(), Some(Mono(1) + WATCH_WAIT_MAX));
+        assert_eq!(node.machines.service.deadline(), Some(Mono(1) + WATCH_WAIT_MAX));
     }
 
     #[test]

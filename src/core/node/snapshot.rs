@@ -1,7 +1,6 @@
 //! All that a node knows of itself at one moment, for whoever measures it.
 
-use super::Node;
-use crate::core::{request::NodeStatus, stats::Stats, time::Now};
+use crate::core::{request::NodeStatus, stats::Stats};
 
 /// All that a node counts and holds.
 #[derive(Debug, Clone)]
@@ -16,18 +15,4 @@ pub struct Snapshot {
     pub view: u64,
     /// Clients that wait for something to happen.
     pub watchers: u64,
-}
-
-impl Node {
-    /// A copy of what it counts and holds now. It is no request, and counts as none.
-    pub fn snapshot(&self, now: Now) -> Snapshot {
-        let gauge = self.gauge();
-        Snapshot {
-            status: self.status(now),
-            stats: self.stats.clone(),
-            gaps: gauge.gaps as u64,
-            view: gauge.view as u64,
-            watchers: gauge.watchers as u64,
-        }
-    }
 }

@@ -5,7 +5,7 @@ use crate::{
     core::{
         config::{Limits, Protocol},
         endpoint::Endpoint,
-        event::ReturnAddress,
+        event::{Event, ReturnAddress},
         frame::{
             Announcement, Answer, Chunk, DisconnectReason, Frame, Hashes, Introduction, JoinPriority, LifeSeen, Member,
             PathCopy, STREAMS_MAX, StreamRanges, Walk, WalkKind,
@@ -22,7 +22,10 @@ use rand_pcg::{
     Pcg64Mcg,
     rand_core::{Rng, SeedableRng},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
 
 /// Nodes joined by links that keep their order and lose nothing; which link moves next is up to a seed.
 struct Net {
@@ -197,11 +200,11 @@ impl Net {
     }
 
     fn count(&self, index: usize, counter: Counter) -> u64 {
-        self.nodes[index].stats.total().get(counter)
+        self.nodes[index].machines.stats.total().get(counter)
     }
 
     fn refused(&self, index: usize, refusal: Refusal) -> u64 {
-        self.nodes[index].stats.total().refused(refusal)
+        self.nodes[index].machines.stats.total().refused(refusal)
     }
 }
 
@@ -232,7 +235,7 @@ fn neighbours_meet_and_whoever_waits_is_told() {
         assert_eq!(net.replies.len(), graph.node_count() + 1);
         for index in 0..graph.node_count() {
             let mut names: Vec<_> =
-                net.nodes[index].membership.neighbours().iter().map(|(node, _)| node.clone()).collect();
+                net.nodes[index].machines.membership.neighbours().iter().map(|(node, _)| node.clone()).collect();
             names.sort_by(|a, b| a.natural_key().cmp(&b.natural_key()));
             assert_eq!(names, graph.neighbours(index).iter().map(|&peer| name(peer)).collect::<Vec<_>>());
         }
@@ -414,7 +417,7 @@ fn strangers_are_refused_and_counted() {
         let from = if refusal == Refusal::NameTaken { name(0) } else { name(1) };
         net.input(0, Input::Arrived { from: from.into(), frame: Frame::Hello(hello(change), JoinPriority::Declared) });
         assert_eq!(net.refused(0, refusal), 1, "{refusal:?}");
-        assert!(!net.nodes[0].membership.is_introduced(&name(1)));
+        assert!(!net.nodes[0].machines.membership.is_introduced(&name(1)));
         assert_eq!(net.wires.len(), 0, "no link to a stranger");
     }
 }
@@ -435,7 +438,7 @@ fn with_peer() -> Node {
     outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(hello(|_| {}), JoinPriority::Declared)));
     let welcome = Answer::Welcome(hello(|_| {}), None);
     outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer: welcome });
-    assert_eq!(node.membership.neighbours().iter().count(), 1);
+    assert_eq!(node.machines.membership.neighbours().iter().count(), 1);
     node
 }
 
@@ -453,7 +456,7 @@ fn whoever_has_seen_something_else_is_told_all_and_told_so() {
         Input::Requested { principal: Principal::Unnamed, client, id: RequestId::None, request: publish },
     );
     outputs(&mut node, Duration::from_secs(1), Input::Tick);
-    let own = node.dissemination.seen().hashes();
+    let own = node.machines.dissemination.seen().hashes();
     let other = Hashes { seen: own.seen ^ 1, ..own };
     let mut ping = |millis, digest| {
         let at = Duration::from_millis(millis);
@@ -492,8 +495,8 @@ fn a_name_stays_with_the_node_that_answers_to_it() {
         matches!(&told[0], Output::Answer(to, Answer::Refuse { code, .. }) if *to == name(1) && code == "name_taken")
     );
     assert!(matches!(&told[2..], [Output::Send(_, Frame::Hello(..))]), "the first one is told: {told:?}");
-    assert_eq!(node.stats.total().refused(Refusal::NameTaken), 1);
-    assert_eq!(node.membership.describe()[0].endpoint, endpoint(1));
+    assert_eq!(node.machines.stats.total().refused(Refusal::NameTaken), 1);
+    assert_eq!(node.machines.membership.describe()[0].endpoint, endpoint(1));
 }
 
 #[test]
@@ -508,7 +511,7 @@ fn a_node_that_moved_gets_its_name_when_its_former_address_is_silent() {
     ping_in(&outputs(&mut node, Duration::from_millis(100), moved()));
     let told = outputs(&mut node, Duration::from_millis(1100), moved());
     assert!(told.iter().any(|output| matches!(output, Output::Answer(_, Answer::Welcome(..)))), "{told:?}");
-    let peers = node.membership.describe();
+    let peers = node.machines.membership.describe();
     assert_eq!((peers.len(), &peers[0].endpoint), (1, &endpoint(5)));
 }
 
@@ -538,8 +541,8 @@ fn a_link_that_is_silent_while_its_peer_greets_is_opened_anew() {
         }
         let is_reopened = matches!(&told[..], [.., Output::Disconnect(LinkId(0)), Output::Connect(LinkId(0), ..)]);
         assert_eq!(is_reopened, !answers, "{told:?}");
-        assert_eq!(node.stats.total().get(Counter::Reopened), u64::from(!answers));
-        assert_eq!(node.membership.neighbours().iter().count(), usize::from(answers));
+        assert_eq!(node.machines.stats.total().get(Counter::Reopened), u64::from(!answers));
+        assert_eq!(node.machines.membership.neighbours().iter().count(), usize::from(answers));
     }
 }
 
@@ -576,8 +579,8 @@ fn a_leaving_node_is_forgotten_before_it_says_so() {
     let late = Request::Publish { trace: None, payload: b"late"[..].into() };
     assert!(matches!(net.reply(4, late), Reply::Refused { refusal: Refusal::Leaving, .. }), "nobody would hear it");
     for &peer in graph.neighbours(4) {
-        assert!(net.nodes[peer].membership.neighbours().iter().all(|(node, _)| *node != name(4)));
-        assert!(!net.nodes[peer].membership.is_introduced(&name(4)));
+        assert!(net.nodes[peer].machines.membership.neighbours().iter().all(|(node, _)| *node != name(4)));
+        assert!(!net.nodes[peer].machines.membership.is_introduced(&name(4)));
     }
 }
 
@@ -585,9 +588,9 @@ fn a_leaving_node_is_forgotten_before_it_says_so() {
 fn are_peers(net: &Net, a: usize, b: usize) -> Option<bool> {
     let sees = |node: usize, other: usize| {
         let node = &net.nodes[node];
-        let declared = node.membership.is_declared(&name(other));
-        let linked = node.membership.neighbours().iter().any(|(peer, _)| *peer == name(other));
-        (declared == linked && linked == node.membership.is_introduced(&name(other))).then_some(linked)
+        let declared = node.machines.membership.is_declared(&name(other));
+        let linked = node.machines.membership.neighbours().iter().any(|(peer, _)| *peer == name(other));
+        (declared == linked && linked == node.machines.membership.is_introduced(&name(other))).then_some(linked)
     };
     sees(a, b).filter(|_| sees(a, b) == sees(b, a))
 }
@@ -634,14 +637,18 @@ fn a_link_without_connection_is_down_until_it_is_greeted_again() {
     let pair = generate(Shape::Circular, 2, 0).unwrap();
     let mut net = Net::joined(&pair, 0, &Limits::default());
     net.input(0, Input::Unsent { link: LinkId(0), why: Counter::QueueFull });
-    assert_eq!(net.nodes[0].membership.neighbours().iter().count(), 1, "a full queue is no lost connection");
+    assert_eq!(net.nodes[0].machines.membership.neighbours().iter().count(), 1, "a full queue is no lost connection");
     net.input(0, Input::Unsent { link: LinkId(0), why: Counter::NotConnected });
-    assert_eq!(net.nodes[0].membership.neighbours().iter().count(), 0);
+    assert_eq!(net.nodes[0].machines.membership.neighbours().iter().count(), 0);
     net.publish(0, None, b"missed");
     assert_eq!((net.message_frames, net.inbox(1).messages.len()), (0, 0));
     net.input(0, Input::Writable(LinkId(0)));
     net.settle(Duration::from_secs(1));
-    assert_eq!((net.nodes[0].membership.neighbours().iter().count(), net.inbox(1).messages.len()), (1, 1), "fetched");
+    assert_eq!(
+        (net.nodes[0].machines.membership.neighbours().iter().count(), net.inbox(1).messages.len()),
+        (1, 1),
+        "fetched"
+    );
 }
 
 #[test]
@@ -676,7 +683,7 @@ fn a_peer_that_was_dialled_by_another_spelling_is_the_same_peer() {
         net.run();
         for index in 0..2 {
             assert_eq!(net.refused(index, Refusal::NameTaken), 0, "nobody took its name");
-            assert_eq!(net.nodes[index].membership.neighbours().iter().count(), 1, "one link each way");
+            assert_eq!(net.nodes[index].machines.membership.neighbours().iter().count(), 1, "one link each way");
         }
         net.publish(0, None, b"there");
         net.publish(1, None, b"and back");
@@ -691,7 +698,7 @@ fn refusing_one_message_leaves_the_link_up() {
     let mut net = Net::joined(&pair, 0, &Limits::default());
     let answer = Answer::Refuse { code: "too_large".into(), text: "no".into() };
     net.input(0, Input::Answered { link: LinkId(0), answer });
-    assert_eq!(net.nodes[0].membership.neighbours().iter().count(), 1);
+    assert_eq!(net.nodes[0].machines.membership.neighbours().iter().count(), 1);
 }
 
 #[test]
@@ -757,8 +764,8 @@ fn a_node_without_instance_takes_the_one_it_meets_and_keeps_it() {
     net.nodes[2] = Node::new(alone, Incarnation(1), 0, "test", Now::default());
     net.ask(2, Request::Connect { peers: vec![(None, endpoint(0))] });
     net.run();
-    assert_eq!(net.nodes[2].membership.me().instance.as_str(), "one");
-    assert_eq!(net.nodes[2].membership.neighbours().iter().count(), 1);
+    assert_eq!(net.nodes[2].machines.membership.me().instance.as_str(), "one");
+    assert_eq!(net.nodes[2].machines.membership.neighbours().iter().count(), 1);
     let other = hello(|hello| hello.instance = "two".parse().unwrap());
     net.input(2, Input::Arrived { from: name(1).into(), frame: Frame::Hello(other, JoinPriority::Declared) });
     assert_eq!(net.refused(2, Refusal::OtherInstance), 1);
@@ -802,7 +809,7 @@ fn one_frame_begins_one_life_at_most() {
     let announced = |life| Announcement { held: told(life), age: Duration::ZERO };
     net.input(0, Input::Arrived { from: name(1).into(), frame: digest((7..100).map(told).collect()) });
     assert_eq!(net.count(0, Counter::Renewed), 1);
-    let life = net.nodes[0].dissemination.latest().incarnation.0;
+    let life = net.nodes[0].machines.dissemination.latest().incarnation.0;
     let lives = (life..life + 100).map(announced).collect();
     net.input(0, Input::Arrived { from: name(1).into(), frame: Frame::Have(lives) });
     assert_eq!(net.count(0, Counter::Renewed), 2);
@@ -810,8 +817,11 @@ fn one_frame_begins_one_life_at_most() {
 
 /// A message of a node's present life that it never published.
 fn forged(net: &Net, index: usize, sequence: u64) -> Message {
-    let id =
-        MessageId { origin: name(index), incarnation: net.nodes[index].dissemination.latest().incarnation, sequence };
+    let id = MessageId {
+        origin: name(index),
+        incarnation: net.nodes[index].machines.dissemination.latest().incarnation,
+        sequence,
+    };
     Message { id, published_at: Wall(0), hops: 2, trace: None, tree: None, payload: b"theirs"[..].into() }
 }
 
@@ -833,7 +843,11 @@ fn a_life_that_another_uses_is_left_to_it_wherever_that_is_seen() {
         let mut net = Net::joined(&pair, 0, &Limits::default());
         let theirs = forged(&net, 0, 9);
         net.input(0, Input::Arrived { from: name(1).into(), frame: frame(theirs.clone()) });
-        assert!(net.nodes[0].dissemination.latest().incarnation > theirs.id.incarnation, "{:?}", frame(theirs));
+        assert!(
+            net.nodes[0].machines.dissemination.latest().incarnation > theirs.id.incarnation,
+            "{:?}",
+            frame(theirs)
+        );
         net.input(0, Input::Arrived { from: name(1).into(), frame: Frame::Message(theirs.clone()) });
         net.ask(0, Request::Publish { trace: None, payload: b"ours"[..].into() });
         net.settle(Duration::from_secs(2));
@@ -863,21 +877,21 @@ fn a_life_beyond_the_greatest_makes_no_other() {
     for life in [1 << 53, 1 << 62, u64::MAX] {
         let mut net = Net::joined(&pair, 0, &Limits::default());
         let life = Incarnation(life);
-        let welcome = net.nodes[1].membership.me().clone();
+        let welcome = net.nodes[1].machines.membership.me().clone();
         let (&(_, link), _) = net.wires.iter().find(|((from, _), _)| *from == 0).unwrap();
         let answer = Answer::Welcome(welcome, Some(LifeSeen { incarnation: life, sequence: 1 }));
         net.input(0, Input::Answered { link, answer });
         let held = StreamRanges { stream: StreamId { origin: name(0), incarnation: life }, ranges: vec![(1, 9)] };
         net.input(0, Input::Arrived { from: name(1).into(), frame: digest(vec![held]) });
         assert_eq!(net.count(0, Counter::Renewed), 0);
-        assert!(net.nodes[0].dissemination.latest().incarnation <= Incarnation::MAX);
+        assert!(net.nodes[0].machines.dissemination.latest().incarnation <= Incarnation::MAX);
     }
 }
 
 /// A HELLO of another node that goes by the name of the first one.
 fn namesake(net: &Net, life: u64, port: u16) -> Introduction {
     let endpoint = endpoint(0).with_port(port);
-    Introduction { endpoint, incarnation: Incarnation(life), ..net.nodes[0].membership.me().clone() }
+    Introduction { endpoint, incarnation: Incarnation(life), ..net.nodes[0].machines.membership.me().clone() }
 }
 
 fn refusals(net: &mut Net, hello: Introduction) -> Vec<String> {
@@ -906,7 +920,7 @@ fn of_two_namesakes_that_refuse_each_other_the_earlier_one_takes_messages() {
     let mut net = Net::joined(&pair, 0, &Limits::default());
     let (&(_, link), _) = net.wires.iter().find(|((from, _), _)| *from == 0).unwrap();
     let taken = || Answer::Refuse { code: "name_taken".into(), text: "it is taken".into() };
-    let at_link = net.nodes[0].membership.describe()[0].endpoint.port();
+    let at_link = net.nodes[0].machines.membership.describe()[0].endpoint.port();
     let later = namesake(&net, 8, at_link);
     assert_eq!(refusals(&mut net, later.clone()), ["name_taken"]);
     // The answer of the one that came later comes back over a link to it.
@@ -918,7 +932,7 @@ fn of_two_namesakes_that_refuse_each_other_the_earlier_one_takes_messages() {
     assert!(!publishes(&mut net), "refused by a node of which it knows nothing");
     let now = net.now();
     let told = "it is taken, not by tcp://10.0.0.1:7001";
-    assert_eq!(net.nodes[0].status(now).name_taken.as_deref(), Some(told));
+    assert_eq!(account::status(&net.nodes[0], now).name_taken.as_deref(), Some(told));
     assert_eq!(refusals(&mut net, later), ["name_taken"]);
     assert!(publishes(&mut net), "it was a namesake, which came later");
 
@@ -968,7 +982,7 @@ fn a_node_that_greets_itself_is_no_namesake() {
     let pair = generate(Shape::Circular, 2, 0).unwrap();
     let mut net = Net::joined(&pair, 0, &Limits::default());
     let (&(_, link), _) = net.wires.iter().find(|((from, _), _)| *from == 0).unwrap();
-    let itself = net.nodes[0].membership.me().clone();
+    let itself = net.nodes[0].machines.membership.me().clone();
     assert_eq!(refusals(&mut net, itself), ["name_taken"]);
     let answer = Answer::Refuse { code: "name_taken".into(), text: "it is taken".into() };
     net.input(0, Input::Answered { link, answer });
@@ -983,7 +997,7 @@ fn a_node_hears_from_neighbours_where_its_name_is_used_and_asks_there() {
     let now = net.now();
     // A third node counts a namesake of the second among its neighbours: the first one tells the second.
     let named = |frame| machine::Input::Told { from: name(2), frame };
-    net.nodes[0].on_membership(now, named(Frame::Neighbours(vec![elsewhere.clone(), elsewhere.clone()])));
+    net.nodes[0].machines.on_membership(now, named(Frame::Neighbours(vec![elsewhere.clone(), elsewhere.clone()])));
     let told =
         |output: &Output| matches!(output, Output::Send(_, Frame::Walk(walk)) if walk.members == [elsewhere.clone()]);
     assert!(std::iter::from_fn(|| net.nodes[0].poll_output()).any(|output| told(&output)));
@@ -991,7 +1005,7 @@ fn a_node_hears_from_neighbours_where_its_name_is_used_and_asks_there() {
     for (millis, asks) in [(0, 1), (9_000, 0), (10_000, 1)] {
         let now = Now { mono: now.mono + Duration::from_millis(millis), ..now };
         let news = Walk { kind: WalkKind::News, steps: 0, path: Vec::new(), members: vec![elsewhere.clone()] };
-        net.nodes[1].on_membership(now, named(Frame::Walk(news)));
+        net.nodes[1].machines.on_membership(now, named(Frame::Walk(news)));
         let outputs: Vec<_> = std::iter::from_fn(|| net.nodes[1].poll_output()).collect();
         let asked = outputs.iter().filter_map(|output| match output {
             Output::Connect(link, to, _) => Some((*link, to.clone())),
@@ -1122,9 +1136,9 @@ proptest! {
                     prop_assert!(received.insert(message.id), "delivered twice");
                 }
             }
-            prop_assert!(node.mailbox.len() <= 8 && node.mailbox.bytes() <= 4096);
-            prop_assert!(node.dissemination.seen().streams() <= 4);
-            prop_assert!(node.membership.describe().len() <= 3);
+            prop_assert!(node.machines.mailbox.len() <= 8 && node.machines.mailbox.bytes() <= 4096);
+            prop_assert!(node.machines.dissemination.seen().streams() <= 4);
+            prop_assert!(node.machines.membership.describe().len() <= 3);
         }
     }
 }
@@ -1135,7 +1149,7 @@ fn faults_are_ordered_only_where_that_was_allowed() {
     let request = Request::Disturb { nodes: Some(vec![name(1)]), disturbance };
     let mut net = Net::of(1, 0, &Limits::default());
     assert!(matches!(net.reply(0, request.clone()), Reply::Refused { refusal: Refusal::NotAllowed, .. }));
-    net.nodes[0].config.protocol.chaos = true;
+    net.nodes[0].machines.config.protocol.chaos = true;
     let input = Input::Requested {
         principal: Principal::Unnamed,
         client: ReturnAddress([1].into()),
@@ -1234,19 +1248,19 @@ fn what_comes_in_pieces_is_held_to_what_a_message_is_and_nobody_else_is_asked_fo
     let pulls =
         |told: &[Output]| told.iter().filter(|output| matches!(output, Output::Send(_, Frame::Pull(_)))).count();
     let mut asked = pulls(&outputs(&mut node, Duration::ZERO, arrived(announced)));
-    let standstill = node.config.protocol.timing.standstill();
+    let standstill = node.machines.config.protocol.timing.standstill();
     let mut step = Duration::ZERO;
     while step < standstill - Duration::from_millis(10) {
         step += Duration::from_millis(10);
         asked += pulls(&outputs(&mut node, step, Input::Tick));
     }
-    assert_eq!((asked, node.dissemination.partial_bytes() > 0), (0, true), "it is under way");
+    assert_eq!((asked, node.machines.dissemination.partial_bytes() > 0), (0, true), "it is under way");
     for _ in 0..100 {
         step += Duration::from_millis(10);
         asked += pulls(&outputs(&mut node, step, Input::Tick));
     }
-    assert_eq!((asked, node.dissemination.partial_bytes()), (1, 0), "it came no more");
-    assert_eq!(node.stats.total().get(Counter::ChunksDropped), 1);
+    assert_eq!((asked, node.machines.dissemination.partial_bytes()), (1, 0), "it came no more");
+    assert_eq!(node.machines.stats.total().get(Counter::ChunksDropped), 1);
 }
 
 #[test]
@@ -1289,13 +1303,20 @@ fn numbers_without_end_are_asked_for_and_told_of_for_a_while_and_no_longer() {
     }
     let half = Duration::from_secs(60);
     assert!(!pulls.is_empty() && pulls.iter().chain(&digests).all(|at| *at < half), "{pulls:?} {digests:?}");
-    assert_eq!((node.dissemination.missing_len(), node.dissemination.latest().incarnation), (0, Incarnation(7)));
-    assert_eq!(node.dissemination.seen().given_up(), LAST, "all below the two that came, as far as anybody can count");
+    assert_eq!(
+        (node.machines.dissemination.missing_len(), node.machines.dissemination.latest().incarnation),
+        (0, Incarnation(7))
+    );
+    assert_eq!(
+        node.machines.dissemination.seen().given_up(),
+        LAST,
+        "all below the two that came, as far as anybody can count"
+    );
     for number in [5, 7] {
         outputs(&mut node, step, arrived(Frame::Message(message(id(2, LAST, number)))));
     }
     assert_eq!(
-        (node.dissemination.missing_len(), node.stats.total().get(Counter::Delivered)),
+        (node.machines.dissemination.missing_len(), node.machines.stats.total().get(Counter::Delivered)),
         (0, 4),
         "what is late comes all the same"
     );

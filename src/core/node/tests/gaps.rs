@@ -84,7 +84,7 @@ fn pass(node: &mut Node, until: Duration) -> Vec<Output> {
 }
 
 fn counts(node: &Node, at: Duration) -> [u64; 3] {
-    let status = node.status(Now { mono: Mono(0) + at, wall: Wall(0) });
+    let status = account::status(node, Now { mono: Mono(0) + at, wall: Wall(0) });
     [status.seen_messages.unwrap(), status.given_up, status.unproven]
 }
 
@@ -119,7 +119,7 @@ fn what_was_given_up_is_fetched_from_whoever_offers_it_later() {
     assert!(!again.iter().any(|output| matches!(output, Output::Append(..))), "once");
     assert_eq!(told(&pass(&mut node, 26 * SECOND)), [("gap_filled", 1, 149)]);
     assert_eq!(counts(&node, 26 * SECOND), [201, 1, 0]);
-    let page = node.dissemination.seen().gaps().collect::<Vec<_>>();
+    let page = node.machines.dissemination.seen().gaps().collect::<Vec<_>>();
     assert_eq!(page.iter().map(|gap| (gap.first, gap.last)).collect::<Vec<_>>(), [(150, 150)]);
 
     // Who comes back is asked anew.
@@ -151,18 +151,18 @@ fn a_claim_that_nobody_can_prove_swallows_no_message() {
 fn what_lies_below_a_message_is_missing_and_named_when_it_does_not_come() {
     let mut node = between_two();
     [1, 2, 5].into_iter().for_each(|number| drop(outputs(&mut node, SECOND, from(1, message(number)))));
-    let status = node.status(Now { mono: Mono(0) + SECOND, wall: Wall(0) });
+    let status = account::status(&node, Now { mono: Mono(0) + SECOND, wall: Wall(0) });
     assert_eq!((status.missing, status.given_up), (1, 0));
     assert_eq!(told(&pass(&mut node, 5 * SECOND)), [], "it may come");
     assert_eq!(told(&pass(&mut node, 10 * SECOND)), [("gap", 3, 4)]);
     outputs(&mut node, 11 * SECOND, from(1, message(4)));
     assert_eq!(told(&pass(&mut node, 13 * SECOND)), [("gap_filled", 4, 4)]);
-    let status = node.status(Now { mono: Mono(0) + 13 * SECOND, wall: Wall(0) });
+    let status = account::status(&node, Now { mono: Mono(0) + 13 * SECOND, wall: Wall(0) });
     assert_eq!((status.seen_messages, status.missing, status.given_up), (Some(5), 0, 1));
 
     // What comes in another order than it was sent is no gap.
     [9, 8, 6, 7].into_iter().for_each(|number| drop(outputs(&mut node, 14 * SECOND, from(1, message(number)))));
-    assert_eq!(node.dissemination.missing_len(), 0);
+    assert_eq!(node.machines.dissemination.missing_len(), 0);
     assert_eq!(told(&pass(&mut node, 60 * SECOND)), []);
 }
 

@@ -1,0 +1,177 @@
+//! The four machines of a node, and the wires between them: each says what it asks for, and it goes to the next one, or out.
+
+use super::departure::Departure;
+use crate::core::{
+    config::Config,
+    dissemination::{self, machine::Dissemination},
+    event::{Event, LinkId, LogSeq, Output, Principal, Record, Sender},
+    id::{Incarnation, NodeId},
+    mailbox::Mailbox,
+    membership::machine::{self, Membership},
+    rng::Rng,
+    service::{self, Caller, Service},
+    stats::{Counter, Refusal, Stats},
+    time::{Mono, Now},
+};
+use std::{collections::VecDeque, time::Duration};
+
+/// Time that an exiting node gives its last frames to leave.
+const EXIT_LINGER: Duration = Duration::from_millis(500);
+
+/// The machines, what they share, and what they have asked for.
+#[derive(Debug)]
+pub(super) struct Machines {
+    pub(super) config: Config,
+    pub(super) started: Mono,
+    pub(super) membership: Membership,
+    pub(super) dissemination: Dissemination,
+    pub(super) mailbox: Mailbox,
+    pub(super) stats: Stats,
+    pub(super) appended: LogSeq,
+    pub(super) service: Service,
+    pub(super) departure: Option<Departure>,
+    /// Set once the node has said that it ends.
+    pub(super) ended: bool,
+    pub(super) rng: Rng,
+    pub(super) outbox: VecDeque<Output>,
+}
+
+impl Machines {
+    /// The machines at the beginning of a life. All that they leave to chance follows from `seed`.
+    pub(super) fn new(config: Config, incarnation: Incarnation, seed: u64, now: Now) -> Self {
+        let limits = &config.limits;
+        Self {
+            membership: Membership::new(&config, incarnation, seed, now),
+            dissemination: Dissemination::new(&config, incarnation),
+            mailbox: Mailbox::new(limits.retained_messages_max, limits.retained_bytes_max),
+            stats: Stats::new(limits.peers_max),
+            appended: LogSeq::NONE,
+            service: Service::new(limits, incarnation),
+            departure: None,
+            ended: false,
+            rng: Rng::new(seed ^ 0x6c69_7665_7300_0000),
+            outbox: VecDeque::new(),
+            started: now.mono,
+            config,
+        }
+    }
+
+    /// Ends a turn: what it has brought is told to each machine, and what they ask for is done.
+    pub(super) fn settle(&mut self, now: Now) {
+        self.settle_membership(now);
+        self.disseminate(now, dissemination::event::Input::Flush);
+        self.settle_service(now);
+    }
+
+    /// The time at which one of them wants to be told of the time.
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        let (dissemination, service) = (self.dissemination.deadline(), self.service.deadline());
+        if self.is_leaving() {
+            return Mono::earliest([dissemination, service, self.departure.as_ref().map(Departure::deadline)]);
+        }
+        Mono::earliest([dissemination, service, self.membership.deadline()])
+    }
+
+    /// Takes in what a log holds.
+    pub(super) fn recover(&mut self, now: Now, records: impl IntoIterator<Item = (LogSeq, Record)>) {
+        for (place, record) in records {
+            self.appended = place;
+            self.dissemination.recover(&record);
+            match record {
+                Record::Received { message, at } => {
+                    self.mailbox.file(&message, at);
+                    self.mailbox.trim();
+                }
+                Record::GivenUp { .. } => {}
+                Record::Receipt { client, request, message } => {
+                    self.service.handle(now, service::Input::Recovered { client, request, message });
+                }
+                Record::Marked { first, last } => drop(self.mailbox.mark(first, last)),
+            }
+        }
+        self.service.handle(now, service::Input::Synced(self.appended));
+        self.dissemination.resume(now.mono);
+    }
+
+    /// The deadline of one of them may have passed.
+    pub(super) fn on_tick(&mut self, now: Now) {
+        self.finish_departure(now);
+        if !self.is_leaving() {
+            self.excuse_silence(now);
+        }
+        let hashes = self.dissemination.quiet_hashes(now.mono);
+        self.on_membership(now, machine::Input::Tick(hashes));
+        self.disseminate(now, dissemination::event::Input::Tick);
+        self.service.handle(now, service::Input::Tick);
+        self.follow_service(now);
+    }
+
+    /// Refuses what could not be read, to whoever sent it.
+    pub(super) fn on_undecodable(&mut self, now: Now, sender: Sender, refusal: Refusal, text: String) {
+        match sender {
+            Sender::Router { principal: Principal::Node(node), is_frame, .. }
+                if is_frame || self.membership.is_introduced(&node) =>
+            {
+                self.refuse_node(now, &node, refusal, text);
+            }
+            Sender::Router { client: address, id, .. } => {
+                self.refuse_client(now, Caller { address, id }, refusal, text);
+            }
+            Sender::Link(link) => self.stats.refuse(refusal, self.membership.neighbours().name_of(link)),
+            Sender::Unknown => self.stats.refuse(refusal, None),
+        }
+    }
+
+    /// Says a last word and ends.
+    pub(super) fn end(&mut self, now: Now) {
+        self.ended = true;
+        self.disseminate(now, dissemination::event::Input::Leaving);
+        self.on_membership(now, machine::Input::Leaving);
+        self.end_service(now);
+        self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.departure.is_some() || self.ended
+    }
+
+    pub(super) fn on_farewell(&mut self, now: Now, link: LinkId) {
+        if let Some(departure) = &mut self.departure {
+            departure.on_farewell(link);
+        }
+        self.finish_departure(now);
+    }
+
+    pub(super) fn finish_departure(&mut self, now: Now) {
+        if self.departure.take_if(|departure| departure.is_over(now.mono)).is_some() {
+            self.end(now);
+        }
+    }
+
+    /// Has a record kept, and gives its place in the log.
+    pub(super) fn append(&mut self, record: Record) -> LogSeq {
+        self.appended.0 += 1;
+        self.outbox.push_back(Output::Append(self.appended, record));
+        self.appended
+    }
+
+    /// Drops what the mailbox has no room for, and counts it.
+    pub(super) fn trim_mailbox(&mut self, now: Now) {
+        let evicted = self.mailbox.trim();
+        if evicted.messages == 0 {
+            return;
+        }
+        if self.stats.total().get(Counter::Evicted) == 0
+            && let Some(oldest) = self.mailbox.oldest()
+        {
+            self.notify(now, Event::InboxFull { oldest });
+        }
+        self.stats.add(Counter::Evicted, None, evicted.messages);
+        self.stats.add(Counter::EvictedUnread, None, evicted.unread);
+    }
+
+    pub(super) fn refuse_node(&mut self, now: Now, node: &NodeId, refusal: Refusal, text: String) {
+        self.membership.refuse(node, refusal, text);
+        self.follow_membership(now);
+    }
+}
