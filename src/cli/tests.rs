@@ -18,8 +18,8 @@ use crate::{
     core::{
         endpoint::Endpoint,
         id::{Incarnation, MessageId, NodeId, StreamId},
-        membership::links::{detector::MemberState, link::Kind},
         message::{Hop, Path, Payload},
+        neighbours::{LinkRole, MemberState},
         request::{Cursor, Fetched, Gap, NodeStatus, Page, PeerInfo, Status},
         time::Wall,
     },
@@ -547,7 +547,7 @@ fn state() -> NodeStatus {
         up,
         round_trip: up.then_some(Duration::from_micros(180)),
         verdict: None,
-        kind: Kind::Declared,
+        kind: LinkRole::Declared,
     };
     let counters = |count| [("delivered".to_owned(), 2), ("sent".to_owned(), count)].into();
     NodeStatus {
@@ -587,7 +587,7 @@ fn survey(nodes: u32, gone: &[u32]) -> Survey {
         up: !gone.contains(&number),
         round_trip: (!gone.contains(&number)).then_some(Duration::from_micros(180)),
         verdict: Some(if gone.contains(&number) { MemberState::Down } else { MemberState::Up }),
-        kind: Kind::Declared,
+        kind: LinkRole::Declared,
     };
     let heard = |number: u32| {
         let (before, behind) = ((number + nodes - 2) % nodes + 1, number % nodes + 1);

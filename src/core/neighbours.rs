@@ -15,6 +15,61 @@ use std::{collections::BTreeMap, time::Duration};
 /// The round trip of a link where none was measured yet.
 const ROUND_TRIP: Duration = Duration::from_millis(50);
 
+/// The state of a neighbour that was met, as this node judges it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MemberState {
+    /// It was heard not long ago.
+    Up,
+    /// It is silent, or the connection to it is lost: it has a while to show that it lives.
+    Suspect,
+    /// It did not.
+    Down,
+}
+
+impl MemberState {
+    /// The word in replies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Suspect => "suspect",
+            Self::Down => "down",
+        }
+    }
+
+    /// The state that a word names.
+    pub fn named(word: &str) -> Option<Self> {
+        [Self::Up, Self::Suspect, Self::Down].into_iter().find(|verdict| verdict.name() == word)
+    }
+}
+
+/// The role of a link: why it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LinkRole {
+    /// Somebody declared it, here or at its far end: it is kept until one of the two leaves.
+    #[default]
+    Declared,
+    /// One of the two joined the network by it.
+    Joined,
+    /// It replaces another, or fills up what neighbours a node should have.
+    Healing,
+}
+
+impl LinkRole {
+    /// The word in replies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Declared => "declared",
+            Self::Joined => "joined",
+            Self::Healing => "healing",
+        }
+    }
+
+    /// The role that a word names.
+    pub fn named(word: &str) -> Option<Self> {
+        [Self::Declared, Self::Joined, Self::Healing].into_iter().find(|kind| kind.name() == word)
+    }
+}
+
 /// All links of a node by slot, by number and by name. Bounds: those of the links, `peers_max` at most.
 #[derive(Debug, Default)]
 pub struct NeighbourTable {

@@ -7,8 +7,8 @@ use super::{
     endpoint::Endpoint,
     frame::StreamRanges,
     id::{Incarnation, Instance, MessageId, NetworkName, NodeId, StreamId},
-    membership::links::{detector::MemberState, link::Kind},
     message::{Path, Payload, Relays},
+    neighbours::{LinkRole, MemberState},
     stats::Refusal,
     time::Wall,
 };
@@ -306,7 +306,7 @@ pub struct PeerInfo {
     /// Its state, as this node judges; `None`: it was not met yet, or the node does not say.
     pub verdict: Option<MemberState>,
     /// The reason for which the link is there.
-    pub kind: Kind,
+    pub kind: LinkRole,
 }
 
 /// A node's account of itself.

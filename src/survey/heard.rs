@@ -8,7 +8,7 @@ use crate::{
     core::{
         endpoint::Endpoint,
         id::{Instance, NetworkName, NodeId, natural_key},
-        membership::links::detector::MemberState,
+        neighbours::MemberState,
         request::{NodeStatus, Reply, Request},
     },
     wire::Response,

@@ -4,7 +4,7 @@ use super::{error::SurveyError, heard::Survey};
 use crate::{
     core::{
         id::{NodeId, natural_key},
-        membership::links::{detector::MemberState, link::Kind},
+        neighbours::{LinkRole, MemberState},
     },
     topology::{Graph, Margin, Metrics, WeakPoints},
 };
@@ -22,8 +22,8 @@ const STEPS_MAX: u64 = 100_000_000;
 pub struct Overlay {
     /// The links that both ends say are up, as far as they serve requests.
     pub graph: Graph,
-    /// Kind of each link, by the indexes of its ends, the lower first: healing if one end says so.
-    pub kinds: BTreeMap<(usize, usize), Kind>,
+    /// LinkRole of each link, by the indexes of its ends, the lower first: healing if one end says so.
+    pub kinds: BTreeMap<(usize, usize), LinkRole>,
     /// Links that are up at one end only.
     pub half_open: usize,
     /// Single points of failure.
@@ -95,7 +95,7 @@ impl Overlay {
         names.sort_by(|a, b| natural_key(a.as_str()).cmp(&natural_key(b.as_str())));
         names.dedup();
         let index: BTreeMap<&NodeId, usize> = names.iter().enumerate().map(|(at, name)| (name, at)).collect();
-        let mut halves: BTreeMap<(usize, usize), (BTreeSet<usize>, Kind)> = BTreeMap::new();
+        let mut halves: BTreeMap<(usize, usize), (BTreeSet<usize>, LinkRole)> = BTreeMap::new();
         let mut round_trips = Vec::new();
         let mut suspects: BTreeMap<NodeId, BTreeSet<NodeId>> = BTreeMap::new();
         for status in survey.said() {
@@ -114,7 +114,7 @@ impl Overlay {
                 ends.insert(here);
                 ends.extend(deaf.contains(node).then_some(there));
                 // The end that was dialled may know less of the reason.
-                *kind = if peer.kind == Kind::Declared { *kind } else { peer.kind };
+                *kind = if peer.kind == LinkRole::Declared { *kind } else { peer.kind };
             }
         }
         let half_open = halves.values().filter(|(ends, _)| ends.len() < 2).count();
@@ -163,7 +163,7 @@ impl Overlay {
             failures_to_split,
             is_exact,
             links: self.graph.edge_count(),
-            healing_links: self.kinds.values().filter(|&&kind| kind == Kind::Healing).count(),
+            healing_links: self.kinds.values().filter(|&&kind| kind == LinkRole::Healing).count(),
             half_open_links: self.half_open,
             diameter: self.metrics.diameter,
             degree: Degrees {

@@ -9,8 +9,8 @@ use crate::core::{
     endpoint::Endpoint,
     frame::{Introduction, Member},
     id::{Incarnation, MessageId, NodeId},
-    membership::links::{detector::MemberState, link::Kind},
     message::{Hop, Path, Payload, Relays, Trace},
+    neighbours::{LinkRole, MemberState},
     request::{Cursor, Fetched, PeerInfo, RequestId, UNIQUE_LEN},
     time::Wall,
 };
@@ -206,7 +206,7 @@ impl Record for PeerFields {
             up,
             round_trip: round_trip.map(Duration::from_micros),
             verdict: verdict.and_then(MemberState::named),
-            kind: kind.and_then(Kind::named).unwrap_or_default(),
+            kind: kind.and_then(LinkRole::named).unwrap_or_default(),
         })
     }
 }

@@ -4,8 +4,8 @@ use crate::core::{
     endpoint::Endpoint,
     frame::{Announcement, Member, StreamRanges},
     id::{MessageId, NodeId, StreamId},
-    membership::links::link::Kind,
     message::{Hop, Path, Trace},
+    neighbours::LinkRole,
     request::{Cursor, Fetched, Gap, PeerInfo, RequestId},
 };
 use serde::{Serialize, Serializer, ser::SerializeSeq};
@@ -57,8 +57,8 @@ impl Serialize for PeerEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let PeerInfo { node, endpoint, up, round_trip, verdict, kind } = self.0;
         let len = match (verdict, kind) {
-            (None, Kind::Declared) => 4,
-            (Some(_), Kind::Declared) => 5,
+            (None, LinkRole::Declared) => 4,
+            (Some(_), LinkRole::Declared) => 5,
             _ => 6,
         };
         let mut fields = serializer.serialize_seq(Some(len))?;

@@ -10,7 +10,7 @@ use crate::{
 use gossip::{
     clock::{Deadline, seed},
     core::{
-        membership::links::detector::MemberState,
+        neighbours::MemberState,
         request::{Reply, Request},
     },
 };

@@ -7,7 +7,7 @@ use crate::{
     core::{
         endpoint::Endpoint,
         id::NodeId,
-        membership::links::link::Kind,
+        neighbours::LinkRole,
         request::{NodeStatus, Request},
     },
     launcher::{LaunchError, ranges::ranges, require_record},
@@ -165,7 +165,7 @@ fn refusals(one: &NodeStatus, other: &NodeStatus) -> Option<String> {
 }
 
 /// Returns whether a node has such a link to another; `which` is asked whether it is up, and why it is there.
-fn has_link(one: &NodeStatus, other: &NodeStatus, which: impl Fn(bool, Kind) -> bool) -> bool {
+fn has_link(one: &NodeStatus, other: &NodeStatus, which: impl Fn(bool, LinkRole) -> bool) -> bool {
     one.peers.iter().any(|peer| peer.node.as_ref() == Some(&other.node) && which(peer.up, peer.kind))
 }
 
@@ -173,7 +173,7 @@ fn has_link(one: &NodeStatus, other: &NodeStatus, which: impl Fn(bool, Kind) -> 
 pub fn connect(context: &Context, endpoints: [&Endpoint; 2], timeout: Duration) -> Result<(NodeId, NodeId), CliError> {
     let mut ends = Ends::meet(context, endpoints, timeout)?;
     let (a, b) = ends.names();
-    let is_declared = |up: bool, kind| up && kind == Kind::Declared;
+    let is_declared = |up: bool, kind| up && kind == LinkRole::Declared;
     let [one, other] = &ends.states;
     if has_link(one, other, is_declared) && has_link(other, one, is_declared) {
         return Err(LaunchError::Connected { a, b }.into());
@@ -251,7 +251,8 @@ pub fn remove(
     let knows = |state: &&&NodeStatus| state.peers.iter().any(|peer| peer.node.as_ref() == Some(&name));
     let orphans: Vec<&NodeStatus> = states.iter().filter(knows).copied().collect();
     let mut questions = Vec::new();
-    for pair in orphans.chunks_exact(2).filter(|pair| !has_link(pair[0], pair[1], |_, kind| kind == Kind::Declared)) {
+    for pair in orphans.chunks_exact(2).filter(|pair| !has_link(pair[0], pair[1], |_, kind| kind == LinkRole::Declared))
+    {
         for (one, other) in [(pair[0], pair[1]), (pair[1], pair[0])] {
             let peers = vec![(Some(other.node.clone()), other.endpoint.clone())];
             questions.push((one.endpoint.clone(), Request::Connect { peers }));

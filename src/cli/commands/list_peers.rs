@@ -234,7 +234,7 @@ impl fmt::Display for Peer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::membership::links::link::Kind;
+    use crate::core::neighbours::LinkRole;
 
     fn peer(number: u32, up: bool) -> PeerInfo {
         let endpoint = format!("127.0.0.1:{}", 7000 + number).parse().unwrap();
@@ -244,7 +244,7 @@ mod tests {
             up,
             round_trip: None,
             verdict: None,
-            kind: Kind::Declared,
+            kind: LinkRole::Declared,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
     },
     core::{
         id::{NodeId, natural_key},
-        membership::links::detector::MemberState,
+        neighbours::MemberState,
         request::{NodeStatus, PeerInfo},
     },
     quantity::Time,

@@ -17,7 +17,7 @@ use crate::{
     core::{
         endpoint::Endpoint,
         id::{MessageId, NodeId, natural_key},
-        membership::links::link::Kind,
+        neighbours::LinkRole,
     },
     launcher::{Manifest, NodeRecord},
     survey::{Health, HopTiming, Journey, Judgement, Overlay, State, Survey},
@@ -157,7 +157,7 @@ fn found(survey: &Survey, address: &[NodeArgument]) -> Result<Manifest, CliError
     let topology = "as reported by its nodes".to_owned();
     let mut manifest = Manifest::new(first.network.clone(), first.instance.clone(), topology, 0, 0);
     manifest.nodes.extend(survey.said().map(|status| {
-        let declared = status.peers.iter().filter(|peer| peer.kind == Kind::Declared);
+        let declared = status.peers.iter().filter(|peer| peer.kind == LinkRole::Declared);
         NodeRecord {
             node: status.node.clone(),
             endpoint: status.endpoint.clone(),
@@ -195,7 +195,7 @@ impl Canvas {
             let [a, b] = [a, b].map(|end| at(&overlay.graph.nodes()[end]));
             Some((pair(a?, b?), kind))
         });
-        let live: BTreeMap<(usize, usize), Kind> = live.collect();
+        let live: BTreeMap<(usize, usize), LinkRole> = live.collect();
         // Nodes stand where the declared topology puts them, whatever became of it; one without a declared link, where its
         // links are.
         let is_undeclared = |&(a, b): &(usize, usize)| declared.degree(a) == 0 || declared.degree(b) == 0;
@@ -227,7 +227,7 @@ impl Canvas {
         }
     }
 
-    fn show_overlay(&mut self, declared: &Graph, live: &BTreeMap<(usize, usize), Kind>, overlay: &Overlay) {
+    fn show_overlay(&mut self, declared: &Graph, live: &BTreeMap<(usize, usize), LinkRole>, overlay: &Overlay) {
         let node = |index: usize| &overlay.graph.nodes()[index];
         let bridges = overlay
             .weak
@@ -241,8 +241,8 @@ impl Canvas {
         for (&edge, &kind) in live {
             let mark = match kind {
                 _ if bridges.contains(&edge) => LinkMark::Bridge,
-                Kind::Healing => LinkMark::Healing,
-                Kind::Declared | Kind::Joined => LinkMark::Plain,
+                LinkRole::Healing => LinkMark::Healing,
+                LinkRole::Declared | LinkRole::Joined => LinkMark::Plain,
             };
             self.links.insert(edge, Link { mark, ..Link::default() });
         }
@@ -250,7 +250,7 @@ impl Canvas {
         self.values = (Measure::Degree, self.places.nodes().iter().map(degree).collect());
     }
 
-    fn show_journey(&mut self, journey: &Journey, live: &BTreeMap<(usize, usize), Kind>) {
+    fn show_journey(&mut self, journey: &Journey, live: &BTreeMap<(usize, usize), LinkRole>) {
         self.links = live.keys().map(|&edge| (edge, Link::default())).collect();
         let steps = journey.steps();
         for step in &steps {

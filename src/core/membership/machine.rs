@@ -3,9 +3,8 @@
 
 use super::{
     links::{
-        detector::{LocalHealth, MemberState},
+        detector::LocalHealth,
         handshake::Greeting,
-        link::Kind,
         peers::{Failure, Judgement, Peers},
     },
     namesake::{Namesake, namesakes_of_neighbours},
@@ -19,7 +18,7 @@ use crate::core::{
     event::{Event, LinkId},
     frame::{Answer, DisconnectReason, Frame, Hashes, Introduction, JoinPriority, LifeSeen, Member, Walk},
     id::{Incarnation, NodeId},
-    neighbours::NeighbourTable,
+    neighbours::{LinkRole, MemberState, NeighbourTable},
     request::PeerInfo,
     slots::Slot,
     stats::{Counter, Refusal},
@@ -389,7 +388,7 @@ impl Membership {
     fn note_neighbour(&mut self, now: Mono, slot: Slot) {
         let Some(peer) = self.peers.peer(slot).filter(|peer| peer.up) else { return };
         let Some(member) = peer.member() else { return };
-        if peer.kind == Kind::Declared && !self.overlay.is_declared(&member.node) {
+        if peer.kind == LinkRole::Declared && !self.overlay.is_declared(&member.node) {
             self.overlay.declare(now, member.clone());
         }
         self.overlay.rose(now, member);
@@ -423,7 +422,7 @@ impl Membership {
 
     /// Opens a link that nobody declared.
     fn seek(&mut self, now: Mono, member: &Member, priority: JoinPriority) {
-        if self.peers.seek(now, member, priority, Kind::Healing) && priority != JoinPriority::Bridge {
+        if self.peers.seek(now, member, priority, LinkRole::Healing) && priority != JoinPriority::Bridge {
             self.peers.out().count(Counter::Sought, None);
             self.peers.out().notify(Event::Seeking(member.node.clone()));
         }

@@ -102,7 +102,7 @@ fn what_is_missing_or_unknown_counts_as_the_spec_says() {
 
 #[test]
 fn nodes_that_do_not_say_how_they_are_are_understood() {
-    use crate::core::membership::links::{detector::MemberState, link::Kind};
+    use crate::core::neighbours::{LinkRole, MemberState};
     let cases = cases(HEADERS);
     let reply = |name: &str| {
         let case = cases.iter().find(|case| case["name"] == name).unwrap_or_else(|| panic!("no vector '{name}'"));
@@ -115,10 +115,10 @@ fn nodes_that_do_not_say_how_they_are_are_understood() {
         Reply::Peers(peers) => peers.iter().map(|peer| (peer.verdict, peer.kind)).collect::<Vec<_>>(),
         other => panic!("{name}: {other:?}"),
     };
-    assert_eq!(peers("peer list"), [(None, Kind::Declared); 2]);
-    assert_eq!(peers("peer list with words and fields of the future"), [(None, Kind::Declared)]);
+    assert_eq!(peers("peer list"), [(None, LinkRole::Declared); 2]);
+    assert_eq!(peers("peer list with words and fields of the future"), [(None, LinkRole::Declared)]);
     let up_to_down = [Some(MemberState::Up), Some(MemberState::Suspect), Some(MemberState::Down), None];
-    let kinds = [Kind::Declared, Kind::Healing, Kind::Declared, Kind::Joined];
+    let kinds = [LinkRole::Declared, LinkRole::Healing, LinkRole::Declared, LinkRole::Joined];
     assert_eq!(peers("peer list with verdicts and kinds"), up_to_down.into_iter().zip(kinds).collect::<Vec<_>>());
     let state = |name| match reply(name) {
         Reply::Status(status) => *status,

@@ -2,38 +2,11 @@
 //! its neighbours alone, by what they say over either link; whether its own link works is another question
 //! ([`proof`](super::proof)). SWIM (DSN 2002) with Lifeguard's local health (2017).
 
-use crate::core::{config::Timing, time::Mono};
+use crate::core::{config::Timing, neighbours::MemberState, time::Mono};
 use std::time::Duration;
 
 /// How late a node may be before it doubts itself; it is never more than the interval of probes.
 const LATE: Duration = Duration::from_millis(250);
-
-/// What a node thinks of a neighbour that it has met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum MemberState {
-    /// It was heard not long ago.
-    Up,
-    /// It is silent, or the connection to it is lost: it has a while to show that it lives.
-    Suspect,
-    /// It did not.
-    Down,
-}
-
-impl MemberState {
-    /// The word in replies.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Suspect => "suspect",
-            Self::Down => "down",
-        }
-    }
-
-    /// The verdict that a word names.
-    pub fn named(word: &str) -> Option<Self> {
-        [Self::Up, Self::Suspect, Self::Down].into_iter().find(|verdict| verdict.name() == word)
-    }
-}
 
 /// How sure a node is of itself: 0 if its timers run on time, up to 7 if they do not. Its suspicions last so many times
 /// longer.

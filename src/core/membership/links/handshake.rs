@@ -2,7 +2,7 @@
 //! was answered. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
 
 use super::{
-    detector::{Liveness, MemberState},
+    detector::Liveness,
     link::{Bond, Link},
     peers::{Failure, Peers},
 };
@@ -13,6 +13,7 @@ use crate::core::{
     frame::{Answer, DisconnectReason, Introduction, JoinPriority, LifeSeen},
     id::NodeId,
     membership::output::Output,
+    neighbours::MemberState,
     stats::{Counter, Refusal},
     time::Mono,
 };

@@ -1,7 +1,7 @@
 //! One link as the core knows it: whose it is, why it is there, and what was asked and suspected over its connection.
 
 use super::{
-    detector::{Liveness, MemberState},
+    detector::Liveness,
     dialling::{Dialling, TRIES},
     proof::Proof,
     slot_table::SlotTable,
@@ -14,6 +14,7 @@ use crate::core::{
     frame::{Frame, Hashes, Introduction, JoinPriority},
     id::NodeId,
     membership::output::Output,
+    neighbours::{LinkRole, MemberState},
     request::PeerInfo,
     slots::Slot,
     time::Mono,
@@ -27,38 +28,10 @@ pub(super) const GREETINGS_MAX: u32 = 5;
 /// The longest distance between two times at which a link is opened anew, in doublings of `hello_interval`.
 const DOUBLINGS: u32 = 3;
 
-/// Why a link is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Kind {
-    /// Somebody declared it, here or at its far end: it is kept until one of the two leaves.
-    #[default]
-    Declared,
-    /// One of the two joined the network by it.
-    Joined,
-    /// It replaces another, or fills up what neighbours a node should have.
-    Healing,
-}
-
-impl Kind {
-    /// The word in replies.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Declared => "declared",
-            Self::Joined => "joined",
-            Self::Healing => "healing",
-        }
-    }
-
-    /// The kind that a word names.
-    pub fn named(word: &str) -> Option<Self> {
-        [Self::Declared, Self::Joined, Self::Healing].into_iter().find(|kind| kind.name() == word)
-    }
-}
-
 /// Why a link is there, and what its greetings say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Bond {
-    pub(super) kind: Kind,
+    pub(super) kind: LinkRole,
     pub(super) priority: JoinPriority,
     /// Whether an operator asked for it here, or named its address for this node to join by.
     pub(super) is_named: bool,
@@ -72,8 +45,8 @@ impl Bond {
     pub(super) fn answering(priority: JoinPriority) -> Self {
         let kind = match priority {
             JoinPriority::Declared => return Self { is_answer: true, ..Self::default() },
-            JoinPriority::Join => Kind::Joined,
-            JoinPriority::Neighbour | JoinPriority::Needed | JoinPriority::Bridge => Kind::Healing,
+            JoinPriority::Join => LinkRole::Joined,
+            JoinPriority::Neighbour | JoinPriority::Needed | JoinPriority::Bridge => LinkRole::Healing,
         };
         let priority = if priority == JoinPriority::Bridge { JoinPriority::Needed } else { JoinPriority::Neighbour };
         Self { kind, priority, is_named: false, is_answer: true }
@@ -85,7 +58,7 @@ impl Bond {
     }
 
     pub(super) fn is_declared(&self) -> bool {
-        self.kind == Kind::Declared
+        self.kind == LinkRole::Declared
     }
 }
 

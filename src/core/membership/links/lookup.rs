@@ -1,16 +1,12 @@
 //! What the rest of a node can ask of its peer table.
 
-use super::{
-    detector::{LocalHealth, MemberState},
-    link::{Kind, Link},
-    peers::Peers,
-};
+use super::{detector::LocalHealth, link::Link, peers::Peers};
 use crate::core::{
     endpoint::Endpoint,
     event::LinkId,
     frame::{Introduction, JoinPriority, Member},
     id::NodeId,
-    neighbours::NeighbourTable,
+    neighbours::{LinkRole, MemberState, NeighbourTable},
     request::PeerInfo,
     slots::Slot,
     stats::Refusal,
@@ -27,7 +23,7 @@ pub struct Peer<'a> {
     /// Where others can dial its far end.
     pub endpoint: &'a Endpoint,
     /// Why it is there.
-    pub kind: Kind,
+    pub kind: LinkRole,
     /// Whether it takes messages.
     pub up: bool,
     /// Whether its far end lives; `None`: it was never up.

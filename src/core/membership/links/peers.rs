@@ -3,8 +3,8 @@
 //! in [`proof`](super::proof).
 
 use super::{
-    detector::{LocalHealth, MemberState},
-    link::{Bond, Kind, Link},
+    detector::LocalHealth,
+    link::{Bond, Link},
     slot_table::SlotTable,
     table::Table,
 };
@@ -16,6 +16,7 @@ use crate::core::{
     frame::{DisconnectReason, Frame, Introduction, JoinPriority, Member},
     id::{Incarnation, NodeId},
     membership::output::{Output, Outputs},
+    neighbours::{LinkRole, MemberState},
     rng::Rng,
     slots::Slots,
     stats::Refusal,
@@ -195,7 +196,7 @@ impl Peers {
 
     /// Opens a link that nobody declared. Says whether it did: not if there is one, or no room for one. It is closed if it
     /// does not come up, or its peer is down.
-    pub fn seek(&mut self, now: Mono, member: &Member, priority: JoinPriority, kind: Kind) -> bool {
+    pub fn seek(&mut self, now: Mono, member: &Member, priority: JoinPriority, kind: LinkRole) -> bool {
         let Member { node, endpoint } = member.clone();
         let bond = Bond { kind, priority, ..Bond::default() };
         self.wake_known(now, Some(&node), &endpoint);
@@ -206,7 +207,7 @@ impl Peers {
 
     /// Opens a link to a node of a network that this one joins; its name will be known when it answers. Says whether it did.
     pub fn join(&mut self, now: Mono, contact: Endpoint) -> bool {
-        let bond = Bond { kind: Kind::Joined, priority: JoinPriority::Join, ..Bond::named() };
+        let bond = Bond { kind: LinkRole::Joined, priority: JoinPriority::Join, ..Bond::named() };
         self.joins |= contact != self.me.endpoint;
         self.wake_known(now, None, &contact);
         !self.knows(None, &contact) && self.make_room(now, 1) && self.connect(now, bond, None, contact, true)
@@ -214,7 +215,7 @@ impl Peers {
 
     /// Greets whoever lives at an address where this node's own name is said to be used.
     pub fn ask_at(&mut self, now: Mono, endpoint: Endpoint) {
-        let bond = Bond { kind: Kind::Healing, priority: JoinPriority::Neighbour, ..Bond::default() };
+        let bond = Bond { kind: LinkRole::Healing, priority: JoinPriority::Neighbour, ..Bond::default() };
         if !self.knows(None, &endpoint) && self.make_room(now, 1) {
             self.connect(now, bond, None, endpoint, false);
         }

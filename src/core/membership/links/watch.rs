@@ -1,7 +1,7 @@
 //! What a node does about its links as time goes by: greets, probes, opens anew, suspects, gives up.
 
 use super::{
-    detector::{MemberState, SilenceAction},
+    detector::SilenceAction,
     link::{GREETINGS_MAX, Link},
     peers::{Failure, Judgement, Peers},
     proof::Check,
@@ -11,6 +11,7 @@ use crate::core::{
     frame::Hashes,
     id::NodeId,
     membership::output::Output,
+    neighbours::MemberState,
     slots::Slot,
     stats::Counter,
     time::Mono,

@@ -9,8 +9,8 @@ use crate::{
             LifeSeen, Member, PathCopy, StreamRanges, Walk, WalkKind,
         },
         id::{Incarnation, MessageId, StreamId},
-        membership::links::{detector::MemberState, link::Kind},
         message::{Hop, Message, Path, Payload, Trace},
+        neighbours::{LinkRole, MemberState},
         request::{
             Fetched, Gap, NodeStatus, PeerInfo, Vector,
             happening::{Detail, Happening},
@@ -243,7 +243,7 @@ fn any_hashes() -> impl Strategy<Value = Hashes> {
 
 fn any_peer() -> impl Strategy<Value = PeerInfo> {
     let verdict = option::of(select(vec![MemberState::Up, MemberState::Suspect, MemberState::Down]));
-    let kind = select(vec![Kind::Declared, Kind::Joined, Kind::Healing]);
+    let kind = select(vec![LinkRole::Declared, LinkRole::Joined, LinkRole::Healing]);
     (option::of(any_node()), any::<u16>(), any::<bool>(), option::of(any::<u32>()), verdict, kind).prop_map(
         |(node, port, up, round_trip, verdict, kind)| PeerInfo {
             node,

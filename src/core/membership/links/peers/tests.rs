@@ -39,7 +39,7 @@ fn introduction(index: u32, life: u64, words: &[&str]) -> Introduction {
 }
 
 const ALL: &[&str] = &["trace", "tree", "repair", "overlay", "future"];
-const HEALING: Kind = Kind::Healing;
+const HEALING: LinkRole = LinkRole::Healing;
 
 /// A peer table with what surrounds it.
 struct Table {
@@ -98,7 +98,7 @@ impl Table {
         self.outputs()
     }
 
-    fn seek(&mut self, index: u32, priority: JoinPriority, kind: Kind) -> bool {
+    fn seek(&mut self, index: u32, priority: JoinPriority, kind: LinkRole) -> bool {
         let sought = self.peers.seek(self.now, &member(index), priority, kind);
         self.outputs();
         sought
@@ -134,7 +134,7 @@ impl Table {
         self.peers.take_judgements().into_iter().map(|judged| (judged.node, judged.verdict)).collect()
     }
 
-    fn kind(&self, index: u32) -> Option<Kind> {
+    fn kind(&self, index: u32) -> Option<LinkRole> {
         Some(self.peers.peer(self.peers.neighbours().slot_of(&name(index))?)?.kind)
     }
 }
@@ -160,7 +160,7 @@ fn a_sought_link_repeats_its_wish_until_it_is_up() {
     let mut table = Table::new(8);
     assert!(table.seek(1, JoinPriority::Needed, HEALING));
     assert!(
-        !table.seek(1, JoinPriority::Needed, HEALING) && !table.seek(0, JoinPriority::Join, Kind::Joined),
+        !table.seek(1, JoinPriority::Needed, HEALING) && !table.seek(0, JoinPriority::Join, LinkRole::Joined),
         "known, and itself"
     );
     table.peers.on_writable(table.now, LinkId(0));
@@ -195,7 +195,7 @@ fn a_sought_link_that_does_not_come_up_is_closed_and_reported() {
     assert!(table.pass(3_000).contains(&Output::Disconnect(LinkId(0))));
     assert_eq!(table.peers.take_failures(), [(name(1), Failure::Silent)]);
     table.pass(600_000);
-    assert_eq!(table.kind(2), Some(Kind::Declared), "what was declared is greeted for ever");
+    assert_eq!(table.kind(2), Some(LinkRole::Declared), "what was declared is greeted for ever");
     table.seek(3, JoinPriority::Neighbour, HEALING);
     table.welcome(2, 4);
     assert_eq!(table.peers.take_failures(), [(name(3), Failure::Stranger)]);
@@ -213,7 +213,7 @@ fn a_node_without_vacancy_takes_only_who_needs_it_or_is_linked() {
     assert!(!is_refused(&table.hello(4, JoinPriority::Neighbour, false), Refusal::NoVacancy), "both sought each other");
     table.hello(5, JoinPriority::Neighbour, true);
     let kinds = [1, 2, 3, 4, 5].map(|index| table.kind(index).unwrap());
-    assert_eq!(kinds, [Kind::Declared, Kind::Joined, HEALING, HEALING, HEALING]);
+    assert_eq!(kinds, [LinkRole::Declared, LinkRole::Joined, HEALING, HEALING, HEALING]);
     table.peers.on_writable(table.now, LinkId(1));
     assert_eq!(wishes(&table.outputs()), [JoinPriority::Neighbour], "who is joined does not join back");
 }
@@ -234,7 +234,7 @@ fn what_somebody_declares_stays_declared() {
     let old = introduction(4, 1, &["trace"]);
     let greeting = Greeting { hello: old, priority: JoinPriority::Declared, vacancy: false, seen: None };
     table.peers.on_hello(table.now, &name(4), greeting);
-    let declared = [1, 2, 3, 4].map(|index| table.kind(index) == Some(Kind::Declared));
+    let declared = [1, 2, 3, 4].map(|index| table.kind(index) == Some(LinkRole::Declared));
     assert_eq!(declared, [true, true, true, false]);
     // It moves, and says that it has room: it is still the declared one.
     let mut moved = introduction(2, 2, ALL);
@@ -242,7 +242,7 @@ fn what_somebody_declares_stays_declared() {
     let greeting = Greeting { hello: moved, priority: JoinPriority::Neighbour, vacancy: false, seen: None };
     table.peers.on_hello(table.now, &name(2), greeting);
     let moved = table.peers.peer(table.peers.neighbours().slot_of(&name(2)).unwrap()).unwrap();
-    assert_eq!((moved.kind, moved.endpoint), (Kind::Declared, &endpoint(9)));
+    assert_eq!((moved.kind, moved.endpoint), (LinkRole::Declared, &endpoint(9)));
     table.pass(60_000);
     assert_eq!(table.peers.len(), 3);
 }
@@ -302,7 +302,7 @@ fn a_link_that_is_undeclared_goes_at_both_ends_and_stays_away() {
     // One that asks for something else is heard, and so is one that declares it later, or that we declare ourselves.
     assert!(is_refused(&table.hello(1, JoinPriority::Neighbour, false), Refusal::NoVacancy));
     table.after(2_000).hello(1, JoinPriority::Declared, false);
-    assert_eq!(table.kind(1), Some(Kind::Declared));
+    assert_eq!(table.kind(1), Some(LinkRole::Declared));
     table.peers.part(table.now, &name(1), DisconnectReason::Undeclared);
     table.declare(1);
     assert_eq!(wishes(&table.hello(1, JoinPriority::Declared, false)).len(), 0);
@@ -345,7 +345,7 @@ fn a_lost_connection_is_down_and_its_peer_suspected_at_once() {
     assert_eq!(table.verdicts(), []);
     assert!(table.pass(1).contains(&Output::Notify(Event::PeerDown(name(1)))));
     assert_eq!(table.verdicts(), [(name(1), MemberState::Down), (name(2), MemberState::Down)]);
-    assert_eq!((table.kind(1), table.kind(2)), (Some(Kind::Declared), None), "who is declared is awaited");
+    assert_eq!((table.kind(1), table.kind(2)), (Some(LinkRole::Declared), None), "who is declared is awaited");
     assert_eq!(slots(&table.peers.take_freed()), [1]);
     assert!(wishes(&table.pass(3_000)).len() >= 3);
     table.welcome(0, 1);
@@ -517,7 +517,7 @@ fn the_longest_dead_give_way_to_the_living_and_to_what_an_operator_asks_for() {
     );
     assert!(table.peers.declare(table.now, vec![(None, endpoint(9))]).is_err());
     table.outputs();
-    assert_eq!((table.kind(1), table.stats.total().get(Counter::Forgotten)), (Some(Kind::Declared), 3));
+    assert_eq!((table.kind(1), table.stats.total().get(Counter::Forgotten)), (Some(LinkRole::Declared), 3));
 }
 
 #[test]
@@ -827,7 +827,7 @@ proptest! {
             follower.follow(&mut table, outputs)?;
             for Judgement { node, verdict } in table.peers.take_judgements() {
                 let left = table.peers.neighbours().slot_of(&node).and_then(|slot| table.peers.peer(slot));
-                let is_declared = left.is_none_or(|peer| peer.kind == Kind::Declared);
+                let is_declared = left.is_none_or(|peer| peer.kind == LinkRole::Declared);
                 prop_assert!(verdict != MemberState::Down || is_declared, "kept a link that nobody declared");
             }
             table.peers.take_failures();
@@ -835,7 +835,7 @@ proptest! {
         table.pass(0);
         prop_assert!(table.peers.deadline().is_none_or(|due| due > table.now), "a timer that is always due");
         // All fall silent: what was declared remains, to be greeted.
-        let declared: Vec<_> = table.peers.iter().filter(|p| p.kind == Kind::Declared).map(|p| p.slot).collect();
+        let declared: Vec<_> = table.peers.iter().filter(|p| p.kind == LinkRole::Declared).map(|p| p.slot).collect();
         let outputs = table.pass(60_000);
         follower.follow(&mut table, outputs)?;
         prop_assert_eq!(owned(&table.peers).collect::<Vec<_>>(), declared);
