@@ -11,9 +11,7 @@ use super::{
 };
 use std::{fmt, sync::Arc, time::Duration};
 
-/// One outgoing connection, numbered by the node that opens it. The number stays with the same peer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkId(pub u32);
+pub use super::slots::LinkId;
 
 /// The way back of a reply: bytes that the transport writes and reads. They begin with the client's connection, behind its
 /// length in 16 bits.

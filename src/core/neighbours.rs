@@ -5,9 +5,8 @@
 
 use super::{
     capability::{Capabilities, Capability},
-    event::LinkId,
     id::NodeId,
-    slots::{Slot, Slots},
+    slots::{LinkId, Slot, Slots},
     time::memo::Memo,
 };
 use std::{collections::BTreeMap, time::Duration};

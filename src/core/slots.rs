@@ -1,4 +1,8 @@
-//! Peers as small numbers, and sets of them: so that what is kept of each neighbour for each origin takes bits.
+//! Links and peers as small numbers, and sets of them: so that what is kept of each neighbour for each origin takes bits.
+
+/// One outgoing connection, numbered by the node that opens it. The number stays with the same peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u32);
 
 /// Place of a peer in the node's table: the lowest that was free when the link to it was opened, so it is used again
 /// after the link was closed. Whoever keeps slots is told to forget them then.

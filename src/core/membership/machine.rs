@@ -4,8 +4,9 @@
 use super::{
     links::{
         detector::LocalHealth,
-        handshake::Greeting,
+        handshake::{Greeting, Handshake},
         peers::{Failure, Judgement, Peers},
+        watch::Watch,
     },
     namesake::{Namesake, namesakes_of_neighbours},
     output::Output,
@@ -98,6 +99,8 @@ pub enum Input {
 #[derive(Debug)]
 pub struct Membership {
     peers: Peers,
+    handshake: Handshake,
+    watch: Watch,
     overlay: Overlay,
     seeds: Seeds,
     namesake: Namesake,
@@ -111,6 +114,8 @@ impl Membership {
         let me = Member { node: config.node.clone(), endpoint: config.endpoint.clone() };
         Self {
             peers: Peers::new(config, incarnation, seed),
+            handshake: Handshake::new(*timing),
+            watch: Watch::new(*timing),
             seeds: Seeds::new(timing),
             overlay: Overlay::new(me, incarnation, &config.protocol, limits, seed, now.mono),
             namesake: Namesake::default(),
@@ -124,19 +129,19 @@ impl Membership {
             Input::Greeted { from, hello, priority, seen } => self.on_hello(now, &from, hello, priority, seen),
             Input::Told { from, frame } => self.on_frame(now, &from, frame),
             Input::Answered { link, answer } => self.on_answer(now, link, answer),
-            Input::Proved(link) => self.peers.answered(now, link),
+            Input::Proved(link) => self.watch.answered(&mut self.peers, now, link),
             Input::Writable(link) if self.is_leaving => self.peers.out().push(Output::Send(vec![link], Frame::Leave)),
-            Input::Writable(link) => self.peers.on_writable(now, link),
-            Input::Unsent { link, why } => self.peers.on_unsent(now, link, why),
-            Input::Disconnected(link) => self.peers.on_disconnected(now, link),
+            Input::Writable(link) => self.handshake.on_writable(&mut self.peers, now, link),
+            Input::Unsent { link, why } => self.handshake.on_unsent(&mut self.peers, now, link, why),
+            Input::Disconnected(link) => self.handshake.on_disconnected(&mut self.peers, now, link),
             Input::Tick(hashes) => self.on_tick(now, hashes),
             Input::Disconnect(nodes) => nodes.iter().for_each(|node| self.disconnect(now, node)),
             Input::Join(contacts) => self.join(now, contacts),
-            Input::Published => self.peers.begin_network(now),
-            Input::Used => self.peers.note_use(now),
-            Input::ProbeSoon(slot) => self.peers.probe_soon(now, slot),
-            Input::Measured(link, took) => self.peers.measured(link, took),
-            Input::Excused(link, until) => self.peers.excuse(link, until),
+            Input::Published => self.handshake.begin_network(&mut self.peers, now),
+            Input::Used => self.watch.note_use(&mut self.peers, now),
+            Input::ProbeSoon(slot) => self.watch.probe_soon(&mut self.peers, now, slot),
+            Input::Measured(link, took) => self.watch.measured(&mut self.peers, link, took),
+            Input::Excused(link, until) => self.watch.excuse(&mut self.peers, link, until),
             Input::Renewed(incarnation) => self.peers.renew(incarnation),
             Input::Stopping => self.overlay.stop(),
             Input::Leaving => self.is_leaving = true,
@@ -145,7 +150,7 @@ impl Membership {
 
     /// A node that has introduced itself says something: it lives. Gives the slot of the link to it, if there is one.
     pub fn heard(&mut self, now: Mono, from: &NodeId) -> Option<Slot> {
-        self.peers.heard(now, from)
+        self.watch.heard(&mut self.peers, now, from)
     }
 
     /// Declares links to `peers`: all, or none if they are too many.
@@ -154,7 +159,7 @@ impl Membership {
             Some(Member { node: node.clone()?, endpoint: endpoint.clone() })
         };
         let members: Vec<Member> = peers.iter().filter_map(named).collect();
-        let declared = self.peers.declare(now, peers);
+        let declared = self.handshake.declare(&mut self.peers, now, peers);
         // Another name may be known for that address.
         for member in members.into_iter().filter(|member| self.peers.is_declared(&member.node)) {
             self.overlay.declare(now, member);
@@ -193,9 +198,9 @@ impl Membership {
         self.peers.is_introduced(node)
     }
 
-    /// Addresses of the declared links that are not up.
+    /// Addresses of the declared links that are not up, and of the one where our name is another's.
     pub fn waiting_for(&self) -> impl Iterator<Item = &Endpoint> {
-        self.peers.waiting_for()
+        self.peers.waiting_for().chain(self.handshake.parted())
     }
 
     /// An account of all links, in the order in which they were opened.
@@ -205,7 +210,7 @@ impl Membership {
 
     /// The confidence of the node in its own timers.
     pub fn health(&self) -> LocalHealth {
-        self.peers.health()
+        self.watch.health()
     }
 
     /// The lowest name that is known to be reachable.
@@ -246,7 +251,7 @@ impl Membership {
         let member = Member { node: from.clone(), endpoint: hello.endpoint.clone() };
         let is_sound = self.peers.me().check(from, &hello).is_ok();
         let vacancy = is_sound && self.overlay.admits(now, &member, priority);
-        self.peers.on_hello(now, from, Greeting { hello, priority, vacancy, seen });
+        self.handshake.on_hello(&mut self.peers, now, from, Greeting { hello, priority, vacancy, seen });
         if self.peers.is_introduced(from) {
             // One that does not know join priorities declares nothing by its greeting.
             let is_kept = priority != JoinPriority::Declared || self.peers.is_declared(from);
@@ -258,10 +263,10 @@ impl Membership {
     fn on_frame(&mut self, now: Mono, from: &NodeId, frame: Frame) {
         match &frame {
             Frame::Leave => {
-                self.peers.on_leave(from);
+                self.handshake.on_leave(&mut self.peers, from);
                 return self.overlay.left(now, from);
             }
-            Frame::Part(reason) => self.peers.on_part(now, from, *reason),
+            Frame::Part(reason) => self.handshake.on_part(&mut self.peers, now, from, *reason),
             Frame::Neighbours(members) => self.look_for_namesakes(now, members, true),
             Frame::Walk(Walk { members, .. }) => self.look_for_namesakes(now, members, false),
             _ => {}
@@ -286,10 +291,10 @@ impl Membership {
     fn on_answer(&mut self, now: Mono, link: LinkId, answer: Answer) {
         match answer {
             Answer::Welcome(welcome, seen) => {
-                let seen = self.peers.on_welcome(now, link, welcome, seen);
+                let seen = self.handshake.on_welcome(&mut self.peers, now, link, welcome, seen);
                 self.peers.out().extend(seen.map(Output::LifeSeen));
             }
-            Answer::Pong(token) => self.peers.on_pong(now, link, token),
+            Answer::Pong(token) => self.watch.on_pong(&mut self.peers, now, link, token),
             Answer::Farewell => self.peers.out().push(Output::Farewell(link)),
             Answer::Lost(_) => {}
             Answer::Refuse { code, .. } if self.peers.is_answer_of_follower(link, &code) => {
@@ -305,16 +310,16 @@ impl Membership {
                 if code == Refusal::NameTaken.name() {
                     self.namesake.on_name_taken(now, link, &text, &mut self.peers);
                 }
-                self.peers.on_refuse(now, link, code, text);
+                self.handshake.on_refuse(&mut self.peers, now, link, code, text);
             }
         }
         // Who refuses to be a peer is none, whatever was there before: the link is not up any more.
-        self.peers.answered(now, link);
+        self.watch.answered(&mut self.peers, now, link);
     }
 
     fn on_tick(&mut self, now: Mono, hashes: Option<Hashes>) {
         if !self.is_leaving {
-            self.peers.on_tick(now, hashes);
+            self.watch.on_tick(&mut self.peers, now, hashes);
         }
         if self.overlay.deadline().is_some_and(|deadline| deadline <= now) {
             self.overlay.tick(now);
@@ -325,6 +330,7 @@ impl Membership {
     /// Somebody wants a node to be a peer no more.
     fn disconnect(&mut self, now: Mono, node: &NodeId) {
         self.overlay.sever(now, node);
+        self.handshake.note_undeclared(&self.peers, now, node);
         self.peers.part(now, node, DisconnectReason::Undeclared);
     }
 
@@ -337,7 +343,7 @@ impl Membership {
     /// Greets a seed node, if it is time: this one has no neighbour.
     fn try_seed(&mut self, now: Mono) {
         if let Some(endpoint) = self.seeds.on_tick(now).filter(|_| !self.is_leaving) {
-            self.peers.join(now, endpoint);
+            self.handshake.join(&mut self.peers, now, endpoint);
         }
     }
 

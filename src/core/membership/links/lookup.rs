@@ -1,6 +1,6 @@
 //! What the rest of a node can ask of its peer table.
 
-use super::{detector::LocalHealth, link::Link, peers::Peers};
+use super::{link::Link, peers::Peers};
 use crate::core::{
     endpoint::Endpoint,
     event::LinkId,
@@ -69,11 +69,10 @@ impl Peers {
         link.is_some_and(|link| link.bond.is_declared())
     }
 
-    /// Addresses of the declared links that are not up, and of the one where our name is another's; without those that
-    /// only greeted, and have been gone for so long that they are dialled once in a while.
+    /// Addresses of the declared links that are not up; without those that only greeted, and have been gone for so long that they are dialled once in a while.
     pub fn waiting_for(&self) -> impl Iterator<Item = &Endpoint> {
         let missing = self.links.values().filter(|link| !link.up && link.is_waited_for());
-        missing.map(|link| &link.endpoint).chain(&self.parted)
+        missing.map(|link| &link.endpoint)
     }
 
     /// Where a link was dialled.
@@ -113,11 +112,6 @@ impl Peers {
     /// The interval between two greetings.
     pub fn hello_interval(&self) -> Duration {
         self.timing.hello_interval
-    }
-
-    /// How sure the node is of its own timers.
-    pub fn health(&self) -> LocalHealth {
-        self.health
     }
 
     /// What the node tells about its peers, in the order in which it met them.

@@ -1,14 +1,19 @@
 //! What operators say of links here: which are asked for, and which node is to answer at an address. Who answers in its place
 //! is no peer. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
 
-use super::peers::{PART_LINGER, Peers};
+use super::{
+    handshake::Handshake,
+    link::Bond,
+    peers::{PART_LINGER, Peers},
+};
 use crate::core::{
     capability::{Capabilities, Capability},
     endpoint::Endpoint,
     event::{Event, LinkId},
-    frame::{DisconnectReason, Frame, Introduction},
+    frame::{DisconnectReason, Frame, Introduction, JoinPriority},
     id::NodeId,
     membership::output::Output,
+    neighbours::LinkRole,
     stats::Refusal,
     time::Mono,
 };
@@ -53,15 +58,58 @@ impl Peers {
         let other = there.filter_map(|link| link.expected.as_ref()).find(|expected| *expected != from)?;
         Some(format!("'{other}' is to live at {endpoint}, not '{from}'"))
     }
+}
+
+impl Handshake {
+    /// Opens links to all of `peers`, or to none if they are too many; all of them are declared from now on.
+    pub fn declare(
+        &mut self,
+        peers: &mut Peers,
+        now: Mono,
+        named: Vec<(Option<NodeId>, Endpoint)>,
+    ) -> Result<(), (Refusal, String)> {
+        if let Some(text) = peers.stranger_among(&named) {
+            peers.out.count_refusal(Refusal::BadIdentity, None);
+            return Err((Refusal::BadIdentity, text));
+        }
+        let new = named.iter().filter(|(node, endpoint)| !peers.knows(node.as_ref(), endpoint)).count();
+        if !peers.make_room(now, new) {
+            peers.out.count_refusal(Refusal::PeersFull, None);
+            return Err((Refusal::PeersFull, format!("a node has at most {} peers", peers.peers_max)));
+        }
+        for (node, endpoint) in named {
+            node.iter().for_each(|node| self.is_declared_anew(node));
+            match peers.find(node.as_ref(), &endpoint) {
+                None => drop(peers.connect(now, Bond::named(), node.clone(), endpoint.clone(), true)),
+                Some(id) => {
+                    peers.declare_link(id);
+                    peers.name(id, &endpoint);
+                    peers.wake(now, id);
+                }
+            }
+            if let Some(node) = node {
+                peers.expect(node, &endpoint);
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a link to a node of a network that this one joins; its name will be known when it answers. Says whether it did.
+    pub fn join(&mut self, peers: &mut Peers, now: Mono, contact: Endpoint) -> bool {
+        let bond = Bond { kind: LinkRole::Joined, priority: JoinPriority::Join, ..Bond::named() };
+        self.note_join(contact != peers.me.endpoint);
+        peers.wake_known(now, None, &contact);
+        !peers.knows(None, &contact) && peers.make_room(now, 1) && peers.connect(now, bond, None, contact, true)
+    }
 
     /// Whether another node answers than was named for the address. There is no link to it; the address is dialled again, at
     /// growing distances.
-    pub(super) fn is_stranger(&mut self, now: Mono, id: LinkId, welcome: &Introduction) -> bool {
-        let is_met = self.slots.link_to(&welcome.node).is_some_and(|other| other != id);
-        let Some(link) = self.links.get_mut(&id) else { return false };
+    pub(super) fn is_stranger(&mut self, peers: &mut Peers, now: Mono, id: LinkId, welcome: &Introduction) -> bool {
+        let is_met = peers.slots.link_to(&welcome.node).is_some_and(|other| other != id);
+        let Some(link) = peers.links.get_mut(&id) else { return false };
         let Some(expected) = link.expected.clone().filter(|expected| *expected != welcome.node) else { return false };
         let (node, endpoint) = (welcome.node.clone(), link.endpoint.clone());
-        link.fall(now, &self.timing, &mut self.slots);
+        link.fall(now, &peers.timing, &mut peers.slots);
         link.begin_anew();
         link.advertised = Some(welcome.endpoint.clone());
         // It took this node for a peer when it was greeted, and is told otherwise before the connection ends.
@@ -70,11 +118,11 @@ impl Peers {
         if !is_met {
             let is_able = Capabilities::read(&welcome.capabilities).has(Capability::Overlay);
             let reason = if is_able { Frame::Part(DisconnectReason::Undeclared) } else { Frame::Leave };
-            self.out.push(Output::Send(vec![id], reason));
-            self.introduced.remove(&node);
+            peers.out.push(Output::Send(vec![id], reason));
+            peers.introduced.remove(&node);
         }
-        self.out.count_refusal(Refusal::BadIdentity, Some(&expected));
-        self.out.push(Output::Notify(Event::Stranger { node, expected, endpoint }));
+        peers.out.count_refusal(Refusal::BadIdentity, Some(&expected));
+        peers.out.push(Output::Notify(Event::Stranger { node, expected, endpoint }));
         true
     }
 }

@@ -3,7 +3,6 @@
 //! in [`proof`](super::proof).
 
 use super::{
-    detector::LocalHealth,
     link::{Bond, Link},
     slot_table::SlotTable,
     table::Table,
@@ -13,7 +12,7 @@ use crate::core::{
     config::{Config, Timing},
     endpoint::Endpoint,
     event::LinkId,
-    frame::{DisconnectReason, Frame, Introduction, JoinPriority, Member},
+    frame::{Introduction, JoinPriority, Member},
     id::{Incarnation, NodeId},
     membership::output::{Output, Outputs},
     neighbours::{LinkRole, MemberState},
@@ -33,8 +32,7 @@ pub(super) const PART_LINGER: Duration = Duration::from_secs(1);
 
 /// The peers of a node: links that it opened, and nodes that introduced themselves over theirs.
 ///
-/// Bounds: `peers_max` links, as many that are closing, as many that were undeclared a moment ago, and as many
-/// introductions. What it reports grows with the links
+/// Bounds: `peers_max` links, as many that are closing, and as many introductions. What it reports grows with the links
 /// alone; it is to be taken after each input.
 #[derive(Debug)]
 pub struct Peers {
@@ -42,20 +40,11 @@ pub struct Peers {
     pub(super) links: Table,
     pub(super) slots: SlotTable,
     pub(super) introduced: BTreeMap<NodeId, Incarnation>,
-    /// Whether the operator named nodes to join by, which are dialled one after the other.
-    pub(super) joins: bool,
-    /// Where another node has our name: not dialled again.
-    pub(super) parted: Option<Endpoint>,
-    /// Nodes that are to be peers no more and may not know it yet, and until when what they declare is not heard.
-    pub(super) undeclared: VecDeque<(Mono, NodeId)>,
     /// Links that are not used any more, to whom they led, and when they are closed.
-    closing: VecDeque<(Mono, LinkId, NodeId)>,
+    pub(super) closing: VecDeque<(Mono, LinkId, NodeId)>,
     next_link: u32,
-    /// Until then all links know that they are in use.
-    pub(super) used_until: Mono,
     pub(super) peers_max: usize,
     pub(super) timing: Timing,
-    pub(super) health: LocalHealth,
     pub(super) rng: Rng,
     /// Whether links may wait for their turn to be dialled.
     pub(super) has_queued: bool,
@@ -101,15 +90,10 @@ impl Peers {
             links: Table::default(),
             slots: SlotTable::default(),
             introduced: BTreeMap::new(),
-            joins: false,
-            parted: None,
-            undeclared: VecDeque::new(),
             closing: VecDeque::new(),
             next_link: 0,
-            used_until: Mono(0),
             peers_max: config.limits.peers_max.min(usize::from(u16::MAX)),
             timing: config.protocol.timing,
-            health: LocalHealth::default(),
             rng: Rng::new(seed),
             has_queued: false,
             out: Outputs::default(),
@@ -144,36 +128,8 @@ impl Peers {
         std::mem::take(&mut self.failures)
     }
 
-    /// Opens links to all of `peers`, or to none if they are too many; all of them are declared from now on.
-    pub fn declare(&mut self, now: Mono, peers: Vec<(Option<NodeId>, Endpoint)>) -> Result<(), (Refusal, String)> {
-        if let Some(text) = self.stranger_among(&peers) {
-            self.out.count_refusal(Refusal::BadIdentity, None);
-            return Err((Refusal::BadIdentity, text));
-        }
-        let new = peers.iter().filter(|(node, endpoint)| !self.knows(node.as_ref(), endpoint)).count();
-        if !self.make_room(now, new) {
-            self.out.count_refusal(Refusal::PeersFull, None);
-            return Err((Refusal::PeersFull, format!("a node has at most {} peers", self.peers_max)));
-        }
-        for (node, endpoint) in peers {
-            self.undeclared.retain(|(_, undeclared)| Some(undeclared) != node.as_ref());
-            match self.find(node.as_ref(), &endpoint) {
-                None => drop(self.connect(now, Bond::named(), node.clone(), endpoint.clone(), true)),
-                Some(id) => {
-                    self.declare_link(id);
-                    self.name(id, &endpoint);
-                    self.wake(now, id);
-                }
-            }
-            if let Some(node) = node {
-                self.expect(node, &endpoint);
-            }
-        }
-        Ok(())
-    }
-
     /// Makes a link a declared one, and says so at its far end.
-    fn declare_link(&mut self, id: LinkId) {
+    pub(super) fn declare_link(&mut self, id: LinkId) {
         if let Some(link) = self.links.get_mut(&id).filter(|link| !link.bond.is_declared()) {
             link.declare();
             self.out.extend(link.greet(id, &self.me));
@@ -188,7 +144,7 @@ impl Peers {
     }
 
     /// Somebody wants a link that is there already, and may rest.
-    fn wake_known(&mut self, now: Mono, node: Option<&NodeId>, endpoint: &Endpoint) {
+    pub(super) fn wake_known(&mut self, now: Mono, node: Option<&NodeId>, endpoint: &Endpoint) {
         if let Some(id) = self.find(node, endpoint) {
             self.wake(now, id);
         }
@@ -205,43 +161,11 @@ impl Peers {
             && self.connect(now, bond, Some(node), endpoint, false)
     }
 
-    /// Opens a link to a node of a network that this one joins; its name will be known when it answers. Says whether it did.
-    pub fn join(&mut self, now: Mono, contact: Endpoint) -> bool {
-        let bond = Bond { kind: LinkRole::Joined, priority: JoinPriority::Join, ..Bond::named() };
-        self.joins |= contact != self.me.endpoint;
-        self.wake_known(now, None, &contact);
-        !self.knows(None, &contact) && self.make_room(now, 1) && self.connect(now, bond, None, contact, true)
-    }
-
     /// Greets whoever lives at an address where this node's own name is said to be used.
     pub fn ask_at(&mut self, now: Mono, endpoint: Endpoint) {
         let bond = Bond { kind: LinkRole::Healing, priority: JoinPriority::Neighbour, ..Bond::default() };
         if !self.knows(None, &endpoint) && self.make_room(now, 1) {
             self.connect(now, bond, None, endpoint, false);
-        }
-    }
-
-    /// Tells a neighbour that it is one no more, and closes the link to it.
-    pub fn part(&mut self, now: Mono, node: &NodeId, reason: DisconnectReason) {
-        if reason == DisconnectReason::Undeclared {
-            self.note_undeclared(now, node);
-        }
-        let Some((id, link)) = self.slots.link_to(node).and_then(|id| Some((id, self.remove(id)?))) else {
-            self.introduced.remove(node);
-            return;
-        };
-        let frame = match reason {
-            _ if link.words.has(Capability::Overlay) => Some(Frame::Part(reason)),
-            // It would think that the link is to be kept.
-            DisconnectReason::Unlinked | DisconnectReason::Undeclared => Some(Frame::Leave),
-            DisconnectReason::Stopping => None,
-        };
-        if let Some(frame) = frame.filter(|_| link.up && self.closing.len() < self.peers_max) {
-            self.out.push(Output::Send(vec![id], frame));
-            self.closing.push_back((now + PART_LINGER, id, node.clone()));
-        } else {
-            self.introduced.remove(node);
-            self.out.extend(link.dialling.is_open().then_some(Output::Disconnect(id)));
         }
     }
 
@@ -261,6 +185,12 @@ impl Peers {
         }
     }
 
+    /// Notes that a verdict is another one now.
+    pub(super) fn judge(&mut self, id: LinkId, verdict: MemberState) {
+        let Some(link) = self.links.get(&id) else { return };
+        self.judgements.extend(link.node.clone().map(|node| Judgement { node, verdict }));
+    }
+
     /// The link to that address or that name.
     pub(super) fn find(&self, node: Option<&NodeId>, endpoint: &Endpoint) -> Option<LinkId> {
         let named = node.and_then(|node| self.slots.link_to(node));
@@ -268,7 +198,7 @@ impl Peers {
     }
 
     /// Whether there is a link to that address or that name, or it is our own.
-    fn knows(&self, node: Option<&NodeId>, endpoint: &Endpoint) -> bool {
+    pub(super) fn knows(&self, node: Option<&NodeId>, endpoint: &Endpoint) -> bool {
         let is_me = *endpoint == self.me.endpoint || node == Some(&self.me.node);
         is_me || self.find(node, endpoint).is_some()
     }
@@ -298,7 +228,7 @@ impl Peers {
     }
 
     /// Takes a link out of the table; its connection is still there.
-    fn remove(&mut self, id: LinkId) -> Option<Link> {
+    pub(super) fn remove(&mut self, id: LinkId) -> Option<Link> {
         let link = self.links.remove(&id)?;
         self.slots.leave(link.slot);
         Some(link)

@@ -1,19 +1,20 @@
 //! What a node does about its links as time goes by: greets, probes, opens anew, suspects, gives up.
 
 use super::{
-    detector::SilenceAction,
+    detector::{LocalHealth, SilenceAction},
     link::{GREETINGS_MAX, Link},
-    peers::{Failure, Judgement, Peers},
+    peers::{Failure, Peers},
     proof::Check,
 };
 use crate::core::{
+    config::Timing,
     event::{Event, LinkId},
     frame::Hashes,
     id::NodeId,
     membership::output::Output,
     neighbours::MemberState,
     slots::Slot,
-    stats::Counter,
+    stats::{Counter, Refusal},
     time::Mono,
 };
 use std::time::Duration;
@@ -25,58 +26,65 @@ struct Look {
     digest: Option<Hashes>,
 }
 
-impl Peers {
+/// The signs of life of all links, and how far the node trusts its own sense of time.
+#[derive(Debug)]
+pub struct Watch {
+    timing: Timing,
+    health: LocalHealth,
+    /// Until then all links know that they are in use.
+    used_until: Mono,
+}
+
+impl Watch {
+    /// Has no links to watch yet.
+    pub fn new(timing: Timing) -> Self {
+        Self { timing, health: LocalHealth::default(), used_until: Mono(0) }
+    }
+
+    /// The confidence of the node in its own timers.
+    pub fn health(&self) -> LocalHealth {
+        self.health
+    }
+
     /// A node that has introduced itself says something: it lives. Gives the slot of the link to it, if there is one.
-    pub fn heard(&mut self, now: Mono, from: &NodeId) -> Option<Slot> {
-        let id = self.slots.link_to(from)?;
-        self.wake(now, id);
-        self.heard_on(now, id)
+    pub fn heard(&mut self, peers: &mut Peers, now: Mono, from: &NodeId) -> Option<Slot> {
+        heard(peers, &self.timing, now, from)
     }
 
     /// Something has come back over a link: if that is up, it leads there, and its far end lives. Who answers over one that is
     /// not up may be anybody.
-    pub fn answered(&mut self, now: Mono, id: LinkId) {
-        let Some(link) = self.links.get_mut(&id).filter(|link| link.up) else { return };
+    pub fn answered(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
+        let Some(link) = peers.links.get_mut(&id).filter(|link| link.up) else { return };
         link.proof.answered(now, &self.timing);
-        self.heard_on(now, id);
-    }
-
-    fn heard_on(&mut self, now: Mono, id: LinkId) -> Option<Slot> {
-        let (slot, is_back) = self.links.heard(now, &id, &self.timing)?;
-        if is_back {
-            self.links.get_mut(&id).into_iter().for_each(|link| link.proof.begin_again(now));
-            self.out.extend(self.neighbours().name_of(id).cloned().map(|node| Output::Notify(Event::PeerBack(node))));
-            self.judge(id, MemberState::Up);
-        }
-        Some(slot)
+        heard_on(peers, &self.timing, now, id);
     }
 
     /// In a moment a neighbour is probed, so that it is told the hash of all that the node has seen.
-    pub fn probe_soon(&mut self, now: Mono, slot: Slot) {
-        if let Some(link) = self.neighbours().link_of(slot).and_then(|id| self.links.get_mut(&id)) {
+    pub fn probe_soon(&mut self, peers: &mut Peers, now: Mono, slot: Slot) {
+        if let Some(link) = peers.neighbours().link_of(slot).and_then(|id| peers.links.get_mut(&id)) {
             link.proof.hasten(now + self.timing.ping_interval / 2);
         }
     }
 
     /// Messages pass: the links are in use, and have to prove themselves within an interval.
-    pub fn note_use(&mut self, now: Mono) {
+    pub fn note_use(&mut self, peers: &mut Peers, now: Mono) {
         if now >= self.used_until {
             self.used_until = now + self.timing.ping_interval;
-            self.links.values_mut().for_each(|link| link.proof.used(now, &self.timing));
+            peers.links.values_mut().for_each(|link| link.proof.used(now, &self.timing));
         }
     }
 
     /// What was sent over a link was answered after that time.
-    pub fn measured(&mut self, id: LinkId, took: Duration) {
-        if let Some(link) = self.links.get(&id) {
-            self.slots.measure(link.slot, took);
+    pub fn measured(&mut self, peers: &mut Peers, id: LinkId, took: Duration) {
+        if let Some(link) = peers.links.get(&id) {
+            peers.slots.measure(link.slot, took);
         }
     }
 
     /// Bytes are on their way over a link that answers have to wait for: silence until `until` says nothing of the link, nor
     /// of its far end. To be said again for as long as they move.
-    pub fn excuse(&mut self, id: LinkId, until: Mono) {
-        if let Some(link) = self.links.get_mut(&id) {
+    pub fn excuse(&mut self, peers: &mut Peers, id: LinkId, until: Mono) {
+        if let Some(link) = peers.links.get_mut(&id) {
             link.proof.excuse(until);
             link.life.iter_mut().for_each(|life| life.excuse(until));
         }
@@ -85,101 +93,133 @@ impl Peers {
     /// Does for each link what is due: greets where it is not up, probes where nothing came back, opens anew where it leads
     /// nowhere, judges who is silent, and closes what did not come up. `digest` goes with the probes: a hash of all that the
     /// node has seen.
-    pub fn on_tick(&mut self, now: Mono, digest: Option<Hashes>) {
-        if self.deadline().is_none_or(|due| now < due) {
+    pub fn on_tick(&mut self, peers: &mut Peers, now: Mono, digest: Option<Hashes>) {
+        if peers.deadline().is_none_or(|due| now < due) {
             return;
         }
-        self.close_parted(now);
-        let waits = self.links.values().filter_map(Link::patience).min();
+        peers.close_parted(now);
+        let waits = peers.links.values().filter_map(Link::patience).min();
         if waits.is_some_and(|due| self.health.on_timer(now, due, &self.timing)) {
-            self.links.values_mut().for_each(|link| link.forgive(now, &self.timing));
+            peers.links.values_mut().for_each(|link| link.forgive(now, &self.timing));
         }
         let look = Look { now, digest };
-        for id in self.links.due(now) {
-            self.attend(id, look);
+        for id in peers.links.due(now) {
+            self.attend(peers, id, look);
         }
-        self.dial_queued(now);
+        peers.dial_queued(now);
     }
 
-    fn attend(&mut self, id: LinkId, look: Look) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+    fn attend(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
+        let Some(link) = peers.links.get_mut(&id) else { return };
         if link.expires.is_some_and(|end| end <= look.now) {
-            return self.give_up(id, Some(Failure::Silent));
+            return peers.give_up(id, Some(Failure::Silent));
         }
         if link.is_greeted() && link.next_greeting <= look.now {
             if link.is_to_reopen(look.now, &self.timing) {
-                self.reopen(id, look);
+                self.reopen(peers, id, look);
             } else {
                 link.next_greeting = look.now + self.timing.hello_interval;
-                self.out.extend(link.greet(id, &self.me));
+                peers.out.extend(link.greet(id, &peers.me));
             }
         }
-        self.turn_over(look.now, id);
-        self.look_after(id, look);
-        self.prove(id, look);
+        peers.turn_over(look.now, id);
+        self.look_after(peers, id, look);
+        self.prove(peers, id, look);
     }
 
     /// Probes a link that is up, if that is due, and opens it anew if it leads nowhere.
-    fn prove(&mut self, id: LinkId, look: Look) {
-        let Some(link) = self.links.get_mut(&id).filter(|link| link.up) else { return };
+    fn prove(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
+        let Some(link) = peers.links.get_mut(&id).filter(|link| link.up) else { return };
         let is_talking = link.life.as_ref().is_some_and(|life| life.is_talking(look.now, &self.timing));
         match link.proof.step(look.now, is_talking, &self.timing) {
             None => {}
-            Some(Check::Probe) => self.out.push(link.ping(id, look.now, look.digest, &self.timing)),
-            Some(Check::Failed) => self.reopen(id, look),
+            Some(Check::Probe) => peers.out.push(link.ping(id, look.now, look.digest, &self.timing)),
+            Some(Check::Failed) => self.reopen(peers, id, look),
         }
     }
 
     /// A link leads nowhere: it is not up any more, and gets another connection, now or when the last is old enough.
-    fn reopen(&mut self, id: LinkId, look: Look) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        if link.fall(look.now, &self.timing, &mut self.slots) {
+    fn reopen(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
+        let Some(link) = peers.links.get_mut(&id) else { return };
+        if link.fall(look.now, &self.timing, &mut peers.slots) {
             let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
-            self.out.push(Output::Notify(Event::LinkDown { node, endpoint }));
+            peers.out.push(Output::Notify(Event::LinkDown { node, endpoint }));
         }
         // It has had its probes in place of greetings.
         link.greetings = GREETINGS_MAX;
         if link.is_to_reopen(look.now, &self.timing) {
-            self.out.count(Counter::Reopened, link.node.as_ref());
+            peers.out.count(Counter::Reopened, link.node.as_ref());
             link.reopening.note(look.now, &self.timing);
-            self.redial(look.now, id);
+            peers.redial(look.now, id);
         }
     }
 
     /// Probes and judges one neighbour that is silent, if that is due.
-    fn look_after(&mut self, id: LinkId, look: Look) {
-        let Some(link) = self.links.get_mut(&id) else { return };
+    fn look_after(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
+        let Some(link) = peers.links.get_mut(&id) else { return };
         let Some(life) = &mut link.life else { return };
         let Some(step) = life.step(look.now, self.health, &self.timing) else { return };
         if link.up && step != SilenceAction::Down {
-            self.out.push(link.ping(id, look.now, look.digest, &self.timing));
+            peers.out.push(link.ping(id, look.now, look.digest, &self.timing));
         }
         let node = link.node.clone();
         match step {
             SilenceAction::Probe => {}
             SilenceAction::Suspect => {
-                self.out.extend(node.map(|node| Output::Notify(Event::PeerSuspected(node))));
-                self.judge(id, MemberState::Suspect);
+                peers.out.extend(node.map(|node| Output::Notify(Event::PeerSuspected(node))));
+                peers.judge(id, MemberState::Suspect);
             }
             SilenceAction::Down => {
-                self.out.extend(node.map(|node| Output::Notify(Event::PeerDown(node))));
+                peers.out.extend(node.map(|node| Output::Notify(Event::PeerDown(node))));
                 let (was_up, is_declared) = (link.up, link.bond.is_declared());
-                link.fall(look.now, &self.timing, &mut self.slots);
+                link.fall(look.now, &self.timing, &mut peers.slots);
                 link.begin_anew();
-                self.judge(id, MemberState::Down);
+                peers.judge(id, MemberState::Down);
                 if !is_declared {
-                    self.give_up(id, None);
+                    peers.give_up(id, None);
                 } else if was_up {
                     // The connection may have died unseen, and the far end live.
-                    self.reopen(id, look);
+                    self.reopen(peers, id, look);
                 }
             }
         }
     }
 
-    /// Notes that a verdict is another one now.
-    pub(super) fn judge(&mut self, id: LinkId, verdict: MemberState) {
-        let Some(link) = self.links.get(&id) else { return };
-        self.judgements.extend(link.node.clone().map(|node| Judgement { node, verdict }));
+    /// A probe was answered.
+    pub fn on_pong(&mut self, peers: &mut Peers, now: Mono, id: LinkId, token: u64) {
+        let Some(link) = peers.links.get_mut(&id) else { return };
+        let Some(sent) = link.proof.ponged(now, token, &self.timing) else { return };
+        peers.slots.measure(link.slot, now.since(sent));
+        self.health.on_pong();
+        let contested = link.contested.take_if(|(asked, _)| *asked <= sent);
+        let contested = contested.filter(|(asked, _)| now.since(*asked) < self.timing.hello_interval);
+        if let Some((_, Some(claimant))) = contested {
+            // One that somebody declared is tried again: the name may be free by then.
+            if peers.links.get(&claimant).is_some_and(|link| !link.bond.is_declared()) {
+                peers.give_up(claimant, Some(Failure::Stranger));
+            }
+        } else if let Some(node) = link.node.clone().filter(|_| contested.is_some()) {
+            let text = format!("the name '{node}' is taken by {}", link.endpoint);
+            peers.out.refuse(&node, Refusal::NameTaken, text, true);
+            // The newcomer has cut off its connection to us. It finds that out when we greet.
+            peers.out.extend(link.greet(id, &peers.me));
+        }
     }
+}
+
+/// A node that has introduced itself says something: it lives. Gives the slot of the link to it, if there is one.
+pub(super) fn heard(peers: &mut Peers, timing: &Timing, now: Mono, from: &NodeId) -> Option<Slot> {
+    let id = peers.slots.link_to(from)?;
+    peers.wake(now, id);
+    heard_on(peers, timing, now, id)
+}
+
+fn heard_on(peers: &mut Peers, timing: &Timing, now: Mono, id: LinkId) -> Option<Slot> {
+    let (slot, is_back) = peers.links.heard(now, &id, timing)?;
+    if is_back {
+        peers.links.get_mut(&id).into_iter().for_each(|link| link.proof.begin_again(now));
+        peers.out.extend(peers.neighbours().name_of(id).cloned().map(|node| Output::Notify(Event::PeerBack(node))));
+        peers.judge(id, MemberState::Up);
+    }
+    Some(slot)
 }

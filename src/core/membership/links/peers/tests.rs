@@ -5,9 +5,13 @@ use crate::core::{
     capability::Capabilities,
     config::{Broadcast, Limits, Protocol},
     event::{Dial, Event},
-    frame::{Answer, Hashes, LifeSeen},
+    frame::{Answer, DisconnectReason, Frame, Hashes, LifeSeen},
     id::Instance,
-    membership::links::{dialling::UNPROVEN_MAX, handshake::Greeting},
+    membership::links::{
+        dialler::UNPROVEN_MAX,
+        handshake::{Greeting, Handshake},
+        watch::Watch,
+    },
     slots::Slot,
     stats::{Counter, Stats},
 };
@@ -44,6 +48,8 @@ const HEALING: LinkRole = LinkRole::Healing;
 /// A peer table with what surrounds it.
 struct Table {
     peers: Peers,
+    handshake: Handshake,
+    watch: Watch,
     stats: Stats,
     now: Mono,
 }
@@ -60,7 +66,8 @@ impl Table {
             limits,
         };
         let peers = Peers::new(&config, Incarnation(1), 7);
-        Self { peers, stats: Stats::new(8), now: Mono(0) }
+        let (handshake, watch) = (Handshake::new(config.protocol.timing), Watch::new(config.protocol.timing));
+        Self { peers, handshake, watch, stats: Stats::new(8), now: Mono(0) }
     }
 
     fn after(&mut self, millis: u64) -> &mut Self {
@@ -82,20 +89,27 @@ impl Table {
 
     fn hello(&mut self, index: u32, priority: JoinPriority, vacancy: bool) -> Vec<Output> {
         let greeting = Greeting { hello: introduction(index, 1, ALL), priority, vacancy, seen: None };
-        self.peers.on_hello(self.now, &name(index), greeting);
+        self.handshake.on_hello(&mut self.peers, self.now, &name(index), greeting);
         self.outputs()
     }
 
     fn welcome(&mut self, link: u32, index: u32) -> Vec<Output> {
         let welcome = introduction(index, 1, ALL);
-        self.peers.on_welcome(self.now, LinkId(link), welcome, None);
+        self.handshake.on_welcome(&mut self.peers, self.now, LinkId(link), welcome, None);
         self.outputs()
     }
 
     fn declare(&mut self, index: u32) -> Vec<Output> {
         let peers = vec![(Some(name(index)), endpoint(index))];
-        self.peers.declare(self.now, peers).unwrap();
+        self.handshake.declare(&mut self.peers, self.now, peers).unwrap();
         self.outputs()
+    }
+
+    fn part(&mut self, index: u32, reason: DisconnectReason) {
+        if reason == DisconnectReason::Undeclared {
+            self.handshake.note_undeclared(&self.peers, self.now, &name(index));
+        }
+        self.peers.part(self.now, &name(index), reason);
     }
 
     fn seek(&mut self, index: u32, priority: JoinPriority, kind: LinkRole) -> bool {
@@ -105,7 +119,7 @@ impl Table {
     }
 
     fn tick(&mut self) -> Vec<Output> {
-        self.peers.on_tick(self.now, Some(HASHES));
+        self.watch.on_tick(&mut self.peers, self.now, Some(HASHES));
         self.outputs()
     }
 
@@ -121,12 +135,12 @@ impl Table {
     }
 
     fn pong(&mut self, link: u32, sent: Mono) {
-        self.peers.on_pong(self.now, LinkId(link), sent.0);
-        self.peers.answered(self.now, LinkId(link));
+        self.watch.on_pong(&mut self.peers, self.now, LinkId(link), sent.0);
+        self.watch.answered(&mut self.peers, self.now, LinkId(link));
     }
 
     fn refuse(&mut self, link: u32, code: &str) -> Vec<Output> {
-        self.peers.on_refuse(self.now, LinkId(link), code.into(), String::new());
+        self.handshake.on_refuse(&mut self.peers, self.now, LinkId(link), code.into(), String::new());
         self.outputs()
     }
 
@@ -163,14 +177,14 @@ fn a_sought_link_repeats_its_wish_until_it_is_up() {
         !table.seek(1, JoinPriority::Needed, HEALING) && !table.seek(0, JoinPriority::Join, LinkRole::Joined),
         "known, and itself"
     );
-    table.peers.on_writable(table.now, LinkId(0));
+    table.handshake.on_writable(&mut table.peers, table.now, LinkId(0));
     let mut told = table.outputs();
     told.extend(table.pass(2_500));
     assert_eq!(wishes(&told), [JoinPriority::Needed; 3]);
     let seen = LifeSeen { incarnation: Incarnation(4), sequence: 7 };
     let welcome = introduction(1, 1, ALL);
-    let peers = &mut table.peers;
-    assert_eq!(peers.on_welcome(table.now, LinkId(0), welcome, Some(seen)), Some(seen));
+    let told = table.handshake.on_welcome(&mut table.peers, table.now, LinkId(0), welcome, Some(seen));
+    assert_eq!(told, Some(seen));
     assert_eq!((table.kind(1), slots(&table.peers.take_risen())), (Some(HEALING), vec![0]));
     let probes = table.pass(60_000);
     assert!(matches!(probes[1], Output::Send(_, Frame::Ping { digest: Some(HASHES), .. })), "{probes:?}");
@@ -214,7 +228,7 @@ fn a_node_without_vacancy_takes_only_who_needs_it_or_is_linked() {
     table.hello(5, JoinPriority::Neighbour, true);
     let kinds = [1, 2, 3, 4, 5].map(|index| table.kind(index).unwrap());
     assert_eq!(kinds, [LinkRole::Declared, LinkRole::Joined, HEALING, HEALING, HEALING]);
-    table.peers.on_writable(table.now, LinkId(1));
+    table.handshake.on_writable(&mut table.peers, table.now, LinkId(1));
     assert_eq!(wishes(&table.outputs()), [JoinPriority::Neighbour], "who is joined does not join back");
 }
 
@@ -233,14 +247,14 @@ fn what_somebody_declares_stays_declared() {
     table.seek(4, JoinPriority::Neighbour, HEALING);
     let old = introduction(4, 1, &["trace"]);
     let greeting = Greeting { hello: old, priority: JoinPriority::Declared, vacancy: false, seen: None };
-    table.peers.on_hello(table.now, &name(4), greeting);
+    table.handshake.on_hello(&mut table.peers, table.now, &name(4), greeting);
     let declared = [1, 2, 3, 4].map(|index| table.kind(index) == Some(LinkRole::Declared));
     assert_eq!(declared, [true, true, true, false]);
     // It moves, and says that it has room: it is still the declared one.
     let mut moved = introduction(2, 2, ALL);
     moved.endpoint = endpoint(9);
     let greeting = Greeting { hello: moved, priority: JoinPriority::Neighbour, vacancy: false, seen: None };
-    table.peers.on_hello(table.now, &name(2), greeting);
+    table.handshake.on_hello(&mut table.peers, table.now, &name(2), greeting);
     let moved = table.peers.peer(table.peers.neighbours().slot_of(&name(2)).unwrap()).unwrap();
     assert_eq!((moved.kind, moved.endpoint), (LinkRole::Declared, &endpoint(9)));
     table.pass(60_000);
@@ -259,7 +273,7 @@ fn a_name_that_a_welcome_claims_stays_with_the_node_that_answers() {
         claim.endpoint = endpoint(2);
         let welcome = |table: &mut Table| {
             let (now, claim) = (table.now, claim.clone());
-            table.peers.on_welcome(now, LinkId(1), claim, None);
+            table.handshake.on_welcome(&mut table.peers, now, LinkId(1), claim, None);
             table.outputs()
         };
         let asked = welcome(&mut table);
@@ -269,7 +283,7 @@ fn a_name_that_a_welcome_claims_stays_with_the_node_that_answers() {
         assert!(slot.is_some() && table.peers.neighbours().slot_of(&name(1)) == slot, "it has it until then");
         table.after(20);
         if answers {
-            table.peers.on_pong(table.now, LinkId(0), *token);
+            table.watch.on_pong(&mut table.peers, table.now, LinkId(0), *token);
             let told = table.outputs();
             assert!(!is_refused(&told, Refusal::NameTaken), "the honest node is not refused: {told:?}");
             assert_eq!(table.peers.take_failures(), [(name(2), Failure::Stranger)]);
@@ -292,7 +306,7 @@ fn a_link_that_is_undeclared_goes_at_both_ends_and_stays_away() {
     table.declare(1);
     table.welcome(0, 1);
     table.hello(1, JoinPriority::Declared, false);
-    table.peers.part(table.now, &name(1), DisconnectReason::Undeclared);
+    table.part(1, DisconnectReason::Undeclared);
     let told = table.outputs();
     assert!(matches!(&told[..], [Output::Send(_, Frame::Part(DisconnectReason::Undeclared))]), "{told:?}");
     assert!(table.peers.is_empty());
@@ -303,7 +317,7 @@ fn a_link_that_is_undeclared_goes_at_both_ends_and_stays_away() {
     assert!(is_refused(&table.hello(1, JoinPriority::Neighbour, false), Refusal::NoVacancy));
     table.after(2_000).hello(1, JoinPriority::Declared, false);
     assert_eq!(table.kind(1), Some(LinkRole::Declared));
-    table.peers.part(table.now, &name(1), DisconnectReason::Undeclared);
+    table.part(1, DisconnectReason::Undeclared);
     table.declare(1);
     assert_eq!(wishes(&table.hello(1, JoinPriority::Declared, false)).len(), 0);
     assert!(table.peers.is_introduced(&name(1)), "it is declared anew");
@@ -313,7 +327,7 @@ fn a_link_that_is_undeclared_goes_at_both_ends_and_stays_away() {
     table.declare(1);
     table.welcome(0, 1);
     table.hello(1, JoinPriority::Declared, false);
-    table.peers.on_part(table.now, &name(1), DisconnectReason::Undeclared);
+    table.handshake.on_part(&mut table.peers, table.now, &name(1), DisconnectReason::Undeclared);
     assert_eq!(table.outputs().last(), Some(&Output::Disconnect(LinkId(0))));
     assert!(table.peers.is_empty() && !table.peers.is_introduced(&name(1)));
 
@@ -321,9 +335,9 @@ fn a_link_that_is_undeclared_goes_at_both_ends_and_stays_away() {
     let mut table = Table::new(8);
     table.declare(1);
     let old = introduction(1, 1, &["trace"]);
-    table.peers.on_welcome(table.now, LinkId(0), old, None);
+    table.handshake.on_welcome(&mut table.peers, table.now, LinkId(0), old, None);
     table.outputs();
-    table.peers.part(table.now, &name(1), DisconnectReason::Undeclared);
+    table.part(1, DisconnectReason::Undeclared);
     assert!(matches!(&table.outputs()[..], [Output::Send(_, Frame::Leave)]));
 }
 
@@ -336,7 +350,7 @@ fn a_lost_connection_is_down_and_its_peer_suspected_at_once() {
     table.welcome(1, 2);
     table.peers.take_risen();
     for link in [0, 1] {
-        table.peers.on_disconnected(table.now, LinkId(link));
+        table.handshake.on_disconnected(&mut table.peers, table.now, LinkId(link));
     }
     assert_eq!(table.verdicts(), [(name(1), MemberState::Suspect), (name(2), MemberState::Suspect)]);
     assert_eq!((slots(&table.peers.take_fallen()), table.peers.neighbours().up_slots().len()), (vec![0, 1], 0));
@@ -361,7 +375,7 @@ fn a_silent_peer_is_suspected_then_down_and_whoever_speaks_in_time_is_back() {
     assert_eq!(told.iter().filter(|output| matches!(output, Output::Send(_, Frame::Ping { .. }))).count(), 4);
     assert_eq!(table.verdicts(), [(name(1), MemberState::Suspect)]);
     assert_eq!(table.peers.neighbours().up_slots().len(), 1, "it still gets messages");
-    assert_eq!(table.peers.heard(table.now, &name(1)), Some(Slot(0)));
+    assert_eq!(table.watch.heard(&mut table.peers, table.now, &name(1)), Some(Slot(0)));
     assert_eq!(table.outputs(), [Output::Notify(Event::PeerBack(name(1)))]);
     assert_eq!(table.verdicts(), [(name(1), MemberState::Up)]);
     table.pass(5_500);
@@ -376,7 +390,7 @@ fn a_node_that_was_late_forgives_all_its_peers() {
     table.hello(1, JoinPriority::Declared, false);
     table.welcome(0, 1);
     table.after(30_000).tick();
-    assert_eq!((table.verdicts(), table.peers.health().score()), (vec![], 1));
+    assert_eq!((table.verdicts(), table.watch.health().score()), (vec![], 1));
     assert_eq!(table.pass(3_000).len(), 3);
     assert_eq!(table.verdicts(), []);
 }
@@ -386,13 +400,13 @@ fn parting_is_said_before_the_link_is_closed() {
     let mut table = Table::new(8);
     table.seek(1, JoinPriority::Neighbour, HEALING);
     table.welcome(0, 1);
-    table.peers.part(table.now, &name(1), DisconnectReason::Unlinked);
+    table.part(1, DisconnectReason::Unlinked);
     assert_eq!(table.outputs(), [Output::Send(vec![LinkId(0)], Frame::Part(DisconnectReason::Unlinked))]);
     assert_eq!((table.peers.len(), slots(&table.peers.take_freed())), (0, vec![0]));
     assert_eq!(table.pass(1_000), [Output::Disconnect(LinkId(0))]);
     assert_eq!(table.peers.deadline(), None);
     table.seek(2, JoinPriority::Neighbour, HEALING);
-    table.peers.part(table.now, &name(2), DisconnectReason::Unlinked);
+    table.part(2, DisconnectReason::Unlinked);
     assert_eq!(table.outputs(), [Output::Disconnect(LinkId(1))], "nobody there to be told");
 }
 
@@ -401,7 +415,7 @@ fn what_was_under_way_when_a_link_was_parted_is_heard() {
     let mut table = Table::new(8);
     table.hello(1, JoinPriority::Needed, false);
     table.welcome(0, 1);
-    table.peers.part(table.now, &name(1), DisconnectReason::Unlinked);
+    table.part(1, DisconnectReason::Unlinked);
     table.pass(900);
     assert!(table.peers.is_introduced(&name(1)), "it may be sending still");
     table.pass(200);
@@ -409,7 +423,7 @@ fn what_was_under_way_when_a_link_was_parted_is_heard() {
     // One that was met again in the meantime is no stranger.
     table.hello(1, JoinPriority::Needed, false);
     table.welcome(1, 1);
-    table.peers.part(table.now, &name(1), DisconnectReason::Unlinked);
+    table.part(1, DisconnectReason::Unlinked);
     table.hello(1, JoinPriority::Needed, false);
     table.pass(1_100);
     assert!(table.peers.is_introduced(&name(1)) && table.peers.len() == 1);
@@ -421,7 +435,7 @@ fn who_is_parted_from_closes_what_nobody_declared() {
         let mut table = Table::new(8);
         table.hello(1, if declared { JoinPriority::Declared } else { JoinPriority::Needed }, false);
         table.welcome(0, 1);
-        table.peers.on_part(table.now, &name(1), reason);
+        table.handshake.on_part(&mut table.peers, table.now, &name(1), reason);
         let outputs = table.outputs();
         (table, outputs)
     };
@@ -451,8 +465,8 @@ fn capabilities_follow_the_words() {
     // It comes back as another program.
     let hello = introduction(1, 2, &["trace"]);
     let greeting = Greeting { hello: hello.clone(), priority: JoinPriority::Declared, vacancy: false, seen: None };
-    table.peers.on_hello(table.now, &name(1), greeting);
-    table.peers.on_welcome(table.now, LinkId(0), hello, None);
+    table.handshake.on_hello(&mut table.peers, table.now, &name(1), greeting);
+    table.handshake.on_welcome(&mut table.peers, table.now, LinkId(0), hello, None);
     let with = |capability| slots(table.peers.neighbours().slots_with(capability));
     assert_eq!(Capability::ALL.map(with), [vec![0], vec![], vec![], vec![], vec![]]);
 }
@@ -515,7 +529,7 @@ fn the_longest_dead_give_way_to_the_living_and_to_what_an_operator_asks_for() {
         is_refused(&table.hello(9, JoinPriority::Declared, false), Refusal::PeersFull),
         "none but the living and the named"
     );
-    assert!(table.peers.declare(table.now, vec![(None, endpoint(9))]).is_err());
+    assert!(table.handshake.declare(&mut table.peers, table.now, vec![(None, endpoint(9))]).is_err());
     table.outputs();
     assert_eq!((table.kind(1), table.stats.total().get(Counter::Forgotten)), (Some(LinkRole::Declared), 3));
 }
@@ -541,7 +555,7 @@ fn who_was_there_is_dialled_at_once_when_it_is_back() {
     let mut table = Table::new(8);
     table.hello(1, JoinPriority::Declared, false);
     table.welcome(0, 1);
-    table.peers.on_disconnected(table.now, LinkId(0));
+    table.handshake.on_disconnected(&mut table.peers, table.now, LinkId(0));
     assert_eq!(dials(&table.outputs()), [Dial::Again], "it is there again in a moment, as a rule");
     table.pass(3_600_000);
     // It may be dialled just now.
@@ -615,7 +629,7 @@ fn who_refuses_for_good_is_greeted_seldom() {
             let told = table.pass(100);
             dialled += dials(&told).len();
             if !dials(&told).is_empty() || table.now == Mono(100_000_000) {
-                table.peers.on_writable(table.now, LinkId(0));
+                table.handshake.on_writable(&mut table.peers, table.now, LinkId(0));
                 greetings += wishes(&table.outputs()).len();
                 table.refuse(0, code);
             }
@@ -684,34 +698,34 @@ fn any_act() -> impl Strategy<Value = Act> {
 
 impl Table {
     fn act(&mut self, act: Act) -> Vec<Output> {
-        let Self { peers, now, .. } = self;
+        let Self { peers, handshake, watch, now, .. } = self;
         let now = *now;
         match act {
             Act::Declare(node, named) => {
-                let _ = peers.declare(now, vec![(named.then(|| name(node)), endpoint(node))]);
+                let _ = handshake.declare(peers, now, vec![(named.then(|| name(node)), endpoint(node))]);
             }
             Act::Seek(node, priority) => drop(peers.seek(now, &member(node), priority, HEALING)),
             Act::Hello { from, moved, life, priority, vacancy, words } => {
                 let mut hello = introduction(from, life, &ALL[..words]);
                 hello.endpoint = if moved { endpoint(from + 10) } else { hello.endpoint };
-                peers.on_hello(now, &name(from), Greeting { hello, priority, vacancy, seen: None });
+                handshake.on_hello(peers, now, &name(from), Greeting { hello, priority, vacancy, seen: None });
             }
             Act::Welcome(link, node) => {
-                peers.on_welcome(now, LinkId(link), introduction(node, 0, ALL), None);
+                handshake.on_welcome(peers, now, LinkId(link), introduction(node, 0, ALL), None);
             }
-            Act::Refuse(link, why) => peers.on_refuse(now, LinkId(link), why.name().into(), String::new()),
+            Act::Refuse(link, why) => handshake.on_refuse(peers, now, LinkId(link), why.name().into(), String::new()),
             Act::Pong(link) => {
                 if let Some(sent) = peers.links.get(&LinkId(link)).and_then(|link| link.proof.last_probe()) {
                     self.pong(link, sent);
                 }
             }
-            Act::Unsent(link) => peers.on_unsent(now, LinkId(link), Counter::NotConnected),
-            Act::Disconnected(link) => peers.on_disconnected(now, LinkId(link)),
-            Act::Writable(link) => peers.on_writable(now, LinkId(link)),
-            Act::Heard(node) => drop(peers.heard(now, &name(node))),
-            Act::Leave(node) => peers.on_leave(&name(node)),
-            Act::Part(node, reason) => peers.part(now, &name(node), reason),
-            Act::OnPart(node, reason) => peers.on_part(now, &name(node), reason),
+            Act::Unsent(link) => handshake.on_unsent(peers, now, LinkId(link), Counter::NotConnected),
+            Act::Disconnected(link) => handshake.on_disconnected(peers, now, LinkId(link)),
+            Act::Writable(link) => handshake.on_writable(peers, now, LinkId(link)),
+            Act::Heard(node) => drop(watch.heard(peers, now, &name(node))),
+            Act::Leave(node) => handshake.on_leave(peers, &name(node)),
+            Act::Part(node, reason) => self.part(node, reason),
+            Act::OnPart(node, reason) => handshake.on_part(peers, now, &name(node), reason),
             Act::Adopt(node) => peers.adopt(&name(node)),
             Act::Pass(millis) => return self.pass(millis),
             Act::Late(millis) => return self.after(millis).tick(),
@@ -876,12 +890,12 @@ impl Table {
     fn greeted(&mut self, hello: Introduction) -> Vec<Output> {
         let (from, priority) = (hello.node.clone(), JoinPriority::Declared);
         let greeting = Greeting { hello, priority, vacancy: true, seen: None };
-        self.peers.on_hello(self.now, &from, greeting);
+        self.handshake.on_hello(&mut self.peers, self.now, &from, greeting);
         self.outputs()
     }
 
     fn welcomed(&mut self, link: u32, welcome: Introduction) -> Vec<Output> {
-        self.peers.on_welcome(self.now, LinkId(link), welcome, None);
+        self.handshake.on_welcome(&mut self.peers, self.now, LinkId(link), welcome, None);
         self.outputs()
     }
 
@@ -923,11 +937,11 @@ fn a_node_that_waits_for_nobody_makes_an_instance_up() {
         |output: &Output| matches!(output, Output::Answer(_, Answer::Welcome(me, _)) if me.instance.as_str() == made);
     assert!(outputs.iter().any(welcome), "{outputs:?}");
     let mut other = table_without_instance();
-    other.peers.begin_network(other.now);
+    other.handshake.begin_network(&mut other.peers, other.now);
     assert_eq!(other.instance(), made, "it follows from its name and life");
     other.peers.me.incarnation = Incarnation(2);
     other.peers.me.instance = Instance::default();
-    other.peers.begin_network(other.now);
+    other.handshake.begin_network(&mut other.peers, other.now);
     assert_ne!(other.instance(), made);
 }
 
@@ -962,7 +976,7 @@ fn of_nodes_that_wait_for_each_other_one_goes_first() {
 fn another_node_than_was_named_is_no_peer() {
     let mut table = Table::new(8);
     let named = vec![(Some(name(1)), endpoint(2))];
-    table.peers.declare(table.now, named).unwrap();
+    table.handshake.declare(&mut table.peers, table.now, named).unwrap();
     table.outputs();
     let longest = table.peers.timing.redial_max;
     let is_dial = |output: &Output| matches!(output, Output::Connect(..));
@@ -995,7 +1009,7 @@ fn a_node_that_was_named_and_has_moved_is_still_the_only_one_that_is_meant() {
     table.declare(1);
     table.welcome(0, 1);
     table.after(10);
-    table.peers.on_disconnected(table.now, LinkId(0));
+    table.handshake.on_disconnected(&mut table.peers, table.now, LinkId(0));
     let elsewhere = Introduction { endpoint: endpoint(5), ..introduction(1, 2, ALL) };
     assert_eq!(code(&table.greeted(elsewhere)), None);
     let stranger = Introduction { endpoint: endpoint(5), ..introduction(3, 1, ALL) };
@@ -1027,8 +1041,8 @@ fn who_is_not_ready_is_greeted_each_second() {
 #[test]
 fn a_node_that_joins_waits_unless_whom_it_joined_has_no_instance_either() {
     let mut table = table_without_instance();
-    table.peers.join(table.now, endpoint(0));
-    table.peers.join(table.now, endpoint(1));
+    table.handshake.join(&mut table.peers, table.now, endpoint(0));
+    table.handshake.join(&mut table.peers, table.now, endpoint(1));
     table.outputs();
     assert_eq!(code(&table.greeted(of("", 5))), Some("not_ready"));
     assert_eq!(table.peers.waiting_for().count(), 0, "clients do not wait for a contact");
@@ -1037,7 +1051,7 @@ fn a_node_that_joins_waits_unless_whom_it_joined_has_no_instance_either() {
     assert_ne!(table.instance(), "");
 
     let mut alone = table_without_instance();
-    alone.peers.join(alone.now, endpoint(0));
+    alone.handshake.join(&mut alone.peers, alone.now, endpoint(0));
     assert_eq!(code(&alone.greeted(of("", 5))), None, "it was told of nobody but itself");
 }
 
@@ -1047,7 +1061,7 @@ fn a_name_for_an_address_where_another_node_lives_is_refused() {
     table.declare(1);
     table.welcome(0, 1);
     let named = vec![(None, endpoint(3)), (Some(name(2)), endpoint(1))];
-    let refused = table.peers.declare(table.now, named).unwrap_err();
+    let refused = table.handshake.declare(&mut table.peers, table.now, named).unwrap_err();
     assert_eq!(refused, (Refusal::BadIdentity, "'2' lives at tcp://10.0.0.1:7002, not '3'".to_owned()));
     assert_eq!((table.outputs().len(), table.peers.len()), (0, 1), "all of them or none");
 }
