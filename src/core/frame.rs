@@ -266,13 +266,12 @@ impl Frame {
 
     /// The highest sequence number that its sender has had of one life of a node, as far as it says so.
     pub fn latest_of(&self, node: &NodeId, incarnation: Incarnation) -> Option<u64> {
-        let is_meant = |life: &Incarnation, origin: &NodeId| *life == incarnation && origin == node;
-        let of_id = |id: &MessageId| is_meant(&id.incarnation, &id.origin).then_some(id.sequence);
-        let is_stream = |held: &&StreamRanges| is_meant(&held.stream.incarnation, &held.stream.origin);
+        let is_stream = |held: &&StreamRanges| held.stream.incarnation == incarnation && held.stream.origin == *node;
         let last = |held: &StreamRanges| held.ranges.last().map(|&(_, last)| last);
         match self {
-            Self::Message(message) => of_id(&message.id),
-            Self::Path(copy) => of_id(&copy.id),
+            Self::Message(Message { id, .. }) | Self::Path(PathCopy { id, .. }) => {
+                (id.incarnation == incarnation && id.origin == *node).then_some(id.sequence)
+            }
             Self::Chunk(chunk) => chunk.head.as_deref()?.latest_of(node, incarnation),
             Self::Have(told) => told.iter().map(|told| &told.held).filter(is_stream).filter_map(last).max(),
             Self::Digest { streams, given_up } => {

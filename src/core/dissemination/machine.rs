@@ -124,6 +124,7 @@ impl Dissemination {
     }
 
     /// The next thing to do, in order.
+    #[inline]
     pub fn poll_output(&mut self) -> Option<Output> {
         self.sender.poll()
     }
@@ -157,11 +158,13 @@ impl Dissemination {
     }
 
     /// All that was had or given up.
+    #[inline]
     pub fn seen(&self) -> &Seen {
         self.knowledge.seen()
     }
 
     /// The latest that this node has published.
+    #[inline]
     pub fn latest(&self) -> LifeSeen {
         self.origin.latest()
     }
@@ -199,6 +202,11 @@ impl Dissemination {
     /// Messages of which copies wait for the payload.
     pub fn waiting_len(&self) -> usize {
         self.plumtree.relay().waiting()
+    }
+
+    /// Traced messages whose copies are counted.
+    pub fn traced_len(&self) -> usize {
+        self.plumtree.relay().counted()
     }
 
     /// Bytes of large messages that have come in part.

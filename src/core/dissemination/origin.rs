@@ -27,6 +27,7 @@ impl Origin {
     }
 
     /// Says whether `id` claims to be of this life, and is none that it gave.
+    #[inline]
     pub fn disowns(&self, id: &MessageId) -> bool {
         id.origin == self.node && id.incarnation == self.incarnation && id.sequence >= self.next_sequence
     }
@@ -37,6 +38,7 @@ impl Origin {
     }
 
     /// The latest that this node has published.
+    #[inline]
     pub fn latest(&self) -> LifeSeen {
         LifeSeen { incarnation: self.incarnation, sequence: self.next_sequence - 1 }
     }

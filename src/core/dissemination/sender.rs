@@ -41,16 +41,19 @@ impl Sender {
     }
 
     /// The next output, in order.
+    #[inline]
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
     /// Asks for something.
+    #[inline]
     pub fn push(&mut self, output: Output) {
         self.outputs.push_back(output);
     }
 
     /// Has something counted, unless it did not happen.
+    #[inline]
     pub fn count(&mut self, counter: Counter, node: Option<&NodeId>, times: u64) {
         if times > 0 {
             self.push(Output::Count { counter, node: node.cloned(), times });
@@ -125,6 +128,9 @@ impl Sender {
 
     /// Sends the pieces that may go now.
     pub fn flush(&mut self, now: Mono, neighbours: &NeighbourTable) {
+        if self.outgoing.is_idle() {
+            return;
+        }
         for (slot, frame) in self.outgoing.take_frames(now) {
             self.send_to(slot, frame, None, neighbours);
         }

@@ -25,6 +25,7 @@ impl Node {
             missing: self.machines.dissemination.missing_len(),
             gaps: self.machines.dissemination.seen().gaps_len(),
             held: self.machines.dissemination.waiting_len(),
+            traced: self.machines.dissemination.traced_len(),
             view: self.machines.membership.acquaintances().len(),
             journal: self.machines.service.journal_len(),
             watchers: self.machines.service.watchers_len(),

@@ -21,6 +21,8 @@ pub struct Gauge {
     pub gaps: usize,
     /// Messages of which copies wait for the payload.
     pub held: usize,
+    /// Traced messages whose copies are counted.
+    pub traced: usize,
     /// Members known beside the neighbours.
     pub view: usize,
     /// Happenings kept for those who watch: events and arrivals.
@@ -41,6 +43,7 @@ impl Gauge {
             ("missing", self.missing, limits.wants_max),
             ("gaps", self.gaps, limits.gaps_max),
             ("held", self.held, early_paths::MESSAGES_MAX),
+            ("traced", self.traced, limits.retained_messages_max.max(1)),
             ("view", self.view, limits.view_max + LOWEST_KEPT),
             ("journal", self.journal, limits.journal_max.saturating_mul(2)),
             ("watchers", self.watchers, limits.waiting_max),

@@ -136,6 +136,12 @@ impl Outgoing {
         busy.map(|lane| lane.took).max().unwrap_or(Duration::ZERO)
     }
 
+    /// Says whether nothing may go that could not go before.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.stirred.is_empty()
+    }
+
     /// Takes the frames that go now, each with its link.
     pub fn take_frames(&mut self, now: Mono) -> Vec<(Slot, Frame)> {
         let mut frames = Vec::new();

@@ -53,6 +53,7 @@ impl AntiEntropy {
     }
 
     /// All that was had or given up.
+    #[inline]
     pub fn seen(&self) -> &Seen {
         &self.seen
     }
@@ -77,11 +78,13 @@ impl AntiEntropy {
     }
 
     /// See [`Seen::take_closed_gaps`].
+    #[inline]
     pub fn take_closed_gaps(&mut self) -> u64 {
         self.seen.take_closed_gaps()
     }
 
     /// Says how a message that is here was waited for; see [`Missing::arrived`].
+    #[inline]
     pub fn arrived(&mut self, now: Mono, id: &MessageId) -> Arrival {
         self.missing.arrived(now, id)
     }
@@ -93,6 +96,7 @@ impl AntiEntropy {
     }
 
     /// Says whether something is missing.
+    #[inline]
     pub fn is_missing_any(&self) -> bool {
         !self.missing.is_empty()
     }

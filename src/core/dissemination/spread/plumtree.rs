@@ -48,21 +48,25 @@ impl Plumtree {
     }
 
     /// The trees.
+    #[inline]
     pub fn trees(&self) -> &Trees {
         &self.trees
     }
 
     /// The same, to be changed by what is heard of them.
+    #[inline]
     pub fn trees_mut(&mut self) -> &mut Trees {
         &mut self.trees
     }
 
     /// The traced messages.
+    #[inline]
     pub fn relay(&self) -> &Relay {
         &self.relay
     }
 
     /// The same, to be changed by what is heard of them.
+    #[inline]
     pub fn relay_mut(&mut self) -> &mut Relay {
         &mut self.relay
     }
@@ -110,8 +114,11 @@ impl Plumtree {
             targets.extend(self.trees.spread(now, origin, provenance.source(), model, trees).iter());
         }
         // Whoever has sent it or is sending it has it.
-        for slot in provenance.slot.into_iter().chain(senders.iter()) {
-            targets.remove(slot);
+        if let Some(from) = provenance.slot {
+            targets.remove(from);
+        }
+        if !senders.is_empty() {
+            senders.iter().for_each(|slot| _ = targets.remove(slot));
         }
         targets
     }

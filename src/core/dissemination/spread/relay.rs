@@ -69,6 +69,11 @@ impl Relay {
         self.early.take(id)
     }
 
+    /// Messages whose copies are counted.
+    pub fn counted(&self) -> usize {
+        self.ledger.len()
+    }
+
     /// Messages of which copies wait for the payload.
     pub fn waiting(&self) -> usize {
         self.early.len()
