@@ -1,4 +1,4 @@
-//! What a node can do beyond what every node must, as it says in HELLO and WELCOME. Frames of a group are sent to peers
+//! Capabilities of a node beyond what every node must do, as it says in HELLO and WELCOME. Frames of a group are sent to peers
 //! with its word alone. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
 
 use crate::core::config::Broadcast;
@@ -33,7 +33,7 @@ impl Capability {
         }
     }
 
-    /// What this node says it can: all, but one that floods follows no tree.
+    /// Capabilities of this node: all, but one that floods follows no tree.
     pub fn own(dissemination: Broadcast) -> impl Iterator<Item = Self> {
         let floods = dissemination == Broadcast::Flood;
         Self::ALL.into_iter().filter(move |&word| word != Self::Tree || !floods)
@@ -54,7 +54,7 @@ impl Capabilities {
         Self(known.fold(0, |bits, known| bits | 1 << known as u8))
     }
 
-    /// Whether this is one of them.
+    /// Returns whether this is one of them.
     pub fn has(self, capability: Capability) -> bool {
         self.0 & (1 << capability as u8) != 0
     }

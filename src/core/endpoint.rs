@@ -1,4 +1,4 @@
-//! Where a node listens. libzmq accepts ports beyond 65535 (they wrap) and panics our binding on some
+//! Endpoints of nodes. libzmq accepts ports beyond 65535 (they wrap) and panics our binding on some
 //! paths, so nothing but a parsed [`Endpoint`] ever reaches it.
 
 use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
@@ -13,7 +13,7 @@ pub struct Endpoint {
     port: u16,
 }
 
-/// Why a text is no endpoint.
+/// Reason why a text is no endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
     /// Not of the form `host:port`.
@@ -30,16 +30,16 @@ pub enum EndpointError {
     Undialable {
         /// The address.
         host: String,
-        /// What it is, and what to do.
+        /// Problem of the text, and what to do.
         why: &'static str,
     },
 }
 
-/// What link-local addresses are, and what to do.
+/// Problem of link-local addresses, and what to do.
 const LINK_LOCAL: &str =
     "a link-local address needs an interface, which each host names its own way; give a global one";
 
-/// Why no other host can dial an IP address, if none can.
+/// Reason why no other host can dial an IP address, if none can.
 pub fn undialable(ip: IpAddr) -> Option<&'static str> {
     let ip = ip.to_canonical();
     let is_link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
@@ -78,17 +78,17 @@ impl Endpoint {
         Self { host: Arc::clone(&self.host), port }
     }
 
-    /// Whether the host is the address that stands for "all interfaces", which nobody can dial.
+    /// Returns whether the host is the address that stands for "all interfaces", which nobody can dial.
     pub fn is_unspecified(&self) -> bool {
         self.ip().is_some_and(|ip| ip.is_unspecified())
     }
 
-    /// Whether the host needs IPv6 sockets: an IPv6 address.
+    /// Returns whether the host needs IPv6 sockets: an IPv6 address.
     pub fn is_ipv6(&self) -> bool {
         self.host.contains(':')
     }
 
-    /// How many bytes it takes as text.
+    /// Number of bytes that it takes as text.
     pub fn text_len(&self) -> usize {
         let digits = self.port.checked_ilog10().map_or(1, |log| log as usize + 1);
         let brackets = if self.is_ipv6() { "[]".len() } else { 0 };

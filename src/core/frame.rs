@@ -1,4 +1,4 @@
-//! What nodes say to each other, over a link and back: the words of the protocol. Spec: sections 5 and 6.
+//! Frames that nodes send each other over a link, and answers back: the words of the protocol. Spec: sections 5 and 6.
 
 use super::{
     endpoint::Endpoint,
@@ -19,12 +19,12 @@ pub const MEMBERS_MAX: usize = 256;
 /// Most names in the path of a walk.
 pub const WALK_PATH_LEN_MAX: usize = 16;
 
-/// Who a node says it is, in HELLO and WELCOME.
+/// Introduction of a node, in HELLO and WELCOME.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Introduction {
     /// Its name.
     pub node: NodeId,
-    /// Where it can be dialled.
+    /// Address where it can be dialled.
     pub endpoint: Endpoint,
     /// Its network.
     pub network: NetworkName,
@@ -32,12 +32,12 @@ pub struct Introduction {
     pub instance: Instance,
     /// Its life.
     pub incarnation: Incarnation,
-    /// What it can do beyond what every node must; unknown words are ignored.
+    /// Capabilities beyond what every node must do; unknown words are ignored.
     pub capabilities: Vec<String>,
 }
 
 impl Introduction {
-    /// Whether a node that names itself `from` on the connection and introduces itself so may be a peer.
+    /// Returns whether a node that names itself `from` on the connection and introduces itself so may be a peer.
     pub fn check(&self, from: &NodeId, them: &Self) -> Result<(), (Refusal, String)> {
         if them.network != self.network {
             let text = format!("this is network '{}', not '{}'", self.network, them.network);
@@ -59,7 +59,7 @@ impl Introduction {
     }
 }
 
-/// Why a node greets another.
+/// Reason why a node greets another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum JoinPriority {
     /// The two are neighbours: somebody declared it, or they were before.
@@ -117,7 +117,7 @@ pub struct Hashes {
 pub struct Announcement {
     /// Which.
     pub held: StreamRanges,
-    /// How long ago the last of them arrived at the announcing node.
+    /// Time since the last of them arrived at the announcing node.
     pub age: Duration,
 }
 
@@ -134,7 +134,7 @@ pub struct PathCopy {
     pub trace: Trace,
 }
 
-/// Why a neighbour is one no more.
+/// Reason why a neighbour is one no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DisconnectReason {
     /// The sender has no use for the link.
@@ -167,7 +167,7 @@ pub struct Member {
     pub endpoint: Endpoint,
 }
 
-/// What a random walk over the overlay is for. HyParView, DSN 2007.
+/// Purpose of a random walk over the overlay. HyParView, DSN 2007.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WalkKind {
     /// The first of its members joins: whoever the walk ends at becomes its neighbour.
@@ -183,7 +183,7 @@ pub enum WalkKind {
 /// Members on a random walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Walk {
-    /// What for.
+    /// Purpose of the walk.
     pub kind: WalkKind,
     /// Steps left.
     pub steps: u8,
@@ -198,9 +198,9 @@ pub struct Walk {
 pub struct Chunk {
     /// Counts the frames that cross the link in pieces, from 1.
     pub number: u64,
-    /// Where in the body the piece begins.
+    /// Place in the body where the piece begins.
     pub offset: u64,
-    /// How long the whole body is.
+    /// Length of the whole body.
     pub length: u64,
     /// The frame, with an empty body: with its first piece, or ahead of it.
     pub head: Option<Box<Frame>>,
@@ -208,10 +208,10 @@ pub struct Chunk {
     pub bytes: Payload,
 }
 
-/// What a node says over a link that it opened. Spec, section 5.
+/// Frame that a node sends over a link that it opened. Spec, section 5.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
-    /// Who I am, and why I greet.
+    /// Introduction of the sender, and the reason why it greets.
     Hello(Introduction, JoinPriority),
     /// A copy of a message.
     Message(Message),
@@ -232,11 +232,11 @@ pub enum Frame {
     Prune(NodeId),
     /// Send me messages of this origin unasked.
     Graft(NodeId),
-    /// What I have seen, or a part of it.
+    /// Digest of what the sender has seen, or of a part of it.
     Digest {
-        /// What I have had or given up of some streams.
+        /// Ranges that the sender has had or given up, by stream.
         streams: Vec<StreamRanges>,
-        /// What of it I have given up, and so never had.
+        /// Ranges of these that the sender has given up, and so never had.
         given_up: Vec<StreamRanges>,
     },
     /// Send me these messages.
@@ -282,7 +282,7 @@ impl Frame {
         }
     }
 
-    /// What follows its header as a frame of its own, if its type has that and may be sent in pieces.
+    /// Body that follows the header as a frame of its own, if its type has that and may be sent in pieces.
     pub fn body(&self) -> Option<&Payload> {
         match self {
             Self::Message(message) => Some(&message.payload),
@@ -300,7 +300,7 @@ impl Frame {
     }
 }
 
-/// What comes back over the same connection.
+/// Answer that comes back over the same connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// To HELLO: who I am, and what I have seen of your lives; you are a peer now.
@@ -313,9 +313,9 @@ pub enum Answer {
     Lost(Vec<StreamRanges>),
     /// Not accepted.
     Refuse {
-        /// Why, for programs: a name of [`Refusal`], or one that this node does not know.
+        /// Reason for programs: a name of [`Refusal`], or one that this node does not know.
         code: String,
-        /// Why, for people.
+        /// Reason for people.
         text: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Who is who: node names, incarnations, message ids. Spec: `docs/spec/gossip-bus.md`, *Identifiers*.
+//! Identifiers: node names, incarnations, message ids. Spec: `docs/spec/gossip-bus.md`, *Identifiers*.
 
 use self::hash::hash_stream;
 use super::time::Wall;
@@ -30,13 +30,13 @@ pub struct NodeId {
 #[derive(Debug)]
 struct Text(Box<str>);
 
-/// Why a text is no node name.
+/// Reason why a text is no node name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NodeIdError {
     /// Empty, or longer than [`NODE_ID_LEN_MAX`] bytes.
     #[error("a node name has 1 to {NODE_ID_LEN_MAX} bytes, this one has {len}")]
     Length {
-        /// How many bytes the text has.
+        /// Number of bytes of the text.
         len: usize,
     },
     /// Holds a character that a name must not hold.
@@ -94,12 +94,12 @@ impl NodeId {
         std::str::from_utf8(&bytes[..len]).map_or(u64::MAX, |name| natural_key(name).0)
     }
 
-    /// Whether the key says all: it ends in zero if it holds the whole name.
+    /// Returns whether the key says all: it ends in zero if it holds the whole name.
     fn is_short(&self) -> bool {
         self.key & 0xff == 0
     }
 
-    /// What is not in the key.
+    /// Rest of the name, which is not in the key.
     fn rest(&self) -> &[u8] {
         self.as_str().as_bytes().get(8..).unwrap_or_default()
     }
@@ -164,7 +164,7 @@ impl fmt::Debug for NodeId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(pub u64);
 
-/// How many bits of an incarnation are left to chance.
+/// Number of bits of an incarnation that are left to chance.
 const CHANCE_BITS: u32 = 20;
 
 impl Incarnation {
@@ -292,7 +292,7 @@ impl Instance {
         Self(format!("{:016x}", life.hash()).into())
     }
 
-    /// Whether it is none.
+    /// Returns whether it is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -302,7 +302,7 @@ impl Instance {
         &self.0
     }
 
-    /// Whether a node of `self` may talk to one of `other`: both the same, or one of them without.
+    /// Returns whether a node of `self` may talk to one of `other`: both the same, or one of them without.
     pub fn admits(&self, other: &Self) -> bool {
         self.0.is_empty() || other.0.is_empty() || self == other
     }

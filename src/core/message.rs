@@ -13,7 +13,7 @@ use std::{fmt, ops::Deref, sync::Arc};
 pub struct Payload(Arc<[u8]>);
 
 impl Payload {
-    /// Whether it is within the limit; if not, why it is refused.
+    /// Checks that it is within the limit; if not, why it is refused.
     pub fn check(&self, len_max: usize) -> Result<(), (Refusal, String)> {
         if self.len() <= len_max {
             return Ok(());
@@ -50,7 +50,7 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// How many copies of a traced message a node passes to each neighbour: 1 to 16.
+/// Number of copies of a traced message that a node passes to each neighbour: 1 to 16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Relays(u8);
 
@@ -98,10 +98,10 @@ pub struct Hop {
 /// The nodes that a copy passed, origin first.
 pub type Path = Arc<[Hop]>;
 
-/// What a traced message carries beside its id.
+/// Trace that a traced message carries beside its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
-    /// How often each node passes it to each neighbour.
+    /// Number of times that each node passes it to each neighbour.
     pub relays: Relays,
     /// From the origin to the node that sent this copy.
     pub path: Path,
@@ -110,7 +110,7 @@ pub struct Trace {
 /// A message as it crosses one link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Who sent what: the same at every node.
+    /// Identity of the message: the same at every node.
     pub id: MessageId,
     /// The origin's wall clock at the submission.
     pub published_at: Wall,
@@ -125,7 +125,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// Whether a peer `from` may have sent it; if not, why it is refused.
+    /// Checks that a peer `from` may have sent it; if not, why it is refused.
     pub fn check(&self, from: &NodeId, payload_len_max: usize) -> Result<(), (Refusal, String)> {
         self.payload.check(payload_len_max)?;
         check_id(&self.id)?;
@@ -134,7 +134,7 @@ impl Message {
 }
 
 impl Trace {
-    /// Whether a peer `from` may have sent it with a copy of this message; if not, why it is refused.
+    /// Checks that a peer `from` may have sent it with a copy of this message; if not, why it is refused.
     pub fn check(&self, id: &MessageId, from: &NodeId) -> Result<(), (Refusal, String)> {
         check_id(id)?;
         let ends = self.path.first().zip(self.path.last()).map(|(first, last)| (&first.node, &last.node));
@@ -162,9 +162,9 @@ pub fn extend_path(path: &[Hop], hop: Hop) -> Path {
 pub struct Resent {
     /// The messages, ascending, as they go over the next link.
     pub messages: Vec<Message>,
-    /// What was seen here and is kept no more.
+    /// Ranges that were seen here and are kept no more.
     pub lost: Vec<(u64, u64)>,
-    /// What the budget did not suffice for, as it was asked.
+    /// Ranges that the budget did not suffice for, as they were asked.
     pub rest: Vec<(u64, u64)>,
     /// Bytes of payloads and paths in the messages.
     pub bytes: usize,
@@ -175,7 +175,7 @@ pub trait Kept {
     /// The payload of a message that is kept.
     fn payload(&self, id: &MessageId) -> Option<Payload>;
 
-    /// What is kept of `ranges` (ascending) of a stream, to be sent once more, and what of them is lost: in `seen`, the
+    /// Messages kept of `ranges` (ascending) of a stream, to be sent once more, and those of them that are lost: in `seen`, the
     /// intervals of what this node has had of the stream, but not kept. What was never seen is neither.
     ///
     /// At most `messages` messages, and none more once they have `bytes` bytes; `rest` is what was not looked at then.

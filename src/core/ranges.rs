@@ -26,13 +26,13 @@ impl Ranges {
         self.0.splice(from..upto, left.into_iter().chain(right));
     }
 
-    /// Whether `number` is in the set.
+    /// Returns whether `number` is in the set.
     pub fn contains(&self, number: u64) -> bool {
         let index = self.0.partition_point(|&(_, last)| last < number);
         self.0.get(index).is_some_and(|&(first, _)| first <= number)
     }
 
-    /// What is in both.
+    /// Numbers that are in both.
     pub fn intersection(&self, other: &[(u64, u64)]) -> Self {
         let mut both = Vec::new();
         let (mut ours, mut theirs) = (self.0.as_slice(), other);
@@ -81,12 +81,12 @@ impl Ranges {
         has_more
     }
 
-    /// How many numbers are in the set.
+    /// Number of numbers in the set.
     pub fn count(&self) -> u64 {
         self.0.iter().map(|&(first, last)| last - first + 1).sum()
     }
 
-    /// Whether no number is in the set.
+    /// Returns whether no number is in the set.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -56,7 +56,7 @@ impl Slots {
         was_there
     }
 
-    /// Whether a slot is in the set.
+    /// Returns whether a slot is in the set.
     pub fn contains(&self, slot: Slot) -> bool {
         let (word, bit) = Self::place(slot);
         let word = match word.checked_sub(1) {
@@ -72,13 +72,13 @@ impl Slots {
         Bits { index: 0, word: self.low }.chain(high.flat_map(|(index, &word)| Bits { index, word }))
     }
 
-    /// How many there are.
+    /// Number of entries.
     pub fn len(&self) -> usize {
         let high = self.high.iter().flat_map(|high| high.iter());
         std::iter::once(&self.low).chain(high).map(|word| word.count_ones() as usize).sum()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.low == 0 && self.high.is_none()
     }

@@ -1,4 +1,4 @@
-//! What a node counts. Nothing is dropped or refused without a counter: in total, and by peer.
+//! Counters of a node. Nothing is dropped or refused without a counter: in total, and by peer.
 
 mod histogram;
 
@@ -22,7 +22,7 @@ macro_rules! named {
                 match self { $(Self::$variant => $text,)+ }
             }
 
-            /// What it says, as a sentence for people.
+            /// Meaning of the counter, as a sentence for people.
             pub const fn help(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc),+).trim_ascii(),)+ }
             }
@@ -101,7 +101,7 @@ named! {
 }
 
 named! {
-    /// Why something from the network was refused. Each leaves the node as it was.
+    /// Reason why something from the network was refused. Each leaves the node as it was.
     Refusal {
         /// Not a header of this protocol: no MessagePack, truncated, another mark, a wrong type of field.
         Malformed = "malformed",
@@ -148,14 +148,14 @@ impl Refusal {
         Self::ALL.iter().copied().find(|refusal| refusal.name() == code)
     }
 
-    /// Whether a greeting may be refused so, and would be again.
+    /// Returns whether a greeting may be refused so, and would be again.
     pub const fn answers_greeting(self) -> bool {
         use Refusal::{BadRequest, Malformed, NotIntroduced, UnknownType, UnsupportedVersion};
         let is_unread = matches!(self, BadRequest | Malformed | UnsupportedVersion | UnknownType);
         is_unread || (self.denies_introduction() && !matches!(self, NotIntroduced))
     }
 
-    /// Whether a node that was refused so is no peer, or no more. The others are about a single frame.
+    /// Returns whether a node that was refused so is no peer, or no more. The others are about a single frame.
     pub const fn denies_introduction(self) -> bool {
         use Refusal::{
             BadIdentity, Leaving, NameTaken, NoVacancy, NotIntroduced, OtherInstance, OtherNetwork, PeersFull,
@@ -172,17 +172,17 @@ impl Refusal {
 pub struct Tallies {
     counters: [u64; Counter::ALL.len()],
     refusals: [u64; Refusal::ALL.len()],
-    /// When something was counted here last.
+    /// Time at which something was counted here last, as a count of touches.
     touched: u64,
 }
 
 impl Tallies {
-    /// How often `counter` happened.
+    /// Value of `counter`.
     pub fn get(&self, counter: Counter) -> u64 {
         self.counters[counter as usize]
     }
 
-    /// How often something was refused for this reason.
+    /// Number of refusals for this reason.
     pub fn refused(&self, refusal: Refusal) -> u64 {
         self.refusals[refusal as usize]
     }
@@ -202,7 +202,7 @@ pub struct Stats {
     by_peer: BTreeMap<NodeId, Tallies>,
     deliveries: Deliveries,
     peers_max: usize,
-    /// How often something was counted at a peer.
+    /// Number of times that something was counted at a peer.
     touches: u64,
 }
 

@@ -1,4 +1,4 @@
-//! How a measured value is distributed: counts by upper bound, as monitoring systems read them. No memory beyond an array.
+//! Histogram of a measured value: counts by upper bound, as monitoring systems read them. No memory beyond an array.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ impl<const N: usize> Histogram<N> {
         self.bounds.iter().copied().zip(counts)
     }
 
-    /// How many values were counted.
+    /// Number of values that were counted.
     pub fn count(&self) -> u64 {
         self.count
     }

@@ -5,7 +5,7 @@ use std::{
     fmt::{self, Debug},
 };
 
-/// What was found when it was asked for last, if nothing has changed since.
+/// Memo of what was found when it was asked for last, if nothing has changed since.
 ///
 /// Whoever changes what the value follows from clears it. With debug assertions each use finds the value anew and compares,
 /// so that no forgotten change stays unseen.
