@@ -10,9 +10,9 @@ const PEERS_MAX: usize = 1024;
 /// The orders that stand.
 #[derive(Debug, Default)]
 pub(super) struct Disturbed {
-    /// Whether single peers are disturbed; they stand for themselves.
+    /// True if single peers are disturbed; they stand for themselves.
     peers: BTreeMap<NodeId, bool>,
-    /// Whether all others are.
+    /// True if all others are.
     others: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What a node holds at this moment: for whoever checks that its bounds are kept.
+//! Gauge of what a node holds at this moment: for whoever checks that its bounds are kept.
 
 use crate::core::{config::Limits, dissemination::spread::early_paths, membership::overlay::passive_view::LOWEST_KEPT};
 

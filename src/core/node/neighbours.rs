@@ -1,4 +1,4 @@
-//! What neighbours say: each frame finds the machine that it is for. And what membership asks for is done.
+//! Frames of neighbours: each finds the machine that it is for. And what membership asks for is done.
 //! Spec: sections 5 and 6.
 
 use super::machines::Machines;

@@ -30,7 +30,7 @@ use std::{
 /// Nodes joined by links that keep their order and lose nothing; which link moves next is up to a seed.
 struct Net {
     nodes: Vec<Node>,
-    /// What is under way, by (sender, link): answers travel the same link back.
+    /// Messages under way, by (sender, link): answers travel the same link back.
     wires: BTreeMap<(usize, LinkId), (usize, VecDeque<Input>)>,
     replies: Vec<(usize, RequestId, Reply)>,
     exits: Vec<usize>,
@@ -422,7 +422,7 @@ fn strangers_are_refused_and_counted() {
     }
 }
 
-/// What a node answered and greeted since.
+/// Answers and greetings of a node since.
 fn outputs(node: &mut Node, at: Duration, input: Input) -> Vec<Output> {
     node.handle(Now { mono: Mono(0) + at, wall: Wall(0) }, input);
     std::iter::from_fn(|| node.poll_output()).collect()
@@ -584,7 +584,7 @@ fn a_leaving_node_is_forgotten_before_it_says_so() {
     }
 }
 
-/// Whether two nodes have a link to each other, and take it for declared; `None` if they do not agree.
+/// Returns whether two nodes have a link to each other, and take it for declared; `None` if they do not agree.
 fn are_peers(net: &Net, a: usize, b: usize) -> Option<bool> {
     let sees = |node: usize, other: usize| {
         let node = &net.nodes[node];

@@ -1,4 +1,4 @@
-//! What is given up, what is only said to exist, and that neither keeps a message out that comes after all.
+//! Gaps: what is given up, what is only said to exist, and that neither keeps a message out that comes after all.
 
 use super::*;
 
@@ -41,7 +41,7 @@ fn message(sequence: u64) -> Frame {
     Frame::Message(Message { id, published_at: Wall(0), hops: 1, trace: None, tree: None, payload })
 }
 
-/// What is asked of whom.
+/// Questions, and whom they are asked of.
 fn pulls(outputs: &[Output]) -> Vec<(LinkId, Vec<(u64, u64)>)> {
     let pull = |output: &Output| match output {
         Output::Send(links, Frame::Pull(streams)) => Some((links[0], streams[0].ranges.clone())),
