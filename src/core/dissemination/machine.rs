@@ -189,24 +189,15 @@ impl Dissemination {
         self.sender.delay()
     }
 
-    /// Origins with a tree.
-    pub fn trees_len(&self) -> usize {
-        self.plumtree.trees().len()
-    }
-
     /// Streams of which something is missing.
     pub fn missing_len(&self) -> usize {
         self.knowledge.missing_len()
     }
 
-    /// Messages of which copies wait for the payload.
-    pub fn waiting_len(&self) -> usize {
-        self.plumtree.relay().waiting()
-    }
-
-    /// Traced messages whose copies are counted.
-    pub fn traced_len(&self) -> usize {
-        self.plumtree.relay().counted()
+    /// Origins with a tree, messages of which copies wait for the payload, and traced messages whose copies are counted.
+    pub fn spread_lens(&self) -> [usize; 3] {
+        let relay = self.plumtree.relay();
+        [self.plumtree.trees().len(), relay.waiting(), relay.counted()]
     }
 
     /// Bytes of large messages that have come in part.

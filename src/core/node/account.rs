@@ -16,16 +16,17 @@ const VECTOR_RANGES_MAX: usize = 8192;
 impl Node {
     /// The sizes of what it holds now. Costs next to nothing.
     pub fn gauge(&self) -> Gauge {
+        let [trees, held, traced] = self.machines.dissemination.spread_lens();
         Gauge {
             messages: self.machines.mailbox.len(),
             bytes: self.machines.mailbox.bytes(),
             streams: self.machines.dissemination.seen().streams(),
             links: self.machines.membership.neighbours().len(),
-            trees: self.machines.dissemination.trees_len(),
+            trees,
             missing: self.machines.dissemination.missing_len(),
             gaps: self.machines.dissemination.seen().gaps_len(),
-            held: self.machines.dissemination.waiting_len(),
-            traced: self.machines.dissemination.traced_len(),
+            held,
+            traced,
             view: self.machines.membership.acquaintances().len(),
             journal: self.machines.service.journal_len(),
             watchers: self.machines.service.watchers_len(),
