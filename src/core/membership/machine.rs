@@ -10,7 +10,8 @@ use super::{
     },
     namesake::{Namesake, namesakes_of_neighbours},
     output::Output,
-    overlay::{action::Action, membership::Overlay, seeds::Seeds, walk},
+    overlay::{action::Action, membership::Overlay, walk},
+    seeds::Seeds,
 };
 use crate::core::{
     capability::Capability,

@@ -5,3 +5,4 @@ pub mod machine;
 mod namesake;
 pub mod output;
 pub mod overlay;
+pub mod seeds;

@@ -7,42 +7,22 @@
 use super::{
     action::Action,
     beacon::{BEATS_MISSED_MAX, Election},
-    bridging::Lookout,
-    passive_view::PassiveView,
-    seeking::{Cause, Round, Seeking},
-    surplus::Trials,
+    neighbour::{Bond, Means, Neighbour, names},
+    search::{Cause, Lookout, Round, Seeking, Trials},
 };
 use crate::core::{
     config::Protocol,
-    endpoint::Endpoint,
     frame::{DisconnectReason, JoinPriority, MEMBERS_MAX, Member},
     id::NodeId,
-    rng::Rng,
     time::Mono,
 };
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-/// How long a neighbour must have had no other than this node for nobody else to miss it when it leaves.
-const LEAF_STANDING: Duration = Duration::from_secs(10);
 /// How long after a word that the network is being stopped nobody is sought.
 const STOPPING: Duration = Duration::from_secs(30);
-
-/// What else of the overlay healing needs at hand.
-pub struct Means<'a> {
-    /// Who else is known.
-    pub passive: &'a mut PassiveView,
-    /// Which links are spare, and whether this node is a root.
-    pub election: &'a mut Election,
-    /// Where chance comes from.
-    pub rng: &'a mut Rng,
-    /// Where actions go.
-    pub todo: &'a mut VecDeque<Action>,
-    /// Where members go that the neighbours are to be told of.
-    pub news: &'a mut Vec<Member>,
-}
 
 /// The neighbours of a node. Bounds: what the node declares and meets, which `peers_max` bounds; 256 members for each of
 /// them and for 128 that fell; 64 that are sought.
@@ -52,7 +32,8 @@ pub struct ActiveView {
     pub(super) protocol: Protocol,
     /// Whether this node joined by asking somebody, so that it has the neighbours it finds.
     pub(super) joined: bool,
-    pub(super) declared: BTreeMap<NodeId, Standing>,
+    /// Until when each is waited for that has not been up yet.
+    pub(super) declared: BTreeMap<NodeId, Option<Mono>>,
     pub(super) neighbours: BTreeMap<NodeId, Neighbour>,
     /// Neighbours of nodes that are down or left, as they told last.
     pub(super) fallen: BTreeMap<NodeId, Vec<Member>>,
@@ -65,68 +46,6 @@ pub struct ActiveView {
     pub(super) lookout: Lookout,
     pub(super) trials: Trials,
     changed: bool,
-}
-
-/// How it stands with a declared neighbour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Not up yet; taken for down at that time.
-    Awaited(Mono),
-    Up,
-    Down,
-}
-
-/// Whoever there is a link to.
-#[derive(Debug)]
-pub(super) struct Neighbour {
-    pub(super) endpoint: Endpoint,
-    is_suspect: bool,
-    /// Whether the link to it has not been up all the time since it was told who is there.
-    pub(super) has_missed: bool,
-    /// Whether it may have missed that the two are neighbours, as far as it has told.
-    pub(super) is_to_be_met: bool,
-    pub(super) bond: Bond,
-    /// Its own neighbours.
-    pub(super) list: Vec<Member>,
-    rose_at: Mono,
-    /// Whether it has ever had others.
-    has_had_others: bool,
-}
-
-/// Why there is a link that nobody declared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Bond {
-    /// This node made it in place of one that is down.
-    For(NodeId),
-    /// This node made it to join two components, or what may be two.
-    Bridge,
-    /// Somebody asked, or there was room.
-    Met,
-}
-
-impl Neighbour {
-    fn new(now: Mono, endpoint: Endpoint, bond: Bond) -> Self {
-        Self {
-            endpoint,
-            is_suspect: false,
-            has_missed: false,
-            is_to_be_met: true,
-            bond,
-            list: Vec::new(),
-            rose_at: now,
-            has_had_others: false,
-        }
-    }
-
-    /// Whether it has other neighbours than `me`.
-    pub(super) fn has_others(&self, me: &NodeId) -> bool {
-        self.list.iter().any(|member| member.node != *me)
-    }
-
-    /// Whether it has no other neighbour than this node, and has had none for as long as it takes to find one.
-    pub(super) fn is_leaf(&self, now: Mono) -> bool {
-        !self.list.is_empty() && !self.has_had_others && now.since(self.rose_at) >= LEAF_STANDING
-    }
 }
 
 impl ActiveView {
@@ -179,7 +98,7 @@ impl ActiveView {
         self.neighbours.insert(node.clone(), Neighbour::new(now, endpoint, bond));
         self.changed = true;
         match self.declared.get_mut(&node) {
-            Some(standing) => *standing = Standing::Up,
+            Some(awaited) => *awaited = None,
             None => drop(self.fallen.remove(&node)),
         }
         if seek.as_ref().is_some_and(|seek| seek.cause == Cause::Root) {
@@ -306,19 +225,14 @@ impl ActiveView {
         let neighbour = self.neighbours.remove(node)?;
         self.changed = true;
         means.election.forget(node);
-        if let Some(standing) = self.declared.get_mut(node) {
-            *standing = Standing::Down;
-        }
         means.passive.meet(Member { node: node.clone(), endpoint: neighbour.endpoint.clone() }, means.rng);
         Some(neighbour)
     }
 
     /// What was declared and did not come up in time is down.
     pub(super) fn give_up_waiting(&mut self, now: Mono) {
-        for standing in self.declared.values_mut() {
-            if matches!(*standing, Standing::Awaited(until) if until <= now) {
-                *standing = Standing::Down;
-            }
+        for awaited in self.declared.values_mut() {
+            awaited.take_if(|until| *until <= now);
         }
     }
 
@@ -330,7 +244,7 @@ impl ActiveView {
 
     /// How many it lacks, those aside that it still waits for.
     pub fn wanting(&self) -> usize {
-        let awaited = self.declared.values().filter(|standing| matches!(standing, Standing::Awaited(_))).count();
+        let awaited = self.declared.values().flatten().count();
         self.target().saturating_sub(self.neighbours.len() + awaited)
     }
 
@@ -341,6 +255,11 @@ impl ActiveView {
 
     pub(super) fn grace(&self) -> Duration {
         self.protocol.timing.beat_interval * BEATS_MISSED_MAX
+    }
+
+    /// Returns whether a declared neighbour is down: there is no link to it, and it is not waited for.
+    pub(super) fn is_lost(&self, node: &NodeId) -> bool {
+        self.declared.get(node) == Some(&None) && !self.neighbours.contains_key(node)
     }
 
     /// Whether a link to that node is to be kept whatever happens, until it leaves.
@@ -383,18 +302,10 @@ impl ActiveView {
 
     /// When something has to be done next.
     pub fn deadline(&self, election: &Election) -> Option<Mono> {
-        let awaited = self.declared.values().filter_map(|standing| match standing {
-            Standing::Awaited(until) => Some(*until),
-            Standing::Up | Standing::Down => None,
-        });
+        let awaited = self.declared.values().flatten().copied();
         let fill = self.round.pause.filter(|_| self.wanting() > 0);
         let bridge = election.is_root_since().map(|since| self.next_bridge.max(since + self.grace()));
         let asks = [self.trials.next, fill, bridge].into_iter().flatten().map(|at| at.max(self.quiet_until));
         awaited.chain(self.seeks.values().map(Seeking::deadline)).chain(asks).min()
     }
-}
-
-/// Whether a node is in a list.
-pub(super) fn names(list: &[Member], node: &NodeId) -> bool {
-    list.iter().any(|member| member.node == *node)
 }

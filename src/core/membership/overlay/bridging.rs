@@ -6,8 +6,10 @@
 
 use super::{
     action::Action,
-    active_view::{ActiveView, Means},
-    seeking::{Cause, PATIENCE, Round, SEEKS_MAX},
+    active_view::ActiveView,
+    neighbour::Means,
+    search::{Cause, PATIENCE},
+    seeking::SEEKS_MAX,
 };
 use crate::core::{
     frame::{DisconnectReason, JoinPriority, Member},
@@ -19,31 +21,6 @@ use crate::core::{
 const BRIDGES_PER_REDIAL: u32 = 4;
 /// Most members with lower names that are sought at one time.
 const BRIDGES_MAX: usize = 8;
-
-/// What a root asks those that may follow it. It takes no place, and keeps nobody from being sought.
-#[derive(Debug, Default)]
-pub(super) struct Lookout {
-    /// Who is asked, and how long its answer is waited for.
-    asked: Option<(NodeId, Mono)>,
-    round: Round,
-}
-
-impl Lookout {
-    /// Whether that node is being asked.
-    pub(super) fn asks(&self, node: &NodeId) -> bool {
-        self.asked.as_ref().is_some_and(|(asked, _)| asked == node)
-    }
-
-    /// That node has answered, or will not. Says whether it was being asked.
-    pub(super) fn ends(&mut self, node: &NodeId) -> bool {
-        self.asked.take_if(|(asked, _)| asked == node).is_some()
-    }
-
-    /// How many names it holds.
-    pub(super) fn len(&self) -> usize {
-        self.round.len() + usize::from(self.asked.is_some())
-    }
-}
 
 impl ActiveView {
     /// A root looks for components that it cannot reach.

@@ -4,8 +4,9 @@
 
 use super::{
     action::Action,
-    active_view::{ActiveView, Means, Neighbour},
+    active_view::ActiveView,
     beacon::Election,
+    neighbour::{Means, Neighbour},
     passive_view::PassiveView,
     walk,
 };

@@ -2,8 +2,9 @@
 
 use super::{
     action::Action,
-    active_view::{ActiveView, Bond, Means, Neighbour, Standing, names},
-    seeking::Cause,
+    active_view::ActiveView,
+    neighbour::{Bond, Means, Neighbour, names},
+    search::Cause,
 };
 use crate::core::{frame::Member, id::NodeId, time::Mono};
 
@@ -18,18 +19,15 @@ impl ActiveView {
         if member.node == self.me {
             return;
         }
-        let standing = if self.neighbours.contains_key(&member.node) {
-            Standing::Up
-        } else {
-            Standing::Awaited(now + self.grace())
-        };
+        let is_up = self.neighbours.contains_key(&member.node);
+        let awaited = (!is_up).then(|| now + self.grace());
         self.places.remove(&member.node);
         if !self.declared.contains_key(&member.node) {
             match self.place_of(&member.node).or_else(|| self.untold_place()) {
                 Some(lost) => self.fill_place(&lost),
                 None => self.cover(&member.node),
             }
-            self.declared.insert(member.node.clone(), standing);
+            self.declared.insert(member.node.clone(), awaited);
             self.settle_bonds(&member.node);
         }
         if !self.neighbours.contains_key(&member.node) {
@@ -115,9 +113,8 @@ impl ActiveView {
 
     /// How many declared neighbours are down and have others in their places that are declared, too.
     pub(super) fn covered(&self) -> usize {
-        let is_down = |lost: &NodeId| self.declared.get(lost) == Some(&Standing::Down);
         let covers = |(node, neighbour): &(&NodeId, &Neighbour)| {
-            matches!(&neighbour.bond, Bond::For(lost) if is_down(lost)) && self.declared.contains_key(*node)
+            matches!(&neighbour.bond, Bond::For(lost) if self.is_lost(lost)) && self.declared.contains_key(*node)
         };
         self.neighbours.iter().filter(covers).count()
     }
@@ -136,7 +133,7 @@ impl ActiveView {
         }
         if let Some(lost) = self.place_of(node) {
             self.fill_place(&lost);
-            self.declared.insert(node.clone(), Standing::Up);
+            self.declared.insert(node.clone(), None);
             self.settle_bonds(&lost);
             means.todo.push_back(Action::Adopt { node: node.clone() });
         }

@@ -7,14 +7,14 @@
 
 use super::{
     action::Action,
-    active_view::{ActiveView, Bond, Means, Standing},
+    active_view::ActiveView,
+    neighbour::{Bond, Means},
     passive_view::Rank,
+    search::{Cause, PATIENCE, Seeking},
 };
 use crate::core::{
-    config::Timing,
     frame::{DisconnectReason, JoinPriority, Member},
     id::NodeId,
-    rng::Rng,
     time::Mono,
 };
 use std::collections::BTreeSet;
@@ -30,99 +30,6 @@ const ASKED_MAX: usize = 64;
 const ROUNDS_IN_HOPE: u32 = 6;
 /// The same for a node that lacks more than one.
 const ROUNDS_IN_HASTE: u32 = 1;
-/// How many times as long as it counts for what is lacking a node is sought.
-pub(super) const PATIENCE: u32 = 4;
-
-/// A node that was asked, or that was told to come.
-#[derive(Debug)]
-pub(super) struct Seeking {
-    pub(super) cause: Cause,
-    pub(super) priority: JoinPriority,
-    /// Whether it is likely that it answers: it was asked a short while ago.
-    is_fresh: bool,
-    fresh_until: Mono,
-    until: Mono,
-}
-
-/// Why a node is sought.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// In place of a declared neighbour.
-    Lost(NodeId),
-    /// There is room.
-    Room,
-    /// This node is a root, and that one has a lower name.
-    Root,
-    /// It needs this node: its walk ended here, or it is the root of another component.
-    Wanted,
-    /// It has asked, and has been told to come.
-    Accepted,
-    /// It was not there once, and may be back; or it may be in another component.
-    Missed,
-}
-
-/// What was done to fill the places since the last time that one was lost.
-#[derive(Debug, Default)]
-pub(super) struct Round {
-    number: u32,
-    /// Whoever answered no, or not at all.
-    pub(super) asked: BTreeSet<NodeId>,
-    /// Until when nobody is asked.
-    pub(super) pause: Option<Mono>,
-    /// Whether there may be others to ask before that.
-    pub(super) has_news: bool,
-}
-
-impl Round {
-    /// A place has become free, or all are taken: everybody may be asked again.
-    pub(super) fn renew(&mut self) {
-        *self = Self::default();
-    }
-
-    /// All that could be asked were: a pause, longer each time.
-    pub(super) fn end(&mut self, now: Mono, timing: &Timing, rng: &mut Rng) {
-        let wait = timing.redial_min.saturating_mul(1 << self.number.min(16)).min(timing.redial_max);
-        self.number = self.number.saturating_add(1);
-        self.pause = Some(now + rng.about(wait));
-    }
-
-    /// Whether there is a pause. When it ends, everybody may be asked again.
-    pub(super) fn is_paused(&mut self, now: Mono) -> bool {
-        let is_paused = self.pause.is_some_and(|pause| now < pause);
-        if !is_paused && self.pause.take().is_some() {
-            self.asked.clear();
-        }
-        is_paused
-    }
-
-    /// How many names it holds.
-    pub(super) fn len(&self) -> usize {
-        self.asked.len()
-    }
-
-    /// A node that was sought will not be a neighbour.
-    pub(super) fn answered_no(&mut self, node: &NodeId, seek: &Seeking) {
-        if seek.fills() {
-            self.asked.insert(node.clone());
-        }
-    }
-}
-
-impl Seeking {
-    /// Whether it is to fill a place.
-    pub(super) fn fills(&self) -> bool {
-        matches!(self.cause, Cause::Lost(_) | Cause::Room)
-    }
-
-    fn holds_place(&self) -> bool {
-        self.is_fresh && (self.fills() || self.cause == Cause::Accepted)
-    }
-
-    pub(super) fn deadline(&self) -> Mono {
-        if self.is_fresh { self.fresh_until } else { self.until }
-    }
-}
-
 impl ActiveView {
     /// Time passes, or something has changed: seeks whom it needs.
     pub fn tick(&mut self, now: Mono, means: &mut Means<'_>) {
@@ -295,7 +202,7 @@ impl ActiveView {
     }
 
     fn lost(&self) -> impl Iterator<Item = &NodeId> {
-        self.declared.iter().filter(|&(_, &standing)| standing == Standing::Down).map(|(node, _)| node)
+        self.declared().filter(|node| self.is_lost(node))
     }
 
     /// Those in whose places there are links.

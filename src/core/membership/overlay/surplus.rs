@@ -1,8 +1,9 @@
 //! Neighbours that a node has beside those it should have, and when it parts from them. Part of [`ActiveView`].
 
 use super::{
-    active_view::{ActiveView, Bond, Means, Neighbour, Standing},
-    seeking::Cause,
+    active_view::ActiveView,
+    neighbour::{Bond, Means, Neighbour},
+    search::{Cause, Trials},
 };
 use crate::core::{id::NodeId, time::Mono};
 use std::collections::BTreeSet;
@@ -15,15 +16,6 @@ const BRIDGE_PLACES: usize = 2;
 const TRIAL_BEATS: u32 = 4;
 /// How often it is doubled.
 const DOUBLINGS_MAX: u32 = 6;
-
-/// Trials of links that seem superfluous.
-#[derive(Debug, Default)]
-pub(super) struct Trials {
-    /// When the next one begins, if there is such a link.
-    pub(super) next: Option<Mono>,
-    /// How many there were since the last link was given up.
-    count: u32,
-}
 
 impl ActiveView {
     /// `lost` is up again: what this node made in its place is given up, once those that lost it too have it again.
@@ -65,7 +57,7 @@ impl ActiveView {
 
     /// A declared neighbour that was down is up: it was not the whole network that was being stopped.
     pub fn resume(&mut self, now: Mono, node: &NodeId) {
-        if self.declared.get(node) == Some(&Standing::Down) {
+        if self.is_lost(node) {
             self.quiet_until = self.quiet_until.min(now);
         }
     }
@@ -102,7 +94,7 @@ impl ActiveView {
             self.part(&node, means);
             self.trials.count = 0;
         }
-        let is_whole = !self.declared.is_empty() && self.declared.values().all(|&standing| standing == Standing::Up);
+        let is_whole = !self.declared.is_empty() && self.declared.keys().all(|node| self.neighbours.contains_key(node));
         let spares = self.neighbours.iter().filter(|(node, neighbour)| {
             matches!(neighbour.bond, Bond::Bridge | Bond::For(_)) && !self.declared.contains_key(*node)
         });
