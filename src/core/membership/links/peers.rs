@@ -1,5 +1,5 @@
 //! The peer table: which links a node has, how they are opened and closed, and what has become of them since somebody
-//! asked. How nodes meet is in [`meeting`](super::meeting), who lives in [`detector`](super::detector), which links lead there
+//! asked. How nodes meet is in [`handshake`](super::handshake), who lives in [`detector`](super::detector), which links lead there
 //! in [`proof`](super::proof).
 
 use super::{

@@ -149,7 +149,7 @@ impl Overlay {
     }
 
     /// Whether a node that greets may be a neighbour. If so it is expected to be up soon: the driver greets it back, with
-    /// [`wish`](Self::wish), and calls [`greeted`](Self::greeted). If not, it is refused for want of vacancy.
+    /// [`priority`](Self::priority), and calls [`greeted`](Self::greeted). If not, it is refused for want of vacancy.
     pub fn admits(&mut self, now: Mono, member: &Member, priority: JoinPriority) -> bool {
         if !self.heals {
             return !matches!(priority, JoinPriority::Neighbour | JoinPriority::Bridge)
