@@ -37,7 +37,7 @@ pub struct ScheduledOrder {
 /// least half of the nodes run. The same arguments give the same schedule, on every machine.
 pub fn draw(seed: u64, places: &[Place], span: Duration, kinds: &[Kind]) -> Vec<ScheduledOrder> {
     let mut drawing = Drawing {
-        chance: Rng::new(seed ^ 0x6472_696c_6c00_0000),
+        rng: Rng::new(seed ^ 0x6472_696c_6c00_0000),
         places,
         longest: millis(span / 3).clamp(1, LASTS_MS.1),
         active_faults: ActiveFaults::default(),
@@ -51,7 +51,7 @@ pub fn draw(seed: u64, places: &[Place], span: Duration, kinds: &[Kind]) -> Vec<
         if at >= span || kinds.is_empty() || places.len() < 2 {
             break;
         }
-        let kind = kinds[drawing.chance.below(kinds.len())];
+        let kind = kinds[drawing.rng.below(kinds.len())];
         if let Some(order) = drawing.fault(kind) {
             drawing.begin(at, order);
         }
@@ -65,7 +65,7 @@ fn millis(time: Duration) -> usize {
 }
 
 struct Drawing<'a> {
-    chance: Rng,
+    rng: Rng,
     places: &'a [Place],
     /// Milliseconds.
     longest: usize,
@@ -77,7 +77,7 @@ struct Drawing<'a> {
 
 impl Drawing<'_> {
     fn between(&mut self, (least, most): (usize, usize)) -> Duration {
-        Duration::from_millis((least + self.chance.below(most - least + 1)) as u64)
+        Duration::from_millis((least + self.rng.below(most - least + 1)) as u64)
     }
 
     fn give(&mut self, at: Duration, order: Order) {
@@ -126,18 +126,17 @@ impl Drawing<'_> {
         let spare = running.len().saturating_sub(count.div_ceil(2).max(1));
         match kind {
             Kind::Kill => {
-                let wanted = 1 + self.chance.below((count / KILLED_AT_ONCE).max(1));
-                let mut nodes: Vec<NodeId> =
-                    self.chance.sample(running, wanted.min(spare)).into_iter().cloned().collect();
+                let wanted = 1 + self.rng.below((count / KILLED_AT_ONCE).max(1));
+                let mut nodes: Vec<NodeId> = self.rng.sample(running, wanted.min(spare)).into_iter().cloned().collect();
                 nodes.sort_by(|a, b| a.natural_key().cmp(&b.natural_key()));
                 (!nodes.is_empty()).then_some(Order::Kill(nodes))
             }
-            Kind::Pause if spare > 0 => Some(Order::Pause(vec![(*self.chance.pick(&running)?).clone()])),
-            Kind::Restart if spare > 0 => Some(Order::Restart(vec![(*self.chance.pick(&running)?).clone()])),
+            Kind::Pause if spare > 0 => Some(Order::Pause(vec![(*self.rng.pick(&running)?).clone()])),
+            Kind::Restart if spare > 0 => Some(Order::Restart(vec![(*self.rng.pick(&running)?).clone()])),
             Kind::Pause | Kind::Restart => None,
             Kind::Cut => {
                 let (from, to) = self.link()?;
-                Some(Order::Cut { from, to, one_way: self.chance.below(4) == 0 })
+                Some(Order::Cut { from, to, one_way: self.rng.below(4) == 0 })
             }
             Kind::Delay => {
                 let ((a, b), by) = (self.link()?, self.between((1, 300)));
@@ -145,13 +144,13 @@ impl Drawing<'_> {
             }
             Kind::Drop => {
                 let (a, b) = self.link()?;
-                let ppm = 10_000 * u32::try_from(1 + self.chance.below(30)).unwrap_or(1);
+                let ppm = 10_000 * u32::try_from(1 + self.rng.below(30)).unwrap_or(1);
                 Some(Order::Drop { a, b, ppm })
             }
             Kind::Partition if self.active_faults.apart.is_empty() => {
-                let wanted = 1 + self.chance.below(count / 2);
+                let wanted = 1 + self.rng.below(count / 2);
                 let names = self.places.iter().map(|place| place.node.clone());
-                let mut nodes = self.chance.sample(names, wanted);
+                let mut nodes = self.rng.sample(names, wanted);
                 nodes.sort_by(|a, b| a.natural_key().cmp(&b.natural_key()));
                 Some(Order::Partition(nodes))
             }
@@ -161,11 +160,11 @@ impl Drawing<'_> {
 
     /// A declared link, or any two nodes where a node has none.
     fn link(&mut self) -> Option<(NodeId, NodeId)> {
-        let place = self.chance.pick(self.places)?;
+        let place = self.rng.pick(self.places)?;
         let others = || self.places.iter().map(|other| &other.node).filter(|&other| *other != place.node);
         let known: Vec<_> = others().filter(|other| place.peers.contains(other)).collect();
         let ends = if known.is_empty() { others().collect() } else { known };
-        Some((place.node.clone(), (*self.chance.pick(&ends)?).clone()))
+        Some((place.node.clone(), (*self.rng.pick(&ends)?).clone()))
     }
 
     fn mend_all(&mut self, at: Duration) {

@@ -33,7 +33,7 @@ pub(super) struct Disturbances {
     by_peer: BTreeMap<NodeId, Disturbance>,
     /// Of all others.
     of_all: Disturbance,
-    chance: Rng,
+    rng: Rng,
     waiting: BTreeMap<Destination, VecDeque<Delayed>>,
     bytes: usize,
 }
@@ -42,7 +42,7 @@ impl Disturbances {
     /// None. Which messages are lost by chance follows from `seed`.
     pub(super) fn new(seed: u64) -> Self {
         let (by_peer, of_all, waiting) = (BTreeMap::new(), Disturbance::default(), BTreeMap::new());
-        Self { by_peer, of_all, chance: Rng::new(seed), waiting, bytes: 0 }
+        Self { by_peer, of_all, rng: Rng::new(seed), waiting, bytes: 0 }
     }
 
     /// From now on this is what becomes of what is sent to `nodes`, or to all.
@@ -76,7 +76,7 @@ impl Disturbances {
     ) -> Fate {
         let Disturbance { cut, delay, drop_ppm } =
             *peer.and_then(|peer| self.by_peer.get(peer)).unwrap_or(&self.of_all);
-        if cut || self.chance.below(PPM) < drop_ppm as usize {
+        if cut || self.rng.below(PPM) < drop_ppm as usize {
             return Fate::Lost;
         }
         // What was sent before goes before, also when it is sent at once from now on.

@@ -119,22 +119,22 @@ mod tests {
     }
 
     #[test]
-    fn a_roll_is_complete_with_each_message_once() {
-        let mut roll = ReceivedNumbers::new(3, 100);
+    fn a_record_is_complete_with_each_message_once() {
+        let mut received = ReceivedNumbers::new(3, 100);
         for number in [2, 0, 1] {
-            roll.note(&message(number)).unwrap();
+            received.note(&message(number)).unwrap();
         }
-        assert!(roll.note(&message(1)).is_err() && roll.note(&message(3)).is_err());
-        assert_eq!(roll.finish().unwrap(), [10, 11, 12]);
+        assert!(received.note(&message(1)).is_err() && received.note(&message(3)).is_err());
+        assert_eq!(received.finish().unwrap(), [10, 11, 12]);
     }
 
     #[test]
-    fn a_roll_misses_what_is_not_there_or_is_not_as_it_was_sent() {
-        let mut roll = ReceivedNumbers::new(2, 100);
-        roll.note(&message(0)).unwrap();
+    fn a_record_misses_what_is_not_there_or_is_not_as_it_was_sent() {
+        let mut received = ReceivedNumbers::new(2, 100);
+        received.note(&message(0)).unwrap();
         let mut payload = body(1, 100);
         payload[50] = 0;
-        assert!(roll.note(&Fetched { payload: Payload::from(&payload[..]), ..message(1) }).is_err());
-        assert_eq!(roll.finish().unwrap_err(), "does not hold 1 messages of this run");
+        assert!(received.note(&Fetched { payload: Payload::from(&payload[..]), ..message(1) }).is_err());
+        assert_eq!(received.finish().unwrap_err(), "does not hold 1 messages of this run");
     }
 }

@@ -98,14 +98,14 @@ impl Nodes {
     pub fn received(&mut self, place: usize, after: u64, count: u64, size: usize) -> Result<Vec<Wall>, WorkloadError> {
         let client = &mut self.clients[place];
         let wrong = |text: String| WorkloadError::Wrong(format!("node {} {text}", self.members[place].name));
-        let mut roll = ReceivedNumbers::new(count, size);
+        let mut received = ReceivedNumbers::new(count, size);
         let mut next = Some(after + 1);
         while let Some(position) = next {
             let page = page(client, position, u64::MAX)?;
-            page.messages.iter().try_for_each(|message| roll.note(message)).map_err(wrong)?;
+            page.messages.iter().try_for_each(|message| received.note(message)).map_err(wrong)?;
             next = page.next.map(|cursor| cursor.position);
         }
-        Ok(roll.finish().map_err(wrong)?.into_iter().map(Wall).collect())
+        Ok(received.finish().map_err(wrong)?.into_iter().map(Wall).collect())
     }
 
     /// Times at which the last node received each of the messages, all nodes having been looked at as [`received`](Self::received)

@@ -48,67 +48,67 @@ impl Node {
     pub fn snapshot(&self, now: Now) -> Snapshot {
         let gauge = self.gauge();
         Snapshot {
-            status: status(self, now),
+            status: self.status(now),
             stats: self.machines.stats.clone(),
             gaps: gauge.gaps as u64,
             view: gauge.view as u64,
             watchers: gauge.watchers as u64,
         }
     }
-}
 
-/// The state of a node, as STATE has it.
-pub(super) fn status(node: &Node, now: Now) -> NodeStatus {
-    let me = node.machines.membership.me();
-    let by_peer = node.machines.stats.by_peer().iter();
-    let peers = node.machines.membership.describe();
-    let disturbed = node.disturbed.among(peers.iter().filter_map(|peer| peer.node.as_ref()));
-    NodeStatus {
-        node: me.node.clone(),
-        endpoint: me.endpoint.clone(),
-        network: me.network.clone(),
-        instance: me.instance.clone(),
-        incarnation: node.machines.dissemination.latest().incarnation,
-        version: node.version.to_owned(),
-        uptime: now.mono.since(node.machines.started),
-        peers,
-        payload_len_max: node.machines.config.limits.payload_len_max as u64,
-        retained_messages: node.machines.mailbox.len() as u64,
-        retained_bytes: node.machines.mailbox.bytes() as u64,
-        unread: node.machines.mailbox.unread(),
-        root: Some(node.machines.membership.root().clone()),
-        health: Some(u64::from(node.machines.membership.health().score())),
-        seen_messages: Some(node.machines.dissemination.seen().messages()),
-        digest: Some(node.machines.dissemination.seen().digest()),
-        missing: node.machines.dissemination.missing_len() as u64,
-        given_up: node.machines.dissemination.seen().given_up(),
-        unproven: node.machines.dissemination.seen().claimed(),
-        disturbed,
-        name_taken: node.machines.membership.name_taken().map(str::to_owned),
-        instance_unstored: node.instance_unstored.clone(),
-        counters: node.machines.stats.total().named(),
-        peer_counters: by_peer.map(|(node, tallies)| (node.to_string(), tallies.named())).collect(),
+    /// The state of a node, as STATE has it.
+    pub(super) fn status(&self, now: Now) -> NodeStatus {
+        let me = self.machines.membership.me();
+        let by_peer = self.machines.stats.by_peer().iter();
+        let peers = self.machines.membership.describe();
+        let disturbed = self.disturbed.among(peers.iter().filter_map(|peer| peer.node.as_ref()));
+        NodeStatus {
+            node: me.node.clone(),
+            endpoint: me.endpoint.clone(),
+            network: me.network.clone(),
+            instance: me.instance.clone(),
+            incarnation: self.machines.dissemination.latest().incarnation,
+            version: self.version.to_owned(),
+            uptime: now.mono.since(self.machines.started),
+            peers,
+            payload_len_max: self.machines.config.limits.payload_len_max as u64,
+            retained_messages: self.machines.mailbox.len() as u64,
+            retained_bytes: self.machines.mailbox.bytes() as u64,
+            unread: self.machines.mailbox.unread(),
+            root: Some(self.machines.membership.root().clone()),
+            health: Some(u64::from(self.machines.membership.health().score())),
+            seen_messages: Some(self.machines.dissemination.seen().messages()),
+            digest: Some(self.machines.dissemination.seen().digest()),
+            missing: self.machines.dissemination.missing_len() as u64,
+            given_up: self.machines.dissemination.seen().given_up(),
+            unproven: self.machines.dissemination.seen().claimed(),
+            disturbed,
+            name_taken: self.machines.membership.name_taken().map(str::to_owned),
+            instance_unstored: self.instance_unstored.clone(),
+            counters: self.machines.stats.total().named(),
+            peer_counters: by_peer.map(|(node, tallies)| (node.to_string(), tallies.named())).collect(),
+        }
     }
-}
 
-/// A page of the version vector. No stream has more ranges than a page, so that none is cut (`Limits::intervals_max`).
-pub(super) fn vector(node: &Node, after: Option<&StreamId>, of: &[StreamRanges]) -> Vector {
-    let seen = node.machines.dissemination.seen();
-    let streams = seen.changed_since(0, after, STREAMS_MAX, VECTOR_RANGES_MAX).streams;
-    let last = streams.last().map(|held| &held.stream);
-    let more = last.is_some_and(|last| !seen.changed_since(0, Some(last), 1, 1).streams.is_empty());
-    let gaps = streams.iter().flat_map(|held| seen.gaps_of(&held.stream)).take(VECTOR_RANGES_MAX).collect();
-    let unproven = streams.iter().flat_map(|held| seen.claims_of(&held.stream)).take(GAPS_LISTED_MAX).collect();
-    Vector { streams, more, gaps, unproven, kept: kept(node, of) }
-}
+    /// A page of the version vector. No stream has more ranges than a page, so that none is cut (`Limits::intervals_max`).
+    pub(super) fn vector(&self, after: Option<&StreamId>, of: &[StreamRanges]) -> Vector {
+        let seen = self.machines.dissemination.seen();
+        let streams = seen.changed_since(0, after, STREAMS_MAX, VECTOR_RANGES_MAX).streams;
+        let last = streams.last().map(|held| &held.stream);
+        let more = last.is_some_and(|last| !seen.changed_since(0, Some(last), 1, 1).streams.is_empty());
+        let gaps = streams.iter().flat_map(|held| seen.gaps_of(&held.stream)).take(VECTOR_RANGES_MAX).collect();
+        let unproven = streams.iter().flat_map(|held| seen.claims_of(&held.stream)).take(GAPS_LISTED_MAX).collect();
+        Vector { streams, more, gaps, unproven, kept: self.kept(of) }
+    }
 
-/// The part of these messages that is kept, as much as a frame holds.
-fn kept(node: &Node, of: &[StreamRanges]) -> Vec<StreamRanges> {
-    let mut room = VECTOR_RANGES_MAX;
-    let kept = of.iter().map(|StreamRanges { stream, ranges }| {
-        let ranges = node.machines.mailbox.kept(stream, ranges, room);
-        room -= ranges.len();
-        StreamRanges { stream: stream.clone(), ranges }
-    });
-    kept.filter(|kept| !kept.ranges.is_empty()).collect()
+    /// The part of these messages that is kept, as much as a frame holds.
+    fn kept(&self, of: &[StreamRanges]) -> Vec<StreamRanges> {
+        let mut room = VECTOR_RANGES_MAX;
+        let kept = of.iter().map(|StreamRanges { stream, ranges }| {
+            let ranges = self.machines.mailbox.kept(stream, ranges, room);
+            room -= ranges.len();
+            StreamRanges { stream: stream.clone(), ranges }
+        });
+        kept.filter(|kept| !kept.ranges.is_empty()).collect()
+    }
 }

@@ -42,8 +42,8 @@ impl Node {
                 return self.machines.reply_after(now, self.marked, caller, Reply::Done);
             }
             Request::Peers => Reply::Peers(self.machines.membership.describe()),
-            Request::Status => Reply::Status(Box::new(account::status(self, now))),
-            Request::Seen { after, of } => Reply::Vector(account::vector(self, after.as_ref(), &of)),
+            Request::Status => Reply::Status(Box::new(self.status(now))),
+            Request::Seen { after, of } => Reply::Vector(self.vector(after.as_ref(), &of)),
             Request::Connect { peers } => {
                 let declared = self.machines.membership.declare(now.mono, peers);
                 self.machines.follow_membership(now);
@@ -89,7 +89,7 @@ impl Node {
             let receipt = Reply::Receipt { id: message, level: Level::Memory };
             return self.machines.reply_after(now, record, caller, receipt);
         }
-        if let Err((refusal, text)) = admit(self, now.mono, &payload) {
+        if let Err((refusal, text)) = self.admit(now.mono, &payload) {
             return self.machines.refuse_client(now, caller, refusal, text);
         }
         self.machines.on_membership(now, machine::Input::Published);
@@ -103,6 +103,20 @@ impl Node {
         self.machines
             .service
             .handle(now, service::Input::Published { caller, message: id, record: self.machines.appended });
+    }
+
+    /// Says why a submission cannot be taken in now, if so.
+    fn admit(&mut self, now: Mono, payload: &Payload) -> Result<(), (Refusal, String)> {
+        if self.machines.is_leaving() {
+            return Err((Refusal::Leaving, "the node is leaving its network: submit to another".into()));
+        }
+        if let Some(why) = self.machines.membership.name_taken() {
+            return Err((Refusal::NameTaken, format!("{why}: this node takes no messages; submit to another")));
+        }
+        if self.pressed || self.machines.dissemination.is_pressed(now) {
+            return Err((Refusal::Busy, "the node's queues are filling up: try again in a moment".into()));
+        }
+        payload.check(self.machines.config.limits.payload_len_max)
     }
 
     fn fetch(&mut self, now: Now, caller: Caller, fetch: &Fetch) {
@@ -151,18 +165,4 @@ impl Node {
 /// Says whether what comes of a request must be safe before its reply.
 fn promises(request: &Request) -> bool {
     matches!(request, Request::Publish { .. } | Request::Mark { .. } | Request::Fetch(Fetch { mark: true, .. }))
-}
-
-/// Says why a submission cannot be taken in now, if so.
-fn admit(node: &mut Node, now: Mono, payload: &Payload) -> Result<(), (Refusal, String)> {
-    if node.machines.is_leaving() {
-        return Err((Refusal::Leaving, "the node is leaving its network: submit to another".into()));
-    }
-    if let Some(why) = node.machines.membership.name_taken() {
-        return Err((Refusal::NameTaken, format!("{why}: this node takes no messages; submit to another")));
-    }
-    if node.pressed || node.machines.dissemination.is_pressed(now) {
-        return Err((Refusal::Busy, "the node's queues are filling up: try again in a moment".into()));
-    }
-    payload.check(node.machines.config.limits.payload_len_max)
 }

@@ -932,7 +932,7 @@ fn of_two_namesakes_that_refuse_each_other_the_earlier_one_takes_messages() {
     assert!(!publishes(&mut net), "refused by a node of which it knows nothing");
     let now = net.now();
     let told = "it is taken, not by tcp://10.0.0.1:7001";
-    assert_eq!(account::status(&net.nodes[0], now).name_taken.as_deref(), Some(told));
+    assert_eq!(net.nodes[0].status(now).name_taken.as_deref(), Some(told));
     assert_eq!(refusals(&mut net, later), ["name_taken"]);
     assert!(publishes(&mut net), "it was a namesake, which came later");
 

@@ -84,7 +84,7 @@ fn pass(node: &mut Node, until: Duration) -> Vec<Output> {
 }
 
 fn counts(node: &Node, at: Duration) -> [u64; 3] {
-    let status = account::status(node, Now { mono: Mono(0) + at, wall: Wall(0) });
+    let status = node.status(Now { mono: Mono(0) + at, wall: Wall(0) });
     [status.seen_messages.unwrap(), status.given_up, status.unproven]
 }
 
@@ -151,13 +151,13 @@ fn a_claim_that_nobody_can_prove_swallows_no_message() {
 fn what_lies_below_a_message_is_missing_and_named_when_it_does_not_come() {
     let mut node = between_two();
     [1, 2, 5].into_iter().for_each(|number| drop(outputs(&mut node, SECOND, from(1, message(number)))));
-    let status = account::status(&node, Now { mono: Mono(0) + SECOND, wall: Wall(0) });
+    let status = node.status(Now { mono: Mono(0) + SECOND, wall: Wall(0) });
     assert_eq!((status.missing, status.given_up), (1, 0));
     assert_eq!(told(&pass(&mut node, 5 * SECOND)), [], "it may come");
     assert_eq!(told(&pass(&mut node, 10 * SECOND)), [("gap", 3, 4)]);
     outputs(&mut node, 11 * SECOND, from(1, message(4)));
     assert_eq!(told(&pass(&mut node, 13 * SECOND)), [("gap_filled", 4, 4)]);
-    let status = account::status(&node, Now { mono: Mono(0) + 13 * SECOND, wall: Wall(0) });
+    let status = node.status(Now { mono: Mono(0) + 13 * SECOND, wall: Wall(0) });
     assert_eq!((status.seen_messages, status.missing, status.given_up), (Some(5), 0, 1));
 
     // What comes in another order than it was sent is no gap.
