@@ -3,10 +3,10 @@
 
 use super::{
     links::{
-        detector::LocalHealth,
+        detector::FailureDetector,
         handshake::{Greeting, Handshake},
-        peers::{Failure, Judgement, Peers},
-        watch::Watch,
+        liveness::LocalHealth,
+        peers::{DialError, Peers, StateChange},
     },
     namesake::{Namesake, namesakes_of_neighbours},
     output::Output,
@@ -33,27 +33,27 @@ use std::time::Duration;
 pub enum Input {
     /// A node greets.
     Greeted {
-        /// Who it is.
+        /// The node.
         from: NodeId,
-        /// Who it says it is.
+        /// Its introduction.
         hello: Introduction,
-        /// Why it greets.
+        /// Its join priority.
         priority: JoinPriority,
         /// The latest of its lives that was seen here.
         seen: Option<LifeSeen>,
     },
     /// A node that has introduced itself says something that is for this machine.
     Told {
-        /// Who it is.
+        /// The node.
         from: NodeId,
-        /// What it says.
+        /// The frame.
         frame: Frame,
     },
     /// WELCOME, PONG, FAREWELL or REFUSE comes back over a link.
     Answered {
         /// The link.
         link: LinkId,
-        /// What comes back.
+        /// The answer.
         answer: Answer,
     },
     /// Anything has come back over a link, and was dealt with.
@@ -64,7 +64,7 @@ pub enum Input {
     Unsent {
         /// The link.
         link: LinkId,
-        /// Why.
+        /// The reason.
         why: Counter,
     },
     /// The connection of a link is gone.
@@ -101,7 +101,7 @@ pub enum Input {
 pub struct Membership {
     peers: Peers,
     handshake: Handshake,
-    watch: Watch,
+    detector: FailureDetector,
     overlay: Overlay,
     seeds: Seeds,
     namesake: Namesake,
@@ -116,7 +116,7 @@ impl Membership {
         Self {
             peers: Peers::new(config, incarnation, seed),
             handshake: Handshake::new(*timing),
-            watch: Watch::new(*timing),
+            detector: FailureDetector::new(*timing),
             seeds: Seeds::new(timing),
             overlay: Overlay::new(me, incarnation, &config.protocol, limits, seed, now.mono),
             namesake: Namesake::default(),
@@ -130,7 +130,7 @@ impl Membership {
             Input::Greeted { from, hello, priority, seen } => self.on_hello(now, &from, hello, priority, seen),
             Input::Told { from, frame } => self.on_frame(now, &from, frame),
             Input::Answered { link, answer } => self.on_answer(now, link, answer),
-            Input::Proved(link) => self.watch.answered(&mut self.peers, now, link),
+            Input::Proved(link) => self.detector.answered(&mut self.peers, now, link),
             Input::Writable(link) if self.is_leaving => self.peers.out().push(Output::Send(vec![link], Frame::Leave)),
             Input::Writable(link) => self.handshake.on_writable(&mut self.peers, now, link),
             Input::Unsent { link, why } => self.handshake.on_unsent(&mut self.peers, now, link, why),
@@ -139,10 +139,10 @@ impl Membership {
             Input::Disconnect(nodes) => nodes.iter().for_each(|node| self.disconnect(now, node)),
             Input::Join(contacts) => self.join(now, contacts),
             Input::Published => self.handshake.begin_network(&mut self.peers, now),
-            Input::Used => self.watch.note_use(&mut self.peers, now),
-            Input::ProbeSoon(slot) => self.watch.probe_soon(&mut self.peers, now, slot),
-            Input::Measured(link, took) => self.watch.measured(&mut self.peers, link, took),
-            Input::Excused(link, until) => self.watch.excuse(&mut self.peers, link, until),
+            Input::Used => self.detector.note_use(&mut self.peers, now),
+            Input::ProbeSoon(slot) => self.detector.probe_soon(&mut self.peers, now, slot),
+            Input::Measured(link, took) => self.detector.measured(&mut self.peers, link, took),
+            Input::Excused(link, until) => self.detector.excuse(&mut self.peers, link, until),
             Input::Renewed(incarnation) => self.peers.renew(incarnation),
             Input::Stopping => self.overlay.stop(),
             Input::Leaving => self.is_leaving = true,
@@ -151,7 +151,7 @@ impl Membership {
 
     /// A node that has introduced itself says something: it lives. Gives the slot of the link to it, if there is one.
     pub fn heard(&mut self, now: Mono, from: &NodeId) -> Option<Slot> {
-        self.watch.heard(&mut self.peers, now, from)
+        self.detector.heard(&mut self.peers, now, from)
     }
 
     /// Declares links to `peers`: all, or none if they are too many.
@@ -201,7 +201,7 @@ impl Membership {
 
     /// Addresses of the declared links that are not up, and of the one where our name is another's.
     pub fn waiting_for(&self) -> impl Iterator<Item = &Endpoint> {
-        self.peers.waiting_for().chain(self.handshake.parted())
+        self.peers.waiting_for().chain(self.handshake.name_taken_at())
     }
 
     /// An account of all links, in the order in which they were opened.
@@ -211,7 +211,7 @@ impl Membership {
 
     /// The confidence of the node in its own timers.
     pub fn health(&self) -> LocalHealth {
-        self.watch.health()
+        self.detector.health()
     }
 
     /// The lowest name that is known to be reachable.
@@ -295,7 +295,7 @@ impl Membership {
                 let seen = self.handshake.on_welcome(&mut self.peers, now, link, welcome, seen);
                 self.peers.out().extend(seen.map(Output::LifeSeen));
             }
-            Answer::Pong(token) => self.watch.on_pong(&mut self.peers, now, link, token),
+            Answer::Pong(token) => self.detector.on_pong(&mut self.peers, now, link, token),
             Answer::Farewell => self.peers.out().push(Output::Farewell(link)),
             Answer::Lost(_) => {}
             Answer::Refuse { code, .. } if self.peers.is_answer_of_follower(link, &code) => {
@@ -315,12 +315,12 @@ impl Membership {
             }
         }
         // Who refuses to be a peer is none, whatever was there before: the link is not up any more.
-        self.watch.answered(&mut self.peers, now, link);
+        self.detector.answered(&mut self.peers, now, link);
     }
 
     fn on_tick(&mut self, now: Mono, hashes: Option<Hashes>) {
         if !self.is_leaving {
-            self.watch.on_tick(&mut self.peers, now, hashes);
+            self.detector.on_tick(&mut self.peers, now, hashes);
         }
         if self.overlay.deadline().is_some_and(|deadline| deadline <= now) {
             self.overlay.tick(now);
@@ -332,7 +332,7 @@ impl Membership {
     fn disconnect(&mut self, now: Mono, node: &NodeId) {
         self.overlay.sever(now, node);
         self.handshake.note_undeclared(&self.peers, now, node);
-        self.peers.part(now, node, DisconnectReason::Undeclared);
+        self.peers.disconnect(now, node, DisconnectReason::Undeclared);
     }
 
     fn join(&mut self, now: Mono, contacts: Vec<Endpoint>) {
@@ -363,8 +363,8 @@ impl Membership {
         }
         risen.iter().for_each(|slot| self.note_neighbour(now, slot));
         self.seeds.note(now, !self.peers.neighbours().up_slots().is_empty());
-        for Judgement { node, verdict } in self.peers.take_judgements() {
-            match verdict {
+        for StateChange { node, state } in self.peers.take_state_changes() {
+            match state {
                 MemberState::Up => {
                     let slot = self.peers.neighbours().slot_of(&node);
                     slot.into_iter().for_each(|slot| self.note_neighbour(now, slot));
@@ -373,10 +373,10 @@ impl Membership {
                 MemberState::Down => self.overlay.down(now, &node),
             }
         }
-        for (node, failure) in self.peers.take_failures() {
+        for (node, failure) in self.peers.take_failed_dials() {
             match failure {
-                Failure::Refused(_) => self.overlay.refused(now, &node),
-                Failure::Silent | Failure::Stranger => self.overlay.down(now, &node),
+                DialError::Refused(_) => self.overlay.refused(now, &node),
+                DialError::TimedOut | DialError::WrongNode => self.overlay.down(now, &node),
             }
         }
     }
@@ -395,7 +395,7 @@ impl Membership {
     fn note_neighbour(&mut self, now: Mono, slot: Slot) {
         let Some(peer) = self.peers.peer(slot).filter(|peer| peer.up) else { return };
         let Some(member) = peer.member() else { return };
-        if peer.kind == LinkRole::Declared && !self.overlay.is_declared(&member.node) {
+        if peer.role == LinkRole::Declared && !self.overlay.is_declared(&member.node) {
             self.overlay.declare(now, member.clone());
         }
         self.overlay.rose(now, member);
@@ -421,7 +421,7 @@ impl Membership {
                 }
                 Action::Seek { member, priority } => self.seek(now, &member, priority),
                 Action::Adopt { node } => self.peers.adopt(&node),
-                Action::Part { node, reason } => self.peers.part(now, &node, reason),
+                Action::Part { node, reason } => self.peers.disconnect(now, &node, reason),
                 Action::Close { node } => self.peers.drop_link(&node),
             }
         }

@@ -1,4 +1,4 @@
-//! Who the neighbours of a node are: how they meet, which of them live, and whom else it knows.
+//! Neighbours of a node: how they meet, which of them live, and the members known beside them.
 
 pub mod links;
 pub mod machine;

@@ -1,4 +1,4 @@
-//! Another node that goes by this one's name: how that is noticed, and which of the two gives way. Spec: sections 6.1 and 7.
+//! Another node that goes by this one's name: it is noticed, and one of the two gives way. Spec: sections 6.1 and 7.
 
 use super::links::peers::Peers;
 use crate::core::{
@@ -19,13 +19,13 @@ const ASK_INTERVAL: Duration = Duration::from_secs(10);
 /// The knowledge of another node of this one's name. By default, there is none.
 #[derive(Debug, Default)]
 pub(super) struct Namesake {
-    /// Why this node takes no messages, for people, and who said so.
+    /// The reason why this node takes no messages, for people, and the address of the node that said so.
     taken: Option<(String, Option<Endpoint>)>,
-    /// Where a namesake lives that has greeted, and its life.
+    /// The address of a namesake that has greeted, and its life.
     other: Option<(Endpoint, Incarnation)>,
-    /// When the node's own greeting came back to it: the answer to it is its own, too.
+    /// The time at which the node's own greeting came back to it: the answer to it is its own, too.
     echo: Option<Mono>,
-    /// When it greeted an address last where its name is said to be used.
+    /// The time at which it greeted an address last where its name is said to be used.
     asked: Option<Mono>,
 }
 

@@ -41,7 +41,7 @@ pub enum Output {
     Risen(Slot),
 }
 
-/// What was asked for and not done yet. It is drained after each input.
+/// The queue of outputs. It is drained after each input.
 #[derive(Debug, Default)]
 pub(super) struct Outputs(VecDeque<Output>);
 

@@ -3,15 +3,15 @@
 use crate::core::{config::Timing, endpoint::Endpoint, time::Mono};
 use std::time::Duration;
 
-/// Most contacts that are kept.
-const CONTACTS_MAX: usize = 64;
+/// Most seed nodes that are kept.
+const SEEDS_MAX: usize = 64;
 
-/// The contacts of a node that joins.
+/// The seed nodes of a node that joins.
 #[derive(Debug)]
 pub struct Seeds {
     endpoints: Vec<Endpoint>,
     next: usize,
-    /// When the next is tried; `None`: there is a neighbour.
+    /// The time at which the next is tried; `None`: there is a neighbour.
     due: Option<Mono>,
     wait: Duration,
     redial_min: Duration,
@@ -25,15 +25,15 @@ impl Seeds {
         Self { endpoints: Vec::new(), next: 0, due: None, wait: redial_min, redial_min, redial_max }
     }
 
-    /// Adds a contact, to be tried at once; a 65th is not kept.
+    /// Adds a seed node, to be tried at once; a 65th is not kept.
     pub fn add(&mut self, now: Mono, endpoint: Endpoint) {
-        if self.endpoints.len() < CONTACTS_MAX && !self.endpoints.contains(&endpoint) {
+        if self.endpoints.len() < SEEDS_MAX && !self.endpoints.contains(&endpoint) {
             self.endpoints.push(endpoint);
         }
         self.due = Some(now);
     }
 
-    /// Whether the node has neighbours: contacts are tried as long as it has none.
+    /// Notes whether the node has neighbours: seed nodes are tried as long as it has none.
     pub fn note(&mut self, now: Mono, has_neighbours: bool) {
         if has_neighbours {
             (self.due, self.wait) = (None, self.redial_min);
@@ -42,12 +42,12 @@ impl Seeds {
         }
     }
 
-    /// When a contact is to be tried.
+    /// The time at which a seed node is to be tried.
     pub fn deadline(&self) -> Option<Mono> {
         self.due
     }
 
-    /// The contact to be tried now, if it is time.
+    /// The seed node to be tried now, if it is time.
     pub fn on_tick(&mut self, now: Mono) -> Option<Endpoint> {
         self.due.take_if(|due| *due <= now)?;
         let endpoint = self.endpoints.get(self.next % self.endpoints.len().max(1))?.clone();
@@ -70,28 +70,28 @@ mod tests {
     }
 
     #[test]
-    fn contacts_are_tried_in_turn_until_one_has_brought_a_neighbour() {
-        let mut contacts = Seeds::new(&TIMING);
-        assert_eq!((contacts.deadline(), contacts.on_tick(at(0))), (None, None));
-        contacts.note(at(0), false);
-        assert_eq!(contacts.deadline(), None, "nobody to turn to");
+    fn seed_nodes_are_tried_in_turn_until_one_has_brought_a_neighbour() {
+        let mut seeds = Seeds::new(&TIMING);
+        assert_eq!((seeds.deadline(), seeds.on_tick(at(0))), (None, None));
+        seeds.note(at(0), false);
+        assert_eq!(seeds.deadline(), None, "nobody to turn to");
         let [a, b]: [Endpoint; 2] = ["10.0.0.1:1", "10.0.0.2:2"].map(|text| text.parse().unwrap());
-        contacts.add(at(0), a.clone());
-        contacts.add(at(0), b.clone());
-        contacts.add(at(0), a.clone());
+        seeds.add(at(0), a.clone());
+        seeds.add(at(0), b.clone());
+        seeds.add(at(0), a.clone());
         let mut tried = Vec::new();
         while tried.len() < 4 {
-            let due = contacts.deadline().unwrap();
-            assert_eq!(contacts.on_tick(Mono(due.0 - u64::from(due.0 > 0))).is_some(), due.0 == 0, "not too early");
-            tried.extend(contacts.on_tick(due).map(|endpoint| (due.0 / 1_000_000, endpoint)));
+            let due = seeds.deadline().unwrap();
+            assert_eq!(seeds.on_tick(Mono(due.0 - u64::from(due.0 > 0))).is_some(), due.0 == 0, "not too early");
+            tried.extend(seeds.on_tick(due).map(|endpoint| (due.0 / 1_000_000, endpoint)));
             if due.0 == 0 {
                 tried = vec![(0, a.clone())];
             }
         }
         assert_eq!(tried, [(0, a.clone()), (100, b), (300, a.clone()), (600, tried[3].1.clone())]);
-        contacts.note(at(700), true);
-        assert_eq!(contacts.deadline(), None);
-        contacts.note(at(800), false);
-        assert_eq!(contacts.deadline(), Some(at(900)), "the waits begin anew");
+        seeds.note(at(700), true);
+        assert_eq!(seeds.deadline(), None);
+        seeds.note(at(800), false);
+        assert_eq!(seeds.deadline(), Some(at(900)), "the waits begin anew");
     }
 }

@@ -1,189 +1,225 @@
-//! Which neighbours live: silence, probes, suspicion, and how far a node may trust its own sense of time. Each node judges
-//! its neighbours alone, by what they say over either link; whether its own link works is another question
-//! ([`proof`](super::proof)). SWIM (DSN 2002) with Lifeguard's local health (2017).
+//! Failure detection over all links as time goes by: greets, probes, opens anew, suspects, gives up.
 
-use crate::core::{config::Timing, neighbours::MemberState, time::Mono};
+use super::{
+    link::{GREETINGS_MAX, Link},
+    liveness::{LocalHealth, SilenceAction},
+    peers::{DialError, Peers},
+    proof::Check,
+};
+use crate::core::{
+    config::Timing,
+    event::{Event, LinkId},
+    frame::Hashes,
+    id::NodeId,
+    membership::output::Output,
+    neighbours::MemberState,
+    slots::Slot,
+    stats::{Counter, Refusal},
+    time::Mono,
+};
 use std::time::Duration;
 
-/// How late a node may be before it doubts itself; it is never more than the interval of probes.
-const LATE: Duration = Duration::from_millis(250);
-
-/// How sure a node is of itself: 0 if its timers run on time, up to 7 if they do not. Its suspicions last so many times
-/// longer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct LocalHealth(u32);
-
-impl LocalHealth {
-    /// The worst score.
-    pub const WORST: u32 = 7;
-
-    /// The score.
-    pub fn score(self) -> u32 {
-        self.0
-    }
-
-    /// A timer that was due at `due` runs at `now`. Says whether that is so late that the silence of others proves
-    /// nothing: it may be this node that did not listen.
-    pub fn on_timer(&mut self, now: Mono, due: Mono, timing: &Timing) -> bool {
-        let is_late = now.since(due) > LATE.min(timing.ping_interval);
-        self.0 = (self.0 + u32::from(is_late)).min(Self::WORST);
-        is_late
-    }
-
-    /// A probe came back: this node sends, listens and is heard.
-    pub fn on_pong(&mut self) {
-        self.0 = self.0.saturating_sub(1);
-    }
-
-    /// How long a suspicion lasts.
-    fn patience(self, timing: &Timing) -> Duration {
-        timing.suspicion * (1 + self.0)
-    }
+/// A look at what is due: when, and what comes of it. `digest` goes with the probes: a hash of all that the node has seen.
+#[derive(Clone, Copy)]
+struct Look {
+    now: Mono,
+    digest: Option<Hashes>,
 }
 
-/// What is due when a neighbour has been silent for long enough.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SilenceAction {
-    /// Ask whether it is there.
-    Probe,
-    /// It is suspected from now on; ask once more.
-    Suspect,
-    /// It is down from now on.
-    Down,
+/// The failure detector of a node, and the confidence of the node in its own timers.
+#[derive(Debug)]
+pub struct FailureDetector {
+    timing: Timing,
+    health: LocalHealth,
+    /// Until then all links know that they are in use.
+    used_until: Mono,
 }
 
-/// What is known of the life of one neighbour.
-///
-/// Silent for `ping_interval`, it is probed at that interval. The last of `pings_missed_max` probes has half an interval
-/// for its answer; then the neighbour is suspected, probed twice as often, and after the suspicion it is down. A single
-/// sign of life, over either link, ends all that but the verdict *down*, which ends when the two have met again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Liveness {
-    verdict: MemberState,
-    /// When it was heard last.
-    heard: Mono,
-    /// Probes since then.
-    probes: u32,
-    /// Since when it is suspected.
-    since: Mono,
-    /// When the connection was lost, if that is why it is suspected.
-    lost: Option<Mono>,
-    /// When something is due; nothing is when it is down.
-    next: Mono,
-}
-
-impl Liveness {
-    /// Of a neighbour that is heard for the first time.
-    pub fn new(now: Mono, timing: &Timing) -> Self {
-        let next = now + timing.ping_interval;
-        Self { verdict: MemberState::Up, heard: now, probes: 0, since: now, lost: None, next }
+impl FailureDetector {
+    /// A detector without links.
+    pub fn new(timing: Timing) -> Self {
+        Self { timing, health: LocalHealth::default(), used_until: Mono(0) }
     }
 
-    /// The present verdict.
-    pub fn verdict(&self) -> MemberState {
-        self.verdict
+    /// The confidence of the node in its own timers.
+    pub fn health(&self) -> LocalHealth {
+        self.health
     }
 
-    /// When [`step`](Self::step) has something to do next.
-    pub fn deadline(&self) -> Option<Mono> {
-        (self.verdict != MemberState::Down).then_some(self.next)
+    /// A node that has introduced itself says something: it lives. Gives the slot of the link to it, if there is one.
+    pub fn heard(&mut self, peers: &mut Peers, now: Mono, from: &NodeId) -> Option<Slot> {
+        heard(peers, &self.timing, now, from)
     }
 
-    /// Whether it lives and has spoken lately.
-    pub fn is_talking(&self, now: Mono, timing: &Timing) -> bool {
-        self.verdict == MemberState::Up && now.since(self.heard) <= timing.ping_interval * 2
+    /// Something has come back over a link: if that is up, it leads there, and its far end lives. Who answers over one that is
+    /// not up may be anybody.
+    pub fn answered(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
+        let Some(link) = peers.links.get_mut(&id).filter(|link| link.up) else { return };
+        link.proof.answered(now, &self.timing);
+        heard_on(peers, &self.timing, now, id);
     }
 
-    /// The neighbour says something. Says whether that ends a suspicion. If the connection to it was lost (`is_linked` is
-    /// false), what comes within an interval may have been under way before it died, and the suspicion begins anew.
-    pub fn heard(&mut self, now: Mono, is_linked: bool, timing: &Timing) -> bool {
-        let may_be_late = |lost: Mono| now.since(lost) < timing.ping_interval;
-        match self.verdict {
-            MemberState::Down => false,
-            MemberState::Suspect if !is_linked && self.lost.is_some_and(may_be_late) => {
-                self.since = now;
-                false
+    /// In a moment a neighbour is probed, so that it is told the hash of all that the node has seen.
+    pub fn probe_soon(&mut self, peers: &mut Peers, now: Mono, slot: Slot) {
+        if let Some(link) = peers.neighbours().link_of(slot).and_then(|id| peers.links.get_mut(&id)) {
+            link.proof.hasten(now + self.timing.ping_interval / 2);
+        }
+    }
+
+    /// Messages pass: the links are in use, and have to prove themselves within an interval.
+    pub fn note_use(&mut self, peers: &mut Peers, now: Mono) {
+        if now >= self.used_until {
+            self.used_until = now + self.timing.ping_interval;
+            peers.links.values_mut().for_each(|link| link.proof.used(now, &self.timing));
+        }
+    }
+
+    /// Notes a round trip of a link.
+    pub fn measured(&mut self, peers: &mut Peers, id: LinkId, took: Duration) {
+        if let Some(link) = peers.links.get(&id) {
+            peers.slots.measure(link.slot, took);
+        }
+    }
+
+    /// Bytes are on their way over a link that answers have to wait for: silence until `until` says nothing of the link, nor
+    /// of its far end. To be said again for as long as they move.
+    pub fn excuse(&mut self, peers: &mut Peers, id: LinkId, until: Mono) {
+        if let Some(link) = peers.links.get_mut(&id) {
+            link.proof.excuse(until);
+            link.liveness.iter_mut().for_each(|life| life.excuse(until));
+        }
+    }
+
+    /// Does for each link what is due: greets where it is not up, probes where nothing came back, opens anew where it leads
+    /// nowhere, judges who is silent, and closes what did not come up. `digest` goes with the probes: a hash of all that the
+    /// node has seen.
+    pub fn on_tick(&mut self, peers: &mut Peers, now: Mono, digest: Option<Hashes>) {
+        if peers.deadline().is_none_or(|due| now < due) {
+            return;
+        }
+        peers.close_lingering(now);
+        let waits = peers.links.values().filter_map(Link::patience).min();
+        if waits.is_some_and(|due| self.health.on_timer(now, due, &self.timing)) {
+            peers.links.values_mut().for_each(|link| link.forgive(now, &self.timing));
+        }
+        let look = Look { now, digest };
+        for id in peers.links.due(now) {
+            self.attend(peers, id, look);
+        }
+        peers.dial_queued(now);
+    }
+
+    fn attend(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
+        let Some(link) = peers.links.get_mut(&id) else { return };
+        if link.expires.is_some_and(|end| end <= look.now) {
+            return peers.give_up(id, Some(DialError::TimedOut));
+        }
+        if link.is_greeted() && link.next_greeting <= look.now {
+            if link.is_to_reopen(look.now, &self.timing) {
+                self.reopen(peers, id, look);
+            } else {
+                link.next_greeting = look.now + self.timing.hello_interval;
+                peers.out.extend(link.greet(id, &peers.me));
             }
-            before => {
-                *self = Self::new(now, timing);
-                before == MemberState::Suspect
+        }
+        peers.turn_over(look.now, id);
+        self.look_after(peers, id, look);
+        self.prove(peers, id, look);
+    }
+
+    /// Probes a link that is up, if that is due, and opens it anew if it leads nowhere.
+    fn prove(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
+        let Some(link) = peers.links.get_mut(&id).filter(|link| link.up) else { return };
+        let is_talking = link.liveness.as_ref().is_some_and(|life| life.is_talking(look.now, &self.timing));
+        match link.proof.step(look.now, is_talking, &self.timing) {
+            None => {}
+            Some(Check::Probe) => peers.out.push(link.ping(id, look.now, look.digest, &self.timing)),
+            Some(Check::Failed) => self.reopen(peers, id, look),
+        }
+    }
+
+    /// A link leads nowhere: it is not up any more, and gets another connection, now or when the last is old enough.
+    fn reopen(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
+        let Some(link) = peers.links.get_mut(&id) else { return };
+        if link.fall(look.now, &self.timing, &mut peers.slots) {
+            let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
+            peers.out.push(Output::Notify(Event::LinkDown { node, endpoint }));
+        }
+        // It has had its probes in place of greetings.
+        link.greetings = GREETINGS_MAX;
+        if link.is_to_reopen(look.now, &self.timing) {
+            peers.out.count(Counter::Reopened, link.node.as_ref());
+            link.reopening.note(look.now, &self.timing);
+            peers.redial(look.now, id);
+        }
+    }
+
+    /// Probes and judges one neighbour that is silent, if that is due.
+    fn look_after(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
+        let Some(link) = peers.links.get_mut(&id) else { return };
+        let Some(life) = &mut link.liveness else { return };
+        let Some(step) = life.step(look.now, self.health, &self.timing) else { return };
+        if link.up && step != SilenceAction::Down {
+            peers.out.push(link.ping(id, look.now, look.digest, &self.timing));
+        }
+        let node = link.node.clone();
+        match step {
+            SilenceAction::Probe => {}
+            SilenceAction::Suspect => {
+                peers.out.extend(node.map(|node| Output::Notify(Event::PeerSuspected(node))));
+                peers.note_state(id, MemberState::Suspect);
             }
-        }
-    }
-
-    /// The two have met, again as a rule. Says whether the verdict was another before.
-    pub fn met(&mut self, now: Mono, timing: &Timing) -> bool {
-        std::mem::replace(self, Self::new(now, timing)).verdict != MemberState::Up
-    }
-
-    /// The connection is lost: it is suspected at once. Says whether that is news.
-    pub fn lost(&mut self, now: Mono, timing: &Timing) -> bool {
-        let is_news = self.verdict == MemberState::Up;
-        if is_news {
-            self.suspect(now, timing);
-            self.lost = Some(now);
-        }
-        is_news
-    }
-
-    /// It has said that it stops: down, without suspicion.
-    pub fn stop(&mut self) {
-        self.verdict = MemberState::Down;
-    }
-
-    /// Its silence until `until` proves nothing: bytes are still on their way to it that an answer has to wait for.
-    pub fn excuse(&mut self, until: Mono) {
-        match self.verdict {
-            MemberState::Up if self.probes > 0 => self.next = self.next.max(until),
-            MemberState::Suspect => self.since = self.since.max(until),
-            MemberState::Up | MemberState::Down => {}
-        }
-    }
-
-    /// Its silence so far proves nothing.
-    pub fn forgive(&mut self, now: Mono, timing: &Timing) {
-        match self.verdict {
-            MemberState::Up => *self = Self::new(now, timing),
-            MemberState::Suspect => self.suspect(now, timing),
-            MemberState::Down => {}
-        }
-    }
-
-    /// What is due, if anything is.
-    pub fn step(&mut self, now: Mono, health: LocalHealth, timing: &Timing) -> Option<SilenceAction> {
-        if self.deadline().is_none_or(|due| now < due) {
-            return None;
-        }
-        let half = timing.ping_interval / 2;
-        match self.verdict {
-            MemberState::Up if self.probes < timing.pings_missed_max => {
-                self.probes += 1;
-                let is_last = self.probes == timing.pings_missed_max;
-                self.next = now + if is_last { half } else { timing.ping_interval };
-                Some(SilenceAction::Probe)
-            }
-            MemberState::Up => {
-                self.suspect(now, timing);
-                Some(SilenceAction::Suspect)
-            }
-            _ => {
-                let end = self.since + health.patience(timing);
-                if now >= end {
-                    self.verdict = MemberState::Down;
-                    return Some(SilenceAction::Down);
+            SilenceAction::Down => {
+                peers.out.extend(node.map(|node| Output::Notify(Event::PeerDown(node))));
+                let (was_up, is_declared) = (link.up, link.purpose.is_declared());
+                link.fall(look.now, &self.timing, &mut peers.slots);
+                link.begin_anew();
+                peers.note_state(id, MemberState::Down);
+                if !is_declared {
+                    peers.give_up(id, None);
+                } else if was_up {
+                    // The connection may have died unseen, and the far end live.
+                    self.reopen(peers, id, look);
                 }
-                self.next = end.min(now + half);
-                Some(SilenceAction::Probe)
             }
         }
     }
 
-    fn suspect(&mut self, now: Mono, timing: &Timing) {
-        let next = now + timing.suspicion.min(timing.ping_interval / 2);
-        (self.verdict, self.since, self.next) = (MemberState::Suspect, now, next);
+    /// A probe was answered.
+    pub fn on_pong(&mut self, peers: &mut Peers, now: Mono, id: LinkId, token: u64) {
+        let Some(link) = peers.links.get_mut(&id) else { return };
+        let Some(sent) = link.proof.ponged(now, token, &self.timing) else { return };
+        peers.slots.measure(link.slot, now.since(sent));
+        self.health.on_pong();
+        let contested = link.contested.take_if(|(asked, _)| *asked <= sent);
+        let contested = contested.filter(|(asked, _)| now.since(*asked) < self.timing.hello_interval);
+        if let Some((_, Some(claimant))) = contested {
+            // One that somebody declared is tried again: the name may be free by then.
+            if peers.links.get(&claimant).is_some_and(|link| !link.purpose.is_declared()) {
+                peers.give_up(claimant, Some(DialError::WrongNode));
+            }
+        } else if let Some(node) = link.node.clone().filter(|_| contested.is_some()) {
+            let text = format!("the name '{node}' is taken by {}", link.endpoint);
+            peers.out.refuse(&node, Refusal::NameTaken, text, true);
+            // The newcomer has cut off its connection to us. It finds that out when we greet.
+            peers.out.extend(link.greet(id, &peers.me));
+        }
     }
 }
 
-#[cfg(test)]
-#[path = "detector/tests.rs"]
-mod tests;
+/// A node that has introduced itself says something: it lives. Gives the slot of the link to it, if there is one.
+pub(super) fn heard(peers: &mut Peers, timing: &Timing, now: Mono, from: &NodeId) -> Option<Slot> {
+    let id = peers.slots.link_to(from)?;
+    peers.wake(now, id);
+    heard_on(peers, timing, now, id)
+}
+
+fn heard_on(peers: &mut Peers, timing: &Timing, now: Mono, id: LinkId) -> Option<Slot> {
+    let (slot, is_back) = peers.links.heard(now, &id, timing)?;
+    if is_back {
+        peers.links.get_mut(&id).into_iter().for_each(|link| link.proof.begin_again(now));
+        peers.out.extend(peers.neighbours().name_of(id).cloned().map(|node| Output::Notify(Event::PeerBack(node))));
+        peers.note_state(id, MemberState::Up);
+    }
+    Some(slot)
+}

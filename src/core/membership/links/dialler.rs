@@ -1,4 +1,5 @@
-//! Which links are dialled, and which wait for their turn; and who gives way when the table is full. Spec: section 6.6.
+//! Dialling of links, some of which wait for their turn; and the choice of links that give way when the table is full. Spec:
+//! section 6.6.
 
 use super::{dialling::TRIES, link::Link, peers::Peers, table::Table};
 use crate::core::{
@@ -14,21 +15,21 @@ use std::cmp::Reverse;
 pub(super) const UNPROVEN_MAX: usize = 32;
 
 impl Link {
-    /// Whether it was opened because its far end greeted, and nobody has answered there yet.
+    /// True if it was opened because its far end greeted, and nobody has answered there yet.
     fn is_unproven(&self) -> bool {
-        !self.dialling.is_trusted() && self.bond.is_answer
+        !self.dialling.is_trusted() && self.purpose.is_answer
     }
 
-    /// Whether it belongs to what was declared: an operator asked for it here, or it may come up any moment.
+    /// True if it is declared, and an operator asked for it here or it may come up any moment.
     pub(super) fn is_waited_for(&self) -> bool {
-        self.bond.is_declared() && (self.bond.is_named || !self.dialling.is_resting())
+        self.purpose.is_declared() && (self.purpose.is_named || !self.dialling.is_resting())
     }
 
-    /// Whether it may be forgotten for another: no operator asked for it here, and it has been silent for as long as a
+    /// True if it may be forgotten for another: no operator asked for it here, and it has been silent for as long as a
     /// neighbour that is taken for dead.
     fn is_dead(&self, now: Mono, timing: &Timing) -> bool {
         let silence = timing.ping_interval * (timing.pings_missed_max + 2) + timing.suspicion;
-        !self.up && !self.bond.is_named && now.since(self.sign) >= silence
+        !self.up && !self.purpose.is_named && now.since(self.heard_at) >= silence
     }
 }
 
@@ -45,7 +46,7 @@ impl Peers {
         link.begin_anew();
         link.next_greeting = now + self.timing.hello_interval;
         let end = link.expires.unwrap_or(now + self.timing.hello_interval * TRIES);
-        link.expires = (!link.bond.is_declared()).then_some(end);
+        link.expires = (!link.purpose.is_declared()).then_some(end);
         link.dialling.open(now, &self.timing);
         self.slots.set_open(link.slot, true);
         self.out.push(Output::Connect(id, link.endpoint.clone(), link.dialling.asked()));
@@ -85,14 +86,14 @@ impl Peers {
         self.hang_up(id);
         let Some(link) = self.links.get_mut(&id) else { return };
         link.begin_anew();
-        let wait = link.dialling.next_rest(link.bond.is_named, &self.timing);
+        let wait = link.dialling.next_rest(link.purpose.is_named, &self.timing);
         link.dialling.rest_until(now + self.rng.about(wait));
         self.slots.set_open(link.slot, false);
     }
 
     /// A link whose greeting was refused need not greet again soon.
     pub(super) fn rest_if_down(&mut self, now: Mono, id: LinkId) {
-        let is_meant = |link: &Link| link.is_greeted() && link.bond.is_declared();
+        let is_meant = |link: &Link| link.is_greeted() && link.purpose.is_declared();
         if self.links.get(&id).is_some_and(is_meant) {
             self.rest(now, id);
         }
@@ -114,7 +115,7 @@ impl Peers {
         let is_over = link.dialling.deadline().is_some_and(|end| end <= now);
         if is_over && link.dialling.is_resting() {
             self.dial(now, id);
-        } else if is_over && link.bond.is_declared() {
+        } else if is_over && link.purpose.is_declared() {
             self.rest(now, id);
         }
     }
@@ -135,7 +136,7 @@ impl Peers {
             return true;
         }
         let mut dead: Vec<_> = self.links.iter().filter(|(_, link)| link.is_dead(now, &self.timing)).collect();
-        dead.sort_by_key(|(id, link)| (link.dialling.is_trusted(), link.sign, **id));
+        dead.sort_by_key(|(id, link)| (link.dialling.is_trusted(), link.heard_at, **id));
         let dead: Vec<LinkId> = dead.into_iter().map(|(&id, _)| id).take(surplus).collect();
         if dead.len() < surplus {
             return false;

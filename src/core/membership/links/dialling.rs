@@ -1,16 +1,16 @@
-//! When a link is dialled: again and again while its far end was there a moment ago or may be starting, then once in a
+//! The times at which a link is dialled: again and again while its far end was there a moment ago or may be starting, then once in a
 //! while, with growing waits; an address that was merely told once at a time, and few of these at one time. Spec: section 6.6.
 
 use crate::core::{config::Timing, event::Dial, time::Mono};
 use std::time::Duration;
 
-/// How much longer the waits of a link grow that no operator asked for here.
+/// Factor by which the waits of a link grow longer if no operator asked for it here.
 const GREETED_WAITS: u32 = 16;
 
-/// How many greeting intervals one attempt has.
+/// Greeting intervals that one attempt has.
 pub(super) const TRIES: u32 = 3;
 
-/// Whether a link has a connection, or is to have one.
+/// The connection of a link, or the wait for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// It is dialled. A declared one that is not up by then rests.
@@ -21,17 +21,17 @@ enum State {
     Queued,
 }
 
-/// How one link is dialled.
+/// The dialling of one link.
 #[derive(Debug, Clone)]
 pub(super) struct Dialling {
     state: State,
-    /// How the connection that it has was asked for.
+    /// The manner in which the connection that it has was asked for.
     dial: Dial,
-    /// When it was asked for.
+    /// The time at which it was asked for.
     at: Mono,
-    /// How often it has rested since it was up.
+    /// Number of rests since it was up.
     rests: u32,
-    /// Whether an operator named the address here, or a node of the network has answered there.
+    /// True if an operator named the address here, or a node of the network has answered there.
     is_trusted: bool,
 }
 
@@ -57,7 +57,7 @@ impl Dialling {
         self.is_trusted
     }
 
-    /// How often it has rested since it was up.
+    /// Number of rests since it was up.
     pub(super) fn rests(&self) -> u32 {
         self.rests
     }
@@ -95,7 +95,7 @@ impl Dialling {
         Some(self.dial()).filter(|dial| self.is_open() && *dial != self.dial)
     }
 
-    /// How the connection that it has was asked for.
+    /// The manner in which the connection that it has was asked for.
     pub(super) fn asked(&self) -> Dial {
         self.dial
     }
@@ -114,14 +114,14 @@ impl Dialling {
         self.end_at(now + self.patience(timing));
     }
 
-    /// If it is dialled, it is until then.
+    /// Sets the end of the present attempt, if there is one.
     pub(super) fn end_at(&mut self, end: Mono) {
         if self.is_open() {
             self.state = State::Open(end);
         }
     }
 
-    /// When it is to be dialled, or has been for long enough.
+    /// The time at which it is to be dialled, or has been for long enough.
     pub(super) fn deadline(&self) -> Option<Mono> {
         match self.state {
             State::Open(end) | State::Resting(end) => Some(end),
@@ -133,12 +133,12 @@ impl Dialling {
         (self.dial, self.at) = (self.dial(), now);
     }
 
-    /// How it is dialled now.
+    /// The manner in which it is dialled now.
     fn dial(&self) -> Dial {
         if self.is_trusted && self.rests == 0 { Dial::Again } else { Dial::Once }
     }
 
-    /// How long it is dialled, or one attempt lasts.
+    /// The length of one attempt.
     fn patience(&self, timing: &Timing) -> Duration {
         match self.dial() {
             Dial::Again => timing.redial_max * 2,

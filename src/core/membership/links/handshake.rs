@@ -1,12 +1,12 @@
-//! How nodes meet: each opens a link of its own to the other and greets over it; a link is up once the greeting
+//! The handshake: each node opens a link of its own to the other and greets over it; a link is up once the greeting
 //! was answered. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
 
 use super::{
-    detector::Liveness,
+    detector,
     instance::{self, Instances},
-    link::{Bond, Link},
-    peers::{Failure, Peers},
-    watch,
+    link::{Link, Purpose},
+    liveness::Liveness,
+    peers::{DialError, Peers},
 };
 use crate::core::{
     capability::{Capabilities, Capability},
@@ -22,26 +22,26 @@ use crate::core::{
 };
 use std::collections::VecDeque;
 
-/// A HELLO, and what the node has for whoever said it.
+/// A HELLO, and the answers of the node that depend on other machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Greeting {
-    /// Who it says it is.
+    /// Its introduction.
     pub hello: Introduction,
-    /// Why it greets.
+    /// Its join priority.
     pub priority: JoinPriority,
-    /// Whether this node takes a neighbour that it does not need.
+    /// True if this node takes a neighbour that it does not need.
     pub vacancy: bool,
-    /// What this node has seen of its lives.
+    /// The latest of its lives that was seen here.
     pub seen: Option<LifeSeen>,
 }
 
-/// How this node meets others. Bounds: as many that were undeclared a moment ago as there may be peers.
+/// The state of the handshake. Bounds: as many that were undeclared a moment ago as there may be peers.
 #[derive(Debug)]
 pub struct Handshake {
     timing: Timing,
     instances: Instances,
-    /// Where another node has our name: not dialled again.
-    parted: Option<Endpoint>,
+    /// An address where another node has our name: not dialled again.
+    name_taken_at: Option<Endpoint>,
     /// Nodes that are to be peers no more and may not know it yet, and until when what they declare is not heard.
     undeclared: VecDeque<(Mono, NodeId)>,
 }
@@ -50,12 +50,12 @@ impl Handshake {
     /// Has met nobody yet.
     pub fn new(timing: Timing) -> Self {
         let instances = Instances::new(timing.hello_interval);
-        Self { timing, instances, parted: None, undeclared: VecDeque::new() }
+        Self { timing, instances, name_taken_at: None, undeclared: VecDeque::new() }
     }
 
     /// The address where another node has our name, if there is one: it was to be a peer.
-    pub fn parted(&self) -> Option<&Endpoint> {
-        self.parted.as_ref()
+    pub fn name_taken_at(&self) -> Option<&Endpoint> {
+        self.name_taken_at.as_ref()
     }
 
     /// Makes an instance up, if the node has none and waits for none: the network begins with it.
@@ -124,18 +124,18 @@ impl Handshake {
         instance::begin_if_none(peers);
         peers.out.push(Output::Answer(from.clone(), Answer::Welcome(peers.me.clone(), seen)));
         let former_life = peers.introduced.insert(from.clone(), hello.incarnation);
-        let words = Capabilities::read(&hello.capabilities);
+        let capabilities = Capabilities::read(&hello.capabilities);
         let kept =
             former.filter(|former| priority != JoinPriority::Declared || (former.is_named && former.is_declared()));
-        let bond = kept.unwrap_or_else(|| Bond::answering(priority));
-        let bond = Bond { is_answer: true, ..bond };
-        if !peers.connect(now, bond, Some(from.clone()), hello.endpoint.clone(), false) {
-            meet_again(peers, from, priority, words);
+        let purpose = kept.unwrap_or_else(|| Purpose::answering(priority));
+        let purpose = Purpose { is_answer: true, ..purpose };
+        if !peers.connect(now, purpose, Some(from.clone()), hello.endpoint.clone(), false) {
+            meet_again(peers, from, priority, capabilities);
         }
         if is_expected {
             peers.expect(from.clone(), &hello.endpoint);
         }
-        watch::heard(peers, &self.timing, now, from);
+        detector::heard(peers, &self.timing, now, from);
         match former_life {
             Some(life) if life != hello.incarnation => self.greet_again(peers, now, from),
             Some(_) => self.doubt(peers, now, from),
@@ -157,7 +157,7 @@ impl Handshake {
         self.undeclared.iter().any(|(until, other)| *until > now && other == node)
     }
 
-    /// Whether `from` is, as far as we know, a node elsewhere. It is asked: if it still answers, the newcomer is
+    /// True if `from` is, as far as we know, a node elsewhere. It is asked: if it still answers, the newcomer is
     /// refused; if it does not before the newcomer says so again, it has moved or is gone. `by` is the link that
     /// the newcomer answers, if it is not it that greets.
     fn contest(
@@ -224,8 +224,8 @@ impl Handshake {
             let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
             peers.out.push(Output::Notify(Event::LinkDown { node, endpoint }));
         }
-        if link.life.as_mut().is_some_and(|life| life.lost(now, &self.timing)) {
-            peers.judge(id, MemberState::Suspect);
+        if link.liveness.as_mut().is_some_and(|life| life.lost(now, &self.timing)) {
+            peers.note_state(id, MemberState::Suspect);
         }
         peers.keep_dialling(now, id);
     }
@@ -259,7 +259,7 @@ impl Handshake {
         }
         if !instance::adopt_instance(peers, id, &welcome.instance) {
             peers.out.count_refusal(Refusal::OtherInstance, Some(&welcome.node));
-            peers.give_up(id, Some(Failure::Refused(Refusal::OtherInstance)));
+            peers.give_up(id, Some(DialError::Refused(Refusal::OtherInstance)));
             return None;
         }
         let is_double = peers.links.iter().any(|(&other, link)| other != id && link.is_to(&welcome.node));
@@ -268,8 +268,8 @@ impl Handshake {
             let is_meant = |link: &Link| link.is_to(&welcome.node) || link.leads_to(&welcome.endpoint);
             let slot = peers.links.get(&id).map(|link| link.slot);
             let expected = peers.links.get(&id).and_then(|link| link.expected.clone());
-            let bond = peers.close_all(|link| Some(link.slot) == slot || is_meant(link)).unwrap_or_default();
-            peers.connect(now, bond, Some(welcome.node), welcome.endpoint.clone(), false);
+            let purpose = peers.close_all(|link| Some(link.slot) == slot || is_meant(link)).unwrap_or_default();
+            peers.connect(now, purpose, Some(welcome.node), welcome.endpoint.clone(), false);
             if let Some(expected) = expected {
                 peers.expect(expected, &welcome.endpoint);
             }
@@ -288,7 +288,7 @@ impl Handshake {
             peers.slots.measure(link.slot, now.since(asked));
         }
         link.begin_anew();
-        link.words = Capabilities::read(&welcome.capabilities);
+        link.capabilities = Capabilities::read(&welcome.capabilities);
         link.node = Some(welcome.node.clone());
         link.advertised = Some(welcome.endpoint);
         peers.slots.name(link.slot, welcome.node.clone());
@@ -296,11 +296,11 @@ impl Handshake {
             let endpoint = link.endpoint.clone();
             peers.out.push(Output::Notify(Event::LinkUp { node: welcome.node, endpoint }));
         }
-        match &mut link.life {
-            None => link.life = Some(Liveness::new(now, &self.timing)),
+        match &mut link.liveness {
+            None => link.liveness = Some(Liveness::new(now, &self.timing)),
             Some(life) => {
                 if life.met(now, &self.timing) {
-                    peers.judge(id, MemberState::Up);
+                    peers.note_state(id, MemberState::Up);
                 }
             }
         }
@@ -320,13 +320,13 @@ impl Handshake {
         {
             return peers.out.extend(link.greet(id, &peers.me));
         }
-        let (endpoint, is_declared) = (link.endpoint.clone(), link.bond.is_declared());
+        let (endpoint, is_declared) = (link.endpoint.clone(), link.purpose.is_declared());
         if denial == Some(Refusal::NameTaken) {
             // Each connection of ours under that name would cut off the node that has it.
             peers.close(id);
-            self.parted = Some(endpoint.clone());
+            self.name_taken_at = Some(endpoint.clone());
         } else if let Some(refusal) = denial.filter(|&refusal| refusal != Refusal::NotIntroduced && !is_declared) {
-            peers.give_up(id, Some(Failure::Refused(refusal)));
+            peers.give_up(id, Some(DialError::Refused(refusal)));
         } else if refusal.is_none_or(Refusal::answers_greeting) {
             peers.rest_if_down(now, id);
         }
@@ -343,7 +343,7 @@ impl Handshake {
     }
 }
 
-/// Whether one more node can be introduced; strangers by now are forgotten if need be.
+/// Makes room for one more introduction: nodes without a link are forgotten if need be. Says whether there is room.
 fn can_introduce(peers: &mut Peers, node: &NodeId) -> bool {
     if peers.introduced.len() >= peers.peers_max && !peers.introduced.contains_key(node) {
         let slots = &peers.slots;
@@ -352,30 +352,30 @@ fn can_introduce(peers: &mut Peers, node: &NodeId) -> bool {
     peers.introduced.len() < peers.peers_max || peers.introduced.contains_key(node)
 }
 
-/// Notes what a node says to which there is a link already. One that knows no wishes declares nothing by its greeting.
-fn meet_again(peers: &mut Peers, from: &NodeId, priority: JoinPriority, words: Capabilities) {
+/// Notes what a node says to which there is a link already. One that knows no join priorities declares nothing by its greeting.
+fn meet_again(peers: &mut Peers, from: &NodeId, priority: JoinPriority, capabilities: Capabilities) {
     let Some(link) = peers.slots.link_to(from).and_then(|id| peers.links.get_mut(&id)) else { return };
-    link.words = words;
+    link.capabilities = capabilities;
     if link.up {
-        peers.slots.rise(link.slot, words);
+        peers.slots.rise(link.slot, capabilities);
     }
-    if priority == JoinPriority::Declared && words.has(Capability::Overlay) {
+    if priority == JoinPriority::Declared && capabilities.has(Capability::Overlay) {
         link.declare();
     }
 }
 
-/// Whether a link leads to the node that it is meant for. A declared one is meant for whoever lives there.
+/// True if a link leads to the node that it is meant for. A declared one is meant for whoever lives there.
 fn is_whom_it_was(peers: &mut Peers, id: LinkId, node: &NodeId) -> bool {
     let Some(link) = peers.links.get_mut(&id) else { return false };
     if link.node.as_ref().is_none_or(|former| former == node) {
         return true;
     }
-    if !link.bond.is_declared() {
-        peers.give_up(id, Some(Failure::Stranger));
+    if !link.purpose.is_declared() {
+        peers.give_up(id, Some(DialError::WrongNode));
         return false;
     }
     // What others keep of the slot is about another node.
     link.slot = peers.slots.change(link.slot, id, link.dialling.is_open());
-    (link.up, link.life) = (false, None);
+    (link.up, link.liveness) = (false, None);
     true
 }

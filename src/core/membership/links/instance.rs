@@ -1,4 +1,4 @@
-//! Which start of its network a node belongs to, where nobody told it: it takes the one of whoever answers at an address that
+//! The instance of a node that was told of none, which is the start of the network that it belongs to: it takes the one of whoever answers at an address that
 //! its operator named, or makes one up. Spec: `docs/spec/gossip-bus.md`, *Instances*.
 
 use super::{link::Link, peers::Peers};
@@ -12,14 +12,14 @@ use crate::core::{
 };
 use std::time::Duration;
 
-/// How many greetings in a row a node may leave out and still count as one that waits: it repeats them.
+/// Number of greetings in a row that a node may leave out and still count as one that waits: it repeats them.
 const CALLS: u32 = 3;
 
 /// The knowledge of a node that has no instance yet.
 #[derive(Debug)]
 pub(super) struct Instances {
     hello_interval: Duration,
-    /// Whether the operator named nodes to join by, which are dialled one after the other.
+    /// True if the operator named nodes to join by, which are dialled one after the other.
     joins: bool,
 }
 
@@ -33,8 +33,7 @@ impl Instances {
         self.joins |= is_another;
     }
 
-    /// Whether whoever greets may be a peer, as far as it depends on the instances, which are no two different ones. A node
-    /// that has none makes one up for whoever has none, too, unless it waits for somebody to give it one.
+    /// Refuses a node that greets, if the instances forbid that it is a peer; they are no two different ones. A node that has none makes one up for whoever has none, too, unless it waits for somebody to give it one.
     pub(super) fn admit(
         &self,
         peers: &mut Peers,
@@ -67,15 +66,15 @@ impl Instances {
         }
     }
 
-    /// Whether an answer from an address that was named may bring an instance. Where nodes wait for each other, one of them
+    /// True if an answer from an address that was named may bring an instance. Where nodes wait for each other, one of them
     /// goes first: of two that name each other the one with the lower name, and in a longer circle whoever is greeted first
     /// after it has heard that those wait for whom it waits.
     fn awaits_instance(&self, peers: &Peers, now: Mono) -> bool {
         let interval = self.hello_interval;
-        let mut waiting = peers.links.values().filter(|link| link.bond.is_named && !link.up).peekable();
+        let mut waiting = peers.links.values().filter(|link| link.purpose.is_named && !link.up).peekable();
         if waiting.peek().is_none() {
             // Another contact is dialled in a moment, unless one of them has answered and has none itself.
-            return self.joins && !peers.links.values().any(|link| link.bond.is_named);
+            return self.joins && !peers.links.values().any(|link| link.purpose.is_named);
         }
         let (mut has_lower, mut has_higher, mut has_unready) = (false, false, false);
         for link in waiting {
@@ -102,7 +101,7 @@ pub(super) fn adopt_instance(peers: &mut Peers, id: LinkId, theirs: &Instance) -
     if !peers.me.instance.is_empty() || theirs.is_empty() {
         return true;
     }
-    let is_named = peers.links.get(&id).is_some_and(|link| link.bond.is_named);
+    let is_named = peers.links.get(&id).is_some_and(|link| link.purpose.is_named);
     if is_named {
         take_instance(peers, theirs.clone());
     }
@@ -114,7 +113,7 @@ fn take_instance(peers: &mut Peers, instance: Instance) {
     peers.out.push(Output::Adopt(instance));
 }
 
-/// Whether the far end of a link, which has greeted lately, has the lower name.
+/// True if the far end of a link has the lower name; `None`: it has not greeted lately.
 fn caller(link: &Link, now: Mono, interval: Duration) -> Option<bool> {
     let (at, is_lower) = link.caller?;
     (now.since(at) < interval * CALLS).then_some(is_lower)

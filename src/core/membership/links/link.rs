@@ -1,8 +1,8 @@
-//! One link as the core knows it: whose it is, why it is there, and what was asked and suspected over its connection.
+//! One link as the core knows it: its far end, its purpose, and what was asked and suspected over its connection.
 
 use super::{
-    detector::Liveness,
     dialling::{Dialling, TRIES},
+    liveness::Liveness,
     proof::Proof,
     slot_table::SlotTable,
 };
@@ -21,48 +21,48 @@ use crate::core::{
 };
 use std::time::Duration;
 
-/// How many greetings a connection may leave unanswered before it is made anew: the far end may have given our name to
+/// Number of greetings that a connection may leave unanswered before it is made anew: the far end may have given our name to
 /// another connection.
 pub(super) const GREETINGS_MAX: u32 = 5;
 
 /// The longest distance between two times at which a link is opened anew, in doublings of `hello_interval`.
 const DOUBLINGS: u32 = 3;
 
-/// Why a link is there, and what its greetings say.
+/// The purpose of a link, which its greetings tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Bond {
-    pub(super) kind: LinkRole,
+pub(super) struct Purpose {
+    pub(super) role: LinkRole,
     pub(super) priority: JoinPriority,
-    /// Whether an operator asked for it here, or named its address for this node to join by.
+    /// True if an operator asked for it here, or named its address for this node to join by.
     pub(super) is_named: bool,
-    /// Whether it answers a greeting.
+    /// True if it answers a greeting.
     pub(super) is_answer: bool,
 }
 
-impl Bond {
-    /// Of the link back to a node that greets with this wish. Its own greetings ask for no more than to be accepted by a
+impl Purpose {
+    /// The purpose of the link back to a node that greets with this priority. Its own greetings ask for no more than to be accepted by a
     /// node that has a link already.
     pub(super) fn answering(priority: JoinPriority) -> Self {
-        let kind = match priority {
+        let role = match priority {
             JoinPriority::Declared => return Self { is_answer: true, ..Self::default() },
             JoinPriority::Join => LinkRole::Joined,
             JoinPriority::Neighbour | JoinPriority::Needed | JoinPriority::Bridge => LinkRole::Healing,
         };
         let priority = if priority == JoinPriority::Bridge { JoinPriority::Needed } else { JoinPriority::Neighbour };
-        Self { kind, priority, is_named: false, is_answer: true }
+        Self { role, priority, is_named: false, is_answer: true }
     }
 
-    /// Of a link that an operator asks for here.
+    /// The purpose of a link that an operator asks for here.
     pub(super) fn named() -> Self {
         Self { is_named: true, ..Self::default() }
     }
 
     pub(super) fn is_declared(&self) -> bool {
-        self.kind == LinkRole::Declared
+        self.role == LinkRole::Declared
     }
 }
 
-/// How often a link was opened anew of late: the distances between two times grow.
+/// Backoff of a link that is opened anew: the distances between two times grow.
 #[derive(Debug, Default)]
 pub(super) struct Reopening {
     last: Option<Mono>,
@@ -92,48 +92,48 @@ impl Reopening {
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) slot: Slot,
-    pub(super) bond: Bond,
-    /// When and how it is dialled.
+    pub(super) purpose: Purpose,
+    /// The times and manner in which it is dialled.
     pub(super) dialling: Dialling,
-    /// Where it is dialled.
+    /// The address at which it is dialled.
     pub(super) endpoint: Endpoint,
-    /// Where its far end says that it can be dialled: another spelling of the same, as a rule.
+    /// The address at which its far end says that it can be dialled: another spelling of the same, as a rule.
     pub(super) advertised: Option<Endpoint>,
     /// The name that the operator of this node gave with the address: nobody else is to answer there.
     pub(super) expected: Option<NodeId>,
     /// While this node has no instance: when its far end greeted it without one, too, and whether that has the lower name.
     pub(super) caller: Option<(Mono, bool)>,
-    /// When it answered first that it waits for an instance itself.
+    /// The time of its first answer that it waits for an instance itself.
     pub(super) unready: Option<Mono>,
     /// The name at its far end: as declared, or as it introduced itself.
     pub(super) node: Option<NodeId>,
-    /// What its far end can do.
-    pub(super) words: Capabilities,
+    /// The capabilities of its far end.
+    pub(super) capabilities: Capabilities,
     pub(super) up: bool,
-    /// When to greet next, unless it is up.
+    /// The time of the next greeting, unless it is up.
     pub(super) next_greeting: Mono,
-    /// When it is closed if it is not up by then; a declared link never is.
+    /// The time at which it is closed if it is not up by then; a declared link never is.
     pub(super) expires: Option<Mono>,
     /// Greetings since the last answer.
     pub(super) greetings: u32,
-    /// Whether it leads to its far end; of no meaning while it is not up.
+    /// Proof that it leads to its far end; of no meaning while it is not up.
     pub(super) proof: Proof,
-    /// How often it was opened anew of late.
+    /// Its backoff when it is opened anew.
     pub(super) reopening: Reopening,
     /// Since when another node wants the name at its far end, and the link by whose answer it does, if not by a greeting.
     pub(super) contested: Option<(Mono, Option<LinkId>)>,
-    /// When its far end was told last that somebody else came under its name.
+    /// The time at which its far end was told last that somebody else came under its name.
     pub(super) warned: Option<Mono>,
-    /// When its far end was heard last, or since when it is there.
-    pub(super) sign: Mono,
-    /// Whether the far end lives, once it was met.
-    pub(super) life: Option<Liveness>,
+    /// The time at which its far end was heard last, or at which it was opened.
+    pub(super) heard_at: Mono,
+    /// The liveness of the far end, once it was met.
+    pub(super) liveness: Option<Liveness>,
 }
 
 impl Link {
     pub(super) fn new(
         slot: Slot,
-        bond: Bond,
+        purpose: Purpose,
         node: Option<NodeId>,
         endpoint: Endpoint,
         now: Mono,
@@ -142,7 +142,7 @@ impl Link {
     ) -> Self {
         Self {
             slot,
-            bond,
+            purpose,
             dialling: Dialling::new(now, is_trusted),
             endpoint,
             advertised: None,
@@ -150,7 +150,7 @@ impl Link {
             caller: None,
             unready: None,
             node,
-            words: Capabilities::default(),
+            capabilities: Capabilities::default(),
             up: false,
             next_greeting: now,
             expires: None,
@@ -159,12 +159,12 @@ impl Link {
             reopening: Reopening::default(),
             contested: None,
             warned: None,
-            sign: now,
-            life: None,
+            heard_at: now,
+            liveness: None,
         }
     }
 
-    /// Whether its far end is at `endpoint`, as dialled or as advertised.
+    /// True if its far end is at `endpoint`, as dialled or as advertised.
     pub(super) fn leads_to(&self, endpoint: &Endpoint) -> bool {
         self.endpoint == *endpoint || self.advertised.as_ref() == Some(endpoint)
     }
@@ -173,28 +173,28 @@ impl Link {
         self.node.as_ref() == Some(node)
     }
 
-    pub(super) fn verdict(&self) -> Option<MemberState> {
-        self.life.as_ref().map(Liveness::verdict)
+    pub(super) fn state(&self) -> Option<MemberState> {
+        self.liveness.as_ref().map(Liveness::state)
     }
 
-    /// What the node tells about it.
+    /// An account of it.
     pub(super) fn describe(&self, round_trip: Option<Duration>) -> PeerInfo {
-        let Self { node, endpoint, up, bond, .. } = self;
+        let Self { node, endpoint, up, purpose, .. } = self;
         PeerInfo {
             node: node.clone(),
             endpoint: endpoint.clone(),
             up: *up,
             round_trip,
-            verdict: self.verdict(),
-            kind: bond.kind,
+            verdict: self.state(),
+            kind: purpose.role,
         }
     }
 
     /// Somebody declared it.
     pub(super) fn declare(&mut self) {
-        let is_named = self.bond.is_named && self.bond.is_declared();
-        let is_answer = self.bond.is_answer;
-        (self.bond, self.expires) = (Bond { is_named, is_answer, ..Bond::default() }, None);
+        let is_named = self.purpose.is_named && self.purpose.is_declared();
+        let is_answer = self.purpose.is_answer;
+        (self.purpose, self.expires) = (Purpose { is_named, is_answer, ..Purpose::default() }, None);
     }
 
     /// Forgets what was asked and suspected over a connection that is another one by now.
@@ -208,25 +208,25 @@ impl Link {
         if was_up {
             slots.fall(self.slot);
             self.next_greeting = now + timing.hello_interval;
-            self.sign = now;
+            self.heard_at = now;
             self.dialling.go_on(now, timing);
             // The detector closes it as a rule. It does not if the far end is heard over its own link all the time.
             let wait = timing.hello_interval * TRIES + timing.suspicion * 8;
-            self.expires = (!self.bond.is_declared()).then(|| now + wait);
+            self.expires = (!self.purpose.is_declared()).then(|| now + wait);
         }
         was_up
     }
 
     /// It is up: its greeting was answered. Says whether it was not.
     pub(super) fn rise(&mut self, now: Mono, timing: &Timing, slots: &mut SlotTable) -> bool {
-        slots.rise(self.slot, self.words);
+        slots.rise(self.slot, self.capabilities);
         self.expires = None;
         self.proof = Proof::new(now, timing);
         self.dialling.answered();
         !std::mem::replace(&mut self.up, true)
     }
 
-    /// Whether it is to be opened anew: it has left that many greetings unanswered, and was not opened a moment ago.
+    /// True if it is to be opened anew: it has left too many greetings unanswered, and was not opened a moment ago.
     pub(super) fn is_to_reopen(&self, now: Mono, timing: &Timing) -> bool {
         !self.up && self.greetings >= GREETINGS_MAX && self.reopening.is_due(now, timing)
     }
@@ -240,37 +240,37 @@ impl Link {
     /// Says HELLO, unless it has no connection.
     pub(super) fn greet(&mut self, id: LinkId, me: &Introduction) -> Option<Output> {
         self.greetings += 1;
-        self.dialling.is_open().then(|| Output::Send(vec![id], Frame::Hello(me.clone(), self.bond.priority)))
+        self.dialling.is_open().then(|| Output::Send(vec![id], Frame::Hello(me.clone(), self.purpose.priority)))
     }
 
-    /// When it was greeted last, if that is the one greeting that an answer can belong to.
+    /// The time at which it was greeted last, if that is the one greeting that an answer can belong to.
     pub(super) fn greeted(&self, timing: &Timing) -> Option<Mono> {
         let wait = u64::try_from(timing.hello_interval.as_nanos()).unwrap_or(u64::MAX);
         (self.greetings == 1).then(|| Mono(self.next_greeting.0.saturating_sub(wait)))
     }
 
-    /// Whether it is greeted now and then: it has a connection, or may have one, and is not up.
+    /// True if it is greeted now and then: it has a connection, or may have one, and is not up.
     pub(super) fn is_greeted(&self) -> bool {
         !self.up && self.dialling.is_open()
     }
 
-    /// When something is due.
+    /// The time at which something is due.
     pub(super) fn deadline(&self) -> Option<Mono> {
         let greeting = self.is_greeted().then_some(self.next_greeting);
-        let is_timed = !self.up && (self.bond.is_declared() || !self.dialling.is_open());
+        let is_timed = !self.up && (self.purpose.is_declared() || !self.dialling.is_open());
         let dialling = self.dialling.deadline().filter(|_| is_timed);
         Mono::earliest([greeting, dialling, self.expires, self.patience()])
     }
 
-    /// When silence has lasted long enough for the next step.
+    /// The time at which silence has lasted long enough for the next step.
     pub(super) fn patience(&self) -> Option<Mono> {
-        let life = self.life.as_ref().and_then(Liveness::deadline);
+        let life = self.liveness.as_ref().and_then(Liveness::deadline);
         Mono::earliest([self.up.then(|| self.proof.deadline()), life])
     }
 
     /// All silence so far proves nothing.
     pub(super) fn forgive(&mut self, now: Mono, timing: &Timing) {
         self.proof.forgive(now, timing);
-        self.life.iter_mut().for_each(|life| life.forgive(now, timing));
+        self.liveness.iter_mut().for_each(|life| life.forgive(now, timing));
     }
 }

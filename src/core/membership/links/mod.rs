@@ -3,14 +3,14 @@
 pub mod detector;
 mod dialler;
 mod dialling;
+mod disconnect;
 pub mod handshake;
 pub mod instance;
 pub mod link;
+pub mod liveness;
 pub mod lookup;
 mod named;
-mod parting;
 pub mod peers;
 pub mod proof;
 mod slot_table;
 mod table;
-pub mod watch;

@@ -1,10 +1,10 @@
-//! What operators say of links here: which are asked for, and which node is to answer at an address. Who answers in its place
+//! Orders of operators: links to be kept, and the node that is to answer at an address. Another that answers in its place
 //! is no peer. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
 
 use super::{
     handshake::Handshake,
-    link::Bond,
-    peers::{PART_LINGER, Peers},
+    link::Purpose,
+    peers::{DISCONNECT_LINGER, Peers},
 };
 use crate::core::{
     capability::{Capabilities, Capability},
@@ -22,7 +22,7 @@ impl Peers {
     /// An operator asks for a link that is there.
     pub(super) fn name(&mut self, id: LinkId, endpoint: &Endpoint) {
         if let Some(link) = self.links.get_mut(&id) {
-            link.bond.is_named = true;
+            link.purpose.is_named = true;
             if link.endpoint == *endpoint {
                 link.dialling.trust();
             }
@@ -36,7 +36,7 @@ impl Peers {
         }
     }
 
-    /// Whether an operator named `node` for the address of a link.
+    /// True if an operator named `node` for the address of a link.
     pub(super) fn is_expected(&self, node: &NodeId) -> bool {
         self.links.values().any(|link| link.expected.as_ref() == Some(node))
     }
@@ -80,7 +80,7 @@ impl Handshake {
         for (node, endpoint) in named {
             node.iter().for_each(|node| self.is_declared_anew(node));
             match peers.find(node.as_ref(), &endpoint) {
-                None => drop(peers.connect(now, Bond::named(), node.clone(), endpoint.clone(), true)),
+                None => drop(peers.connect(now, Purpose::named(), node.clone(), endpoint.clone(), true)),
                 Some(id) => {
                     peers.declare_link(id);
                     peers.name(id, &endpoint);
@@ -96,13 +96,13 @@ impl Handshake {
 
     /// Opens a link to a node of a network that this one joins; its name will be known when it answers. Says whether it did.
     pub fn join(&mut self, peers: &mut Peers, now: Mono, contact: Endpoint) -> bool {
-        let bond = Bond { kind: LinkRole::Joined, priority: JoinPriority::Join, ..Bond::named() };
+        let purpose = Purpose { role: LinkRole::Joined, priority: JoinPriority::Join, ..Purpose::named() };
         self.note_join(contact != peers.me.endpoint);
         peers.wake_known(now, None, &contact);
-        !peers.knows(None, &contact) && peers.make_room(now, 1) && peers.connect(now, bond, None, contact, true)
+        !peers.knows(None, &contact) && peers.make_room(now, 1) && peers.connect(now, purpose, None, contact, true)
     }
 
-    /// Whether another node answers than was named for the address. There is no link to it; the address is dialled again, at
+    /// True if another node answers than was named for the address. There is no link to it; the address is dialled again, at
     /// growing distances.
     pub(super) fn is_stranger(&mut self, peers: &mut Peers, now: Mono, id: LinkId, welcome: &Introduction) -> bool {
         let is_met = peers.slots.link_to(&welcome.node).is_some_and(|other| other != id);
@@ -113,8 +113,8 @@ impl Handshake {
         link.begin_anew();
         link.advertised = Some(welcome.endpoint.clone());
         // It took this node for a peer when it was greeted, and is told otherwise before the connection ends.
-        link.dialling.end_at(now + PART_LINGER);
-        link.next_greeting = now + PART_LINGER * 2;
+        link.dialling.end_at(now + DISCONNECT_LINGER);
+        link.next_greeting = now + DISCONNECT_LINGER * 2;
         if !is_met {
             let is_able = Capabilities::read(&welcome.capabilities).has(Capability::Overlay);
             let reason = if is_able { Frame::Part(DisconnectReason::Undeclared) } else { Frame::Leave };

@@ -1,9 +1,8 @@
-//! The peer table: which links a node has, how they are opened and closed, and what has become of them since somebody
-//! asked. How nodes meet is in [`handshake`](super::handshake), who lives in [`detector`](super::detector), which links lead there
+//! The peer table: the links of a node, how they are opened and closed, and the changes since somebody asked. How nodes meet is in [`handshake`](super::handshake), failure detection in [`detector`](super::detector), which links lead there
 //! in [`proof`](super::proof).
 
 use super::{
-    link::{Bond, Link},
+    link::{Link, Purpose},
     slot_table::SlotTable,
     table::Table,
 };
@@ -26,9 +25,9 @@ use std::{
     time::Duration,
 };
 
-/// How long a closing link lets its last frame leave, and what was under way from its far end is still heard: a neighbour
-/// that is one no more may be about to send what it was asked for.
-pub(super) const PART_LINGER: Duration = Duration::from_secs(1);
+/// Time that a closing link has for its last frame, and in which its far end is still heard: a neighbour that is one no more
+/// may be about to send what it was asked for.
+pub(super) const DISCONNECT_LINGER: Duration = Duration::from_secs(1);
 
 /// The peers of a node: links that it opened, and nodes that introduced themselves over theirs.
 ///
@@ -46,31 +45,31 @@ pub struct Peers {
     pub(super) peers_max: usize,
     pub(super) timing: Timing,
     pub(super) rng: Rng,
-    /// Whether links may wait for their turn to be dialled.
+    /// True if links may wait for their turn to be dialled.
     pub(super) has_queued: bool,
     pub(super) out: Outputs,
-    pub(super) judgements: Vec<Judgement>,
-    failures: Vec<(NodeId, Failure)>,
+    pub(super) state_changes: Vec<StateChange>,
+    failed_dials: Vec<(NodeId, DialError)>,
 }
 
-/// A verdict that is another one than before.
+/// A member state that is another one than before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judgement {
-    /// About whom. A link that is not declared was closed if its peer is down.
+pub struct StateChange {
+    /// The neighbour. A link that is not declared was closed if its peer is down.
     pub node: NodeId,
-    /// The verdict.
-    pub verdict: MemberState,
+    /// Its state now.
+    pub state: MemberState,
 }
 
-/// Why a link that this node sought, or that nobody declared, did not come up.
+/// Reason why a link that this node sought, or that nobody declared, did not come up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
+pub enum DialError {
     /// The far end refused, for this reason.
     Refused(Refusal),
     /// No answer in time.
-    Silent,
+    TimedOut,
     /// Another node lives there.
-    Stranger,
+    WrongNode,
 }
 
 impl Peers {
@@ -97,8 +96,8 @@ impl Peers {
             rng: Rng::new(seed),
             has_queued: false,
             out: Outputs::default(),
-            judgements: Vec::new(),
-            failures: Vec::new(),
+            state_changes: Vec::new(),
+            failed_dials: Vec::new(),
         }
     }
 
@@ -118,19 +117,19 @@ impl Peers {
         self.slots.take_risen()
     }
 
-    /// Verdicts that have changed since, in order.
-    pub fn take_judgements(&mut self) -> Vec<Judgement> {
-        std::mem::take(&mut self.judgements)
+    /// Member states that have changed since, in order.
+    pub fn take_state_changes(&mut self) -> Vec<StateChange> {
+        std::mem::take(&mut self.state_changes)
     }
 
     /// Links that were closed because they did not come up, by the name that they were meant for.
-    pub fn take_failures(&mut self) -> Vec<(NodeId, Failure)> {
-        std::mem::take(&mut self.failures)
+    pub fn take_failed_dials(&mut self) -> Vec<(NodeId, DialError)> {
+        std::mem::take(&mut self.failed_dials)
     }
 
     /// Makes a link a declared one, and says so at its far end.
     pub(super) fn declare_link(&mut self, id: LinkId) {
-        if let Some(link) = self.links.get_mut(&id).filter(|link| !link.bond.is_declared()) {
+        if let Some(link) = self.links.get_mut(&id).filter(|link| !link.purpose.is_declared()) {
             link.declare();
             self.out.extend(link.greet(id, &self.me));
         }
@@ -152,27 +151,27 @@ impl Peers {
 
     /// Opens a link that nobody declared. Says whether it did: not if there is one, or no room for one. It is closed if it
     /// does not come up, or its peer is down.
-    pub fn seek(&mut self, now: Mono, member: &Member, priority: JoinPriority, kind: LinkRole) -> bool {
+    pub fn seek(&mut self, now: Mono, member: &Member, priority: JoinPriority, role: LinkRole) -> bool {
         let Member { node, endpoint } = member.clone();
-        let bond = Bond { kind, priority, ..Bond::default() };
+        let purpose = Purpose { role, priority, ..Purpose::default() };
         self.wake_known(now, Some(&node), &endpoint);
         !self.knows(Some(&node), &endpoint)
             && self.make_room(now, 1)
-            && self.connect(now, bond, Some(node), endpoint, false)
+            && self.connect(now, purpose, Some(node), endpoint, false)
     }
 
     /// Greets whoever lives at an address where this node's own name is said to be used.
     pub fn ask_at(&mut self, now: Mono, endpoint: Endpoint) {
-        let bond = Bond { kind: LinkRole::Healing, priority: JoinPriority::Neighbour, ..Bond::default() };
+        let purpose = Purpose { role: LinkRole::Healing, priority: JoinPriority::Neighbour, ..Purpose::default() };
         if !self.knows(None, &endpoint) && self.make_room(now, 1) {
-            self.connect(now, bond, None, endpoint, false);
+            self.connect(now, purpose, None, endpoint, false);
         }
     }
 
     /// Closes the link to a node, if it is there still and nobody declared it.
     pub fn drop_link(&mut self, node: &NodeId) {
         let Some(id) = self.slots.link_to(node) else { return };
-        if self.links.get(&id).is_some_and(|link| !link.bond.is_declared()) {
+        if self.links.get(&id).is_some_and(|link| !link.purpose.is_declared()) {
             self.give_up(id, None);
         }
     }
@@ -185,10 +184,10 @@ impl Peers {
         }
     }
 
-    /// Notes that a verdict is another one now.
-    pub(super) fn judge(&mut self, id: LinkId, verdict: MemberState) {
+    /// Notes that a member state is another one now.
+    pub(super) fn note_state(&mut self, id: LinkId, state: MemberState) {
         let Some(link) = self.links.get(&id) else { return };
-        self.judgements.extend(link.node.clone().map(|node| Judgement { node, verdict }));
+        self.state_changes.extend(link.node.clone().map(|node| StateChange { node, state }));
     }
 
     /// The link to that address or that name.
@@ -197,7 +196,7 @@ impl Peers {
         named.or_else(|| self.links.iter().find(|(_, link)| link.leads_to(endpoint)).map(|(&id, _)| id))
     }
 
-    /// Whether there is a link to that address or that name, or it is our own.
+    /// True if there is a link to that address or that name, or it is our own.
     pub(super) fn knows(&self, node: Option<&NodeId>, endpoint: &Endpoint) -> bool {
         let is_me = *endpoint == self.me.endpoint || node == Some(&self.me.node);
         is_me || self.find(node, endpoint).is_some()
@@ -208,7 +207,7 @@ impl Peers {
     pub(super) fn connect(
         &mut self,
         now: Mono,
-        bond: Bond,
+        purpose: Purpose,
         node: Option<NodeId>,
         endpoint: Endpoint,
         is_trusted: bool,
@@ -222,7 +221,7 @@ impl Peers {
         if let Some(node) = &node {
             self.slots.name(slot, node.clone());
         }
-        self.links.insert(id, Link::new(slot, bond, node, endpoint, now, is_trusted, &self.timing));
+        self.links.insert(id, Link::new(slot, purpose, node, endpoint, now, is_trusted, &self.timing));
         self.dial(now, id);
         true
     }
@@ -241,29 +240,29 @@ impl Peers {
 
     /// Closes a link that nobody declared. Its peer is a stranger from now on: if it does not know yet, it is told so at
     /// its next frame.
-    pub(super) fn give_up(&mut self, id: LinkId, why: Option<Failure>) {
+    pub(super) fn give_up(&mut self, id: LinkId, why: Option<DialError>) {
         if let Some(node) = self.links.get(&id).and_then(|link| link.node.clone()) {
             self.introduced.remove(&node);
-            self.failures.extend(why.map(|why| (node, why)));
+            self.failed_dials.extend(why.map(|why| (node, why)));
         }
         self.close(id);
     }
 
     /// Closes links. If one of them was declared, or else by some other reason, says why they were there.
-    pub(super) fn close_all(&mut self, is_meant: impl Fn(&Link) -> bool) -> Option<Bond> {
+    pub(super) fn close_all(&mut self, is_meant: impl Fn(&Link) -> bool) -> Option<Purpose> {
         let meant: Vec<_> = self.links.iter().filter(|(_, link)| is_meant(link)).map(|(&id, _)| id).collect();
-        let mut bond: Option<Bond> = None;
+        let mut purpose: Option<Purpose> = None;
         for id in meant {
-            let other = self.links.get(&id).map(|link| link.bond);
-            bond = bond.filter(Bond::is_declared).or(other);
+            let other = self.links.get(&id).map(|link| link.purpose);
+            purpose = purpose.filter(Purpose::is_declared).or(other);
             self.close(id);
         }
-        bond
+        purpose
     }
 
     /// Closes the links whose last frames have had their time. Their far ends are strangers from then on, unless the two
     /// have met again.
-    pub(super) fn close_parted(&mut self, now: Mono) {
+    pub(super) fn close_lingering(&mut self, now: Mono) {
         while let Some((_, id, node)) = self.closing.pop_front_if(|(at, ..)| *at <= now) {
             self.out.push(Output::Disconnect(id));
             if self.slots.link_to(&node).is_none() {
@@ -272,7 +271,7 @@ impl Peers {
         }
     }
 
-    /// When something is due: a greeting, a probe, a verdict, an end.
+    /// The time at which something is due: a greeting, a probe, a change of state, an end.
     pub fn deadline(&self) -> Option<Mono> {
         Mono::earliest([self.links.deadline(), self.closing.front().map(|&(at, ..)| at)])
     }
@@ -283,7 +282,7 @@ impl Peers {
         self.out.refuse(node, refusal, text, is_known);
     }
 
-    /// Where outputs wait.
+    /// The queue of outputs.
     pub(in crate::core::membership) fn out(&mut self) -> &mut Outputs {
         &mut self.out
     }

@@ -1,4 +1,4 @@
-//! Whether one link leads to its peer: only what comes back over its own connection shows that. A peer that speaks over the
+//! Proof that one link leads to its peer: only what comes back over its own connection is one. A peer that speaks over the
 //! link that it opened itself lives, and says nothing of ours. Spec: `docs/spec/gossip-bus.md`, *Signs of life*.
 
 use crate::core::{config::Timing, time::Mono};
@@ -6,14 +6,14 @@ use std::{collections::VecDeque, time::Duration};
 
 /// Most probes that may wait for their answers; the earliest is forgotten first.
 const WAITING_MAX: usize = 16;
-/// How many intervals an idle link goes without an answer before it is probed.
+/// Intervals that an idle link goes without an answer before it is probed.
 const IDLE: u32 = 4;
-/// Probes in quick succession before a link counts as failed, and how many of them fit into an interval: where frames are lost
-/// by chance, or processors are busy, one of them is answered.
+/// Probes in quick succession before a link counts as failed, and the number of them that fit into an interval: where frames
+/// are lost by chance, or processors are busy, one of them is answered.
 const CALLS: u32 = 12;
 const CALLS_AN_INTERVAL: u32 = 16;
 
-/// What is due on a link.
+/// A step that is due on a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
     /// Ask for an answer.
@@ -22,7 +22,7 @@ pub enum Check {
     Failed,
 }
 
-/// What is known of one link that is up.
+/// The proof of one link that is up.
 ///
 /// It is probed when there was no answer for an interval in which it may have been used, or for four; then at that interval
 /// until there is one. When `pings_missed_max` of them stay unanswered, or there is doubt, a few are sent in quick succession.
@@ -33,29 +33,29 @@ pub struct Proof {
     waiting: VecDeque<Mono>,
     /// Probes since the last answer, those that were missed for a doubt included; no more are counted than it takes to fail.
     missed: u32,
-    /// When something is due.
+    /// The time of the next step.
     next: Mono,
-    /// Until when it may be in use.
+    /// The time until which it may be in use.
     used_until: Mono,
-    /// Since when there is reason to think that the connection leads nowhere: only the answer to a later probe ends that.
+    /// The time since which there is reason to think that the connection leads nowhere: only the answer to a later probe ends that.
     doubted: Option<Mono>,
-    /// Until when silence proves nothing: bytes are still on their way that an answer has to wait for.
+    /// The time until which silence proves nothing: bytes are still on their way that an answer has to wait for.
     excused: Mono,
 }
 
 impl Proof {
-    /// Of a link that has just been answered.
+    /// The proof of a link that has just been answered.
     pub fn new(now: Mono, timing: &Timing) -> Self {
         let next = now + timing.ping_interval * IDLE;
         Self { waiting: VecDeque::new(), missed: 0, next, used_until: Mono(0), doubted: None, excused: Mono(0) }
     }
 
-    /// When [`step`](Self::step) has something to do next.
+    /// The time at which [`step`](Self::step) has something to do next.
     pub fn deadline(&self) -> Mono {
         self.next
     }
 
-    /// When the last probe was sent that waits for its answer.
+    /// The time of the last probe that waits for its answer.
     #[cfg(test)]
     pub fn last_probe(&self) -> Option<Mono> {
         self.waiting.back().copied()
@@ -81,7 +81,7 @@ impl Proof {
         }
     }
 
-    /// How long the last probe is waited for before something else is done.
+    /// The time that the last probe has for its answer before something else is done.
     fn wait(&self, timing: &Timing) -> Duration {
         let (interval, max) = (timing.ping_interval, timing.pings_missed_max);
         match self.missed {
@@ -120,7 +120,7 @@ impl Proof {
         }
     }
 
-    /// Whether it is in doubt.
+    /// True if it is in doubt.
     #[cfg(test)]
     pub fn is_doubted(&self) -> bool {
         self.doubted.is_some()
@@ -150,7 +150,7 @@ impl Proof {
         self.rest(now, timing);
     }
 
-    /// What is due, if anything is. A probe is due until it was [sent](Self::probed). `is_talking`: the far end has been heard
+    /// The next step, if one is due. A probe is due until it was [sent](Self::probed). `is_talking`: the far end has been heard
     /// lately, over its own link. If not, it may hang, and this decides nothing: it is probed and judged for its silence.
     pub fn step(&mut self, now: Mono, is_talking: bool, timing: &Timing) -> Option<Check> {
         let max = timing.pings_missed_max;

@@ -54,8 +54,8 @@ impl SlotTable {
     }
 
     /// A link is up, or its peer says anew what it can.
-    pub(super) fn rise(&mut self, slot: Slot, words: Capabilities) {
-        if self.table.rise(slot, words) {
+    pub(super) fn rise(&mut self, slot: Slot, capabilities: Capabilities) {
+        if self.table.rise(slot, capabilities) {
             self.risen.insert(slot);
         }
     }

@@ -7,6 +7,7 @@ use crate::core::{
     slots::Slot,
     time::{Mono, memo::Memo},
 };
+
 /// Links by number. Numbers are never used twice, so the order of opening is that of the numbers.
 ///
 /// Each frame looks at one link and at when any of them wants something, so both are kept where they are found at once;
@@ -51,10 +52,10 @@ impl Table {
     /// The far end of a link has said something. Gives the link's slot, and whether a suspicion ends.
     pub(super) fn heard(&mut self, now: Mono, id: &LinkId, timing: &Timing) -> Option<(Slot, bool)> {
         let index = self.index(id)?;
-        let Link { slot, life, up, sign, .. } = &mut self.links[index];
-        *sign = now;
+        let Link { slot, liveness, up, heard_at, .. } = &mut self.links[index];
+        *heard_at = now;
         self.deadlines[index].clear();
-        Some((*slot, life.as_mut().is_some_and(|life| life.heard(now, *up, timing))))
+        Some((*slot, liveness.as_mut().is_some_and(|life| life.heard(now, *up, timing))))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -82,7 +83,7 @@ impl Table {
         self.iter_mut().map(|(_, link)| link)
     }
 
-    /// When the first link wants something.
+    /// The time at which the first link wants something.
     pub(super) fn deadline(&self) -> Option<Mono> {
         self.deadlines().filter_map(|(_, due)| due).min()
     }

@@ -1,4 +1,4 @@
-//! The peer table by itself: wishes, kinds, partings, verdicts; and that its indices agree whatever happens.
+//! The peer table by itself: join priorities, roles, disconnects, states; and that its indices agree whatever happens.
 
 use super::*;
 use crate::core::{
@@ -8,16 +8,16 @@ use crate::core::{
     frame::{Answer, DisconnectReason, Frame, Hashes, LifeSeen},
     id::Instance,
     membership::links::{
+        detector::FailureDetector,
         dialler::UNPROVEN_MAX,
         handshake::{Greeting, Handshake},
-        watch::Watch,
     },
     slots::Slot,
     stats::{Counter, Stats},
 };
 use proptest::prelude::*;
 
-/// What is told of what was seen.
+/// Hashes of all that was seen.
 const HASHES: Hashes = Hashes { seen: 9, given_up: 0 };
 fn name(index: u32) -> NodeId {
     NodeId::numbered(index + 1)
@@ -49,7 +49,7 @@ const HEALING: LinkRole = LinkRole::Healing;
 struct Table {
     peers: Peers,
     handshake: Handshake,
-    watch: Watch,
+    detector: FailureDetector,
     stats: Stats,
     now: Mono,
 }
@@ -66,8 +66,9 @@ impl Table {
             limits,
         };
         let peers = Peers::new(&config, Incarnation(1), 7);
-        let (handshake, watch) = (Handshake::new(config.protocol.timing), Watch::new(config.protocol.timing));
-        Self { peers, handshake, watch, stats: Stats::new(8), now: Mono(0) }
+        let (handshake, detector) =
+            (Handshake::new(config.protocol.timing), FailureDetector::new(config.protocol.timing));
+        Self { peers, handshake, detector, stats: Stats::new(8), now: Mono(0) }
     }
 
     fn after(&mut self, millis: u64) -> &mut Self {
@@ -109,17 +110,17 @@ impl Table {
         if reason == DisconnectReason::Undeclared {
             self.handshake.note_undeclared(&self.peers, self.now, &name(index));
         }
-        self.peers.part(self.now, &name(index), reason);
+        self.peers.disconnect(self.now, &name(index), reason);
     }
 
-    fn seek(&mut self, index: u32, priority: JoinPriority, kind: LinkRole) -> bool {
-        let sought = self.peers.seek(self.now, &member(index), priority, kind);
+    fn seek(&mut self, index: u32, priority: JoinPriority, role: LinkRole) -> bool {
+        let sought = self.peers.seek(self.now, &member(index), priority, role);
         self.outputs();
         sought
     }
 
     fn tick(&mut self) -> Vec<Output> {
-        self.watch.on_tick(&mut self.peers, self.now, Some(HASHES));
+        self.detector.on_tick(&mut self.peers, self.now, Some(HASHES));
         self.outputs()
     }
 
@@ -135,8 +136,8 @@ impl Table {
     }
 
     fn pong(&mut self, link: u32, sent: Mono) {
-        self.watch.on_pong(&mut self.peers, self.now, LinkId(link), sent.0);
-        self.watch.answered(&mut self.peers, self.now, LinkId(link));
+        self.detector.on_pong(&mut self.peers, self.now, LinkId(link), sent.0);
+        self.detector.answered(&mut self.peers, self.now, LinkId(link));
     }
 
     fn refuse(&mut self, link: u32, code: &str) -> Vec<Output> {
@@ -144,16 +145,16 @@ impl Table {
         self.outputs()
     }
 
-    fn verdicts(&mut self) -> Vec<(NodeId, MemberState)> {
-        self.peers.take_judgements().into_iter().map(|judged| (judged.node, judged.verdict)).collect()
+    fn states(&mut self) -> Vec<(NodeId, MemberState)> {
+        self.peers.take_state_changes().into_iter().map(|judged| (judged.node, judged.state)).collect()
     }
 
-    fn kind(&self, index: u32) -> Option<LinkRole> {
-        Some(self.peers.peer(self.peers.neighbours().slot_of(&name(index))?)?.kind)
+    fn role(&self, index: u32) -> Option<LinkRole> {
+        Some(self.peers.peer(self.peers.neighbours().slot_of(&name(index))?)?.role)
     }
 }
 
-fn wishes(outputs: &[Output]) -> Vec<JoinPriority> {
+fn priorities(outputs: &[Output]) -> Vec<JoinPriority> {
     let priority = |output: &Output| match output {
         Output::Send(_, Frame::Hello(_, priority)) => Some(*priority),
         _ => None,
@@ -170,7 +171,7 @@ fn slots(slots: &Slots) -> Vec<u16> {
 }
 
 #[test]
-fn a_sought_link_repeats_its_wish_until_it_is_up() {
+fn a_sought_link_repeats_its_priority_until_it_is_up() {
     let mut table = Table::new(8);
     assert!(table.seek(1, JoinPriority::Needed, HEALING));
     assert!(
@@ -180,12 +181,12 @@ fn a_sought_link_repeats_its_wish_until_it_is_up() {
     table.handshake.on_writable(&mut table.peers, table.now, LinkId(0));
     let mut told = table.outputs();
     told.extend(table.pass(2_500));
-    assert_eq!(wishes(&told), [JoinPriority::Needed; 3]);
+    assert_eq!(priorities(&told), [JoinPriority::Needed; 3]);
     let seen = LifeSeen { incarnation: Incarnation(4), sequence: 7 };
     let welcome = introduction(1, 1, ALL);
     let told = table.handshake.on_welcome(&mut table.peers, table.now, LinkId(0), welcome, Some(seen));
     assert_eq!(told, Some(seen));
-    assert_eq!((table.kind(1), slots(&table.peers.take_risen())), (Some(HEALING), vec![0]));
+    assert_eq!((table.role(1), slots(&table.peers.take_risen())), (Some(HEALING), vec![0]));
     let probes = table.pass(60_000);
     assert!(matches!(probes[1], Output::Send(_, Frame::Ping { digest: Some(HASHES), .. })), "{probes:?}");
 }
@@ -198,7 +199,7 @@ fn a_sought_link_that_does_not_come_up_is_closed_and_reported() {
         let told = table.refuse(0, code);
         assert_eq!(told[0], Output::Disconnect(LinkId(0)));
         let refusal = Refusal::named(code).unwrap();
-        assert_eq!(table.peers.take_failures(), [(name(1), Failure::Refused(refusal))]);
+        assert_eq!(table.peers.take_failed_dials(), [(name(1), DialError::Refused(refusal))]);
         assert_eq!((table.peers.len(), slots(&table.peers.take_freed())), (0, vec![0]));
     }
     let mut table = Table::new(8);
@@ -207,12 +208,12 @@ fn a_sought_link_that_does_not_come_up_is_closed_and_reported() {
     table.refuse(0, "busy");
     assert_eq!(table.peers.len(), 2, "only the frame was refused");
     assert!(table.pass(3_000).contains(&Output::Disconnect(LinkId(0))));
-    assert_eq!(table.peers.take_failures(), [(name(1), Failure::Silent)]);
+    assert_eq!(table.peers.take_failed_dials(), [(name(1), DialError::TimedOut)]);
     table.pass(600_000);
-    assert_eq!(table.kind(2), Some(LinkRole::Declared), "what was declared is greeted for ever");
+    assert_eq!(table.role(2), Some(LinkRole::Declared), "what was declared is greeted for ever");
     table.seek(3, JoinPriority::Neighbour, HEALING);
     table.welcome(2, 4);
-    assert_eq!(table.peers.take_failures(), [(name(3), Failure::Stranger)]);
+    assert_eq!(table.peers.take_failed_dials(), [(name(3), DialError::WrongNode)]);
 }
 
 #[test]
@@ -226,10 +227,10 @@ fn a_node_without_vacancy_takes_only_who_needs_it_or_is_linked() {
     table.seek(4, JoinPriority::Neighbour, HEALING);
     assert!(!is_refused(&table.hello(4, JoinPriority::Neighbour, false), Refusal::NoVacancy), "both sought each other");
     table.hello(5, JoinPriority::Neighbour, true);
-    let kinds = [1, 2, 3, 4, 5].map(|index| table.kind(index).unwrap());
-    assert_eq!(kinds, [LinkRole::Declared, LinkRole::Joined, HEALING, HEALING, HEALING]);
+    let roles = [1, 2, 3, 4, 5].map(|index| table.role(index).unwrap());
+    assert_eq!(roles, [LinkRole::Declared, LinkRole::Joined, HEALING, HEALING, HEALING]);
     table.handshake.on_writable(&mut table.peers, table.now, LinkId(1));
-    assert_eq!(wishes(&table.outputs()), [JoinPriority::Neighbour], "who is joined does not join back");
+    assert_eq!(priorities(&table.outputs()), [JoinPriority::Neighbour], "who is joined does not join back");
 }
 
 #[test]
@@ -237,18 +238,18 @@ fn what_somebody_declares_stays_declared() {
     let mut table = Table::new(8);
     table.seek(1, JoinPriority::Neighbour, HEALING);
     table.welcome(0, 1);
-    assert_eq!(wishes(&table.declare(1)), [JoinPriority::Declared], "the far end is told");
+    assert_eq!(priorities(&table.declare(1)), [JoinPriority::Declared], "the far end is told");
     table.seek(2, JoinPriority::Neighbour, HEALING);
     table.hello(2, JoinPriority::Declared, false);
     table.seek(3, JoinPriority::Neighbour, HEALING);
     table.peers.adopt(&name(3));
-    assert_eq!(wishes(&table.outputs()), [JoinPriority::Declared], "the far end is told");
-    // A node that knows no wishes says what a declared neighbour says.
+    assert_eq!(priorities(&table.outputs()), [JoinPriority::Declared], "the far end is told");
+    // A node that knows no join priorities says what a declared neighbour says.
     table.seek(4, JoinPriority::Neighbour, HEALING);
     let old = introduction(4, 1, &["trace"]);
     let greeting = Greeting { hello: old, priority: JoinPriority::Declared, vacancy: false, seen: None };
     table.handshake.on_hello(&mut table.peers, table.now, &name(4), greeting);
-    let declared = [1, 2, 3, 4].map(|index| table.kind(index) == Some(LinkRole::Declared));
+    let declared = [1, 2, 3, 4].map(|index| table.role(index) == Some(LinkRole::Declared));
     assert_eq!(declared, [true, true, true, false]);
     // It moves, and says that it has room: it is still the declared one.
     let mut moved = introduction(2, 2, ALL);
@@ -256,7 +257,7 @@ fn what_somebody_declares_stays_declared() {
     let greeting = Greeting { hello: moved, priority: JoinPriority::Neighbour, vacancy: false, seen: None };
     table.handshake.on_hello(&mut table.peers, table.now, &name(2), greeting);
     let moved = table.peers.peer(table.peers.neighbours().slot_of(&name(2)).unwrap()).unwrap();
-    assert_eq!((moved.kind, moved.endpoint), (LinkRole::Declared, &endpoint(9)));
+    assert_eq!((moved.role, moved.endpoint), (LinkRole::Declared, &endpoint(9)));
     table.pass(60_000);
     assert_eq!(table.peers.len(), 3);
 }
@@ -283,10 +284,10 @@ fn a_name_that_a_welcome_claims_stays_with_the_node_that_answers() {
         assert!(slot.is_some() && table.peers.neighbours().slot_of(&name(1)) == slot, "it has it until then");
         table.after(20);
         if answers {
-            table.watch.on_pong(&mut table.peers, table.now, LinkId(0), *token);
+            table.detector.on_pong(&mut table.peers, table.now, LinkId(0), *token);
             let told = table.outputs();
             assert!(!is_refused(&told, Refusal::NameTaken), "the honest node is not refused: {told:?}");
-            assert_eq!(table.peers.take_failures(), [(name(2), Failure::Stranger)]);
+            assert_eq!(table.peers.take_failed_dials(), [(name(2), DialError::WrongNode)]);
             assert_eq!((table.peers.neighbours().slot_of(&name(1)), table.peers.len()), (slot, 1));
         } else {
             table.after(5_000);
@@ -316,10 +317,10 @@ fn a_link_that_is_undeclared_goes_at_both_ends_and_stays_away() {
     // One that asks for something else is heard, and so is one that declares it later, or that we declare ourselves.
     assert!(is_refused(&table.hello(1, JoinPriority::Neighbour, false), Refusal::NoVacancy));
     table.after(2_000).hello(1, JoinPriority::Declared, false);
-    assert_eq!(table.kind(1), Some(LinkRole::Declared));
+    assert_eq!(table.role(1), Some(LinkRole::Declared));
     table.part(1, DisconnectReason::Undeclared);
     table.declare(1);
-    assert_eq!(wishes(&table.hello(1, JoinPriority::Declared, false)).len(), 0);
+    assert_eq!(priorities(&table.hello(1, JoinPriority::Declared, false)).len(), 0);
     assert!(table.peers.is_introduced(&name(1)), "it is declared anew");
 
     // At the far end.
@@ -352,18 +353,18 @@ fn a_lost_connection_is_down_and_its_peer_suspected_at_once() {
     for link in [0, 1] {
         table.handshake.on_disconnected(&mut table.peers, table.now, LinkId(link));
     }
-    assert_eq!(table.verdicts(), [(name(1), MemberState::Suspect), (name(2), MemberState::Suspect)]);
+    assert_eq!(table.states(), [(name(1), MemberState::Suspect), (name(2), MemberState::Suspect)]);
     assert_eq!((slots(&table.peers.take_fallen()), table.peers.neighbours().up_slots().len()), (vec![0, 1], 0));
     table.outputs();
     table.pass(1_999);
-    assert_eq!(table.verdicts(), []);
+    assert_eq!(table.states(), []);
     assert!(table.pass(1).contains(&Output::Notify(Event::PeerDown(name(1)))));
-    assert_eq!(table.verdicts(), [(name(1), MemberState::Down), (name(2), MemberState::Down)]);
-    assert_eq!((table.kind(1), table.kind(2)), (Some(LinkRole::Declared), None), "who is declared is awaited");
+    assert_eq!(table.states(), [(name(1), MemberState::Down), (name(2), MemberState::Down)]);
+    assert_eq!((table.role(1), table.role(2)), (Some(LinkRole::Declared), None), "who is declared is awaited");
     assert_eq!(slots(&table.peers.take_freed()), [1]);
-    assert!(wishes(&table.pass(3_000)).len() >= 3);
+    assert!(priorities(&table.pass(3_000)).len() >= 3);
     table.welcome(0, 1);
-    assert_eq!((table.verdicts(), slots(&table.peers.take_risen())), (vec![(name(1), MemberState::Up)], vec![0]));
+    assert_eq!((table.states(), slots(&table.peers.take_risen())), (vec![(name(1), MemberState::Up)], vec![0]));
 }
 
 #[test]
@@ -373,13 +374,13 @@ fn a_silent_peer_is_suspected_then_down_and_whoever_speaks_in_time_is_back() {
     table.welcome(0, 1);
     let told = table.pass(3_500);
     assert_eq!(told.iter().filter(|output| matches!(output, Output::Send(_, Frame::Ping { .. }))).count(), 4);
-    assert_eq!(table.verdicts(), [(name(1), MemberState::Suspect)]);
+    assert_eq!(table.states(), [(name(1), MemberState::Suspect)]);
     assert_eq!(table.peers.neighbours().up_slots().len(), 1, "it still gets messages");
-    assert_eq!(table.watch.heard(&mut table.peers, table.now, &name(1)), Some(Slot(0)));
+    assert_eq!(table.detector.heard(&mut table.peers, table.now, &name(1)), Some(Slot(0)));
     assert_eq!(table.outputs(), [Output::Notify(Event::PeerBack(name(1)))]);
-    assert_eq!(table.verdicts(), [(name(1), MemberState::Up)]);
+    assert_eq!(table.states(), [(name(1), MemberState::Up)]);
     table.pass(5_500);
-    assert_eq!(table.verdicts(), [(name(1), MemberState::Suspect), (name(1), MemberState::Down)]);
+    assert_eq!(table.states(), [(name(1), MemberState::Suspect), (name(1), MemberState::Down)]);
     assert!(table.peers.is_empty() && !table.peers.is_introduced(&name(1)), "it must greet again if it lives");
     assert_eq!(table.peers.deadline(), None);
 }
@@ -390,13 +391,13 @@ fn a_node_that_was_late_forgives_all_its_peers() {
     table.hello(1, JoinPriority::Declared, false);
     table.welcome(0, 1);
     table.after(30_000).tick();
-    assert_eq!((table.verdicts(), table.watch.health().score()), (vec![], 1));
+    assert_eq!((table.states(), table.detector.health().score()), (vec![], 1));
     assert_eq!(table.pass(3_000).len(), 3);
-    assert_eq!(table.verdicts(), []);
+    assert_eq!(table.states(), []);
 }
 
 #[test]
-fn parting_is_said_before_the_link_is_closed() {
+fn a_disconnect_is_said_before_the_link_is_closed() {
     let mut table = Table::new(8);
     table.seek(1, JoinPriority::Neighbour, HEALING);
     table.welcome(0, 1);
@@ -411,7 +412,7 @@ fn parting_is_said_before_the_link_is_closed() {
 }
 
 #[test]
-fn what_was_under_way_when_a_link_was_parted_is_heard() {
+fn what_was_under_way_when_a_link_was_disconnected_is_heard() {
     let mut table = Table::new(8);
     table.hello(1, JoinPriority::Needed, false);
     table.welcome(0, 1);
@@ -430,7 +431,7 @@ fn what_was_under_way_when_a_link_was_parted_is_heard() {
 }
 
 #[test]
-fn who_is_parted_from_closes_what_nobody_declared() {
+fn whoever_is_disconnected_closes_what_nobody_declared() {
     let part = |declared, reason| {
         let mut table = Table::new(8);
         table.hello(1, if declared { JoinPriority::Declared } else { JoinPriority::Needed }, false);
@@ -445,11 +446,11 @@ fn who_is_parted_from_closes_what_nobody_declared() {
         assert_eq!(table.peers.deadline(), None);
     }
     let (table, told) = part(true, DisconnectReason::Unlinked);
-    assert_eq!((wishes(&told), table.peers.neighbours().up_slots().len()), (vec![JoinPriority::Declared], 1));
+    assert_eq!((priorities(&told), table.peers.neighbours().up_slots().len()), (vec![JoinPriority::Declared], 1));
     let (mut table, _) = part(true, DisconnectReason::Stopping);
-    assert_eq!((table.peers.neighbours().up_slots().len(), table.verdicts()), (0, vec![]), "no suspicion");
-    assert_eq!(table.peers.iter().next().unwrap().verdict, Some(MemberState::Down));
-    assert!(!wishes(&table.pass(5_000)).is_empty(), "it is greeted until it is back");
+    assert_eq!((table.peers.neighbours().up_slots().len(), table.states()), (0, vec![]), "no suspicion");
+    assert_eq!(table.peers.iter().next().unwrap().state, Some(MemberState::Down));
+    assert!(!priorities(&table.pass(5_000)).is_empty(), "it is greeted until it is back");
 }
 
 #[test]
@@ -495,7 +496,7 @@ fn dials(outputs: &[Output]) -> Vec<Dial> {
 }
 
 impl Table {
-    /// How many links have a connection, or are dialled.
+    /// Number of links that have a connection, or are dialled.
     fn open(&self) -> usize {
         self.peers.links.values().filter(|link| link.dialling.is_open()).count()
     }
@@ -514,16 +515,16 @@ fn the_longest_dead_give_way_to_the_living_and_to_what_an_operator_asks_for() {
     table.pass(60_000);
     table.hello(6, JoinPriority::Declared, false);
     assert_eq!(
-        [2, 3, 4, 6].map(|index| table.kind(index).is_some()),
+        [2, 3, 4, 6].map(|index| table.role(index).is_some()),
         [true, false, true, true],
         "three, not two that lived"
     );
     assert!(!table.peers.is_introduced(&name(3)));
     table.declare(7);
-    assert_eq!([2, 4, 6].map(|index| table.kind(index).is_some()), [true, false, true]);
+    assert_eq!([2, 4, 6].map(|index| table.role(index).is_some()), [true, false, true]);
     table.welcome(4, 6);
     table.hello(8, JoinPriority::Declared, false);
-    assert_eq!([2, 6, 8].map(|index| table.kind(index).is_some()), [false, true, true]);
+    assert_eq!([2, 6, 8].map(|index| table.role(index).is_some()), [false, true, true]);
     table.welcome(6, 8);
     assert!(
         is_refused(&table.hello(9, JoinPriority::Declared, false), Refusal::PeersFull),
@@ -531,7 +532,7 @@ fn the_longest_dead_give_way_to_the_living_and_to_what_an_operator_asks_for() {
     );
     assert!(table.handshake.declare(&mut table.peers, table.now, vec![(None, endpoint(9))]).is_err());
     table.outputs();
-    assert_eq!((table.kind(1), table.stats.total().get(Counter::Forgotten)), (Some(LinkRole::Declared), 3));
+    assert_eq!((table.role(1), table.stats.total().get(Counter::Forgotten)), (Some(LinkRole::Declared), 3));
 }
 
 #[test]
@@ -630,7 +631,7 @@ fn who_refuses_for_good_is_greeted_seldom() {
             dialled += dials(&told).len();
             if !dials(&told).is_empty() || table.now == Mono(100_000_000) {
                 table.handshake.on_writable(&mut table.peers, table.now, LinkId(0));
-                greetings += wishes(&table.outputs()).len();
+                greetings += priorities(&table.outputs()).len();
                 table.refuse(0, code);
             }
         }
@@ -638,7 +639,7 @@ fn who_refuses_for_good_is_greeted_seldom() {
     }
 }
 
-/// What may happen to a table of peers.
+/// An event that may happen to a table of peers.
 #[derive(Debug, Clone)]
 enum Act {
     Declare(u32, bool),
@@ -698,7 +699,7 @@ fn any_act() -> impl Strategy<Value = Act> {
 
 impl Table {
     fn act(&mut self, act: Act) -> Vec<Output> {
-        let Self { peers, handshake, watch, now, .. } = self;
+        let Self { peers, handshake, detector, now, .. } = self;
         let now = *now;
         match act {
             Act::Declare(node, named) => {
@@ -722,7 +723,7 @@ impl Table {
             Act::Unsent(link) => handshake.on_unsent(peers, now, LinkId(link), Counter::NotConnected),
             Act::Disconnected(link) => handshake.on_disconnected(peers, now, LinkId(link)),
             Act::Writable(link) => handshake.on_writable(peers, now, LinkId(link)),
-            Act::Heard(node) => drop(watch.heard(peers, now, &name(node))),
+            Act::Heard(node) => drop(detector.heard(peers, now, &name(node))),
             Act::Leave(node) => handshake.on_leave(peers, &name(node)),
             Act::Part(node, reason) => self.part(node, reason),
             Act::OnPart(node, reason) => handshake.on_part(peers, now, &name(node), reason),
@@ -734,11 +735,11 @@ impl Table {
     }
 }
 
-/// What somebody who follows the reports of a table knows of it.
+/// A reader of the reports of a table.
 #[derive(Default)]
 struct Follower {
     open: BTreeMap<LinkId, Endpoint>,
-    /// Who had each slot, as far as the name was known.
+    /// The owner of each slot, as far as the name was known.
     owners: BTreeMap<Slot, (LinkId, Option<NodeId>)>,
     up: BTreeMap<Slot, NodeId>,
 }
@@ -785,7 +786,7 @@ impl Follower {
         self.agree(&table.peers)
     }
 
-    /// Whether all ways to look at the table show the same.
+    /// Checks that all ways to look at the table show the same.
     fn agree(&self, peers: &Peers) -> Result<(), TestCaseError> {
         let up: BTreeMap<_, _> =
             peers.links.values().filter(|l| l.up).map(|l| (l.slot, l.node.clone().unwrap())).collect();
@@ -793,7 +794,7 @@ impl Follower {
         prop_assert!(peers.neighbours().up_slots().iter().eq(up.keys().copied()));
         prop_assert_eq!(peers.neighbours().iter().count(), up.len());
         for capability in Capability::ALL {
-            let able = peers.links.values().filter(|link| link.up && link.words.has(capability));
+            let able = peers.links.values().filter(|link| link.up && link.capabilities.has(capability));
             let able: Slots = able.map(|link| link.slot).collect();
             prop_assert_eq!(peers.neighbours().slots_with(capability), &able);
         }
@@ -805,9 +806,9 @@ impl Follower {
             if let Some(node) = &link.node {
                 prop_assert_eq!(peers.neighbours().slot_of(node), Some(link.slot));
             }
-            prop_assert!(link.bond.is_declared() || link.up || link.expires.is_some(), "sought for ever");
-            prop_assert!(!link.up || link.life.is_some());
-            prop_assert!(!link.up || link.verdict() != Some(MemberState::Down), "messages for the dead");
+            prop_assert!(link.purpose.is_declared() || link.up || link.expires.is_some(), "sought for ever");
+            prop_assert!(!link.up || link.liveness.is_some());
+            prop_assert!(!link.up || link.state() != Some(MemberState::Down), "messages for the dead");
         }
         for node in (0..20).map(name) {
             let is_there = peers.links.values().any(|link| link.is_to(&node));
@@ -839,22 +840,22 @@ proptest! {
                 prop_assert_eq!(link.slot, free, "not the lowest free slot");
             }
             follower.follow(&mut table, outputs)?;
-            for Judgement { node, verdict } in table.peers.take_judgements() {
+            for StateChange { node, state } in table.peers.take_state_changes() {
                 let left = table.peers.neighbours().slot_of(&node).and_then(|slot| table.peers.peer(slot));
-                let is_declared = left.is_none_or(|peer| peer.kind == LinkRole::Declared);
-                prop_assert!(verdict != MemberState::Down || is_declared, "kept a link that nobody declared");
+                let is_declared = left.is_none_or(|peer| peer.role == LinkRole::Declared);
+                prop_assert!(state != MemberState::Down || is_declared, "kept a link that nobody declared");
             }
-            table.peers.take_failures();
+            table.peers.take_failed_dials();
         }
         table.pass(0);
         prop_assert!(table.peers.deadline().is_none_or(|due| due > table.now), "a timer that is always due");
         // All fall silent: what was declared remains, to be greeted.
-        let declared: Vec<_> = table.peers.iter().filter(|p| p.kind == LinkRole::Declared).map(|p| p.slot).collect();
+        let declared: Vec<_> = table.peers.iter().filter(|p| p.role == LinkRole::Declared).map(|p| p.slot).collect();
         let outputs = table.pass(60_000);
         follower.follow(&mut table, outputs)?;
         prop_assert_eq!(owned(&table.peers).collect::<Vec<_>>(), declared);
         prop_assert!(table.peers.neighbours().up_slots().is_empty());
-        prop_assert!(table.peers.iter().all(|peer| peer.verdict.is_none_or(|verdict| verdict == MemberState::Down)));
+        prop_assert!(table.peers.iter().all(|peer| peer.state.is_none_or(|state| state == MemberState::Down)));
         for link in table.peers.links.iter().map(|(&id, _)| id).collect::<Vec<_>>() {
             table.peers.close(link);
         }
@@ -990,7 +991,7 @@ fn another_node_than_was_named_is_no_peer() {
         assert_eq!(*told, event);
         assert_eq!(table.peers.neighbours().iter().count(), 0);
         assert_eq!(code(&table.hello(2, JoinPriority::Declared, true)), Some("bad_identity"));
-        assert_eq!(wishes(&table.pass(999)), [], "what was said last leaves by the connection");
+        assert_eq!(priorities(&table.pass(999)), [], "what was said last leaves by the connection");
         let before = table.now;
         while !table.pass(100).iter().any(is_dial) {}
         waits.push(table.now.since(before));
@@ -1033,7 +1034,7 @@ fn who_is_not_ready_is_greeted_each_second() {
     let mut table = table_without_instance();
     table.declare(1);
     for _ in 0..200 {
-        assert_eq!(wishes(&table.pass(1000)).len(), 1, "after {:?}", table.now);
+        assert_eq!(priorities(&table.pass(1000)).len(), 1, "after {:?}", table.now);
         table.refuse(0, "not_ready");
     }
 }

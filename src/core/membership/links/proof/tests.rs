@@ -15,7 +15,7 @@ fn used(now: Mono, timing: &Timing) -> Proof {
     proof
 }
 
-/// What is due until then, and when; each probe is sent. The far end is heard all the time.
+/// The steps that are due until then, and their times; each probe is sent. The far end is heard all the time.
 fn steps(proof: &mut Proof, timing: &Timing, until: u64) -> Vec<(u64, Check)> {
     steps_while(true, proof, timing, until)
 }

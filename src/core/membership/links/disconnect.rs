@@ -1,10 +1,10 @@
-//! How nodes part: one tells the other that the two are neighbours no more, or that it leaves. Spec:
+//! Disconnects: one node tells the other that the two are neighbours no more, or that it leaves. Spec:
 //! `docs/spec/gossip-bus.md`, *Meeting*.
 
 use super::{
-    detector::Liveness,
     handshake::Handshake,
-    peers::{PART_LINGER, Peers},
+    liveness::Liveness,
+    peers::{DISCONNECT_LINGER, Peers},
 };
 use crate::core::{
     capability::Capability,
@@ -30,7 +30,7 @@ impl Handshake {
         peers.introduced.remove(from);
         let Some(id) = peers.slots.link_to(from) else { return };
         let Some(link) = peers.links.get_mut(&id) else { return };
-        let is_declared = link.bond.is_declared();
+        let is_declared = link.purpose.is_declared();
         if is_declared && reason == DisconnectReason::Unlinked {
             return peers.out.extend(link.greet(id, &peers.me));
         }
@@ -38,7 +38,7 @@ impl Handshake {
             return peers.close(id);
         }
         link.begin_anew();
-        link.life.iter_mut().for_each(Liveness::stop);
+        link.liveness.iter_mut().for_each(Liveness::stop);
         if link.fall(now, &peers.timing, &mut peers.slots) {
             let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
             peers.out.push(Output::Notify(Event::LinkDown { node, endpoint }));
@@ -51,20 +51,20 @@ impl Handshake {
 
 impl Peers {
     /// Tells a neighbour that it is one no more, and closes the link to it.
-    pub fn part(&mut self, now: Mono, node: &NodeId, reason: DisconnectReason) {
+    pub fn disconnect(&mut self, now: Mono, node: &NodeId, reason: DisconnectReason) {
         let Some((id, link)) = self.slots.link_to(node).and_then(|id| Some((id, self.remove(id)?))) else {
             self.introduced.remove(node);
             return;
         };
         let frame = match reason {
-            _ if link.words.has(Capability::Overlay) => Some(Frame::Part(reason)),
+            _ if link.capabilities.has(Capability::Overlay) => Some(Frame::Part(reason)),
             // It would think that the link is to be kept.
             DisconnectReason::Unlinked | DisconnectReason::Undeclared => Some(Frame::Leave),
             DisconnectReason::Stopping => None,
         };
         if let Some(frame) = frame.filter(|_| link.up && self.closing.len() < self.peers_max) {
             self.out.push(Output::Send(vec![id], frame));
-            self.closing.push_back((now + PART_LINGER, id, node.clone()));
+            self.closing.push_back((now + DISCONNECT_LINGER, id, node.clone()));
         } else {
             self.introduced.remove(node);
             self.out.extend(link.dialling.is_open().then_some(Output::Disconnect(id)));

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 const MILLI: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MILLI;
 
-/// What a node does to a frame, or a frame to a node.
+/// A frame between the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Frame {
     Ping,
@@ -25,7 +25,7 @@ struct End {
     stalled_until: u64,
     next_stall: u64,
     dies_at: u64,
-    /// What is on the way to it, by the time of its arrival.
+    /// Frames on the way to it, by the time of their arrival.
     inbox: VecDeque<(u64, Frame)>,
     pings: u64,
     suspected_at: Option<u64>,
@@ -49,7 +49,7 @@ impl End {
         }
     }
 
-    /// When it does something next.
+    /// The time at which it does something next.
     fn next(&self) -> u64 {
         let timer = self.life.deadline().map_or(u64::MAX, |at| at.0);
         let arrival = self.inbox.front().map_or(u64::MAX, |&(at, _)| at);
@@ -209,7 +209,7 @@ fn a_node_that_was_paused_calls_nobody_dead() {
         let now = due + Duration::from_secs(pause);
         assert!(health.on_timer(now, due, &timing));
         life.forgive(now, &timing);
-        assert_eq!((life.step(now, health, &timing), life.verdict()), (None, MemberState::Up));
+        assert_eq!((life.step(now, health, &timing), life.state()), (None, MemberState::Up));
         assert_eq!(life.deadline(), Some(now + timing.ping_interval), "it listens as long as at the beginning");
     }
 }
@@ -246,7 +246,7 @@ fn a_lost_connection_is_suspicious_at_once_and_voices_elsewhere_put_off_the_verd
     let (timing, at) = (Timing::LAN, |millis| Mono(millis * MILLI));
     let mut life = Liveness::new(at(0), &timing);
     assert!(life.lost(at(100), &timing) && !life.lost(at(200), &timing));
-    assert_eq!(life.verdict(), MemberState::Suspect);
+    assert_eq!(life.state(), MemberState::Suspect);
     let mut alive = life.clone();
     assert!(alive.heard(at(1_200), false, &timing), "who goes on speaking over its own link lives");
     assert!(!life.heard(at(1_000), false, &timing), "what was under way says nothing");
@@ -259,7 +259,7 @@ fn a_lost_connection_is_suspicious_at_once_and_voices_elsewhere_put_off_the_verd
     };
     assert_eq!(steps(&mut life, 2_900), None);
     let mut again = life.clone();
-    assert!(again.met(at(2_950), &timing) && again.verdict() == MemberState::Up);
+    assert!(again.met(at(2_950), &timing) && again.state() == MemberState::Up);
     assert_eq!(steps(&mut life, 10_000), Some(at(3_000)));
     assert!(!life.heard(at(11_000), true, &timing) && life.deadline().is_none(), "down until it is met again");
     assert!(life.met(at(12_000), &timing));
