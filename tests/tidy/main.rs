@@ -17,7 +17,7 @@ mod types;
 use source::{Source, files, root};
 
 /// Beginnings of complaints about what does not keep the newest rules yet.
-const PENDING: &[&str] = &["src/core/membership/"];
+const PENDING: &[&str] = &["src/core/membership/overlay/"];
 
 /// Fails with all complaints at once.
 fn assert_tidy(complaints: &[String]) {
