@@ -4,6 +4,7 @@ use super::error::ClientError;
 use crate::{
     clock,
     core::{
+        batch::Body,
         endpoint::Endpoint,
         id::{MessageId, NodeId},
         message::{Payload, Relays},
@@ -80,9 +81,9 @@ impl Client {
     /// Submits a message, with its paths recorded if `trace` says how often to relay it. It is published once,
     /// however often this had to ask.
     pub fn publish(&mut self, payload: Payload, trace: Option<Relays>) -> Result<Receipt, ClientError> {
-        let Response { node, reply, .. } = self.call(&Request::Publish { trace, payload })?;
+        let Response { node, reply, .. } = self.call(&Request::Publish { trace, body: Body::one(payload) })?;
         match reply {
-            Reply::Receipt { id, level } => Ok(Receipt { node, id, level }),
+            Reply::Receipt { id, level, .. } => Ok(Receipt { node, id, level }),
             other => Err(self.unexpected(&other)),
         }
     }

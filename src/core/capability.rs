@@ -16,11 +16,13 @@ pub enum Capability {
     Overlay,
     /// Large bodies in pieces.
     Chunk,
+    /// Several messages in one.
+    Batch,
 }
 
 impl Capability {
     /// All that this program knows.
-    pub const ALL: [Self; 5] = [Self::Trace, Self::Tree, Self::Repair, Self::Overlay, Self::Chunk];
+    pub const ALL: [Self; 6] = [Self::Trace, Self::Tree, Self::Repair, Self::Overlay, Self::Chunk, Self::Batch];
 
     /// The word for it.
     pub const fn word(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Capability {
             Self::Repair => "repair",
             Self::Overlay => "overlay",
             Self::Chunk => "chunk",
+            Self::Batch => "batch",
         }
     }
 

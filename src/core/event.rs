@@ -1,10 +1,10 @@
 //! All that can happen to a node, and all it can ask for: the two sides of [`Node`](super::node::Node).
 
 use super::{
+    batch::Batch,
     endpoint::Endpoint,
     frame::{Answer, Frame},
     id::{Incarnation, Instance, MessageId, NodeId, StreamId},
-    message::Message,
     request::{Disturbance, Reply, Request, RequestId},
     stats::{Counter, Refusal},
     time::Wall,
@@ -100,6 +100,8 @@ pub struct LogSeq(pub u64);
 impl LogSeq {
     /// No record: all records come after it.
     pub const NONE: Self = Self(0);
+    /// A record that will be appended at the end of the turn: all records come before it.
+    pub const OPEN: Self = Self(u64::MAX);
 }
 
 /// The sender of something that was refused before the core could see it.
@@ -188,11 +190,15 @@ pub enum Input {
 /// Something that must be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
-    /// A message was received for the first time.
+    /// Messages were received for the first time.
     Received {
-        /// The message as it arrived.
-        message: Message,
-        /// The time of its arrival.
+        /// The batch in which they arrived.
+        batch: Batch,
+        /// The first of them that is new.
+        first: u64,
+        /// The last of them that is new; the ones between are, too.
+        last: u64,
+        /// The time of their arrival.
         at: Wall,
     },
     /// Messages that are missing are given up: they are sought no more, and delivered if they come.
@@ -204,14 +210,16 @@ pub enum Record {
         /// The last of them.
         last: u64,
     },
-    /// A client's submission, under a unique request id, became a message.
+    /// A client's submission, under a unique request id, became messages.
     Receipt {
         /// The connection that it came by.
         client: Box<[u8]>,
         /// The request id.
         request: Arc<[u8]>,
-        /// The message.
+        /// The first message.
         message: MessageId,
+        /// Number of messages.
+        count: u32,
     },
     /// Messages were read.
     Marked {

@@ -1,9 +1,10 @@
 //! Frames that nodes send each other over a link, and answers back: the words of the protocol. Spec: sections 5 and 6.
 
 use super::{
+    batch::Batch,
     endpoint::Endpoint,
     id::{Incarnation, Instance, MessageId, NetworkName, NodeId, StreamId},
-    message::{Message, Payload, Trace},
+    message::{Payload, Trace},
     ranges::Ranges,
     stats::Refusal,
     time::Wall,
@@ -34,6 +35,8 @@ pub struct Introduction {
     pub incarnation: Incarnation,
     /// Capabilities beyond what every node must do; unknown words are ignored.
     pub capabilities: Vec<String>,
+    /// Longest payload in bytes that it takes, if it says so.
+    pub payload_len_max: Option<u64>,
 }
 
 impl Introduction {
@@ -47,6 +50,12 @@ impl Introduction {
             let (ours, theirs) = (self.instance.as_str(), them.instance.as_str());
             let text = format!("this is instance '{ours}' of network '{}', not '{theirs}'", self.network);
             return Err((Refusal::OtherInstance, text));
+        }
+        if let (Some(ours), Some(theirs)) = (self.payload_len_max, them.payload_len_max)
+            && ours != theirs
+        {
+            let text = format!("payloads have at most {ours} bytes here, not {theirs}: --payload-max sets it");
+            return Err((Refusal::OtherPayloadMax, text));
         }
         if them.node != *from {
             return Err((Refusal::BadIdentity, format!("the routing id says '{from}', HELLO says '{}'", them.node)));
@@ -213,8 +222,8 @@ pub struct Chunk {
 pub enum Frame {
     /// Introduction of the sender, and the reason why it greets.
     Hello(Introduction, JoinPriority),
-    /// A copy of a message.
-    Message(Message),
+    /// A copy of a message, or of several in one.
+    Message(Batch),
     /// Forget me.
     Leave,
     /// Are you there?
@@ -257,9 +266,12 @@ impl Frame {
     /// Checks that a peer `from` may have sent the messages in it; if not, says why it is refused.
     pub fn check(&self, from: &NodeId, payload_len_max: usize) -> Result<(), (Refusal, String)> {
         match self {
-            Self::Message(message) => message.check(from, payload_len_max),
+            Self::Message(batch) => batch.check(from, payload_len_max),
             Self::Path(copy) => copy.trace.check(&copy.id, from),
-            Self::Chunk(Chunk { head: Some(head), .. }) => head.check(from, payload_len_max),
+            Self::Chunk(Chunk { head: Some(head), .. }) => match &**head {
+                Self::Message(batch) => batch.check_head(from),
+                head => head.check(from, payload_len_max),
+            },
             _ => Ok(()),
         }
     }
@@ -269,9 +281,8 @@ impl Frame {
         let is_stream = |held: &&StreamRanges| held.stream.incarnation == incarnation && held.stream.origin == *node;
         let last = |held: &StreamRanges| held.ranges.last().map(|&(_, last)| last);
         match self {
-            Self::Message(Message { id, .. }) | Self::Path(PathCopy { id, .. }) => {
-                (id.incarnation == incarnation && id.origin == *node).then_some(id.sequence)
-            }
+            Self::Message(batch) => batch.id.is_of(node, incarnation).then(|| batch.last()),
+            Self::Path(PathCopy { id, .. }) => id.is_of(node, incarnation).then_some(id.sequence),
             Self::Chunk(chunk) => chunk.head.as_deref()?.latest_of(node, incarnation),
             Self::Have(told) => told.iter().map(|told| &told.held).filter(is_stream).filter_map(last).max(),
             Self::Digest { streams, given_up } => {
@@ -282,10 +293,18 @@ impl Frame {
         }
     }
 
+    /// Number of messages that it carries; one that carries none counts as one.
+    pub fn messages(&self) -> u64 {
+        match self {
+            Self::Message(batch) => batch.body.count().into(),
+            _ => 1,
+        }
+    }
+
     /// Body that follows the header as a frame of its own, if its type has that and may be sent in pieces.
     pub fn body(&self) -> Option<&Payload> {
         match self {
-            Self::Message(message) => Some(&message.payload),
+            Self::Message(batch) => Some(batch.body.bytes()),
             _ => None,
         }
     }
@@ -294,7 +313,7 @@ impl Frame {
     #[must_use]
     pub fn with_body(self, body: Payload) -> Self {
         match self {
-            Self::Message(message) => Self::Message(Message { payload: body, ..message }),
+            Self::Message(batch) => Self::Message(Batch { body: batch.body.with_bytes(body), ..batch }),
             other => other,
         }
     }

@@ -210,6 +210,12 @@ impl MessageId {
     pub fn stream(&self) -> StreamId {
         StreamId { origin: self.origin.clone(), incarnation: self.incarnation }
     }
+
+    /// Says whether it belongs to the stream of this node and life.
+    #[inline]
+    pub fn is_of(&self, origin: &NodeId, incarnation: Incarnation) -> bool {
+        self.incarnation == incarnation && self.origin == *origin
+    }
 }
 
 impl StreamId {

@@ -1,28 +1,15 @@
-//! A message on its way: the header that each hop rewrites, and the payload that no hop touches.
-//! Spec: `docs/spec/gossip-bus.md`, *MESSAGE*.
+//! Parts of a message: the payload that no hop touches, and the path that each hop of a traced one goes on.
+//! Spec: `docs/spec/gossip-bus.md`, *Messages*.
 
 use super::{
-    id::{MessageId, NodeId, StreamId},
+    id::{MessageId, NodeId},
     stats::Refusal,
-    time::Wall,
 };
 use std::{fmt, ops::Deref, sync::Arc};
 
 /// Payload bytes behind a reference count: written once where the message enters, then only handed on.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Payload(Arc<[u8]>);
-
-impl Payload {
-    /// Checks that it is within the limit; if not, why it is refused.
-    pub fn check(&self, len_max: usize) -> Result<(), (Refusal, String)> {
-        if self.len() <= len_max {
-            return Ok(());
-        }
-        let text =
-            format!("payload of {} bytes is over the limit of {len_max} bytes; --payload-max sets it", self.len());
-        Err((Refusal::TooLarge, text))
-    }
-}
 
 impl From<&[u8]> for Payload {
     fn from(bytes: &[u8]) -> Self {
@@ -107,32 +94,6 @@ pub struct Trace {
     pub path: Path,
 }
 
-/// A message as it crosses one link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Identity of the message: the same at every node.
-    pub id: MessageId,
-    /// The origin's wall clock at the submission.
-    pub published_at: Wall,
-    /// Links crossed so far, the one it arrives by included; 0 at the origin.
-    pub hops: u32,
-    /// Present if paths are recorded.
-    pub trace: Option<Trace>,
-    /// The origin whose tree a node follows that has none for this one yet (spec, section 7.3).
-    pub tree: Option<NodeId>,
-    /// The bytes that were submitted.
-    pub payload: Payload,
-}
-
-impl Message {
-    /// Checks that a peer `from` may have sent it; if not, why it is refused.
-    pub fn check(&self, from: &NodeId, payload_len_max: usize) -> Result<(), (Refusal, String)> {
-        self.payload.check(payload_len_max)?;
-        check_id(&self.id)?;
-        self.trace.as_ref().map_or(Ok(()), |trace| trace.check(&self.id, from))
-    }
-}
-
 impl Trace {
     /// Checks that a peer `from` may have sent it with a copy of this message; if not, why it is refused.
     pub fn check(&self, id: &MessageId, from: &NodeId) -> Result<(), (Refusal, String)> {
@@ -145,7 +106,8 @@ impl Trace {
     }
 }
 
-fn check_id(id: &MessageId) -> Result<(), (Refusal, String)> {
+/// Checks that an id may be that of a message; if not, why it is refused.
+pub fn check_id(id: &MessageId) -> Result<(), (Refusal, String)> {
     if id.sequence == 0 {
         return Err((Refusal::BadRequest, "sequence numbers begin at 1".into()));
     }
@@ -155,36 +117,4 @@ fn check_id(id: &MessageId) -> Result<(), (Refusal, String)> {
 /// `path` and one step more.
 pub fn extend_path(path: &[Hop], hop: Hop) -> Path {
     path.iter().cloned().chain(std::iter::once(hop)).collect()
-}
-
-/// Messages that a neighbour that asks for them again is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Resent {
-    /// The messages, ascending, as they go over the next link.
-    pub messages: Vec<Message>,
-    /// Ranges that were seen here and are kept no more.
-    pub lost: Vec<(u64, u64)>,
-    /// Ranges that the budget did not suffice for, as they were asked.
-    pub rest: Vec<(u64, u64)>,
-    /// Bytes of payloads and paths in the messages.
-    pub bytes: usize,
-}
-
-/// Read access to the messages that a node keeps, for whoever spreads them and keeps none itself.
-pub trait Kept {
-    /// The payload of a message that is kept.
-    fn payload(&self, id: &MessageId) -> Option<Payload>;
-
-    /// Messages kept of `ranges` (ascending) of a stream, to be sent once more, and those of them that are lost: in `seen`, the
-    /// intervals of what this node has had of the stream, but not kept. What was never seen is neither.
-    ///
-    /// At most `messages` messages, and none more once they have `bytes` bytes; `rest` is what was not looked at then.
-    fn resend(
-        &self,
-        stream: &StreamId,
-        ranges: &[(u64, u64)],
-        seen: &[(u64, u64)],
-        messages: usize,
-        bytes: usize,
-    ) -> Resent;
 }

@@ -2,6 +2,7 @@
 //!
 //! [`node::Node`] is the state machine; it routes between four machines, and every other file is vocabulary that they share.
 
+pub mod batch;
 pub mod capability;
 pub mod config;
 pub mod dissemination;

@@ -25,8 +25,9 @@ mod serving;
 
 /// A gossip node.
 ///
-/// Call [`handle`](Self::handle) for each input and drain [`poll_output`](Self::poll_output) after it; call
-/// `handle` with [`Input::Tick`] when [`deadline`](Self::deadline) has passed.
+/// A turn is one input or several that come together: call [`handle`](Self::handle) for each, with [`Input::Tick`] when
+/// [`deadline`](Self::deadline) has passed, and [`flush`](Self::flush) at the end; after each of these calls drain
+/// [`poll_output`](Self::poll_output).
 #[derive(Debug)]
 pub struct Node {
     machines: Machines,
@@ -61,7 +62,7 @@ impl Node {
     /// Applies one input; then drain [`poll_output`](Self::poll_output) to `None`.
     /// Never blocks and never fails: stale or hostile input becomes a counter and, where somebody waits for it, a refusal.
     pub fn handle(&mut self, now: Now, input: Input) {
-        debug_assert!(self.machines.outbox.is_empty(), "outputs of the last turn were not drained");
+        debug_assert!(self.machines.outbox.is_empty(), "outputs of the last input were not drained");
         match input {
             Input::Arrived { from: Principal::Node(from), frame } => self.machines.on_frame(now, from, frame),
             Input::Arrived { .. } => self.machines.stats.refuse(Refusal::BadIdentity, None),
@@ -80,6 +81,12 @@ impl Node {
             Input::Tick => self.machines.on_tick(now),
         }
         self.machines.settle(now);
+    }
+
+    /// Ends a turn: what was submitted in it leaves, and is answered. Then drain [`poll_output`](Self::poll_output) to `None`.
+    pub fn flush(&mut self, now: Now) {
+        debug_assert!(self.machines.outbox.is_empty(), "outputs of the last input were not drained");
+        self.machines.flush(now);
     }
 
     /// The next thing to do, in order.

@@ -4,6 +4,7 @@
 pub mod happening;
 
 use super::{
+    batch::Body,
     endpoint::Endpoint,
     frame::StreamRanges,
     id::{Incarnation, Instance, MessageId, NetworkName, NodeId, StreamId},
@@ -82,12 +83,12 @@ pub struct Fetch {
 /// A request of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// Spread a message; with `trace`, record the paths it takes.
+    /// Spread messages; with `trace`, one, and record the paths it takes.
     Publish {
         /// Number of times to relay to each neighbour, if paths are to be recorded.
         trace: Option<Relays>,
-        /// The bytes to spread.
-        payload: Payload,
+        /// The payloads to spread, each a message; all are taken, or none.
+        body: Body,
     },
     /// A page of the inbox.
     Fetch(Fetch),
@@ -368,9 +369,11 @@ pub struct NodeStatus {
 pub enum Reply {
     /// To [`Request::Publish`]: accepted.
     Receipt {
-        /// The id it was given.
+        /// The id of the first message; those of the others count on from it.
         id: MessageId,
-        /// Its safety by now.
+        /// Number of messages.
+        count: u32,
+        /// Their safety by now.
         level: Level,
     },
     /// To [`Request::Fetch`].

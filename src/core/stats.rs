@@ -117,6 +117,8 @@ named! {
         BadRequest = "bad_request",
         /// A node of a network with another name.
         OtherNetwork = "other_network",
+        /// The longest payload differs.
+        OtherPayloadMax = "other_payload_max",
         /// A node of another start of this network.
         OtherInstance = "other_instance",
         /// A node whose routing id is not its name.
@@ -158,11 +160,11 @@ impl Refusal {
     /// Returns whether a node that was refused so is no peer, or no more. The others are about a single frame.
     pub const fn denies_introduction(self) -> bool {
         use Refusal::{
-            BadIdentity, Leaving, NameTaken, NoVacancy, NotIntroduced, OtherInstance, OtherNetwork, PeersFull,
+            BadIdentity, Leaving, NameTaken, NoVacancy, NotIntroduced, OtherInstance, OtherNetwork, OtherPayloadMax, PeersFull,
         };
         matches!(
             self,
-            OtherNetwork | OtherInstance | BadIdentity | NameTaken | NotIntroduced | PeersFull | NoVacancy | Leaving
+            OtherNetwork | OtherInstance | OtherPayloadMax | BadIdentity | NameTaken | NotIntroduced | PeersFull | NoVacancy | Leaving
         )
     }
 }
@@ -214,9 +216,9 @@ impl Stats {
         Self { total, by_peer: BTreeMap::new(), deliveries, peers_max, touches: 0 }
     }
 
-    /// Counts a message that came from another node, by the time that it took and the links that it crossed.
-    pub fn delivered(&mut self, latency: Duration, hops: u32) {
-        self.deliveries.add(latency, hops);
+    /// Counts messages that came from another node together, by the time that they took and the links that they crossed.
+    pub fn delivered(&mut self, latency: Duration, hops: u32, times: u64) {
+        self.deliveries.add(latency, hops, times);
     }
 
     /// The messages that came from other nodes.

@@ -328,9 +328,9 @@ pub(super) fn trace_output(output: &Output) {
         Output::Disconnect(link) => {
             tracing::debug!(target: rooms::LINKS, event = "hang_up", link = link.0, "closing a link");
         }
-        Output::Append(_, Record::Received { message, .. }) => {
-            let (hops, bytes) = (message.hops, message.payload.len());
-            tracing::trace!(target: rooms::MESSAGES, event = "arrived", id = %message.id, hops, bytes, "message arrived");
+        Output::Append(_, Record::Received { batch, first, last, .. }) => {
+            let (id, hops, bytes, count) = (&batch.id, batch.hops, batch.body.bytes().len(), last - first + 1);
+            tracing::trace!(target: rooms::MESSAGES, event = "arrived", %id, count, hops, bytes, "messages arrived");
         }
         _ => {}
     }

@@ -181,6 +181,7 @@ impl Turn {
             self.reporter.pressure(self.clock.now().mono, pressure);
             self.apply(Input::Pressure(pressure))?;
         }
+        self.flush()?;
         self.sync()?;
         if let Some(port) = self.metrics.as_mut().filter(|_| is_asked) {
             port.answer(|| self.node.snapshot(self.clock.now()));
@@ -238,6 +239,13 @@ impl Turn {
         self.clock.now().mono > end
     }
 
+    /// Ends the turn: what was submitted in it leaves.
+    fn flush(&mut self) -> Result<(), DaemonError> {
+        self.node.flush(self.clock.now());
+        self.drain()?;
+        self.settle()
+    }
+
     fn sync(&mut self) -> Result<(), DaemonError> {
         let synced = self.log.sync()?;
         if synced > self.synced {
@@ -257,9 +265,14 @@ impl Turn {
         while let Some(input) = self.after.pop_front() {
             report::trace_input(&input);
             self.node.handle(self.clock.now(), input);
-            while let Some(output) = self.node.poll_output() {
-                self.perform(output)?;
-            }
+            self.drain()?;
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<(), DaemonError> {
+        while let Some(output) = self.node.poll_output() {
+            self.perform(output)?;
         }
         Ok(())
     }

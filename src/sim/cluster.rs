@@ -18,10 +18,12 @@ use super::{
 };
 use crate::{
     core::{
+        batch::Body,
         config::Limits,
         event::{Input, LinkId, LogSeq, Output, Principal, Record, ReturnAddress},
         frame::{Answer, Chunk, Frame},
         id::{MessageId, NodeId},
+        message::{Payload, Relays},
         node::Node,
         request::{Reply, Request, RequestId},
         time::{Mono, Now, Wall},
@@ -154,11 +156,9 @@ impl Cluster {
     }
 
     /// A message is handed to a node.
-    fn publish(&mut self, host: usize, number: u32, request: Request) {
-        if let Request::Publish { payload, .. } = &request {
-            self.hosts[host].submitted.push_back((number, payload.clone()));
-        }
-        self.ask(host, &number.to_be_bytes(), request);
+    fn publish(&mut self, host: usize, number: u32, trace: Option<Relays>, payload: Payload) {
+        self.hosts[host].submitted.push_back((number, payload.clone()));
+        self.ask(host, &number.to_be_bytes(), Request::Publish { trace, body: Body::one(payload) });
     }
 
     /// A question that is answered at once, after all is over.
@@ -199,6 +199,7 @@ impl Cluster {
         }
         let now = self.clock(host);
         self.handle(host, now, input);
+        self.flush(host, now);
         loop {
             while let Some(input) = self.after.pop_front() {
                 self.handle(host, now, input);
@@ -217,6 +218,17 @@ impl Cluster {
     fn handle(&mut self, host: usize, now: Now, input: Input) {
         let Some(node) = &mut self.hosts[host].node else { return };
         node.handle(now, input);
+        self.drain(host);
+    }
+
+    fn flush(&mut self, host: usize, now: Now) {
+        let Some(node) = &mut self.hosts[host].node else { return };
+        node.flush(now);
+        self.drain(host);
+    }
+
+    /// Does all that a node asks for.
+    fn drain(&mut self, host: usize) {
         while let Some(output) = self.hosts[host].node.as_mut().and_then(Node::poll_output) {
             match &mut self.tamper {
                 None => self.perform(host, output),
@@ -301,7 +313,7 @@ impl Cluster {
     fn send(&mut self, host: usize, links: Vec<LinkId>, frame: Frame) {
         let (kind, bytes) = (Kind::of(&frame), frame_len(&frame));
         self.count(host, kind, links.len(), bytes);
-        if let Some(observation) = observed(&frame, links.len(), bytes) {
+        for observation in observed(&frame, links.len(), bytes) {
             self.hosts[host].has_asked |= matches!(observation, Observation::Asked(_));
             self.timeline.observe(host, observation);
         }
@@ -347,13 +359,15 @@ impl Cluster {
         if self.keeps_records {
             place.log.records.push(record.clone());
         }
-        let Record::Received { message, .. } = record else { return };
-        if self.current.from.is_none() && index_of(&message.id.origin) == Some(host) {
-            self.mint(host, message);
+        let Record::Received { batch, first, last, .. } = record else { return };
+        for message in batch.singles().filter(|message| (*first..=*last).contains(&message.id.sequence)) {
+            if self.current.from.is_none() && index_of(&message.id.origin) == Some(host) {
+                self.mint(host, &message);
+            }
+            let path_len = message.trace.as_ref().map_or(0, |trace| trace.path.len() + 1);
+            self.current.delivery = Some(Delivery { id: message.id.clone(), path_len });
+            self.timeline.observe(host, Observation::Delivered(message));
         }
-        let path_len = message.trace.as_ref().map_or(0, |trace| trace.path.len() + 1);
-        self.current.delivery = Some(Delivery { id: message.id.clone(), path_len });
-        self.timeline.observe(host, Observation::Delivered(message.clone()));
     }
 
     fn reply(&mut self, host: usize, client: &ReturnAddress, reply: Reply) {
@@ -374,21 +388,26 @@ impl Cluster {
     }
 }
 
-/// Observation of a frame that goes over `links` links, if it makes one.
-fn observed(frame: &Frame, links: usize, bytes: usize) -> Option<Observation> {
-    let (message, bytes) = match frame {
-        Frame::Message(message) => (message, bytes),
+/// Observations of a frame that goes over `links` links: one for each message in it.
+fn observed(frame: &Frame, links: usize, bytes: usize) -> Vec<Observation> {
+    let (batch, bytes) = match frame {
+        Frame::Message(batch) => (batch, bytes),
         Frame::Chunk(Chunk { head: Some(head), length, .. }) => match &**head {
-            Frame::Message(message) => (message, bytes + *length as usize),
-            _ => return None,
+            Frame::Message(batch) => (batch, bytes + *length as usize),
+            _ => return Vec::new(),
         },
-        Frame::Pull(streams) => return Some(Observation::Asked(streams.clone())),
+        Frame::Pull(streams) => return vec![Observation::Asked(streams.clone())],
         Frame::Path(copy) => {
             let path = Some(copy.trace.path.clone());
-            return Some(Observation::Sent { id: copy.id.clone(), path, has_payload: false, links, bytes });
+            return vec![Observation::Sent { id: copy.id.clone(), path, has_payload: false, links, bytes }];
         }
-        _ => return None,
+        _ => return Vec::new(),
     };
-    let path = message.trace.as_ref().map(|trace| trace.path.clone());
-    Some(Observation::Sent { id: message.id.clone(), path, has_payload: true, links, bytes })
+    let (first, last) = batch.range();
+    let (bytes, stream) = (bytes / batch.body.count() as usize, batch.id.stream());
+    let sent = |sequence| {
+        let path = batch.trace.as_ref().map(|trace| trace.path.clone());
+        Observation::Sent { id: stream.message(sequence), path, has_payload: true, links, bytes }
+    };
+    (first..=last).map(sent).collect()
 }

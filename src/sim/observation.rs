@@ -1,9 +1,10 @@
 //! Observations of a cluster: all that its checker gets to know.
 
 use crate::core::{
+    batch::Batch,
     frame::StreamRanges,
     id::MessageId,
-    message::{Message, Path, Payload},
+    message::{Path, Payload},
     node::Gauge,
 };
 
@@ -20,8 +21,8 @@ pub(super) enum Observation {
     Published(Publication),
     /// Its client got a receipt for the message of this number.
     Acknowledged { number: u32, id: MessageId },
-    /// It keeps a message that is new to it.
-    Delivered(Message),
+    /// It keeps a message that is new to it: a batch of one, however it came.
+    Delivered(Batch),
     /// A turn in which it delivered a message by the rules of a flood is over.
     Relayed(Relay),
     /// A copy goes out over `links` links, with its payload or without.
@@ -47,7 +48,7 @@ pub(super) struct Publication {
     pub(super) number: u32,
     pub(super) payload: Payload,
     /// The message that the node made of it.
-    pub(super) message: Message,
+    pub(super) message: Batch,
     /// The life of the origin, counted from 1.
     pub(super) life: u32,
     /// The origin's neighbours, each with its life.

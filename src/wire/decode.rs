@@ -12,6 +12,7 @@ use super::{
     types,
 };
 use crate::core::{
+    batch::Body,
     frame::{self, Answer, Chunk, Frame},
     id::{Incarnation, NodeId},
     message::Relays,
@@ -209,7 +210,8 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         types::PUBLISH => {
             let relays: Option<u64> = fields.optional(None)?;
             let trace = relays.map(|relays| fields.value("trace", Relays::try_from(relays))).transpose()?;
-            Ok(Request::Publish { trace, payload: frames::payload(body) })
+            let count = fields.optional(1)?;
+            Ok(Request::Publish { trace, body: Body::new(frames::payload(body), count, None) })
         }
         types::FETCH => {
             let word: &str = fields.optional(Status::All.name())?;
@@ -270,7 +272,7 @@ fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A
             let level: &str = fields.required("level")?;
             let found = [Level::Memory].into_iter().find(|known| known.name() == level);
             let level = fields.value("level", found.ok_or("is not known here"))?;
-            Ok(Reply::Receipt { id, level })
+            Ok(Reply::Receipt { id, level, count: fields.optional(1)? })
         }
         types::PAGE => {
             let messages = fields.seeded("messages", List::<EntryFields>::up_to(usize::MAX))?;

@@ -10,9 +10,10 @@ use super::{
     },
 };
 use crate::core::{
+    batch::Batch,
     frame::{Answer, Beacon, Chunk, Frame, Hashes, Introduction, PathCopy, Walk},
     id::NodeId,
-    message::{Message, Payload},
+    message::Payload,
     request::{Disturbance, Fetch, Reply, Request, RequestId, Vector, happening::WatchPage},
 };
 use serde::Serialize;
@@ -22,11 +23,9 @@ use std::time::Duration;
 pub fn frame<'a>(header: &mut Vec<u8>, frame: &'a Frame) -> Option<&'a Payload> {
     match frame {
         Frame::Hello(hello, wish) => introduction(header, types::HELLO, hello, types::wish(*wish)),
-        Frame::Message(message) => {
-            let Message { id, published_at, hops, trace, tree, payload } = message;
-            let (trace, tree) = (trace.as_ref().map(trace_fields), tree.as_ref().map(NodeId::as_str));
-            put(header, &(MARK, VERSION, types::MESSAGE, id_fields(id), published_at.0, hops, trace, tree));
-            return Some(payload);
+        Frame::Message(batch) => {
+            message(header, batch);
+            return Some(batch.body.bytes());
         }
         Frame::Leave => put(header, &(MARK, VERSION, types::LEAVE)),
         Frame::Ping { token, digest: Some(Hashes { seen, given_up }) } if *given_up > 0 => {
@@ -87,9 +86,13 @@ pub fn answer(header: &mut Vec<u8>, answer: &Answer) {
 pub fn request<'a>(header: &mut Vec<u8>, id: &RequestId, request: &'a Request) -> Option<&'a Payload> {
     let id = RequestIdField(id);
     match request {
-        Request::Publish { trace, payload } => {
-            put(header, &(MARK, VERSION, types::PUBLISH, id, trace.map(|relays| relays.get())));
-            return Some(payload);
+        Request::Publish { trace, body } => {
+            let trace = trace.map(|relays| relays.get());
+            match body.count() {
+                1 => put(header, &(MARK, VERSION, types::PUBLISH, id, trace)),
+                count => put(header, &(MARK, VERSION, types::PUBLISH, id, trace, count)),
+            }
+            return Some(body.bytes());
         }
         Request::Fetch(Fetch { status, from, through, limit, mark }) => {
             let from = cursor(*from);
@@ -123,8 +126,11 @@ pub fn request<'a>(header: &mut Vec<u8>, id: &RequestId, request: &'a Request) -
 pub fn reply(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &Reply) {
     let (id, node) = (RequestIdField(id), node.as_str());
     match reply {
-        Reply::Receipt { id: message, level } => {
+        Reply::Receipt { id: message, count: 1, level } => {
             put(header, &(MARK, VERSION, types::RECEIPT, id, node, id_fields(message), level.name()));
+        }
+        Reply::Receipt { id: message, count, level } => {
+            put(header, &(MARK, VERSION, types::RECEIPT, id, node, id_fields(message), level.name(), count));
         }
         Reply::Page(page) => {
             let (messages, next) = (Entries(&page.messages), page.next.map(cursor));
@@ -146,6 +152,22 @@ pub fn reply(header: &mut Vec<u8>, node: &NodeId, id: &RequestId, reply: &Reply)
             let text = cut(text, types::TEXT_LEN_MAX);
             put(header, &(MARK, VERSION, types::ERROR, id, node, refusal.name(), text));
         }
+    }
+}
+
+/// MESSAGE, with the fields that this program does not know as they came.
+fn message(header: &mut Vec<u8>, batch: &Batch) {
+    let Batch { id, published_at, hops, trace, tree, body } = batch;
+    let (id, trace, tree) = (id_fields(id), trace.as_ref().map(trace_fields), tree.as_ref().map(NodeId::as_str));
+    let (count, trailing, start) = (body.count(), body.trailing(), header.len());
+    if count == 1 && trailing.is_none() {
+        return put(header, &(MARK, VERSION, types::MESSAGE, id, published_at.0, hops, trace, tree));
+    }
+    put(header, &(MARK, VERSION, types::MESSAGE, id, published_at.0, hops, trace, tree, count));
+    if let Some(trailing) = trailing {
+        // The first byte of an array of up to 15 values has their number.
+        header[start] += trailing.fields();
+        header.extend_from_slice(trailing.bytes());
     }
 }
 
@@ -183,10 +205,15 @@ fn millis(wait: Duration) -> u64 {
 
 /// HELLO or WELCOME, with the field that only one of them has.
 fn introduction(header: &mut Vec<u8>, kind: u64, who: &Introduction, own: impl Serialize) {
-    let Introduction { node, endpoint, network, instance, incarnation, capabilities } = who;
+    let Introduction { node, endpoint, network, instance, incarnation, capabilities, payload_len_max } = who;
     let (node, endpoint) = (node.as_str(), endpoint.to_string());
-    let (network, instance) = (network.as_str(), instance.as_str());
-    put(header, &(MARK, VERSION, kind, node, endpoint, network, instance, incarnation.0, capabilities, own));
+    let (network, instance, incarnation) = (network.as_str(), instance.as_str(), incarnation.0);
+    match payload_len_max {
+        None => put(header, &(MARK, VERSION, kind, node, endpoint, network, instance, incarnation, capabilities, own)),
+        Some(max) => {
+            put(header, &(MARK, VERSION, kind, node, endpoint, network, instance, incarnation, capabilities, own, max));
+        }
+    }
 }
 
 /// The longest beginning of `text` with at most `len_max` bytes.

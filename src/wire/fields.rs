@@ -24,7 +24,7 @@ impl<'de, A: SeqAccess<'de>> Fields<'_, '_, A> {
         Ok(Payload::from(bytes))
     }
 
-    /// The fields of HELLO and WELCOME.
+    /// The fields that HELLO and WELCOME begin with.
     pub(super) fn introduction(&mut self) -> Result<Introduction, A::Error> {
         let node = self.node("node")?;
         let endpoint = self.parsed("endpoint")?;
@@ -32,7 +32,8 @@ impl<'de, A: SeqAccess<'de>> Fields<'_, '_, A> {
         let instance = self.parsed("instance")?;
         let incarnation = Incarnation(self.required("incarnation")?);
         let words = self.seeded_or(List::<Capability>::up_to(types::CAPABILITIES_MAX), Vec::new())?;
-        Ok(Introduction { node, endpoint, network, instance, incarnation, capabilities: words })
+        let payload_len_max = None;
+        Ok(Introduction { node, endpoint, network, instance, incarnation, capabilities: words, payload_len_max })
     }
 }
 

@@ -10,6 +10,7 @@ mod happenings;
 mod names;
 mod state;
 mod streams;
+mod trailing;
 pub mod types;
 mod values;
 

@@ -4,6 +4,7 @@ use super::{error::WorkloadError, nodes::Member, payload::body};
 use crate::{
     clock::{Clock, Deadline},
     core::{
+        batch::Body,
         id::NodeId,
         message::Payload,
         request::{Reply, Request, RequestId},
@@ -108,7 +109,7 @@ impl Publisher {
 
     fn submit(&mut self, number: u64) -> Result<(), WorkloadError> {
         self.body[..size_of::<u64>()].copy_from_slice(&number.to_be_bytes());
-        let request = Request::Publish { trace: None, payload: Payload::from(&self.body[..]) };
+        let request = Request::Publish { trace: None, body: Body::one(Payload::from(&self.body[..])) };
         self.header.clear();
         let payload = encode::request(&mut self.header, &RequestId::Number(number), &request);
         let frames = std::iter::once(&self.header[..]).chain(payload.map(|payload| &**payload));

@@ -1,10 +1,11 @@
 //! Inputs and outputs of [`Dissemination`](super::machine::Dissemination).
 
 use crate::core::{
+    batch::Batch,
     event::LinkId,
     frame::{Answer, Frame, Hashes, StreamRanges},
     id::{Incarnation, MessageId, NodeId, StreamId},
-    message::{Message, Path},
+    message::Path,
     slots::Slot,
     stats::{Counter, Refusal},
     time::Mono,
@@ -63,17 +64,21 @@ pub enum Input {
     Leaving,
     /// [`Dissemination::deadline`](super::machine::Dissemination::deadline) has passed.
     Tick,
-    /// The turn ends: pieces of large messages go now.
+    /// The turn ends: what was submitted in it becomes a batch, and pieces of large bodies go now.
     Flush,
 }
 
 /// All that dissemination asks for, to be done in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// A message is here for the first time: file it, and keep a record of it.
+    /// Messages are here for the first time: file them, and keep a record of them.
     Deliver {
-        /// The message as it arrived.
-        message: Message,
+        /// The batch as it arrived.
+        batch: Batch,
+        /// The first of them.
+        first: u64,
+        /// The last of them.
+        last: u64,
         /// The neighbour that sent it; `None`: it was submitted here.
         from: Option<NodeId>,
     },
@@ -90,7 +95,7 @@ pub enum Output {
         links: Vec<LinkId>,
         /// The frame.
         frame: Frame,
-        /// Counts the frame for each of the links.
+        /// Counts the frame, or the messages in it, for each of the links.
         counter: Option<Counter>,
     },
     /// Answer a neighbour over the link that it opened.

@@ -4,7 +4,7 @@
 use super::{
     chunks::{incoming::Incoming, outgoing::Outgoing},
     event::{Input, Output},
-    origin::Origin,
+    origin::{OWN_LEN_MAX, Origin},
     provenance::Provenance,
     repair::{allowance::Allowances, anti_entropy::AntiEntropy},
     seen::Seen,
@@ -12,12 +12,13 @@ use super::{
     spread::plumtree::Plumtree,
 };
 use crate::core::{
+    batch::{Batch, Body, Kept, PACKED_LEN_MAX},
     capability::Capability,
     config::Config,
     event::Record,
     frame::{Frame, Hashes, LifeSeen},
     id::{Incarnation, MessageId, StreamId},
-    message::{Kept, Message, Payload, Relays},
+    message::Relays,
     neighbours::NeighbourTable,
     slots::Slot,
     time::{Mono, Now},
@@ -41,6 +42,7 @@ pub struct Dissemination {
     allowances: Allowances,
     sender: Sender,
     pull_max: usize,
+    payload_len_max: usize,
     standstill: Duration,
 }
 
@@ -53,9 +55,14 @@ impl Dissemination {
             origin: Origin::new(config.node.clone(), incarnation),
             knowledge: AntiEntropy::new(config, incarnation),
             plumtree: Plumtree::new(config),
-            incoming: Incoming::new(limits.chunks_partial_bytes_max, limits.payload_len_max, standstill),
+            incoming: Incoming::new(
+                limits.chunks_partial_bytes_max,
+                limits.payload_len_max.max(PACKED_LEN_MAX),
+                standstill,
+            ),
             allowances: Allowances::default(),
             sender: Sender::new(limits.chunks_waiting_bytes_max, standstill),
+            payload_len_max: limits.payload_len_max,
             pull_max: usize::try_from(limits.pull_max).unwrap_or(usize::MAX),
             standstill,
         }
@@ -65,7 +72,7 @@ impl Dissemination {
     pub fn handle(&mut self, now: Now, input: Input, neighbours: &NeighbourTable, kept: &dyn Kept) {
         match input {
             Input::Frame { from, slot, frame } => match frame {
-                Frame::Message(message) => self.on_message(now, from, slot, message, neighbours, kept),
+                Frame::Message(batch) => self.on_batch(now, from, slot, batch, neighbours, kept),
                 Frame::Path(copy) => self.on_path(now, from, slot, copy, neighbours, kept),
                 Frame::Chunk(chunk) => self.on_chunk(now, from, slot, chunk, neighbours, kept),
                 frame => {
@@ -95,6 +102,7 @@ impl Dissemination {
                 self.forget(now.mono, slot, neighbours);
             }
             Input::Renewed(incarnation) => {
+                self.close(now, neighbours);
                 self.origin.renew(incarnation);
                 self.knowledge.renew(StreamId { origin: self.origin.node().clone(), incarnation });
             }
@@ -103,24 +111,43 @@ impl Dissemination {
                 self.tend_pieces(now.mono, neighbours);
                 self.repair(now.mono, neighbours);
             }
-            Input::Flush => self.sender.flush(now.mono, neighbours),
+            Input::Flush => {
+                self.close(now, neighbours);
+                self.sender.flush(now.mono, neighbours);
+            }
         }
     }
 
-    /// Takes a message that is submitted here, and gives the id that it has from now on.
-    pub fn publish(
-        &mut self,
-        now: Now,
-        relays: Option<Relays>,
-        payload: Payload,
-        neighbours: &NeighbourTable,
-    ) -> MessageId {
-        let message = self.origin.mint(now.wall, relays, payload);
-        let message = Message { tree: self.plumtree.trees().model_for_own(now.mono).cloned(), ..message };
-        let id = message.id.clone();
-        self.knowledge.insert(now.mono, &id);
-        self.deliver(now, &Provenance::default(), message, neighbours);
+    /// Takes messages that are submitted here, and gives the id that the first of them has from now on. Those of a turn share a
+    /// batch, which leaves when it is full or the turn ends; one that is traced goes by itself.
+    pub fn publish(&mut self, now: Now, relays: Option<Relays>, body: Body, neighbours: &NeighbourTable) -> MessageId {
+        let id = self.origin.next();
+        if relays.is_none() && body.count() == 1 {
+            if let Some(full) = self.origin.append(now.wall, body.bytes()) {
+                self.launch(now, full, neighbours);
+            }
+            return id;
+        }
+        self.close(now, neighbours);
+        for part in body.split(OWN_LEN_MAX) {
+            let batch = self.origin.mint(now.wall, relays, part);
+            self.launch(now, batch, neighbours);
+        }
         id
+    }
+
+    /// Sends what was submitted in this turn.
+    fn close(&mut self, now: Now, neighbours: &NeighbourTable) {
+        if let Some(batch) = self.origin.close(now.wall) {
+            self.launch(now, batch, neighbours);
+        }
+    }
+
+    /// Sends a batch of this node's own.
+    fn launch(&mut self, now: Now, batch: Batch, neighbours: &NeighbourTable) {
+        let batch = Batch { tree: self.plumtree.trees().model_for_own(now.mono).cloned(), ..batch };
+        self.knowledge.insert(now.mono, &batch);
+        self.deliver(now, &Provenance::default(), batch, &[], neighbours);
     }
 
     /// The next thing to do, in order.
@@ -138,8 +165,8 @@ impl Dissemination {
     /// Notes a record of this node's log; then [`resume`](Self::resume).
     pub fn recover(&mut self, record: &Record) {
         match record {
-            Record::Received { message: Message { id, trace, .. }, .. } => {
-                self.knowledge.recover(&id.stream(), (id.sequence, id.sequence), false);
+            Record::Received { batch: Batch { id, trace, .. }, first, last, .. } => {
+                self.knowledge.recover(&id.stream(), (*first, *last), false);
                 trace.iter().for_each(|trace| self.plumtree.relay_mut().open(id, trace.relays));
             }
             Record::GivenUp { stream, first, last } => self.knowledge.recover(stream, (*first, *last), true),

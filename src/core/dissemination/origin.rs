@@ -1,24 +1,31 @@
-//! Ids of the messages that are submitted to a node: one sequence in each of its lives.
+//! Ids of the messages that are submitted to a node: one sequence in each of its lives; and the batch that those of a turn share.
 
 use crate::core::{
+    batch::{Batch, Body, Packer},
     frame::LifeSeen,
     id::{Incarnation, MessageId, NodeId},
-    message::{Message, Payload, Relays, Trace},
+    message::{Payload, Relays, Trace},
     time::Wall,
 };
+
+/// Longest body in bytes of a batch that this node makes of several messages: it crosses each link in one piece.
+pub const OWN_LEN_MAX: usize = 64 << 10;
 
 /// One life of a node as the origin of messages.
 #[derive(Debug)]
 pub struct Origin {
     node: NodeId,
     incarnation: Incarnation,
+    /// The number of the next message that is in no batch yet, or in the open one.
     next_sequence: u64,
+    open: Packer,
+    opened: u64,
 }
 
 impl Origin {
     /// The beginning of a life.
     pub fn new(node: NodeId, incarnation: Incarnation) -> Self {
-        Self { node, incarnation, next_sequence: 1 }
+        Self { node, incarnation, next_sequence: 1, open: Packer::default(), opened: 1 }
     }
 
     /// The node's name.
@@ -26,15 +33,15 @@ impl Origin {
         &self.node
     }
 
-    /// Says whether `id` claims to be of this life, and is none that it gave.
+    /// Says whether messages from `id` to the number `last` claim to be of this life, and one of them is none that it gave.
     #[inline]
-    pub fn disowns(&self, id: &MessageId) -> bool {
-        id.origin == self.node && id.incarnation == self.incarnation && id.sequence >= self.next_sequence
+    pub fn disowns(&self, id: &MessageId, last: u64) -> bool {
+        last >= self.next_sequence && id.is_of(&self.node, self.incarnation)
     }
 
-    /// A new life begins: numbers count from 1 again.
+    /// A new life begins: numbers count from 1 again. What was not closed is lost: [`close`](Self::close) before.
     pub fn renew(&mut self, incarnation: Incarnation) {
-        (self.incarnation, self.next_sequence) = (incarnation, 1);
+        *self = Self::new(self.node.clone(), incarnation);
     }
 
     /// The latest that this node has published.
@@ -43,13 +50,39 @@ impl Origin {
         LifeSeen { incarnation: self.incarnation, sequence: self.next_sequence - 1 }
     }
 
-    /// Gives a payload the next id, and so makes it a message.
-    pub fn mint(&mut self, at: Wall, relays: Option<Relays>, payload: Payload) -> Message {
-        let sequence = self.next_sequence;
-        self.next_sequence += 1;
-        let id = MessageId { origin: self.node.clone(), incarnation: self.incarnation, sequence };
+    /// The id of the next message.
+    pub fn next(&self) -> MessageId {
+        self.id(self.next_sequence)
+    }
+
+    /// Gives a body the next ids, and so makes it a batch of its own. [`close`](Self::close) before.
+    pub fn mint(&mut self, at: Wall, relays: Option<Relays>, body: Body) -> Batch {
+        let id = self.next();
+        self.next_sequence += u64::from(body.count());
+        self.opened = self.next_sequence;
         let trace = relays.map(|relays| Trace { relays, path: [].into() });
-        Message { id, published_at: at, hops: 0, trace, tree: None, payload }
+        Batch { id, published_at: at, hops: 0, trace, tree: None, body }
+    }
+
+    /// Gives a payload the next id, as a part of the open batch. Gives that batch if there is no room for one more in it; the
+    /// payload is in the next one then.
+    pub fn append(&mut self, at: Wall, payload: &Payload) -> Option<Batch> {
+        let full = if self.open.is_full_for(payload.len(), OWN_LEN_MAX) { self.close(at) } else { None };
+        self.open.push(payload);
+        self.next_sequence += 1;
+        full
+    }
+
+    /// Ends the open batch, if there is one.
+    pub fn close(&mut self, at: Wall) -> Option<Batch> {
+        let body = self.open.take()?;
+        let id = self.id(self.opened);
+        self.opened = self.next_sequence;
+        Some(Batch { id, published_at: at, hops: 0, trace: None, tree: None, body })
+    }
+
+    fn id(&self, sequence: u64) -> MessageId {
+        MessageId { origin: self.node.clone(), incarnation: self.incarnation, sequence }
     }
 }
 
@@ -57,10 +90,37 @@ impl Origin {
 mod tests {
     use super::*;
 
+    fn payload(len: usize) -> Payload {
+        Payload::from(&vec![7; len][..])
+    }
+
+    fn ids(batch: &Batch) -> (String, u64) {
+        (batch.id.to_string(), batch.last())
+    }
+
     #[test]
     fn ids_count_from_one_without_gaps() {
         let mut origin = Origin::new(NodeId::numbered(4), Incarnation(9));
-        let mut mint = || origin.mint(Wall(1), None, [][..].into()).id.to_string();
+        let mut mint = || origin.mint(Wall(1), None, Body::one(payload(0))).id.to_string();
         assert_eq!([mint(), mint()], ["4-9-1", "4-9-2"]);
+        assert_eq!(origin.close(Wall(2)), None);
+        for number in 3..6 {
+            assert_eq!(origin.next().sequence, number);
+            assert_eq!(origin.append(Wall(2), &payload(3)), None);
+        }
+        let batch = origin.close(Wall(2)).unwrap();
+        assert_eq!((ids(&batch), batch.body.count(), origin.close(Wall(2))), (("4-9-3".into(), 5), 3, None));
+        assert_eq!(origin.next().sequence, 6);
+    }
+
+    #[test]
+    fn a_full_batch_is_closed_by_the_next_message() {
+        let mut origin = Origin::new(NodeId::numbered(4), Incarnation(9));
+        let mut full = Vec::new();
+        (0..10_000).for_each(|_| full.extend(origin.append(Wall(1), &payload(0)).as_ref().map(ids)));
+        assert_eq!(full, [("4-9-1".into(), 4096), ("4-9-4097".into(), 8192)]);
+        assert_eq!(origin.append(Wall(1), &payload(OWN_LEN_MAX)).as_ref().map(ids), Some(("4-9-8193".into(), 10_000)));
+        assert_eq!(origin.append(Wall(1), &payload(1)).as_ref().map(ids), Some(("4-9-10001".into(), 10_001)));
+        assert!(origin.disowns(&origin.id(1), 10_003) && !origin.disowns(&origin.id(1), 10_002));
     }
 }

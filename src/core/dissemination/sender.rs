@@ -6,11 +6,11 @@ use super::{
     spread::tree::Swap,
 };
 use crate::core::{
+    batch::Batch,
     capability::Capability,
     event::LinkId,
     frame::Frame,
-    id::{MessageId, NodeId, StreamId},
-    message::Message,
+    id::{NodeId, StreamId},
     neighbours::NeighbourTable,
     slots::Slot,
     stats::{Counter, Refusal},
@@ -65,13 +65,28 @@ impl Sender {
         self.push(Output::Refuse { node, refusal, text });
     }
 
-    /// Sends a message on, one hop further: in pieces where it is large and its peer takes pieces. To others it goes in one,
-    /// and they will be silent for a while.
-    pub fn message(&mut self, mut links: Vec<LinkId>, message: Message, neighbours: &NeighbourTable) {
-        if self.is_muted {
+    /// Sends a batch on, one hop further: message by message to peers that know no batches; in pieces where it is large and its
+    /// peer takes pieces. To others it goes in one, and they will be silent for a while.
+    pub fn batch(&mut self, mut links: Vec<LinkId>, batch: Batch, neighbours: &NeighbourTable) {
+        if self.is_muted || links.is_empty() {
             return;
         }
-        let frame = Frame::Message(Message { hops: message.hops.saturating_add(1), ..message });
+        let batch = Batch { hops: batch.hops.saturating_add(1), ..batch };
+        if batch.body.count() > 1 {
+            let know = neighbours.slots_with(Capability::Batch);
+            let knows = |link: &mut LinkId| neighbours.slot_of_link(*link).is_some_and(|slot| know.contains(slot));
+            let plain: Vec<LinkId> = links.extract_if(.., |link| !knows(link)).collect();
+            if !plain.is_empty() {
+                batch.singles().for_each(|single| self.frame_of(plain.clone(), single, neighbours));
+            }
+        }
+        self.frame_of(links, batch, neighbours);
+    }
+
+    /// Sends a batch as it is.
+    fn frame_of(&mut self, mut links: Vec<LinkId>, batch: Batch, neighbours: &NeighbourTable) {
+        let count = u64::from(batch.body.count());
+        let frame = Frame::Message(batch);
         if let Some(len) = frame.body().map(|body| body.len()).filter(|&len| len > WHOLE_MAX) {
             let takes_pieces = neighbours.slots_with(Capability::Chunk);
             links.retain(|&link| {
@@ -81,8 +96,8 @@ impl Sender {
                     return true;
                 }
                 let has_room = self.outgoing.push(slot, frame.clone());
-                self.count(Counter::Sent, neighbours.name_of(link), 1);
-                self.count(Counter::QueueFull, neighbours.name_of(link), (!has_room).into());
+                self.count(Counter::Sent, neighbours.name_of(link), count);
+                self.count(Counter::QueueFull, neighbours.name_of(link), if has_room { 0 } else { count });
                 false
             });
         }
@@ -165,9 +180,9 @@ impl Sender {
         self.outgoing.known_to(slot, stream, ranges);
     }
 
-    /// A message waits to be sent to a neighbour, or is under way.
-    pub fn holds(&self, slot: Slot, id: &MessageId) -> bool {
-        self.outgoing.holds(slot, id)
+    /// A batch waits to be sent to a neighbour, or is under way.
+    pub fn holds(&self, slot: Slot, batch: &Batch) -> bool {
+        self.outgoing.holds(slot, batch)
     }
 
     /// The link that has a slot is down: what waited for it is lost, as what its connection held.

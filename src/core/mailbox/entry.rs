@@ -1,64 +1,150 @@
-//! One message of a mailbox: how it was received, by which paths its copies came, whether it was read.
+//! One entry of a mailbox: messages that arrived together, how they were received, and by which paths copies of a traced one came.
 
-use super::index::{MessageIndex, StreamNo};
+use super::index::{Index, StreamNo};
 use crate::core::{
+    batch::{Batch, Body, Trailing},
     id::StreamId,
-    message::{Hop, Message, Path, Payload, Relays, Trace},
-    request::Status,
+    message::{Hop, Path, Relays, Trace},
     time::Wall,
 };
 
-/// A message that is kept, with what is known of it here.
+/// The messages of one batch that were new when it arrived: a run without gaps.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) sequence: u64,
-    pub(super) stream: StreamNo,
-    pub(super) hops: u32,
-    pub(super) published_at: Wall,
-    pub(super) received_at: Wall,
-    pub(super) payload: Payload,
-    pub(super) read: bool,
-    pub(super) traced: Option<Box<Traced>>,
+    /// The position of its first message.
+    position: u64,
+    /// The number of its first message.
+    sequence: u64,
+    /// How many they are, at least 1.
+    count: u32,
+    /// How many messages of the batch come before them.
+    offset: u32,
+    hops: u32,
+    stream: StreamNo,
+    published_at: Wall,
+    received_at: Wall,
+    /// All of the batch.
+    body: Body,
+    traced: Option<Box<Traced>>,
 }
 
 /// The part of a traced message.
 #[derive(Debug)]
-pub(super) struct Traced {
-    pub(super) relays: Relays,
-    pub(super) paths: Vec<Path>,
+struct Traced {
+    relays: Relays,
+    paths: Vec<Path>,
 }
 
 impl Entry {
+    /// The messages `first..=last` of a batch, at `position` and after it.
+    pub(super) fn new(
+        batch: &Batch,
+        (first, last): (u64, u64),
+        position: u64,
+        stream: StreamNo,
+        received_at: Wall,
+    ) -> Self {
+        let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let traced = batch.trace.as_ref();
+        Self {
+            position,
+            sequence: first,
+            count: small(last - first + 1),
+            offset: small(first - batch.id.sequence),
+            hops: batch.hops,
+            stream,
+            published_at: batch.published_at,
+            received_at,
+            body: batch.body.clone(),
+            traced: traced.map(|trace| Box::new(Traced { relays: trace.relays, paths: Vec::new() })),
+        }
+    }
+
     /// Bytes of memory: what this entry alone holds, with its place in the index and without the allocator's share.
     pub(super) fn cost(&self) -> usize {
         let traced = self
             .traced
             .as_ref()
             .map_or(0, |traced| size_of::<Traced>() + traced.paths.iter().map(|path| path_cost(path)).sum::<usize>());
-        size_of::<Self>() + MessageIndex::COST + self.payload.len() + traced
+        let trailing = self.body.trailing().map_or(0, |trailing| size_of::<Trailing>() + trailing.bytes().len());
+        size_of::<Self>() + Index::COST + self.body.bytes().len() + traced + trailing
     }
 
-    /// Says whether a fetch of that status returns it.
-    pub(super) fn matches(&self, status: Status) -> bool {
-        match status {
-            Status::All => true,
-            Status::Unread => !self.read,
-            Status::Read => self.read,
-        }
+    /// How many messages it has.
+    pub(super) fn count(&self) -> u64 {
+        self.count.into()
     }
 
-    /// The message as it goes over the next link. Its path is the one by which it came first.
-    pub(super) fn resend(&self, stream: &StreamId) -> Message {
+    /// The stream that they are of.
+    pub(super) fn stream(&self) -> StreamNo {
+        self.stream
+    }
+
+    /// The numbers of the first and the last message.
+    pub(super) fn numbers(&self) -> (u64, u64) {
+        (self.sequence, self.sequence + (self.count() - 1))
+    }
+
+    /// The positions of the first and the last message.
+    pub(super) fn positions(&self) -> (u64, u64) {
+        (self.position, self.position + (self.count() - 1))
+    }
+
+    /// The origin's clock at the submission.
+    pub(super) fn published_at(&self) -> Wall {
+        self.published_at
+    }
+
+    /// This node's clock at the arrival.
+    pub(super) fn received_at(&self) -> Wall {
+        self.received_at
+    }
+
+    /// The body of the whole batch.
+    pub(super) fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// Position, number and payload of each message from a position on.
+    pub(super) fn messages(&self, from: u64) -> impl Iterator<Item = (u64, u64, &[u8])> {
+        let before = from.saturating_sub(self.position).min(self.count());
+        let skipped = usize::try_from(u64::from(self.offset) + before).unwrap_or(usize::MAX);
+        let left = usize::try_from(self.count() - before).unwrap_or(usize::MAX);
+        let payloads = self.body.payloads().skip(skipped).take(left);
+        payloads.zip(before..).map(|(payload, index)| (self.position + index, self.sequence + index, payload))
+    }
+
+    /// Drops the first messages, but not the last of them.
+    pub(super) fn drop_first(&mut self, count: u32) {
+        let count = count.min(self.count - 1);
+        self.position += u64::from(count);
+        self.sequence += u64::from(count);
+        (self.offset, self.count) = (self.offset + count, self.count - count);
+    }
+
+    /// The paths of a traced message.
+    pub(super) fn paths(&self) -> &[Path] {
+        self.traced.as_ref().map_or(&[], |traced| &traced.paths)
+    }
+
+    /// Adds a path, if the message is traced; says whether it is.
+    pub(super) fn note_path(&mut self, path: Path) -> bool {
+        let traced = self.traced.as_mut();
+        traced.map(|traced| traced.paths.push(path)).is_some()
+    }
+
+    /// The batch as it goes over the next link. The path of a traced message is the one by which it came first.
+    pub(super) fn resend(&self, stream: &StreamId) -> Batch {
         let traced = self.traced.as_ref();
         let trace = traced
             .and_then(|traced| traced.paths.first().map(|path| Trace { relays: traced.relays, path: path.clone() }));
-        Message {
-            id: stream.message(self.sequence),
+        Batch {
+            id: stream.message(self.sequence - u64::from(self.offset)),
             published_at: self.published_at,
             hops: self.hops.saturating_add(1),
             trace,
             tree: None,
-            payload: self.payload.clone(),
+            body: self.body.clone(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The position of each message in the mailbox, by stream and number. 16 bytes a message, no allocation of its own for each.
+//! The position of each entry in the mailbox, by stream and number. 16 bytes an entry, no allocation of its own for each.
 
 use crate::core::id::StreamId;
 use std::collections::{BTreeMap, VecDeque};
@@ -10,26 +10,26 @@ pub(super) struct StreamNo(u32);
 #[derive(Debug)]
 struct Stream {
     id: StreamId,
-    /// Number and position, ascending: in most cases new ones come at the end and old ones leave at the front. A
-    /// number may be there twice if its life was forgotten in between.
+    /// First number and position of each entry, ascending: in most cases new ones come at the end and old ones leave at the
+    /// front.
     places: VecDeque<(u64, u64)>,
 }
 
 /// The index of a mailbox.
 #[derive(Debug, Default)]
-pub(super) struct MessageIndex {
+pub(super) struct Index {
     numbers: BTreeMap<StreamId, StreamNo>,
     streams: Vec<Stream>,
     free: Vec<StreamNo>,
 }
 
-impl MessageIndex {
-    /// Bytes of memory that one message takes.
+impl Index {
+    /// Bytes of memory that one entry takes.
     pub(super) const COST: usize = size_of::<(u64, u64)>();
-    /// Bytes of memory that one stream takes beside its messages.
+    /// Bytes of memory that one stream takes beside its entries.
     pub(super) const STREAM_COST: usize = size_of::<Stream>() + size_of::<(StreamId, StreamNo)>();
 
-    /// Notes the position of a message and gives the number of its stream.
+    /// Notes first number and position of an entry and gives the number of its stream.
     pub(super) fn insert(&mut self, stream: &StreamId, sequence: u64, position: u64) -> StreamNo {
         let number = self.numbers.get(stream).copied().unwrap_or_else(|| self.add(stream));
         let (place, places) = ((sequence, position), &mut self.streams[number.0 as usize].places);
@@ -41,7 +41,7 @@ impl MessageIndex {
         number
     }
 
-    /// A message has left the mailbox.
+    /// An entry has left the mailbox.
     pub(super) fn remove(&mut self, number: StreamNo, sequence: u64, position: u64) {
         let stream = &mut self.streams[number.0 as usize];
         let index = stream.places.partition_point(|other| *other < (sequence, position));
@@ -58,18 +58,24 @@ impl MessageIndex {
         &self.streams[number.0 as usize].id
     }
 
-    /// The position of a message.
-    pub(super) fn position(&self, stream: &StreamId, sequence: u64) -> Option<u64> {
-        self.range(stream, sequence, sequence).next().map(|(_, position)| position)
+    /// The entry with that first number and position has lost its first `count` messages, and keeps others.
+    pub(super) fn advance(&mut self, number: StreamNo, sequence: u64, position: u64, count: u64) {
+        let stream = &mut self.streams[number.0 as usize];
+        let index = stream.places.partition_point(|other| *other < (sequence, position));
+        if let Some(place) = stream.places.get_mut(index) {
+            *place = (sequence + count, position + count);
+        }
     }
 
-    /// Number and position of the messages `first..=last` of a stream that are kept, ascending.
-    pub(super) fn range(&self, stream: &StreamId, first: u64, last: u64) -> impl Iterator<Item = (u64, u64)> {
+    /// The positions of the entries that may have any of the messages `first..=last` of a stream, ascending. The first may end
+    /// before.
+    pub(super) fn positions(&self, stream: &StreamId, first: u64, last: u64) -> impl Iterator<Item = u64> {
         let number = self.numbers.get(stream);
         let stream = number.map(|number| &self.streams[number.0 as usize]);
         stream.into_iter().flat_map(move |stream| {
-            let from = stream.places.partition_point(|&(other, _)| other < first);
-            stream.places.range(from..).copied().take_while(move |&(other, _)| other <= last)
+            let from = stream.places.partition_point(|&(other, _)| other <= first).saturating_sub(1);
+            let places = stream.places.range(from..).take_while(move |&&(other, _)| other <= last);
+            places.map(|&(_, position)| position)
         })
     }
 

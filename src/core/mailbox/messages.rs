@@ -2,15 +2,16 @@
 //! go first.
 
 use super::{
-    entry::{Entry, Traced, encoded_len, path_cost},
-    index::MessageIndex,
-    page::fetched,
+    entry::{Entry, encoded_len, path_cost},
+    index::Index,
+    page::{Part, fetched},
 };
 use crate::core::{
+    batch::{Batch, Body, Kept, Resent},
     id::{MessageId, StreamId},
-    message::{Kept, Message, Path, Payload, Resent},
+    message::Path,
     ranges::Ranges,
-    request::{Cursor, Fetch, Page},
+    request::{Cursor, Fetch, Page, Status},
     time::Wall,
 };
 use std::collections::VecDeque;
@@ -24,17 +25,24 @@ pub struct Evicted {
     pub unread: u64,
 }
 
-/// The messages that a node keeps.
+/// The messages that a node keeps: an entry for each batch, or for each part of one that was new.
+///
+/// Bounds: so many messages, and so many bytes of entries and their bodies; 16 bytes more for each run of messages that were
+/// read, of which there are at most half as many as messages. A batch whose last message is kept is in memory as a whole.
 #[derive(Debug)]
 pub struct Mailbox {
     entries: VecDeque<Entry>,
-    /// Position of the first entry; positions count from 1 and are never used twice.
+    /// The first position that is kept, or would be; positions count from 1 and are never used twice.
     first: u64,
-    /// The position of each message.
-    held: MessageIndex,
+    /// The position behind the last message.
+    next: u64,
+    /// The position of each entry.
+    index: Index,
+    /// The positions that were read.
+    read: Ranges,
     bytes: usize,
     unread: u64,
-    messages_max: usize,
+    messages_max: u64,
     bytes_max: usize,
 }
 
@@ -44,72 +52,64 @@ impl Mailbox {
         Self {
             entries: VecDeque::new(),
             first: 1,
-            held: MessageIndex::default(),
+            next: 1,
+            index: Index::default(),
+            read: Ranges::default(),
             bytes: 0,
             unread: 0,
-            messages_max,
+            messages_max: messages_max as u64,
             bytes_max,
         }
     }
 
-    /// Files a message that was never seen before. [`trim`](Self::trim) afterwards: a traced one is needed until it is passed on.
-    pub fn file(&mut self, message: &Message, received_at: Wall) {
-        let traced = message.trace.as_ref();
-        let traced = traced.map(|trace| Box::new(Traced { relays: trace.relays, paths: Vec::new() }));
-        let streams = self.held.streams();
-        let entry = Entry {
-            sequence: message.id.sequence,
-            stream: self.held.insert(&message.id.stream(), message.id.sequence, self.next_position()),
-            hops: message.hops,
-            published_at: message.published_at,
-            received_at,
-            payload: message.payload.clone(),
-            read: false,
-            traced,
-        };
-        self.bytes += entry.cost() + (self.held.streams() - streams) * MessageIndex::STREAM_COST;
-        self.unread += 1;
+    /// Files messages `first..=last` of a batch, which were never seen before. [`trim`](Self::trim) afterwards: a traced one is
+    /// needed until it is passed on.
+    pub fn file(&mut self, batch: &Batch, (first, last): (u64, u64), received_at: Wall) {
+        let streams = self.index.streams();
+        let stream = self.index.insert(&batch.id.stream(), first, self.next);
+        let entry = Entry::new(batch, (first, last), self.next, stream, received_at);
+        self.bytes += entry.cost() + (self.index.streams() - streams) * Index::STREAM_COST;
+        self.unread += entry.count();
+        self.next += entry.count();
         self.entries.push_back(entry);
     }
 
     /// Notes the path of one more copy of a traced message; [`trim`](Self::trim) afterwards.
     pub fn note_path(&mut self, id: &MessageId, arrival: Path) {
         let cost = path_cost(&arrival);
-        if let Some(traced) = self.traced_mut(id) {
-            traced.paths.push(arrival);
+        if let Some(index) = self.find(id)
+            && self.entries[index].note_path(arrival)
+        {
             self.bytes += cost;
         }
     }
 
     /// Marks the messages at `first..=last` as read and says how many were unread.
     pub fn mark(&mut self, first: u64, last: u64) -> u64 {
-        let mut marked = 0;
-        for position in self.clamp(first, last) {
-            let entry = &mut self.entries[(position - self.first) as usize];
-            marked += u64::from(!entry.read);
-            entry.read = true;
-        }
+        let Some((first, last)) = self.clamp(first, last) else { return 0 };
+        let marked = last - first + 1 - self.read.intersection(&[(first, last)]).count();
+        self.read.insert(first, last);
         self.unread -= marked;
         marked
     }
 
     /// One page of at most `len_max` bytes (encoded), or of one message that is larger. Marks nothing.
     pub fn fetch(&self, fetch: &Fetch, len_max: usize) -> Page {
-        let through = fetch.through.unwrap_or(u64::MAX).min(self.next_position() - 1);
+        let through = fetch.through.unwrap_or(u64::MAX).min(self.next - 1);
         let mut page = Page { messages: Vec::new(), next: None, through, gaps: Vec::new() };
         let mut room = len_max;
-        for position in self.clamp(fetch.from.position, through) {
-            let entry = &self.entries[(position - self.first) as usize];
-            let skip = if position == fetch.from.position { fetch.from.paths } else { 0 };
-            if !entry.matches(fetch.status) && skip == 0 {
-                continue;
-            }
-            let here = Cursor { position, paths: skip };
+        let wanted = self.wanted(fetch, through);
+        let messages = wanted.as_slice().iter().flat_map(|&(first, last)| self.messages(first, last));
+        for (entry, position, sequence, payload) in messages {
+            let paths = if position == fetch.from.position { fetch.from.paths } else { 0 };
+            let here = Cursor { position, paths };
             if page.messages.len() as u64 >= fetch.limit {
                 page.next = Some(here);
                 break;
             }
-            let (fetched, cost, rest) = fetched(entry, self.id_of(entry), here, room, page.messages.is_empty());
+            let id = self.index.stream(entry.stream()).message(sequence);
+            let message = Part { id, payload, unread: !self.read.contains(position) };
+            let (fetched, cost, rest) = fetched(entry, message, here, room, page.messages.is_empty());
             let Some(fetched) = fetched else {
                 page.next = Some(here);
                 break;
@@ -127,12 +127,12 @@ impl Mailbox {
     /// Sequence numbers that are kept of `ranges` (ascending) of a stream, the lowest `ranges_max` intervals.
     pub fn kept(&self, stream: &StreamId, ranges: &[(u64, u64)], ranges_max: usize) -> Vec<(u64, u64)> {
         let mut kept: Vec<(u64, u64)> = Vec::new();
-        for (number, _) in ranges.iter().flat_map(|&(first, last)| self.held.range(stream, first, last)) {
+        for (_, first, last) in ranges.iter().flat_map(|&range| self.overlapping(stream, range)) {
             let len = kept.len();
             match kept.last_mut() {
-                Some((_, last)) if number <= last.saturating_add(1) => *last = number,
+                Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
                 _ if len >= ranges_max => break,
-                _ => kept.push((number, number)),
+                _ => kept.push((first, last)),
             }
         }
         kept
@@ -140,7 +140,7 @@ impl Mailbox {
 
     /// Messages kept.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        usize::try_from(self.next - self.first).unwrap_or(usize::MAX)
     }
 
     /// Says whether nothing is kept.
@@ -160,43 +160,85 @@ impl Mailbox {
 
     /// The oldest message kept.
     pub fn oldest(&self) -> Option<MessageId> {
-        self.entries.front().map(|entry| self.id_of(entry))
+        let entry = self.entries.front()?;
+        Some(self.index.stream(entry.stream()).message(entry.numbers().0))
     }
 
-    fn id_of(&self, entry: &Entry) -> MessageId {
-        self.held.stream(entry.stream).message(entry.sequence)
+    /// The part of an interval of positions that is kept.
+    fn clamp(&self, first: u64, last: u64) -> Option<(u64, u64)> {
+        let (first, last) = (first.max(self.first), last.min(self.next - 1));
+        (first <= last).then_some((first, last))
     }
 
-    fn next_position(&self) -> u64 {
-        self.first + self.entries.len() as u64
+    /// The positions that a fetch returns, if there is room for all.
+    fn wanted(&self, fetch: &Fetch, through: u64) -> Ranges {
+        let Some((first, last)) = self.clamp(fetch.from.position, through) else { return Ranges::default() };
+        let mut wanted = Ranges::from(&[(first, last)][..]);
+        match fetch.status {
+            Status::All => {}
+            Status::Unread => wanted.subtract(&self.read.intersection(&[(first, last)]).into_vec()),
+            Status::Read => wanted = self.read.intersection(&[(first, last)]),
+        }
+        // A part of it was returned: so is the rest.
+        if first == fetch.from.position && fetch.from.paths > 0 {
+            wanted.insert(first, first);
+        }
+        wanted
     }
 
-    fn clamp(&self, first: u64, last: u64) -> std::ops::Range<u64> {
-        let end = last.saturating_add(1).min(self.next_position());
-        first.max(self.first).min(end)..end
+    /// Entry, position, number and payload of the messages at `first..=last`.
+    fn messages(&self, first: u64, last: u64) -> impl Iterator<Item = (&Entry, u64, u64, &[u8])> {
+        let entries = self.entries.range(self.entry_at(first)..);
+        entries
+            .flat_map(move |entry| entry.messages(first).map(move |(position, number, payload)| (entry, position, number, payload)))
+            .take_while(move |&(_, position, ..)| position <= last)
     }
 
-    fn index(&self, id: &MessageId) -> Option<usize> {
-        let position = self.held.position(&id.stream(), id.sequence)?;
-        usize::try_from(position - self.first).ok()
+    /// The index of the entry that has a position, or would.
+    fn entry_at(&self, position: u64) -> usize {
+        self.entries.partition_point(|entry| entry.positions().1 < position)
     }
 
-    fn traced_mut(&mut self, id: &MessageId) -> Option<&mut Traced> {
-        let index = self.index(id)?;
-        self.entries[index].traced.as_deref_mut()
+    /// The index of the entry that has a message.
+    fn find(&self, id: &MessageId) -> Option<usize> {
+        let range = (id.sequence, id.sequence);
+        self.overlapping(&id.stream(), range).next().map(|(entry, ..)| self.entry_at(entry.positions().0))
     }
 
-    /// Drops the oldest messages until the bounds are kept.
+    /// The entries that have messages of a range, ascending, each with the first and the last number of these.
+    fn overlapping(&self, stream: &StreamId, (first, last): (u64, u64)) -> impl Iterator<Item = (&Entry, u64, u64)> {
+        let positions = self.index.positions(stream, first, last);
+        positions.filter_map(move |position| {
+            let entry = self.entries.get(self.entry_at(position))?;
+            let numbers = entry.numbers();
+            let (first, last) = (first.max(numbers.0), last.min(numbers.1));
+            (first <= last).then_some((entry, first, last))
+        })
+    }
+
+    /// Drops the oldest messages until the bounds are kept: whole entries where there are too many bytes.
     pub fn trim(&mut self) -> Evicted {
         let mut evicted = Evicted::default();
-        while self.entries.len() > self.messages_max || self.bytes > self.bytes_max {
-            let Some(entry) = self.entries.pop_front() else { break };
-            let streams = self.held.streams();
-            self.held.remove(entry.stream, entry.sequence, self.first);
-            self.first += 1;
-            self.bytes -= entry.cost() + (streams - self.held.streams()) * MessageIndex::STREAM_COST;
-            evicted.messages += 1;
-            evicted.unread += u64::from(!entry.read);
+        loop {
+            let excess = (self.next - self.first).saturating_sub(self.messages_max);
+            let Some(oldest) = self.entries.front_mut().filter(|_| excess > 0 || self.bytes > self.bytes_max) else { break };
+            let ((position, last), (sequence, _)) = (oldest.positions(), oldest.numbers());
+            let count = if self.bytes > self.bytes_max { oldest.count() } else { oldest.count().min(excess) };
+            if count < oldest.count() {
+                self.index.advance(oldest.stream(), sequence, position, count);
+                oldest.drop_first(u32::try_from(count).unwrap_or(u32::MAX));
+            } else {
+                let streams = self.index.streams();
+                self.index.remove(oldest.stream(), sequence, position);
+                self.bytes -= oldest.cost() + (streams - self.index.streams()) * Index::STREAM_COST;
+                self.entries.pop_front();
+            }
+            let gone = (position, (position + (count - 1)).min(last));
+            let read = self.read.intersection(&[gone]).count();
+            self.read.remove(gone.0, gone.1);
+            self.first += count;
+            evicted.messages += count;
+            evicted.unread += count - read;
         }
         self.unread -= evicted.unread;
         evicted
@@ -204,8 +246,8 @@ impl Mailbox {
 }
 
 impl Kept for Mailbox {
-    fn payload(&self, id: &MessageId) -> Option<Payload> {
-        self.index(id).map(|index| self.entries[index].payload.clone())
+    fn body(&self, id: &MessageId) -> Option<Body> {
+        self.find(id).map(|index| self.entries[index].body().clone())
     }
 
     fn resend(
@@ -218,30 +260,34 @@ impl Kept for Mailbox {
     ) -> Resent {
         let mut resent = Resent::default();
         let mut lost = Ranges::default();
-        let mut spent = 0;
+        let mut sent = 0;
         for &(first, last) in ranges {
             let mut next = Some(first);
-            for (sequence, position) in self.held.range(stream, first, last) {
-                if resent.messages.len() >= messages || spent >= bytes {
+            for (entry, begin, end) in self.overlapping(stream, (first, last)) {
+                if sent >= messages || resent.bytes >= bytes {
                     break;
                 }
-                let Some(missed) = next.filter(|&next| next <= sequence) else { continue };
-                if missed < sequence {
-                    lost.insert(missed, sequence - 1);
+                let Some(missed) = next.filter(|&next| next <= begin) else { continue };
+                if missed < begin {
+                    lost.insert(missed, begin - 1);
                 }
-                let message = self.entries[(position - self.first) as usize].resend(stream);
-                spent += message.payload.len() + message.trace.as_ref().map_or(0, |trace| encoded_len(&trace.path));
-                resent.messages.push(message);
-                next = sequence.checked_add(1);
+                next = end.checked_add(1);
+                let batch = entry.resend(stream);
+                if resent.batches.last().is_some_and(|last| last.range() == batch.range()) {
+                    continue;
+                }
+                sent += batch.body.count() as usize;
+                let path = batch.trace.as_ref().map_or(0, |trace| encoded_len(&trace.path));
+                resent.bytes += batch.body.bytes().len() + path;
+                resent.batches.push(batch);
             }
             let Some(next) = next.filter(|&next| next <= last) else { continue };
-            if resent.messages.len() >= messages || spent >= bytes {
+            if sent >= messages || resent.bytes >= bytes {
                 resent.rest.push((next, last));
             } else {
                 lost.insert(next, last);
             }
         }
-        resent.bytes = spent;
         resent.lost = lost.intersection(seen).into_vec();
         resent
     }

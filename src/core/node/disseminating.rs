@@ -3,12 +3,12 @@
 
 use super::machines::Machines;
 use crate::core::{
+    batch::Batch,
     dissemination::event::{Input, Output as Asked},
     event::{Event, LinkId, Output, Record},
     frame::Frame,
     id::NodeId,
     membership::machine,
-    message::Message,
     slots::Slot,
     stats::Counter,
     time::Now,
@@ -52,8 +52,8 @@ impl Machines {
         let mut is_filed = false;
         while let Some(asked) = self.dissemination.poll_output() {
             match asked {
-                Asked::Deliver { message, from } => {
-                    self.deliver(now, from.as_ref(), message);
+                Asked::Deliver { batch, first, last, from } => {
+                    self.deliver(now, from.as_ref(), batch, (first, last));
                     is_filed = true;
                 }
                 Asked::Path { id, path } => {
@@ -62,8 +62,8 @@ impl Machines {
                 }
                 Asked::Send { links, frame, counter } => {
                     if let Some(counter) = counter {
-                        let neighbours = self.membership.neighbours();
-                        links.iter().for_each(|&link| self.stats.count(counter, neighbours.name_of(link)));
+                        let (neighbours, times) = (self.membership.neighbours(), frame.messages());
+                        links.iter().for_each(|&link| self.stats.add(counter, neighbours.name_of(link), times));
                     }
                     self.outbox.push_back(Output::Send(links, frame));
                 }
@@ -94,12 +94,12 @@ impl Machines {
         }
     }
 
-    /// A message is here for the first time.
-    fn deliver(&mut self, now: Now, from: Option<&NodeId>, message: Message) {
+    /// Messages of a batch are here for the first time.
+    fn deliver(&mut self, now: Now, from: Option<&NodeId>, batch: Batch, (first, last): (u64, u64)) {
         self.on_membership(now, machine::Input::Used);
-        self.stats.count(Counter::Delivered, from);
-        self.note_delivery(now, from, &message);
-        self.mailbox.file(&message, now.wall);
-        self.append(Record::Received { message, at: now.wall });
+        self.stats.add(Counter::Delivered, from, last - first + 1);
+        self.note_delivery(now, from, &batch, (first, last));
+        self.mailbox.file(&batch, (first, last), now.wall);
+        self.append(Record::Received { batch, first, last, at: now.wall });
     }
 }

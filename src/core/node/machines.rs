@@ -8,12 +8,13 @@ use crate::core::{
     id::{Incarnation, NodeId},
     mailbox::Mailbox,
     membership::machine::{self, Membership},
+    request::RequestId,
     rng::Rng,
     service::{self, Caller, Service},
     stats::{Counter, Refusal, Stats},
     time::{Mono, Now},
 };
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 /// Time that an exiting node gives its last frames to leave.
 const EXIT_LINGER: Duration = Duration::from_millis(500);
@@ -56,11 +57,24 @@ impl Machines {
         }
     }
 
-    /// Ends a turn: what it has brought is told to each machine, and what they ask for is done.
+    /// Ends an input: what it has brought is told to each machine, and what they ask for is done.
     pub(super) fn settle(&mut self, now: Now) {
         self.settle_membership(now);
-        self.disseminate(now, dissemination::event::Input::Flush);
         self.settle_service(now);
+    }
+
+    /// Ends a turn: what was submitted in it becomes a batch, and is answered when that is safe; what goes in pieces goes.
+    pub(super) fn flush(&mut self, now: Now) {
+        self.disseminate(now, dissemination::event::Input::Flush);
+        while let Some((Caller { address, id }, message, count)) = self.service.take_submitted() {
+            if let RequestId::Unique(unique) = &id {
+                let (client, request) = (address.connection().into(), Arc::clone(unique));
+                self.append(Record::Receipt { client, request, message: message.clone(), count });
+            }
+            let (caller, record) = (Caller { address, id }, self.appended);
+            self.service.handle(now, service::Input::Published { caller, message, count, record });
+        }
+        self.settle(now);
     }
 
     /// The time at which one of them wants to be told of the time.
@@ -78,13 +92,13 @@ impl Machines {
             self.appended = place;
             self.dissemination.recover(&record);
             match record {
-                Record::Received { message, at } => {
-                    self.mailbox.file(&message, at);
+                Record::Received { batch, first, last, at } => {
+                    self.mailbox.file(&batch, (first, last), at);
                     self.mailbox.trim();
                 }
                 Record::GivenUp { .. } => {}
-                Record::Receipt { client, request, message } => {
-                    self.service.handle(now, service::Input::Recovered { client, request, message });
+                Record::Receipt { client, request, message, count } => {
+                    self.service.handle(now, service::Input::Recovered { client, request, message, count });
                 }
                 Record::Marked { first, last } => drop(self.mailbox.mark(first, last)),
             }

@@ -2,18 +2,19 @@
 
 use super::{Node, account, departure::Departure};
 use crate::core::{
+    batch::Body,
     dissemination,
     event::{Event, LogSeq, Output, Record},
     frame::Frame,
     id::NodeId,
     membership::machine,
-    message::{Payload, Relays},
-    request::{Disturbance, Fetch, Level, Reply, Request, RequestId, Status},
+    message::Relays,
+    request::{Disturbance, Fetch, Level, Reply, Request, Status},
     service::{self, Caller, Receipt},
     stats::{Counter, Refusal},
     time::{Mono, Now},
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 /// Longest time that farewells are given beside their own because links are slow.
 const DELAY_MAX: Duration = Duration::from_secs(2);
@@ -29,8 +30,12 @@ impl Node {
                 "the log is behind: try again in a moment".into(),
             );
         }
+        if !matches!(request, Request::Publish { .. }) {
+            // Whoever asks after it has submitted something is to see it.
+            self.machines.flush(now);
+        }
         let reply = match request {
-            Request::Publish { trace, payload } => return self.publish(now, caller, trace, payload),
+            Request::Publish { trace, body } => return self.publish(now, caller, trace, body),
             Request::Ready => return self.machines.service.handle(now, service::Input::Ready(caller)),
             Request::Remove => return self.leave(now, caller),
             Request::Watch { from, wait } => {
@@ -83,30 +88,28 @@ impl Node {
         Ok(())
     }
 
-    fn publish(&mut self, now: Now, caller: Caller, relays: Option<Relays>, payload: Payload) {
-        if let Some(Receipt { message, record }) = self.machines.service.receipt(&caller.id).cloned() {
+    fn publish(&mut self, now: Now, caller: Caller, relays: Option<Relays>, body: Body) {
+        if let Some(Receipt { message, count, record }) = self.machines.service.receipt(&caller.id).cloned() {
             self.machines.stats.count(Counter::Repeated, None);
-            let receipt = Reply::Receipt { id: message, level: Level::Memory };
+            if record == LogSeq::OPEN {
+                return self.machines.service.handle(now, service::Input::Submitted { caller, message, count });
+            }
+            let receipt = Reply::Receipt { id: message, count, level: Level::Memory };
             return self.machines.reply_after(now, record, caller, receipt);
         }
-        if let Err((refusal, text)) = self.admit(now.mono, &payload) {
+        if let Err((refusal, text)) = self.admit(now.mono, relays, &body) {
             return self.machines.refuse_client(now, caller, refusal, text);
         }
         self.machines.on_membership(now, machine::Input::Published);
-        self.machines.stats.count(Counter::Published, None);
-        let id = self.machines.dissemination.publish(now, relays, payload, self.machines.membership.neighbours());
+        let count = body.count();
+        self.machines.stats.add(Counter::Published, None, count.into());
+        let id = self.machines.dissemination.publish(now, relays, body, self.machines.membership.neighbours());
+        self.machines.service.handle(now, service::Input::Submitted { caller, message: id, count });
         self.machines.follow_dissemination(now);
-        if let RequestId::Unique(unique) = &caller.id {
-            let (client, request) = (caller.connection().into(), Arc::clone(unique));
-            self.machines.append(Record::Receipt { client, request, message: id.clone() });
-        }
-        self.machines
-            .service
-            .handle(now, service::Input::Published { caller, message: id, record: self.machines.appended });
     }
 
     /// Says why a submission cannot be taken in now, if so.
-    fn admit(&mut self, now: Mono, payload: &Payload) -> Result<(), (Refusal, String)> {
+    fn admit(&mut self, now: Mono, relays: Option<Relays>, body: &Body) -> Result<(), (Refusal, String)> {
         if self.machines.is_leaving() {
             return Err((Refusal::Leaving, "the node is leaving its network: submit to another".into()));
         }
@@ -116,7 +119,10 @@ impl Node {
         if self.pressed || self.machines.dissemination.is_pressed(now) {
             return Err((Refusal::Busy, "the node's queues are filling up: try again in a moment".into()));
         }
-        payload.check(self.machines.config.limits.payload_len_max)
+        if relays.is_some() && body.count() > 1 {
+            return Err((Refusal::BadRequest, "a submission whose paths are recorded has one message".into()));
+        }
+        body.check_packing(self.machines.config.limits.payload_len_max)
     }
 
     fn fetch(&mut self, now: Now, caller: Caller, fetch: &Fetch) {

@@ -3,9 +3,9 @@
 
 use super::machines::Machines;
 use crate::core::{
+    batch::Batch,
     event::{Event, LogSeq, Output},
     id::NodeId,
-    message::Message,
     request::Reply,
     service::{self, Caller},
     stats::Refusal,
@@ -36,13 +36,14 @@ impl Machines {
         self.outbox.push_back(Output::Notify(event));
     }
 
-    /// Counts a message that is new here, and notes it for those who watch.
-    pub(super) fn note_delivery(&mut self, now: Now, from: Option<&NodeId>, message: &Message) {
-        let latency = Duration::from_micros(now.wall.micros_since(message.published_at));
+    /// Counts messages that are new here, and notes them for those who watch.
+    pub(super) fn note_delivery(&mut self, now: Now, from: Option<&NodeId>, batch: &Batch, (first, last): (u64, u64)) {
+        let latency = Duration::from_micros(now.wall.micros_since(batch.published_at));
+        let count = last - first + 1;
         if from.is_some() {
-            self.stats.delivered(latency, message.hops);
+            self.stats.delivered(latency, batch.hops, count);
         }
-        self.service.handle(now, service::Input::Arrived { message, from, latency });
+        self.service.handle(now, service::Input::Arrived { batch, first, count, from, latency });
     }
 
     /// Ends a turn: whoever waited for what it has brought is answered.

@@ -150,7 +150,7 @@ mod tests {
 
     fn arrival(sequence: u64) -> Arrival {
         let id = StreamId { origin: NodeId::numbered(4), incarnation: Incarnation(17) }.message(sequence);
-        Arrival { id, from: None, hops: 1, latency: Duration::from_micros(5) }
+        Arrival { id, count: 1, from: None, hops: 1, latency: Duration::from_micros(5) }
     }
 
     fn now(seconds: u64) -> Now {

@@ -10,10 +10,10 @@ use super::{
     watchers::{Watcher, Watchers},
 };
 use crate::core::{
+    batch::Batch,
     config::Limits,
     event::{Event, LogSeq},
     id::{Incarnation, MessageId, NodeId},
-    message::Message,
     request::{Level, Reply, RequestId, WATCH_WAIT_MAX},
     stats::Refusal,
     time::{Mono, Now},
@@ -35,23 +35,36 @@ pub enum Input<'a> {
         /// The record that it depends on; [`LogSeq::NONE`], if on none.
         record: LogSeq,
     },
-    /// A client's submission became a message.
+    /// A client's submission became messages; [`Service::take_submitted`] at the end of the turn.
+    Submitted {
+        /// The client.
+        caller: Caller,
+        /// The first message.
+        message: MessageId,
+        /// Number of messages.
+        count: u32,
+    },
+    /// The messages of a submission were recorded.
     Published {
         /// The client.
         caller: Caller,
-        /// The message.
+        /// The first message.
         message: MessageId,
+        /// Number of messages.
+        count: u32,
         /// The record that its receipt depends on.
         record: LogSeq,
     },
-    /// A submission became a message in an earlier life.
+    /// A submission became messages in an earlier life.
     Recovered {
         /// The connection that it came by.
         client: Box<[u8]>,
         /// The unique request id.
         request: Arc<[u8]>,
-        /// The message.
+        /// The first message.
         message: MessageId,
+        /// Number of messages.
+        count: u32,
     },
     /// A client waits for all links to be up.
     Ready(Caller),
@@ -68,13 +81,17 @@ pub enum Input<'a> {
     Leave(Caller),
     /// Something happened.
     Happened(&'a Event),
-    /// A message came for the first time.
+    /// Messages came for the first time.
     Arrived {
-        /// The message.
-        message: &'a Message,
-        /// The neighbour that sent it; `None`: it was submitted here.
+        /// The batch that they came in.
+        batch: &'a Batch,
+        /// The number of the first of them.
+        first: u64,
+        /// Number of messages.
+        count: u64,
+        /// The neighbour that sent them; `None`: they were submitted here.
         from: Option<&'a NodeId>,
-        /// The time since it was submitted.
+        /// The time since they were submitted.
         latency: Duration,
     },
     /// All links are up.
@@ -112,6 +129,8 @@ enum Stage {
 #[derive(Debug)]
 pub struct Service {
     receipts: Receipts,
+    /// Submissions of this turn: as many as requests.
+    submitted: VecDeque<(Caller, MessageId, u32)>,
     promised: Promised,
     waiting: Waiting,
     leavers: Vec<Caller>,
@@ -126,6 +145,7 @@ impl Service {
     pub fn new(limits: &Limits, incarnation: Incarnation) -> Self {
         Self {
             receipts: Receipts::new(limits.receipts_max),
+            submitted: VecDeque::new(),
             promised: Promised::default(),
             waiting: Waiting::new(limits.waiting_max, limits.waiting_per_client_max, limits.ready_timeout),
             leavers: Vec::new(),
@@ -140,17 +160,24 @@ impl Service {
     pub fn handle(&mut self, now: Now, input: Input<'_>) {
         match input {
             Input::Answered { caller, reply, record } => self.promise(record, caller, reply),
-            Input::Published { caller, message, record } => self.published(caller, message, record),
-            Input::Recovered { client, request, message } => {
-                self.receipts.keep(&client, &request, Receipt { message, record: LogSeq::NONE });
+            Input::Submitted { caller, message, count } => {
+                self.remember(&caller, Receipt { message: message.clone(), count, record: LogSeq::OPEN });
+                self.submitted.push_back((caller, message, count));
+            }
+            Input::Published { caller, message, count, record } => {
+                self.remember(&caller, Receipt { message: message.clone(), count, record });
+                self.promise(record, caller, Reply::Receipt { id: message, count, level: Level::Memory });
+            }
+            Input::Recovered { client, request, message, count } => {
+                self.receipts.keep(&client, &request, Receipt { message, count, record: LogSeq::NONE });
             }
             Input::Ready(caller) => self.wait_for_links(now.mono, caller),
             Input::Watch { caller, from, wait } => self.watch(now.mono, caller, from, wait),
             Input::Leave(caller) => self.wait_for_the_end(caller),
             Input::Happened(event) => self.journal.note(now.wall, event),
-            Input::Arrived { message, from, latency } => {
-                let Message { id, hops, .. } = message;
-                let arrival = || Arrival { id: id.clone(), from: from.cloned(), hops: *hops, latency };
+            Input::Arrived { batch, first, count, from, latency } => {
+                let id = || MessageId { sequence: first, ..batch.id.clone() };
+                let arrival = || Arrival { id: id(), count, from: from.cloned(), hops: batch.hops, latency };
                 self.journal.arrive(now, arrival);
             }
             Input::LinksUp => self.outbox.extend(self.waiting.take().map(|caller| Output::Reply(caller, Reply::Done))),
@@ -187,6 +214,11 @@ impl Service {
         self.receipts.find(request)
     }
 
+    /// Takes the next submission of this turn, once its messages were recorded; then [`Input::Published`].
+    pub fn take_submitted(&mut self) -> Option<(Caller, MessageId, u32)> {
+        self.submitted.pop_front()
+    }
+
     /// Says whether somebody waits for the links to be up.
     pub fn awaits_links(&self) -> bool {
         !self.waiting.is_empty()
@@ -218,12 +250,10 @@ impl Service {
         }
     }
 
-    fn published(&mut self, caller: Caller, message: MessageId, record: LogSeq) {
+    fn remember(&mut self, caller: &Caller, receipt: Receipt) {
         if let RequestId::Unique(unique) = &caller.id {
-            let receipt = Receipt { message: message.clone(), record };
             self.receipts.keep(caller.connection(), unique, receipt);
         }
-        self.promise(record, caller, Reply::Receipt { id: message, level: Level::Memory });
     }
 
     fn wait_for_links(&mut self, now: Mono, caller: Caller) {

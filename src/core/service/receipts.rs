@@ -10,8 +10,10 @@ use std::{
 /// The answer to a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// The message that it became.
+    /// The message that it became, or the first of them.
     pub message: MessageId,
+    /// Number of messages.
+    pub count: u32,
     /// The record that the answer depends on.
     pub record: LogSeq,
 }

@@ -11,8 +11,10 @@ use std::{borrow::Cow, time::Duration};
 /// A message that came here for the first time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Arrival {
-    /// Its id.
+    /// The first message.
     pub(super) id: MessageId,
+    /// Number of messages.
+    pub(super) count: u64,
     /// The neighbour that it came from; `None`: it was submitted here.
     pub(super) from: Option<NodeId>,
     /// Links that it crossed.
@@ -30,11 +32,12 @@ pub(super) fn of_event(at: Wall, event: &Event) -> Happening {
 
 /// Gives an arrival as watchers are told it.
 pub(super) fn of_arrival(at: Wall, arrival: &Arrival) -> Happening {
-    let Arrival { id, from, hops, latency } = arrival;
+    let Arrival { id, count, from, hops, latency } = arrival;
     let latency = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+    let several = (*count > 1).then(|| ("count", (*count).into()));
     let details = [("id", text(id)), ("hops", Detail::Number((*hops).into())), ("latency_us", latency.into())];
-    let details = details.map(|(name, value)| (Cow::Borrowed(name), value));
-    Happening { at, kind: Happening::ARRIVED.into(), node: from.clone(), details: details.into() }
+    let details = details.into_iter().chain(several).map(|(name, value)| (Cow::Borrowed(name), value)).collect();
+    Happening { at, kind: Happening::ARRIVED.into(), node: from.clone(), details }
 }
 
 /// The node that an event is about, and its details.

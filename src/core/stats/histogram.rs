@@ -41,14 +41,14 @@ impl<const N: usize> Histogram<N> {
         Self { bounds, counts: [0; N], count: 0, sum: 0 }
     }
 
-    /// Counts one value.
-    pub fn add(&mut self, value: u64) {
+    /// Counts one value so many times.
+    pub fn add(&mut self, value: u64, times: u64) {
         let bucket = self.bounds.partition_point(|&bound| bound < value);
         if let Some(count) = self.counts.get_mut(bucket) {
-            *count += 1;
+            *count += times;
         }
-        self.count += 1;
-        self.sum = self.sum.saturating_add(value);
+        self.count += times;
+        self.sum = self.sum.saturating_add(value.saturating_mul(times));
     }
 
     /// Each bound with the number of values up to it, ascending.
@@ -72,10 +72,10 @@ impl<const N: usize> Histogram<N> {
 }
 
 impl Deliveries {
-    /// Counts a message.
-    pub fn add(&mut self, latency: Duration, hops: u32) {
-        self.latency.add(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
-        self.hops.add(hops.into());
+    /// Counts messages that came together.
+    pub fn add(&mut self, latency: Duration, hops: u32, times: u64) {
+        self.latency.add(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX), times);
+        self.hops.add(hops.into(), times);
     }
 }
 
@@ -94,7 +94,7 @@ mod tests {
         #[test]
         fn a_histogram_counts_what_is_at_most_its_bounds(values in prop::collection::vec(0u64..200_000_000, 0..50)) {
             let mut histogram = Histogram::new(&LATENCY_BOUNDS);
-            values.iter().for_each(|&value| histogram.add(value));
+            values.iter().for_each(|&value| histogram.add(value, 1));
             for (bound, count) in histogram.cumulated() {
                 prop_assert_eq!(count, values.iter().filter(|&&value| value <= bound).count() as u64);
             }

@@ -8,10 +8,11 @@ use super::{
 };
 use crate::{
     core::{
+        batch::Batch,
         config::Limits,
         frame::StreamRanges,
         id::{MessageId, NodeId},
-        message::{Hop, Message},
+        message::Hop,
         time::Mono,
     },
     sim::{
@@ -160,7 +161,7 @@ impl Checker {
         }
         let Publication { number, payload, message, life, witnesses, has_met } = publication;
         let id = || message.id.clone();
-        if message.payload != payload {
+        if *message.body.bytes() != payload {
             return Err(Wrong::Altered { id: id() });
         }
         if let Some(place) = self.find(&message.id) {
@@ -239,12 +240,13 @@ impl Checker {
     }
 
     /// A node keeps a message that is new to it.
-    fn delivered(&mut self, node: usize, at: Mono, message: &Message) -> Result<(), Wrong> {
+    fn delivered(&mut self, node: usize, at: Mono, message: &Batch) -> Result<(), Wrong> {
         let id = || message.id.clone();
         let place = self.find(&message.id).ok_or_else(|| Wrong::Unpublished { id: id() })?;
         let life = self.survivors[node].map_or(0, |survivor| survivor.life);
         let told = &mut self.messages[place];
-        if told.payload != message.payload && told.double.as_ref() != Some(&message.payload) {
+        let payload = message.body.bytes();
+        if told.payload != *payload && told.double.as_ref() != Some(payload) {
             return Err(Wrong::Altered { id: id() });
         }
         if std::mem::replace(&mut told.delivered[node], (life, at)).0 == life {

@@ -3,10 +3,10 @@
 use super::Cluster;
 use crate::{
     core::{
+        batch::Batch,
         config::Config,
         event::{LogSeq, Record},
         id::Incarnation,
-        message::Message,
         node::Node,
         request::Request,
     },
@@ -39,8 +39,10 @@ impl Cluster {
         let seed = self.seed ^ incarnation ^ (host as u64) << 40;
         let place = &mut self.hosts[host];
         for record in &records {
-            if let Record::Received { message, .. } = record {
-                self.timeline.observe(host, Observation::Remembered { life: place.life, id: message.id.clone() });
+            if let Record::Received { batch, first, last, .. } = record {
+                for id in (*first..=*last).map(|sequence| batch.id.stream().message(sequence)) {
+                    self.timeline.observe(host, Observation::Remembered { life: place.life, id });
+                }
             }
         }
         self.timeline.observe(host, Observation::Began { life: place.life });
@@ -73,7 +75,7 @@ impl Cluster {
     }
 
     /// A node has given an id to a message that was handed to it.
-    pub(super) fn mint(&mut self, host: usize, message: &Message) {
+    pub(super) fn mint(&mut self, host: usize, message: &Batch) {
         let place = &mut self.hosts[host];
         // Nothing is waiting: it will be found that it was never published.
         let Some((number, payload)) = place.submitted.pop_front() else { return };

@@ -2,7 +2,7 @@
 
 use super::Cluster;
 use crate::{
-    core::{message::Relays, request::Request},
+    core::message::Relays,
     sim::{
         host::{Event, Work},
         links::{Direction, Transit},
@@ -77,7 +77,7 @@ impl Cluster {
         let Load { trace, relays, size, .. } = self.scenario.load;
         let trace = Relays::try_from(relays).ok().filter(|_| trace);
         let payload = payload(self.seed, number, size);
-        self.publish(host, number, Request::Publish { trace, payload: payload.as_slice().into() });
+        self.publish(host, number, trace, payload.as_slice().into());
     }
 
     /// A frame is at the far end of a connection.

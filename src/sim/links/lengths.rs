@@ -2,10 +2,11 @@
 //! specification encodes them: a MessagePack array behind an empty frame, each frame with ZMTP's own marks.
 
 use crate::core::{
+    batch::Batch,
     endpoint::Endpoint,
     frame::{Announcement, Answer, Frame, Hashes, Introduction, Member, StreamRanges},
     id::{MessageId, NodeId},
-    message::{Hop, Message, Trace},
+    message::{Hop, Trace},
 };
 
 /// Bytes of a frame on a link.
@@ -61,12 +62,17 @@ pub(in crate::sim) fn message_len(payload: usize) -> usize {
     header(4, id + 9 + 1 + 1) + part(payload)
 }
 
-fn message_frames(message: &Message) -> usize {
-    let Message { id: message_id, published_at, hops, trace: traced, tree, payload } = message;
+fn message_frames(batch: &Batch) -> usize {
+    let Batch { id: message_id, published_at, hops, trace: traced, tree, body } = batch;
     let fixed = id(message_id) + uint(published_at.0) + uint((*hops).into());
     let traced = traced.as_ref().map_or(1, trace);
-    let (fields, tree) = tree.as_ref().map_or((4, 0), |tree| (5, name(tree)));
-    header(fields, fixed + traced + tree) + part(payload.len())
+    let tree = tree.as_ref().map_or(1, name);
+    let trailing = body.trailing().map_or((0, 0), |trailing| (usize::from(trailing.fields()), trailing.bytes().len()));
+    let (fields, more) = match (body.count(), trailing) {
+        (1, (0, _)) => (5, 0),
+        (count, (fields, bytes)) => (6 + fields, uint(count.into()) + bytes),
+    };
+    header(fields, fixed + traced + tree + more) + part(body.bytes().len())
 }
 
 /// A header of so many fields that take so many bytes, behind the empty frame.
@@ -82,10 +88,11 @@ fn part(bytes: usize) -> usize {
 }
 
 fn introduction(who: &Introduction, last: usize) -> usize {
-    let Introduction { node, endpoint: at, network, instance, incarnation, capabilities } = who;
+    let Introduction { node, endpoint: at, network, instance, incarnation, capabilities, payload_len_max } = who;
     let texts = str_len(network.as_str().len()) + str_len(instance.as_str().len());
     let words = list(capabilities, |word| str_len(word.len()));
-    header(7, name(node) + endpoint(at) + texts + uint(incarnation.0) + words + last)
+    let (fields, max) = payload_len_max.map_or((7, 0), |max| (8, uint(max)));
+    header(fields, name(node) + endpoint(at) + texts + uint(incarnation.0) + words + last + max)
 }
 
 fn ping(token: u64, digest: Option<Hashes>) -> usize {

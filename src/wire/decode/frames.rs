@@ -3,9 +3,10 @@
 
 use crate::{
     core::{
-        frame::{self, Answer, Beacon, Frame, Hashes, PathCopy, Walk},
+        batch::{Batch, Body},
+        frame::{self, Answer, Beacon, Frame, Hashes, Introduction, PathCopy, Walk},
         id::{Incarnation, MessageId},
-        message::{Message, Payload},
+        message::Payload,
         time::Wall,
     },
     wire::{
@@ -26,13 +27,16 @@ pub(super) fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
     match kind {
         types::HELLO => {
             let hello = fields.introduction()?;
-            Ok(Frame::Hello(hello, types::wish_of(fields.optional(0)?)))
+            let wish = types::wish_of(fields.optional(0)?);
+            Ok(Frame::Hello(Introduction { payload_len_max: fields.optional(None)?, ..hello }, wish))
         }
         types::MESSAGE => {
             let (id, published_at, hops) = copy(fields)?;
             let trace = fields.seeded_or(Nullable(One::<TraceFields>::NEW), None)?;
             let tree = fields.optional_node("tree")?;
-            Ok(Frame::Message(Message { id, published_at, hops, trace, tree, payload: payload(body) }))
+            let count = fields.optional(1)?;
+            let body = Body::new(payload(body), count, fields.trailing()?);
+            Ok(Frame::Message(Batch { id, published_at, hops, trace, tree, body }))
         }
         types::LEAVE => Ok(Frame::Leave),
         types::PING => {
@@ -80,7 +84,7 @@ pub(super) fn decode_answer<'de, A: SeqAccess<'de>>(
         types::WELCOME => {
             let welcome = fields.introduction()?;
             let seen = fields.seeded_or(Nullable(One::<SeenFields>::NEW), None)?;
-            Ok(Answer::Welcome(welcome, seen))
+            Ok(Answer::Welcome(Introduction { payload_len_max: fields.optional(None)?, ..welcome }, seen))
         }
         types::FAREWELL => Ok(Answer::Farewell),
         types::PONG => fields.required("token").map(Answer::Pong),

@@ -1,9 +1,6 @@
 //! Large bodies, and the messages in frames that have them.
 
-use crate::core::{
-    frame::Frame,
-    id::{MessageId, StreamId},
-};
+use crate::core::{batch::Batch, frame::Frame, id::StreamId};
 
 /// Longest body that crosses a link in one frame, also to a peer that takes pieces.
 pub const WHOLE_MAX: usize = 64 << 10;
@@ -13,19 +10,16 @@ pub const PARCELS_MAX: usize = 1024;
 /// Bytes a second of the slowest link that what cannot be seen to move is given time for.
 pub(super) const SLOWEST: u32 = 16 << 10;
 
-/// The message that a frame carries, if it does.
-pub(super) fn carried(frame: &Frame) -> Option<&MessageId> {
-    match frame {
-        Frame::Message(message) => Some(&message.id),
-        _ => None,
-    }
+/// Says whether a frame carries messages of `stream`, and only such within one of `ranges`.
+pub(super) fn carries(frame: &Frame, stream: &StreamId, ranges: &[(u64, u64)]) -> bool {
+    let Frame::Message(batch) = frame else { return false };
+    let is_within = |&(first, last): &(u64, u64)| first <= batch.id.sequence && batch.last() <= last;
+    batch.id.is_of(&stream.origin, stream.incarnation) && ranges.iter().any(is_within)
 }
 
-/// Says whether a frame carries a message of `stream` within `ranges`.
-pub(super) fn carries(frame: &Frame, stream: &StreamId, ranges: &[(u64, u64)]) -> bool {
-    carried(frame).is_some_and(|id| {
-        id.incarnation == stream.incarnation
-            && id.origin == stream.origin
-            && ranges.iter().any(|&(first, last)| (first..=last).contains(&id.sequence))
-    })
+/// Says whether a frame carries messages of a batch alone.
+pub(super) fn is_part_of(frame: &Frame, batch: &Batch) -> bool {
+    let Frame::Message(carried) = frame else { return false };
+    let (id, range) = (&batch.id, batch.range());
+    carried.id.is_of(&id.origin, id.incarnation) && range.0 <= carried.id.sequence && carried.last() <= range.1
 }

@@ -1,10 +1,11 @@
 //! Frames that come in pieces: of each neighbour those that it has begun to send, or told of, in the order in which they
 //! come; the first of them grows.
 
-use super::body::{PARCELS_MAX, carried};
+use super::body::{PARCELS_MAX, is_part_of};
 use crate::core::{
+    batch::Batch,
     frame::{Chunk, Frame},
-    id::{MessageId, NodeId},
+    id::NodeId,
     message::Payload,
     stats::Refusal,
     time::Mono,
@@ -130,12 +131,12 @@ impl Incoming {
         }
     }
 
-    /// A message is here by another way: nothing of it needs to come any more. Gives who was sending it, with the frame
-    /// that they sent, without its body.
-    pub fn settle(&mut self, id: &MessageId) -> Vec<(NodeId, Frame)> {
+    /// Messages are here by another way: nothing of what carries them alone needs to come any more. Gives who was sending that,
+    /// with the frame that they sent, without its body.
+    pub fn settle(&mut self, batch: &Batch) -> Vec<(NodeId, Frame)> {
         let mut settled = Vec::new();
         for (from, line) in &mut self.lines {
-            while let Some(index) = line.parcels.iter().position(|parcel| carried(&parcel.head) == Some(id)) {
+            while let Some(index) = line.parcels.iter().position(|parcel| is_part_of(&parcel.head, batch)) {
                 let parcel = line.parcels.remove(index);
                 settled.extend(parcel.map(|parcel| (from.clone(), release(&mut self.bytes, parcel))));
             }
@@ -144,9 +145,9 @@ impl Incoming {
         settled
     }
 
-    /// The neighbours that are sending a message.
-    pub fn senders<'a>(&'a self, id: &'a MessageId) -> impl Iterator<Item = &'a NodeId> {
-        let sends = move |line: &Line| line.parcels.iter().any(|parcel| carried(&parcel.head) == Some(id));
+    /// The neighbours that are sending messages of a batch alone.
+    pub fn senders<'a>(&'a self, batch: &'a Batch) -> impl Iterator<Item = &'a NodeId> {
+        let sends = move |line: &Line| line.parcels.iter().any(|parcel| is_part_of(&parcel.head, batch));
         self.lines.iter().filter(move |(_, line)| sends(line)).map(|(from, _)| from)
     }
 

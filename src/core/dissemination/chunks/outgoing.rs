@@ -2,13 +2,14 @@
 //! by a probe, whose answer says that it has arrived, for links keep their order.
 
 use super::{
-    body::{PARCELS_MAX, carried, carries},
+    body::{PARCELS_MAX, carries, is_part_of},
     pace::Pace,
     whole::Whole,
 };
 use crate::core::{
+    batch::Batch,
     frame::{Chunk, Frame},
-    id::{MessageId, StreamId},
+    id::StreamId,
     message::Payload,
     slots::{Slot, Slots},
     time::Mono,
@@ -183,10 +184,10 @@ impl Outgoing {
         self.stirred.insert(slot);
     }
 
-    /// Says whether a message waits to be sent to a peer, or is under way.
-    pub fn holds(&self, slot: Slot, id: &MessageId) -> bool {
+    /// Says whether a batch waits to be sent to a peer, or is under way.
+    pub fn holds(&self, slot: Slot, batch: &Batch) -> bool {
         let lane = self.lanes.get(&slot);
-        lane.is_some_and(|lane| lane.parcels.iter().any(|parcel| carried(&parcel.head) == Some(id)))
+        lane.is_some_and(|lane| lane.parcels.iter().any(|parcel| is_part_of(&parcel.head, batch)))
     }
 
     /// The connection of a link is gone, and all that waited for it. Says how many frames that were.

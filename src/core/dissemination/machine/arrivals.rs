@@ -2,11 +2,17 @@
 
 use super::Dissemination;
 use crate::core::{
+    batch::{Batch, Body, Kept},
     capability::Capability,
-    dissemination::{chunks::incoming::Taken, event::Output, provenance::Provenance, repair::ask::How, seen::Sighting},
+    dissemination::{
+        chunks::incoming::Taken,
+        event::Output,
+        provenance::Provenance,
+        repair::ask::{Arrival, How},
+        seen::{Mixed, Sighting},
+    },
     frame::{Announcement, Chunk, Frame, PathCopy, StreamRanges},
     id::{MessageId, NodeId},
-    message::{Kept, Message, Payload},
     neighbours::NeighbourTable,
     slots::{Slot, Slots},
     stats::{Counter, Refusal},
@@ -15,38 +21,63 @@ use crate::core::{
 use std::time::Duration;
 
 impl Dissemination {
-    /// A message comes, with its payload.
-    pub(super) fn on_message(
+    /// A batch comes, with its body.
+    pub(super) fn on_batch(
         &mut self,
         now: Now,
         from: NodeId,
         slot: Option<Slot>,
-        message: Message,
+        batch: Batch,
         neighbours: &NeighbourTable,
         kept: &dyn Kept,
     ) {
-        if self.disowns(&from, &message.id) {
+        if self.disowns(&from, &batch.id, batch.last()) {
             return;
         }
-        let sighting = self.knowledge.insert(now.mono, &message.id);
+        let sighting = self.knowledge.insert(now.mono, &batch);
         self.sender.count(Counter::ClosedGaps, Some(&from), self.knowledge.take_closed_gaps());
         match sighting {
-            Sighting::First | Sighting::Filled => {
-                let provenance = self.provenance(now.mono, from, slot, &message.id, neighbours);
-                self.knowledge.note_holes(now.mono, slot, &message.id.stream());
-                self.deliver(now, &provenance, message, neighbours);
+            Sighting::First => self.on_new(now, from, slot, batch, &[], neighbours),
+            Sighting::Mixed(mixed) => {
+                let Mixed { new, unsure, .. } = *mixed;
+                self.sender.count(Counter::Unsure, Some(&from), unsure);
+                let count = new.iter().map(|(first, last)| last - first + 1).sum::<u64>();
+                self.sender.count(Counter::Duplicates, Some(&from), u64::from(batch.body.count()) - count);
+                if !new.is_empty() {
+                    self.on_new(now, from, slot, batch, &new, neighbours);
+                }
             }
-            Sighting::Again | Sighting::Unsure => {
-                let is_unsure = sighting == Sighting::Unsure;
-                self.sender.count(Counter::Unsure, Some(&from), is_unsure.into());
-                let payload = message.trace.as_ref().and_then(|_| kept.payload(&message.id));
-                self.plumtree.copy(now, &from, message, payload, neighbours, &mut self.sender);
+            Sighting::Again => self.on_copy(now, &from, batch, neighbours, kept),
+            Sighting::Unsure => {
+                self.sender.count(Counter::Unsure, Some(&from), batch.body.count().into());
+                self.on_copy(now, &from, batch, neighbours, kept);
             }
             Sighting::Full => {
-                let text = format!("no room to remember {}", message.id);
+                let text = format!("no room to remember {}", batch.id);
                 self.sender.refuse(from, Refusal::OriginsFull, text);
             }
         }
+    }
+
+    /// Messages of a batch are new here: `parts` of it, or all if that is empty.
+    fn on_new(
+        &mut self,
+        now: Now,
+        from: NodeId,
+        slot: Option<Slot>,
+        batch: Batch,
+        parts: &[(u64, u64)],
+        neighbours: &NeighbourTable,
+    ) {
+        let provenance = self.provenance(now.mono, from, slot, &batch, neighbours);
+        self.knowledge.note_holes(now.mono, slot, &batch.id.stream());
+        self.deliver(now, &provenance, batch, parts, neighbours);
+    }
+
+    /// One more copy comes of messages that were had.
+    fn on_copy(&mut self, now: Now, from: &NodeId, batch: Batch, neighbours: &NeighbourTable, kept: &dyn Kept) {
+        let body = batch.trace.as_ref().and_then(|_| kept.body(&batch.id));
+        self.plumtree.copy(now, from, batch, body, neighbours, &mut self.sender);
     }
 
     /// A copy of a traced message comes without its payload.
@@ -59,7 +90,7 @@ impl Dissemination {
         neighbours: &NeighbourTable,
         kept: &dyn Kept,
     ) {
-        if self.disowns(&from, &copy.id) {
+        if self.disowns(&from, &copy.id, copy.id.sequence) {
             return;
         }
         let copy = self.plumtree.relay().arrived(now.wall, copy);
@@ -67,8 +98,8 @@ impl Dissemination {
             self.plumtree.trees_mut().spared(&copy.id.origin, slot);
         }
         if self.seen().contains(&copy.id) {
-            let payload = kept.payload(&copy.id);
-            return self.plumtree.relay_again(&from, &copy, payload, neighbours, &mut self.sender);
+            let body = kept.body(&copy.id);
+            return self.plumtree.relay_again(&from, &copy, body, neighbours, &mut self.sender);
         }
         let (stream, sequence) = (copy.id.stream(), copy.id.sequence);
         let dropped = self.plumtree.relay_mut().keep(from, copy);
@@ -90,7 +121,7 @@ impl Dissemination {
     ) {
         // Before anything is noted of it.
         if let Some(Frame::Message(head)) = chunk.head.as_deref()
-            && self.disowns(&from, &head.id)
+            && self.disowns(&from, &head.id, head.last())
         {
             return;
         }
@@ -102,35 +133,40 @@ impl Dissemination {
             self.break_off(now.mono, &from, head, neighbours);
         }
         if let Some(Frame::Message(head)) = begun {
-            self.on_head(now, slot, &head.id, neighbours, kept);
+            self.on_head(now, slot, &head, neighbours, kept);
         }
         if let Some(slot) = slot {
             self.knowledge.sending(now.mono, slot, self.incoming.busy_until(&from));
         }
-        if let Some(Frame::Message(message)) = whole {
-            self.on_message(now, from, slot, message, neighbours, kept);
+        if let Some(Frame::Message(batch)) = whole {
+            match batch.body.check(self.payload_len_max) {
+                Ok(()) => self.on_batch(now, from, slot, batch, neighbours, kept),
+                Err((refusal, text)) => self.sender.refuse(from, refusal, text),
+            }
         }
     }
 
-    /// A neighbour begins to send a message: it has it, and nobody else need be asked for it, unless it is here already.
-    fn on_head(&mut self, now: Now, slot: Option<Slot>, id: &MessageId, neighbours: &NeighbourTable, kept: &dyn Kept) {
+    /// A neighbour begins to send a batch: it has it, and nobody else need be asked for it, unless it is here already.
+    fn on_head(&mut self, now: Now, slot: Option<Slot>, head: &Batch, neighbours: &NeighbourTable, kept: &dyn Kept) {
+        let (stream, range) = (head.id.stream(), head.range());
         if let Some(slot) = slot {
-            self.sender.known_to(slot, &id.stream(), &[(id.sequence, id.sequence)]);
+            self.sender.known_to(slot, &stream, &[range]);
         }
-        if self.seen().contains(id) {
-            return self.settle(now, id, kept.payload(id).as_ref(), neighbours);
+        let lacking = self.knowledge.lacking_of(&stream, range);
+        if lacking.is_empty() {
+            return self.settle(now, head, kept.body(&head.id).as_ref(), neighbours);
         }
         let Some(slot) = slot else { return };
-        if let Some(since) = self.knowledge.coming(now.mono, id, slot, self.standstill) {
-            self.plumtree.trees_mut().learn(&id.origin, now.mono.since(since));
+        if let Some(since) = self.knowledge.coming(now.mono, &stream, &lacking, slot, self.standstill) {
+            self.plumtree.trees_mut().learn(&head.id.origin, now.mono.since(since));
         }
     }
 
-    /// Refuses a message that claims to be of this node's life and was never published here, or what is said of it.
-    fn disowns(&mut self, from: &NodeId, id: &MessageId) -> bool {
-        let is_disowned = self.origin.disowns(id);
+    /// Refuses messages up to `last` that claim to be of this node's life and were never published here, or what is said of them.
+    fn disowns(&mut self, from: &NodeId, id: &MessageId, last: u64) -> bool {
+        let is_disowned = self.origin.disowns(id, last);
         if is_disowned {
-            let text = format!("{id} was never published here");
+            let text = format!("{} was never published here", id.stream().message(last));
             self.sender.refuse(from.clone(), Refusal::BadRequest, text);
         }
         is_disowned
@@ -142,64 +178,76 @@ impl Dissemination {
         now: Mono,
         from: NodeId,
         slot: Option<Slot>,
-        id: &MessageId,
+        batch: &Batch,
         neighbours: &NeighbourTable,
     ) -> Provenance {
-        let arrival = self.knowledge.arrived(now, id);
-        let asked = arrival.asked.and_then(|(of, how)| (Some(of) == slot).then_some(how));
+        let Arrival { asked, first_announced } = self.knowledge.arrived(now, batch, slot);
         if asked.is_none() {
-            let late = arrival.first_announced.map_or(Duration::ZERO, |first| now.since(first));
+            let origin = &batch.id.origin;
+            let late = first_announced.map_or(Duration::ZERO, |first| now.since(first));
             let trees = self.plumtree.trees_mut();
-            trees.learn(&id.origin, late);
+            trees.learn(origin, late);
             if let Some(slot) = slot.filter(|_| self.knowledge.is_missing_any()) {
-                let wait = trees.pull_delay(&id.origin, neighbours.mean_round_trip());
-                self.knowledge.expect_more(now, id, trees.is_parent(&id.origin, slot), wait);
+                let wait = trees.pull_delay(origin, neighbours.mean_round_trip());
+                self.knowledge.expect_more(now, batch, trees.is_parent(origin, slot), wait);
             }
         }
         Provenance { from: Some(from), slot, asked }
     }
 
-    /// Delivers and passes on a message that is new here.
-    pub(super) fn deliver(&mut self, now: Now, provenance: &Provenance, message: Message, neighbours: &NeighbourTable) {
-        self.sender.push(Output::Deliver { message: message.clone(), from: provenance.from.clone() });
+    /// Delivers and passes on a batch of which `parts` are new here, or all if that is empty.
+    pub(super) fn deliver(
+        &mut self,
+        now: Now,
+        provenance: &Provenance,
+        batch: Batch,
+        parts: &[(u64, u64)],
+        neighbours: &NeighbourTable,
+    ) {
+        let whole = [batch.range()];
+        for &(first, last) in if parts.is_empty() { &whole[..] } else { parts } {
+            self.sender.push(Output::Deliver { batch: batch.clone(), first, last, from: provenance.from.clone() });
+        }
         if self.incoming.bytes() == 0 {
             let nobody = Slots::default();
-            return self.plumtree.spread(now, provenance, message, &nobody, neighbours, &mut self.sender);
+            return self.plumtree.spread(now, provenance, batch, &nobody, neighbours, &mut self.sender);
         }
-        let (id, payload) = (message.id.clone(), message.payload.clone());
-        let senders = self.incoming.senders(&id).filter_map(|node| neighbours.slot_of(node)).collect();
-        self.plumtree.spread(now, provenance, message, &senders, neighbours, &mut self.sender);
-        self.settle(now, &id, Some(&payload), neighbours);
+        let senders = self.incoming.senders(&batch).filter_map(|node| neighbours.slot_of(node)).collect();
+        self.plumtree.spread(now, provenance, batch.clone(), &senders, neighbours, &mut self.sender);
+        self.settle(now, &batch, Some(&batch.body), neighbours);
     }
 
-    /// A message is here, and kept if there is a `payload`: whoever is sending it need not go on, and what has come of theirs
+    /// A batch is here, and kept if there is a `body`: whoever is sending it need not go on, and what has come of theirs
     /// counts as a copy.
-    fn settle(&mut self, now: Now, id: &MessageId, payload: Option<&Payload>, neighbours: &NeighbourTable) {
-        for (from, head) in self.incoming.settle(id) {
+    fn settle(&mut self, now: Now, batch: &Batch, body: Option<&Body>, neighbours: &NeighbourTable) {
+        for (from, head) in self.incoming.settle(batch) {
+            let Frame::Message(copy) = head else { continue };
             if let Some(slot) = neighbours.slot_of(&from) {
                 self.knowledge.sending(now.mono, slot, self.incoming.busy_until(&from));
                 if neighbours.slots_with(Capability::Tree).contains(slot) {
-                    let held = StreamRanges { stream: id.stream(), ranges: vec![(id.sequence, id.sequence)] };
+                    let held = StreamRanges { stream: copy.id.stream(), ranges: vec![copy.range()] };
                     let have = Frame::Have(vec![Announcement { held, age: Duration::ZERO }]);
                     self.sender.send_to(slot, have, None, neighbours);
                 }
             }
-            let body = payload.cloned().unwrap_or_else(|| Payload::from(&[][..]));
-            if let Frame::Message(copy) = head.with_body(body) {
-                self.plumtree.copy(now, &from, copy, payload.cloned(), neighbours, &mut self.sender);
-            }
+            let copy = match body {
+                Some(body) if body.count() == copy.body.count() => Batch { body: body.clone(), ..copy },
+                _ => copy,
+            };
+            self.plumtree.copy(now, &from, copy, body.cloned(), neighbours, &mut self.sender);
         }
     }
 
-    /// A neighbour does not go on with a message that it had begun to send.
+    /// A neighbour does not go on with a batch that it had begun to send.
     fn break_off(&mut self, now: Mono, from: &NodeId, head: Frame, neighbours: &NeighbourTable) {
-        let Frame::Message(Message { id, .. }) = head else { return };
-        if self.seen().contains(&id) {
+        let Frame::Message(head) = head else { return };
+        let (stream, range) = (head.id.stream(), head.range());
+        if self.knowledge.lacking_of(&stream, range).is_empty() {
             return;
         }
         self.sender.count(Counter::ChunksDropped, Some(from), 1);
         if let Some(slot) = neighbours.slot_of(from) {
-            self.knowledge.stopped(now, &id, slot);
+            self.knowledge.stopped(now, &stream, range, slot);
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::Dissemination;
 use crate::core::{
+    batch::Kept,
     capability::Capability,
     dissemination::{
         event::Output,
@@ -10,7 +11,6 @@ use crate::core::{
     },
     frame::{Announcement, Answer, Frame, StreamRanges},
     id::{NodeId, StreamId},
-    message::Kept,
     neighbours::NeighbourTable,
     slots::Slot,
     stats::Counter,
@@ -115,12 +115,13 @@ impl Dissemination {
             let resent = kept.resend(stream, ranges, seen.as_slice(), messages, bytes);
             bytes = bytes.saturating_sub(resent.bytes);
             self.allowances.spend(now, slot, resent.bytes);
-            messages -= resent.messages.len();
-            for message in resent.messages {
-                if !self.sender.holds(slot, &message.id) {
-                    self.sender.count(Counter::Resent, Some(from), 1);
-                    let message = self.plumtree.relay().shorten(message, &mut self.sender);
-                    self.sender.message(vec![link], message, neighbours);
+            for batch in resent.batches {
+                let count = batch.body.count();
+                messages = messages.saturating_sub(count as usize);
+                if !self.sender.holds(slot, &batch) {
+                    self.sender.count(Counter::Resent, Some(from), count.into());
+                    let batch = self.plumtree.relay().shorten(batch, &mut self.sender);
+                    self.sender.batch(vec![link], batch, neighbours);
                 }
             }
             if !resent.lost.is_empty() {

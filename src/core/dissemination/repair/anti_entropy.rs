@@ -9,6 +9,7 @@ use super::{
     missing::Missing,
 };
 use crate::core::{
+    batch::Batch,
     config::Config,
     dissemination::{
         event::Output,
@@ -16,7 +17,7 @@ use crate::core::{
         sender::Sender,
     },
     frame::{Frame, Hashes, StreamRanges},
-    id::{Incarnation, MessageId, StreamId},
+    id::{Incarnation, StreamId},
     neighbours::NeighbourTable,
     ranges::Ranges,
     request::Gap,
@@ -63,16 +64,16 @@ impl AntiEntropy {
         self.missing.len()
     }
 
-    /// Notes a message that is here; see [`Seen::insert`].
-    pub fn insert(&mut self, now: Mono, id: &MessageId) -> Sighting {
-        let sighting = self.seen.insert(id);
-        match sighting {
+    /// Notes messages that are here; see [`Seen::insert`].
+    pub fn insert(&mut self, now: Mono, batch: &Batch) -> Sighting {
+        let sighting = self.seen.insert(&batch.id.origin, batch.id.incarnation, batch.range());
+        match &sighting {
             Sighting::First => self.digests.changed(now),
-            Sighting::Filled => {
+            Sighting::Mixed(mixed) if !mixed.new.is_empty() => {
                 self.digests.changed(now);
-                self.filled.note(now, id);
+                self.filled.note(now, &batch.id, &mixed.filled);
             }
-            Sighting::Again | Sighting::Unsure | Sighting::Full => {}
+            _ => {}
         }
         sighting
     }
@@ -83,16 +84,16 @@ impl AntiEntropy {
         self.seen.take_closed_gaps()
     }
 
-    /// Says how a message that is here was waited for; see [`Missing::arrived`].
+    /// Says how messages that `by` has sent were waited for; see [`Missing::arrived`].
     #[inline]
-    pub fn arrived(&mut self, now: Mono, id: &MessageId) -> Arrival {
-        self.missing.arrived(now, id)
+    pub fn arrived(&mut self, now: Mono, batch: &Batch, by: Option<Slot>) -> Arrival {
+        if self.missing.is_empty() { Arrival::default() } else { self.missing.arrived(now, &batch.id.stream(), batch.range(), by) }
     }
 
-    /// A message was pushed: links keep their order, so what its parent has after it is on its way. `wait` says how long that
-    /// may take.
-    pub fn expect_more(&mut self, now: Mono, id: &MessageId, by_parent: bool, wait: Duration) {
-        self.missing.pushed(now, &id.stream(), id.sequence, by_parent, wait);
+    /// Messages were pushed: links keep their order, so what their parent has after them is on its way. `wait` says how long
+    /// that may take.
+    pub fn expect_more(&mut self, now: Mono, batch: &Batch, by_parent: bool, wait: Duration) {
+        self.missing.pushed(now, &batch.id.stream(), batch.last(), by_parent, wait);
     }
 
     /// Says whether something is missing.
@@ -115,6 +116,13 @@ impl AntiEntropy {
         let mut lacking = Ranges::from(&self.seen.missing(&held.stream, &held.ranges, MISSING_MAX)[..]);
         lacking.extend(&self.seen.given_up_of(&held.stream, &held.ranges, MISSING_MAX));
         lacking.into_vec()
+    }
+
+    /// The same of one range, however many intervals that has.
+    pub fn lacking_of(&self, stream: &StreamId, range: (u64, u64)) -> Ranges {
+        let mut lacking = Ranges::from(&self.seen.missing(stream, &[range], usize::MAX)[..]);
+        lacking.extend(&self.seen.given_up_of(stream, &[range], usize::MAX));
+        lacking
     }
 
     /// Messages that this node lacks of those that a neighbour has had: what is missing, and what was given up unless that
@@ -175,9 +183,9 @@ impl AntiEntropy {
         seen
     }
 
-    /// A neighbour has begun to send a message that is not here; see [`Missing::coming`].
-    pub fn coming(&mut self, now: Mono, id: &MessageId, by: Slot, patience: Duration) -> Option<Mono> {
-        self.missing.coming(now, id, by, patience)
+    /// A neighbour has begun to send messages that are not here; see [`Missing::coming`].
+    pub fn coming(&mut self, now: Mono, stream: &StreamId, lacking: &Ranges, by: Slot, patience: Duration) -> Option<Mono> {
+        self.missing.coming(now, stream, lacking, by, patience)
     }
 
     /// A neighbour goes on with something large; see [`Missing::sending`].
@@ -185,9 +193,9 @@ impl AntiEntropy {
         self.missing.sending(now, by, until);
     }
 
-    /// A neighbour does not send a message that it had begun to send.
-    pub fn stopped(&mut self, now: Mono, id: &MessageId, by: Slot) {
-        self.missing.stopped(now, id, by);
+    /// A neighbour does not send messages that it had begun to send.
+    pub fn stopped(&mut self, now: Mono, stream: &StreamId, range: (u64, u64), by: Slot) {
+        self.missing.stopped(now, stream, range, by);
     }
 
     /// Questions that are due, and messages that are sought no longer.
@@ -269,7 +277,7 @@ impl AntiEntropy {
         if is_given_up {
             self.seen.close(stream, &[numbers]);
         } else {
-            self.seen.insert(&stream.message(numbers.0));
+            self.seen.insert(&stream.origin, stream.incarnation, numbers);
         }
     }
 

@@ -15,12 +15,12 @@ pub enum How {
     Orphan,
 }
 
-/// Account of how a message that arrived was waited for.
+/// Account of how messages that arrived were waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Arrival {
-    /// The peer that was asked for it and has not answered before, and how it was known to be missing.
-    pub asked: Option<(Slot, How)>,
-    /// The time when it was first announced, if it was, and nothing of it had come.
+    /// How they were known to be missing, if their sender was asked for any of them and had not answered before.
+    pub asked: Option<How>,
+    /// The time when they were first announced, if they were, and nothing of them had come.
     pub first_announced: Option<Mono>,
 }
 

@@ -1,23 +1,31 @@
-//! Messages on their way in pieces: whoever sends it is taken for asked, so that nobody else is.
+//! Messages on their way in pieces: whoever sends them is taken for asked, so that nobody else is.
 
 use super::missing::Missing;
-use crate::core::{dissemination::repair::ask::How, id::MessageId, slots::Slot, time::Mono};
+use crate::core::{dissemination::repair::ask::How, id::StreamId, ranges::Ranges, slots::Slot, time::Mono};
 use std::time::Duration;
 
 impl Missing {
-    /// `by` has begun to send a message, which is not here: nobody is asked for it as long as it goes on. Says when it was
-    /// told of first, if it comes unasked.
-    pub fn coming(&mut self, now: Mono, id: &MessageId, by: Slot, patience: Duration) -> Option<Mono> {
-        let stream = id.stream();
-        let since = self.want(&stream).and_then(|want| want.since(id.sequence)).unwrap_or(now);
-        self.offered(now, &stream, by, &[(id.sequence, id.sequence)], How::Announced, Duration::ZERO);
-        self.want(&stream)?;
+    /// `by` has begun to send messages, `lacking` of which are not here: nobody is asked for these as long as it goes on. Says
+    /// when the first of them was told of first, if they come unasked.
+    pub fn coming(
+        &mut self,
+        now: Mono,
+        stream: &StreamId,
+        lacking: &Ranges,
+        by: Slot,
+        patience: Duration,
+    ) -> Option<Mono> {
+        let &(first, _) = lacking.as_slice().first()?;
+        let since = self.want(stream).and_then(|want| want.since(first)).unwrap_or(now);
+        self.offered(now, stream, by, lacking.as_slice(), How::Announced, Duration::ZERO);
+        self.want(stream)?;
         let number = self.next_question();
-        if !self.want(&stream)?.coming(now, by, id.sequence, number, patience) {
+        let count = self.want(stream)?.coming(now, by, lacking, number, patience);
+        if count == 0 {
             return None;
         }
-        self.account(by).ask(now, 1);
-        self.refresh(now, &stream);
+        self.account(by).ask(now, count);
+        self.refresh(now, stream);
         Some(since)
     }
 
@@ -28,13 +36,12 @@ impl Missing {
         }
     }
 
-    /// `by` does not send a message that it had begun to send.
-    pub fn stopped(&mut self, now: Mono, id: &MessageId, by: Slot) {
-        let stream = id.stream();
-        let Some(want) = self.want(&stream) else { return };
-        if let Some(number) = want.stopped(now, by, id.sequence) {
-            self.account(by).answer(now, number, 1);
-            self.refresh(now, &stream);
+    /// `by` does not send messages that it had begun to send.
+    pub fn stopped(&mut self, now: Mono, stream: &StreamId, range: (u64, u64), by: Slot) {
+        let Some(want) = self.want(stream) else { return };
+        if let Some((number, count)) = want.stopped(now, by, range) {
+            self.account(by).answer(now, number, count);
+            self.refresh(now, stream);
         }
     }
 }

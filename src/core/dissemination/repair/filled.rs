@@ -24,9 +24,12 @@ impl Filled {
         Self { streams: BTreeMap::new(), due: None, delay }
     }
 
-    /// A message came that had been given up.
-    pub fn note(&mut self, now: Mono, id: &MessageId) {
-        self.streams.entry(id.stream()).or_default().insert(id.sequence, id.sequence);
+    /// Messages of the stream of `id` came that had been given up.
+    pub fn note(&mut self, now: Mono, id: &MessageId, filled: &[(u64, u64)]) {
+        if filled.is_empty() {
+            return;
+        }
+        self.streams.entry(id.stream()).or_default().extend(filled);
         let len: usize = self.streams.values().map(|ranges| ranges.as_slice().len()).sum();
         let due = self.due.unwrap_or(now + self.delay);
         self.due = Some(if len >= RANGES_MAX { now } else { due });
@@ -62,12 +65,12 @@ mod tests {
         let stream = StreamId { origin: NodeId::numbered(4), incarnation: Incarnation(1) };
         let mut filled = Filled::new(Duration::from_nanos(10));
         for number in [1, 2, 3, 7] {
-            filled.note(Mono(number), &stream.message(number));
+            filled.note(Mono(number), &stream.message(number), &[(number, number)]);
         }
         assert_eq!((filled.deadline(), filled.take(Mono(10))), (Some(Mono(11)), vec![]));
         assert_eq!(filled.take(Mono(11)), [(stream.clone(), 1, 3), (stream.clone(), 7, 7)]);
         assert_eq!((filled.deadline(), filled.take(Mono(99))), (None, vec![]));
-        (0..RANGES_MAX as u64).for_each(|number| filled.note(Mono(20), &stream.message(2 * number + 1)));
+        (0..RANGES_MAX as u64).for_each(|number| filled.note(Mono(20), &stream.message(1), &[(2 * number + 1, 2 * number + 1)]));
         assert_eq!(filled.deadline(), Some(Mono(20)), "many do not wait");
     }
 }

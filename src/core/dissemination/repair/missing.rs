@@ -13,7 +13,7 @@ use super::{
 };
 use crate::core::{
     frame::{STREAMS_MAX, StreamRanges},
-    id::{MessageId, StreamId},
+    id::StreamId,
     request::Gap,
     slots::Slot,
     time::Mono,
@@ -106,40 +106,41 @@ impl Missing {
         self.look_at(stream, if offered.is_urgent { now } else { due });
     }
 
-    /// A message is here, by whichever way. Costs nothing as long as nothing is missing, and one look-up as long as
-    /// nothing is of its stream.
-    pub fn arrived(&mut self, now: Mono, id: &MessageId) -> Arrival {
-        if self.is_empty() {
-            return Arrival::default();
-        }
-        let stream = id.stream();
-        let Some(want) = self.wants.get_mut(&stream) else { return Arrival::default() };
-        let part = want.take(id.sequence);
-        let answer = want.answer(now, id.sequence);
+    /// Messages are here that `by` has sent; `None`: by whichever way. Costs nothing as long as nothing is missing, and one
+    /// look-up as long as nothing is of their stream.
+    pub fn arrived(&mut self, now: Mono, stream: &StreamId, (first, last): (u64, u64), by: Option<Slot>) -> Arrival {
+        let Some(want) = self.wants.get_mut(stream) else { return Arrival::default() };
+        let part = want.take(first, last);
+        let answers = want.answer(now, first, last);
         let how = part.map_or(How::Digest, |part| part.how);
         let is_queued = want.ticket.is_some();
         if want.is_done() {
-            self.close(&stream);
+            self.close(stream);
         }
-        if let Some(Answered { by, number, left, .. }) = answer {
-            let half = self.pull_max / 2;
-            let account = self.accounts.entry(by).or_default();
-            account.answer(now, number, 1);
+        let half = self.pull_max / 2;
+        let mut has_room = false;
+        for answer in &answers {
+            let account = self.accounts.entry(answer.by).or_default();
+            let before = account.open;
+            account.answer(now, answer.number, answer.count);
             // The queue is tried again when half a window is free, not for each message.
-            let has_room = [half, 0].contains(&account.open) || is_queued && [half / 2, 0].contains(&left);
-            if has_room {
-                self.wake_queue(now);
-            }
+            has_room |= falls_to(half, before, account.open)
+                || is_queued && falls_to(half / 2, answer.left + answer.count, answer.left);
+        }
+        if has_room {
+            self.wake_queue(now);
         }
         // What came in pieces was late, if it was, when the first of them came.
-        let is_announced = matches!(how, How::Announced | How::Orphan) && answer.is_none_or(|answer| answer.was_asked);
-        let first_announced = part.filter(|_| is_announced).map(|part| part.since);
-        let asked = answer.filter(|answer| answer.was_asked).map(|answer| (answer.by, how));
+        let was_asked = |answer: &&Answered| answer.was_asked;
+        let is_announced = matches!(how, How::Announced | How::Orphan);
+        let is_fresh = answers.is_empty() || answers.iter().any(|answer| answer.was_asked);
+        let first_announced = part.filter(|_| is_announced && is_fresh).map(|part| part.since);
+        let asked = answers.iter().filter(was_asked).find(|answer| Some(answer.by) == by).map(|_| how);
         Arrival { asked, first_announced }
     }
 
-    /// A message of `stream` came unasked. If from its parent, what is beyond it follows on the same link, in order:
-    /// it is not asked for before `wait` has passed.
+    /// Messages of `stream` came unasked, up to `sequence`. If from their parent, what is beyond them follows on the same link, in
+    /// order: it is not asked for before `wait` has passed.
     pub fn pushed(&mut self, now: Mono, stream: &StreamId, sequence: u64, by_parent: bool, wait: Duration) {
         if by_parent && let Some(want) = self.wants.get_mut(stream) {
             // The timer stays: it may go off too early, which is cheaper than to move it for each message.
@@ -387,6 +388,11 @@ impl Missing {
             self.accounts.entry(question.to).or_default().open -= question.open.count();
         }
     }
+}
+
+/// Says whether a number of messages that was above a mark is not any more, or has come to nothing.
+fn falls_to(mark: u64, before: u64, after: u64) -> bool {
+    [mark, 0].iter().any(|&mark| before > mark && after <= mark)
 }
 
 #[cfg(test)]

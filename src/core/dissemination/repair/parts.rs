@@ -40,24 +40,19 @@ impl Parts {
         self.0.sort_unstable_by_key(|part| part.first);
     }
 
-    /// Takes one message out.
-    pub(super) fn take(&mut self, sequence: u64) -> Option<Part> {
-        let index = self.0.partition_point(|part| part.last < sequence);
-        let part = self.0.get_mut(index).filter(|part| part.first <= sequence)?;
-        let whole = *part;
-        match (whole.first == sequence, whole.last == sequence) {
-            (true, true) => {
-                self.0.remove(index);
-            }
-            (true, false) => part.first += 1,
-            (false, true) => part.last -= 1,
-            (false, false) => {
-                part.last = sequence - 1;
-                self.0.insert(index + 1, Part { first: sequence + 1, ..whole });
-                self.compact();
-            }
+    /// Takes messages out; gives the first part that any of them was in, as it was.
+    pub(super) fn take(&mut self, first: u64, last: u64) -> Option<Part> {
+        let from = self.0.partition_point(|part| part.last < first);
+        let upto = self.0.partition_point(|part| part.first <= last);
+        let (&left, &right) = (self.0.get(from).filter(|_| from < upto)?, self.0.get(upto - 1)?);
+        let before = Some(Part { last: first.saturating_sub(1), ..left }).filter(|_| left.first < first);
+        let behind = Some(Part { first: last.saturating_add(1), ..right }).filter(|_| right.last > last);
+        let is_cut = before.is_some() && behind.is_some();
+        self.0.splice(from..upto, before.into_iter().chain(behind));
+        if is_cut {
+            self.compact();
         }
-        Some(whole)
+        Some(left)
     }
 
     /// The time when a message was told of first.

@@ -45,16 +45,18 @@ pub(super) struct StreamMissing {
     pub(super) at: Option<Mono>,
 }
 
-/// A message that came out of a question.
+/// Messages that came out of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Answered {
     /// The peer that was asked.
     pub(super) by: Slot,
     /// The number of the question.
     pub(super) number: u64,
-    /// The number of its messages that are left.
+    /// How many came.
+    pub(super) count: u64,
+    /// How many of it are left.
     pub(super) left: u64,
-    /// True if it had been asked for: it may have come unasked, piece by piece.
+    /// True if any of them had been asked for: they may have come unasked, piece by piece.
     pub(super) was_asked: bool,
 }
 
@@ -133,55 +135,68 @@ impl StreamMissing {
         Some((below, self.parts.sought()))
     }
 
-    /// Takes a message that came out of what is missing.
-    pub(super) fn take(&mut self, sequence: u64) -> Option<Part> {
-        self.parts.take(sequence)
+    /// Takes messages that came out of what is missing; gives the first part that any of them was in.
+    pub(super) fn take(&mut self, first: u64, last: u64) -> Option<Part> {
+        self.parts.take(first, last)
     }
 
-    /// Takes a message that came out of the question for it.
-    pub(super) fn answer(&mut self, now: Mono, sequence: u64) -> Option<Answered> {
-        let answered = self.close(now, sequence)?;
-        if let Some(source) = self.sources.iter_mut().find(|source| source.slot == answered.by) {
-            (source.tries, source.not_before) = (0, Mono::default());
+    /// Takes messages that came out of the questions for them.
+    pub(super) fn answer(&mut self, now: Mono, first: u64, last: u64) -> Vec<Answered> {
+        let answered = self.close(now, (first, last), |_| true);
+        for source in &mut self.sources {
+            if answered.iter().any(|answered| answered.by == source.slot) {
+                (source.tries, source.not_before) = (0, Mono::default());
+            }
         }
-        Some(answered)
+        answered
     }
 
-    /// Takes a message out of the question for it.
-    fn close(&mut self, now: Mono, sequence: u64) -> Option<Answered> {
-        let index = self.questions.iter().position(|question| question.open.contains(sequence))?;
-        let question = &mut self.questions[index];
-        let was_asked = !question.unasked.contains(sequence);
-        question.open.remove(sequence, sequence);
-        question.unasked.remove(sequence, sequence);
-        question.heard = now;
-        let (by, number, left) = (question.to, question.number, question.open.count());
-        if left == 0 {
-            self.questions.swap_remove(index);
+    /// Takes messages out of the questions for them that are meant.
+    fn close(&mut self, now: Mono, range: (u64, u64), is_meant: impl Fn(&InFlight) -> bool) -> Vec<Answered> {
+        let mut answered = Vec::new();
+        for question in self.questions.iter_mut().filter(|question| is_meant(question)) {
+            let answer = question.open.intersection(&[range]);
+            if answer.is_empty() {
+                continue;
+            }
+            let unasked = question.unasked.intersection(&[range]);
+            question.open.subtract(answer.as_slice());
+            question.unasked.subtract(answer.as_slice());
+            question.heard = now;
+            answered.push(Answered {
+                by: question.to,
+                number: question.number,
+                count: answer.count(),
+                left: question.open.count(),
+                was_asked: unasked != answer,
+            });
         }
-        Some(Answered { by, number, left, was_asked })
+        self.questions.retain(|question| !question.open.is_empty());
+        answered
     }
 
-    /// `by` has begun to send a message, maybe unasked: as long as it is at it, nobody is asked. Says whether nobody had been.
-    pub(super) fn coming(&mut self, now: Mono, by: Slot, sequence: u64, number: u64, patience: Duration) -> bool {
-        if self.questions.iter().any(|question| question.open.contains(sequence)) {
-            return false;
+    /// `by` has begun to send messages, maybe unasked: as long as it is at it, nobody is asked. Says for how many nobody had been.
+    pub(super) fn coming(&mut self, now: Mono, by: Slot, lacking: &Ranges, number: u64, patience: Duration) -> u64 {
+        let mut fresh = lacking.clone();
+        self.questions.iter().for_each(|question| fresh.subtract(question.open.as_slice()));
+        if fresh.is_empty() {
+            return 0;
         }
-        self.ask(now, by, &Ranges::from(&[(sequence, sequence)][..]), number, patience);
+        self.ask(now, by, &fresh, number, patience);
         let question = self.questions.iter_mut().find(|question| question.to == by);
-        question.into_iter().for_each(|question| question.unasked.insert(sequence, sequence));
-        true
+        question.into_iter().for_each(|question| question.unasked.extend(fresh.as_slice()));
+        fresh.count()
     }
 
-    /// `by` does not send a message that it had begun to send: it is asked for, of others first. The number of the question.
-    pub(super) fn stopped(&mut self, now: Mono, by: Slot, sequence: u64) -> Option<u64> {
-        let is_asked = |question: &InFlight| question.to == by && question.open.contains(sequence);
-        self.questions.iter().position(is_asked)?;
-        let Answered { number, .. } = self.close(now, sequence)?;
+    /// `by` does not send messages that it had begun to send: they are asked for, of others first. The number of the question,
+    /// and how many of them it was for.
+    pub(super) fn stopped(&mut self, now: Mono, by: Slot, range: (u64, u64)) -> Option<(u64, u64)> {
+        let closed = self.close(now, range, |question| question.to == by);
+        let &Answered { number, count, .. } = closed.first()?;
         if let Some(source) = self.sources.iter_mut().find(|source| source.slot == by) {
             source.tries = source.tries.saturating_add(1);
         }
-        Some(number)
+        Some((number, count))
     }
 
     /// The time when a message that is missing was told of first.

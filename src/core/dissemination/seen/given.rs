@@ -40,13 +40,13 @@ struct Joined {
     count: u64,
 }
 
-/// Outcome of a message that had been given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Late {
-    /// It was known to exist.
-    Named,
-    /// Others had said that it exists.
-    Claimed,
+/// Messages that came and had been given up.
+#[derive(Debug, Default)]
+pub(super) struct Late {
+    /// Those that were known to exist.
+    pub(super) named: Vec<Interval>,
+    /// Those that others had said to exist.
+    pub(super) claimed: Vec<Interval>,
 }
 
 impl Given {
@@ -114,33 +114,35 @@ impl GivenUp {
         None
     }
 
-    /// A message came: it is given up no more, if it was.
-    pub(super) fn take(&mut self, id: &MessageId) -> Option<Late> {
-        if self.streams.is_empty() {
-            return None;
-        }
-        let stream = id.stream();
-        let given = self.streams.get_mut(&stream)?;
+    /// Messages came: they are given up no more. Gives those that were.
+    pub(super) fn take(&mut self, stream: &StreamId, (first, last): Interval) -> Late {
+        let mut late = Late::default();
+        let Some(given) = self.streams.get_mut(stream) else { return late };
         let before = given.ranges.len();
+        let mut found = Vec::new();
+        given.ranges.common(first, last, &mut found, usize::MAX);
         let mut digest = Digest { stream: given.hash, sum: &mut self.digest };
-        let is_taken = given.ranges.take_out(id.sequence, id.sequence, &mut digest) > 0;
+        for (first, last) in found {
+            given.ranges.take_out(first, last, &mut digest);
+            if first < given.had_max {
+                late.named.push((first, last.min(given.had_max)));
+            }
+            if last > given.had_max {
+                late.claimed.push((first.max(given.had_max.saturating_add(1)), last));
+            }
+        }
         self.ranges = self.ranges + given.ranges.len() - before;
-        let late = if id.sequence < given.had_max { Late::Named } else { Late::Claimed };
-        is_taken.then_some(late)
+        late
     }
 
     /// A message came: what was only said to exist below it is known to, and so missing. Gives what that is.
-    pub(super) fn prove(&mut self, id: &MessageId) -> Vec<Interval> {
-        if self.streams.is_empty() {
-            return Vec::new();
-        }
-        let stream = id.stream();
-        let Some(given) = self.streams.get_mut(&stream) else { return Vec::new() };
+    pub(super) fn prove(&mut self, stream: &StreamId, sequence: u64) -> Vec<Interval> {
+        let Some(given) = self.streams.get_mut(stream) else { return Vec::new() };
         let mut proven = Vec::new();
-        if id.sequence.saturating_sub(given.had_max) > 1 {
-            given.ranges.common(given.had_max + 1, id.sequence - 1, &mut proven, usize::MAX);
+        if sequence.saturating_sub(given.had_max) > 1 {
+            given.ranges.common(given.had_max + 1, sequence - 1, &mut proven, usize::MAX);
         }
-        given.had_max = given.had_max.max(id.sequence);
+        given.had_max = given.had_max.max(sequence);
         let mut digest = Digest { stream: given.hash, sum: &mut self.digest };
         let before = given.ranges.len();
         for &(first, last) in &proven {
@@ -148,7 +150,7 @@ impl GivenUp {
         }
         self.ranges = self.ranges + given.ranges.len() - before;
         if given.ranges.is_empty() && given.joined.is_none() {
-            self.streams.remove(&stream);
+            self.streams.remove(stream);
         }
         proven
     }
@@ -167,10 +169,14 @@ impl GivenUp {
             && self.streams.get(&id.stream()).is_some_and(|given| given.ranges.contains(id.sequence))
     }
 
-    /// Says whether a message that counts as had may have been given up: it is in a range of gaps that became one.
-    pub(super) fn is_joined(&self, id: &MessageId) -> bool {
-        let joined = self.streams.get(&id.stream()).and_then(|given| given.joined);
-        joined.is_some_and(|joined| (joined.first..=joined.last).contains(&id.sequence))
+    /// The range of a stream in which a message that counts as had may have been given up: gaps that became one.
+    pub(super) fn joined(&self, stream: &StreamId) -> Option<Interval> {
+        self.streams.get(stream)?.joined.map(|joined| (joined.first, joined.last))
+    }
+
+    /// Says whether nothing is given up.
+    pub(super) fn is_empty(&self) -> bool {
+        self.streams.is_empty()
     }
 
     /// The highest number of a stream that was had, if any of it was given up.

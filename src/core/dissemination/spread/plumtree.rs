@@ -7,12 +7,13 @@ use super::{
     tree::Trees,
 };
 use crate::core::{
+    batch::{Batch, Body},
     capability::Capability,
     config::{Broadcast, Config},
     dissemination::{provenance::Provenance, sender::Sender},
     frame::{Frame, PathCopy, StreamRanges},
     id::{MessageId, NodeId},
-    message::{Message, Payload, Trace},
+    message::Trace,
     neighbours::NeighbourTable,
     slots::{Slot, Slots},
     stats::Counter,
@@ -76,24 +77,24 @@ impl Plumtree {
         &mut self,
         now: Now,
         provenance: &Provenance,
-        message: Message,
+        batch: Batch,
         senders: &Slots,
         neighbours: &NeighbourTable,
         sender: &mut Sender,
     ) {
-        if let Some(trace) = &message.trace {
-            let targets = match self.relay.is_small(&message.payload) {
+        if let Some(trace) = &batch.trace {
+            let targets = match self.relay.is_small(&batch.body) {
                 true => Slots::default(),
-                false => self.targets(now.mono, provenance, &message, senders, neighbours),
+                false => self.targets(now.mono, provenance, &batch, senders, neighbours),
             };
-            return self.spread_traced(now, provenance, (&message, trace), &targets, neighbours, sender);
+            return self.spread_traced(now, provenance, (&batch, trace), &targets, neighbours, sender);
         }
-        let mut told = self.targets(now.mono, provenance, &message, senders, neighbours);
+        let mut told = self.targets(now.mono, provenance, &batch, senders, neighbours);
         let links = neighbours.links_of(told.iter());
         // To the other neighbours it will be announced.
         told.extend(provenance.slot);
-        self.recent.note(now.mono, &message.id, provenance.came(), told);
-        sender.message(links, message, neighbours);
+        self.recent.note(now.mono, &batch.id, batch.last(), provenance.came(), told);
+        sender.batch(links, batch, neighbours);
     }
 
     /// The slots that a first copy is to be pushed to.
@@ -101,7 +102,7 @@ impl Plumtree {
         &mut self,
         now: Mono,
         provenance: &Provenance,
-        message: &Message,
+        batch: &Batch,
         senders: &Slots,
         neighbours: &NeighbourTable,
     ) -> Slots {
@@ -110,7 +111,7 @@ impl Plumtree {
         let up = neighbours.up_slots().iter();
         let mut targets: Slots = up.filter(|&slot| self.floods || !trees.contains(slot)).collect();
         if !self.floods && !provenance.is_backlog() {
-            let (origin, model) = (&message.id.origin, message.tree.as_ref());
+            let (origin, model) = (&batch.id.origin, batch.tree.as_ref());
             targets.extend(self.trees.spread(now, origin, provenance.source(), model, trees).iter());
         }
         // Whoever has sent it or is sending it has it.
@@ -128,12 +129,12 @@ impl Plumtree {
         &mut self,
         now: Now,
         provenance: &Provenance,
-        (message, trace): (&Message, &Trace),
+        (message, trace): (&Batch, &Trace),
         eager: &Slots,
         neighbours: &NeighbourTable,
         sender: &mut Sender,
     ) {
-        let &Message { ref id, published_at, hops, ref payload, .. } = message;
+        let &Batch { ref id, published_at, hops, ref body, .. } = message;
         self.relay.open(id, trace.relays);
         let copy = PathCopy { id: id.clone(), published_at, hops, trace: trace.clone() };
         let copy = self.relay.arrived(now.wall, copy);
@@ -146,35 +147,36 @@ impl Plumtree {
                 given.retain(|given| !knows_trees(neighbours, given.link));
             }
             told.extend(given.iter().filter_map(|given| neighbours.slot_of_link(given.link)));
-            self.relay.send(&given, &copy, payload, eager, neighbours, sender);
+            self.relay.send(&given, &copy, body, eager, neighbours, sender);
         }
-        self.recent.note(now.mono, id, provenance.came(), told);
+        self.recent.note(now.mono, id, message.last(), provenance.came(), told);
     }
 
-    /// One more copy comes of a message that is here; `kept` is its payload, if it is traced and kept.
+    /// One more copy comes of messages that are here; `kept` is the body, if it is one that is traced and kept.
     pub fn copy(
         &mut self,
         now: Now,
         from: &NodeId,
-        message: Message,
-        kept: Option<Payload>,
+        batch: Batch,
+        kept: Option<Body>,
         neighbours: &NeighbourTable,
         sender: &mut Sender,
     ) {
-        if message.trace.is_none() || !self.relay.is_small(&message.payload) {
-            self.judge_duplicate(now.mono, neighbours.slot_of(from), &message.id, neighbours, sender);
+        if batch.trace.is_none() || !self.relay.is_small(&batch.body) {
+            let last = batch.id.stream().message(batch.last());
+            self.judge_duplicate(now.mono, neighbours.slot_of(from), &last, neighbours, sender);
         }
-        let Message { id, published_at, hops, trace, .. } = message;
+        let Batch { id, published_at, hops, trace, body, .. } = batch;
         match trace {
             Some(trace) => {
                 let copy = self.relay.arrived(now.wall, PathCopy { id, published_at, hops, trace });
                 self.relay_again(from, &copy, kept, neighbours, sender);
             }
-            None => sender.count(Counter::Duplicates, Some(from), 1),
+            None => sender.count(Counter::Duplicates, Some(from), body.count().into()),
         }
     }
 
-    /// Two neighbours push the same: one of them is to stop.
+    /// Two neighbours push the same batch, which ends with this message: one of them is to stop.
     fn judge_duplicate(
         &mut self,
         now: Mono,
@@ -203,15 +205,15 @@ impl Plumtree {
         &mut self,
         from: &NodeId,
         copy: &PathCopy,
-        kept: Option<Payload>,
+        kept: Option<Body>,
         neighbours: &NeighbourTable,
         sender: &mut Sender,
     ) {
-        let Some(payload) = kept else { return sender.count(Counter::Late, Some(from), 1) };
+        let Some(body) = kept else { return sender.count(Counter::Late, Some(from), 1) };
         if let Some(given) = self.relay.accept(Some(from), copy, neighbours, sender) {
             sender.count(Counter::Duplicates, Some(from), 1);
             let eager = self.trees.eager(&copy.id.origin).cloned().unwrap_or_default();
-            self.relay.send(&given, copy, &payload, &eager, neighbours, sender);
+            self.relay.send(&given, copy, &body, &eager, neighbours, sender);
         }
     }
 

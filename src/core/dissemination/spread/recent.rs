@@ -1,4 +1,4 @@
-//! Messages that came lately: from whom first and when, so that duplicates and announcements can be judged; and what must still
+//! Batches that came lately: from whom first and when, so that duplicates and announcements can be judged; and what must still
 //! be announced to the neighbours that were not sent it. Announcements wait a moment for each other and become ranges, so
 //! their number follows time and not messages.
 
@@ -11,20 +11,21 @@ use crate::core::{
 };
 use std::time::Duration;
 
-/// Messages of which is remembered how they came: a power of two.
+/// Batches of which is remembered how they came: a power of two.
 const REMEMBERED: usize = 1024;
-/// Messages that may wait to be announced; that many are announced at once.
+/// Batches that may wait to be announced; that many are announced at once.
 const WAITING_MAX: usize = 1024;
 /// Announcements of one time after those before them, at the soonest, in delays: a steady stream of messages costs a frame a
 /// link and that time.
 const SPACING: u32 = 4;
-/// Index where no message has a place.
+/// Index where no batch has a place.
 const NOBODY: u16 = u16::MAX;
 
-/// First arrival of a message here.
+/// First arrival of a batch here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct First {
-    id: MessageId,
+    /// Its last message: announcements end with it.
+    last: MessageId,
     /// The time.
     pub at: Mono,
     /// From whom; `None`: it was submitted here.
@@ -33,7 +34,7 @@ pub struct First {
     pub was_pulled: bool,
 }
 
-/// By which way a message came.
+/// By which way a batch came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Came {
     /// From whom; `None`: it was submitted here.
@@ -44,10 +45,10 @@ pub struct Came {
     pub is_backlog: bool,
 }
 
-/// The messages that came last.
+/// The batches that came last.
 ///
-/// Bounds: the first copies of at most 1024 messages, in places by their number: a stream's last messages do not push each
-/// other out. At most 1024 wait to be announced.
+/// Bounds: the first copies of at most 1024 batches, in places by their last number: a stream's last batches do not push each
+/// other out as long as they are short. At most 1024 wait to be announced.
 #[derive(Debug)]
 pub struct Recent {
     firsts: Vec<First>,
@@ -72,7 +73,9 @@ pub struct News {
 
 #[derive(Debug)]
 struct Unannounced {
+    /// The first message.
     id: MessageId,
+    last: u64,
     at: Mono,
     is_backlog: bool,
     /// Neighbours that have it, as far as that is known, or will be told otherwise.
@@ -86,14 +89,14 @@ impl Recent {
         Self { firsts, places, waiting, due: None, announced: None, delay }
     }
 
-    /// A message came for the first time, from `from` or from a client, and was passed on unless `is_backlog`. `told` are
+    /// A batch came for the first time, from `from` or from a client, and was passed on unless `is_backlog`. `told` are
     /// those who need no announcement.
-    pub fn note(&mut self, now: Mono, id: &MessageId, came: Came, told: Slots) {
+    pub fn note(&mut self, now: Mono, id: &MessageId, last: u64, came: Came, told: Slots) {
         let Came { from, was_pulled, is_backlog } = came;
-        let first = First { id: id.clone(), at: now, from, was_pulled };
+        let first = First { last: MessageId { sequence: last, ..id.clone() }, at: now, from, was_pulled };
         // A node that has seen few messages holds few.
         self.places.resize(REMEMBERED, NOBODY);
-        let index = &mut self.places[place(id)];
+        let index = &mut self.places[place(&first.last)];
         match self.firsts.get_mut(usize::from(*index)) {
             Some(former) => *former = first,
             None => {
@@ -101,24 +104,24 @@ impl Recent {
                 self.firsts.push(first);
             }
         }
-        self.waiting.push(Unannounced { id: id.clone(), at: now, is_backlog, told });
+        self.waiting.push(Unannounced { id: id.clone(), last, at: now, is_backlog, told });
         let spaced = self.announced.map_or(now, |last| last + self.delay * SPACING);
         let due = self.due.unwrap_or_else(|| spaced.max(now + self.delay));
         self.due = Some(if self.waiting.len() >= WAITING_MAX { now } else { due });
     }
 
-    /// The first arrival of a message, if that is still known.
-    pub fn first(&self, id: &MessageId) -> Option<&First> {
-        let index = *self.places.get(place(id))?;
-        self.firsts.get(usize::from(index)).filter(|first| first.id == *id)
+    /// The first arrival of the batch that ended with a message, if that is still known.
+    pub fn first(&self, last: &MessageId) -> Option<&First> {
+        let index = *self.places.get(place(last))?;
+        self.firsts.get(usize::from(index)).filter(|first| first.last == *last)
     }
 
     /// A neighbour has announced these: it need not be told of them.
     pub fn known_to(&mut self, slot: Slot, held: &StreamRanges) {
-        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.id.incarnation == held.stream.incarnation) {
-            let sequence = waiting.id.sequence;
-            let is_held = held.ranges.iter().any(|&(first, last)| (first..=last).contains(&sequence));
-            if is_held && waiting.id.origin == held.stream.origin {
+        let StreamRanges { stream: StreamId { origin, incarnation }, ranges } = held;
+        for waiting in &mut self.waiting {
+            let is_held = |&(first, last): &(u64, u64)| first <= waiting.id.sequence && waiting.last <= last;
+            if waiting.id.is_of(origin, *incarnation) && ranges.iter().any(is_held) {
                 waiting.told.insert(slot);
             }
         }
@@ -185,21 +188,19 @@ struct Run {
 }
 
 /// The messages by stream, as ranges, each announcement with the age of its last.
-fn news<'a>(now: Mono, messages: impl Iterator<Item = &'a Unannounced>) -> News {
+fn news<'a>(now: Mono, batches: impl Iterator<Item = &'a Unannounced>) -> News {
     let mut runs: Vec<Run> = Vec::new();
-    for &Unannounced { ref id, at, is_backlog, .. } in messages {
-        let is_same = |run: &Run| {
-            let stream = &run.stream;
-            run.is_backlog == is_backlog && stream.incarnation == id.incarnation && stream.origin == id.origin
-        };
+    for &Unannounced { ref id, last, at, is_backlog, .. } in batches {
+        let is_same =
+            |run: &Run| run.is_backlog == is_backlog && id.is_of(&run.stream.origin, run.stream.incarnation);
         let index = runs.iter().rposition(is_same).unwrap_or_else(|| {
             runs.push(Run { stream: id.stream(), is_backlog, ranges: Ranges::default(), last: (0, at) });
             runs.len() - 1
         });
         let run = &mut runs[index];
-        run.ranges.insert(id.sequence, id.sequence);
-        if id.sequence > run.last.0 {
-            run.last = (id.sequence, at);
+        run.ranges.insert(id.sequence, last);
+        if last > run.last.0 {
+            run.last = (last, at);
         }
     }
     let mut news = News::default();
@@ -252,10 +253,10 @@ mod tests {
     #[test]
     fn what_was_not_pushed_is_told_apart_and_to_whom_fetches() {
         let mut recent = Recent::new(DELAY);
-        recent.note(at(0), &id(4, 9), pushed(0), slots(&[0]));
+        recent.note(at(0), &id(4, 9), 9, pushed(0), slots(&[0]));
         for sequence in 1..=3 {
             let came = Came { was_pulled: true, is_backlog: true, ..pushed(0) };
-            recent.note(at(0), &id(4, sequence), came, slots(&[0]));
+            recent.note(at(0), &id(4, sequence), sequence, came, slots(&[0]));
         }
         let told = recent.announce(at(5), &slots(&[0, 1, 2]), &slots(&[0, 2, 3]));
         let ranges = |held: &[StreamRanges]| held.iter().flat_map(|held| held.ranges.clone()).collect::<Vec<_>>();
@@ -273,9 +274,9 @@ mod tests {
     fn announcements_wait_for_each_other_and_become_ranges() {
         let mut recent = Recent::new(DELAY);
         for sequence in [1, 2, 3, 7] {
-            recent.note(at(sequence), &id(4, sequence), pushed(0), slots(&[0]));
+            recent.note(at(sequence), &id(4, sequence), sequence, pushed(0), slots(&[0]));
         }
-        recent.note(at(7), &id(5, 1), Came::default(), slots(&[0, 2]));
+        recent.note(at(7), &id(5, 1), 1, Came::default(), slots(&[0, 2]));
         assert_eq!(recent.deadline(), Some(at(6)), "the first of them does not wait longer");
         assert!(recent.tell(at(5), &[0, 1, 2]).is_empty());
         let frames = recent.tell(at(8), &[0, 1, 2, 3]);
@@ -291,7 +292,7 @@ mod tests {
     fn a_steady_stream_is_announced_less_often() {
         let mut recent = Recent::new(DELAY);
         let note =
-            |recent: &mut Recent, millis| recent.note(at(millis), &id(4, millis), Came::default(), Slots::default());
+            |recent: &mut Recent, millis| recent.note(at(millis), &id(4, millis), millis, Came::default(), Slots::default());
         note(&mut recent, 1);
         assert_eq!((recent.deadline(), recent.tell(at(6), &[1]).len()), (Some(at(6)), 1));
         note(&mut recent, 7);
@@ -309,7 +310,7 @@ mod tests {
     fn whoever_has_announced_is_not_told() {
         let mut recent = Recent::new(DELAY);
         for sequence in 1..=3 {
-            recent.note(at(0), &id(4, sequence), Came::default(), Slots::default());
+            recent.note(at(0), &id(4, sequence), sequence, Came::default(), Slots::default());
         }
         recent.known_to(Slot(1), &StreamRanges { stream: id(4, 1).stream(), ranges: vec![(1, 1), (3, 9)] });
         recent.known_to(Slot(1), &StreamRanges { stream: id(5, 1).stream(), ranges: vec![(2, 2)] });
@@ -318,16 +319,28 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_is_known_by_its_last_message_and_announced_as_a_whole() {
+        let mut recent = Recent::new(DELAY);
+        recent.note(at(0), &id(4, 1), 600, pushed(0), Slots::default());
+        recent.note(at(0), &id(4, 601), 700, pushed(0), Slots::default());
+        assert_eq!([1, 600, 601, 700].map(|last| recent.first(&id(4, last)).is_some()), [false, true, false, true]);
+        recent.known_to(Slot(1), &StreamRanges { stream: id(4, 1).stream(), ranges: vec![(1, 650)] });
+        let told = recent.tell(at(5), &[1, 2]);
+        let told: Vec<_> = told.into_iter().map(|(told, slots)| (told[0].held.ranges.clone(), slots)).collect();
+        assert_eq!(told, [(vec![(601, 700)], vec![Slot(1)]), (vec![(1, 700)], vec![Slot(2)])]);
+    }
+
+    #[test]
     fn a_full_queue_is_announced_at_once_and_the_first_copies_are_known_for_a_while() {
         let mut recent = Recent::new(DELAY);
         for sequence in 1..=1024 {
             let came = Came { was_pulled: sequence == 9, ..pushed(2) };
-            recent.note(at(1), &id(4, sequence), came, Slots::default());
+            recent.note(at(1), &id(4, sequence), sequence, came, Slots::default());
         }
         assert_eq!(recent.deadline(), Some(at(1)));
         let first = recent.first(&id(4, 9)).unwrap();
         assert_eq!((first.at, first.from, first.was_pulled), (at(1), Some(Slot(2)), true));
-        recent.note(at(2), &id(4, 1033), Came::default(), Slots::default());
+        recent.note(at(2), &id(4, 1033), 1033, Came::default(), Slots::default());
         assert_eq!(recent.first(&id(4, 9)), None, "a later one has its place");
         recent.forget(Slot(2));
         assert_eq!(recent.first(&id(4, 10)).unwrap().from, None);

@@ -6,13 +6,14 @@ use super::{
     relay_ledger::{Given, RelayDecision, RelayLedger},
 };
 use crate::core::{
+    batch::{Batch, Body},
     capability::Capability,
     config::{Broadcast, Config},
     dissemination::{event::Output, sender::Sender},
     event::LinkId,
     frame::{Frame, PathCopy},
     id::{MessageId, NodeId},
-    message::{Hop, Message, Payload, Relays, Trace, extend_path},
+    message::{Hop, Relays, Trace, extend_path},
     neighbours::NeighbourTable,
     slots::Slots,
     stats::Counter,
@@ -43,8 +44,8 @@ impl Relay {
     }
 
     /// A payload that rides on every frame: trees have nothing to say.
-    pub fn is_small(&self, payload: &Payload) -> bool {
-        payload.len() <= self.small_payload_max
+    pub fn is_small(&self, body: &Body) -> bool {
+        body.bytes().len() <= self.small_payload_max
     }
 
     /// A copy with the path by which it came, this node included.
@@ -104,7 +105,7 @@ impl Relay {
         &self,
         given: &[Given],
         copy: &PathCopy,
-        payload: &Payload,
+        body: &Body,
         eager: &Slots,
         neighbours: &NeighbourTable,
         sender: &mut Sender,
@@ -115,24 +116,24 @@ impl Relay {
         let is_whole = |given: &&Given| {
             let is_on_tree = |slot| given.may_lack && eager.contains(slot);
             let is_needed = || neighbours.slot_of_link(given.link).is_none_or(is_on_tree);
-            self.is_small(payload) || !knows_trees(neighbours, given.link) || is_needed()
+            self.is_small(body) || !knows_trees(neighbours, given.link) || is_needed()
         };
         let (whole, rest): (Vec<&Given>, Vec<&Given>) = given.iter().partition(is_whole);
         let PathCopy { id, published_at, hops, trace } = copy.clone();
-        let (payload, tree) = (payload.clone(), None);
-        let message = Message { id, published_at, hops, trace: Some(trace), tree, payload };
-        sender.message(whole.iter().map(|given| given.link).collect(), message, neighbours);
+        let (body, tree) = (body.clone(), None);
+        let message = Batch { id, published_at, hops, trace: Some(trace), tree, body };
+        sender.batch(whole.iter().map(|given| given.link).collect(), message, neighbours);
         let copy = PathCopy { hops: copy.hops.saturating_add(1), ..copy.clone() };
         sender.send(rest.iter().map(|given| given.link).collect(), Frame::Path(copy), None);
     }
 
     /// Drops the path of a message that is sent on request, if somebody would refuse it for its length.
-    pub fn shorten(&self, message: Message, sender: &mut Sender) -> Message {
+    pub fn shorten(&self, message: Batch, sender: &mut Sender) -> Batch {
         if message.trace.as_ref().is_none_or(|trace| trace.path.len() <= self.path_len_max) {
             return message;
         }
         sender.count(Counter::PathLimit, None, 1);
-        Message { trace: None, ..message }
+        Batch { trace: None, ..message }
     }
 }
 

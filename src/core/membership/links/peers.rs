@@ -83,6 +83,7 @@ impl Peers {
             instance: config.instance.clone(),
             incarnation,
             capabilities: words.map(|word| word.word().to_owned()).collect(),
+            payload_len_max: Some(config.limits.payload_len_max as u64),
         };
         Self {
             me,
