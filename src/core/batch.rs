@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 /// Most messages of a batch.
 pub const COUNT_MAX: u32 = 4096;
+/// Most payloads that a client submits at once.
+pub const SUBMITTED_MAX: u32 = 65_536;
 /// Longest body in bytes of a batch of several messages. A single message may be longer.
 pub const PACKED_LEN_MAX: usize = 256 << 10;
 
@@ -117,18 +119,23 @@ impl Body {
     /// Checks that it holds so many payloads as it says, none of them longer than `payload_len_max`; if not, why it is refused.
     pub fn check(&self, payload_len_max: usize) -> Result<(), (Refusal, String)> {
         self.check_count()?;
-        if self.count == 1 {
-            return check_len(self.bytes.len(), payload_len_max);
-        }
-        if self.bytes.len() > PACKED_LEN_MAX {
+        if self.count > 1 && self.bytes.len() > PACKED_LEN_MAX {
             let text = format!("a batch of {} bytes is over the limit of {PACKED_LEN_MAX}", self.bytes.len());
             return Err((Refusal::TooLarge, text));
         }
         self.check_packing(payload_len_max)
     }
 
-    /// Checks that it holds so many payloads as it says, whatever there is room for in a batch.
-    pub fn check_packing(&self, payload_len_max: usize) -> Result<(), (Refusal, String)> {
+    /// Checks what a client submits: as [`check`](Self::check), but there may be more than one batch holds.
+    pub fn check_submission(&self, payload_len_max: usize) -> Result<(), (Refusal, String)> {
+        if !(1..=SUBMITTED_MAX).contains(&self.count) {
+            let text = format!("a submission has 1 to {SUBMITTED_MAX} payloads, not {}", self.count);
+            return Err((Refusal::BadRequest, text));
+        }
+        self.check_packing(payload_len_max)
+    }
+
+    fn check_packing(&self, payload_len_max: usize) -> Result<(), (Refusal, String)> {
         if self.count == 1 {
             return check_len(self.bytes.len(), payload_len_max);
         }

@@ -122,7 +122,7 @@ impl Node {
         if relays.is_some() && body.count() > 1 {
             return Err((Refusal::BadRequest, "a submission whose paths are recorded has one message".into()));
         }
-        body.check_packing(self.machines.config.limits.payload_len_max)
+        body.check_submission(self.machines.config.limits.payload_len_max)
     }
 
     fn fetch(&mut self, now: Now, caller: Caller, fetch: &Fetch) {
