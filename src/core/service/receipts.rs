@@ -90,7 +90,7 @@ mod tests {
 
     fn receipt(sequence: u64) -> Receipt {
         let message = MessageId { origin: NodeId::numbered(1), incarnation: Incarnation(1), sequence };
-        Receipt { message, record: LogSeq(sequence) }
+        Receipt { message, count: 1, record: LogSeq(sequence) }
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use super::*;
 use crate::core::{
+    batch::Resent,
     capability::Capabilities,
     config::{Limits, Protocol},
     event::LinkId,
     frame::{Announcement, PathCopy, StreamRanges},
     id::NodeId,
-    message::{Hop, Resent, Trace},
+    message::{Hop, Trace},
     stats::{Counter, Refusal},
     time::Wall,
 };
@@ -40,17 +41,17 @@ fn neighbours() -> NeighbourTable {
 }
 
 /// Messages that are kept.
-struct Held(Vec<Message>);
+struct Held(Vec<Batch>);
 
 impl Kept for Held {
-    fn payload(&self, id: &MessageId) -> Option<Payload> {
-        self.0.iter().find(|message| message.id == *id).map(|message| message.payload.clone())
+    fn body(&self, id: &MessageId) -> Option<Body> {
+        self.0.iter().find(|batch| batch.id == *id).map(|batch| batch.body.clone())
     }
 
     fn resend(&self, stream: &StreamId, ranges: &[(u64, u64)], _: &[(u64, u64)], _: usize, _: usize) -> Resent {
-        let is_asked = |sequence| ranges.iter().any(|&(first, last)| (first..=last).contains(&sequence));
-        let asked = self.0.iter().filter(|message| message.id.stream() == *stream && is_asked(message.id.sequence));
-        Resent { messages: asked.cloned().collect(), ..Resent::default() }
+        let is_asked = |batch: &&Batch| ranges.iter().any(|&(first, last)| first <= batch.last() && batch.id.sequence <= last);
+        let asked = self.0.iter().filter(|batch| batch.id.stream() == *stream).filter(is_asked);
+        Resent { batches: asked.cloned().collect(), ..Resent::default() }
     }
 }
 
@@ -59,9 +60,9 @@ fn apply(machine: &mut Dissemination, now: Now, input: Input, kept: &Held) -> Ve
     std::iter::from_fn(|| machine.poll_output()).collect()
 }
 
-fn message(sequence: u64, trace: Option<Trace>) -> Message {
+fn message(sequence: u64, trace: Option<Trace>) -> Batch {
     let id = MessageId { origin: NodeId::numbered(9), incarnation: Incarnation(1), sequence };
-    Message { id, published_at: Wall(0), hops: 1, trace, tree: None, payload: b"apple"[..].into() }
+    Batch { id, published_at: Wall(0), hops: 1, trace, tree: None, body: Body::one(b"apple"[..].into()) }
 }
 
 fn trace(from: u32) -> Trace {
@@ -95,7 +96,7 @@ fn counted(outputs: &[Output]) -> Vec<Counter> {
 fn a_first_copy_is_delivered_before_it_goes_on_and_a_further_one_is_counted() {
     let (mut machine, nothing) = (machine(), Held(Vec::new()));
     let outputs = apply(&mut machine, at(1), from(0, Frame::Message(message(1, None))), &nothing);
-    let delivered = Output::Deliver { message: message(1, None), from: Some(NodeId::numbered(2)) };
+    let delivered = Output::Deliver { batch: message(1, None), first: 1, last: 1, from: Some(NodeId::numbered(2)) };
     assert_eq!((&outputs[0], pushed(&outputs)), (&delivered, vec![1, 2]));
     let outputs = apply(&mut machine, at(2), from(1, Frame::Message(message(1, None))), &nothing);
     assert_eq!((counted(&outputs), pushed(&outputs)), (vec![Counter::Duplicates], vec![]));
@@ -108,7 +109,7 @@ fn a_copy_of_a_traced_message_goes_on_for_as_long_as_that_is_kept() {
     let kept = Held(vec![first.clone()]);
     let outputs = apply(&mut machine, at(1), from(0, Frame::Message(first.clone())), &kept);
     assert_eq!(pushed(&outputs), [1, 2]);
-    let Message { id, published_at, hops, .. } = first;
+    let Batch { id, published_at, hops, .. } = first;
     let copy = |from: u32| Frame::Path(PathCopy { id: id.clone(), published_at, hops, trace: trace(from) });
     let outputs = apply(&mut machine, at(2), from(1, copy(3)), &kept);
     assert!(matches!(outputs[0], Output::Path { .. }), "its path is noted: {outputs:?}");
@@ -128,10 +129,10 @@ fn a_node_that_leaves_delivers_and_sends_nothing() {
 #[test]
 fn a_message_of_its_own_life_that_it_never_published_is_refused() {
     let (mut machine, nothing) = (machine(), Held(Vec::new()));
-    let own = machine.publish(at(1), None, b"pear"[..].into(), &neighbours());
+    let own = machine.publish(at(1), None, Body::one(b"pear"[..].into()), &neighbours());
     while machine.poll_output().is_some() {}
     for (sequence, is_refused) in [(own.sequence, false), (own.sequence + 1, true)] {
-        let forged = Message { id: own.stream().message(sequence), ..message(1, None) };
+        let forged = Batch { id: own.stream().message(sequence), ..message(1, None) };
         let outputs = apply(&mut machine, at(2), from(0, Frame::Message(forged)), &nothing);
         let refused =
             outputs.iter().any(|output| matches!(output, Output::Refuse { refusal: Refusal::BadRequest, .. }));

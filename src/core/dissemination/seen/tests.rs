@@ -20,6 +20,19 @@ fn limits(streams_max: usize, lives_max: usize, intervals_max: usize) -> Limits 
     Limits { streams_max, lives_max, intervals_max, ..Limits::default() }
 }
 
+impl Seen {
+    /// Notes one message.
+    fn note(&mut self, id: &MessageId) -> Sighting {
+        self.insert(&id.origin, id.incarnation, (id.sequence, id.sequence))
+    }
+}
+
+/// What becomes of a message that comes after it was given up.
+fn filled(number: u64) -> Sighting {
+    let one = vec![(number, number)];
+    Sighting::Mixed(Box::new(Mixed { new: one.clone(), filled: one, unsure: 0 }))
+}
+
 /// The memory of node 9 in its life 9.
 fn seen(streams_max: usize, intervals_max: usize) -> Seen {
     Seen::new(stream(9, 9), &limits(streams_max, usize::MAX, intervals_max))
@@ -28,9 +41,9 @@ fn seen(streams_max: usize, intervals_max: usize) -> Seen {
 #[test]
 fn lives_of_one_origin_are_told_apart() {
     let mut seen = seen(8, 8);
-    assert_eq!(seen.insert(&id(1, 7, 1)), Sighting::First);
-    assert_eq!(seen.insert(&id(1, 8, 1)), Sighting::First);
-    assert_eq!(seen.insert(&id(1, 7, 1)), Sighting::Again);
+    assert_eq!(seen.note(&id(1, 7, 1)), Sighting::First);
+    assert_eq!(seen.note(&id(1, 8, 1)), Sighting::First);
+    assert_eq!(seen.note(&id(1, 7, 1)), Sighting::Again);
     assert!(seen.contains(&id(1, 8, 1)) && !seen.contains(&id(2, 8, 1)));
 }
 
@@ -38,14 +51,14 @@ fn lives_of_one_origin_are_told_apart() {
 fn without_room_the_lowest_gap_is_closed_and_the_stream_goes_on() {
     let mut seen = seen(2, 2);
     for number in [1, 3, 5, 7] {
-        assert_eq!(seen.insert(&id(1, 1, number)), Sighting::First);
+        assert_eq!(seen.note(&id(1, 1, number)), Sighting::First);
     }
     assert_eq!(seen.take_closed_gaps(), 2);
     assert_eq!(seen.take_closed_gaps(), 0);
     assert_eq!(gaps(&seen), [(2, 2), (4, 4)], "what there is no room for is named");
-    assert_eq!(seen.insert(&id(1, 1, 2)), Sighting::Filled, "and not swallowed");
-    assert_eq!(seen.insert(&id(1, 1, 2)), Sighting::Again);
-    assert_eq!(seen.insert(&id(1, 1, 6)), Sighting::First, "the newest gaps are kept");
+    assert_eq!(seen.note(&id(1, 1, 2)), filled(2), "and not swallowed");
+    assert_eq!(seen.note(&id(1, 1, 2)), Sighting::Again);
+    assert_eq!(seen.note(&id(1, 1, 6)), Sighting::First, "the newest gaps are kept");
     assert_eq!((gaps(&seen), seen.messages()), (vec![(4, 4)], 7));
 }
 
@@ -57,7 +70,7 @@ fn gaps(seen: &Seen) -> Vec<(u64, u64)> {
 #[test]
 fn what_comes_after_it_was_given_up_is_taken_in_once() {
     let mut seen = seen(8, 8);
-    seen.insert(&id(1, 1, 9));
+    seen.note(&id(1, 1, 9));
     assert_eq!(seen.hole_below(&stream(1, 1)), Some(9));
     assert_eq!(seen.close(&stream(1, 1), &[(1, 8)]), [(1, 8)]);
     assert_eq!((seen.hole_below(&stream(1, 1)), gaps(&seen)), (None, vec![(1, 8)]));
@@ -66,7 +79,7 @@ fn what_comes_after_it_was_given_up_is_taken_in_once() {
     assert!(!seen.contains(&id(1, 1, 4)) && seen.contains(&id(1, 1, 9)));
     assert_eq!(seen.missing(&stream(1, 1), &[(3, 12)], 9), [(10, 12)]);
     assert_eq!(seen.given_up_of(&stream(1, 1), &[(3, 5), (7, 12)], 9), [(3, 5), (7, 8)]);
-    assert_eq!([4, 4].map(|number| seen.insert(&id(1, 1, number))), [Sighting::Filled, Sighting::Again]);
+    assert_eq!([4, 4].map(|number| seen.note(&id(1, 1, number))), [filled(4), Sighting::Again]);
     assert_eq!(gaps(&seen), [(1, 3), (5, 8)]);
     assert!(seen.version() > version, "neighbours are told");
     assert!(seen.digest() == before.seen && seen.hashes() != before);
@@ -77,26 +90,26 @@ fn what_comes_after_it_was_given_up_is_taken_in_once() {
 #[test]
 fn what_others_only_say_is_no_message_and_becomes_missing_once_a_later_one_comes() {
     let mut seen = seen(8, 8);
-    (1..=3).for_each(|number| _ = seen.insert(&id(1, 1, number)));
+    (1..=3).for_each(|number| _ = seen.note(&id(1, 1, number)));
     assert_eq!(seen.close(&stream(1, 1), &[(4, 20)]), [(4, 20)]);
     assert_eq!((seen.messages(), seen.given_up(), seen.claimed(), gaps(&seen)), (3, 0, 17, vec![]));
     assert_eq!(seen.latest_life(&NodeId::numbered(1)).unwrap().sequence, 3);
-    assert_eq!((seen.insert(&id(1, 1, 4)), seen.hole_below(&stream(1, 1))), (Sighting::First, None));
-    assert_eq!((seen.insert(&id(1, 1, 8)), seen.hole_below(&stream(1, 1))), (Sighting::First, Some(8)));
+    assert_eq!((seen.note(&id(1, 1, 4)), seen.hole_below(&stream(1, 1))), (Sighting::First, None));
+    assert_eq!((seen.note(&id(1, 1, 8)), seen.hole_below(&stream(1, 1))), (Sighting::First, Some(8)));
     assert_eq!(seen.missing(&stream(1, 1), &[(1, 30)], 9), [(5, 7), (21, 30)], "sought, now that they must exist");
     let claims: Vec<_> = seen.claims_of(&stream(1, 1)).map(|gap| (gap.first, gap.last)).collect();
     assert_eq!((claims, seen.claimed(), seen.messages()), (vec![(9, 20)], 12, 5));
     assert_eq!(seen.close(&stream(2, 1), &[(1, 5)]), [(1, 5)]);
-    assert_eq!((seen.claimed(), seen.insert(&id(2, 1, 5))), (17, Sighting::First));
+    assert_eq!((seen.claimed(), seen.note(&id(2, 1, 5))), (17, Sighting::First));
 }
 
 #[test]
 fn gaps_are_bounded_and_the_lowest_of_the_stream_with_most_become_one() {
     let limits = Limits { gaps_max: 16, ..limits(8, 8, 999) };
     let mut seen = Seen::new(stream(9, 9), &limits);
-    seen.insert(&id(2, 1, 3));
+    seen.note(&id(2, 1, 3));
     seen.close(&stream(2, 1), &[(1, 2)]);
-    (1..=20).for_each(|number| _ = seen.insert(&id(1, 1, 2 * number)));
+    (1..=20).for_each(|number| _ = seen.note(&id(1, 1, 2 * number)));
     seen.close(&stream(1, 1), &[(1, 39)]);
     assert!(seen.gaps_len() <= 16);
     let told: Vec<_> = seen.gaps().collect();
@@ -105,35 +118,35 @@ fn gaps_are_bounded_and_the_lowest_of_the_stream_with_most_become_one() {
     let joined = told.iter().find(|gap| !gap.is_whole()).unwrap();
     assert_eq!((joined.first, joined.count), (1, joined.last.div_ceil(2)));
     assert!(told.contains(&Gap::whole(stream(2, 1), 1, 2)), "the others stay exact");
-    assert_eq!([1, 2].map(|number| seen.insert(&id(1, 1, number))), [Sighting::Unsure; 2], "1 was given up, 2 was had");
-    assert_eq!(seen.insert(&id(1, 1, 39)), Sighting::Filled);
-    assert_eq!(seen.insert(&id(1, 1, 40)), Sighting::Again, "what is above is told apart as ever");
+    assert_eq!([1, 2].map(|number| seen.note(&id(1, 1, number))), [Sighting::Unsure, Sighting::Unsure], "1 was given up, 2 was had");
+    assert_eq!(seen.note(&id(1, 1, 39)), filled(39));
+    assert_eq!(seen.note(&id(1, 1, 40)), Sighting::Again, "what is above is told apart as ever");
 
     let mut seen = Seen::new(stream(9, 9), &limits);
-    seen.insert(&id(1, 1, 1));
+    seen.note(&id(1, 1, 1));
     (1..=40).for_each(|number| _ = seen.close(&stream(1, 1), &[(100 * number, 100 * number)]));
     assert_eq!((seen.gaps_len(), seen.claimed(), seen.given_up()), (16, 16, 0), "claims are forgotten");
-    assert!((2..=4000).all(|number| seen.insert(&id(1, 1, number)) == Sighting::First), "and swallow nothing");
+    assert!((2..=4000).all(|number| seen.note(&id(1, 1, number)) == Sighting::First), "and swallow nothing");
 }
 
 #[test]
 fn a_new_life_takes_the_room_of_the_oldest_of_its_origin_and_of_nobody_else() {
     let mut seen = seen(2, 8);
-    assert_eq!(seen.insert(&id(1, 2, 1)), Sighting::First);
-    assert_eq!(seen.insert(&id(2, 1, 1)), Sighting::Full);
-    assert_eq!(seen.insert(&id(1, 1, 1)), Sighting::Full, "an older life takes nobody's room");
+    assert_eq!(seen.note(&id(1, 2, 1)), Sighting::First);
+    assert_eq!(seen.note(&id(2, 1, 1)), Sighting::Full);
+    assert_eq!(seen.note(&id(1, 1, 1)), Sighting::Full, "an older life takes nobody's room");
     assert_eq!(seen.missing(&stream(1, 1), &[(1, 5)], 8), [], "nobody is asked for what cannot be noted");
-    assert_eq!(seen.insert(&id(1, 3, 1)), Sighting::First);
-    assert_eq!(seen.insert(&id(1, 2, 2)), Sighting::Unsure, "the life is forgotten");
-    assert_eq!(seen.insert(&id(9, 10, 1)), Sighting::Full, "a node never forgets its own");
-    assert_eq!((seen.insert(&id(9, 9, 1)), seen.streams()), (Sighting::First, 2));
+    assert_eq!(seen.note(&id(1, 3, 1)), Sighting::First);
+    assert_eq!(seen.note(&id(1, 2, 2)), Sighting::Unsure, "the life is forgotten");
+    assert_eq!(seen.note(&id(9, 10, 1)), Sighting::Full, "a node never forgets its own");
+    assert_eq!((seen.note(&id(9, 9, 1)), seen.streams()), (Sighting::First, 2));
 }
 
 #[test]
 fn an_origin_has_so_many_lives_and_those_before_are_seen() {
     let mut seen = Seen::new(stream(9, 9), &limits(100, 2, 8));
     for (life, number) in [(5, 1), (5, 2), (6, 2), (6, 5), (7, 1), (8, 1)] {
-        assert_eq!(seen.insert(&id(1, life, number)), Sighting::First);
+        assert_eq!(seen.note(&id(1, life, number)), Sighting::First);
     }
     assert_eq!(seen.take_closed_gaps(), 2, "both were in life 6");
     assert_eq!(seen.streams(), 3);
@@ -146,7 +159,7 @@ fn an_origin_has_so_many_lives_and_those_before_are_seen() {
     assert_eq!(seen.gaps_of(&stream(1, 7)).collect::<Vec<_>>(), [lost]);
     assert_eq!(seen.gaps_of(&stream(1, 8)).count(), 0);
     for life in 0..=6 {
-        assert_eq!(seen.insert(&id(1, life, 3)), Sighting::Unsure);
+        assert_eq!(seen.note(&id(1, life, 3)), Sighting::Unsure);
         assert!(seen.contains(&id(1, life, 4)));
         assert_eq!(seen.missing(&stream(1, life), &[(1, 9)], 8), []);
         assert_eq!(seen.close(&stream(1, life), &[(1, 9)]), []);
@@ -156,28 +169,28 @@ fn an_origin_has_so_many_lives_and_those_before_are_seen() {
 
     let mut seen = Seen::new(stream(9, 9), &limits(100, 2, 8));
     for life in [6, 7] {
-        assert_eq!(seen.insert(&id(1, life, 1)), Sighting::First);
+        assert_eq!(seen.note(&id(1, life, 1)), Sighting::First);
     }
     assert_eq!(seen.missing(&stream(1, 5), &[(1, 9)], 8), [], "it would not be taken in");
-    assert_eq!(seen.insert(&id(1, 5, 1)), Sighting::Unsure);
-    assert_eq!((seen.take_closed_gaps(), seen.insert(&id(1, 5, 2))), (1, Sighting::Unsure));
+    assert_eq!(seen.note(&id(1, 5, 1)), Sighting::Unsure);
+    assert_eq!((seen.take_closed_gaps(), seen.note(&id(1, 5, 2))), (1, Sighting::Unsure));
     assert_eq!((seen.take_closed_gaps(), seen.given_up()), (0, 1), "a life counts once");
 }
 
 #[test]
 fn a_node_keeps_its_own_life_whatever_others_say_of_newer_ones() {
     let mut seen = Seen::new(stream(9, 9), &limits(100, 2, 8));
-    assert_eq!(seen.insert(&id(9, 9, 1)), Sighting::First);
+    assert_eq!(seen.note(&id(9, 9, 1)), Sighting::First);
     for life in 10..20 {
-        assert_eq!(seen.insert(&id(9, life, 1)), Sighting::First);
+        assert_eq!(seen.note(&id(9, life, 1)), Sighting::First);
     }
-    assert_eq!((seen.insert(&id(9, 9, 1)), seen.insert(&id(9, 9, 2))), (Sighting::Again, Sighting::First));
+    assert_eq!((seen.note(&id(9, 9, 1)), seen.note(&id(9, 9, 2))), (Sighting::Again, Sighting::First));
     assert_eq!(seen.missing(&stream(9, 9), &[(1, 99)], 8), [], "nobody has what it did not publish");
     assert_eq!(seen.close(&stream(9, 9), &[(1, 99)]), []);
 
     seen.renew(stream(9, 20));
-    assert_eq!(seen.insert(&id(9, 9, 3)), Sighting::Unsure, "that life is as old as those that were forgotten");
-    assert_eq!((seen.insert(&id(9, 20, 1)), seen.streams()), (Sighting::First, 2));
+    assert_eq!(seen.note(&id(9, 9, 3)), Sighting::Unsure, "that life is as old as those that were forgotten");
+    assert_eq!((seen.note(&id(9, 20, 1)), seen.streams()), (Sighting::First, 2));
     assert!(seen.contains(&id(9, 19, 1)) && !seen.contains(&id(9, 19, 2)));
 }
 
@@ -185,19 +198,19 @@ fn a_node_keeps_its_own_life_whatever_others_say_of_newer_ones() {
 fn nothing_is_noted_for_a_life_that_was_used_last_and_is_forgotten() {
     let mut seen = Seen::new(stream(9, 9), &limits(100, 2, 8));
     for (life, number) in [(10, 1), (11, 1), (9, 1)] {
-        assert_eq!(seen.insert(&id(9, life, number)), Sighting::First);
+        assert_eq!(seen.note(&id(9, life, number)), Sighting::First);
     }
     seen.renew(stream(9, 11));
-    assert_eq!((seen.insert(&id(9, 9, 2)), seen.streams()), (Sighting::Unsure, 1));
+    assert_eq!((seen.note(&id(9, 9, 2)), seen.streams()), (Sighting::Unsure, 1));
 }
 
 #[test]
 fn a_new_life_of_the_node_itself_always_has_room() {
     let mut seen = seen(2, 8);
-    seen.insert(&id(9, 9, 1));
-    seen.insert(&id(1, 1, 1));
+    seen.note(&id(9, 9, 1));
+    seen.note(&id(1, 1, 1));
     seen.renew(stream(9, 10));
-    assert_eq!((seen.streams(), seen.insert(&id(9, 10, 1))), (2, Sighting::First));
+    assert_eq!((seen.streams(), seen.note(&id(9, 10, 1))), (2, Sighting::First));
     assert!(seen.contains(&id(1, 1, 1)) && seen.contains(&id(9, 9, 2)));
 }
 
@@ -207,9 +220,9 @@ fn the_latest_life_is_the_newest_that_was_ever_known() {
     let latest = |seen: &Seen, node| seen.latest_life(&NodeId::numbered(node)).map(|l| (l.incarnation.0, l.sequence));
     assert_eq!((latest(&seen, 1), latest(&seen, 9)), (None, Some((9, 0))));
     for (life, number) in [(3, 7), (3, 2), (2, 9), (10, 4)] {
-        seen.insert(&id(1, life, number));
+        seen.note(&id(1, life, number));
     }
-    seen.insert(&id(9, 12, 1));
+    seen.note(&id(9, 12, 1));
     assert_eq!((latest(&seen, 1), latest(&seen, 9)), (Some((10, 4)), Some((12, u64::MAX))));
 }
 
@@ -217,23 +230,23 @@ fn the_latest_life_is_the_newest_that_was_ever_known() {
 fn intervals_are_bounded_in_all() {
     let mut seen = seen(3, usize::MAX);
     for number in 0..200 {
-        assert_eq!(seen.insert(&id(1, 1, 2 * number + 1)), Sighting::First);
+        assert_eq!(seen.note(&id(1, 1, 2 * number + 1)), Sighting::First);
     }
     assert_eq!(seen.take_closed_gaps(), 200 - 3 * GAPS_A_STREAM as u64);
-    assert_eq!(seen.insert(&id(2, 1, 1)), Sighting::First, "the first of a life has its room");
-    assert_eq!(seen.insert(&id(9, 9, 1)), Sighting::First, "and so has the first of its own");
+    assert_eq!(seen.note(&id(2, 1, 1)), Sighting::First, "the first of a life has its room");
+    assert_eq!(seen.note(&id(9, 9, 1)), Sighting::First, "and so has the first of its own");
 }
 
 #[test]
 fn the_smallest_and_the_largest_numbers_do_no_harm() {
     let mut seen = seen(8, 8);
-    assert_eq!((seen.insert(&id(1, 1, 0)), seen.version()), (Sighting::Again, 0));
+    assert_eq!((seen.note(&id(1, 1, 0)), seen.version()), (Sighting::Again, 0));
     assert_eq!(seen.close(&stream(1, 1), &[(0, 0), (3, 2)]), []);
     assert_eq!(seen.streams(), 1, "neither is a number");
     for (number, sighting) in
         [(u64::MAX, Sighting::First), (u64::MAX - 1, Sighting::First), (u64::MAX, Sighting::Again)]
     {
-        assert_eq!(seen.insert(&id(1, 1, number)), sighting);
+        assert_eq!(seen.note(&id(1, 1, number)), sighting);
     }
     let all = [(0, u64::MAX)];
     assert_eq!(seen.missing(&stream(1, 1), &all, 8), [(1, u64::MAX - 2)]);
@@ -253,9 +266,9 @@ fn digests_are_part_of_the_protocol() {
     assert_eq!(seen.digest(), 0);
     seen.close(&stream(4, 17), &[(1, 3)]);
     assert_eq!(seen.hashes(), Hashes { seen: 0x6289_00e7_6026_afdf, given_up: 0x6289_00e7_6026_afdf });
-    (1..=3).for_each(|number| _ = seen.insert(&id(4, 17, number)));
+    (1..=3).for_each(|number| _ = seen.note(&id(4, 17, number)));
     assert_eq!(seen.hashes(), Hashes { seen: 0x6289_00e7_6026_afdf, given_up: 0 });
-    seen.insert(&id(4, 17, 5));
+    seen.note(&id(4, 17, 5));
     let origin = NodeId::new("a-long-name-köln").unwrap();
     seen.close(&StreamId { origin, incarnation: Incarnation(1_795_437_901) }, &[(2, u64::MAX)]);
     assert_eq!(seen.digest(), 0x3d4a_ffe6_fb67_0f33);
@@ -266,7 +279,7 @@ fn a_stream_without_gaps_takes_32_bytes() {
     assert!(size_of::<Stream>() <= 32, "{}", size_of::<Stream>());
     let mut seen = Seen::new(stream(9, 9), &limits(1000, 9, 9999));
     for number in (1..=1000).rev() {
-        assert_eq!(seen.insert(&id(1, 1, 2 * number)), Sighting::First);
+        assert_eq!(seen.note(&id(1, 1, 2 * number)), Sighting::First);
     }
     let room = |seen: &Seen| seen.streams[seen.lives.place(&stream(1, 1)).unwrap()].seen.room();
     assert!((999..2000).contains(&room(&seen)));
@@ -380,7 +393,7 @@ impl Model {
         }
     }
 
-    fn insert(&mut self, stream: &StreamId, number: u64) -> Sighting {
+    fn insert(&mut self, stream: &StreamId, (first, last): (u64, u64)) -> Sighting {
         let closed_gaps = self.closed_gaps;
         let sighting = self.take_in(stream);
         if sighting != Sighting::First {
@@ -388,14 +401,16 @@ impl Model {
             return sighting;
         }
         let (before, had_max) = (runs(&self.seen(stream)).len(), self.had_max(stream));
-        if !self.numbers.get_mut(stream).unwrap().insert(number) {
-            return Sighting::Again;
-        }
+        let numbers = self.numbers.get_mut(stream).unwrap();
+        let new: BTreeSet<u64> = (first..=last).filter(|&number| numbers.insert(number)).collect();
+        let Some(&highest) = new.last() else { return Sighting::Again };
         let given_up = self.given_up.entry(stream.clone()).or_default();
-        let is_late = given_up.remove(&number);
-        given_up.retain(|&other| other < had_max || other > number);
+        let filled = new.iter().copied().filter(|number| given_up.remove(number) && *number < had_max).collect();
+        given_up.retain(|&other| other < had_max || other > highest);
         self.settle(stream, before);
-        if is_late && number < had_max { Sighting::Filled } else { Sighting::First }
+        let mixed = Mixed { new: runs(&new), filled: runs(&filled), unsure: 0 };
+        let is_first = mixed.new == [(first, last)] && mixed.filled.is_empty();
+        if is_first { Sighting::First } else { Sighting::Mixed(Box::new(mixed)) }
     }
 
     fn close(&mut self, stream: &StreamId, ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
@@ -442,7 +457,7 @@ impl Model {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Insert(StreamId, u64),
+    Insert(StreamId, (u64, u64)),
     Close(StreamId, Vec<(u64, u64)>),
     Renew,
 }
@@ -456,9 +471,14 @@ fn any_ranges() -> impl Strategy<Value = Vec<(u64, u64)>> {
     prop::collection::btree_set(1u64..40, 1..12).prop_map(|numbers| runs(&numbers))
 }
 
+/// One message in most cases, or several.
+fn any_batch() -> impl Strategy<Value = (u64, u64)> {
+    (1u64..40, prop_oneof![2 => Just(0), 1 => 1u64..15]).prop_map(|(first, more)| (first, first + more))
+}
+
 fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        20 => (any_stream(), 1u64..40).prop_map(|(stream, number)| Step::Insert(stream, number)),
+        20 => (any_stream(), any_batch()).prop_map(|(stream, range)| Step::Insert(stream, range)),
         2 => (any_stream(), any_ranges()).prop_map(|(stream, ranges)| Step::Close(stream, ranges)),
         1 => Just(Step::Renew),
     ]
@@ -467,6 +487,15 @@ fn any_step() -> impl Strategy<Value = Step> {
 fn any_limits() -> impl Strategy<Value = Limits> {
     let bounded = (1usize..8, 1usize..5, 1usize..6).prop_map(|(streams, lives, gaps)| limits(streams, lives, gaps));
     prop_oneof![bounded, (1usize..3).prop_map(|streams| limits(streams, 9, 99)), Just(limits(99, 99, 99))]
+}
+
+/// The messages that are new of those that were noted.
+fn new_of(sighting: &Sighting, (first, last): (u64, u64)) -> Vec<u64> {
+    match sighting {
+        Sighting::First => (first..=last).collect(),
+        Sighting::Mixed(mixed) => mixed.new.iter().flat_map(|&(first, last)| first..=last).collect(),
+        Sighting::Again | Sighting::Unsure | Sighting::Full => Vec::new(),
+    }
 }
 
 /// All pages of what has changed, each as small as asked for.
@@ -504,11 +533,12 @@ proptest! {
         for (at, step) in steps.into_iter().enumerate() {
             let (version, before) = (seen.version(), seen.digest());
             match step {
-                Step::Insert(stream, number) => {
-                    let sighting = seen.insert(&stream.message(number));
-                    prop_assert_eq!(sighting, model.insert(&stream, number));
-                    let is_new = matches!(sighting, Sighting::First | Sighting::Filled);
-                    prop_assert!(!is_new || delivered.insert((stream, number)), "delivered twice");
+                Step::Insert(stream, range) => {
+                    let sighting = seen.insert(&stream.origin, stream.incarnation, range);
+                    prop_assert_eq!(&sighting, &model.insert(&stream, range));
+                    for number in new_of(&sighting, range) {
+                        prop_assert!(delivered.insert((stream.clone(), number)), "delivered twice");
+                    }
                 }
                 Step::Close(stream, ranges) => {
                     prop_assert_eq!(seen.close(&stream, &ranges), model.close(&stream, &ranges));
@@ -554,7 +584,7 @@ proptest! {
             let mut missing = model.missing(&stream, &ranges);
             missing.truncate(most);
             prop_assert_eq!(seen.missing(&stream, &ranges, most), missing);
-            for number in 1..42 {
+            for number in 1..56 {
                 let is_known = model.is_below_floor(&stream)
                     || model.numbers.get(&stream).is_some_and(|numbers| numbers.contains(&number));
                 prop_assert_eq!(seen.contains(&stream.message(number)), is_known);
@@ -585,14 +615,14 @@ proptest! {
         let wide = Limits { streams_max: 99, lives_max: 99, intervals_max: 99, ..limits };
         let mut other = Seen::new(stream(7, 7), &wide);
         for (stream, numbers) in model.numbers.iter().rev() {
-            for number in numbers.iter().rev() {
-                other.insert(&stream.message(*number));
+            for &range in runs(numbers).iter().rev() {
+                other.insert(&stream.origin, stream.incarnation, range);
             }
             let given_up = model.given_up.get(stream).map(runs).unwrap_or_default();
             other.close(stream, &given_up);
         }
         prop_assert_eq!(seen.hashes(), other.hashes());
-        other.insert(&id(8, 8, 8));
+        other.note(&id(8, 8, 8));
         prop_assert_ne!(seen.digest(), other.digest());
     }
 }
@@ -601,12 +631,12 @@ proptest! {
 fn the_last_of_all_numbers_is_one_like_any_other() {
     const LAST: u64 = u64::MAX;
     let mut seen = seen(8, 8);
-    assert_eq!(seen.insert(&id(1, LAST, LAST)), Sighting::First);
+    assert_eq!(seen.note(&id(1, LAST, LAST)), Sighting::First);
     assert_eq!(seen.hole_below(&stream(1, LAST)), Some(LAST));
     assert_eq!(seen.close(&stream(1, LAST), &[(1, LAST)]), [(1, LAST - 1)]);
     for number in [5, 7, LAST - 1] {
-        assert_eq!(seen.insert(&id(1, LAST, number)), Sighting::Filled);
-        assert_eq!(seen.insert(&id(1, LAST, number)), Sighting::Again);
+        assert_eq!(seen.note(&id(1, LAST, number)), filled(number));
+        assert_eq!(seen.note(&id(1, LAST, number)), Sighting::Again);
         assert_eq!(seen.missing(&stream(1, LAST), &[(1, LAST)], 8), [], "it makes nothing missing again");
     }
     assert_eq!((seen.given_up(), seen.messages(), seen.hole_below(&stream(1, LAST))), (LAST - 4, LAST, None));

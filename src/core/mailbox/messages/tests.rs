@@ -13,9 +13,9 @@ fn id(sequence: u64) -> MessageId {
     MessageId { origin: NodeId::numbered(1), incarnation: Incarnation(1), sequence }
 }
 
-fn message(sequence: u64, payload: &[u8], traced: bool) -> Message {
+fn message(sequence: u64, payload: &[u8], traced: bool) -> Batch {
     let trace = traced.then(|| Trace { relays: Relays::MAX, path: [].into() });
-    Message { id: id(sequence), published_at: Wall(0), hops: 0, trace, tree: None, payload: payload.into() }
+    Batch { id: id(sequence), published_at: Wall(0), hops: 0, trace, tree: None, body: Body::one(payload.into()) }
 }
 
 fn path(hops: usize) -> Path {
@@ -42,8 +42,8 @@ fn pages(mailbox: &Mailbox, status: Status, len_max: usize) -> Vec<Page> {
     }
 }
 
-fn file(mailbox: &mut Mailbox, message: &Message, at: Wall) -> Evicted {
-    mailbox.file(message, at);
+fn file(mailbox: &mut Mailbox, batch: &Batch, at: Wall) -> Evicted {
+    mailbox.file(batch, batch.range(), at);
     mailbox.trim()
 }
 
@@ -122,7 +122,7 @@ fn paths_count_towards_the_bytes_kept() {
     }
     assert_eq!((evicted.messages, mailbox.len()), (1, 1));
     assert_eq!(mailbox.oldest(), Some(id(2)));
-    assert_eq!(mailbox.payload(&id(1)), None);
+    assert_eq!(mailbox.body(&id(1)), None);
     assert!(mailbox.bytes() <= 20_000);
 }
 
@@ -138,15 +138,15 @@ fn a_message_larger_than_all_leaves_at_once() {
 #[test]
 fn a_message_goes_out_again_as_it_went_on_first() {
     let mut mailbox = Mailbox::new(10, 1 << 20);
-    let traced = Message { hops: 3, ..message(1, b"traced", true) };
+    let traced = Batch { hops: 3, ..message(1, b"traced", true) };
     file(&mut mailbox, &traced, Wall(1));
     note_path(&mut mailbox, &traced.id, path(4));
     note_path(&mut mailbox, &id(1), path(7));
-    file(&mut mailbox, &Message { hops: 2, ..message(2, b"plain", false) }, Wall(2));
+    file(&mut mailbox, &Batch { hops: 2, ..message(2, b"plain", false) }, Wall(2));
     let resent = mailbox.resend(&id(1).stream(), &[(1, 5)], &[(1, 3)], 10, 1000);
     let trace = Some(Trace { relays: Relays::MAX, path: path(4) });
-    let expected = [Message { hops: 4, trace, ..traced }, Message { hops: 3, ..message(2, b"plain", false) }];
-    assert_eq!((&resent.messages[..], &resent.lost[..]), (&expected[..], &[(3, 3)][..]));
+    let expected = [Batch { hops: 4, trace, ..traced }, Batch { hops: 3, ..message(2, b"plain", false) }];
+    assert_eq!((&resent.batches[..], &resent.lost[..]), (&expected[..], &[(3, 3)][..]));
     assert_eq!(resent.rest, []);
 }
 
@@ -158,7 +158,7 @@ fn a_budget_ends_with_the_message_that_exhausts_it() {
     }
     let sent = |messages, bytes| {
         let resent = mailbox.resend(&id(1).stream(), &[(1, 2), (4, u64::MAX)], &[(1, 9)], messages, bytes);
-        (resent.messages.len(), resent.lost, resent.rest)
+        (resent.batches.len(), resent.lost, resent.rest)
     };
     assert_eq!(sent(10, 150), (2, vec![], vec![(4, u64::MAX)]));
     assert_eq!(sent(3, 9999), (3, vec![], vec![(5, u64::MAX)]));
@@ -174,10 +174,10 @@ fn a_number_that_is_there_twice_leaves_twice() {
     for n in [1, 2, 1, 3, 4, 5] {
         file(&mut mailbox, &message(n, b"m", false), Wall(n));
         let resent = mailbox.resend(&id(1).stream(), &[(n, n)], &[(n, n)], 9, 9999);
-        assert_eq!((resent.messages.len(), resent.lost.len()), (1, 0));
+        assert_eq!((resent.batches.len(), resent.lost.len()), (1, 0));
     }
     let resent = mailbox.resend(&id(1).stream(), &[(1, 9)], &[(1, 5)], 9, 9999);
-    assert_eq!((resent.messages.len(), &resent.lost[..]), (3, &[(1, 2)][..]));
+    assert_eq!((resent.batches.len(), &resent.lost[..]), (3, &[(1, 2)][..]));
 }
 
 #[test]
@@ -209,16 +209,16 @@ proptest! {
                     note_path(&mut mailbox, &id(n), path(len % 9));
                 }
             }
-            let streams = mailbox.held.streams() * MessageIndex::STREAM_COST;
+            let streams = mailbox.index.streams() * Index::STREAM_COST;
             prop_assert_eq!(mailbox.bytes(), streams + mailbox.entries.iter().map(Entry::cost).sum::<usize>());
-            prop_assert_eq!(mailbox.unread(), mailbox.entries.iter().filter(|entry| !entry.read).count() as u64);
+            prop_assert_eq!(mailbox.unread(), (mailbox.first..mailbox.next).filter(|&position| !mailbox.read.contains(position)).count() as u64);
             prop_assert!(mailbox.len() <= 12 && mailbox.bytes() <= 6000);
         }
         let all = pages(&mailbox, Status::All, len_max);
         let whole = all.iter().flat_map(|page| &page.messages).filter(|m| !m.continued).map(|m| m.position);
-        prop_assert!(whole.eq(mailbox.first..mailbox.next_position()));
+        prop_assert!(whole.eq(mailbox.first..mailbox.next));
         let paths = all.iter().flat_map(|page| &page.messages).map(|m| m.paths.len()).sum::<usize>();
-        let kept = mailbox.entries.iter().filter_map(|entry| entry.traced.as_ref()).map(|t| t.paths.len()).sum::<usize>();
+        let kept = mailbox.entries.iter().map(|entry| entry.paths().len()).sum::<usize>();
         prop_assert_eq!(paths, kept);
     }
 
@@ -237,22 +237,22 @@ proptest! {
                 seen.insert(sequence, sequence);
                 order.push((life, sequence));
                 let id = MessageId { incarnation: Incarnation(life), ..id(sequence) };
-                file(&mut mailbox, &Message { id, ..message(sequence, b"m", sequence % 2 == 0) }, Wall(0));
+                file(&mut mailbox, &Batch { id, ..message(sequence, b"m", sequence % 2 == 0) }, Wall(0));
             }
         }
         let kept: BTreeSet<_> = order.iter().rev().take(20).copied().collect();
-        prop_assert!(mailbox.held.streams() == kept.iter().map(|&(life, _)| life).collect::<BTreeSet<_>>().len());
+        prop_assert!(mailbox.index.streams() == kept.iter().map(|&(life, _)| life).collect::<BTreeSet<_>>().len());
         let asked: Vec<_> = asked.into_iter().map(|(first, more)| (first, first + more)).collect();
         let asked = Ranges::from(&asked[..]);
         for (life, seen) in seen {
             let stream = StreamId { incarnation: Incarnation(life), ..id(1).stream() };
             let resent = mailbox.resend(&stream, asked.as_slice(), seen.as_slice(), budget, 9999);
-            prop_assert!(resent.messages.len() <= budget);
-            prop_assert!(resent.messages.is_sorted_by_key(|message| message.id.sequence));
+            prop_assert!(resent.batches.len() <= budget);
+            prop_assert!(resent.batches.is_sorted_by_key(|message| message.id.sequence));
             let [lost, rest] = [&resent.lost, &resent.rest].map(|ranges| Ranges::from(&ranges[..]));
-            prop_assert!(rest.is_empty() || resent.messages.len() == budget);
+            prop_assert!(rest.is_empty() || resent.batches.len() == budget);
             for sequence in 1..60 {
-                let is_sent = resent.messages.iter().any(|message| message.id == stream.message(sequence));
+                let is_sent = resent.batches.iter().any(|message| message.id == stream.message(sequence));
                 let is_examined = asked.contains(sequence) && !rest.contains(sequence);
                 let is_kept = kept.contains(&(life, sequence));
                 prop_assert_eq!(is_sent, is_examined && is_kept);

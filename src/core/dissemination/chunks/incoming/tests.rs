@@ -2,7 +2,11 @@
 
 use super::*;
 use crate::core::{
-    dissemination::chunks::outgoing::Outgoing, id::Incarnation, message::Message, slots::Slot, time::Wall,
+    batch::Body,
+    dissemination::chunks::outgoing::Outgoing,
+    id::{Incarnation, MessageId},
+    slots::Slot,
+    time::Wall,
 };
 use proptest::prelude::*;
 
@@ -17,9 +21,14 @@ fn id(sequence: u64) -> MessageId {
     MessageId { origin: NodeId::numbered(4), incarnation: Incarnation(17), sequence }
 }
 
+/// So many messages from a number on. The body need not be one of theirs.
+fn batch(sequence: u64, count: u32, bytes: &[u8]) -> Batch {
+    let body = Body::new(bytes.into(), count, None);
+    Batch { id: id(sequence), published_at: Wall(1), hops: 1, trace: None, tree: None, body }
+}
+
 fn message(sequence: u64, payload: &[u8]) -> Frame {
-    let payload = payload.into();
-    Frame::Message(Message { id: id(sequence), published_at: Wall(1), hops: 1, trace: None, tree: None, payload })
+    Frame::Message(batch(sequence, 1, payload))
 }
 
 fn chunk(number: u64, offset: u64, length: u64, head: Option<u64>, bytes: &[u8]) -> Chunk {
@@ -40,7 +49,7 @@ fn pieces_become_a_frame() {
     let mut incoming = incoming();
     let begun = take(&mut incoming, 0, chunk(1, 0, 6, Some(5), b"abc"));
     assert_eq!((begun.begun, begun.whole), (Some(message(5, b"")), None));
-    assert_eq!(incoming.senders(&id(5)).collect::<Vec<_>>(), [&NodeId::numbered(9)]);
+    assert_eq!(incoming.senders(&batch(5, 1, b"")).collect::<Vec<_>>(), [&NodeId::numbered(9)]);
     let next = take(&mut incoming, 1, chunk(2, 0, 3, Some(6), b""));
     assert_eq!(next.begun, Some(message(6, b"")));
     assert_eq!(take(&mut incoming, 2, chunk(1, 3, 6, None, b"def")).whole, Some(message(5, b"abcdef")));
@@ -95,7 +104,7 @@ fn what_came_by_another_way_is_settled() {
         let chunk = chunk(number, 0, 6, Some(5), b"ab");
         incoming.take(at(0), &NodeId::numbered(node), chunk).unwrap();
     }
-    let settled = incoming.settle(&id(5));
+    let settled = incoming.settle(&batch(5, 1, b""));
     assert_eq!(settled, [8, 9].map(|node| (NodeId::numbered(node), message(5, b""))));
     assert_eq!((incoming.bytes(), incoming.deadline()), (0, None));
     assert_eq!(take(&mut incoming, 0, chunk(1, 2, 6, None, b"cdef")), Taken::default());

@@ -21,8 +21,8 @@ fn nothing() -> Seen {
 
 /// Adds ranges of a stream; says whether that changed anything.
 fn add(seen: &mut Seen, stream: &StreamId, ranges: &[(u64, u64)]) -> bool {
-    let numbers = ranges.iter().flat_map(|&(first, last)| first..=last);
-    numbers.filter(|&number| seen.insert(&stream.message(number)) == Sighting::First).count() > 0
+    let mut new = |&range: &(u64, u64)| seen.insert(&stream.origin, stream.incarnation, range) != Sighting::Again;
+    ranges.iter().filter(|range| new(range)).count() > 0
 }
 
 fn stream(origin: u32) -> StreamId {

@@ -37,8 +37,14 @@ impl Missing {
         self.offered(now, &stream(1), by, missing, how, WAIT);
     }
 
+    /// A message comes, by whichever way.
     fn comes(&mut self, now: Mono, sequence: u64) -> Arrival {
-        self.arrived(now, &stream(1).message(sequence))
+        self.arrived(now, &stream(1), (sequence, sequence), None)
+    }
+
+    /// Messages come from a peer; says whether they were asked of it, and how they were known to be missing.
+    fn brings(&mut self, now: Mono, by: Slot, numbers: (u64, u64)) -> Arrival {
+        self.arrived(now, &stream(1), numbers, Some(by))
     }
 
     fn tick(&mut self, now: Mono) -> Vec<Asked> {
@@ -56,8 +62,8 @@ fn what_is_announced_is_asked_for_when_it_has_not_come_in_time() {
     assert_eq!(wants.deadline(), Some(at(1100)));
     assert_eq!(wants.tick(at(1099)), []);
     assert_eq!(wants.tick(at(1100)), [(A, vec![(4, 4)], false)]);
-    let expected = Arrival { asked: Some((A, How::Announced)), first_announced: Some(at(1000)) };
-    assert_eq!(wants.comes(at(1110), 4), expected);
+    let expected = Arrival { asked: Some(How::Announced), first_announced: Some(at(1000)) };
+    assert_eq!(wants.brings(at(1110), A, (4, 4)), expected);
     assert_eq!(wants.comes(at(1111), 4), Arrival::default());
     assert!(wants.is_empty() && wants.deadline().is_none());
 }
@@ -159,7 +165,7 @@ fn what_follows_on_the_parents_link_is_waited_for_and_what_it_skipped_is_not() {
     wants.pushed(at(90), &stream(1), 7, true, WAIT);
     wants.pushed(at(99), &stream(1), 8, false, WAIT);
     assert_eq!(wants.tick(at(100)), [(A, vec![(5, 5)], false)]);
-    assert_eq!(wants.comes(at(110), 5).asked, Some((A, How::Announced)));
+    assert_eq!(wants.brings(at(110), A, (5, 5)).asked, Some(How::Announced));
     assert_eq!(wants.tick(at(189)), []);
     assert_eq!(wants.tick(at(190)), [(A, vec![(8, 9)], true)]);
 }
@@ -205,7 +211,7 @@ fn a_node_without_a_parent_asks_the_announcer_at_once() {
     wants.offer(at(0), A, &[(1, 1)], How::Announced);
     wants.offer(at(10), B, &[(1, 2)], How::Orphan);
     assert_eq!(wants.tick(at(10)), [(A, vec![(1, 1)], false), (B, vec![(2, 2)], false)]);
-    assert_eq!(wants.comes(at(20), 2).asked, Some((B, How::Orphan)));
+    assert_eq!(wants.brings(at(20), B, (2, 2)).asked, Some(How::Orphan));
 }
 
 #[test]
@@ -220,7 +226,7 @@ fn a_question_waits_for_those_before_it_and_not_for_those_behind() {
         wants.comes(at(millis), sequence);
         assert_eq!(wants.tick(at(millis)), [], "the link is busy with the first question");
     }
-    assert_eq!(wants.arrived(at(160), &second.message(1)).asked, Some((A, How::Backlog)));
+    assert_eq!(wants.arrived(at(160), &second, (1, 1), Some(A)).asked, Some(How::Backlog));
     assert_eq!(wants.tick(at(150) + T2), [(A, vec![(4, 20)], false)], "its turn has passed");
 }
 
@@ -271,17 +277,86 @@ fn many_streams_wait_for_room_without_being_looked_at_for_each_message() {
             ticks += 1;
             for ask in wants.on_tick(now, |_| TRIP).asks {
                 idle = idle.or_else(|| (ask.to == B).then_some(now));
-                let ranges =
-                    ask.streams.into_iter().flat_map(|s| s.ranges.into_iter().map(move |r| (s.stream.clone(), r)));
-                flight.extend(ranges.flat_map(|(s, (first, last))| (first..=last).map(move |n| s.message(n))));
+                for StreamRanges { stream, ranges } in ask.streams {
+                    let numbers = ranges.into_iter().flat_map(|(first, last)| first..=last);
+                    flight.extend(numbers.map(|number| (ask.to, stream.clone(), number)));
+                }
             }
         }
         now = now + Duration::from_micros(100);
-        let id = flight.pop_front().unwrap();
-        assert!(wants.arrived(now, &id).asked.is_some(), "{id} came too late");
+        let (by, stream, number) = flight.pop_front().unwrap();
+        let arrival = wants.arrived(now, &stream, (number, number), Some(by));
+        assert!(arrival.asked.is_some(), "{number} came too late");
     }
     assert!(ticks < 20_000 / 16, "{ticks}");
     assert!(idle.unwrap() < at(100), "{idle:?}");
+}
+
+#[test]
+fn a_batch_answers_all_who_were_asked_for_a_part_of_it() {
+    let mut wants = wants(512);
+    for slot in [A, B] {
+        wants.offer(at(0), slot, &[(1, 512)], How::Backlog);
+    }
+    assert_eq!(wants.tick(at(0)), [(A, vec![(1, 256)], false), (B, vec![(257, 512)], false)]);
+    let asked = Arrival { asked: Some(How::Backlog), first_announced: None };
+    assert_eq!(wants.brings(at(1), A, (200, 300)), asked, "it was asked for a part");
+    assert_eq!([A, B].map(|slot| wants.accounts[&slot].open), [199, 212]);
+    assert_eq!(wants.brings(at(2), B, (100, 199)), Arrival::default(), "another was asked for these");
+    assert_eq!(wants.brings(at(3), B, (290, 400)), asked, "what is here again does no harm");
+    assert_eq!(wants.brings(at(4), C, (1, 99)), Arrival::default());
+    assert_eq!(wants.brings(at(5), A, (390, 600)), Arrival::default());
+    assert!(wants.is_empty() && wants.deadline().is_none());
+    assert_eq!([A, B].map(|slot| wants.accounts[&slot].open), [0, 0]);
+}
+
+#[test]
+fn a_batch_that_was_asked_for_in_part_leaves_the_rest_to_be_asked_for() {
+    let mut wants = wants(512);
+    wants.offer(at(0), A, &[(1, 5)], How::Backlog);
+    wants.tick(at(0));
+    wants.offer(at(0), B, &[(6, 12), (20, 20)], How::Announced);
+    let asked = Arrival { asked: Some(How::Backlog), first_announced: None };
+    assert_eq!(wants.brings(at(10), A, (4, 8)), asked);
+    assert_eq!(wants.brings(at(20), B, (10, 11)), Arrival { asked: None, first_announced: Some(at(0)) });
+    assert_eq!(wants.tick(at(0) + WAIT), [(B, vec![(9, 9), (12, 12), (20, 20)], false)]);
+    assert_eq!(wants.brings(at(110), B, (9, 40)).asked, Some(How::Announced));
+    assert_eq!(wants.brings(at(111), A, (1, 3)).asked, Some(How::Backlog));
+    assert!(wants.is_empty());
+}
+
+#[test]
+fn half_a_window_is_free_whatever_the_number_in_which_it_comes() {
+    let mut wants = wants(100);
+    wants.offer(at(0), A, &[(1, 300)], How::Backlog);
+    assert_eq!(wants.tick(at(0)), [(A, vec![(1, 100)], false)]);
+    wants.brings(at(1), A, (1, 49));
+    assert!(wants.deadline() > Some(at(1)));
+    wants.brings(at(2), A, (50, 90));
+    assert_eq!(wants.tick(at(2)), [(A, vec![(101, 190)], false)]);
+    wants.brings(at(3), A, (91, 500));
+    assert!(wants.is_empty());
+}
+
+#[test]
+fn a_batch_that_comes_in_pieces_is_asked_of_nobody_until_it_stops() {
+    let mut wants = wants(512);
+    let patience = Duration::from_secs(4);
+    wants.offer(at(0), A, &[(1, 2), (6, 12)], How::Announced);
+    wants.offer(at(1), B, &[(8, 8)], How::Orphan);
+    assert_eq!(wants.tick(at(1)), [(A, vec![(8, 8)], false)]);
+    let lacking = Ranges::from(&[(1, 2), (6, 9)][..]);
+    assert_eq!(wants.coming(at(2), &stream(1), &lacking, B, patience), Some(at(0)), "3 to 5 are here");
+    assert_eq!(wants.coming(at(2), &stream(1), &lacking, C, patience), None, "another is at it");
+    assert_eq!(wants.accounts[&B].open, 5);
+    assert_eq!(wants.tick(at(0) + WAIT), [(A, vec![(10, 12)], true)]);
+    wants.stopped(at(150), &stream(1), (1, 9), B);
+    assert_eq!(wants.accounts[&B].open, 0);
+    let asked: BTreeSet<_> = wants.tick(at(150)).into_iter().flat_map(|(_, ranges, _)| ranges).collect();
+    assert_eq!(asked, [(1, 2), (6, 7), (9, 9)].into());
+    wants.coming(at(160), &stream(2), &Ranges::from(&[(1, 9)][..]), C, patience);
+    let arrival = wants.arrived(at(170), &stream(2), (1, 9), Some(C));
+    assert_eq!(arrival, Arrival::default(), "it came unasked, and was not late");
 }
 
 /// Events of a node, in numbers.
@@ -318,9 +393,17 @@ impl World {
         }
     }
 
-    /// Says whether a neighbour keeps what it offered.
-    fn keeps(slot: Slot, sequence: u64) -> bool {
-        !sequence.is_multiple_of(7) && !(u64::from(slot.0) + sequence).is_multiple_of(4)
+    /// The batch that a message is in: those of some origins are longer than those of others.
+    fn batch(stream: &StreamId, sequence: u64) -> (u64, u64) {
+        let len = [1, 2, 5, 9][stream.origin.as_str().parse::<usize>().unwrap()];
+        let first = sequence - (sequence - 1) % len;
+        (first, first + len - 1)
+    }
+
+    /// Says whether a neighbour keeps what it offered: a batch as a whole.
+    fn keeps(slot: Slot, stream: &StreamId, sequence: u64) -> bool {
+        let (first, _) = Self::batch(stream, sequence);
+        !first.is_multiple_of(7) && !(u64::from(slot.0) + first).is_multiple_of(4)
     }
 
     fn is_here(&self, stream: &StreamId, sequence: u64) -> bool {
@@ -341,7 +424,7 @@ impl World {
                 }
                 self.wants.offered(self.now, &stream, slot, missing.as_slice(), how, WAIT);
             }
-            3 => self.arrive(&stream, first)?,
+            3 => self.arrive(&stream, first, (more % 2 == 0).then_some(slot))?,
             4 => self.wants.pushed(self.now, &stream, first, more % 2 == 0, WAIT),
             5 => {
                 self.wants.forget(self.now, slot);
@@ -350,6 +433,8 @@ impl World {
             }
             6 | 7 => self.asked.clear(),
             8 => self.serve(more % 2 == 0)?,
+            12 => self.begin(&stream, first, slot),
+            13 => self.wants.stopped(self.now, &stream, Self::batch(&stream, first), slot),
             _ => {
                 self.now = self.now + Duration::from_millis(first * first);
                 self.tick()?;
@@ -358,20 +443,32 @@ impl World {
         self.check()
     }
 
-    fn arrive(&mut self, stream: &StreamId, sequence: u64) -> Result<(), TestCaseError> {
-        let asked = self.wants.arrived(self.now, &stream.message(sequence)).asked;
-        self.arrived.insert((stream.clone(), sequence));
-        prop_assert!(asked.is_none_or(|(slot, _)| self.offers.contains_key(&slot)));
+    /// A batch comes, with a message in it.
+    fn arrive(&mut self, stream: &StreamId, sequence: u64, by: Option<Slot>) -> Result<(), TestCaseError> {
+        let (first, last) = Self::batch(stream, sequence);
+        let asked = self.wants.arrived(self.now, stream, (first, last), by).asked;
+        self.arrived.extend((first..=last).map(|number| (stream.clone(), number)));
+        prop_assert!(asked.is_none() || by.is_some_and(|slot| self.offers.contains_key(&slot)));
         Ok(())
+    }
+
+    /// A neighbour begins to send a batch in pieces, as one that has it.
+    fn begin(&mut self, stream: &StreamId, sequence: u64, by: Slot) {
+        let (first, last) = Self::batch(stream, sequence);
+        let lacking: Vec<_> = (first..=last).filter(|&number| !self.is_here(stream, number)).collect();
+        self.offers.entry(by).or_default().extend(lacking.iter().map(|&number| (stream.clone(), number)));
+        let lacking: Vec<_> = lacking.into_iter().map(|number| (number, number)).collect();
+        self.wants.coming(self.now, stream, &Ranges::from(&lacking[..]), by, Duration::from_secs(4));
     }
 
     /// The neighbours answer what they were asked; every third message is lost if the network is `lossy`.
     fn serve(&mut self, lossy: bool) -> Result<(), TestCaseError> {
         for (slot, StreamRanges { stream, ranges }) in std::mem::take(&mut self.asked) {
             let numbers = ranges.iter().flat_map(|&(first, last)| first..=last);
-            let (kept, lost): (Vec<_>, Vec<_>) = numbers.partition(|&number| Self::keeps(slot, number));
-            for number in kept.into_iter().filter(|number| !lossy || number % 3 != 0) {
-                self.arrive(&stream, number)?;
+            let (kept, lost): (Vec<_>, Vec<_>) = numbers.partition(|&number| Self::keeps(slot, &stream, number));
+            let batches: BTreeSet<_> = kept.into_iter().map(|number| Self::batch(&stream, number).0).collect();
+            for first in batches.into_iter().filter(|first| !lossy || first % 3 != 0) {
+                self.arrive(&stream, first, Some(slot))?;
             }
             let lost: Vec<_> = lost.into_iter().map(|number| (number, number)).collect();
             if !lossy && !lost.is_empty() {
@@ -402,7 +499,7 @@ impl World {
                 let message = (gap.stream.clone(), number);
                 prop_assert!(!self.arrived.contains(&message));
                 let mut offerers = self.offers.iter().filter(|(_, offers)| offers.contains(&message));
-                let is_kept = offerers.any(|(&slot, _)| Self::keeps(slot, number));
+                let is_kept = offerers.any(|(&slot, _)| Self::keeps(slot, &gap.stream, number));
                 prop_assert!(!is_kept || self.dropped > 0, "{number} is still to be had");
                 self.given_up.insert(message);
             }
@@ -411,7 +508,7 @@ impl World {
     }
 
     fn check(&self) -> Result<(), TestCaseError> {
-        let mut open = BTreeMap::<Slot, u64>::new();
+        let [mut open, mut unasked] = [const { BTreeMap::<Slot, u64>::new() }; 2];
         prop_assert!(self.wants.len() <= self.wants_max);
         prop_assert!(self.wants.timers.len() <= self.wants.len() && self.wants.queue.len() <= self.wants.len());
         for (stream, want) in self.wants.wants.iter() {
@@ -423,6 +520,7 @@ impl World {
             for question in want.questions() {
                 prop_assert!(self.offers.contains_key(&question.to), "a question to a peer that is gone");
                 *open.entry(question.to).or_default() += question.open.count();
+                *unasked.entry(question.to).or_default() += question.unasked.count();
                 for number in question.open.as_slice().iter().flat_map(|&(first, last)| first..=last) {
                     prop_assert!(asked.insert(number), "{number} was asked of two");
                 }
@@ -437,7 +535,7 @@ impl World {
         }
         for (slot, account) in &self.wants.accounts {
             prop_assert_eq!(account.open, open.remove(slot).unwrap_or_default());
-            prop_assert!(account.open <= self.pull_max);
+            prop_assert!(account.open <= self.pull_max + unasked.remove(slot).unwrap_or_default());
         }
         prop_assert!(open.is_empty());
         Ok(())
@@ -466,7 +564,7 @@ impl World {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec((0..12_u8, 0..5_u16, 0..4_u32, 1..60_u64, 0..25_u64), 0..150)
+    prop::collection::vec((0..14_u8, 0..5_u16, 0..4_u32, 1..60_u64, 0..25_u64), 0..150)
 }
 
 proptest! {
@@ -483,7 +581,7 @@ proptest! {
         world.settle()?;
         // What one peer has lost and another took away with its link is forgotten: the next digest offers it again.
         let mut again = world.missing();
-        prop_assert!(again.iter().all(|&(slot, _, number)| !World::keeps(slot, number)), "{again:?}");
+        prop_assert!(again.iter().all(|(slot, stream, number)| !World::keeps(*slot, stream, *number)), "{again:?}");
         for (slot, stream, number) in again.drain(..) {
             world.wants.offered(world.now, &stream, slot, &[(number, number)], How::Digest, WAIT);
         }

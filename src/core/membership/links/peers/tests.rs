@@ -39,6 +39,7 @@ fn introduction(index: u32, life: u64, words: &[&str]) -> Introduction {
         instance: Instance::default(),
         incarnation: Incarnation(life),
         capabilities: words.iter().map(|&word| word.to_owned()).collect(),
+        payload_len_max: None,
     }
 }
 
@@ -456,9 +457,9 @@ fn whoever_is_disconnected_closes_what_nobody_declared() {
 #[test]
 fn capabilities_follow_the_words() {
     let mut table = Table::new(8);
-    assert_eq!(table.peers.me().capabilities, ["trace", "tree", "repair", "overlay", "chunk"]);
+    assert_eq!(table.peers.me().capabilities, ["trace", "tree", "repair", "overlay", "chunk", "batch"]);
     let flood: Vec<_> = Capability::own(Broadcast::Flood).map(Capability::word).collect();
-    assert_eq!(flood, ["trace", "repair", "overlay", "chunk"]);
+    assert_eq!(flood, ["trace", "repair", "overlay", "chunk", "batch"]);
     table.hello(1, JoinPriority::Declared, false);
     assert!(table.peers.neighbours().slots_with(Capability::Tree).is_empty(), "not up");
     table.welcome(0, 1);
@@ -469,7 +470,7 @@ fn capabilities_follow_the_words() {
     table.handshake.on_hello(&mut table.peers, table.now, &name(1), greeting);
     table.handshake.on_welcome(&mut table.peers, table.now, LinkId(0), hello, None);
     let with = |capability| slots(table.peers.neighbours().slots_with(capability));
-    assert_eq!(Capability::ALL.map(with), [vec![0], vec![], vec![], vec![], vec![]]);
+    assert_eq!(Capability::ALL.map(with), [vec![0], vec![], vec![], vec![], vec![], vec![]]);
 }
 
 #[test]
@@ -622,7 +623,7 @@ fn few_who_merely_greeted_are_dialled_at_one_time_and_all_in_the_end() {
 
 #[test]
 fn who_refuses_for_good_is_greeted_seldom() {
-    for code in ["other_network", "other_instance", "bad_identity", "peers_full", "bad_request", "unheard_of"] {
+    for code in ["other_network", "other_instance", "other_payload_max", "bad_identity", "peers_full", "bad_request", "unheard_of"] {
         let mut table = Table::new(8);
         table.declare(1);
         let (mut greetings, mut dialled) = (0, 0);
@@ -866,7 +867,7 @@ proptest! {
 #[test]
 fn words_are_read_by_name() {
     let read = Capabilities::read(&["overlay".into(), "future".into(), "trace".into()]);
-    assert_eq!(Capability::ALL.map(|word| read.has(word)), [true, false, false, true, false]);
+    assert_eq!(Capability::ALL.map(|word| read.has(word)), [true, false, false, true, false, false]);
 }
 
 /// A table of a node that has no instance.
