@@ -19,7 +19,7 @@ impl Run<'_> {
         // Long enough that what begins and ends it does not count for much.
         let flood = self.extent.deliveries / nodes as u64;
         let network = Network::start(self.program, nodes, self.seed)?;
-        let mut publisher = Publisher::connect(network.entry(), size, WINDOW, PATIENCE)?;
+        let mut publisher = Publisher::connect(network.entry(), size, WINDOW, false, PATIENCE)?;
         let mut all = network.all()?;
         // The first of all floods meets trees that are still to grow.
         throughput(&mut all, &mut publisher, flood, size)?;

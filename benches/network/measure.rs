@@ -49,7 +49,7 @@ impl Extent {
     pub(crate) fn plan(&self, nodes: usize, size: usize) -> Plan {
         let flood = self.deliveries / nodes as u64 / if size > SHORT { 2 } else { 1 };
         let gap = GAP * (nodes as u32).div_ceil(GAP_NODES);
-        Plan { size, paced: self.paced, gap, flood, window: WINDOW, patience: PATIENCE }
+        Plan { size, paced: self.paced, gap, flood, window: WINDOW, is_single: false, patience: PATIENCE }
     }
 }
 

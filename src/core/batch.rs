@@ -184,7 +184,7 @@ impl Body {
             if packer.is_full_for(payload.len(), len_max) {
                 parts.extend(packer.take());
             }
-            packer.push(&Payload::from(payload));
+            packer.push(payload);
         }
         parts.extend(packer.take());
         parts
@@ -237,14 +237,21 @@ impl Packer {
     }
 
     /// Adds a payload.
-    pub fn push(&mut self, payload: &Payload) {
+    pub fn push(&mut self, payload: &[u8]) {
         self.count += 1;
-        if self.count == 1 {
-            self.single = Some(payload.clone());
-            return;
+        if self.count > 1 {
+            self.single.take().into_iter().for_each(|first| pack(&mut self.bytes, &first));
+            return pack(&mut self.bytes, payload);
         }
-        self.single.take().into_iter().for_each(|first| pack(&mut self.bytes, &first));
-        pack(&mut self.bytes, payload);
+        self.single = Some(payload.into());
+    }
+
+    /// Adds a payload that need not be copied if it stays alone.
+    pub fn push_shared(&mut self, payload: &Payload) {
+        match self.count {
+            0 => (self.single, self.count) = (Some(payload.clone()), 1),
+            _ => self.push(payload),
+        }
     }
 
     /// Takes what was added, if anything was.
@@ -342,7 +349,7 @@ mod tests {
 
     fn packed(payloads: &[Vec<u8>]) -> Body {
         let mut packer = Packer::default();
-        payloads.iter().for_each(|payload| packer.push(&Payload::from(&payload[..])));
+        payloads.iter().for_each(|payload| packer.push(payload));
         packer.take().unwrap()
     }
 

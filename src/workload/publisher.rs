@@ -4,9 +4,8 @@ use super::{error::WorkloadError, nodes::Member, payload::body};
 use crate::{
     clock::{Clock, Deadline},
     core::{
-        batch::Body,
+        batch::{self, Packer},
         id::NodeId,
-        message::Payload,
         request::{Reply, Request, RequestId},
         stats::Refusal,
         time::Wall,
@@ -15,8 +14,13 @@ use crate::{
     transport::{Context, Fan, Part},
     wire::{Decoder, Incoming, encode},
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
+/// Bytes of payloads in one submission of a flood, as long as the window takes four of them.
+const SUBMISSION_LEN: usize = 64 << 10;
 /// Time to wait before submitting again what a busy node refused.
 const BUSY: Duration = Duration::from_millis(5);
 
@@ -28,31 +32,43 @@ pub struct Publisher {
     target: usize,
     clock: Clock,
     header: Vec<u8>,
-    body: Vec<u8>,
-    window: usize,
+    payload: Vec<u8>,
+    window: u64,
+    /// Most messages of one submission of a flood.
+    batch: u64,
     inbound: Inbound,
 }
 
 /// Replies that have come back.
 struct Inbound {
     decoder: Decoder,
-    /// Submissions without a reply yet, by number.
-    waiting: BTreeSet<u64>,
+    /// Submissions without a reply yet: the number of the first message, and how many they are.
+    waiting: BTreeMap<u64, u64>,
+    /// Messages in them.
+    waiting_len: u64,
     /// To be submitted again.
-    busy: Vec<u64>,
+    busy: Vec<(u64, u64)>,
     failure: Option<String>,
 }
 
 impl Publisher {
     /// Connects, to submit messages of `size` bytes, of which at most `window` wait for their receipt, none for longer than
-    /// `patience` after the one before it.
-    pub fn connect(node: &Member, size: usize, window: usize, patience: Duration) -> Result<Self, WorkloadError> {
+    /// `patience` after the one before it; one by one if `is_single`, and else many at once in a flood.
+    pub fn connect(
+        node: &Member,
+        size: usize,
+        window: usize,
+        is_single: bool,
+        patience: Duration,
+    ) -> Result<Self, WorkloadError> {
         let context = Context::new(8)?;
         let mut fan = Fan::new(&context);
         let target = fan.connect(&node.endpoint)?;
         let decoder = Decoder::new(usize::MAX);
-        let inbound = Inbound { decoder, waiting: BTreeSet::new(), busy: Vec::new(), failure: None };
-        let body = body(0, size);
+        let (waiting, busy) = (BTreeMap::new(), Vec::new());
+        let inbound = Inbound { decoder, waiting, waiting_len: 0, busy, failure: None };
+        let (payload, window) = (body(0, size), window.max(1) as u64);
+        let fitting = (SUBMISSION_LEN / batch::packed_len(payload.len())) as u64;
         Ok(Self {
             node: node.name.clone(),
             patience,
@@ -60,8 +76,9 @@ impl Publisher {
             target,
             clock: Clock::new(),
             header: Vec::new(),
-            body,
+            payload,
             window,
+            batch: if is_single { 1 } else { fitting.min(window / 4).clamp(1, batch::SUBMITTED_MAX.into()) },
             inbound,
         })
     }
@@ -69,18 +86,22 @@ impl Publisher {
     /// Submits messages `0..count` as fast as receipts come, and returns when the first one was submitted.
     pub fn flood(&mut self, count: u64) -> Result<Wall, WorkloadError> {
         let began = self.clock.now().wall;
-        let mut numbers = 0..count;
+        let mut next = 0;
         loop {
-            while self.inbound.waiting.len() < self.window
-                && let Some(number) = self.inbound.busy.pop().or_else(|| numbers.next())
+            while self.inbound.waiting_len < self.window
+                && let Some((first, len)) = self.inbound.busy.pop().or_else(|| {
+                    let first = next;
+                    next = count.min(first + self.batch);
+                    (first < next).then_some((first, next - first))
+                })
             {
-                self.submit(number)?;
+                self.submit(first, len)?;
             }
             if self.inbound.waiting.is_empty() {
                 return Ok(began);
             }
             // Half the window stays on its way, so that neither side runs dry.
-            let left = if numbers.is_empty() { 0 } else { self.window / 2 };
+            let left = if next == count { 0 } else { self.window / 2 };
             self.collect(left, self.patience)?;
             if !self.inbound.busy.is_empty() {
                 Deadline::after(BUSY).pause(BUSY);
@@ -97,7 +118,7 @@ impl Publisher {
             let early = due.saturating_sub(Duration::from_nanos(clock.now().mono.0));
             Deadline::after(early).pause(early);
             submitted.push(clock.now().wall);
-            self.submit(number)?;
+            self.submit(number, 1)?;
             self.collect(0, Duration::ZERO)?;
         }
         self.collect(0, self.patience)?;
@@ -107,29 +128,36 @@ impl Publisher {
         }
     }
 
-    fn submit(&mut self, number: u64) -> Result<(), WorkloadError> {
-        self.body[..size_of::<u64>()].copy_from_slice(&number.to_be_bytes());
-        let request = Request::Publish { trace: None, body: Body::one(Payload::from(&self.body[..])) };
+    /// Submits the messages from number `first` on, `len` of them.
+    fn submit(&mut self, first: u64, len: u64) -> Result<(), WorkloadError> {
+        let mut packer = Packer::default();
+        for number in first..first + len {
+            self.payload[..size_of::<u64>()].copy_from_slice(&number.to_be_bytes());
+            packer.push(&self.payload);
+        }
+        let Some(body) = packer.take() else { return Ok(()) };
+        let request = Request::Publish { trace: None, body };
         self.header.clear();
-        let payload = encode::request(&mut self.header, &RequestId::Number(number), &request);
+        let payload = encode::request(&mut self.header, &RequestId::Number(first), &request);
         let frames = std::iter::once(&self.header[..]).chain(payload.map(|payload| &**payload));
         self.fan.send(self.target, &frames.collect::<Vec<_>>())?;
-        self.inbound.waiting.insert(number);
+        self.inbound.waiting.insert(first, len);
+        self.inbound.waiting_len += len;
         Ok(())
     }
 
-    /// Takes receipts until at most `left` submissions are without one, or time is up.
-    fn collect(&mut self, left: usize, time: Duration) -> Result<(), WorkloadError> {
+    /// Takes receipts until at most `left` messages are without one, or time is up.
+    fn collect(&mut self, left: u64, time: Duration) -> Result<(), WorkloadError> {
         let Self { fan, inbound, node, .. } = self;
-        let before = inbound.waiting.len();
+        let before = inbound.waiting_len;
         let mut targets = BTreeSet::from([self.target]);
         fan.collect(&mut targets, &Deadline::after(time), |_, parts| {
             inbound.take(parts);
-            inbound.waiting.len() <= left || inbound.failure.is_some()
+            inbound.waiting_len <= left || inbound.failure.is_some()
         })?;
         match inbound.failure.take() {
             Some(text) => Err(WorkloadError::Wrong(format!("node {node}: {text}"))),
-            None if inbound.waiting.len() == before && before > left && !time.is_zero() => {
+            None if inbound.waiting_len == before && before > left && !time.is_zero() => {
                 let text = format!("node {node} gave none of {before} receipts for {}; is it paused?", Time(time));
                 Err(WorkloadError::TimedOut(text))
             }
@@ -150,12 +178,13 @@ impl Inbound {
         let incoming = self.decoder.decode(header.as_ref(), body).map_err(|rejected| rejected.error.to_string())?;
         let Incoming::Response(response) = incoming else { return Err("no reply".into()) };
         let RequestId::Number(number) = response.request else { return Err("a reply to no request".into()) };
-        if !self.waiting.remove(&number) {
+        let Some(len) = self.waiting.remove(&number) else {
             return Err(format!("two replies to submission {number}"));
-        }
+        };
+        self.waiting_len -= len;
         match response.reply {
-            Reply::Receipt { .. } => {}
-            Reply::Refused { refusal: Refusal::Busy, .. } => self.busy.push(number),
+            Reply::Receipt { count, .. } if u64::from(count) == len => {}
+            Reply::Refused { refusal: Refusal::Busy, .. } => self.busy.push((number, len)),
             Reply::Refused { refusal, text } => return Err(format!("refused a message, {}: {text}", refusal.name())),
             _ => return Err("a reply that is no receipt".into()),
         }

@@ -24,6 +24,8 @@ pub struct Plan {
     pub flood: u64,
     /// Messages that may wait for their receipt at a time.
     pub window: usize,
+    /// Has each message of the flood submitted by itself.
+    pub is_single: bool,
     /// Longest wait for the next receipt, and for all nodes to have all, from the last receipt on.
     pub patience: Duration,
 }
@@ -47,7 +49,7 @@ pub struct Outcome {
 
 /// Submits the load to the first node, and looks at what all nodes received.
 pub fn run(nodes: &mut Nodes, plan: &Plan) -> Result<Outcome, WorkloadError> {
-    let mut publisher = Publisher::connect(&nodes.members()[0], plan.size, plan.window, plan.patience)?;
+    let mut publisher = Publisher::connect(&nodes.members()[0], plan.size, plan.window, plan.is_single, plan.patience)?;
     let first = nodes.statuses()?;
     let latency = pace(nodes, &first, &mut publisher, plan)?;
     let (before, positions) = (nodes.statuses()?, nodes.positions()?);

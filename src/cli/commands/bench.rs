@@ -59,6 +59,9 @@ pub struct Args {
     #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = whole(1, WINDOW_MAX))]
     #[arg(allow_negative_numbers = true)]
     window: usize,
+    /// Submit each message in a request of its own, not many in one
+    #[arg(long)]
+    single: bool,
     /// Also measure a network that holds messages: they may be pushed out
     #[arg(long)]
     evict: bool,
@@ -104,8 +107,8 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
         let remedy = "start another network, or say with --evict that messages may be pushed out";
         return Err(CliError::Refused { code: "refused", text: format!("{text}; {remedy}") });
     }
-    let Args { messages, paced, size: Size(bytes), window, .. } = *args;
-    let plan = Plan { size: bytes as usize, paced, gap: GAP, flood: messages, window, patience };
+    let Args { messages, paced, size: Size(bytes), window, single: is_single, .. } = *args;
+    let plan = Plan { size: bytes as usize, paced, gap: GAP, flood: messages, window, is_single, patience };
     let entry = &nodes.members()[0];
     context.detail(format_args!("submitting to node {}, about {} one by one", entry.name, Time(GAP * paced as u32)));
     let Outcome { latency, rate, cpu_micros, wire_bytes, copies, odd } = workload::run(&mut nodes, &plan)?;

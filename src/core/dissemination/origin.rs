@@ -68,7 +68,7 @@ impl Origin {
     /// payload is in the next one then.
     pub fn append(&mut self, at: Wall, payload: &Payload) -> Option<Batch> {
         let full = if self.open.is_full_for(payload.len(), OWN_LEN_MAX) { self.close(at) } else { None };
-        self.open.push(payload);
+        self.open.push_shared(payload);
         self.next_sequence += 1;
         full
     }
