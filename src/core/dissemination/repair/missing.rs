@@ -32,7 +32,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// All that is missing.
 ///
 /// Bounds: `wants_max` streams; 256 intervals of each and of what each source offers of it; `pull_max` messages asked of
-/// one peer, of a stream two peers, of a message one peer at a time.
+/// one peer, of a stream two peers, of a message one peer at a time, beside those who send in pieces what they were not asked for.
 #[derive(Debug)]
 pub struct Missing {
     wants: Table,

@@ -137,3 +137,71 @@ impl Parts {
         is_cut
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn of(part: &Part) -> (Mono, How, Option<Mono>) {
+        (part.since, part.how, part.bare)
+    }
+
+    proptest! {
+        /// Whatever is added and taken, in ranges that end anywhere: each number that is left has the fate that it was given.
+        #[test]
+        fn parts_are_a_map_of_numbers(
+            steps in prop::collection::vec((any::<bool>(), 1..60_u64, 0..12_u64, 0..4_u64), 0..60),
+        ) {
+            let (mut parts, mut expected) = (Parts::default(), BTreeMap::new());
+            for (adds, first, more, kind) in steps {
+                let (last, at) = (first + more, Mono(kind));
+                let how = [How::Announced, How::Backlog][kind as usize % 2];
+                if adds {
+                    let part = |(first, last)| {
+                        Part { first, last, since: at, due: at, how, bare: (kind > 1).then_some(at) }
+                    };
+                    parts.add(Ranges::from(&[(first, last)][..]), part);
+                    parts.compact();
+                    (first..=last).for_each(|number| _ = expected.entry(number).or_insert_with(|| of(&part((first, last)))));
+                } else {
+                    let lowest = expected.range(first..=last).next().map(|(&number, &fate)| (number, fate));
+                    let taken = parts.take(first, last);
+                    prop_assert_eq!(taken.map(|part| of(&part)), lowest.map(|(_, fate)| fate));
+                    let has_it = |(number, _)| taken.is_some_and(|part| (part.first..=part.last).contains(&number));
+                    prop_assert!(lowest.is_none_or(has_it), "it is given as it was");
+                    expected.retain(|number, _| !(first..=last).contains(number));
+                }
+                prop_assert!(parts.iter().all(|part| part.first <= part.last));
+                prop_assert!(parts.as_slice().windows(2).all(|pair| pair[0].last < pair[1].first));
+                let numbers = parts.iter().flat_map(|part| (part.first..=part.last).map(|number| (number, of(part))));
+                prop_assert_eq!(numbers.collect::<BTreeMap<_, _>>(), expected.clone());
+            }
+        }
+    }
+
+    #[test]
+    fn the_ends_of_all_numbers_are_taken_as_any_others() {
+        let mut parts = Parts::default();
+        let part = |(first, last)| Part { first, last, since: Mono(1), due: Mono(1), how: How::Digest, bare: None };
+        parts.add(Ranges::from(&[(1, u64::MAX)][..]), part);
+        assert_eq!(parts.take(1, 5), Some(part((1, u64::MAX))));
+        assert_eq!(parts.take(u64::MAX, u64::MAX), Some(part((6, u64::MAX))));
+        assert_eq!(parts.sought().as_slice(), [(6, u64::MAX - 1)]);
+        assert_eq!((parts.take(1, u64::MAX), parts.is_empty()), (Some(part((6, u64::MAX - 1))), true));
+    }
+
+    #[test]
+    fn a_part_that_is_cut_leaves_no_more_than_there_is_room_for() {
+        let mut parts = Parts::default();
+        let ranges: Vec<_> = (1..=INTERVALS_MAX as u64).map(|number| (10 * number, 10 * number + 5)).collect();
+        let part = |(first, last)| Part { first, last, since: Mono(1), due: Mono(1), how: How::Digest, bare: None };
+        parts.add(Ranges::from(&ranges[..]), part);
+        parts.take(12, 13);
+        assert_eq!(parts.as_slice().len(), INTERVALS_MAX);
+        assert_eq!(parts.sought().as_slice().last(), Some(&(2550, 2555)), "the highest gives way");
+        parts.take(23, 41);
+        assert_eq!(parts.as_slice().len(), INTERVALS_MAX - 1, "many are taken as one");
+    }
+}

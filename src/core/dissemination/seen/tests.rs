@@ -87,6 +87,40 @@ fn what_comes_after_it_was_given_up_is_taken_in_once() {
     assert_eq!((told.streams[0].ranges.clone(), told.given_up[0].ranges.clone()), (vec![(1, 9)], vec![(1, 3), (5, 8)]));
 }
 
+/// Ranges of a batch: new, and of these filled.
+fn mixed(new: &[(u64, u64)], filled: &[(u64, u64)], unsure: u64) -> Sighting {
+    Sighting::Mixed(Box::new(Mixed { new: new.into(), filled: filled.into(), unsure }))
+}
+
+#[test]
+fn of_a_batch_that_is_not_all_new_the_new_part_is_told() {
+    let mut seen = seen(8, 8);
+    let mut insert = |first, last| seen.insert(&NodeId::numbered(1), Incarnation(1), (first, last));
+    assert_eq!(insert(3, 5), Sighting::First);
+    assert_eq!(insert(1, 9), mixed(&[(1, 2), (6, 9)], &[], 0));
+    assert_eq!([insert(1, 9), insert(4, 4)], [Sighting::Again, Sighting::Again]);
+    assert_eq!(insert(9, 12), mixed(&[(10, 12)], &[], 0));
+    assert_eq!([insert(20, 4096), insert(14, 18)], [Sighting::First, Sighting::First], "with gaps between them");
+    assert_eq!([insert(0, 9), insert(5, 4)], [Sighting::Again, Sighting::Again], "none of them is a number");
+    assert_eq!((seen.messages(), seen.version()), (12 + 5 + 4077, 5));
+}
+
+#[test]
+fn a_batch_fills_what_was_given_up_and_makes_good_what_was_only_said() {
+    let mut seen = seen(8, 8);
+    let batch = |seen: &mut Seen, first, last| seen.insert(&NodeId::numbered(1), Incarnation(1), (first, last));
+    batch(&mut seen, 11, 20);
+    assert_eq!(seen.close(&stream(1, 1), &[(1, 10), (21, 50)]), [(1, 10), (21, 50)]);
+    assert_eq!((seen.given_up(), seen.claimed()), (10, 30));
+    assert_eq!(batch(&mut seen, 8, 24), mixed(&[(8, 10), (21, 24)], &[(8, 10)], 0));
+    assert_eq!((seen.given_up(), seen.claimed(), gaps(&seen)), (7, 26, vec![(1, 7)]));
+    assert_eq!(batch(&mut seen, 31, 40), Sighting::First, "others had said that they exist, and they do");
+    assert_eq!((seen.given_up(), seen.claimed(), seen.hole_below(&stream(1, 1))), (7, 10, Some(40)));
+    assert_eq!(seen.missing(&stream(1, 1), &[(1, 60)], 9), [(25, 30), (51, 60)], "and so do those before them");
+    assert_eq!(batch(&mut seen, 1, 60), mixed(&[(1, 7), (25, 30), (41, 60)], &[(1, 7)], 0));
+    assert_eq!((seen.messages(), seen.given_up(), seen.claimed(), seen.hashes().given_up), (60, 0, 0, 0));
+}
+
 #[test]
 fn what_others_only_say_is_no_message_and_becomes_missing_once_a_later_one_comes() {
     let mut seen = seen(8, 8);
@@ -121,6 +155,12 @@ fn gaps_are_bounded_and_the_lowest_of_the_stream_with_most_become_one() {
     assert_eq!([1, 2].map(|number| seen.note(&id(1, 1, number))), [Sighting::Unsure, Sighting::Unsure], "1 was given up, 2 was had");
     assert_eq!(seen.note(&id(1, 1, 39)), filled(39));
     assert_eq!(seen.note(&id(1, 1, 40)), Sighting::Again, "what is above is told apart as ever");
+    let named: Vec<_> = seen.gaps_of(&stream(1, 1)).filter(Gap::is_whole).map(|gap| (gap.first, gap.last)).collect();
+    let new: Vec<_> = named.iter().copied().chain([(41, 42)]).collect();
+    let sighting = seen.insert(&NodeId::numbered(1), Incarnation(1), (1, 42));
+    assert_eq!(sighting, mixed(&new, &named, joined.last), "nobody knows of the lowest");
+    assert_eq!(seen.insert(&NodeId::numbered(1), Incarnation(1), (1, joined.last)), Sighting::Unsure);
+    assert_eq!(seen.insert(&NodeId::numbered(1), Incarnation(1), (1, 42)), mixed(&[], &[], joined.last));
 
     let mut seen = Seen::new(stream(9, 9), &limits);
     seen.note(&id(1, 1, 1));
@@ -624,6 +664,37 @@ proptest! {
         prop_assert_eq!(seen.hashes(), other.hashes());
         other.note(&id(8, 8, 8));
         prop_assert_ne!(seen.digest(), other.digest());
+    }
+}
+
+proptest! {
+    /// A node that is sent batches knows the same as one that is sent their messages one by one.
+    #[test]
+    fn how_messages_were_cut_into_batches_does_not_matter(
+        steps in prop::collection::vec((0..8_u8, 0..2_u32, 1..60_u64, 0..20_u64), 0..60),
+    ) {
+        let (mut batches, mut singles) = (seen(99, 999), seen(99, 999));
+        for (kind, origin, first, more) in steps {
+            let (stream, last) = (stream(origin, 1), first + more);
+            if kind == 0 {
+                prop_assert_eq!(batches.close(&stream, &[(first, last)]), singles.close(&stream, &[(first, last)]));
+                continue;
+            }
+            let whole = batches.insert(&stream.origin, stream.incarnation, (first, last));
+            let [mut new, mut filled] = [BTreeSet::new(), BTreeSet::new()];
+            for number in first..=last {
+                let one = singles.note(&stream.message(number));
+                new.extend(new_of(&one, (number, number)));
+                filled.extend(matches!(one, Sighting::Mixed(_)).then_some(number));
+            }
+            prop_assert_eq!(new_of(&whole, (first, last)), new.into_iter().collect::<Vec<_>>());
+            let filled_by_whole = if let Sighting::Mixed(mixed) = whole { mixed.filled } else { Vec::new() };
+            prop_assert_eq!(filled_by_whole, runs(&filled));
+            prop_assert_eq!(batches.hashes(), singles.hashes());
+            let counts = |seen: &Seen| [seen.messages(), seen.given_up(), seen.claimed(), seen.gaps_len() as u64];
+            prop_assert_eq!(counts(&batches), counts(&singles));
+            prop_assert!(batches.gaps().eq(singles.gaps()) && batches.with_holes().eq(singles.with_holes()));
+        }
     }
 }
 
