@@ -2,6 +2,7 @@
 
 use crate::{side::endpoint, world::World};
 use gossip::core::{
+    batch::Body,
     event::Input,
     request::{Reply, Request},
     stats::Counter,
@@ -24,7 +25,7 @@ pub(crate) fn exchange(world: &mut World) {
     world.settle(Duration::from_secs(15));
     for side in 0..2 {
         let Some(Reply::Receipt { id, .. }) =
-            world.ask(side, Request::Publish { trace: None, payload: b"last"[..].into() })
+            world.ask(side, Request::Publish { trace: None, body: Body::one(b"last"[..].into()) })
         else {
             panic!("an honest node refuses a message");
         };

@@ -22,12 +22,19 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn note(&mut self, record: &Record) {
         match record {
-            Record::Received { message, .. } => {
-                let id = &message.id;
-                assert!(self.delivered.insert(id.clone()), "{id} is delivered twice");
-                let given_up = self.given_up.get(&id.stream()).map_or(&[][..], Vec::as_slice);
-                let is_gap = |&(first, last): &(u64, u64)| (first..=last).contains(&id.sequence);
-                assert!(!given_up.iter().any(is_gap), "{id} is delivered after it was given up");
+            &Record::Received { ref batch, first, last, .. } => {
+                let (begin, end) = batch.range();
+                assert!(
+                    begin <= first && first <= last && last <= end,
+                    "{first} to {last} of a batch {begin} to {end}"
+                );
+                let stream = batch.id.stream();
+                let given_up = self.given_up.get(&stream).map_or(&[][..], Vec::as_slice);
+                for id in (first..=last).map(|sequence| stream.message(sequence)) {
+                    let is_gap = |&(first, last): &(u64, u64)| (first..=last).contains(&id.sequence);
+                    assert!(!given_up.iter().any(is_gap), "{id} is delivered after it was given up");
+                    assert!(self.delivered.insert(id.clone()), "{id} is delivered twice");
+                }
             }
             &Record::GivenUp { ref stream, first, last } => {
                 assert!(1 <= first && first <= last, "a gap from {first} to {last}");

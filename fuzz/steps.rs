@@ -7,13 +7,14 @@ use crate::{
 };
 use gossip::{
     core::{
+        batch::{Batch, Body},
         event::{Input, LinkId, LogSeq, Principal, ReturnAddress, Sender},
         frame::{
             Announcement, Answer, Chunk, DisconnectReason, Frame, Introduction, JoinPriority, LifeSeen, PathCopy,
             StreamRanges,
         },
         id::{Incarnation, MessageId, NodeId, StreamId},
-        message::{Hop, Message, Relays, Trace},
+        message::{Hop, Relays, Trace},
         node::Node,
         request::{Cursor, Fetch, Request, Status},
         stats::{Counter, Refusal},
@@ -177,6 +178,7 @@ impl Player<'_> {
                 .filter(|&(index, _)| has(index))
                 .map(|(_, w)| (*w).to_owned())
                 .collect(),
+            payload_len_max: None,
         }
     }
 
@@ -246,7 +248,7 @@ impl Player<'_> {
     fn publish(&mut self, side: usize, step: &Step) {
         let trace = Relays::try_from(u64::from(step.how % 8)).ok();
         let payload = step.frames.first().map_or(&b"news"[..], Vec::as_slice);
-        self.world.request(side, Request::Publish { trace, payload: payload.into() });
+        self.world.request(side, Request::Publish { trace, body: Body::one(payload.into()) });
     }
 
     fn pong(&mut self, side: usize, step: &Step) {
@@ -279,9 +281,9 @@ impl Player<'_> {
         let frame = match trace {
             Some(trace) if step.how & 0x40 != 0 => Frame::Path(PathCopy { id, published_at, hops, trace }),
             trace => {
-                let payload = step.frames.get(1).map_or(&b"lies"[..], Vec::as_slice).into();
+                let payload = step.frames.get(1).map_or(&b"lies"[..], Vec::as_slice);
                 let tree = step.frames.get(2).map(|bytes| self.origin(bytes.len() as u8));
-                Frame::Message(Message { id, published_at, hops, trace, tree, payload })
+                Frame::Message(Batch { id, published_at, hops, trace, tree, body: Body::one(payload.into()) })
             }
         };
         if step.how & 0x80 != 0 && frame.body().is_some() {

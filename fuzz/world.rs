@@ -8,6 +8,7 @@ use crate::{
     wire::{head, words},
 };
 use gossip::core::{
+    batch::Body,
     endpoint::Endpoint,
     event::{Input, LinkId, Output, Principal, ReturnAddress},
     frame::{Answer, Frame},
@@ -49,7 +50,7 @@ impl World {
         }
         world.settle(Duration::from_secs(2));
         for side in 0..2 {
-            world.request(side, Request::Publish { trace: None, payload: b"first"[..].into() });
+            world.request(side, Request::Publish { trace: None, body: Body::one(b"first"[..].into()) });
         }
         world.settle(Duration::from_secs(2));
         let met = world.sides.iter().all(|side| side.ledger.delivered.len() == 2);
@@ -108,7 +109,9 @@ impl World {
         let (now, this) = (self.now, &mut self.sides[side]);
         let before = Before::of(this, &input, self.inputs);
         this.node.handle(now, input);
-        let outputs: Vec<Output> = std::iter::from_fn(|| this.node.poll_output()).collect();
+        let mut outputs: Vec<Output> = std::iter::from_fn(|| this.node.poll_output()).collect();
+        this.node.flush(now);
+        outputs.extend(std::iter::from_fn(|| this.node.poll_output()));
         before.check(this, now, &outputs);
         let mut kinds: Vec<(String, usize)> = Vec::new();
         for output in &outputs {

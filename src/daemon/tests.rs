@@ -4,6 +4,7 @@ use super::{node_process::recover, turn::Turn};
 use crate::{
     clock::{Clock, Deadline},
     core::{
+        batch::Body,
         config::{Config, Limits, Protocol},
         endpoint::Endpoint,
         event::{LogSeq, Record},
@@ -141,7 +142,7 @@ impl io::Write for Lines {
 }
 
 fn publish(text: &str) -> Request {
-    Request::Publish { trace: None, payload: Payload::from(text.as_bytes()) }
+    Request::Publish { trace: None, body: Body::one(Payload::from(text.as_bytes())) }
 }
 
 fn numbers(replies: &[(RequestId, Reply)]) -> Vec<&RequestId> {

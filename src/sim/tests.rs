@@ -10,10 +10,11 @@ use super::{
 };
 use crate::{
     core::{
+        batch::{Batch, Body},
         event::{Event, LogSeq, Output, Record},
         frame::{Answer, Frame},
         id::NodeId,
-        message::{Hop, Message, Trace},
+        message::{Hop, Trace},
     },
     quantity::Time,
     topology::{Graph, generate_within},
@@ -245,7 +246,7 @@ fn a_node_that_lies_about_the_path_is_caught() {
     let violation = broken(move |_, output| match output {
         Output::Send(links, Frame::Message(message)) => {
             let trace = message.trace.map(|trace| Trace { path: lie(&trace.path).into(), ..trace });
-            vec![Output::Send(links, Frame::Message(Message { trace, ..message }))]
+            vec![Output::Send(links, Frame::Message(Batch { trace, ..message }))]
         }
         other => vec![other],
     });
@@ -255,18 +256,19 @@ fn a_node_that_lies_about_the_path_is_caught() {
 #[test]
 fn a_node_that_alters_or_invents_messages_is_caught() {
     let altered = broken(|_, output| match output {
-        Output::Append(seq, Record::Received { message, at }) => {
-            let message = Message { payload: b"other"[..].into(), ..message };
+        Output::Append(seq, Record::Received { batch, first, last, at }) => {
+            let batch = Batch { body: Body::one(b"other"[..].into()), ..batch };
             // The first is the node's own, by which it is known: only what comes later can differ from it.
-            vec![Output::Append(seq, Record::Received { message, at })]
+            vec![Output::Append(seq, Record::Received { batch, first, last, at })]
         }
         other => vec![other],
     });
     assert!(matches!(altered.wrong, Wrong::Altered { .. }), "{altered}");
     let invented = broken(|_, output| match output {
-        Output::Append(LogSeq(seq), Record::Received { mut message, at }) => {
-            message.id.sequence += 1_000;
-            vec![Output::Append(LogSeq(seq), Record::Received { message, at })]
+        Output::Append(LogSeq(seq), Record::Received { mut batch, first, last, at }) => {
+            batch.id.sequence += 1_000;
+            let (first, last) = (first + 1_000, last + 1_000);
+            vec![Output::Append(LogSeq(seq), Record::Received { batch, first, last, at })]
         }
         other => vec![other],
     });
@@ -380,7 +382,7 @@ fn a_tree_is_held_to_its_frames() {
 fn a_node_that_never_gets_what_others_keep_is_found() {
     let seventh = NodeId::numbered(7);
     let wrong = tampered(&tree(scenario("random", Some(3), 16)), move |node, output| match output {
-        Output::Append(_, Record::Received { message, .. }) if *node == seventh && message.id.sequence == 1 => vec![],
+        Output::Append(_, Record::Received { first: 1, .. }) if *node == seventh => vec![],
         other => vec![other],
     });
     assert!(matches!(wrong, Wrong::Withheld { .. }), "{wrong}");
@@ -489,7 +491,7 @@ fn large(scenario: &Scenario, seed: u64, takes_pieces: bool) -> (Outcome, Toll) 
             Output::Send(_, Frame::Pull(_)) => toll.pulls += 1,
             Output::Send(links, frame) => {
                 let bytes = match frame {
-                    Frame::Message(message) => message.payload.len(),
+                    Frame::Message(message) => message.body.bytes().len(),
                     Frame::Chunk(chunk) => chunk.bytes.len(),
                     _ => 0,
                 };

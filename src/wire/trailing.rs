@@ -105,4 +105,3 @@ impl<'de> Visitor<'de> for Copied<'_> {
         Ok(())
     }
 }
-

@@ -3,10 +3,10 @@
 use crate::node::{Node, PATIENCE};
 use gossip::{
     core::{
+        batch::{Batch, Body},
         endpoint::Endpoint,
         frame::{Answer, Frame, Introduction, JoinPriority},
         id::{Incarnation, MessageId, NodeId},
-        message::Message,
         request::{Reply, Request, RequestId},
         stats::Refusal,
         time::Wall,
@@ -154,11 +154,12 @@ pub(crate) fn introduction(name: &str) -> Introduction {
         instance: "".parse().unwrap(),
         incarnation: Incarnation(1),
         capabilities: Vec::new(),
+        payload_len_max: None,
     }
 }
 
 /// A small message.
-pub(crate) fn message(origin: &str, incarnation: u64, sequence: u64) -> Message {
+pub(crate) fn message(origin: &str, incarnation: u64, sequence: u64) -> Batch {
     let id = MessageId { origin: NodeId::new(origin).unwrap(), incarnation: Incarnation(incarnation), sequence };
-    Message { id, published_at: Wall(1), hops: 1, trace: None, tree: None, payload: b"x"[..].into() }
+    Batch { id, published_at: Wall(1), hops: 1, trace: None, tree: None, body: Body::one(b"x"[..].into()) }
 }

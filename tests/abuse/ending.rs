@@ -8,6 +8,7 @@ use crate::{
 use gossip::{
     clock::Deadline,
     core::{
+        batch::Body,
         frame::{Frame, JoinPriority},
         request::{Cursor, Fetch, Request, Status},
     },
@@ -36,7 +37,7 @@ fn signals_end_a_node_under_load() {
         let other = Node::beside("b", &node);
         let dealer = Dealer::client(&node);
         for id in 0..50_000 {
-            dealer.request(id, &Request::Publish { trace: None, payload: [7; 100][..].into() });
+            dealer.request(id, &Request::Publish { trace: None, body: Body::one([7; 100][..].into()) });
         }
         dealer.response();
         assert!(node.ends_by(signal).success());

@@ -7,6 +7,7 @@ use crate::{
 };
 use gossip::{
     core::{
+        batch::Body,
         frame::Frame,
         request::{Request, RequestId},
         stats::Refusal,
@@ -108,7 +109,8 @@ fn wrong_numbers_of_frames_are_refused() {
     let node = Node::start("a", &[]);
     let dealer = Dealer::client(&node);
     let mut publish = Vec::new();
-    encode::request(&mut publish, &RequestId::Number(7), &Request::Publish { trace: None, payload: b""[..].into() });
+    let body = Body::one(b""[..].into());
+    encode::request(&mut publish, &RequestId::Number(7), &Request::Publish { trace: None, body });
     let header = &publish[..];
     let known: [&[&[u8]]; 2] = [&[b"", header], &[b"", header, b"one", b"two"]];
     for frames in known {

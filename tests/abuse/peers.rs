@@ -8,10 +8,11 @@ use crate::{
 use gossip::{
     clock::Deadline,
     core::{
+        batch::{Batch, Body},
         endpoint::Endpoint,
         frame::{Answer, Frame, Introduction, JoinPriority},
         id::{Incarnation, NodeId},
-        message::{Hop, Message, Relays, Trace},
+        message::{Hop, Relays, Trace},
     },
     wire::encode,
 };
@@ -74,7 +75,7 @@ fn forged_messages_are_refused() {
     let hop = |name: &str| Hop { node: NodeId::new(name).unwrap(), micros: 0 };
     let traced = |path: &[Hop]| {
         let trace = Trace { relays: Relays::ONE, path: path.into() };
-        Message { trace: Some(trace), ..message("o", 1, 1) }
+        Batch { trace: Some(trace), ..message("o", 1, 1) }
     };
     let forged = [
         message("o", 1, 0),
@@ -82,7 +83,7 @@ fn forged_messages_are_refused() {
         traced(&[hop("o")]),
         traced(&[hop("z")]),
         traced(&[hop("x"), hop("z")]),
-        Message { payload: vec![0; (1 << 20) + 1][..].into(), ..message("o", 1, 1) },
+        Batch { body: Body::one(vec![0; (1 << 20) + 1][..].into()), ..message("o", 1, 1) },
         traced(&vec![hop("o"); 4097]),
     ];
     for message in forged {

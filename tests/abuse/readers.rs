@@ -5,6 +5,7 @@ use crate::{
     node::{Node, until},
 };
 use gossip::core::{
+    batch::Body,
     request::{Cursor, Fetch, Reply, Request, Status},
     stats::Refusal,
 };
@@ -73,7 +74,7 @@ fn one_that_publishes_faster_than_links_drain_is_told_and_loses_nothing() {
     slow.signal(Signal::STOP);
     for id in 0..COUNT {
         let payload = [&id.to_be_bytes()[..], &[0; 60 << 10]].concat();
-        dealer.request(id, &Request::Publish { trace: None, payload: payload[..].into() });
+        dealer.request(id, &Request::Publish { trace: None, body: Body::one(payload[..].into()) });
     }
     let (mut taken, mut busy) = (Vec::new(), 0);
     for _ in 0..COUNT {

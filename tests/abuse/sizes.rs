@@ -7,6 +7,7 @@ use crate::{
 use gossip::{
     client::ClientError,
     core::{
+        batch::Body,
         request::{Reply, Request, RequestId},
         stats::Refusal,
     },
@@ -16,7 +17,7 @@ use gossip::{
 const MIB: usize = 1 << 20;
 
 fn publish(len: usize) -> Request {
-    Request::Publish { trace: None, payload: vec![7; len][..].into() }
+    Request::Publish { trace: None, body: Body::one(vec![7; len][..].into()) }
 }
 
 #[test]

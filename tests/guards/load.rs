@@ -4,6 +4,7 @@
 use crate::allocations;
 use gossip::{
     core::{
+        batch::Body,
         config::{Config, Limits, Protocol, Timing},
         endpoint::Endpoint,
         event::{Input, LinkId, LogSeq, Output, Principal, ReturnAddress},
@@ -159,7 +160,7 @@ impl Net {
 
     /// A submission, as a client's socket sends it.
     fn publish(&mut self, number: u64) {
-        let request = Request::Publish { trace: None, payload: Payload::from(&[b'x'; PAYLOAD_LEN][..]) };
+        let request = Request::Publish { trace: None, body: Body::one(Payload::from(&[b'x'; PAYLOAD_LEN][..])) };
         let mut header = Vec::new();
         encode::request(&mut header, &RequestId::Number(number), &request);
         let parts: [&[u8]; 4] = [b"client", b"", &header, &[b'x'; PAYLOAD_LEN]];

@@ -86,6 +86,7 @@ mod tests {
     use super::super::Node;
     use super::*;
     use crate::core::{
+        batch::Body,
         config::{Config, Limits, Protocol},
         event::{Input, Principal, ReturnAddress},
         id::Incarnation,
@@ -125,7 +126,10 @@ mod tests {
         let (mut replies, mut inputs) = (Vec::new(), vec![input]);
         while let Some(input) = inputs.pop() {
             node.handle(now, input);
-            while let Some(output) = node.poll_output() {
+            let mut outputs: Vec<_> = std::iter::from_fn(|| node.poll_output()).collect();
+            node.flush(now);
+            outputs.extend(std::iter::from_fn(|| node.poll_output()));
+            for output in outputs {
                 match output {
                     Output::Append(upto, _) => inputs.push(Input::Synced(upto)),
                     Output::Reply(_, id, reply) => replies.push((id, reply)),
@@ -141,7 +145,7 @@ mod tests {
     }
 
     fn publish(node: &mut Node, now: Now) -> Vec<(RequestId, Reply)> {
-        ask(node, now, 0, Request::Publish { trace: None, payload: Payload::from(&b"x"[..]) })
+        ask(node, now, 0, Request::Publish { trace: None, body: Body::one(Payload::from(&b"x"[..])) })
     }
 
     fn told(replies: &[(RequestId, Reply)], id: u64) -> &WatchPage {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     core::{
+        batch::{Batch, Body},
         config::{Limits, Protocol},
         endpoint::Endpoint,
         event::{Event, ReturnAddress},
@@ -11,7 +12,7 @@ use crate::{
             PathCopy, STREAMS_MAX, StreamRanges, Walk, WalkKind,
         },
         id::{Instance, MessageId, StreamId},
-        message::{Hop, Message, Relays, Trace},
+        message::{Hop, Relays, Trace},
         request::{Cursor, Disturbance, Fetch, Page, Reply, Request, RequestId, Status},
         time::Wall,
     },
@@ -96,8 +97,7 @@ impl Net {
         let now = self.now();
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            self.nodes[index].handle(now, input);
-            while let Some(output) = self.nodes[index].poll_output() {
+            for output in turn(&mut self.nodes[index], now, input) {
                 self.perform(index, output, &mut inputs);
             }
             if self.sync {
@@ -185,7 +185,7 @@ impl Net {
 
     fn publish(&mut self, index: usize, relays: Option<u64>, payload: &[u8]) -> MessageId {
         let trace = relays.map(|relays| Relays::try_from(relays).unwrap());
-        match self.reply(index, Request::Publish { trace, payload: payload.into() }) {
+        match self.reply(index, Request::Publish { trace, body: Body::one(payload.into()) }) {
             Reply::Receipt { id, .. } => id,
             other => panic!("no receipt but {other:?}"),
         }
@@ -206,6 +206,30 @@ impl Net {
     fn refused(&self, index: usize, refusal: Refusal) -> u64 {
         self.nodes[index].machines.stats.total().refused(refusal)
     }
+}
+
+fn drained(node: &mut Node) -> Vec<Output> {
+    std::iter::from_fn(|| node.poll_output()).collect()
+}
+
+/// All that a node does in a turn of one input.
+fn turn(node: &mut Node, now: Now, input: Input) -> Vec<Output> {
+    node.handle(now, input);
+    let mut outputs = drained(node);
+    node.flush(now);
+    outputs.extend(drained(node));
+    outputs
+}
+
+/// A message by itself, as it crosses a link.
+fn single(id: MessageId, payload: &[u8]) -> Batch {
+    Batch { id, published_at: Wall(0), hops: 1, trace: None, tree: None, body: Body::one(payload.into()) }
+}
+
+/// The record of a batch that is new as a whole.
+fn received(batch: Batch) -> Record {
+    let (first, last) = batch.range();
+    Record::Received { batch, first, last, at: Wall(0) }
 }
 
 /// Records at the first places of a log.
@@ -297,8 +321,7 @@ fn forged_copies_go_no_further_than_the_relay_rule_lets_them() {
         for relays in (1..=16).rev() {
             let hops = [&id.origin, &stranger].map(|node| Hop { node: node.clone(), micros: 0 });
             let trace = Some(Trace { relays: Relays::try_from(relays).unwrap(), path: hops.into() });
-            let payload = b"forged"[..].into();
-            let message = Message { id: id.clone(), published_at: Wall(1), hops: 2, trace, tree: None, payload };
+            let message = Batch { hops: 2, trace, ..single(id.clone(), b"forged") };
             net.input(0, Input::Arrived { from: stranger.clone().into(), frame: Frame::Message(message) });
             net.run();
         }
@@ -380,11 +403,11 @@ fn the_inbox_keeps_its_bounds_and_counts_what_it_drops() {
 #[test]
 fn what_a_node_cannot_take_is_refused_with_its_reason() {
     let mut net = Net::of(1, 0, &Limits { payload_len_max: 4, ..Limits::default() });
-    let publish = || Request::Publish { trace: None, payload: b"large"[..].into() };
+    let publish = || Request::Publish { trace: None, body: Body::one(b"large"[..].into()) };
     let Reply::Refused { refusal: Refusal::TooLarge, text } = net.reply(0, publish()) else { panic!("taken") };
     assert_eq!(text, "payload of 5 bytes is over the limit of 4 bytes; --payload-max sets it");
     net.input(0, Input::Pressure(true));
-    let small = || Request::Publish { trace: None, payload: b"ok"[..].into() };
+    let small = || Request::Publish { trace: None, body: Body::one(b"ok"[..].into()) };
     assert!(matches!(net.reply(0, small()), Reply::Refused { refusal: Refusal::Busy, .. }));
     net.input(0, Input::Pressure(false));
     assert!(matches!(net.reply(0, small()), Reply::Receipt { .. }));
@@ -398,6 +421,7 @@ fn hello(change: impl FnOnce(&mut Introduction)) -> Introduction {
         instance: Instance::default(),
         incarnation: Incarnation(1),
         capabilities: Vec::new(),
+        payload_len_max: None,
     };
     change(&mut hello);
     hello
@@ -422,10 +446,9 @@ fn strangers_are_refused_and_counted() {
     }
 }
 
-/// Answers and greetings of a node since.
+/// All that a node does in a turn of one input.
 fn outputs(node: &mut Node, at: Duration, input: Input) -> Vec<Output> {
-    node.handle(Now { mono: Mono(0) + at, wall: Wall(0) }, input);
-    std::iter::from_fn(|| node.poll_output()).collect()
+    turn(node, Now { mono: Mono(0) + at, wall: Wall(0) }, input)
 }
 
 fn arrived(frame: Frame) -> Input {
@@ -448,7 +471,7 @@ fn whoever_has_seen_something_else_is_told_all_and_told_so() {
     let mends = || hello(|hello| hello.capabilities = vec!["repair".into()]);
     outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(mends(), JoinPriority::Declared)));
     outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer: Answer::Welcome(mends(), None) });
-    let publish = Request::Publish { trace: None, payload: b"x"[..].into() };
+    let publish = Request::Publish { trace: None, body: Body::one(b"x"[..].into()) };
     let client = ReturnAddress([1].into());
     outputs(
         &mut node,
@@ -576,7 +599,7 @@ fn a_leaving_node_is_forgotten_before_it_says_so() {
     assert_eq!(net.exits, [4]);
     assert_eq!(net.replies.len(), 2, "who asks again is told, too");
     assert!(net.replies.iter().all(|(node, _, reply)| (*node, reply) == (4, &Reply::Done)));
-    let late = Request::Publish { trace: None, payload: b"late"[..].into() };
+    let late = Request::Publish { trace: None, body: Body::one(b"late"[..].into()) };
     assert!(matches!(net.reply(4, late), Reply::Refused { refusal: Refusal::Leaving, .. }), "nobody would hear it");
     for &peer in graph.neighbours(4) {
         assert!(net.nodes[peer].machines.membership.neighbours().iter().all(|(node, _)| *node != name(4)));
@@ -790,8 +813,7 @@ fn a_path_that_does_not_lead_from_origin_to_sender_is_refused() {
     let hop = |index| Hop { node: name(index), micros: 0 };
     for path in [vec![], vec![hop(1)], vec![hop(5), hop(3)]] {
         let trace = Some(Trace { relays: Relays::ONE, path: path.into() });
-        let payload = b"x"[..].into();
-        let message = Message { id: id.clone(), published_at: Wall(0), hops: 1, trace, tree: None, payload };
+        let message = Batch { trace, ..single(id.clone(), b"x") };
         net.input(0, Input::Arrived { from: name(1).into(), frame: Frame::Message(message) });
     }
     assert_eq!(net.refused(0, Refusal::BadRequest), 3);
@@ -816,28 +838,26 @@ fn one_frame_begins_one_life_at_most() {
 }
 
 /// A message of a node's present life that it never published.
-fn forged(net: &Net, index: usize, sequence: u64) -> Message {
+fn forged(net: &Net, index: usize, sequence: u64) -> Batch {
     let id = MessageId {
         origin: name(index),
         incarnation: net.nodes[index].machines.dissemination.latest().incarnation,
         sequence,
     };
-    Message { id, published_at: Wall(0), hops: 2, trace: None, tree: None, payload: b"theirs"[..].into() }
+    Batch { hops: 2, ..single(id, b"theirs") }
 }
 
 #[test]
 fn a_life_that_another_uses_is_left_to_it_wherever_that_is_seen() {
     let pair = generate(Shape::Circular, 2, 0).unwrap();
-    let held = |message: &Message| StreamRanges { stream: message.id.stream(), ranges: vec![(1, 9)] };
+    let held = |message: &Batch| StreamRanges { stream: message.id.stream(), ranges: vec![(1, 9)] };
     let hop = Hop { node: name(0), micros: 0 };
     let trace = Trace { relays: Relays::ONE, path: [hop, Hop { node: name(1), micros: 0 }].into() };
-    let seen: [&dyn Fn(Message) -> Frame; 4] = [
+    let seen: [&dyn Fn(Batch) -> Frame; 4] = [
         &|message| Frame::Message(message),
         &|message| digest(vec![held(&message)]),
         &|message| Frame::Have(vec![Announcement { held: held(&message), age: Duration::ZERO }]),
-        &|Message { id, published_at, hops, .. }| {
-            Frame::Path(PathCopy { id, published_at, hops, trace: trace.clone() })
-        },
+        &|Batch { id, published_at, hops, .. }| Frame::Path(PathCopy { id, published_at, hops, trace: trace.clone() }),
     ];
     for frame in seen {
         let mut net = Net::joined(&pair, 0, &Limits::default());
@@ -849,7 +869,7 @@ fn a_life_that_another_uses_is_left_to_it_wherever_that_is_seen() {
             frame(theirs)
         );
         net.input(0, Input::Arrived { from: name(1).into(), frame: Frame::Message(theirs.clone()) });
-        net.ask(0, Request::Publish { trace: None, payload: b"ours"[..].into() });
+        net.ask(0, Request::Publish { trace: None, body: Body::one(b"ours"[..].into()) });
         net.settle(Duration::from_secs(2));
         let kept = |index: usize, net: &mut Net| -> Vec<MessageId> {
             net.inbox(index).messages.into_iter().map(|fetched| fetched.id).collect()
@@ -910,7 +930,7 @@ fn refusals(net: &mut Net, hello: Introduction) -> Vec<String> {
 
 fn publishes(net: &mut Net) -> bool {
     net.replies.clear();
-    net.ask(0, Request::Publish { trace: None, payload: b"x"[..].into() });
+    net.ask(0, Request::Publish { trace: None, body: Body::one(b"x"[..].into()) });
     matches!(net.replies[..], [(0, _, Reply::Receipt { .. })])
 }
 
@@ -958,7 +978,7 @@ fn two_live_nodes_of_one_name_lose_no_message_and_one_of_them_stops_taking_them(
         for round in 0..60 {
             for index in [2, 3] {
                 net.replies.clear();
-                net.ask(index, Request::Publish { trace: None, payload: b"x"[..].into() });
+                net.ask(index, Request::Publish { trace: None, body: Body::one(b"x"[..].into()) });
                 let receipt = net.replies.drain(..).find_map(|(_, _, reply)| match reply {
                     Reply::Receipt { id, .. } => Some(id),
                     _ => None,
@@ -1046,8 +1066,8 @@ fn any_message() -> impl Strategy<Value = Frame> {
             path: path.into_iter().map(hop).collect(),
         });
         let id = MessageId { origin: name(origin), incarnation: Incarnation(life), sequence };
-        let payload = vec![0; len].as_slice().into();
-        Frame::Message(Message { id, published_at: Wall(sequence), hops: u32::MAX, trace, tree: None, payload })
+        let body = Body::one(vec![0; len].as_slice().into());
+        Frame::Message(Batch { id, published_at: Wall(sequence), hops: u32::MAX, trace, tree: None, body })
     })
 }
 
@@ -1077,7 +1097,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         Just(Answer::Refuse { code: "future".into(), text: String::new() }),
     ];
     let request = prop_oneof![
-        Just(Request::Publish { trace: Some(Relays::MAX), payload: b"p"[..].into() }),
+        Just(Request::Publish { trace: Some(Relays::MAX), body: Body::one(b"p"[..].into()) }),
         (any::<u64>(), any::<u64>(), any::<bool>()).prop_map(|(position, paths, mark)| {
             let from = Cursor { position, paths };
             Request::Fetch(Fetch { status: Status::Unread, from, through: None, limit: 3, mark })
@@ -1130,10 +1150,11 @@ proptest! {
         let mut node = Node::new(config(0, limits), Incarnation(1), 0, "test", Now::default());
         let mut received = std::collections::BTreeSet::new();
         for (step, input) in (0_u64..).zip(inputs) {
-            node.handle(Now { mono: Mono(step * 300_000_000), wall: Wall(step) }, input);
-            while let Some(output) = node.poll_output() {
-                if let Output::Append(_, Record::Received { message, .. }) = output {
-                    prop_assert!(received.insert(message.id), "delivered twice");
+            for output in turn(&mut node, Now { mono: Mono(step * 300_000_000), wall: Wall(step) }, input) {
+                if let Output::Append(_, Record::Received { batch, first, last, .. }) = output {
+                    for id in (first..=last).map(|sequence| batch.id.stream().message(sequence)) {
+                        prop_assert!(received.insert(id), "delivered twice");
+                    }
                 }
             }
             prop_assert!(node.machines.mailbox.len() <= 8 && node.machines.mailbox.bytes() <= 4096);
@@ -1166,16 +1187,14 @@ fn faults_are_ordered_only_where_that_was_allowed() {
 #[test]
 fn what_was_seen_is_told_page_by_page_and_without_a_break() {
     let streams = 2 * STREAMS_MAX as u32 + 10;
-    let received = |number: u32| {
+    let record = |number: u32| {
         let sequence = if number == 3 { 5 } else { 1 };
         let id = MessageId { origin: NodeId::numbered(number), incarnation: Incarnation(1), sequence };
-        let (published_at, payload) = (Wall(0), b"x"[..].into());
-        let message = Message { id, published_at, hops: 1, trace: None, tree: None, payload };
-        Record::Received { message, at: Wall(0) }
+        received(single(id, b"x"))
     };
     let stream = StreamId { origin: NodeId::numbered(3), incarnation: Incarnation(1) };
     let given_up = Record::GivenUp { stream: stream.clone(), first: 2, last: 4 };
-    let records = (1..=streams).map(received).chain([given_up]);
+    let records = (1..=streams).map(record).chain([given_up]);
     let mut net = Net::of(1, 0, &Limits::default());
     net.nodes[0] =
         Node::recover(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default(), numbered(records));
@@ -1226,9 +1245,7 @@ mod gaps;
 
 /// The first piece of a message of so many bytes.
 fn first_piece(id: MessageId, length: u64) -> Frame {
-    let payload = b""[..].into();
-    let head = Message { id, published_at: Wall(0), hops: 1, trace: None, tree: None, payload };
-    let head = Some(Box::new(Frame::Message(head)));
+    let head = Some(Box::new(Frame::Message(single(id, b""))));
     Frame::Chunk(Chunk { number: 1, offset: 0, length, head, bytes: b"half"[..].into() })
 }
 
@@ -1271,8 +1288,7 @@ fn numbers_without_end_are_asked_for_and_told_of_for_a_while_and_no_longer() {
     outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(all(), JoinPriority::Declared)));
     outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer: Answer::Welcome(all(), None) });
     let id = |origin, life, sequence| MessageId { origin: name(origin), incarnation: Incarnation(life), sequence };
-    let payload = || b"x"[..].into();
-    let message = |id| Message { id, published_at: Wall(0), hops: 1, trace: None, tree: None, payload: payload() };
+    let message = |id| single(id, b"x");
     let held = |id: MessageId, ranges: &[_]| StreamRanges { stream: id.stream(), ranges: ranges.to_vec() };
     let announced = held(id(3, LAST - 1, 1), &[(1, LAST)]);
     let claimed = [held(id(0, LAST, 1), &[(1, LAST)]), held(id(4, 1 << 53, 1), &[(1, 1), (3, LAST)])].to_vec();
@@ -1339,8 +1355,7 @@ fn whoever_knows_no_trees_gets_what_was_missed_too_and_is_in_none() {
     let traced = |sequence, by| {
         let path = [4, by].map(|index| Hop { node: name(index), micros: 0 }).into();
         let trace = Some(Trace { relays: Relays::try_from(1).unwrap(), path });
-        let payload = vec![b'x'; 1000][..].into();
-        Frame::Message(Message { id: id(sequence), published_at: Wall(0), hops: 1, trace, tree: None, payload })
+        Frame::Message(Batch { trace, ..single(id(sequence), &[b'x'; 1000]) })
     };
     let held = StreamRanges { stream: id(1).stream(), ranges: vec![(1, 1)] };
     outputs(&mut node, Duration::ZERO, from(1, Frame::Digest { streams: vec![held.clone()], given_up: Vec::new() }));

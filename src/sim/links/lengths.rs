@@ -175,7 +175,7 @@ fn str_len(bytes: usize) -> usize {
 mod tests {
     use super::*;
     use crate::{
-        core::{frame::JoinPriority, id::Incarnation, message::Relays, time::Wall},
+        core::{batch::Body, frame::JoinPriority, id::Incarnation, message::Relays, time::Wall},
         sim::host::endpoint as address,
         wire::encode,
     };
@@ -195,20 +195,21 @@ mod tests {
             instance: "one".parse().unwrap(),
             incarnation: Incarnation(1_780_000_000),
             capabilities: capabilities.iter().map(|&word| word.to_owned()).collect(),
+            payload_len_max: None,
         }
     }
 
-    fn message(payload: usize, hops: usize) -> Message {
+    fn message(payload: usize, hops: usize) -> Batch {
         let hop = |number: usize| Hop { node: NodeId::numbered(number as u32), micros: 70_000 * number as u64 };
         let path = (1..=hops).map(hop).collect();
         let trace = (hops > 0).then_some(Trace { relays: Relays::ONE, path });
-        Message {
+        Batch {
             id: MessageId { origin: NodeId::numbered(12), incarnation: Incarnation(1_780_000_000), sequence: 7 },
             published_at: Wall(1_780_000_000_000_000_000),
             hops: hops as u32,
             trace,
             tree: None,
-            payload: vec![7; payload].as_slice().into(),
+            body: Body::one(vec![7; payload].as_slice().into()),
         }
     }
 
@@ -242,7 +243,7 @@ mod tests {
     #[test]
     fn payloads_are_in_messages_alone() {
         let whole = frame_len(&Frame::Message(message(1_000, 5)));
-        let Message { id, published_at, hops, trace, .. } = message(1_000, 5);
+        let Batch { id, published_at, hops, trace, .. } = message(1_000, 5);
         let copy = crate::core::frame::PathCopy { id, published_at, hops, trace: trace.unwrap() };
         assert!(whole - frame_len(&Frame::Path(copy)) >= 1_000);
     }

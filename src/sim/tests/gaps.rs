@@ -41,8 +41,10 @@ fn by_the_second(mut tamper: impl FnMut(Output) -> Vec<Output> + Send + 'static)
         }
         let mut noted = noted.lock().unwrap();
         match &output {
-            Output::Append(_, Record::Received { message, .. }) if *node == third && message.id.origin == first => {
-                noted.received.push(message.id.sequence);
+            Output::Append(_, Record::Received { batch, first: from, last, .. })
+                if *node == third && batch.id.origin == first =>
+            {
+                noted.received.extend(*from..=*last);
             }
             Output::Append(_, Record::GivenUp { stream, first: from, last })
                 if *node == third && stream.origin == first =>
@@ -66,7 +68,7 @@ fn lost(stream: StreamId, first: u64, last: u64) -> Output {
 fn what_one_neighbour_has_lost_is_given_up_and_comes_from_a_later_one() {
     let origin = NodeId::numbered(1);
     let (outcome, mut third) = by_the_second(move |output| match output {
-        Output::Send(_, Frame::Message(Message { id: MessageId { origin: of, incarnation, sequence }, .. }))
+        Output::Send(_, Frame::Message(Batch { id: MessageId { origin: of, incarnation, sequence }, .. }))
             if of == origin && sequence % 2 == 1 =>
         {
             vec![lost(StreamId { origin: of, incarnation }, sequence, sequence)]

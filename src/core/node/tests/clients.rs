@@ -12,7 +12,7 @@ fn requested(id: RequestId, request: Request) -> Input {
 }
 
 fn publish(payload: &[u8]) -> Request {
-    Request::Publish { trace: None, payload: payload.into() }
+    Request::Publish { trace: None, body: Body::one(payload.into()) }
 }
 
 /// The requests that were answered, in the order of the replies.
@@ -100,8 +100,7 @@ fn events_and_arrivals_are_told_in_the_order_in_which_they_happened() {
     outputs(&mut node, Duration::ZERO, watch(1, None));
     // It claims to be of this life: the node takes up another one, and then it is as good as all others.
     let id = MessageId { origin: name(0), incarnation: Incarnation(7), sequence: 5 };
-    let message = Message { id, published_at: Wall(0), hops: 1, trace: None, tree: None, payload: b"x"[..].into() };
-    outputs(&mut node, Duration::ZERO, arrived(Frame::Message(message)));
+    outputs(&mut node, Duration::ZERO, arrived(Frame::Message(single(id, b"x"))));
     let told = outputs(&mut node, Duration::ZERO, watch(2, Some(1)));
     let Some(Output::Reply(_, _, Reply::Events { told, .. })) = told.last() else { panic!("{told:?}") };
     let kinds: Vec<&str> = told.happenings.iter().map(|told| &*told.kind).collect();
@@ -132,8 +131,7 @@ fn recorded() -> (Net, Vec<(LogSeq, Record)>) {
     let mut records = Vec::new();
     let mut input = |net: &mut Net, at: u64, input: Input| {
         let now = Now { mono: Mono(at * 1_000_000_000), wall: Wall(at) };
-        net.nodes[0].handle(now, input);
-        while let Some(output) = net.nodes[0].poll_output() {
+        for output in turn(&mut net.nodes[0], now, input) {
             match output {
                 Output::Append(place, record) => records.push((place, record)),
                 Output::Reply(_, id, reply) => net.replies.push((0, id, reply)),
@@ -149,9 +147,7 @@ fn recorded() -> (Net, Vec<(LogSeq, Record)>) {
     input(&mut net, 1, Input::Answered { link: LinkId(0), answer: Answer::Welcome(who(), None) });
     for sequence in [1, 2, 5] {
         let id = MessageId { origin: name(8), incarnation: Incarnation(1), sequence };
-        let payload = b"received"[..].into();
-        let message = Message { id, published_at: Wall(0), hops: 1, trace: None, tree: None, payload };
-        input(&mut net, 2, arrived(Frame::Message(message)));
+        input(&mut net, 2, arrived(Frame::Message(single(id, b"received"))));
     }
     // Nobody sends what is missing.
     (3..60).for_each(|at| input(&mut net, at, Input::Tick));

@@ -37,8 +37,7 @@ fn held(ranges: &[(u64, u64)]) -> Vec<StreamRanges> {
 }
 
 fn message(sequence: u64) -> Frame {
-    let (id, payload) = (stream().message(sequence), b"x"[..].into());
-    Frame::Message(Message { id, published_at: Wall(0), hops: 1, trace: None, tree: None, payload })
+    Frame::Message(single(stream().message(sequence), b"x"))
 }
 
 /// Questions, and whom they are asked of.
@@ -168,11 +167,8 @@ fn what_lies_below_a_message_is_missing_and_named_when_it_does_not_come() {
 
 #[test]
 fn a_node_that_comes_back_seeks_what_it_missed_before() {
-    let received = |sequence| {
-        let Frame::Message(message) = message(sequence) else { unreachable!() };
-        Record::Received { message, at: Wall(0) }
-    };
-    let (config, records) = (config(0, Limits::default()), [1, 5].map(received));
+    let records = [1, 5].map(|sequence| received(single(stream().message(sequence), b"x")));
+    let config = config(0, Limits::default());
     let mut node = Node::recover(config, Incarnation(7), 0, "test", Now::default(), numbered(records));
     assert_eq!(told(&pass(&mut node, 10 * SECOND)), [("gap", 2, 4)]);
 }
