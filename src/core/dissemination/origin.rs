@@ -19,6 +19,7 @@ pub struct Origin {
     /// The number of the next message that is in no batch yet, or in the open one.
     next_sequence: u64,
     open: Packer,
+    /// The number of the first message of the open batch, or of the next one.
     opened: u64,
 }
 
@@ -33,10 +34,11 @@ impl Origin {
         &self.node
     }
 
-    /// Says whether messages from `id` to the number `last` claim to be of this life, and one of them is none that it gave.
+    /// Says whether messages from `id` to the number `last` claim to be of this life, and one of them has not left it: it was
+    /// never submitted, or is in the open batch.
     #[inline]
     pub fn disowns(&self, id: &MessageId, last: u64) -> bool {
-        last >= self.next_sequence && id.is_of(&self.node, self.incarnation)
+        last >= self.opened && id.is_of(&self.node, self.incarnation)
     }
 
     /// A new life begins: numbers count from 1 again. What was not closed is lost: [`close`](Self::close) before.
@@ -121,6 +123,8 @@ mod tests {
         assert_eq!(full, [("4-9-1".into(), 4096), ("4-9-4097".into(), 8192)]);
         assert_eq!(origin.append(Wall(1), &payload(OWN_LEN_MAX)).as_ref().map(ids), Some(("4-9-8193".into(), 10_000)));
         assert_eq!(origin.append(Wall(1), &payload(1)).as_ref().map(ids), Some(("4-9-10001".into(), 10_001)));
+        assert!(origin.disowns(&origin.id(1), 10_002) && !origin.disowns(&origin.id(1), 10_001));
+        origin.close(Wall(1));
         assert!(origin.disowns(&origin.id(1), 10_003) && !origin.disowns(&origin.id(1), 10_002));
     }
 }

@@ -130,8 +130,13 @@ fn a_node_that_leaves_delivers_and_sends_nothing() {
 fn a_message_of_its_own_life_that_it_never_published_is_refused() {
     let (mut machine, nothing) = (machine(), Held(Vec::new()));
     let own = machine.publish(at(1), None, Body::one(b"pear"[..].into()), &neighbours());
-    while machine.poll_output().is_some() {}
-    for (sequence, is_refused) in [(own.sequence, false), (own.sequence + 1, true)] {
+    assert_eq!(machine.poll_output(), None, "it leaves when the turn ends");
+    for (sequence, is_refused, is_flushed) in
+        [(own.sequence, true, false), (own.sequence, false, true), (own.sequence + 1, true, true)]
+    {
+        if is_flushed {
+            apply(&mut machine, at(1), Input::Flush, &nothing);
+        }
         let forged = Batch { id: own.stream().message(sequence), ..message(1, None) };
         let outputs = apply(&mut machine, at(2), from(0, Frame::Message(forged)), &nothing);
         let refused =
