@@ -311,12 +311,10 @@ fn check_len(len: usize, len_max: usize) -> Result<(), (Refusal, String)> {
 /// Batches that a neighbour that asks for messages again is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resent {
-    /// The batches with what was asked for, ascending, as they go over the next link.
+    /// The batches with what was asked for, each once, in the order in which it was asked for, as they go over the next link.
     pub batches: Vec<Batch>,
     /// Ranges that were seen here and are kept no more.
     pub lost: Vec<(u64, u64)>,
-    /// Ranges that the budget did not suffice for, as they were asked.
-    pub rest: Vec<(u64, u64)>,
     /// Bytes of bodies and paths in the batches.
     pub bytes: usize,
 }
@@ -327,10 +325,10 @@ pub trait Kept {
     fn body(&self, id: &MessageId) -> Option<Body>;
 
     /// Batches kept with messages of `ranges` (ascending) of a stream, to be sent once more, and those of the messages that are
-    /// lost: in `seen`, the intervals of what this node has had of the stream, but not kept. What was never seen is neither.
+    /// lost: in `seen`, the intervals of what this node has had of the stream, but neither kept nor in one of these batches.
+    /// What was never seen is neither.
     ///
-    /// At most `messages` messages, or one batch, and none more once they have `bytes` bytes; `rest` is what was not looked at
-    /// then.
+    /// None more once they have `messages` messages or `bytes` bytes: what is kept and comes after them is neither, too.
     fn resend(
         &self,
         stream: &StreamId,

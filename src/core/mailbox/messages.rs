@@ -190,7 +190,9 @@ impl Mailbox {
     fn messages(&self, first: u64, last: u64) -> impl Iterator<Item = (&Entry, u64, u64, &[u8])> {
         let entries = self.entries.range(self.entry_at(first)..);
         entries
-            .flat_map(move |entry| entry.messages(first).map(move |(position, number, payload)| (entry, position, number, payload)))
+            .flat_map(move |entry| {
+                entry.messages(first).map(move |(position, number, payload)| (entry, position, number, payload))
+            })
             .take_while(move |&(_, position, ..)| position <= last)
     }
 
@@ -221,7 +223,9 @@ impl Mailbox {
         let mut evicted = Evicted::default();
         loop {
             let excess = (self.next - self.first).saturating_sub(self.messages_max);
-            let Some(oldest) = self.entries.front_mut().filter(|_| excess > 0 || self.bytes > self.bytes_max) else { break };
+            let Some(oldest) = self.entries.front_mut().filter(|_| excess > 0 || self.bytes > self.bytes_max) else {
+                break;
+            };
             let ((position, last), (sequence, _)) = (oldest.positions(), oldest.numbers());
             let count = if self.bytes > self.bytes_max { oldest.count() } else { oldest.count().min(excess) };
             if count < oldest.count() {
@@ -259,35 +263,24 @@ impl Kept for Mailbox {
         bytes: usize,
     ) -> Resent {
         let mut resent = Resent::default();
-        let mut lost = Ranges::default();
-        let mut sent = 0;
-        for &(first, last) in ranges {
-            let mut next = Some(first);
-            for (entry, begin, end) in self.overlapping(stream, (first, last)) {
-                if sent >= messages || resent.bytes >= bytes {
-                    break;
-                }
-                let Some(missed) = next.filter(|&next| next <= begin) else { continue };
-                if missed < begin {
-                    lost.insert(missed, begin - 1);
-                }
-                next = end.checked_add(1);
-                let batch = entry.resend(stream);
-                if resent.batches.last().is_some_and(|last| last.range() == batch.range()) {
-                    continue;
-                }
-                sent += batch.body.count() as usize;
-                let path = batch.trace.as_ref().map_or(0, |trace| encoded_len(&trace.path));
-                resent.bytes += batch.body.bytes().len() + path;
-                resent.batches.push(batch);
+        let (mut lost, mut sent, mut count) = (Ranges::from(ranges), Ranges::default(), 0);
+        for (entry, first, last) in ranges.iter().flat_map(|&range| self.overlapping(stream, range)) {
+            if count >= messages || resent.bytes >= bytes {
+                lost.remove(first, u64::MAX);
+                break;
             }
-            let Some(next) = next.filter(|&next| next <= last) else { continue };
-            if sent >= messages || resent.bytes >= bytes {
-                resent.rest.push((next, last));
-            } else {
-                lost.insert(next, last);
+            lost.remove(first, last);
+            if sent.intersection(&[(first, last)]).count() > last - first {
+                continue;
             }
+            let batch = entry.resend(stream);
+            sent.extend(&[batch.range()]);
+            count += batch.body.count() as usize;
+            let path = batch.trace.as_ref().map_or(0, |trace| encoded_len(&trace.path));
+            resent.bytes += batch.body.bytes().len() + path;
+            resent.batches.push(batch);
         }
+        lost.subtract(sent.as_slice());
         resent.lost = lost.intersection(seen).into_vec();
         resent
     }
