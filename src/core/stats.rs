@@ -160,11 +160,20 @@ impl Refusal {
     /// Returns whether a node that was refused so is no peer, or no more. The others are about a single frame.
     pub const fn denies_introduction(self) -> bool {
         use Refusal::{
-            BadIdentity, Leaving, NameTaken, NoVacancy, NotIntroduced, OtherInstance, OtherNetwork, OtherPayloadMax, PeersFull,
+            BadIdentity, Leaving, NameTaken, NoVacancy, NotIntroduced, OtherInstance, OtherNetwork, OtherPayloadMax,
+            PeersFull,
         };
         matches!(
             self,
-            OtherNetwork | OtherInstance | OtherPayloadMax | BadIdentity | NameTaken | NotIntroduced | PeersFull | NoVacancy | Leaving
+            OtherNetwork
+                | OtherInstance
+                | OtherPayloadMax
+                | BadIdentity
+                | NameTaken
+                | NotIntroduced
+                | PeersFull
+                | NoVacancy
+                | Leaving
         )
     }
 }

@@ -19,7 +19,12 @@ pub(super) fn carries(frame: &Frame, stream: &StreamId, ranges: &[(u64, u64)]) -
 
 /// Says whether a frame carries messages of a batch alone.
 pub(super) fn is_part_of(frame: &Frame, batch: &Batch) -> bool {
+    carries(frame, &batch.id.stream(), &[batch.range()])
+}
+
+/// Says whether a frame carries all messages of a batch.
+pub(super) fn covers(frame: &Frame, batch: &Batch) -> bool {
     let Frame::Message(carried) = frame else { return false };
-    let (id, range) = (&batch.id, batch.range());
-    carried.id.is_of(&id.origin, id.incarnation) && range.0 <= carried.id.sequence && carried.last() <= range.1
+    let is_within = carried.id.sequence <= batch.id.sequence && batch.last() <= carried.last();
+    carried.id.is_of(&batch.id.origin, batch.id.incarnation) && is_within
 }

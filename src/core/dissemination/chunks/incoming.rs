@@ -1,7 +1,7 @@
 //! Frames that come in pieces: of each neighbour those that it has begun to send, or told of, in the order in which they
 //! come; the first of them grows.
 
-use super::body::{PARCELS_MAX, is_part_of};
+use super::body::{PARCELS_MAX, covers, is_part_of};
 use crate::core::{
     batch::Batch,
     frame::{Chunk, Frame},
@@ -145,9 +145,9 @@ impl Incoming {
         settled
     }
 
-    /// The neighbours that are sending messages of a batch alone.
+    /// The neighbours that are sending all messages of a batch.
     pub fn senders<'a>(&'a self, batch: &'a Batch) -> impl Iterator<Item = &'a NodeId> {
-        let sends = move |line: &Line| line.parcels.iter().any(|parcel| is_part_of(&parcel.head, batch));
+        let sends = move |line: &Line| line.parcels.iter().any(|parcel| covers(&parcel.head, batch));
         self.lines.iter().filter(move |(_, line)| sends(line)).map(|(from, _)| from)
     }
 

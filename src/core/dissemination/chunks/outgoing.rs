@@ -2,7 +2,7 @@
 //! by a probe, whose answer says that it has arrived, for links keep their order.
 
 use super::{
-    body::{PARCELS_MAX, carries, is_part_of},
+    body::{PARCELS_MAX, carries, covers},
     pace::Pace,
     whole::Whole,
 };
@@ -184,10 +184,10 @@ impl Outgoing {
         self.stirred.insert(slot);
     }
 
-    /// Says whether a batch waits to be sent to a peer, or is under way.
+    /// Says whether all messages of a batch wait to be sent to a peer, or are under way.
     pub fn holds(&self, slot: Slot, batch: &Batch) -> bool {
         let lane = self.lanes.get(&slot);
-        lane.is_some_and(|lane| lane.parcels.iter().any(|parcel| is_part_of(&parcel.head, batch)))
+        lane.is_some_and(|lane| lane.parcels.iter().any(|parcel| covers(&parcel.head, batch)))
     }
 
     /// The connection of a link is gone, and all that waited for it. Says how many frames that were.

@@ -41,11 +41,12 @@ impl Dissemination {
             Sighting::Mixed(mixed) => {
                 let Mixed { new, unsure, .. } = *mixed;
                 self.sender.count(Counter::Unsure, Some(&from), unsure);
+                if new.is_empty() {
+                    return self.on_copy(now, &from, batch, neighbours, kept);
+                }
                 let count = new.iter().map(|(first, last)| last - first + 1).sum::<u64>();
                 self.sender.count(Counter::Duplicates, Some(&from), u64::from(batch.body.count()) - count);
-                if !new.is_empty() {
-                    self.on_new(now, from, slot, batch, &new, neighbours);
-                }
+                self.on_new(now, from, slot, batch, &new, neighbours);
             }
             Sighting::Again => self.on_copy(now, &from, batch, neighbours, kept),
             Sighting::Unsure => {

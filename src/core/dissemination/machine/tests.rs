@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::core::{
-    batch::Resent,
+    batch::{Packer, Resent},
     capability::Capabilities,
     config::{Limits, Protocol},
     event::LinkId,
     frame::{Announcement, PathCopy, StreamRanges},
     id::NodeId,
-    message::{Hop, Trace},
+    message::{Hop, Payload, Trace},
     stats::{Counter, Refusal},
     time::Wall,
 };
@@ -20,18 +20,28 @@ fn at(millis: u64) -> Now {
 }
 
 fn machine() -> Dissemination {
+    machine_with(Limits::default())
+}
+
+fn machine_with(limits: Limits) -> Dissemination {
     let endpoint = "10.0.0.1:7001".parse().unwrap();
     let (network, instance) = ("test".parse().unwrap(), Default::default());
-    let (protocol, limits) = (Protocol::default(), Limits::default());
-    let config = Config { node: NodeId::numbered(1), endpoint, network, instance, protocol, limits };
+    let config =
+        Config { node: NodeId::numbered(1), endpoint, network, instance, protocol: Protocol::default(), limits };
     Dissemination::new(&config, Incarnation(7))
 }
 
 /// Neighbours 2, 3 and 4 in the slots 0, 1 and 2, which know all words.
 fn neighbours() -> NeighbourTable {
+    neighbours_without(&[])
+}
+
+/// The same, some of which know no batches.
+fn neighbours_without(plain: &[u32]) -> NeighbourTable {
     let mut table = NeighbourTable::default();
-    let words: Vec<String> = Capability::ALL.iter().map(|word| word.word().to_owned()).collect();
     for number in 0..3 {
+        let knows = |word: &&Capability| **word != Capability::Batch || !plain.contains(&number);
+        let words: Vec<String> = Capability::ALL.iter().filter(knows).map(|word| word.word().to_owned()).collect();
         let slot = table.enter(LinkId(number));
         table.name(slot, NodeId::numbered(number + 2));
         table.rise(slot, Capabilities::read(&words));
@@ -49,7 +59,8 @@ impl Kept for Held {
     }
 
     fn resend(&self, stream: &StreamId, ranges: &[(u64, u64)], _: &[(u64, u64)], _: usize, _: usize) -> Resent {
-        let is_asked = |batch: &&Batch| ranges.iter().any(|&(first, last)| first <= batch.last() && batch.id.sequence <= last);
+        let is_asked =
+            |batch: &&Batch| ranges.iter().any(|&(first, last)| first <= batch.last() && batch.id.sequence <= last);
         let asked = self.0.iter().filter(|batch| batch.id.stream() == *stream).filter(is_asked);
         Resent { batches: asked.cloned().collect(), ..Resent::default() }
     }
@@ -63,6 +74,13 @@ fn apply(machine: &mut Dissemination, now: Now, input: Input, kept: &Held) -> Ve
 fn message(sequence: u64, trace: Option<Trace>) -> Batch {
     let id = MessageId { origin: NodeId::numbered(9), incarnation: Incarnation(1), sequence };
     Batch { id, published_at: Wall(0), hops: 1, trace, tree: None, body: Body::one(b"apple"[..].into()) }
+}
+
+/// Messages from a number on, in one body.
+fn batch(first: u64, count: u32) -> Batch {
+    let mut packer = Packer::default();
+    (0..count).for_each(|_| packer.push(&Payload::from(&b"fig"[..])));
+    Batch { body: packer.take().unwrap(), ..message(first, None) }
 }
 
 fn trace(from: u32) -> Trace {
@@ -85,11 +103,36 @@ fn pushed(outputs: &[Output]) -> Vec<u32> {
 }
 
 fn counted(outputs: &[Output]) -> Vec<Counter> {
+    times(outputs).into_iter().map(|(counter, _)| counter).collect()
+}
+
+/// The same with the numbers of times.
+fn times(outputs: &[Output]) -> Vec<(Counter, u64)> {
     let counted = outputs.iter().filter_map(|output| match output {
-        Output::Count { counter, .. } => Some(*counter),
+        Output::Count { counter, times, .. } => Some((*counter, *times)),
         _ => None,
     });
     counted.collect()
+}
+
+/// The numbers of the messages that are delivered, in ranges.
+fn delivered(outputs: &[Output]) -> Vec<(u64, u64)> {
+    let delivered = outputs.iter().filter_map(|output| match output {
+        Output::Deliver { first, last, .. } => Some((*first, *last)),
+        _ => None,
+    });
+    delivered.collect()
+}
+
+/// Batches that are sent, and the links that each goes by.
+fn sent(outputs: &[Output]) -> Vec<(&Batch, Vec<u32>)> {
+    let sent = outputs.iter().filter_map(|output| match output {
+        Output::Send { links, frame: Frame::Message(batch), .. } => {
+            Some((batch, links.iter().map(|link| link.0).collect()))
+        }
+        _ => None,
+    });
+    sent.collect()
 }
 
 #[test]
@@ -101,6 +144,126 @@ fn a_first_copy_is_delivered_before_it_goes_on_and_a_further_one_is_counted() {
     let outputs = apply(&mut machine, at(2), from(1, Frame::Message(message(1, None))), &nothing);
     assert_eq!((counted(&outputs), pushed(&outputs)), (vec![Counter::Duplicates], vec![]));
     assert!(matches!(outputs[0], Output::Send { frame: Frame::Prune(_), .. }), "one of the two is to stop");
+}
+
+#[test]
+fn of_a_batch_that_is_in_part_here_the_rest_is_delivered_and_all_goes_on() {
+    let (mut machine, nothing) = (machine(), Held(Vec::new()));
+    for sequence in 3..=5 {
+        apply(&mut machine, at(1), from(0, Frame::Message(message(sequence, None))), &nothing);
+    }
+    let whole = batch(1, 9);
+    let outputs = apply(&mut machine, at(2), from(1, Frame::Message(whole.clone())), &nothing);
+    assert_eq!((delivered(&outputs), times(&outputs)), (vec![(1, 2), (6, 9)], vec![(Counter::Duplicates, 3)]));
+    assert_eq!(sent(&outputs), [(&Batch { hops: 2, ..whole.clone() }, vec![2])], "as it came");
+    for output in &outputs {
+        let Output::Deliver { batch, from, .. } = output else { continue };
+        assert_eq!((batch, from.as_ref()), (&whole, Some(&NodeId::numbered(3))));
+    }
+    let outputs = apply(&mut machine, at(3), from(2, Frame::Message(whole)), &nothing);
+    assert_eq!((times(&outputs), pushed(&outputs)), (vec![(Counter::Duplicates, 9)], vec![]));
+    assert!(matches!(outputs[0], Output::Send { frame: Frame::Prune(_), .. }), "one of the two is to stop");
+}
+
+#[test]
+fn a_batch_of_which_nothing_is_new_is_a_copy_even_if_a_part_was_maybe_never_had() {
+    let mut machine = machine_with(Limits { gaps_max: 2, ..Limits::default() });
+    let stream = message(1, None).id.stream();
+    for (sequence, first) in [(2, 1), (4, 3), (6, 5), (8, 7), (10, 9)] {
+        let (batch, at) = (message(sequence, None), Wall(0));
+        machine.recover(&Record::Received { first: sequence, last: sequence, batch, at });
+        machine.recover(&Record::GivenUp { stream: stream.clone(), first, last: first });
+    }
+    let nothing = Held(Vec::new());
+    apply(&mut machine, at(1), from(0, Frame::Message(message(11, None))), &nothing);
+    let outputs = apply(&mut machine, at(2), from(1, Frame::Message(batch(1, 6))), &nothing);
+    assert_eq!(times(&outputs), [(Counter::Unsure, 5), (Counter::Duplicates, 6)]);
+    assert!(outputs.iter().any(|output| matches!(output, Output::Send { frame: Frame::Prune(_), .. })), "{outputs:?}");
+    let outputs = apply(&mut machine, at(3), from(0, Frame::Message(batch(1, 8))), &nothing);
+    assert_eq!(
+        (delivered(&outputs), times(&outputs)),
+        (vec![(7, 7)], vec![(Counter::Unsure, 5), (Counter::Duplicates, 7)])
+    );
+}
+
+#[test]
+fn what_is_submitted_in_a_turn_leaves_together_at_its_end() {
+    let (mut machine, nothing) = (machine(), Held(Vec::new()));
+    let (one, many) = (|len| Body::one(Payload::from(&vec![7; len][..])), batch(1, 4097).body);
+    let publish = |machine: &mut Dissemination, relays, body| {
+        let id = machine.publish(at(1), relays, body, &neighbours());
+        (id.sequence, std::iter::from_fn(|| machine.poll_output()).collect::<Vec<_>>())
+    };
+    for sequence in 1..=3 {
+        assert_eq!(publish(&mut machine, None, one(3)), (sequence, vec![]));
+    }
+    assert_eq!(machine.latest().sequence, 3, "each has its number at once");
+    let outputs = apply(&mut machine, at(1), Input::Flush, &nothing);
+    let [(batch, links)] = &sent(&outputs)[..] else { panic!("{outputs:?}") };
+    assert_eq!((batch.range(), batch.body.count(), batch.hops, &links[..]), ((1, 3), 3, 1, &[0, 1, 2][..]));
+    assert_eq!((delivered(&outputs), apply(&mut machine, at(1), Input::Flush, &nothing)), (vec![(1, 3)], vec![]));
+
+    publish(&mut machine, None, one(3));
+    let (traced, outputs) = publish(&mut machine, Some(Relays::ONE), one(3));
+    assert_eq!((traced, delivered(&outputs)), (5, vec![(4, 4), (5, 5)]), "a traced one goes by itself, in its turn");
+    publish(&mut machine, None, one(3));
+    let (first, outputs) = publish(&mut machine, None, many);
+    assert_eq!((first, delivered(&outputs)), (7, vec![(6, 6), (7, 4102), (4103, 4103)]), "those of one request, too");
+    publish(&mut machine, None, one(3));
+    let (last, outputs) = publish(&mut machine, None, one(70_000));
+    assert_eq!((last, delivered(&outputs)), (4105, vec![(4104, 4104)]), "what has no room begins another");
+    let outputs = apply(&mut machine, at(2), Input::Renewed(Incarnation(8)), &nothing);
+    assert_eq!((delivered(&outputs), machine.latest().sequence), (vec![(4105, 4105)], 0), "and nothing is left behind");
+}
+
+#[test]
+fn a_neighbour_that_knows_no_batches_is_sent_their_messages() {
+    let (mut machine, neighbours) = (machine(), neighbours_without(&[1]));
+    let whole = batch(5, 3);
+    machine.handle(at(1), from(2, Frame::Message(whole.clone())), &neighbours, &Held(Vec::new()));
+    let outputs: Vec<_> = std::iter::from_fn(|| machine.poll_output()).collect();
+    let singles = whole.singles().map(|single| (Batch { hops: 2, ..single }, vec![1]));
+    let expected: Vec<_> = singles.chain([(Batch { hops: 2, ..whole.clone() }, vec![0])]).collect();
+    assert_eq!(sent(&outputs), expected.iter().map(|(batch, links)| (batch, links.clone())).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_question_is_answered_with_whole_batches() {
+    let (mut machine, kept) = (machine(), Held(vec![batch(1, 9), batch(10, 2), message(12, None)]));
+    for batch in &kept.0 {
+        apply(&mut machine, at(1), from(1, Frame::Message(batch.clone())), &kept);
+    }
+    let asked = StreamRanges { stream: message(1, None).id.stream(), ranges: vec![(3, 3), (8, 8), (11, 11)] };
+    let outputs = apply(&mut machine, at(2), from(0, Frame::Pull(vec![asked])), &kept);
+    let expected = [batch(1, 9), batch(10, 2)].map(|batch| (Batch { hops: 2, ..batch }, vec![0]));
+    assert_eq!(sent(&outputs), expected.iter().map(|(batch, links)| (batch, links.clone())).collect::<Vec<_>>());
+    assert_eq!(times(&outputs), [(Counter::Resent, 9), (Counter::Resent, 2)], "messages are counted");
+}
+
+#[test]
+fn of_a_batch_that_is_announced_what_is_not_here_is_asked_for() {
+    let (mut machine, nothing) = (machine(), Held(Vec::new()));
+    apply(&mut machine, at(1), from(1, Frame::Message(batch(3, 3))), &nothing);
+    let held = |ranges| StreamRanges { stream: message(1, None).id.stream(), ranges };
+    let have = Frame::Have(vec![Announcement { held: held(vec![(1, 9)]), age: Duration::ZERO }]);
+    apply(&mut machine, at(2), from(0, have), &nothing);
+    let outputs = apply(&mut machine, at(2_000), Input::Tick, &nothing);
+    let pull = Frame::Pull(vec![held(vec![(1, 2), (6, 9)])]);
+    assert!(outputs.contains(&Output::Send { links: vec![LinkId(0)], frame: pull, counter: Some(Counter::Pulls) }));
+    let outputs = apply(&mut machine, at(2_001), from(0, Frame::Message(batch(1, 9))), &nothing);
+    assert_eq!((delivered(&outputs), machine.missing_len()), (vec![(1, 2), (6, 9)], 0));
+}
+
+#[test]
+fn a_gap_that_a_batch_fills_is_told_as_one() {
+    let (mut machine, nothing) = (machine(), Held(Vec::new()));
+    let stream = message(1, None).id.stream();
+    machine.recover(&Record::Received { batch: message(9, None), first: 9, last: 9, at: Wall(0) });
+    machine.recover(&Record::GivenUp { stream: stream.clone(), first: 1, last: 8 });
+    let outputs = apply(&mut machine, at(1), from(0, Frame::Message(batch(3, 8))), &nothing);
+    assert_eq!((delivered(&outputs), times(&outputs)), (vec![(3, 8), (10, 10)], vec![(Counter::Duplicates, 1)]));
+    let outputs = apply(&mut machine, at(5_000), Input::Tick, &nothing);
+    assert!(outputs.contains(&Output::GapFilled { stream, first: 3, last: 8 }), "{outputs:?}");
 }
 
 #[test]

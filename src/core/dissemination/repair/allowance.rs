@@ -23,7 +23,7 @@ impl Allowances {
         left.saturating_add(usize::try_from(back).unwrap_or(usize::MAX)).min(BYTES_MAX)
     }
 
-    /// It is sent that many; the last message may go beyond what it was allowed.
+    /// It is sent that many; the last batch may go beyond what it was allowed.
     pub fn spend(&mut self, now: Mono, slot: Slot, bytes: usize) {
         let left = self.left(now, slot).saturating_sub(bytes);
         self.left.insert(slot, (now, left));

@@ -87,7 +87,11 @@ impl AntiEntropy {
     /// Says how messages that `by` has sent were waited for; see [`Missing::arrived`].
     #[inline]
     pub fn arrived(&mut self, now: Mono, batch: &Batch, by: Option<Slot>) -> Arrival {
-        if self.missing.is_empty() { Arrival::default() } else { self.missing.arrived(now, &batch.id.stream(), batch.range(), by) }
+        if self.missing.is_empty() {
+            Arrival::default()
+        } else {
+            self.missing.arrived(now, &batch.id.stream(), batch.range(), by)
+        }
     }
 
     /// Messages were pushed: links keep their order, so what their parent has after them is on its way. `wait` says how long
@@ -184,7 +188,14 @@ impl AntiEntropy {
     }
 
     /// A neighbour has begun to send messages that are not here; see [`Missing::coming`].
-    pub fn coming(&mut self, now: Mono, stream: &StreamId, lacking: &Ranges, by: Slot, patience: Duration) -> Option<Mono> {
+    pub fn coming(
+        &mut self,
+        now: Mono,
+        stream: &StreamId,
+        lacking: &Ranges,
+        by: Slot,
+        patience: Duration,
+    ) -> Option<Mono> {
         self.missing.coming(now, stream, lacking, by, patience)
     }
 

@@ -70,7 +70,8 @@ mod tests {
         assert_eq!((filled.deadline(), filled.take(Mono(10))), (Some(Mono(11)), vec![]));
         assert_eq!(filled.take(Mono(11)), [(stream.clone(), 1, 3), (stream.clone(), 7, 7)]);
         assert_eq!((filled.deadline(), filled.take(Mono(99))), (None, vec![]));
-        (0..RANGES_MAX as u64).for_each(|number| filled.note(Mono(20), &stream.message(1), &[(2 * number + 1, 2 * number + 1)]));
+        (0..RANGES_MAX as u64)
+            .for_each(|number| filled.note(Mono(20), &stream.message(1), &[(2 * number + 1, 2 * number + 1)]));
         assert_eq!(filled.deadline(), Some(Mono(20)), "many do not wait");
     }
 }

@@ -152,7 +152,11 @@ fn gaps_are_bounded_and_the_lowest_of_the_stream_with_most_become_one() {
     let joined = told.iter().find(|gap| !gap.is_whole()).unwrap();
     assert_eq!((joined.first, joined.count), (1, joined.last.div_ceil(2)));
     assert!(told.contains(&Gap::whole(stream(2, 1), 1, 2)), "the others stay exact");
-    assert_eq!([1, 2].map(|number| seen.note(&id(1, 1, number))), [Sighting::Unsure, Sighting::Unsure], "1 was given up, 2 was had");
+    assert_eq!(
+        [1, 2].map(|number| seen.note(&id(1, 1, number))),
+        [Sighting::Unsure, Sighting::Unsure],
+        "1 was given up, 2 was had"
+    );
     assert_eq!(seen.note(&id(1, 1, 39)), filled(39));
     assert_eq!(seen.note(&id(1, 1, 40)), Sighting::Again, "what is above is told apart as ever");
     let named: Vec<_> = seen.gaps_of(&stream(1, 1)).filter(Gap::is_whole).map(|gap| (gap.first, gap.last)).collect();

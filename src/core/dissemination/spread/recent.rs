@@ -191,8 +191,7 @@ struct Run {
 fn news<'a>(now: Mono, batches: impl Iterator<Item = &'a Unannounced>) -> News {
     let mut runs: Vec<Run> = Vec::new();
     for &Unannounced { ref id, last, at, is_backlog, .. } in batches {
-        let is_same =
-            |run: &Run| run.is_backlog == is_backlog && id.is_of(&run.stream.origin, run.stream.incarnation);
+        let is_same = |run: &Run| run.is_backlog == is_backlog && id.is_of(&run.stream.origin, run.stream.incarnation);
         let index = runs.iter().rposition(is_same).unwrap_or_else(|| {
             runs.push(Run { stream: id.stream(), is_backlog, ranges: Ranges::default(), last: (0, at) });
             runs.len() - 1
@@ -291,8 +290,9 @@ mod tests {
     #[test]
     fn a_steady_stream_is_announced_less_often() {
         let mut recent = Recent::new(DELAY);
-        let note =
-            |recent: &mut Recent, millis| recent.note(at(millis), &id(4, millis), millis, Came::default(), Slots::default());
+        let note = |recent: &mut Recent, millis| {
+            recent.note(at(millis), &id(4, millis), millis, Came::default(), Slots::default())
+        };
         note(&mut recent, 1);
         assert_eq!((recent.deadline(), recent.tell(at(6), &[1]).len()), (Some(at(6)), 1));
         note(&mut recent, 7);

@@ -110,6 +110,24 @@ fn what_came_by_another_way_is_settled() {
     assert_eq!(take(&mut incoming, 0, chunk(1, 2, 6, None, b"cdef")), Taken::default());
 }
 
+#[test]
+fn a_batch_that_is_here_settles_what_it_has_all_of() {
+    let mut incoming = incoming();
+    let heads = [(1, 1, 9), (2, 3, 1), (3, 3, 2), (4, 9, 2)];
+    for (node, first, count) in heads {
+        let head = Some(Box::new(Frame::Message(batch(first, count, b""))));
+        let begun = incoming.take(at(0), &NodeId::numbered(node), Chunk { head, ..chunk(1, 0, 6, None, b"ab") });
+        assert_eq!(begun.unwrap().begun, Some(Frame::Message(batch(first, count, b""))));
+    }
+    let arrived = batch(3, 2, b"both");
+    let senders = incoming.senders(&arrived).cloned().collect::<Vec<_>>();
+    assert_eq!(senders, [1, 3].map(NodeId::numbered), "whoever sends all of it has it");
+    let settled: Vec<_> = incoming.settle(&arrived).into_iter().map(|(from, _)| from).collect();
+    assert_eq!(settled, [2, 3].map(NodeId::numbered), "what has more is still needed");
+    let settled: Vec<_> = incoming.settle(&batch(1, 20, b"")).into_iter().map(|(from, _)| from).collect();
+    assert_eq!((settled, incoming.bytes()), ([1, 4].map(NodeId::numbered).into(), 0));
+}
+
 proptest! {
     #[test]
     fn whatever_leaves_arrives_and_what_makes_no_sense_is_dropped(

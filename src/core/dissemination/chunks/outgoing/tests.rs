@@ -107,6 +107,25 @@ fn what_the_far_end_has_is_not_sent_and_what_waits_is_bounded() {
 }
 
 #[test]
+fn a_batch_waits_until_the_far_end_has_all_of_it() {
+    let mut outgoing = Outgoing::new(10 << 20, PATIENCE);
+    outgoing.push(LINK, Frame::Message(batch(1, 9, 70_000)));
+    outgoing.push(LINK, message(12, 70_000));
+    let stream = id(1).stream();
+    outgoing.known_to(LINK, &stream, &[(1, 4), (6, 9)]);
+    let is_held = |outgoing: &Outgoing, first, count| outgoing.holds(LINK, &batch(first, count, 0));
+    assert_eq!([(1, 9), (3, 2)].map(|(first, count)| is_held(&outgoing, first, count)), [true, true]);
+    assert_eq!(
+        [(9, 2), (11, 3)].map(|(first, count)| is_held(&outgoing, first, count)),
+        [false, false],
+        "a part of it"
+    );
+    outgoing.known_to(LINK, &stream, &[(1, 11)]);
+    assert_eq!([(1, 9), (12, 1)].map(|(first, count)| is_held(&outgoing, first, count)), [false, true]);
+    assert_eq!(outgoing.bytes(), 70_000);
+}
+
+#[test]
 fn a_lost_answer_is_asked_for_again_and_a_later_one_counts_for_it() {
     let mut outgoing = Outgoing::new(10 << 20, PATIENCE);
     outgoing.push(LINK, message(1, 100_000));

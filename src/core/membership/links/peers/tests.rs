@@ -623,7 +623,15 @@ fn few_who_merely_greeted_are_dialled_at_one_time_and_all_in_the_end() {
 
 #[test]
 fn who_refuses_for_good_is_greeted_seldom() {
-    for code in ["other_network", "other_instance", "other_payload_max", "bad_identity", "peers_full", "bad_request", "unheard_of"] {
+    for code in [
+        "other_network",
+        "other_instance",
+        "other_payload_max",
+        "bad_identity",
+        "peers_full",
+        "bad_request",
+        "unheard_of",
+    ] {
         let mut table = Table::new(8);
         table.declare(1);
         let (mut greetings, mut dialled) = (0, 0);
