@@ -14,17 +14,17 @@ use std::{collections::BTreeMap, time::Duration};
 
 /// Beats that must stay out before the root is taken for gone, and its followers for roots of some standing.
 pub const BEATS_MISSED_MAX: u32 = 4;
-/// How many beats more than the time allows a root may be ahead: some were under way together.
+/// Beats more than the time allows that a root may be ahead: some were under way together.
 const BEATS_AHEAD: u64 = 3;
-/// What each link between may add to the silence of a root.
+/// Silence of a root that each link between may add.
 const HOP_ALLOWANCE: Duration = Duration::from_millis(250);
 /// More links than this add no more.
 const HOPS_ALLOWED: u32 = 64;
 /// A beat that has come over more links than this goes no further.
 const HOPS_MAX: u32 = 4096;
-/// How many claims are remembered.
+/// Most claims that are remembered.
 const CLAIMS_MAX: usize = 64;
-/// How long a link is left out of the beat to see whether it can be spared, in halves of a beat: shorter than any node
+/// Time that a link is left out of the beat to see whether it can be spared, in halves of a beat: shorter than any node
 /// takes to despair of the root.
 const TRIAL_HALF_BEATS: u32 = 5;
 
@@ -105,11 +105,16 @@ impl Election {
         self.heard.is_none().then_some(self.since)
     }
 
-    /// Whether the root has been the same for a while and lives: who has only just begun, or hears no beats any more, may
+    /// Returns true if the root has been the same for a while and lives: who has only just begun, or hears no beats any more, may
     /// soon have another.
     pub fn is_settled(&self, now: Mono) -> bool {
         let is_heard = self.heard.as_ref().is_none_or(|heard| now.since(heard.at) <= 2 * self.beat_interval);
         is_heard && now.since(self.since) >= self.beat_interval * BEATS_MISSED_MAX
+    }
+
+    /// The silence after which a root is taken for gone, and the standing that its followers then have to have.
+    pub fn grace(&self) -> Duration {
+        self.beat_interval * BEATS_MISSED_MAX
     }
 
     /// The neighbour from which the latest beat came, and whose beat it is; nobody if this node is the root.
@@ -122,7 +127,7 @@ impl Election {
         self.heard.as_ref().map_or(0, |heard| heard.hops)
     }
 
-    /// What a new neighbour is told.
+    /// The beat that a new neighbour is told.
     pub fn current(&self) -> Option<Beacon> {
         let (root, (incarnation, beat), hops) = match &self.heard {
             Some(heard) => (&heard.root, heard.stamp, heard.hops),
@@ -175,7 +180,7 @@ impl Election {
         is_noted.then(|| now.since(since) >= self.beat_interval / 2)
     }
 
-    /// Whether the second beat, heard at its time, can be a later one of the life that the first belongs to.
+    /// Returns true if the second beat, heard at its time, can be a later one of the life that the first belongs to.
     fn goes_on(&self, (first, heard): (Stamp, Mono), (second, now): (Stamp, Mono)) -> bool {
         let beats = now.since(heard).as_nanos() / self.beat_interval.as_nanos().max(1);
         let most = u64::try_from(beats).unwrap_or(u64::MAX).saturating_add(BEATS_AHEAD);
@@ -214,7 +219,7 @@ impl Election {
         self.current()
     }
 
-    /// When the next tick is due.
+    /// The time at which the next tick is due.
     pub fn deadline(&self) -> Mono {
         let next = self.heard.as_ref().map_or(self.next_beat, |heard| self.timeout(heard));
         self.trial.as_ref().map_or(next, |trial| trial.until.min(next))
@@ -226,7 +231,7 @@ impl Election {
         self.trial.take_if(|trial| trial.node == *node);
     }
 
-    /// Whether the latest beat would have reached both ends of the link to `node` without it: each had it from another.
+    /// Returns true if the latest beat would have reached both ends of the link to `node` without it: each had it from another.
     pub fn is_spare(&self, node: &NodeId) -> bool {
         let (root, stamp) = self.now_following();
         let is_parent = self.heard.as_ref().is_some_and(|heard| heard.via == *node);
@@ -272,7 +277,7 @@ impl Election {
     }
 }
 
-/// What the next node is told.
+/// The beat as the next node is told it.
 fn passed_on(beacon: &Beacon) -> Beacon {
     Beacon { hops: beacon.hops.max(1) + 1, ..beacon.clone() }
 }

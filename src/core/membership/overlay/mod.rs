@@ -1,9 +1,11 @@
-//! Who is to be whose neighbour: whom a node knows, how it joins, and what takes the place of neighbours that are gone.
+//! The overlay: who is to be whose neighbour, whom a node knows, how it joins, and what takes the place of neighbours that
+//! are gone.
 
 pub mod action;
 pub mod active_view;
 pub mod beacon;
 mod bridging;
+mod lookout;
 pub mod membership;
 mod neighbour;
 pub mod passive_view;
@@ -11,7 +13,8 @@ mod places;
 mod sampling;
 mod search;
 mod seeking;
-mod surplus;
+mod trials;
+mod views;
 pub mod walk;
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! Whom a node knows beside its neighbours: the lowest names, so that what fell apart agrees on whom to look for, and a
+//! The members that a node knows beside its neighbours: the lowest names, so that what fell apart agrees on whom to look for, and a
 //! random sample of all others (HyParView's passive view, DSN 2007).
 
 use crate::core::{config::Timing, endpoint::Endpoint, frame::Member, id::NodeId, rng::Rng, time::Mono};
 use std::{collections::VecDeque, time::Duration};
 
-/// How many of the lowest names are always kept.
+/// Lowest names, which are always kept.
 pub const LOWEST_KEPT: usize = 16;
 
 /// The longest wait between two attempts to reach a member with a lower name: it may be in another part of a broken network.
@@ -17,9 +17,9 @@ pub struct PassiveView {
     me: NodeId,
     /// In the order of their ranks.
     known: Vec<Known>,
-    /// How many of them were tried in vain.
+    /// The number of those that were tried in vain.
     in_vain: usize,
-    /// Who left: not taken in again because somebody else has not heard of it. The latest last.
+    /// Nodes that left: not taken in again because somebody else has not heard of it. The latest last.
     left: VecDeque<NodeId>,
     view_max: usize,
     redial_min: Duration,
@@ -36,14 +36,14 @@ impl From<&NodeId> for Rank {
     }
 }
 
-/// What is known of a member.
+/// A member, as far as it is known.
 #[derive(Debug)]
 struct Known {
     rank: Rank,
     endpoint: Endpoint,
     /// Times in a row that it was tried in vain.
     attempts: u32,
-    /// When it may be tried again.
+    /// The time from which it may be tried again.
     next_try: Mono,
 }
 
@@ -181,7 +181,7 @@ impl PassiveView {
         self.known.iter().filter(move |known| known.next_try <= now).map(member)
     }
 
-    /// Whether a member may be tried now; one that is not known may.
+    /// Returns true if a member may be tried now; one that is not known may.
     pub fn may_try(&self, now: Mono, node: &NodeId) -> bool {
         self.place(node).map_or(true, |place| self.known[place].next_try <= now)
     }
@@ -197,11 +197,6 @@ impl PassiveView {
         self.known.iter().filter(is_missed).map(member)
     }
 
-    /// When the next of the members with a lower name than `below` (`None`: of all) may be tried.
-    pub fn next_try(&self, below: Option<&NodeId>) -> Option<Mono> {
-        below.map_or(&self.known[..], |node| self.known_below(node)).iter().map(|known| known.next_try).min()
-    }
-
     /// The members with a lower name than `node`, in natural order.
     pub fn below(&self, node: &NodeId) -> impl Iterator<Item = Member> {
         self.known_below(node).iter().map(member)
@@ -212,7 +207,7 @@ impl PassiveView {
         &self.known[..place]
     }
 
-    /// Where a member is.
+    /// A member by its name.
     pub fn find(&self, node: &NodeId) -> Option<Member> {
         self.place(node).ok().map(|place| member(&self.known[place]))
     }
@@ -227,17 +222,17 @@ impl PassiveView {
         self.known.iter().map(|known| &known.rank.1)
     }
 
-    /// Whether another member can be kept without forgetting one.
+    /// Returns true if another member can be kept without forgetting one.
     pub fn has_room(&self) -> bool {
         self.known.len() < LOWEST_KEPT + self.view_max
     }
 
-    /// How many members there are.
+    /// The number of members.
     pub fn len(&self) -> usize {
         self.known.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are none.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty()
     }
@@ -315,7 +310,7 @@ mod tests {
         let waits: Vec<u128> = std::iter::repeat_with(|| {
             assert!(passive.due_below(now, &NodeId::numbered(9)).eq([numbered(4)]));
             passive.missed(now, &node);
-            let next = passive.next_try(None).unwrap();
+            let next = passive.known[0].next_try;
             assert_eq!(passive.due(now).count(), 0);
             let wait = next.since(now).as_millis();
             now = next;

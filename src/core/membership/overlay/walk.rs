@@ -7,23 +7,23 @@ use crate::core::{
     rng::Rng,
 };
 
-/// How far a walk goes (ARWL).
+/// Steps of a walk (ARWL).
 pub const STEPS: u8 = 6;
-/// With how many steps left a joining node is noted in a view (PRWL).
+/// Steps left when a joining node is noted in a view (PRWL).
 pub const NOTING_STEPS: u8 = 3;
 /// Neighbours in a shuffle (ka).
 pub const SHUFFLED_NEIGHBOURS: usize = 3;
 /// Members of the view in a shuffle (kp).
 pub const SHUFFLED_VIEW: usize = 4;
 
-/// What a walk asks of the node that it has come to.
+/// One thing that a walk asks of the node that it has come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WalkAction {
     /// Pass it on.
     Forward {
-        /// To which neighbour.
+        /// The neighbour.
         to: NodeId,
-        /// As what.
+        /// The walk as it goes on.
         walk: Walk,
     },
     /// Take this member as a neighbour.
@@ -32,7 +32,7 @@ pub enum WalkAction {
     Note(Vec<Member>),
     /// Note its members in the view and send as many back.
     Answer {
-        /// To which neighbour.
+        /// The neighbour.
         to: NodeId,
         /// An empty reply with the path that it has to take.
         reply: Walk,
@@ -55,7 +55,7 @@ pub fn news(members: Vec<Member>) -> Walk {
     Walk { kind: WalkKind::News, steps: 0, path: Vec::new(), members }
 }
 
-/// What is to be done with a walk that `from` has passed on to `me`, whose `neighbours` are these.
+/// All that is to be done with a walk that `from` has passed on to `me`, whose `neighbours` are these.
 /// More than [`STEPS`] steps are not gone, whatever the frame says.
 pub fn advance(me: &NodeId, from: &NodeId, walk: Walk, neighbours: &[NodeId], rng: &mut Rng) -> Vec<WalkAction> {
     match walk.kind {

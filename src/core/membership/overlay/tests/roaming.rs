@@ -67,7 +67,7 @@ fn who_crashed_is_replaced() {
     assert_eq!(net.overlays.len(), 50);
 }
 
-/// How many of the pairs that have a common neighbour are neighbours (Watts and Strogatz).
+/// The share of the pairs with a common neighbour that are neighbours (Watts and Strogatz).
 fn clustering(net: &Net) -> f64 {
     let links = net.links();
     let are_linked = |a: u32, b: u32| links.contains(&(a.min(b), a.max(b)));
