@@ -9,7 +9,7 @@ use super::{
     places::Places,
     search::Search,
 };
-use crate::core::{frame::Member, id::NodeId, time::Mono};
+use crate::core::{frame::Member, id::NodeId, neighbours::NeighbourTable, time::Mono};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Neighbours above its target that a node may keep.
@@ -20,7 +20,7 @@ const BRIDGE_PLACES: usize = 2;
 /// The neighbours of a node. Bounds: the nodes that it declares and meets, which `peers_max` bounds; 256 members for each
 /// of them; its places.
 #[derive(Debug)]
-pub struct ActiveView {
+pub(super) struct ActiveView {
     me: NodeId,
     /// The number of neighbours of a node for which none are declared.
     degree: usize,
@@ -58,13 +58,13 @@ impl ActiveView {
     }
 
     /// The number of neighbours that this node is to have.
-    pub fn target(&self) -> usize {
+    pub(super) fn target(&self) -> usize {
         let declared = self.declared.len() + self.places.len() - self.covered();
         if self.joined || declared == 0 { declared.max(self.degree) } else { declared }
     }
 
     /// The number of neighbours that it lacks, those aside that it still waits for.
-    pub fn wanting(&self) -> usize {
+    pub(super) fn wanting(&self) -> usize {
         self.target().saturating_sub(self.neighbours.len() + self.awaited().count())
     }
 
@@ -84,12 +84,12 @@ impl ActiveView {
     }
 
     /// Returns true if a link to that node is to be kept whatever happens, until it leaves.
-    pub fn is_declared(&self, node: &NodeId) -> bool {
+    pub(super) fn is_declared(&self, node: &NodeId) -> bool {
         self.declared.contains_key(node)
     }
 
     /// All such nodes, up or not.
-    pub fn declared(&self) -> impl Iterator<Item = &NodeId> {
+    pub(super) fn declared(&self) -> impl Iterator<Item = &NodeId> {
         self.declared.keys()
     }
 
@@ -99,7 +99,7 @@ impl ActiveView {
     }
 
     /// Returns true if there is a link to that node.
-    pub fn is_neighbour(&self, node: &NodeId) -> bool {
+    pub(super) fn is_neighbour(&self, node: &NodeId) -> bool {
         self.neighbours.contains_key(node)
     }
 
@@ -109,7 +109,7 @@ impl ActiveView {
     }
 
     /// All neighbours, in the order of their names as texts.
-    pub fn neighbours(&self) -> impl Iterator<Item = Member> {
+    pub(super) fn neighbours(&self) -> impl Iterator<Item = Member> {
         self.neighbours.iter().map(|(node, neighbour)| neighbour.member(node))
     }
 
@@ -231,9 +231,11 @@ impl ActiveView {
         }
     }
 
-    /// There is no link that is kept for a node: another node has its address or its name. It is not waited for.
-    pub(super) fn undeclare(&mut self, node: &NodeId) {
-        self.declared.remove(node);
+    /// Nodes to which there is no link are not declared, nor waited for. Gives those that are still neighbours.
+    pub(super) fn follow_links(&mut self, table: &NeighbourTable) -> Vec<NodeId> {
+        let has_link = |node: &NodeId| table.slot_of(node).is_some();
+        self.declared.retain(|node, _| has_link(node));
+        self.neighbours.keys().filter(|node| !has_link(node)).cloned().collect()
     }
 
     /// Declared neighbours that did not come up in time are down.

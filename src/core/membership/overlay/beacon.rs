@@ -13,7 +13,7 @@ use crate::core::{
 use std::{collections::BTreeMap, time::Duration};
 
 /// Beats that must stay out before the root is taken for gone, and its followers for roots of some standing.
-pub const BEATS_MISSED_MAX: u32 = 4;
+const BEATS_MISSED_MAX: u32 = 4;
 /// Beats more than the time allows that a root may be ahead: some were under way together.
 const BEATS_AHEAD: u64 = 3;
 /// Silence of a root that each link between may add.
@@ -33,7 +33,7 @@ type Stamp = (Incarnation, u64);
 
 /// Whom this node follows. Bounds: one stamp for each neighbour, and 64 claims.
 #[derive(Debug)]
-pub struct Election {
+pub(super) struct Election {
     me: NodeId,
     /// Of our own latest beat.
     stamp: Stamp,
@@ -81,7 +81,7 @@ struct Trial {
 
 impl Election {
     /// A node that starts: its own root, which waits for one interval in case there is another.
-    pub fn new(me: NodeId, incarnation: Incarnation, beat_interval: Duration, now: Mono) -> Self {
+    pub(super) fn new(me: NodeId, incarnation: Incarnation, beat_interval: Duration, now: Mono) -> Self {
         Self {
             me,
             stamp: (incarnation, 0),
@@ -96,39 +96,34 @@ impl Election {
     }
 
     /// The lowest name that is known to be reachable.
-    pub fn root(&self) -> &NodeId {
+    pub(super) fn root(&self) -> &NodeId {
         self.heard.as_ref().map_or(&self.me, |heard| &heard.root)
     }
 
     /// Since when this node is the root, if it is.
-    pub fn is_root_since(&self) -> Option<Mono> {
+    pub(super) fn is_root_since(&self) -> Option<Mono> {
         self.heard.is_none().then_some(self.since)
     }
 
     /// Returns true if the root has been the same for a while and lives: who has only just begun, or hears no beats any more, may
     /// soon have another.
-    pub fn is_settled(&self, now: Mono) -> bool {
+    pub(super) fn is_settled(&self, now: Mono) -> bool {
         let is_heard = self.heard.as_ref().is_none_or(|heard| now.since(heard.at) <= 2 * self.beat_interval);
         is_heard && now.since(self.since) >= self.beat_interval * BEATS_MISSED_MAX
     }
 
     /// The silence after which a root is taken for gone, and the standing that its followers then have to have.
-    pub fn grace(&self) -> Duration {
+    pub(super) fn grace(&self) -> Duration {
         self.beat_interval * BEATS_MISSED_MAX
     }
 
     /// The neighbour from which the latest beat came, and whose beat it is; nobody if this node is the root.
-    pub fn parent(&self) -> Option<(&NodeId, &NodeId)> {
+    pub(super) fn parent(&self) -> Option<(&NodeId, &NodeId)> {
         self.heard.as_ref().map(|heard| (&heard.via, &heard.root))
     }
 
-    /// Links to the root, 0 if that is this node.
-    pub fn hops(&self) -> u32 {
-        self.heard.as_ref().map_or(0, |heard| heard.hops)
-    }
-
     /// The beat that a new neighbour is told.
-    pub fn current(&self) -> Option<Beacon> {
+    pub(super) fn current(&self) -> Option<Beacon> {
         let (root, (incarnation, beat), hops) = match &self.heard {
             Some(heard) => (&heard.root, heard.stamp, heard.hops),
             None if self.stamp.1 == 0 => return None,
@@ -139,7 +134,7 @@ impl Election {
 
     /// A neighbour passes a beat on; gives what is to be passed on to all others. What others say of this node's own beat
     /// changes nothing: it counts its own.
-    pub fn on_beat(&mut self, now: Mono, from: &NodeId, beacon: &Beacon) -> Option<Beacon> {
+    pub(super) fn on_beat(&mut self, now: Mono, from: &NodeId, beacon: &Beacon) -> Option<Beacon> {
         let Beacon { root, hops, .. } = beacon;
         let stamp = (beacon.incarnation, beacon.beat);
         self.copies.insert(from.clone(), (root.clone(), stamp));
@@ -205,7 +200,7 @@ impl Election {
     }
 
     /// Time passes; gives the beat of this node if one is due.
-    pub fn on_tick(&mut self, now: Mono) -> Option<Beacon> {
+    pub(super) fn on_tick(&mut self, now: Mono) -> Option<Beacon> {
         if self.heard.as_ref().is_some_and(|heard| self.timeout(heard) <= now) {
             self.retire(now);
             (self.since, self.next_beat) = (now, now);
@@ -220,19 +215,19 @@ impl Election {
     }
 
     /// The time at which the next tick is due.
-    pub fn deadline(&self) -> Mono {
+    pub(super) fn deadline(&self) -> Mono {
         let next = self.heard.as_ref().map_or(self.next_beat, |heard| self.timeout(heard));
         self.trial.as_ref().map_or(next, |trial| trial.until.min(next))
     }
 
     /// A neighbour is one no more.
-    pub fn forget(&mut self, node: &NodeId) {
+    pub(super) fn forget(&mut self, node: &NodeId) {
         self.copies.remove(node);
         self.trial.take_if(|trial| trial.node == *node);
     }
 
     /// Returns true if the latest beat would have reached both ends of the link to `node` without it: each had it from another.
-    pub fn is_spare(&self, node: &NodeId) -> bool {
+    pub(super) fn is_spare(&self, node: &NodeId) -> bool {
         let (root, stamp) = self.now_following();
         let is_parent = self.heard.as_ref().is_some_and(|heard| heard.via == *node);
         let newest = self.copies.get(node).filter(|(of, _)| of == root).map(|&(_, copy)| copy);
@@ -240,19 +235,19 @@ impl Election {
     }
 
     /// Leaves the link to `node` out of the beat for a while: see [`spared`](Self::spared). One at a time.
-    pub fn try_without(&mut self, now: Mono, node: &NodeId) {
+    pub(super) fn try_without(&mut self, now: Mono, node: &NodeId) {
         let (root, stamp) = self.now_following();
         let (root, until) = (root.clone(), now + self.beat_interval * TRIAL_HALF_BEATS / 2);
         self.trial.get_or_insert_with(|| Trial { node: node.clone(), root, stamp, until });
     }
 
     /// The neighbour whose link is left out of the beat: no beat is to be passed on to it.
-    pub fn tried(&self) -> Option<&NodeId> {
+    pub(super) fn tried(&self) -> Option<&NodeId> {
         self.trial.as_ref().map(|trial| &trial.node)
     }
 
     /// The neighbour whose link was left out and is not missed: newer beats of the same root came to both of its ends.
-    pub fn spared(&mut self) -> Option<NodeId> {
+    pub(super) fn spared(&mut self) -> Option<NodeId> {
         let (root, stamp) = self.now_following();
         let trial = self.trial.as_ref()?;
         let (of, copy) = self.copies.get(&trial.node)?;
@@ -301,6 +296,11 @@ mod tests {
         Mono(millis * 1_000_000)
     }
 
+    /// Links to the root, 0 if that is this node.
+    fn hops(election: &Election) -> u32 {
+        election.heard.as_ref().map_or(0, |heard| heard.hops)
+    }
+
     fn election() -> Election {
         Election::new(node(50), Incarnation(1), BEAT, ms(0))
     }
@@ -325,7 +325,7 @@ mod tests {
         assert_eq!(election.on_beat(ms(1400), &node(3), &beat(7, 4, 3, 2)), Some(beat(7, 4, 3, 3)));
         assert_eq!(election.root(), &node(50), "nor do two at once");
         assert_eq!(election.on_beat(ms(2001), &node(3), &beat(7, 4, 4, 2)), Some(beat(7, 4, 4, 3)));
-        assert_eq!((election.root(), election.is_root_since(), election.hops()), (&node(7), None, 2));
+        assert_eq!((election.root(), election.is_root_since(), hops(&election)), (&node(7), None, 2));
     }
 
     #[test]
@@ -354,7 +354,7 @@ mod tests {
             let mut election = following(0);
             assert_eq!(election.on_beat(ms(2500), &node(4), &beat(7, life, 1, 5)), Some(beat(7, life, 1, 6)));
             assert_eq!(election.on_beat(ms(3500), &node(4), &beat(7, life, 2, 5)), Some(beat(7, life, 2, 6)));
-            assert_eq!((election.root(), election.hops()), (&node(7), 5));
+            assert_eq!((election.root(), hops(&election)), (&node(7), 5));
         }
     }
 

@@ -4,7 +4,6 @@
 
 use super::{
     action::Action,
-    active_view::ActiveView,
     bridging,
     neighbour::Neighbour,
     passive_view::PassiveView,
@@ -18,6 +17,7 @@ use crate::core::{
     config::{Limits, Protocol},
     frame::{Beacon, DisconnectReason, Frame, JoinPriority, MEMBERS_MAX, Member},
     id::{Incarnation, NodeId},
+    neighbours::NeighbourTable,
     rng::Rng,
     time::{Mono, memo::Memo},
 };
@@ -190,9 +190,12 @@ impl Overlay {
         self.settle(now);
     }
 
-    /// No link is kept for a node any more, although it did not leave: another has its address, or its name.
-    pub fn undeclare(&mut self, node: &NodeId) {
-        self.views.active_mut().undeclare(node);
+    /// Links were closed. A node to which there is none any more is down; it is not declared, even if it did not leave: another
+    /// has its address, or its name.
+    pub fn follow_links(&mut self, now: Mono, table: &NeighbourTable) {
+        for node in self.views.active_mut().follow_links(table) {
+            self.down(now, &node);
+        }
         self.deadline.clear();
     }
 
@@ -247,7 +250,8 @@ impl Overlay {
     }
 
     /// The neighbours, and those that are to be.
-    pub fn active(&self) -> &ActiveView {
+    #[cfg(test)]
+    pub(super) fn active(&self) -> &super::active_view::ActiveView {
         self.views.active()
     }
 

@@ -2,8 +2,8 @@
 //! are gone.
 
 pub mod action;
-pub mod active_view;
-pub mod beacon;
+mod active_view;
+mod beacon;
 mod bridging;
 mod lookout;
 pub mod membership;
