@@ -4,9 +4,9 @@
 use super::{
     detector,
     instance::{self, Instances},
-    link::{Link, Purpose},
-    liveness::Liveness,
+    link::Link,
     peers::{DialError, Peers},
+    purpose::Purpose,
 };
 use crate::core::{
     capability::{Capabilities, Capability},
@@ -78,7 +78,7 @@ impl Handshake {
     pub fn on_writable(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
         if let Some(link) = peers.links.get_mut(&id).filter(|link| link.is_greeted()) {
             link.begin_anew();
-            link.next_greeting = now + self.timing.hello_interval;
+            link.greet_at(now + self.timing.hello_interval);
             peers.out.extend(link.greet(id, &peers.me));
         }
     }
@@ -126,9 +126,8 @@ impl Handshake {
         let former_life = peers.introduced.insert(from.clone(), hello.incarnation);
         let capabilities = Capabilities::read(&hello.capabilities);
         let kept =
-            former.filter(|former| priority != JoinPriority::Declared || (former.is_named && former.is_declared()));
-        let purpose = kept.unwrap_or_else(|| Purpose::answering(priority));
-        let purpose = Purpose { is_answer: true, ..purpose };
+            former.filter(|former| priority != JoinPriority::Declared || (former.is_named() && former.is_declared()));
+        let purpose = kept.unwrap_or_else(|| Purpose::answering(priority)).as_answer();
         if !peers.connect(now, purpose, Some(from.clone()), hello.endpoint.clone(), false) {
             meet_again(peers, from, priority, capabilities);
         }
@@ -168,13 +167,13 @@ impl Handshake {
         endpoint: &Endpoint,
         by: Option<LinkId>,
     ) -> bool {
-        let is_rival = |link: &Link| link.up && link.is_to(from) && !link.leads_to(endpoint);
+        let is_rival = |link: &Link| link.is_up() && link.is_to(from) && !link.leads_to(endpoint);
         let mut others = peers.links.iter_mut().filter(|(id, _)| Some(**id) != by);
         let Some((&id, link)) = others.find(|(_, link)| is_rival(link)) else { return false };
-        match link.contested {
-            Some((asked, _)) => now.since(asked) < self.timing.hello_interval,
+        match link.contested() {
+            Some(asked) => now.since(asked) < self.timing.hello_interval,
             None => {
-                link.contested = Some((now, by));
+                link.contest(now, by);
                 peers.out.push(link.ping(id, now, None, &self.timing));
                 true
             }
@@ -184,8 +183,8 @@ impl Handshake {
     /// A peer greets that has greeted before. Maybe it was connected anew; maybe another node took its name for a
     /// while, and with it, at the peer's ROUTER, our connection: it then looks alive and leads nowhere.
     fn doubt(&mut self, peers: &mut Peers, now: Mono, node: &NodeId) {
-        for (&id, link) in peers.links.iter_mut().filter(|(_, link)| link.up && link.is_to(node)) {
-            if link.proof.doubt(now, &self.timing) {
+        for (&id, link) in peers.links.iter_mut().filter(|(_, link)| link.is_up() && link.is_to(node)) {
+            if link.signs_mut().doubt(now, &self.timing) {
                 peers.out.push(link.ping(id, now, None, &self.timing));
             }
         }
@@ -197,9 +196,7 @@ impl Handshake {
         let Some((id, link)) = peers.slots.link_to(node).and_then(|id| Some((id, peers.links.get_mut(&id)?))) else {
             return;
         };
-        let is_soon = link.warned.is_some_and(|at| now.since(at) < self.timing.hello_interval);
-        if link.up && !is_soon {
-            link.warned = Some(now);
+        if link.warns(now, &self.timing) {
             peers.out.extend(link.greet(id, &peers.me));
         }
     }
@@ -208,8 +205,8 @@ impl Handshake {
     pub fn on_unsent(&mut self, peers: &mut Peers, now: Mono, id: LinkId, why: Counter) {
         let Some(link) = peers.links.get(&id) else { return };
         // What goes over a link that is down already are greetings alone.
-        if link.up || why != Counter::NotConnected {
-            peers.out.count(why, link.node.as_ref());
+        if link.is_up() || why != Counter::NotConnected {
+            peers.out.count(why, link.node());
         }
         if why == Counter::NotConnected {
             self.on_disconnected(peers, now, id);
@@ -221,10 +218,9 @@ impl Handshake {
         let Some(link) = peers.links.get_mut(&id) else { return };
         link.begin_anew();
         if link.fall(now, &self.timing, &mut peers.slots) {
-            let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
-            peers.out.push(Output::Notify(Event::LinkDown { node, endpoint }));
+            peers.out.push(link.down());
         }
-        if link.liveness.as_mut().is_some_and(|life| life.lost(now, &self.timing)) {
+        if link.signs_mut().lost(now, &self.timing) {
             peers.note_state(id, MemberState::Suspect);
         }
         peers.keep_dialling(now, id);
@@ -240,7 +236,7 @@ impl Handshake {
         seen: Option<LifeSeen>,
     ) -> Option<LifeSeen> {
         // It may answer over a connection that was closed meanwhile.
-        if !peers.links.get(&id).is_some_and(|link| link.dialling.is_open()) {
+        if !peers.links.get(&id).is_some_and(|link| link.dialling().is_open()) {
             return None;
         }
         if let Err((refusal, _)) = peers.me.check(&welcome.node, &welcome) {
@@ -266,9 +262,9 @@ impl Handshake {
         if is_double {
             // Two connections under our one name: the far end has dropped one of them, and it may be either.
             let is_meant = |link: &Link| link.is_to(&welcome.node) || link.leads_to(&welcome.endpoint);
-            let slot = peers.links.get(&id).map(|link| link.slot);
-            let expected = peers.links.get(&id).and_then(|link| link.expected.clone());
-            let purpose = peers.close_all(|link| Some(link.slot) == slot || is_meant(link)).unwrap_or_default();
+            let slot = peers.links.get(&id).map(Link::slot);
+            let expected = peers.links.get(&id).and_then(Link::expected).cloned();
+            let purpose = peers.close_all(|link| Some(link.slot()) == slot || is_meant(link)).unwrap_or_default();
             peers.connect(now, purpose, Some(welcome.node), welcome.endpoint.clone(), false);
             if let Some(expected) = expected {
                 peers.expect(expected, &welcome.endpoint);
@@ -284,25 +280,17 @@ impl Handshake {
 
     fn come_up(&mut self, peers: &mut Peers, now: Mono, id: LinkId, welcome: Introduction) {
         let Some(link) = peers.links.get_mut(&id) else { return };
-        if let Some(asked) = link.greeted(&self.timing).filter(|_| !link.up) {
-            peers.slots.measure(link.slot, now.since(asked));
+        if let Some(asked) = link.greeted(&self.timing) {
+            peers.slots.measure(link.slot(), now.since(asked));
         }
-        link.begin_anew();
-        link.capabilities = Capabilities::read(&welcome.capabilities);
-        link.node = Some(welcome.node.clone());
-        link.advertised = Some(welcome.endpoint);
-        peers.slots.name(link.slot, welcome.node.clone());
+        link.introduce(welcome.node.clone(), welcome.endpoint, Capabilities::read(&welcome.capabilities));
+        peers.slots.name(link.slot(), welcome.node.clone());
         if link.rise(now, &self.timing, &mut peers.slots) {
-            let endpoint = link.endpoint.clone();
+            let endpoint = link.endpoint().clone();
             peers.out.push(Output::Notify(Event::LinkUp { node: welcome.node, endpoint }));
         }
-        match &mut link.liveness {
-            None => link.liveness = Some(Liveness::new(now, &self.timing)),
-            Some(life) => {
-                if life.met(now, &self.timing) {
-                    peers.note_state(id, MemberState::Up);
-                }
-            }
+        if link.signs_mut().met(now, &self.timing) {
+            peers.note_state(id, MemberState::Up);
         }
     }
 
@@ -312,15 +300,14 @@ impl Handshake {
         let refusal = Refusal::named(&code);
         let denial = refusal.filter(|refusal| refusal.denies_introduction());
         if refusal == Some(Refusal::NotReady) {
-            link.unready.get_or_insert(now);
-            link.dialling.go_on(now, &self.timing);
+            link.note_unready(now, &self.timing);
         }
-        link.greetings = 0;
+        link.was_refused();
         if denial.is_some() && link.fall(now, &self.timing, &mut peers.slots) && denial == Some(Refusal::NotIntroduced)
         {
             return peers.out.extend(link.greet(id, &peers.me));
         }
-        let (endpoint, is_declared) = (link.endpoint.clone(), link.purpose.is_declared());
+        let (endpoint, is_declared) = (link.endpoint().clone(), link.is_declared());
         if denial == Some(Refusal::NameTaken) {
             // Each connection of ours under that name would cut off the node that has it.
             peers.close(id);
@@ -337,7 +324,7 @@ impl Handshake {
         for (&id, link) in peers.links.iter_mut().filter(|(_, link)| link.is_to(node)) {
             link.fall(now, &self.timing, &mut peers.slots);
             link.begin_anew();
-            link.next_greeting = now + self.timing.hello_interval;
+            link.greet_at(now + self.timing.hello_interval);
             peers.out.extend(link.greet(id, &peers.me));
         }
     }
@@ -355,9 +342,9 @@ fn can_introduce(peers: &mut Peers, node: &NodeId) -> bool {
 /// Notes what a node says to which there is a link already. One that knows no join priorities declares nothing by its greeting.
 fn meet_again(peers: &mut Peers, from: &NodeId, priority: JoinPriority, capabilities: Capabilities) {
     let Some(link) = peers.slots.link_to(from).and_then(|id| peers.links.get_mut(&id)) else { return };
-    link.capabilities = capabilities;
-    if link.up {
-        peers.slots.rise(link.slot, capabilities);
+    link.set_capabilities(capabilities);
+    if link.is_up() {
+        peers.slots.rise(link.slot(), capabilities);
     }
     if priority == JoinPriority::Declared && capabilities.has(Capability::Overlay) {
         link.declare();
@@ -367,15 +354,13 @@ fn meet_again(peers: &mut Peers, from: &NodeId, priority: JoinPriority, capabili
 /// True if a link leads to the node that it is meant for. A declared one is meant for whoever lives there.
 fn is_whom_it_was(peers: &mut Peers, id: LinkId, node: &NodeId) -> bool {
     let Some(link) = peers.links.get_mut(&id) else { return false };
-    if link.node.as_ref().is_none_or(|former| former == node) {
+    if link.node().is_none_or(|former| former == node) {
         return true;
     }
-    if !link.purpose.is_declared() {
+    if !link.is_declared() {
         peers.give_up(id, Some(DialError::WrongNode));
         return false;
     }
-    // What others keep of the slot is about another node.
-    link.slot = peers.slots.change(link.slot, id, link.dialling.is_open());
-    (link.up, link.liveness) = (false, None);
+    link.change_node(id, &mut peers.slots);
     true
 }

@@ -66,32 +66,32 @@ impl Peers {
     /// True if the link to `node` is kept until one of the two leaves.
     pub fn is_declared(&self, node: &NodeId) -> bool {
         let link = self.slots.link_to(node).and_then(|id| self.links.get(&id));
-        link.is_some_and(|link| link.purpose.is_declared())
+        link.is_some_and(|link| link.is_declared())
     }
 
     /// Addresses of the declared links that are not up; without those that only greeted, and have been gone for so long that
     /// they are dialled once in a while.
     pub fn waiting_for(&self) -> impl Iterator<Item = &Endpoint> {
-        let missing = self.links.values().filter(|link| !link.up && link.is_waited_for());
-        missing.map(|link| &link.endpoint)
+        let missing = self.links.values().filter(|link| !link.is_up() && link.is_waited_for());
+        missing.map(Link::endpoint)
     }
 
     /// The address at which a link was dialled.
     pub fn endpoint_of(&self, link: LinkId) -> Option<&Endpoint> {
-        Some(&self.links.get(&link)?.endpoint)
+        Some(self.links.get(&link)?.endpoint())
     }
 
     /// True if a node that greets with this priority may be refused for lack of vacancy; `linked` is the link to it, if there
     /// is one.
     pub(super) fn is_dispensable(&self, priority: JoinPriority, linked: Option<LinkId>) -> bool {
         let link = linked.and_then(|id| self.links.get(&id));
-        let is_sought = link.is_some_and(|link| link.purpose.priority != JoinPriority::Bridge);
+        let is_sought = link.is_some_and(|link| link.purpose().priority() != JoinPriority::Bridge);
         priority == JoinPriority::Bridge || priority == JoinPriority::Neighbour && !is_sought
     }
 
     /// True if a refusal with this code says no more than that the far end follows this root.
     pub fn is_answer_of_follower(&self, link: LinkId, code: &str) -> bool {
-        let priority = self.links.get(&link).map(|link| link.purpose.priority);
+        let priority = self.links.get(&link).map(|link| link.purpose().priority());
         priority == Some(JoinPriority::Bridge) && code == Refusal::NoVacancy.name()
     }
 
@@ -106,9 +106,14 @@ impl Peers {
     }
 
     fn as_peer(link: &Link) -> Peer<'_> {
-        let Link { slot, purpose, endpoint, advertised, node, up, .. } = link;
-        let endpoint = advertised.as_ref().unwrap_or(endpoint);
-        Peer { slot: *slot, node: node.as_ref(), endpoint, role: purpose.role, up: *up, state: link.state() }
+        Peer {
+            slot: link.slot(),
+            node: link.node(),
+            endpoint: link.advertised(),
+            role: link.purpose().role(),
+            up: link.is_up(),
+            state: link.signs().state(),
+        }
     }
 
     /// The interval between two greetings.
@@ -118,7 +123,7 @@ impl Peers {
 
     /// An account of all links, in the order in which they were opened.
     pub fn describe(&self) -> Vec<PeerInfo> {
-        let round_trip = |link: &Link| self.neighbours().measured_round_trip(link.slot);
+        let round_trip = |link: &Link| self.neighbours().measured_round_trip(link.slot());
         self.links.values().map(|link| link.describe(round_trip(link))).collect()
     }
 }

@@ -1,11 +1,7 @@
 //! The peer table: the links of a node, how they are opened and closed, and the changes since somebody asked. How nodes meet is in [`handshake`](super::handshake), failure detection in [`detector`](super::detector), which links lead there
 //! in [`proof`](super::proof).
 
-use super::{
-    link::{Link, Purpose},
-    slot_table::SlotTable,
-    table::Table,
-};
+use super::{link::Link, purpose::Purpose, slot_table::SlotTable, table::Table};
 use crate::core::{
     capability::Capability,
     config::{Config, Timing},
@@ -48,7 +44,7 @@ pub struct Peers {
     /// True if links may wait for their turn to be dialled.
     pub(super) has_queued: bool,
     pub(super) out: Outputs,
-    pub(super) state_changes: Vec<StateChange>,
+    state_changes: Vec<StateChange>,
     failed_dials: Vec<(NodeId, DialError)>,
 }
 
@@ -129,7 +125,7 @@ impl Peers {
 
     /// Makes a link a declared one, and says so at its far end.
     pub(super) fn declare_link(&mut self, id: LinkId) {
-        if let Some(link) = self.links.get_mut(&id).filter(|link| !link.purpose.is_declared()) {
+        if let Some(link) = self.links.get_mut(&id).filter(|link| !link.is_declared()) {
             link.declare();
             self.out.extend(link.greet(id, &self.me));
         }
@@ -153,7 +149,7 @@ impl Peers {
     /// does not come up, or its peer is down.
     pub fn seek(&mut self, now: Mono, member: &Member, priority: JoinPriority, role: LinkRole) -> bool {
         let Member { node, endpoint } = member.clone();
-        let purpose = Purpose { role, priority, ..Purpose::default() };
+        let purpose = Purpose::sought(role, priority);
         self.wake_known(now, Some(&node), &endpoint);
         !self.knows(Some(&node), &endpoint)
             && self.make_room(now, 1)
@@ -162,7 +158,7 @@ impl Peers {
 
     /// Greets whoever lives at an address where this node's own name is said to be used.
     pub fn ask_at(&mut self, now: Mono, endpoint: Endpoint) {
-        let purpose = Purpose { role: LinkRole::Healing, priority: JoinPriority::Neighbour, ..Purpose::default() };
+        let purpose = Purpose::sought(LinkRole::Healing, JoinPriority::Neighbour);
         if !self.knows(None, &endpoint) && self.make_room(now, 1) {
             self.connect(now, purpose, None, endpoint, false);
         }
@@ -171,7 +167,7 @@ impl Peers {
     /// Closes the link to a node, if it is there still and nobody declared it.
     pub fn drop_link(&mut self, node: &NodeId) {
         let Some(id) = self.slots.link_to(node) else { return };
-        if self.links.get(&id).is_some_and(|link| !link.purpose.is_declared()) {
+        if self.links.get(&id).is_some_and(|link| !link.is_declared()) {
             self.give_up(id, None);
         }
     }
@@ -179,7 +175,7 @@ impl Peers {
     /// This node takes up another life: the neighbours are told.
     pub fn renew(&mut self, incarnation: Incarnation) {
         self.me.incarnation = incarnation;
-        for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.up) {
+        for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.is_up()) {
             self.out.extend(link.greet(id, &self.me));
         }
     }
@@ -187,7 +183,7 @@ impl Peers {
     /// Notes that a member state is another one now.
     pub(super) fn note_state(&mut self, id: LinkId, state: MemberState) {
         let Some(link) = self.links.get(&id) else { return };
-        self.state_changes.extend(link.node.clone().map(|node| StateChange { node, state }));
+        self.state_changes.extend(link.node().cloned().map(|node| StateChange { node, state }));
     }
 
     /// The link to that address or that name.
@@ -229,7 +225,7 @@ impl Peers {
     /// Takes a link out of the table; its connection is still there.
     pub(super) fn remove(&mut self, id: LinkId) -> Option<Link> {
         let link = self.links.remove(&id)?;
-        self.slots.leave(link.slot);
+        self.slots.leave(link.slot());
         Some(link)
     }
 
@@ -241,7 +237,7 @@ impl Peers {
     /// Closes a link that nobody declared. Its peer is a stranger from now on: if it does not know yet, it is told so at
     /// its next frame.
     pub(super) fn give_up(&mut self, id: LinkId, why: Option<DialError>) {
-        if let Some(node) = self.links.get(&id).and_then(|link| link.node.clone()) {
+        if let Some(node) = self.links.get(&id).and_then(|link| link.node().cloned()) {
             self.introduced.remove(&node);
             self.failed_dials.extend(why.map(|why| (node, why)));
         }
@@ -253,7 +249,7 @@ impl Peers {
         let meant: Vec<_> = self.links.iter().filter(|(_, link)| is_meant(link)).map(|(&id, _)| id).collect();
         let mut purpose: Option<Purpose> = None;
         for id in meant {
-            let other = self.links.get(&id).map(|link| link.purpose);
+            let other = self.links.get(&id).map(Link::purpose);
             purpose = purpose.filter(Purpose::is_declared).or(other);
             self.close(id);
         }
