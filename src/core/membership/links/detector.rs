@@ -28,7 +28,7 @@ struct Look {
 
 /// The failure detector of a node, and the confidence of the node in its own timers.
 #[derive(Debug)]
-pub struct FailureDetector {
+pub(crate) struct FailureDetector {
     timing: Timing,
     health: LocalHealth,
     /// Until then all links know that they are in use.
@@ -37,37 +37,37 @@ pub struct FailureDetector {
 
 impl FailureDetector {
     /// A detector without links.
-    pub fn new(timing: Timing) -> Self {
+    pub(crate) fn new(timing: Timing) -> Self {
         Self { timing, health: LocalHealth::default(), used_until: Mono(0) }
     }
 
     /// The confidence of the node in its own timers.
-    pub fn health(&self) -> LocalHealth {
+    pub(crate) fn health(&self) -> LocalHealth {
         self.health
     }
 
     /// A node that has introduced itself says something: it lives. Gives the slot of the link to it, if there is one.
-    pub fn heard(&mut self, peers: &mut Peers, now: Mono, from: &NodeId) -> Option<Slot> {
+    pub(crate) fn heard(&mut self, peers: &mut Peers, now: Mono, from: &NodeId) -> Option<Slot> {
         heard(peers, &self.timing, now, from)
     }
 
     /// Something has come back over a link: if that is up, it leads there, and its far end lives. Who answers over one that is
     /// not up may be anybody.
-    pub fn answered(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
+    pub(crate) fn answered(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
         let Some(link) = peers.links.get_mut(&id).filter(|link| link.is_up()) else { return };
         link.signs_mut().answered(now, &self.timing);
         heard_on(peers, &self.timing, now, id);
     }
 
     /// In a moment a neighbour is probed, so that it is told the hash of all that the node has seen.
-    pub fn probe_soon(&mut self, peers: &mut Peers, now: Mono, slot: Slot) {
+    pub(crate) fn probe_soon(&mut self, peers: &mut Peers, now: Mono, slot: Slot) {
         if let Some(link) = peers.neighbours().link_of(slot).and_then(|id| peers.links.get_mut(&id)) {
             link.signs_mut().probe_by(now + self.timing.ping_interval / 2);
         }
     }
 
     /// Messages pass: the links are in use, and have to prove themselves within an interval.
-    pub fn note_use(&mut self, peers: &mut Peers, now: Mono) {
+    pub(crate) fn note_use(&mut self, peers: &mut Peers, now: Mono) {
         if now >= self.used_until {
             self.used_until = now + self.timing.ping_interval;
             peers.links.values_mut().for_each(|link| link.signs_mut().note_use(now, &self.timing));
@@ -75,7 +75,7 @@ impl FailureDetector {
     }
 
     /// Notes a round trip of a link.
-    pub fn measured(&mut self, peers: &mut Peers, id: LinkId, took: Duration) {
+    pub(crate) fn measured(&mut self, peers: &mut Peers, id: LinkId, took: Duration) {
         if let Some(link) = peers.links.get(&id) {
             peers.slots.measure(link.slot(), took);
         }
@@ -83,7 +83,7 @@ impl FailureDetector {
 
     /// Bytes are on their way over a link that answers have to wait for: silence until `until` says nothing of the link, nor
     /// of its far end. To be said again for as long as they move.
-    pub fn excuse(&mut self, peers: &mut Peers, id: LinkId, until: Mono) {
+    pub(crate) fn excuse(&mut self, peers: &mut Peers, id: LinkId, until: Mono) {
         if let Some(link) = peers.links.get_mut(&id) {
             link.signs_mut().excuse(until);
         }
@@ -92,7 +92,7 @@ impl FailureDetector {
     /// Does for each link what is due: greets where it is not up, probes where nothing came back, opens anew where it leads
     /// nowhere, judges who is silent, and closes what did not come up. `digest` goes with the probes: a hash of all that the
     /// node has seen.
-    pub fn on_tick(&mut self, peers: &mut Peers, now: Mono, digest: Option<Hashes>) {
+    pub(crate) fn on_tick(&mut self, peers: &mut Peers, now: Mono, digest: Option<Hashes>) {
         if peers.deadline().is_none_or(|due| now < due) {
             return;
         }
@@ -179,7 +179,7 @@ impl FailureDetector {
     }
 
     /// A probe was answered.
-    pub fn on_pong(&mut self, peers: &mut Peers, now: Mono, id: LinkId, token: u64) {
+    pub(crate) fn on_pong(&mut self, peers: &mut Peers, now: Mono, id: LinkId, token: u64) {
         let Some(link) = peers.links.get_mut(&id) else { return };
         let Some(sent) = link.signs_mut().on_pong(now, token, &self.timing) else { return };
         peers.slots.measure(link.slot(), now.since(sent));

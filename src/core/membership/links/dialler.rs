@@ -49,7 +49,7 @@ impl Peers {
 
     /// Dials those that wait for their turn, as far as there is room: who was tried least, and of these who greeted last, so
     /// that a crowd of the dead keeps a newcomer waiting for no longer than one attempt.
-    pub fn dial_queued(&mut self, now: Mono) {
+    pub(crate) fn dial_queued(&mut self, now: Mono) {
         while self.has_queued && unproven(&self.links) < UNPROVEN_MAX {
             let queued = self.links.iter().filter(|(_, link)| link.dialling().is_queued());
             match queued.min_by_key(|(id, link)| (link.dialling().rests(), Reverse(**id))).map(|(&id, _)| id) {

@@ -16,7 +16,7 @@ use crate::core::{
 
 impl Handshake {
     /// A peer leaves: it is forgotten.
-    pub fn on_leave(&mut self, peers: &mut Peers, from: &NodeId) {
+    pub(crate) fn on_leave(&mut self, peers: &mut Peers, from: &NodeId) {
         peers.out.push(Output::Answer(from.clone(), Answer::Farewell));
         peers.introduced.remove(from);
         peers.close_all(|link| link.is_to(from));
@@ -25,7 +25,7 @@ impl Handshake {
 
     /// A peer is a neighbour no more. A link that somebody declared is kept, unless that does not hold any more: its far end
     /// is told so, or, if it stops, is greeted until it is back.
-    pub fn on_part(&mut self, peers: &mut Peers, now: Mono, from: &NodeId, reason: DisconnectReason) {
+    pub(crate) fn on_part(&mut self, peers: &mut Peers, now: Mono, from: &NodeId, reason: DisconnectReason) {
         peers.introduced.remove(from);
         let Some(id) = peers.slots.link_to(from) else { return };
         let Some(link) = peers.links.get_mut(&id) else { return };
@@ -49,7 +49,7 @@ impl Handshake {
 
 impl Peers {
     /// Tells a neighbour that it is one no more, and closes the link to it.
-    pub fn disconnect(&mut self, now: Mono, node: &NodeId, reason: DisconnectReason) {
+    pub(crate) fn disconnect(&mut self, now: Mono, node: &NodeId, reason: DisconnectReason) {
         let Some((id, link)) = self.slots.link_to(node).and_then(|id| Some((id, self.remove(id)?))) else {
             self.introduced.remove(node);
             return;

@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 
 /// A HELLO, and the answers of the node that depend on other machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Greeting {
+pub(crate) struct Greeting {
     /// Its introduction.
     pub hello: Introduction,
     /// Its join priority.
@@ -37,7 +37,7 @@ pub struct Greeting {
 
 /// The state of the handshake. Bounds: as many that were undeclared a moment ago as there may be peers.
 #[derive(Debug)]
-pub struct Handshake {
+pub(crate) struct Handshake {
     timing: Timing,
     instances: Instances,
     /// An address where another node has our name: not dialled again.
@@ -48,18 +48,18 @@ pub struct Handshake {
 
 impl Handshake {
     /// Has met nobody yet.
-    pub fn new(timing: Timing) -> Self {
+    pub(crate) fn new(timing: Timing) -> Self {
         let instances = Instances::new(timing.hello_interval);
         Self { timing, instances, name_taken_at: None, undeclared: VecDeque::new() }
     }
 
     /// The address where another node has our name, if there is one: it was to be a peer.
-    pub fn name_taken_at(&self) -> Option<&Endpoint> {
+    pub(crate) fn name_taken_at(&self) -> Option<&Endpoint> {
         self.name_taken_at.as_ref()
     }
 
     /// Makes an instance up, if the node has none and waits for none: the network begins with it.
-    pub fn begin_network(&self, peers: &mut Peers, now: Mono) {
+    pub(crate) fn begin_network(&self, peers: &mut Peers, now: Mono) {
         self.instances.begin_network(peers, now);
     }
 
@@ -75,7 +75,7 @@ impl Handshake {
 
     /// A link can take frames: after its connection was made, or made anew, or because its queue has room again. Whoever
     /// is there is greeted, unless the link is up all the time.
-    pub fn on_writable(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
+    pub(crate) fn on_writable(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
         if let Some(link) = peers.links.get_mut(&id).filter(|link| link.is_greeted()) {
             link.begin_anew();
             link.greet_at(now + self.timing.hello_interval);
@@ -84,7 +84,7 @@ impl Handshake {
     }
 
     /// A node greets us: check it, answer, and make sure that we have a link to it.
-    pub fn on_hello(&mut self, peers: &mut Peers, now: Mono, from: &NodeId, greeting: Greeting) {
+    pub(crate) fn on_hello(&mut self, peers: &mut Peers, now: Mono, from: &NodeId, greeting: Greeting) {
         let Greeting { hello, priority, vacancy, seen } = greeting;
         if let Err((refusal, text)) = peers.me.check(from, &hello) {
             peers.refuse(from, refusal, text);
@@ -144,7 +144,7 @@ impl Handshake {
 
     /// From now on a greeting that declares what is declared no more, and was under way or answers a refusal, is not heard: for
     /// as long as the node may need to learn what has become of the link. If it declares it again later, somebody asked it to.
-    pub fn note_undeclared(&mut self, peers: &Peers, now: Mono, node: &NodeId) {
+    pub(crate) fn note_undeclared(&mut self, peers: &Peers, now: Mono, node: &NodeId) {
         self.undeclared.retain(|(until, other)| *until > now && other != node);
         if self.undeclared.len() >= peers.peers_max {
             self.undeclared.pop_front();
@@ -202,7 +202,7 @@ impl Handshake {
     }
 
     /// A frame could not be handed to a link. One without a connection is down: it is greeted again when it has one.
-    pub fn on_unsent(&mut self, peers: &mut Peers, now: Mono, id: LinkId, why: Counter) {
+    pub(crate) fn on_unsent(&mut self, peers: &mut Peers, now: Mono, id: LinkId, why: Counter) {
         let Some(link) = peers.links.get(&id) else { return };
         // What goes over a link that is down already are greetings alone.
         if link.is_up() || why != Counter::NotConnected {
@@ -214,7 +214,7 @@ impl Handshake {
     }
 
     /// The connection of a link is gone: the link is down, and its peer suspected.
-    pub fn on_disconnected(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
+    pub(crate) fn on_disconnected(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
         let Some(link) = peers.links.get_mut(&id) else { return };
         link.begin_anew();
         if link.fall(now, &self.timing, &mut peers.slots) {
@@ -227,7 +227,7 @@ impl Handshake {
     }
 
     /// Our greeting was answered: the link is up. Gives back what the far end has seen of our lives, if it may be believed.
-    pub fn on_welcome(
+    pub(crate) fn on_welcome(
         &mut self,
         peers: &mut Peers,
         now: Mono,
@@ -295,7 +295,7 @@ impl Handshake {
     }
 
     /// Our greeting, or a frame after it, was refused. Whoever does not know us is greeted again.
-    pub fn on_refuse(&mut self, peers: &mut Peers, now: Mono, id: LinkId, code: String, text: String) {
+    pub(crate) fn on_refuse(&mut self, peers: &mut Peers, now: Mono, id: LinkId, code: String, text: String) {
         let Some(link) = peers.links.get_mut(&id) else { return };
         let refusal = Refusal::named(&code);
         let denial = refusal.filter(|refusal| refusal.denies_introduction());

@@ -44,7 +44,7 @@ impl LocalHealth {
 
 /// A step that is due when a neighbour has been silent for long enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SilenceAction {
+pub(crate) enum SilenceAction {
     /// Ask whether it is there.
     Probe,
     /// It is suspected from now on; ask once more.
@@ -59,7 +59,7 @@ pub enum SilenceAction {
 /// for its answer; then the neighbour is suspected, probed twice as often, and after the suspicion it is down. A single
 /// sign of life, over either link, ends all that but the state *down*, which ends when the two have met again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Liveness {
+pub(crate) struct Liveness {
     state: MemberState,
     /// The time at which it was heard last.
     heard: Mono,
@@ -75,29 +75,29 @@ pub struct Liveness {
 
 impl Liveness {
     /// The liveness of a neighbour that is heard for the first time.
-    pub fn new(now: Mono, timing: &Timing) -> Self {
+    pub(crate) fn new(now: Mono, timing: &Timing) -> Self {
         let next = now + timing.ping_interval;
         Self { state: MemberState::Up, heard: now, probes: 0, since: now, lost: None, next }
     }
 
     /// The present state.
-    pub fn state(&self) -> MemberState {
+    pub(crate) fn state(&self) -> MemberState {
         self.state
     }
 
     /// The time at which [`step`](Self::step) has something to do next.
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(crate) fn deadline(&self) -> Option<Mono> {
         (self.state != MemberState::Down).then_some(self.next)
     }
 
     /// True if it lives and has spoken lately.
-    pub fn is_talking(&self, now: Mono, timing: &Timing) -> bool {
+    pub(crate) fn is_talking(&self, now: Mono, timing: &Timing) -> bool {
         self.state == MemberState::Up && now.since(self.heard) <= timing.ping_interval * 2
     }
 
     /// The neighbour says something. Says whether that ends a suspicion. If the connection to it was lost (`is_linked` is
     /// false), what comes within an interval may have been under way before it died, and the suspicion begins anew.
-    pub fn heard(&mut self, now: Mono, is_linked: bool, timing: &Timing) -> bool {
+    pub(crate) fn heard(&mut self, now: Mono, is_linked: bool, timing: &Timing) -> bool {
         let may_be_late = |lost: Mono| now.since(lost) < timing.ping_interval;
         match self.state {
             MemberState::Down => false,
@@ -113,12 +113,12 @@ impl Liveness {
     }
 
     /// The two have met, again as a rule. Says whether the state was another before.
-    pub fn met(&mut self, now: Mono, timing: &Timing) -> bool {
+    pub(crate) fn met(&mut self, now: Mono, timing: &Timing) -> bool {
         std::mem::replace(self, Self::new(now, timing)).state != MemberState::Up
     }
 
     /// The connection is lost: it is suspected at once. Says whether that is news.
-    pub fn lost(&mut self, now: Mono, timing: &Timing) -> bool {
+    pub(crate) fn lost(&mut self, now: Mono, timing: &Timing) -> bool {
         let is_news = self.state == MemberState::Up;
         if is_news {
             self.suspect(now, timing);
@@ -128,12 +128,12 @@ impl Liveness {
     }
 
     /// It has said that it stops: down, without suspicion.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.state = MemberState::Down;
     }
 
     /// Its silence until `until` proves nothing: bytes are still on their way to it that an answer has to wait for.
-    pub fn excuse(&mut self, until: Mono) {
+    pub(crate) fn excuse(&mut self, until: Mono) {
         match self.state {
             MemberState::Up if self.probes > 0 => self.next = self.next.max(until),
             MemberState::Suspect => self.since = self.since.max(until),
@@ -142,7 +142,7 @@ impl Liveness {
     }
 
     /// Its silence so far proves nothing.
-    pub fn forgive(&mut self, now: Mono, timing: &Timing) {
+    pub(crate) fn forgive(&mut self, now: Mono, timing: &Timing) {
         match self.state {
             MemberState::Up => *self = Self::new(now, timing),
             MemberState::Suspect => self.suspect(now, timing),
@@ -151,7 +151,7 @@ impl Liveness {
     }
 
     /// The next step, if one is due.
-    pub fn step(&mut self, now: Mono, health: LocalHealth, timing: &Timing) -> Option<SilenceAction> {
+    pub(crate) fn step(&mut self, now: Mono, health: LocalHealth, timing: &Timing) -> Option<SilenceAction> {
         if self.deadline().is_none_or(|due| now < due) {
             return None;
         }

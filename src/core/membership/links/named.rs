@@ -59,7 +59,7 @@ impl Peers {
 
 impl Handshake {
     /// Opens links to all of `peers`, or to none if they are too many; all of them are declared from now on.
-    pub fn declare(
+    pub(crate) fn declare(
         &mut self,
         peers: &mut Peers,
         now: Mono,
@@ -92,7 +92,7 @@ impl Handshake {
     }
 
     /// Opens a link to a node of a network that this one joins; its name will be known when it answers. Says whether it did.
-    pub fn join(&mut self, peers: &mut Peers, now: Mono, contact: Endpoint) -> bool {
+    pub(crate) fn join(&mut self, peers: &mut Peers, now: Mono, contact: Endpoint) -> bool {
         self.note_join(contact != peers.me.endpoint);
         peers.wake_known(now, None, &contact);
         !peers.knows(None, &contact)

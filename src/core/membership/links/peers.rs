@@ -30,7 +30,7 @@ pub(super) const DISCONNECT_LINGER: Duration = Duration::from_secs(1);
 /// Bounds: `peers_max` links, as many that are closing, and as many introductions. What it reports grows with the links
 /// alone; it is to be taken after each input.
 #[derive(Debug)]
-pub struct Peers {
+pub(crate) struct Peers {
     pub(super) me: Introduction,
     pub(super) links: Table,
     pub(super) slots: SlotTable,
@@ -50,7 +50,7 @@ pub struct Peers {
 
 /// A member state that is another one than before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateChange {
+pub(crate) struct StateChange {
     /// The neighbour. A link that is not declared was closed if its peer is down.
     pub node: NodeId,
     /// Its state now.
@@ -59,7 +59,7 @@ pub struct StateChange {
 
 /// Reason why a link that this node sought, or that nobody declared, did not come up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DialError {
+pub(crate) enum DialError {
     /// The far end refused, for this reason.
     Refused(Refusal),
     /// No answer in time.
@@ -70,7 +70,7 @@ pub enum DialError {
 
 impl Peers {
     /// No peers yet. What is left to chance follows from `seed`.
-    pub fn new(config: &Config, incarnation: Incarnation, seed: u64) -> Self {
+    pub(crate) fn new(config: &Config, incarnation: Incarnation, seed: u64) -> Self {
         let words = Capability::own(config.protocol.dissemination);
         let me = Introduction {
             node: config.node.clone(),
@@ -99,27 +99,27 @@ impl Peers {
 
     /// Slots whose links were closed since they were taken last: whatever is kept of them is void, also where a new link
     /// has one of them by now. Take these first, then the fallen, then the risen.
-    pub fn take_freed(&mut self) -> Slots {
+    pub(crate) fn take_freed(&mut self) -> Slots {
         self.slots.take_freed()
     }
 
     /// Slots of links that were up when they were taken last, and have not been since for all the time.
-    pub fn take_fallen(&mut self) -> Slots {
+    pub(crate) fn take_fallen(&mut self) -> Slots {
         self.slots.take_fallen()
     }
 
     /// Slots of links that came up since they were taken last.
-    pub fn take_risen(&mut self) -> Slots {
+    pub(crate) fn take_risen(&mut self) -> Slots {
         self.slots.take_risen()
     }
 
     /// Member states that have changed since, in order.
-    pub fn take_state_changes(&mut self) -> Vec<StateChange> {
+    pub(crate) fn take_state_changes(&mut self) -> Vec<StateChange> {
         std::mem::take(&mut self.state_changes)
     }
 
     /// Links that were closed because they did not come up, by the name that they were meant for.
-    pub fn take_failed_dials(&mut self) -> Vec<(NodeId, DialError)> {
+    pub(crate) fn take_failed_dials(&mut self) -> Vec<(NodeId, DialError)> {
         std::mem::take(&mut self.failed_dials)
     }
 
@@ -132,7 +132,7 @@ impl Peers {
     }
 
     /// From now on the link to `node` counts as declared, and its far end is told so.
-    pub fn adopt(&mut self, node: &NodeId) {
+    pub(crate) fn adopt(&mut self, node: &NodeId) {
         if let Some(id) = self.slots.link_to(node) {
             self.declare_link(id);
         }
@@ -147,7 +147,7 @@ impl Peers {
 
     /// Opens a link that nobody declared. Says whether it did: not if there is one, or no room for one. It is closed if it
     /// does not come up, or its peer is down.
-    pub fn seek(&mut self, now: Mono, member: &Member, priority: JoinPriority, role: LinkRole) -> bool {
+    pub(crate) fn seek(&mut self, now: Mono, member: &Member, priority: JoinPriority, role: LinkRole) -> bool {
         let Member { node, endpoint } = member.clone();
         let purpose = Purpose::sought(role, priority);
         self.wake_known(now, Some(&node), &endpoint);
@@ -157,7 +157,7 @@ impl Peers {
     }
 
     /// Greets whoever lives at an address where this node's own name is said to be used.
-    pub fn ask_at(&mut self, now: Mono, endpoint: Endpoint) {
+    pub(crate) fn ask_at(&mut self, now: Mono, endpoint: Endpoint) {
         let purpose = Purpose::sought(LinkRole::Healing, JoinPriority::Neighbour);
         if !self.knows(None, &endpoint) && self.make_room(now, 1) {
             self.connect(now, purpose, None, endpoint, false);
@@ -165,7 +165,7 @@ impl Peers {
     }
 
     /// Closes the link to a node, if it is there still and nobody declared it.
-    pub fn drop_link(&mut self, node: &NodeId) {
+    pub(crate) fn drop_link(&mut self, node: &NodeId) {
         let Some(id) = self.slots.link_to(node) else { return };
         if self.links.get(&id).is_some_and(|link| !link.is_declared()) {
             self.give_up(id, None);
@@ -173,7 +173,7 @@ impl Peers {
     }
 
     /// This node takes up another life: the neighbours are told.
-    pub fn renew(&mut self, incarnation: Incarnation) {
+    pub(crate) fn renew(&mut self, incarnation: Incarnation) {
         self.me.incarnation = incarnation;
         for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.is_up()) {
             self.out.extend(link.greet(id, &self.me));
@@ -268,12 +268,12 @@ impl Peers {
     }
 
     /// The time at which something is due: a greeting, a probe, a change of state, an end.
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(crate) fn deadline(&self) -> Option<Mono> {
         Mono::earliest([self.links.deadline(), self.closing.front().map(|&(at, ..)| at)])
     }
 
     /// Refuses a node.
-    pub fn refuse(&mut self, node: &NodeId, refusal: Refusal, text: String) {
+    pub(crate) fn refuse(&mut self, node: &NodeId, refusal: Refusal, text: String) {
         let is_known = self.is_introduced(node);
         self.out.refuse(node, refusal, text, is_known);
     }
@@ -284,7 +284,7 @@ impl Peers {
     }
 
     /// The next thing to do, in order.
-    pub fn poll_output(&mut self) -> Option<Output> {
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
         self.out.pop()
     }
 }

@@ -61,10 +61,6 @@ impl Table {
         self.links.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.links.is_empty()
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = (&LinkId, &Link)> {
         self.ids.iter().zip(&self.links)
     }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 /// One thing to be done, in the order in which it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     /// Send a frame to one neighbour.
     Send {
         /// The neighbour; nothing happens if it is none any more.

@@ -32,7 +32,7 @@ const TELL_DELAY: Duration = Duration::from_millis(50);
 /// passed, and drain [`poll_action`](Self::poll_action) after each of these. With `heal` off it answers and remembers what
 /// was declared, and does nothing of itself.
 #[derive(Debug)]
-pub struct Overlay {
+pub(crate) struct Overlay {
     heals: bool,
     views: Views,
     trials: Trials,
@@ -47,7 +47,7 @@ pub struct Overlay {
 
 impl Overlay {
     /// No neighbours yet. `seed` is the only source of chance.
-    pub fn new(
+    pub(crate) fn new(
         me: Member,
         incarnation: Incarnation,
         protocol: &Protocol,
@@ -69,12 +69,12 @@ impl Overlay {
     }
 
     /// The next thing to do, in order.
-    pub fn poll_action(&mut self) -> Option<Action> {
+    pub(crate) fn poll_action(&mut self) -> Option<Action> {
         self.views.actions().poll()
     }
 
     /// The time of the next [`tick`](Self::tick), if nothing else happens before.
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(crate) fn deadline(&self) -> Option<Mono> {
         if !self.heals {
             return None;
         }
@@ -92,7 +92,7 @@ impl Overlay {
     }
 
     /// Time has passed.
-    pub fn tick(&mut self, now: Mono) {
+    pub(crate) fn tick(&mut self, now: Mono) {
         if !self.heals {
             return;
         }
@@ -107,20 +107,20 @@ impl Overlay {
 
     /// The node is to join a network by greeting somebody with [`JoinPriority::Join`], which the driver does: from now on it has
     /// the neighbours it finds.
-    pub fn join(&mut self) {
+    pub(crate) fn join(&mut self) {
         self.views.active_mut().join();
         self.deadline.clear();
     }
 
     /// A neighbour is declared: by this node's operator, or by the neighbour's greeting.
-    pub fn declare(&mut self, now: Mono, member: Member) {
+    pub(crate) fn declare(&mut self, now: Mono, member: Member) {
         self.views.declare(now, member);
         self.settle(now);
     }
 
     /// Returns true if a node that greets may be a neighbour. Then it is expected to be up soon: the driver greets it back, with
     /// [`priority`](Self::priority), and calls [`greeted`](Self::greeted). If not, it is refused for want of vacancy.
-    pub fn admits(&mut self, now: Mono, member: &Member, priority: JoinPriority) -> bool {
+    pub(crate) fn admits(&mut self, now: Mono, member: &Member, priority: JoinPriority) -> bool {
         if !self.heals {
             return !matches!(priority, JoinPriority::Neighbour | JoinPriority::Bridge)
                 || self.is_declared(&member.node);
@@ -130,7 +130,7 @@ impl Overlay {
     }
 
     /// A node that was admitted has greeted us.
-    pub fn greeted(&mut self, now: Mono, member: Member, priority: JoinPriority) {
+    pub(crate) fn greeted(&mut self, now: Mono, member: Member, priority: JoinPriority) {
         match priority {
             JoinPriority::Declared => self.declare(now, member),
             JoinPriority::Join if self.heals => self.sampling.introduce(&mut self.views, &member),
@@ -139,7 +139,8 @@ impl Overlay {
     }
 
     /// The priority that a greeting of that node says.
-    pub fn priority(&self, node: &NodeId) -> JoinPriority {
+    #[cfg(test)]
+    pub(crate) fn priority(&self, node: &NodeId) -> JoinPriority {
         match self.views.search().get(node) {
             _ if !self.heals || self.is_declared(node) => JoinPriority::Declared,
             Some(seek) => seek.priority(),
@@ -148,7 +149,7 @@ impl Overlay {
     }
 
     /// A link is up, or one that was suspected is sound again.
-    pub fn rose(&mut self, now: Mono, member: Member) {
+    pub(crate) fn rose(&mut self, now: Mono, member: Member) {
         let node = member.node.clone();
         let active = self.views.active_mut();
         let has_missed = active.get_mut(&node).is_some_and(Neighbour::take_missed);
@@ -168,31 +169,31 @@ impl Overlay {
 
     /// The link to a neighbour is not up at the moment, whether or not the neighbour is down: it may begin another life in
     /// which it knows nothing of what it was told, so it is told all of that again when the link is up.
-    pub fn fell(&mut self, node: &NodeId) {
+    pub(crate) fn fell(&mut self, node: &NodeId) {
         self.views.active_mut().get_mut(node).into_iter().for_each(Neighbour::fall);
     }
 
     /// A neighbour may be down.
-    pub fn suspected(&mut self, node: &NodeId) {
+    pub(crate) fn suspected(&mut self, node: &NodeId) {
         self.views.active_mut().get_mut(node).into_iter().for_each(Neighbour::suspect);
     }
 
     /// A neighbour is down, or a node that was sought cannot be reached.
-    pub fn down(&mut self, now: Mono, node: &NodeId) {
+    pub(crate) fn down(&mut self, now: Mono, node: &NodeId) {
         bridging::down(&mut self.views, now, node);
         self.views.down(now, node);
         self.settle(now);
     }
 
     /// A node left, or was removed: it is forgotten.
-    pub fn left(&mut self, now: Mono, node: &NodeId) {
+    pub(crate) fn left(&mut self, now: Mono, node: &NodeId) {
         self.views.left(now, node);
         self.settle(now);
     }
 
     /// Links were closed. A node to which there is none any more is down; it is not declared, even if it did not leave: another
     /// has its address, or its name.
-    pub fn follow_links(&mut self, now: Mono, table: &NeighbourTable) {
+    pub(crate) fn follow_links(&mut self, now: Mono, table: &NeighbourTable) {
         for node in self.views.active_mut().follow_links(table) {
             self.down(now, &node);
         }
@@ -200,19 +201,19 @@ impl Overlay {
     }
 
     /// A declared neighbour is to be one no more, or any other: nobody takes its place.
-    pub fn sever(&mut self, now: Mono, node: &NodeId) {
+    pub(crate) fn sever(&mut self, now: Mono, node: &NodeId) {
         self.views.sever(node);
         self.settle(now);
     }
 
     /// A node that was greeted refuses us.
-    pub fn refused(&mut self, now: Mono, node: &NodeId) {
+    pub(crate) fn refused(&mut self, now: Mono, node: &NodeId) {
         self.views.refused(now, node);
         self.settle(now);
     }
 
     /// A peer says something of the overlay; frames of other kinds are not for it.
-    pub fn on_frame(&mut self, now: Mono, from: &NodeId, frame: Frame) {
+    pub(crate) fn on_frame(&mut self, now: Mono, from: &NodeId, frame: Frame) {
         match frame {
             Frame::Part(DisconnectReason::Undeclared) => self.views.sever(from),
             Frame::Part(reason) => self.views.parted(now, from, reason),
@@ -235,17 +236,17 @@ impl Overlay {
     }
 
     /// Returns true if a link to that node is kept until it leaves.
-    pub fn is_declared(&self, node: &NodeId) -> bool {
+    pub(crate) fn is_declared(&self, node: &NodeId) -> bool {
         self.views.active().is_declared(node)
     }
 
     /// The lowest name that is known to be reachable.
-    pub fn root(&self) -> &NodeId {
+    pub(crate) fn root(&self) -> &NodeId {
         self.views.election().root()
     }
 
     /// The members known beside the neighbours.
-    pub fn passive(&self) -> &PassiveView {
+    pub(crate) fn passive(&self) -> &PassiveView {
         self.views.passive()
     }
 
@@ -317,7 +318,7 @@ impl Overlay {
     }
 
     /// Tells all neighbours that the whole network is being stopped.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if self.heals {
             self.views.actions().send_all(None, Frame::Part(DisconnectReason::Stopping));
         }

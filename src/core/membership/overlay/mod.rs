@@ -1,21 +1,21 @@
 //! The overlay: who is to be whose neighbour, whom a node knows, how it joins, and what takes the place of neighbours that
 //! are gone.
 
-pub mod action;
+pub(super) mod action;
 mod active_view;
 mod beacon;
 mod bridging;
 mod lookout;
-pub mod membership;
+pub(super) mod membership;
 mod neighbour;
-pub mod passive_view;
+pub(super) mod passive_view;
 mod places;
 mod sampling;
 mod search;
 mod seeking;
 mod trials;
 mod views;
-pub mod walk;
+pub(super) mod walk;
 
 #[cfg(test)]
 mod tests;
