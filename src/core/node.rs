@@ -5,7 +5,7 @@ use super::{
     config::Config,
     event::{Input, LinkId, LogSeq, Output, Principal, Record},
     id::{Incarnation, Instance, NetworkName, NodeId},
-    membership::machine,
+    membership,
     service::{self, Caller},
     stats::{Counter, Refusal},
     time::{Mono, Now},
@@ -71,9 +71,9 @@ impl Node {
                 self.on_request(now, Caller { address, id }, request);
             }
             Input::Undecodable { sender, refusal, text } => self.machines.on_undecodable(now, sender, refusal, text),
-            Input::Writable(link) => self.machines.on_membership(now, machine::Input::Writable(link)),
-            Input::Unsent { link, why } => self.machines.on_membership(now, machine::Input::Unsent { link, why }),
-            Input::Disconnected(link) => self.machines.on_membership(now, machine::Input::Disconnected(link)),
+            Input::Writable(link) => self.machines.on_membership(now, membership::Input::Writable(link)),
+            Input::Unsent { link, why } => self.machines.on_membership(now, membership::Input::Unsent { link, why }),
+            Input::Disconnected(link) => self.machines.on_membership(now, membership::Input::Disconnected(link)),
             Input::Unreplied => self.machines.stats.count(Counter::RepliesDropped, None),
             Input::Pressure(pressed) => self.pressed = pressed,
             Input::Synced(upto) => self.machines.service.handle(now, service::Input::Synced(upto)),

@@ -356,7 +356,7 @@ impl Membership {
         self.peers.out().extend(fallen.iter().map(Output::Fallen));
         self.peers.out().extend(risen.iter().map(Output::Risen));
         if !freed.is_empty() {
-            self.forget_links(now);
+            self.overlay.follow_links(now, self.peers.neighbours());
         }
         for node in fallen.iter().filter_map(|slot| self.peers.neighbours().name_of_slot(slot)) {
             self.overlay.fell(node);
@@ -379,16 +379,6 @@ impl Membership {
                 DialError::TimedOut | DialError::WrongNode => self.overlay.down(now, &node),
             }
         }
-    }
-
-    /// Links were closed: whom the overlay takes for a neighbour, or keeps a link to, has one.
-    fn forget_links(&mut self, now: Mono) {
-        let has_link = |node: &NodeId| self.peers.neighbours().slot_of(node).is_some();
-        let active = self.overlay.active();
-        let gone: Vec<NodeId> = active.neighbours().map(|member| member.node).filter(|node| !has_link(node)).collect();
-        let undeclared: Vec<NodeId> = active.declared().filter(|node| !has_link(node)).cloned().collect();
-        undeclared.iter().for_each(|node| self.overlay.undeclare(node));
-        gone.iter().for_each(|node| self.overlay.down(now, node));
     }
 
     /// A neighbour is there, or there again.

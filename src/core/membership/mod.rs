@@ -1,8 +1,12 @@
 //! Neighbours of a node: how they meet, which of them live, and the members known beside them.
 
-pub mod links;
-pub mod machine;
+mod links;
+mod machine;
 mod namesake;
-pub mod output;
-pub mod overlay;
-pub mod seeds;
+mod output;
+mod overlay;
+mod seeds;
+
+pub use machine::{Input, Membership};
+pub use output::Output;
+pub use overlay::passive_view::LOWEST_KEPT;

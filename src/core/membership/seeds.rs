@@ -8,7 +8,7 @@ const SEEDS_MAX: usize = 64;
 
 /// The seed nodes of a node that joins.
 #[derive(Debug)]
-pub struct Seeds {
+pub(super) struct Seeds {
     endpoints: Vec<Endpoint>,
     next: usize,
     /// The time at which the next is tried; `None`: there is a neighbour.
@@ -20,13 +20,13 @@ pub struct Seeds {
 
 impl Seeds {
     /// None yet; `timing` bounds the wait between two attempts.
-    pub fn new(timing: &Timing) -> Self {
+    pub(super) fn new(timing: &Timing) -> Self {
         let &Timing { redial_min, redial_max, .. } = timing;
         Self { endpoints: Vec::new(), next: 0, due: None, wait: redial_min, redial_min, redial_max }
     }
 
     /// Adds a seed node, to be tried at once; a 65th is not kept.
-    pub fn add(&mut self, now: Mono, endpoint: Endpoint) {
+    pub(super) fn add(&mut self, now: Mono, endpoint: Endpoint) {
         if self.endpoints.len() < SEEDS_MAX && !self.endpoints.contains(&endpoint) {
             self.endpoints.push(endpoint);
         }
@@ -34,7 +34,7 @@ impl Seeds {
     }
 
     /// Notes whether the node has neighbours: seed nodes are tried as long as it has none.
-    pub fn note(&mut self, now: Mono, has_neighbours: bool) {
+    pub(super) fn note(&mut self, now: Mono, has_neighbours: bool) {
         if has_neighbours {
             (self.due, self.wait) = (None, self.redial_min);
         } else if self.due.is_none() && !self.endpoints.is_empty() {
@@ -43,12 +43,12 @@ impl Seeds {
     }
 
     /// The time at which a seed node is to be tried.
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(super) fn deadline(&self) -> Option<Mono> {
         self.due
     }
 
     /// The seed node to be tried now, if it is time.
-    pub fn on_tick(&mut self, now: Mono) -> Option<Endpoint> {
+    pub(super) fn on_tick(&mut self, now: Mono) -> Option<Endpoint> {
         self.due.take_if(|due| *due <= now)?;
         let endpoint = self.endpoints.get(self.next % self.endpoints.len().max(1))?.clone();
         self.next += 1;

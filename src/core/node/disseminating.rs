@@ -8,7 +8,7 @@ use crate::core::{
     event::{Event, LinkId, Output, Record},
     frame::Frame,
     id::NodeId,
-    membership::machine,
+    membership,
     slots::Slot,
     stats::Counter,
     time::Now,
@@ -36,7 +36,7 @@ impl Machines {
         let excused: Vec<_> = self.dissemination.excused(now.mono).collect();
         for (slot, until) in excused {
             if let Some(link) = self.membership.neighbours().link_of(slot) {
-                self.on_membership(now, machine::Input::Excused(link, until));
+                self.on_membership(now, membership::Input::Excused(link, until));
             }
         }
     }
@@ -82,10 +82,10 @@ impl Machines {
                 Asked::Refuse { node, refusal, text } => self.refuse_node(now, &node, refusal, text),
                 Asked::Measured { slot, took } => {
                     if let Some(link) = self.membership.neighbours().link_of(slot) {
-                        self.on_membership(now, machine::Input::Measured(link, took));
+                        self.on_membership(now, membership::Input::Measured(link, took));
                     }
                 }
-                Asked::Probe(slot) => self.on_membership(now, machine::Input::ProbeSoon(slot)),
+                Asked::Probe(slot) => self.on_membership(now, membership::Input::ProbeSoon(slot)),
             }
         }
         // A traced message is needed until its copies have been noted.
@@ -96,7 +96,7 @@ impl Machines {
 
     /// Messages of a batch are here for the first time.
     fn deliver(&mut self, now: Now, from: Option<&NodeId>, batch: Batch, (first, last): (u64, u64)) {
-        self.on_membership(now, machine::Input::Used);
+        self.on_membership(now, membership::Input::Used);
         self.stats.add(Counter::Delivered, from, last - first + 1);
         self.note_delivery(now, from, &batch, (first, last));
         self.mailbox.file(&batch, (first, last), now.wall);

@@ -1,6 +1,6 @@
 //! Gauge of what a node holds at this moment: for whoever checks that its bounds are kept.
 
-use crate::core::{config::Limits, dissemination::spread::early_paths, membership::overlay::passive_view::LOWEST_KEPT};
+use crate::core::{config::Limits, dissemination::spread::early_paths, membership::LOWEST_KEPT};
 
 /// The sizes of what grows in a node, each with its bound in [`Limits`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

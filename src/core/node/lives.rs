@@ -6,7 +6,7 @@ use crate::core::{
     event::{Event, Output},
     frame::{Frame, LifeSeen},
     id::Incarnation,
-    membership::machine,
+    membership,
     stats::Counter,
     time::Now,
 };
@@ -45,6 +45,6 @@ impl Machines {
         self.outbox.push_back(Output::Renew(incarnation));
         self.notify(now, Event::Renewed(incarnation));
         self.disseminate(now, dissemination::event::Input::Renewed(incarnation));
-        self.on_membership(now, machine::Input::Renewed(incarnation));
+        self.on_membership(now, membership::Input::Renewed(incarnation));
     }
 }

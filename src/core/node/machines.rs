@@ -7,7 +7,7 @@ use crate::core::{
     event::{Event, LinkId, LogSeq, Output, Principal, Record, Sender},
     id::{Incarnation, NodeId},
     mailbox::Mailbox,
-    membership::machine::{self, Membership},
+    membership::{self, Membership},
     request::RequestId,
     rng::Rng,
     service::{self, Caller, Service},
@@ -114,7 +114,7 @@ impl Machines {
             self.excuse_silence(now);
         }
         let hashes = self.dissemination.quiet_hashes(now.mono);
-        self.on_membership(now, machine::Input::Tick(hashes));
+        self.on_membership(now, membership::Input::Tick(hashes));
         self.disseminate(now, dissemination::event::Input::Tick);
         self.service.handle(now, service::Input::Tick);
         self.follow_service(now);
@@ -140,7 +140,7 @@ impl Machines {
     pub(super) fn end(&mut self, now: Now) {
         self.ended = true;
         self.disseminate(now, dissemination::event::Input::Leaving);
-        self.on_membership(now, machine::Input::Leaving);
+        self.on_membership(now, membership::Input::Leaving);
         self.end_service(now);
         self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
     }

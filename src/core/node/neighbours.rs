@@ -7,7 +7,7 @@ use crate::core::{
     event::{LinkId, Output},
     frame::{Answer, Frame, Hashes},
     id::NodeId,
-    membership::{machine::Input, output},
+    membership::{self, Input},
     slots::Slot,
     stats::Refusal,
     time::{Mono, Now},
@@ -93,7 +93,7 @@ impl Machines {
 
     /// Does what membership asks for, until it asks for nothing more.
     pub(super) fn follow_membership(&mut self, now: Now) {
-        use output::Output as Asked;
+        use membership::Output as Asked;
         while let Some(asked) = self.membership.poll_output() {
             match asked {
                 Asked::Adopt(instance) => self.outbox.push_back(Output::Adopt(instance)),

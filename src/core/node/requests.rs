@@ -7,7 +7,7 @@ use crate::core::{
     event::{Event, LogSeq, Output, Record},
     frame::Frame,
     id::NodeId,
-    membership::machine,
+    membership,
     message::Relays,
     request::{Disturbance, Fetch, Level, Reply, Request, Status},
     service::{self, Caller, Receipt},
@@ -55,12 +55,12 @@ impl Node {
                 declared.map_or_else(|(refusal, text)| Reply::Refused { refusal, text }, |()| Reply::Done)
             }
             Request::Disconnect { nodes } => {
-                self.machines.on_membership(now, machine::Input::Disconnect(nodes));
+                self.machines.on_membership(now, membership::Input::Disconnect(nodes));
                 Reply::Done
             }
             Request::Join { contacts } => {
                 let contacts = contacts.into_iter().map(|(_, endpoint)| endpoint).collect();
-                self.machines.on_membership(now, machine::Input::Join(contacts));
+                self.machines.on_membership(now, membership::Input::Join(contacts));
                 Reply::Done
             }
             Request::Disturb { nodes, disturbance } => match self.disturb(nodes, disturbance) {
@@ -68,7 +68,7 @@ impl Node {
                 Err((refusal, text)) => return self.machines.refuse_client(now, caller, refusal, text),
             },
             Request::Stop => {
-                self.machines.membership.handle(now.mono, machine::Input::Stopping);
+                self.machines.membership.handle(now.mono, membership::Input::Stopping);
                 self.machines.membership.follow_overlay(now.mono);
                 self.machines.follow_membership(now);
                 self.machines.service.handle(now, service::Input::Leave(caller));
@@ -100,7 +100,7 @@ impl Node {
         if let Err((refusal, text)) = self.admit(now.mono, relays, &body) {
             return self.machines.refuse_client(now, caller, refusal, text);
         }
-        self.machines.on_membership(now, machine::Input::Published);
+        self.machines.on_membership(now, membership::Input::Published);
         let count = body.count();
         self.machines.stats.add(Counter::Published, None, count.into());
         let id = self.machines.dissemination.publish(now, relays, body, self.machines.membership.neighbours());
@@ -157,7 +157,7 @@ impl Node {
         let deadline = now.mono
             + self.machines.config.limits.leave_timeout
             + (self.machines.dissemination.delay() * 2).min(DELAY_MAX);
-        self.machines.on_membership(now, machine::Input::Leaving);
+        self.machines.on_membership(now, membership::Input::Leaving);
         self.machines.departure = Some(Departure::new(links.iter().copied().collect(), deadline));
         self.machines.disseminate(now, dissemination::event::Input::Leaving);
         self.machines.notify(now, Event::Leaving);

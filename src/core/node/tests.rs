@@ -1016,7 +1016,7 @@ fn a_node_hears_from_neighbours_where_its_name_is_used_and_asks_there() {
     let elsewhere = Member { node: name(1), endpoint: endpoint(8) };
     let now = net.now();
     // A third node counts a namesake of the second among its neighbours: the first one tells the second.
-    let named = |frame| machine::Input::Told { from: name(2), frame };
+    let named = |frame| membership::Input::Told { from: name(2), frame };
     net.nodes[0].machines.on_membership(now, named(Frame::Neighbours(vec![elsewhere.clone(), elsewhere.clone()])));
     let told =
         |output: &Output| matches!(output, Output::Send(_, Frame::Walk(walk)) if walk.members == [elsewhere.clone()]);

@@ -1,7 +1,7 @@
 //! Failure detection over all links as time goes by: greets, probes, opens anew, suspects, gives up.
 
 use super::{
-    link::{GREETINGS_MAX, Link},
+    link::Link,
     liveness::{LocalHealth, SilenceAction},
     peers::{DialError, Peers},
     proof::Check,
@@ -28,7 +28,7 @@ struct Look {
 
 /// The failure detector of a node, and the confidence of the node in its own timers.
 #[derive(Debug)]
-pub struct FailureDetector {
+pub(crate) struct FailureDetector {
     timing: Timing,
     health: LocalHealth,
     /// Until then all links know that they are in use.
@@ -37,70 +37,69 @@ pub struct FailureDetector {
 
 impl FailureDetector {
     /// A detector without links.
-    pub fn new(timing: Timing) -> Self {
+    pub(crate) fn new(timing: Timing) -> Self {
         Self { timing, health: LocalHealth::default(), used_until: Mono(0) }
     }
 
     /// The confidence of the node in its own timers.
-    pub fn health(&self) -> LocalHealth {
+    pub(crate) fn health(&self) -> LocalHealth {
         self.health
     }
 
     /// A node that has introduced itself says something: it lives. Gives the slot of the link to it, if there is one.
-    pub fn heard(&mut self, peers: &mut Peers, now: Mono, from: &NodeId) -> Option<Slot> {
+    pub(crate) fn heard(&mut self, peers: &mut Peers, now: Mono, from: &NodeId) -> Option<Slot> {
         heard(peers, &self.timing, now, from)
     }
 
     /// Something has come back over a link: if that is up, it leads there, and its far end lives. Who answers over one that is
     /// not up may be anybody.
-    pub fn answered(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
-        let Some(link) = peers.links.get_mut(&id).filter(|link| link.up) else { return };
-        link.proof.answered(now, &self.timing);
+    pub(crate) fn answered(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
+        let Some(link) = peers.links.get_mut(&id).filter(|link| link.is_up()) else { return };
+        link.signs_mut().answered(now, &self.timing);
         heard_on(peers, &self.timing, now, id);
     }
 
     /// In a moment a neighbour is probed, so that it is told the hash of all that the node has seen.
-    pub fn probe_soon(&mut self, peers: &mut Peers, now: Mono, slot: Slot) {
+    pub(crate) fn probe_soon(&mut self, peers: &mut Peers, now: Mono, slot: Slot) {
         if let Some(link) = peers.neighbours().link_of(slot).and_then(|id| peers.links.get_mut(&id)) {
-            link.proof.hasten(now + self.timing.ping_interval / 2);
+            link.signs_mut().probe_by(now + self.timing.ping_interval / 2);
         }
     }
 
     /// Messages pass: the links are in use, and have to prove themselves within an interval.
-    pub fn note_use(&mut self, peers: &mut Peers, now: Mono) {
+    pub(crate) fn note_use(&mut self, peers: &mut Peers, now: Mono) {
         if now >= self.used_until {
             self.used_until = now + self.timing.ping_interval;
-            peers.links.values_mut().for_each(|link| link.proof.used(now, &self.timing));
+            peers.links.values_mut().for_each(|link| link.signs_mut().note_use(now, &self.timing));
         }
     }
 
     /// Notes a round trip of a link.
-    pub fn measured(&mut self, peers: &mut Peers, id: LinkId, took: Duration) {
+    pub(crate) fn measured(&mut self, peers: &mut Peers, id: LinkId, took: Duration) {
         if let Some(link) = peers.links.get(&id) {
-            peers.slots.measure(link.slot, took);
+            peers.slots.measure(link.slot(), took);
         }
     }
 
     /// Bytes are on their way over a link that answers have to wait for: silence until `until` says nothing of the link, nor
     /// of its far end. To be said again for as long as they move.
-    pub fn excuse(&mut self, peers: &mut Peers, id: LinkId, until: Mono) {
+    pub(crate) fn excuse(&mut self, peers: &mut Peers, id: LinkId, until: Mono) {
         if let Some(link) = peers.links.get_mut(&id) {
-            link.proof.excuse(until);
-            link.liveness.iter_mut().for_each(|life| life.excuse(until));
+            link.signs_mut().excuse(until);
         }
     }
 
     /// Does for each link what is due: greets where it is not up, probes where nothing came back, opens anew where it leads
     /// nowhere, judges who is silent, and closes what did not come up. `digest` goes with the probes: a hash of all that the
     /// node has seen.
-    pub fn on_tick(&mut self, peers: &mut Peers, now: Mono, digest: Option<Hashes>) {
+    pub(crate) fn on_tick(&mut self, peers: &mut Peers, now: Mono, digest: Option<Hashes>) {
         if peers.deadline().is_none_or(|due| now < due) {
             return;
         }
         peers.close_lingering(now);
         let waits = peers.links.values().filter_map(Link::patience).min();
         if waits.is_some_and(|due| self.health.on_timer(now, due, &self.timing)) {
-            peers.links.values_mut().for_each(|link| link.forgive(now, &self.timing));
+            peers.links.values_mut().for_each(|link| link.signs_mut().forgive(now, &self.timing));
         }
         let look = Look { now, digest };
         for id in peers.links.due(now) {
@@ -111,14 +110,14 @@ impl FailureDetector {
 
     fn attend(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
         let Some(link) = peers.links.get_mut(&id) else { return };
-        if link.expires.is_some_and(|end| end <= look.now) {
+        if link.is_expired(look.now) {
             return peers.give_up(id, Some(DialError::TimedOut));
         }
-        if link.is_greeted() && link.next_greeting <= look.now {
+        if link.is_greeting_due(look.now) {
             if link.is_to_reopen(look.now, &self.timing) {
                 self.reopen(peers, id, look);
             } else {
-                link.next_greeting = look.now + self.timing.hello_interval;
+                link.greet_at(look.now + self.timing.hello_interval);
                 peers.out.extend(link.greet(id, &peers.me));
             }
         }
@@ -129,9 +128,8 @@ impl FailureDetector {
 
     /// Probes a link that is up, if that is due, and opens it anew if it leads nowhere.
     fn prove(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
-        let Some(link) = peers.links.get_mut(&id).filter(|link| link.up) else { return };
-        let is_talking = link.liveness.as_ref().is_some_and(|life| life.is_talking(look.now, &self.timing));
-        match link.proof.step(look.now, is_talking, &self.timing) {
+        let Some(link) = peers.links.get_mut(&id).filter(|link| link.is_up()) else { return };
+        match link.signs_mut().check_proof(look.now, &self.timing) {
             None => {}
             Some(Check::Probe) => peers.out.push(link.ping(id, look.now, look.digest, &self.timing)),
             Some(Check::Failed) => self.reopen(peers, id, look),
@@ -142,14 +140,10 @@ impl FailureDetector {
     fn reopen(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
         let Some(link) = peers.links.get_mut(&id) else { return };
         if link.fall(look.now, &self.timing, &mut peers.slots) {
-            let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
-            peers.out.push(Output::Notify(Event::LinkDown { node, endpoint }));
+            peers.out.push(link.down());
         }
-        // It has had its probes in place of greetings.
-        link.greetings = GREETINGS_MAX;
-        if link.is_to_reopen(look.now, &self.timing) {
-            peers.out.count(Counter::Reopened, link.node.as_ref());
-            link.reopening.note(look.now, &self.timing);
+        if link.reopens(look.now, &self.timing) {
+            peers.out.count(Counter::Reopened, link.node());
             peers.redial(look.now, id);
         }
     }
@@ -157,12 +151,11 @@ impl FailureDetector {
     /// Probes and judges one neighbour that is silent, if that is due.
     fn look_after(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
         let Some(link) = peers.links.get_mut(&id) else { return };
-        let Some(life) = &mut link.liveness else { return };
-        let Some(step) = life.step(look.now, self.health, &self.timing) else { return };
-        if link.up && step != SilenceAction::Down {
+        let Some(step) = link.signs_mut().check_silence(look.now, self.health, &self.timing) else { return };
+        if link.is_up() && step != SilenceAction::Down {
             peers.out.push(link.ping(id, look.now, look.digest, &self.timing));
         }
-        let node = link.node.clone();
+        let node = link.node().cloned();
         match step {
             SilenceAction::Probe => {}
             SilenceAction::Suspect => {
@@ -171,7 +164,7 @@ impl FailureDetector {
             }
             SilenceAction::Down => {
                 peers.out.extend(node.map(|node| Output::Notify(Event::PeerDown(node))));
-                let (was_up, is_declared) = (link.up, link.purpose.is_declared());
+                let (was_up, is_declared) = (link.is_up(), link.is_declared());
                 link.fall(look.now, &self.timing, &mut peers.slots);
                 link.begin_anew();
                 peers.note_state(id, MemberState::Down);
@@ -186,20 +179,19 @@ impl FailureDetector {
     }
 
     /// A probe was answered.
-    pub fn on_pong(&mut self, peers: &mut Peers, now: Mono, id: LinkId, token: u64) {
+    pub(crate) fn on_pong(&mut self, peers: &mut Peers, now: Mono, id: LinkId, token: u64) {
         let Some(link) = peers.links.get_mut(&id) else { return };
-        let Some(sent) = link.proof.ponged(now, token, &self.timing) else { return };
-        peers.slots.measure(link.slot, now.since(sent));
+        let Some(sent) = link.signs_mut().on_pong(now, token, &self.timing) else { return };
+        peers.slots.measure(link.slot(), now.since(sent));
         self.health.on_pong();
-        let contested = link.contested.take_if(|(asked, _)| *asked <= sent);
-        let contested = contested.filter(|(asked, _)| now.since(*asked) < self.timing.hello_interval);
-        if let Some((_, Some(claimant))) = contested {
+        let contest = link.settle_contest(now, sent, &self.timing);
+        if let Some(Some(claimant)) = contest {
             // One that somebody declared is tried again: the name may be free by then.
-            if peers.links.get(&claimant).is_some_and(|link| !link.purpose.is_declared()) {
+            if peers.links.get(&claimant).is_some_and(|link| !link.is_declared()) {
                 peers.give_up(claimant, Some(DialError::WrongNode));
             }
-        } else if let Some(node) = link.node.clone().filter(|_| contested.is_some()) {
-            let text = format!("the name '{node}' is taken by {}", link.endpoint);
+        } else if let Some(node) = link.node().cloned().filter(|_| contest.is_some()) {
+            let text = format!("the name '{node}' is taken by {}", link.endpoint());
             peers.out.refuse(&node, Refusal::NameTaken, text, true);
             // The newcomer has cut off its connection to us. It finds that out when we greet.
             peers.out.extend(link.greet(id, &peers.me));
@@ -217,7 +209,6 @@ pub(super) fn heard(peers: &mut Peers, timing: &Timing, now: Mono, from: &NodeId
 fn heard_on(peers: &mut Peers, timing: &Timing, now: Mono, id: LinkId) -> Option<Slot> {
     let (slot, is_back) = peers.links.heard(now, &id, timing)?;
     if is_back {
-        peers.links.get_mut(&id).into_iter().for_each(|link| link.proof.begin_again(now));
         peers.out.extend(peers.neighbours().name_of(id).cloned().map(|node| Output::Notify(Event::PeerBack(node))));
         peers.note_state(id, MemberState::Up);
     }

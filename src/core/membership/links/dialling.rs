@@ -10,6 +10,9 @@ const GREETED_WAITS: u32 = 16;
 /// Greeting intervals that one attempt has.
 pub(super) const TRIES: u32 = 3;
 
+/// The longest distance between two times at which a link is opened anew, in doublings of `hello_interval`.
+const DOUBLINGS: u32 = 3;
+
 /// The connection of a link, or the wait for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -150,5 +153,31 @@ impl Dialling {
     fn wait(&self, is_named: bool, timing: &Timing) -> Duration {
         let longest = if is_named { timing.redial_max } else { timing.redial_max * GREETED_WAITS };
         timing.redial_min.saturating_mul(1 << self.rests.saturating_sub(1).min(16)).min(longest)
+    }
+}
+
+/// Backoff of a link that is opened anew: the distances between two times grow.
+#[derive(Debug, Default)]
+pub(super) struct Reopening {
+    last: Option<Mono>,
+    /// Times in a row.
+    count: u32,
+}
+
+impl Reopening {
+    fn wait(&self, timing: &Timing) -> Duration {
+        timing.hello_interval * 2_u32.pow(self.count.min(DOUBLINGS))
+    }
+
+    pub(super) fn is_due(&self, now: Mono, timing: &Timing) -> bool {
+        self.last.is_none_or(|last| now.since(last) >= self.wait(timing))
+    }
+
+    pub(super) fn note(&mut self, now: Mono, timing: &Timing) {
+        // One that has held for longer than the longest distance is as good as new.
+        let is_new =
+            self.last.is_none_or(|last| now.since(last) > 2 * self.wait(timing).max(timing.hello_interval * 8));
+        self.count = if is_new { 0 } else { self.count.saturating_add(1) };
+        self.last = Some(now);
     }
 }

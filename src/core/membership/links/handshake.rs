@@ -4,9 +4,9 @@
 use super::{
     detector,
     instance::{self, Instances},
-    link::{Link, Purpose},
-    liveness::Liveness,
+    link::Link,
     peers::{DialError, Peers},
+    purpose::Purpose,
 };
 use crate::core::{
     capability::{Capabilities, Capability},
@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 
 /// A HELLO, and the answers of the node that depend on other machines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Greeting {
+pub(crate) struct Greeting {
     /// Its introduction.
     pub hello: Introduction,
     /// Its join priority.
@@ -37,7 +37,7 @@ pub struct Greeting {
 
 /// The state of the handshake. Bounds: as many that were undeclared a moment ago as there may be peers.
 #[derive(Debug)]
-pub struct Handshake {
+pub(crate) struct Handshake {
     timing: Timing,
     instances: Instances,
     /// An address where another node has our name: not dialled again.
@@ -48,18 +48,18 @@ pub struct Handshake {
 
 impl Handshake {
     /// Has met nobody yet.
-    pub fn new(timing: Timing) -> Self {
+    pub(crate) fn new(timing: Timing) -> Self {
         let instances = Instances::new(timing.hello_interval);
         Self { timing, instances, name_taken_at: None, undeclared: VecDeque::new() }
     }
 
     /// The address where another node has our name, if there is one: it was to be a peer.
-    pub fn name_taken_at(&self) -> Option<&Endpoint> {
+    pub(crate) fn name_taken_at(&self) -> Option<&Endpoint> {
         self.name_taken_at.as_ref()
     }
 
     /// Makes an instance up, if the node has none and waits for none: the network begins with it.
-    pub fn begin_network(&self, peers: &mut Peers, now: Mono) {
+    pub(crate) fn begin_network(&self, peers: &mut Peers, now: Mono) {
         self.instances.begin_network(peers, now);
     }
 
@@ -75,16 +75,16 @@ impl Handshake {
 
     /// A link can take frames: after its connection was made, or made anew, or because its queue has room again. Whoever
     /// is there is greeted, unless the link is up all the time.
-    pub fn on_writable(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
+    pub(crate) fn on_writable(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
         if let Some(link) = peers.links.get_mut(&id).filter(|link| link.is_greeted()) {
             link.begin_anew();
-            link.next_greeting = now + self.timing.hello_interval;
+            link.greet_at(now + self.timing.hello_interval);
             peers.out.extend(link.greet(id, &peers.me));
         }
     }
 
     /// A node greets us: check it, answer, and make sure that we have a link to it.
-    pub fn on_hello(&mut self, peers: &mut Peers, now: Mono, from: &NodeId, greeting: Greeting) {
+    pub(crate) fn on_hello(&mut self, peers: &mut Peers, now: Mono, from: &NodeId, greeting: Greeting) {
         let Greeting { hello, priority, vacancy, seen } = greeting;
         if let Err((refusal, text)) = peers.me.check(from, &hello) {
             peers.refuse(from, refusal, text);
@@ -126,9 +126,8 @@ impl Handshake {
         let former_life = peers.introduced.insert(from.clone(), hello.incarnation);
         let capabilities = Capabilities::read(&hello.capabilities);
         let kept =
-            former.filter(|former| priority != JoinPriority::Declared || (former.is_named && former.is_declared()));
-        let purpose = kept.unwrap_or_else(|| Purpose::answering(priority));
-        let purpose = Purpose { is_answer: true, ..purpose };
+            former.filter(|former| priority != JoinPriority::Declared || (former.is_named() && former.is_declared()));
+        let purpose = kept.unwrap_or_else(|| Purpose::answering(priority)).as_answer();
         if !peers.connect(now, purpose, Some(from.clone()), hello.endpoint.clone(), false) {
             meet_again(peers, from, priority, capabilities);
         }
@@ -145,7 +144,7 @@ impl Handshake {
 
     /// From now on a greeting that declares what is declared no more, and was under way or answers a refusal, is not heard: for
     /// as long as the node may need to learn what has become of the link. If it declares it again later, somebody asked it to.
-    pub fn note_undeclared(&mut self, peers: &Peers, now: Mono, node: &NodeId) {
+    pub(crate) fn note_undeclared(&mut self, peers: &Peers, now: Mono, node: &NodeId) {
         self.undeclared.retain(|(until, other)| *until > now && other != node);
         if self.undeclared.len() >= peers.peers_max {
             self.undeclared.pop_front();
@@ -168,13 +167,13 @@ impl Handshake {
         endpoint: &Endpoint,
         by: Option<LinkId>,
     ) -> bool {
-        let is_rival = |link: &Link| link.up && link.is_to(from) && !link.leads_to(endpoint);
+        let is_rival = |link: &Link| link.is_up() && link.is_to(from) && !link.leads_to(endpoint);
         let mut others = peers.links.iter_mut().filter(|(id, _)| Some(**id) != by);
         let Some((&id, link)) = others.find(|(_, link)| is_rival(link)) else { return false };
-        match link.contested {
-            Some((asked, _)) => now.since(asked) < self.timing.hello_interval,
+        match link.contested() {
+            Some(asked) => now.since(asked) < self.timing.hello_interval,
             None => {
-                link.contested = Some((now, by));
+                link.contest(now, by);
                 peers.out.push(link.ping(id, now, None, &self.timing));
                 true
             }
@@ -184,8 +183,8 @@ impl Handshake {
     /// A peer greets that has greeted before. Maybe it was connected anew; maybe another node took its name for a
     /// while, and with it, at the peer's ROUTER, our connection: it then looks alive and leads nowhere.
     fn doubt(&mut self, peers: &mut Peers, now: Mono, node: &NodeId) {
-        for (&id, link) in peers.links.iter_mut().filter(|(_, link)| link.up && link.is_to(node)) {
-            if link.proof.doubt(now, &self.timing) {
+        for (&id, link) in peers.links.iter_mut().filter(|(_, link)| link.is_up() && link.is_to(node)) {
+            if link.signs_mut().doubt(now, &self.timing) {
                 peers.out.push(link.ping(id, now, None, &self.timing));
             }
         }
@@ -197,19 +196,17 @@ impl Handshake {
         let Some((id, link)) = peers.slots.link_to(node).and_then(|id| Some((id, peers.links.get_mut(&id)?))) else {
             return;
         };
-        let is_soon = link.warned.is_some_and(|at| now.since(at) < self.timing.hello_interval);
-        if link.up && !is_soon {
-            link.warned = Some(now);
+        if link.warns(now, &self.timing) {
             peers.out.extend(link.greet(id, &peers.me));
         }
     }
 
     /// A frame could not be handed to a link. One without a connection is down: it is greeted again when it has one.
-    pub fn on_unsent(&mut self, peers: &mut Peers, now: Mono, id: LinkId, why: Counter) {
+    pub(crate) fn on_unsent(&mut self, peers: &mut Peers, now: Mono, id: LinkId, why: Counter) {
         let Some(link) = peers.links.get(&id) else { return };
         // What goes over a link that is down already are greetings alone.
-        if link.up || why != Counter::NotConnected {
-            peers.out.count(why, link.node.as_ref());
+        if link.is_up() || why != Counter::NotConnected {
+            peers.out.count(why, link.node());
         }
         if why == Counter::NotConnected {
             self.on_disconnected(peers, now, id);
@@ -217,21 +214,20 @@ impl Handshake {
     }
 
     /// The connection of a link is gone: the link is down, and its peer suspected.
-    pub fn on_disconnected(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
+    pub(crate) fn on_disconnected(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
         let Some(link) = peers.links.get_mut(&id) else { return };
         link.begin_anew();
         if link.fall(now, &self.timing, &mut peers.slots) {
-            let (node, endpoint) = (link.node.clone(), link.endpoint.clone());
-            peers.out.push(Output::Notify(Event::LinkDown { node, endpoint }));
+            peers.out.push(link.down());
         }
-        if link.liveness.as_mut().is_some_and(|life| life.lost(now, &self.timing)) {
+        if link.signs_mut().lost(now, &self.timing) {
             peers.note_state(id, MemberState::Suspect);
         }
         peers.keep_dialling(now, id);
     }
 
     /// Our greeting was answered: the link is up. Gives back what the far end has seen of our lives, if it may be believed.
-    pub fn on_welcome(
+    pub(crate) fn on_welcome(
         &mut self,
         peers: &mut Peers,
         now: Mono,
@@ -240,7 +236,7 @@ impl Handshake {
         seen: Option<LifeSeen>,
     ) -> Option<LifeSeen> {
         // It may answer over a connection that was closed meanwhile.
-        if !peers.links.get(&id).is_some_and(|link| link.dialling.is_open()) {
+        if !peers.links.get(&id).is_some_and(|link| link.dialling().is_open()) {
             return None;
         }
         if let Err((refusal, _)) = peers.me.check(&welcome.node, &welcome) {
@@ -266,9 +262,9 @@ impl Handshake {
         if is_double {
             // Two connections under our one name: the far end has dropped one of them, and it may be either.
             let is_meant = |link: &Link| link.is_to(&welcome.node) || link.leads_to(&welcome.endpoint);
-            let slot = peers.links.get(&id).map(|link| link.slot);
-            let expected = peers.links.get(&id).and_then(|link| link.expected.clone());
-            let purpose = peers.close_all(|link| Some(link.slot) == slot || is_meant(link)).unwrap_or_default();
+            let slot = peers.links.get(&id).map(Link::slot);
+            let expected = peers.links.get(&id).and_then(Link::expected).cloned();
+            let purpose = peers.close_all(|link| Some(link.slot()) == slot || is_meant(link)).unwrap_or_default();
             peers.connect(now, purpose, Some(welcome.node), welcome.endpoint.clone(), false);
             if let Some(expected) = expected {
                 peers.expect(expected, &welcome.endpoint);
@@ -284,43 +280,34 @@ impl Handshake {
 
     fn come_up(&mut self, peers: &mut Peers, now: Mono, id: LinkId, welcome: Introduction) {
         let Some(link) = peers.links.get_mut(&id) else { return };
-        if let Some(asked) = link.greeted(&self.timing).filter(|_| !link.up) {
-            peers.slots.measure(link.slot, now.since(asked));
+        if let Some(asked) = link.greeted(&self.timing) {
+            peers.slots.measure(link.slot(), now.since(asked));
         }
-        link.begin_anew();
-        link.capabilities = Capabilities::read(&welcome.capabilities);
-        link.node = Some(welcome.node.clone());
-        link.advertised = Some(welcome.endpoint);
-        peers.slots.name(link.slot, welcome.node.clone());
+        link.introduce(welcome.node.clone(), welcome.endpoint, Capabilities::read(&welcome.capabilities));
+        peers.slots.name(link.slot(), welcome.node.clone());
         if link.rise(now, &self.timing, &mut peers.slots) {
-            let endpoint = link.endpoint.clone();
+            let endpoint = link.endpoint().clone();
             peers.out.push(Output::Notify(Event::LinkUp { node: welcome.node, endpoint }));
         }
-        match &mut link.liveness {
-            None => link.liveness = Some(Liveness::new(now, &self.timing)),
-            Some(life) => {
-                if life.met(now, &self.timing) {
-                    peers.note_state(id, MemberState::Up);
-                }
-            }
+        if link.signs_mut().met(now, &self.timing) {
+            peers.note_state(id, MemberState::Up);
         }
     }
 
     /// Our greeting, or a frame after it, was refused. Whoever does not know us is greeted again.
-    pub fn on_refuse(&mut self, peers: &mut Peers, now: Mono, id: LinkId, code: String, text: String) {
+    pub(crate) fn on_refuse(&mut self, peers: &mut Peers, now: Mono, id: LinkId, code: String, text: String) {
         let Some(link) = peers.links.get_mut(&id) else { return };
         let refusal = Refusal::named(&code);
         let denial = refusal.filter(|refusal| refusal.denies_introduction());
         if refusal == Some(Refusal::NotReady) {
-            link.unready.get_or_insert(now);
-            link.dialling.go_on(now, &self.timing);
+            link.note_unready(now, &self.timing);
         }
-        link.greetings = 0;
+        link.was_refused();
         if denial.is_some() && link.fall(now, &self.timing, &mut peers.slots) && denial == Some(Refusal::NotIntroduced)
         {
             return peers.out.extend(link.greet(id, &peers.me));
         }
-        let (endpoint, is_declared) = (link.endpoint.clone(), link.purpose.is_declared());
+        let (endpoint, is_declared) = (link.endpoint().clone(), link.is_declared());
         if denial == Some(Refusal::NameTaken) {
             // Each connection of ours under that name would cut off the node that has it.
             peers.close(id);
@@ -337,7 +324,7 @@ impl Handshake {
         for (&id, link) in peers.links.iter_mut().filter(|(_, link)| link.is_to(node)) {
             link.fall(now, &self.timing, &mut peers.slots);
             link.begin_anew();
-            link.next_greeting = now + self.timing.hello_interval;
+            link.greet_at(now + self.timing.hello_interval);
             peers.out.extend(link.greet(id, &peers.me));
         }
     }
@@ -355,9 +342,9 @@ fn can_introduce(peers: &mut Peers, node: &NodeId) -> bool {
 /// Notes what a node says to which there is a link already. One that knows no join priorities declares nothing by its greeting.
 fn meet_again(peers: &mut Peers, from: &NodeId, priority: JoinPriority, capabilities: Capabilities) {
     let Some(link) = peers.slots.link_to(from).and_then(|id| peers.links.get_mut(&id)) else { return };
-    link.capabilities = capabilities;
-    if link.up {
-        peers.slots.rise(link.slot, capabilities);
+    link.set_capabilities(capabilities);
+    if link.is_up() {
+        peers.slots.rise(link.slot(), capabilities);
     }
     if priority == JoinPriority::Declared && capabilities.has(Capability::Overlay) {
         link.declare();
@@ -367,15 +354,13 @@ fn meet_again(peers: &mut Peers, from: &NodeId, priority: JoinPriority, capabili
 /// True if a link leads to the node that it is meant for. A declared one is meant for whoever lives there.
 fn is_whom_it_was(peers: &mut Peers, id: LinkId, node: &NodeId) -> bool {
     let Some(link) = peers.links.get_mut(&id) else { return false };
-    if link.node.as_ref().is_none_or(|former| former == node) {
+    if link.node().is_none_or(|former| former == node) {
         return true;
     }
-    if !link.purpose.is_declared() {
+    if !link.is_declared() {
         peers.give_up(id, Some(DialError::WrongNode));
         return false;
     }
-    // What others keep of the slot is about another node.
-    link.slot = peers.slots.change(link.slot, id, link.dialling.is_open());
-    (link.up, link.liveness) = (false, None);
+    link.change_node(id, &mut peers.slots);
     true
 }

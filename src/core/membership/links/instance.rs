@@ -1,7 +1,7 @@
 //! The instance of a node that was told of none, which is the start of the network that it belongs to: it takes the one of whoever answers at an address that
 //! its operator named, or makes one up. Spec: `docs/spec/gossip-bus.md`, *Instances*.
 
-use super::{link::Link, peers::Peers};
+use super::peers::Peers;
 use crate::core::{
     event::LinkId,
     frame::Introduction,
@@ -46,7 +46,7 @@ impl Instances {
         }
         let is_lower = !hello.instance.is_empty() || *from < peers.me.node;
         for link in peers.links.values_mut().filter(|link| link.is_to(from) || link.leads_to(&hello.endpoint)) {
-            link.caller = Some((now, is_lower));
+            link.note_caller(now, is_lower);
         }
         if self.awaits_instance(peers, now) {
             return Err((Refusal::NotReady, "this node waits for an answer from those that it was told of".into()));
@@ -71,17 +71,17 @@ impl Instances {
     /// after it has heard that those wait for whom it waits.
     fn awaits_instance(&self, peers: &Peers, now: Mono) -> bool {
         let interval = self.hello_interval;
-        let mut waiting = peers.links.values().filter(|link| link.purpose.is_named && !link.up).peekable();
+        let mut waiting = peers.links.values().filter(|link| link.purpose().is_named() && !link.is_up()).peekable();
         if waiting.peek().is_none() {
             // Another contact is dialled in a moment, unless one of them has answered and has none itself.
-            return self.joins && !peers.links.values().any(|link| link.purpose.is_named);
+            return self.joins && !peers.links.values().any(|link| link.purpose().is_named());
         }
         let (mut has_lower, mut has_higher, mut has_unready) = (false, false, false);
         for link in waiting {
-            let caller = caller(link, now, interval);
+            let caller = link.caller(now, interval * CALLS);
             has_lower |= caller == Some(true);
             has_higher |= caller == Some(false);
-            has_unready |= link.unready.is_some_and(|since| now.since(since) >= interval);
+            has_unready |= link.unready().is_some_and(|since| now.since(since) >= interval);
         }
         has_lower || !(has_higher || has_unready)
     }
@@ -101,7 +101,7 @@ pub(super) fn adopt_instance(peers: &mut Peers, id: LinkId, theirs: &Instance) -
     if !peers.me.instance.is_empty() || theirs.is_empty() {
         return true;
     }
-    let is_named = peers.links.get(&id).is_some_and(|link| link.purpose.is_named);
+    let is_named = peers.links.get(&id).is_some_and(|link| link.purpose().is_named());
     if is_named {
         take_instance(peers, theirs.clone());
     }
@@ -111,10 +111,4 @@ pub(super) fn adopt_instance(peers: &mut Peers, id: LinkId, theirs: &Instance) -
 fn take_instance(peers: &mut Peers, instance: Instance) {
     peers.me.instance = instance.clone();
     peers.out.push(Output::Adopt(instance));
-}
-
-/// True if the far end of a link has the lower name; `None`: it has not greeted lately.
-fn caller(link: &Link, now: Mono, interval: Duration) -> Option<bool> {
-    let (at, is_lower) = link.caller?;
-    (now.since(at) < interval * CALLS).then_some(is_lower)
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// One link, for whoever decides about links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer<'a> {
+pub(crate) struct Peer<'a> {
     /// Its slot.
     pub slot: Slot,
     /// The name at its far end, as far as it is known.
@@ -32,93 +32,101 @@ pub struct Peer<'a> {
 
 impl Peer<'_> {
     /// The entry that other nodes are told of, if its name is known.
-    pub fn member(&self) -> Option<Member> {
+    pub(crate) fn member(&self) -> Option<Member> {
         Some(Member { node: self.node?.clone(), endpoint: self.endpoint.clone() })
     }
 }
 
 impl Peers {
     /// The introduction of this node.
-    pub fn me(&self) -> &Introduction {
+    pub(crate) fn me(&self) -> &Introduction {
         &self.me
     }
 
     /// The neighbours, as all machines may read them.
-    pub fn neighbours(&self) -> &NeighbourTable {
+    pub(crate) fn neighbours(&self) -> &NeighbourTable {
         self.slots.table()
     }
 
     /// Number of links, up or not.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
         self.links.len()
     }
 
     /// True if there is no link.
-    pub fn is_empty(&self) -> bool {
-        self.links.is_empty()
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// True if `node` has said HELLO.
-    pub fn is_introduced(&self, node: &NodeId) -> bool {
+    pub(crate) fn is_introduced(&self, node: &NodeId) -> bool {
         self.introduced.contains_key(node)
     }
 
     /// True if the link to `node` is kept until one of the two leaves.
-    pub fn is_declared(&self, node: &NodeId) -> bool {
+    pub(crate) fn is_declared(&self, node: &NodeId) -> bool {
         let link = self.slots.link_to(node).and_then(|id| self.links.get(&id));
-        link.is_some_and(|link| link.purpose.is_declared())
+        link.is_some_and(|link| link.is_declared())
     }
 
     /// Addresses of the declared links that are not up; without those that only greeted, and have been gone for so long that
     /// they are dialled once in a while.
-    pub fn waiting_for(&self) -> impl Iterator<Item = &Endpoint> {
-        let missing = self.links.values().filter(|link| !link.up && link.is_waited_for());
-        missing.map(|link| &link.endpoint)
+    pub(crate) fn waiting_for(&self) -> impl Iterator<Item = &Endpoint> {
+        let missing = self.links.values().filter(|link| !link.is_up() && link.is_waited_for());
+        missing.map(Link::endpoint)
     }
 
     /// The address at which a link was dialled.
-    pub fn endpoint_of(&self, link: LinkId) -> Option<&Endpoint> {
-        Some(&self.links.get(&link)?.endpoint)
+    pub(crate) fn endpoint_of(&self, link: LinkId) -> Option<&Endpoint> {
+        Some(self.links.get(&link)?.endpoint())
     }
 
     /// True if a node that greets with this priority may be refused for lack of vacancy; `linked` is the link to it, if there
     /// is one.
     pub(super) fn is_dispensable(&self, priority: JoinPriority, linked: Option<LinkId>) -> bool {
         let link = linked.and_then(|id| self.links.get(&id));
-        let is_sought = link.is_some_and(|link| link.purpose.priority != JoinPriority::Bridge);
+        let is_sought = link.is_some_and(|link| link.purpose().priority() != JoinPriority::Bridge);
         priority == JoinPriority::Bridge || priority == JoinPriority::Neighbour && !is_sought
     }
 
     /// True if a refusal with this code says no more than that the far end follows this root.
-    pub fn is_answer_of_follower(&self, link: LinkId, code: &str) -> bool {
-        let priority = self.links.get(&link).map(|link| link.purpose.priority);
+    pub(crate) fn is_answer_of_follower(&self, link: LinkId, code: &str) -> bool {
+        let priority = self.links.get(&link).map(|link| link.purpose().priority());
         priority == Some(JoinPriority::Bridge) && code == Refusal::NoVacancy.name()
     }
 
     /// The link that has a slot.
-    pub fn peer(&self, slot: Slot) -> Option<Peer<'_>> {
+    pub(crate) fn peer(&self, slot: Slot) -> Option<Peer<'_>> {
         Some(Self::as_peer(self.links.get(&self.neighbours().link_of(slot)?)?))
     }
 
     /// All links, in the order in which they were opened.
-    pub fn iter(&self) -> impl Iterator<Item = Peer<'_>> {
+    #[cfg(test)]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Peer<'_>> {
         self.links.values().map(Self::as_peer)
     }
 
     fn as_peer(link: &Link) -> Peer<'_> {
-        let Link { slot, purpose, endpoint, advertised, node, up, .. } = link;
-        let endpoint = advertised.as_ref().unwrap_or(endpoint);
-        Peer { slot: *slot, node: node.as_ref(), endpoint, role: purpose.role, up: *up, state: link.state() }
+        Peer {
+            slot: link.slot(),
+            node: link.node(),
+            endpoint: link.advertised(),
+            role: link.purpose().role(),
+            up: link.is_up(),
+            state: link.signs().state(),
+        }
     }
 
     /// The interval between two greetings.
-    pub fn hello_interval(&self) -> Duration {
+    pub(crate) fn hello_interval(&self) -> Duration {
         self.timing.hello_interval
     }
 
     /// An account of all links, in the order in which they were opened.
-    pub fn describe(&self) -> Vec<PeerInfo> {
-        let round_trip = |link: &Link| self.neighbours().measured_round_trip(link.slot);
+    pub(crate) fn describe(&self) -> Vec<PeerInfo> {
+        let round_trip = |link: &Link| self.neighbours().measured_round_trip(link.slot());
         self.links.values().map(|link| link.describe(round_trip(link))).collect()
     }
 }

@@ -3,17 +3,17 @@
 
 use super::{
     handshake::Handshake,
-    link::Purpose,
+    link::Link,
     peers::{DISCONNECT_LINGER, Peers},
+    purpose::Purpose,
 };
 use crate::core::{
     capability::{Capabilities, Capability},
     endpoint::Endpoint,
     event::{Event, LinkId},
-    frame::{DisconnectReason, Frame, Introduction, JoinPriority},
+    frame::{DisconnectReason, Frame, Introduction},
     id::NodeId,
     membership::output::Output,
-    neighbours::LinkRole,
     stats::Refusal,
     time::Mono,
 };
@@ -22,23 +22,20 @@ impl Peers {
     /// An operator asks for a link that is there.
     pub(super) fn name(&mut self, id: LinkId, endpoint: &Endpoint) {
         if let Some(link) = self.links.get_mut(&id) {
-            link.purpose.is_named = true;
-            if link.endpoint == *endpoint {
-                link.dialling.trust();
-            }
+            link.name(endpoint);
         }
     }
 
     /// Nobody else than `node` is to answer over the link that leads to it, or to `endpoint`.
     pub(super) fn expect(&mut self, node: NodeId, endpoint: &Endpoint) {
         if let Some(link) = self.find(Some(&node), endpoint).and_then(|id| self.links.get_mut(&id)) {
-            link.expected = Some(node);
+            link.expect(node);
         }
     }
 
     /// True if an operator named `node` for the address of a link.
     pub(super) fn is_expected(&self, node: &NodeId) -> bool {
-        self.links.values().any(|link| link.expected.as_ref() == Some(node))
+        self.links.values().any(|link| link.expected() == Some(node))
     }
 
     /// Says so, if another node lives where one of `peers` is to.
@@ -47,22 +44,22 @@ impl Peers {
     }
 
     fn stranger_at(&self, node: &NodeId, endpoint: &Endpoint) -> Option<String> {
-        let mut there = self.links.values().filter(|link| link.up && link.leads_to(endpoint) && !link.is_to(node));
-        let found = there.find_map(|link| link.node.as_ref())?;
+        let mut there = self.links.values().filter(|link| link.is_up() && link.leads_to(endpoint) && !link.is_to(node));
+        let found = there.find_map(Link::node)?;
         Some(format!("'{found}' lives at {endpoint}, not '{node}'"))
     }
 
     /// Says so, if another node than `from` was named for the address.
     pub(super) fn is_not_expected(&self, from: &NodeId, endpoint: &Endpoint) -> Option<String> {
         let there = self.links.values().filter(|link| link.leads_to(endpoint));
-        let other = there.filter_map(|link| link.expected.as_ref()).find(|expected| *expected != from)?;
+        let other = there.filter_map(Link::expected).find(|expected| *expected != from)?;
         Some(format!("'{other}' is to live at {endpoint}, not '{from}'"))
     }
 }
 
 impl Handshake {
     /// Opens links to all of `peers`, or to none if they are too many; all of them are declared from now on.
-    pub fn declare(
+    pub(crate) fn declare(
         &mut self,
         peers: &mut Peers,
         now: Mono,
@@ -95,11 +92,12 @@ impl Handshake {
     }
 
     /// Opens a link to a node of a network that this one joins; its name will be known when it answers. Says whether it did.
-    pub fn join(&mut self, peers: &mut Peers, now: Mono, contact: Endpoint) -> bool {
-        let purpose = Purpose { role: LinkRole::Joined, priority: JoinPriority::Join, ..Purpose::named() };
+    pub(crate) fn join(&mut self, peers: &mut Peers, now: Mono, contact: Endpoint) -> bool {
         self.note_join(contact != peers.me.endpoint);
         peers.wake_known(now, None, &contact);
-        !peers.knows(None, &contact) && peers.make_room(now, 1) && peers.connect(now, purpose, None, contact, true)
+        !peers.knows(None, &contact)
+            && peers.make_room(now, 1)
+            && peers.connect(now, Purpose::joining(), None, contact, true)
     }
 
     /// True if another node answers than was named for the address. There is no link to it; the address is dialled again, at
@@ -107,14 +105,13 @@ impl Handshake {
     pub(super) fn is_stranger(&mut self, peers: &mut Peers, now: Mono, id: LinkId, welcome: &Introduction) -> bool {
         let is_met = peers.slots.link_to(&welcome.node).is_some_and(|other| other != id);
         let Some(link) = peers.links.get_mut(&id) else { return false };
-        let Some(expected) = link.expected.clone().filter(|expected| *expected != welcome.node) else { return false };
-        let (node, endpoint) = (welcome.node.clone(), link.endpoint.clone());
+        let Some(expected) = link.expected().cloned().filter(|expected| *expected != welcome.node) else {
+            return false;
+        };
+        let (node, endpoint) = (welcome.node.clone(), link.endpoint().clone());
         link.fall(now, &peers.timing, &mut peers.slots);
-        link.begin_anew();
-        link.advertised = Some(welcome.endpoint.clone());
         // It took this node for a peer when it was greeted, and is told otherwise before the connection ends.
-        link.dialling.end_at(now + DISCONNECT_LINGER);
-        link.next_greeting = now + DISCONNECT_LINGER * 2;
+        link.turn_away(now, welcome.endpoint.clone(), DISCONNECT_LINGER);
         if !is_met {
             let is_able = Capabilities::read(&welcome.capabilities).has(Capability::Overlay);
             let reason = if is_able { Frame::Part(DisconnectReason::Undeclared) } else { Frame::Leave };

@@ -1,11 +1,7 @@
 //! The peer table: the links of a node, how they are opened and closed, and the changes since somebody asked. How nodes meet is in [`handshake`](super::handshake), failure detection in [`detector`](super::detector), which links lead there
 //! in [`proof`](super::proof).
 
-use super::{
-    link::{Link, Purpose},
-    slot_table::SlotTable,
-    table::Table,
-};
+use super::{link::Link, purpose::Purpose, slot_table::SlotTable, table::Table};
 use crate::core::{
     capability::Capability,
     config::{Config, Timing},
@@ -34,7 +30,7 @@ pub(super) const DISCONNECT_LINGER: Duration = Duration::from_secs(1);
 /// Bounds: `peers_max` links, as many that are closing, and as many introductions. What it reports grows with the links
 /// alone; it is to be taken after each input.
 #[derive(Debug)]
-pub struct Peers {
+pub(crate) struct Peers {
     pub(super) me: Introduction,
     pub(super) links: Table,
     pub(super) slots: SlotTable,
@@ -48,13 +44,13 @@ pub struct Peers {
     /// True if links may wait for their turn to be dialled.
     pub(super) has_queued: bool,
     pub(super) out: Outputs,
-    pub(super) state_changes: Vec<StateChange>,
+    state_changes: Vec<StateChange>,
     failed_dials: Vec<(NodeId, DialError)>,
 }
 
 /// A member state that is another one than before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateChange {
+pub(crate) struct StateChange {
     /// The neighbour. A link that is not declared was closed if its peer is down.
     pub node: NodeId,
     /// Its state now.
@@ -63,7 +59,7 @@ pub struct StateChange {
 
 /// Reason why a link that this node sought, or that nobody declared, did not come up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DialError {
+pub(crate) enum DialError {
     /// The far end refused, for this reason.
     Refused(Refusal),
     /// No answer in time.
@@ -74,7 +70,7 @@ pub enum DialError {
 
 impl Peers {
     /// No peers yet. What is left to chance follows from `seed`.
-    pub fn new(config: &Config, incarnation: Incarnation, seed: u64) -> Self {
+    pub(crate) fn new(config: &Config, incarnation: Incarnation, seed: u64) -> Self {
         let words = Capability::own(config.protocol.dissemination);
         let me = Introduction {
             node: config.node.clone(),
@@ -104,40 +100,40 @@ impl Peers {
 
     /// Slots whose links were closed since they were taken last: whatever is kept of them is void, also where a new link
     /// has one of them by now. Take these first, then the fallen, then the risen.
-    pub fn take_freed(&mut self) -> Slots {
+    pub(crate) fn take_freed(&mut self) -> Slots {
         self.slots.take_freed()
     }
 
     /// Slots of links that were up when they were taken last, and have not been since for all the time.
-    pub fn take_fallen(&mut self) -> Slots {
+    pub(crate) fn take_fallen(&mut self) -> Slots {
         self.slots.take_fallen()
     }
 
     /// Slots of links that came up since they were taken last.
-    pub fn take_risen(&mut self) -> Slots {
+    pub(crate) fn take_risen(&mut self) -> Slots {
         self.slots.take_risen()
     }
 
     /// Member states that have changed since, in order.
-    pub fn take_state_changes(&mut self) -> Vec<StateChange> {
+    pub(crate) fn take_state_changes(&mut self) -> Vec<StateChange> {
         std::mem::take(&mut self.state_changes)
     }
 
     /// Links that were closed because they did not come up, by the name that they were meant for.
-    pub fn take_failed_dials(&mut self) -> Vec<(NodeId, DialError)> {
+    pub(crate) fn take_failed_dials(&mut self) -> Vec<(NodeId, DialError)> {
         std::mem::take(&mut self.failed_dials)
     }
 
     /// Makes a link a declared one, and says so at its far end.
     pub(super) fn declare_link(&mut self, id: LinkId) {
-        if let Some(link) = self.links.get_mut(&id).filter(|link| !link.purpose.is_declared()) {
+        if let Some(link) = self.links.get_mut(&id).filter(|link| !link.is_declared()) {
             link.declare();
             self.out.extend(link.greet(id, &self.me));
         }
     }
 
     /// From now on the link to `node` counts as declared, and its far end is told so.
-    pub fn adopt(&mut self, node: &NodeId) {
+    pub(crate) fn adopt(&mut self, node: &NodeId) {
         if let Some(id) = self.slots.link_to(node) {
             self.declare_link(id);
         }
@@ -152,9 +148,9 @@ impl Peers {
 
     /// Opens a link that nobody declared. Says whether it did: not if there is one, or no room for one. It is closed if it
     /// does not come up, or its peer is down.
-    pub fn seek(&mut self, now: Mono, member: &Member, priority: JoinPriority, role: LinkRole) -> bool {
+    pub(crate) fn seek(&mut self, now: Mono, member: &Member, priority: JoinPriority, role: LinkRole) -> bool {
         let Member { node, endpoint } = member.clone();
-        let purpose = Purpose { role, priority, ..Purpose::default() };
+        let purpose = Purpose::sought(role, priority);
         self.wake_known(now, Some(&node), &endpoint);
         !self.knows(Some(&node), &endpoint)
             && self.make_room(now, 1)
@@ -162,25 +158,25 @@ impl Peers {
     }
 
     /// Greets whoever lives at an address where this node's own name is said to be used.
-    pub fn ask_at(&mut self, now: Mono, endpoint: Endpoint) {
-        let purpose = Purpose { role: LinkRole::Healing, priority: JoinPriority::Neighbour, ..Purpose::default() };
+    pub(crate) fn ask_at(&mut self, now: Mono, endpoint: Endpoint) {
+        let purpose = Purpose::sought(LinkRole::Healing, JoinPriority::Neighbour);
         if !self.knows(None, &endpoint) && self.make_room(now, 1) {
             self.connect(now, purpose, None, endpoint, false);
         }
     }
 
     /// Closes the link to a node, if it is there still and nobody declared it.
-    pub fn drop_link(&mut self, node: &NodeId) {
+    pub(crate) fn drop_link(&mut self, node: &NodeId) {
         let Some(id) = self.slots.link_to(node) else { return };
-        if self.links.get(&id).is_some_and(|link| !link.purpose.is_declared()) {
+        if self.links.get(&id).is_some_and(|link| !link.is_declared()) {
             self.give_up(id, None);
         }
     }
 
     /// This node takes up another life: the neighbours are told.
-    pub fn renew(&mut self, incarnation: Incarnation) {
+    pub(crate) fn renew(&mut self, incarnation: Incarnation) {
         self.me.incarnation = incarnation;
-        for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.up) {
+        for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.is_up()) {
             self.out.extend(link.greet(id, &self.me));
         }
     }
@@ -188,7 +184,7 @@ impl Peers {
     /// Notes that a member state is another one now.
     pub(super) fn note_state(&mut self, id: LinkId, state: MemberState) {
         let Some(link) = self.links.get(&id) else { return };
-        self.state_changes.extend(link.node.clone().map(|node| StateChange { node, state }));
+        self.state_changes.extend(link.node().cloned().map(|node| StateChange { node, state }));
     }
 
     /// The link to that address or that name.
@@ -230,7 +226,7 @@ impl Peers {
     /// Takes a link out of the table; its connection is still there.
     pub(super) fn remove(&mut self, id: LinkId) -> Option<Link> {
         let link = self.links.remove(&id)?;
-        self.slots.leave(link.slot);
+        self.slots.leave(link.slot());
         Some(link)
     }
 
@@ -242,7 +238,7 @@ impl Peers {
     /// Closes a link that nobody declared. Its peer is a stranger from now on: if it does not know yet, it is told so at
     /// its next frame.
     pub(super) fn give_up(&mut self, id: LinkId, why: Option<DialError>) {
-        if let Some(node) = self.links.get(&id).and_then(|link| link.node.clone()) {
+        if let Some(node) = self.links.get(&id).and_then(|link| link.node().cloned()) {
             self.introduced.remove(&node);
             self.failed_dials.extend(why.map(|why| (node, why)));
         }
@@ -254,7 +250,7 @@ impl Peers {
         let meant: Vec<_> = self.links.iter().filter(|(_, link)| is_meant(link)).map(|(&id, _)| id).collect();
         let mut purpose: Option<Purpose> = None;
         for id in meant {
-            let other = self.links.get(&id).map(|link| link.purpose);
+            let other = self.links.get(&id).map(Link::purpose);
             purpose = purpose.filter(Purpose::is_declared).or(other);
             self.close(id);
         }
@@ -273,12 +269,12 @@ impl Peers {
     }
 
     /// The time at which something is due: a greeting, a probe, a change of state, an end.
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(crate) fn deadline(&self) -> Option<Mono> {
         Mono::earliest([self.links.deadline(), self.closing.front().map(|&(at, ..)| at)])
     }
 
     /// Refuses a node.
-    pub fn refuse(&mut self, node: &NodeId, refusal: Refusal, text: String) {
+    pub(crate) fn refuse(&mut self, node: &NodeId, refusal: Refusal, text: String) {
         let is_known = self.is_introduced(node);
         self.out.refuse(node, refusal, text, is_known);
     }
@@ -289,7 +285,7 @@ impl Peers {
     }
 
     /// The next thing to do, in order.
-    pub fn poll_output(&mut self) -> Option<Output> {
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
         self.out.pop()
     }
 }

@@ -15,7 +15,7 @@ const CALLS_AN_INTERVAL: u32 = 16;
 
 /// A step that is due on a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Check {
+pub(super) enum Check {
     /// Ask for an answer.
     Probe,
     /// There was none for too long.
@@ -28,7 +28,7 @@ pub enum Check {
 /// until there is one. When `pings_missed_max` of them stay unanswered, or there is doubt, a few are sent in quick succession.
 /// The last has half an interval for its answer; then the proof has failed, and fails again each half interval.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proof {
+pub(super) struct Proof {
     /// Probes that wait for their answers, by the times that are their tokens; ascending.
     waiting: VecDeque<Mono>,
     /// Probes since the last answer, those that were missed for a doubt included; no more are counted than it takes to fail.
@@ -45,31 +45,31 @@ pub struct Proof {
 
 impl Proof {
     /// The proof of a link that has just been answered.
-    pub fn new(now: Mono, timing: &Timing) -> Self {
+    pub(super) fn new(now: Mono, timing: &Timing) -> Self {
         let next = now + timing.ping_interval * IDLE;
         Self { waiting: VecDeque::new(), missed: 0, next, used_until: Mono(0), doubted: None, excused: Mono(0) }
     }
 
     /// The time at which [`step`](Self::step) has something to do next.
-    pub fn deadline(&self) -> Mono {
+    pub(super) fn deadline(&self) -> Mono {
         self.next
     }
 
     /// The time of the last probe that waits for its answer.
     #[cfg(test)]
-    pub fn last_probe(&self) -> Option<Mono> {
+    pub(super) fn last_probe(&self) -> Option<Mono> {
         self.waiting.back().copied()
     }
 
     /// Something came back over the link.
-    pub fn answered(&mut self, now: Mono, timing: &Timing) {
+    pub(super) fn answered(&mut self, now: Mono, timing: &Timing) {
         if self.doubted.is_none() {
             self.rest(now, timing);
         }
     }
 
     /// A probe was sent.
-    pub fn probed(&mut self, now: Mono, timing: &Timing) {
+    pub(super) fn probed(&mut self, now: Mono, timing: &Timing) {
         if self.waiting.len() == WAITING_MAX {
             self.waiting.pop_front();
         }
@@ -92,7 +92,7 @@ impl Proof {
     }
 
     /// A probe was answered. Gives when it was sent, unless no such probe waits.
-    pub fn ponged(&mut self, now: Mono, token: u64, timing: &Timing) -> Option<Mono> {
+    pub(super) fn on_pong(&mut self, now: Mono, token: u64, timing: &Timing) -> Option<Mono> {
         let sent = Mono(token);
         let index = self.waiting.binary_search(&sent).ok()?;
         self.waiting.drain(..=index);
@@ -104,7 +104,7 @@ impl Proof {
     }
 
     /// There is reason to think that the connection leads nowhere; a probe is sent now. Says whether that is news.
-    pub fn doubt(&mut self, now: Mono, timing: &Timing) -> bool {
+    pub(super) fn doubt(&mut self, now: Mono, timing: &Timing) -> bool {
         let is_news = self.doubted.is_none();
         if is_news {
             (self.doubted, self.missed) = (Some(now), timing.pings_missed_max);
@@ -114,7 +114,7 @@ impl Proof {
 
     /// The far end has been silent and is heard again, over its own link. What it left unanswered while it hung says nothing
     /// of this one; from now on it has to answer, however seldom it is heard.
-    pub fn begin_again(&mut self, now: Mono) {
+    pub(super) fn begin_again(&mut self, now: Mono) {
         if self.doubted.is_none() {
             (self.doubted, self.missed, self.next) = (Some(now), 0, now);
         }
@@ -122,37 +122,37 @@ impl Proof {
 
     /// True if it is in doubt.
     #[cfg(test)]
-    pub fn is_doubted(&self) -> bool {
+    pub(super) fn is_doubted(&self) -> bool {
         self.doubted.is_some()
     }
 
     /// The next probe is sent by then at the latest.
-    pub fn hasten(&mut self, at: Mono) {
+    pub(super) fn hasten(&mut self, at: Mono) {
         if self.missed == 0 {
             self.next = self.next.min(at);
         }
     }
 
     /// The link may be in use: it proves itself within an interval.
-    pub fn used(&mut self, now: Mono, timing: &Timing) {
+    pub(super) fn used(&mut self, now: Mono, timing: &Timing) {
         self.used_until = now + timing.ping_interval;
         self.hasten(self.used_until);
     }
 
     /// Silence until `until` proves nothing.
-    pub fn excuse(&mut self, until: Mono) {
+    pub(super) fn excuse(&mut self, until: Mono) {
         self.excused = self.excused.max(until);
     }
 
     /// All silence so far proves nothing.
-    pub fn forgive(&mut self, now: Mono, timing: &Timing) {
+    pub(super) fn forgive(&mut self, now: Mono, timing: &Timing) {
         self.doubted = None;
         self.rest(now, timing);
     }
 
     /// The next step, if one is due. A probe is due until it was [sent](Self::probed). `is_talking`: the far end has been heard
     /// lately, over its own link. If not, it may hang, and this decides nothing: it is probed and judged for its silence.
-    pub fn step(&mut self, now: Mono, is_talking: bool, timing: &Timing) -> Option<Check> {
+    pub(super) fn step(&mut self, now: Mono, is_talking: bool, timing: &Timing) -> Option<Check> {
         let max = timing.pings_missed_max;
         if now < self.next {
             return None;

@@ -52,18 +52,13 @@ impl Table {
     /// The far end of a link has said something. Gives the link's slot, and whether a suspicion ends.
     pub(super) fn heard(&mut self, now: Mono, id: &LinkId, timing: &Timing) -> Option<(Slot, bool)> {
         let index = self.index(id)?;
-        let Link { slot, liveness, up, heard_at, .. } = &mut self.links[index];
-        *heard_at = now;
         self.deadlines[index].clear();
-        Some((*slot, liveness.as_mut().is_some_and(|life| life.heard(now, *up, timing))))
+        let link = &mut self.links[index];
+        Some((link.slot(), link.heard(now, timing)))
     }
 
     pub(super) fn len(&self) -> usize {
         self.links.len()
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.links.is_empty()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&LinkId, &Link)> {

@@ -13,18 +13,18 @@ use crate::core::{
 use std::{collections::BTreeMap, time::Duration};
 
 /// Beats that must stay out before the root is taken for gone, and its followers for roots of some standing.
-pub const BEATS_MISSED_MAX: u32 = 4;
-/// How many beats more than the time allows a root may be ahead: some were under way together.
+const BEATS_MISSED_MAX: u32 = 4;
+/// Beats more than the time allows that a root may be ahead: some were under way together.
 const BEATS_AHEAD: u64 = 3;
-/// What each link between may add to the silence of a root.
+/// Silence of a root that each link between may add.
 const HOP_ALLOWANCE: Duration = Duration::from_millis(250);
 /// More links than this add no more.
 const HOPS_ALLOWED: u32 = 64;
 /// A beat that has come over more links than this goes no further.
 const HOPS_MAX: u32 = 4096;
-/// How many claims are remembered.
+/// Most claims that are remembered.
 const CLAIMS_MAX: usize = 64;
-/// How long a link is left out of the beat to see whether it can be spared, in halves of a beat: shorter than any node
+/// Time that a link is left out of the beat to see whether it can be spared, in halves of a beat: shorter than any node
 /// takes to despair of the root.
 const TRIAL_HALF_BEATS: u32 = 5;
 
@@ -33,7 +33,7 @@ type Stamp = (Incarnation, u64);
 
 /// Whom this node follows. Bounds: one stamp for each neighbour, and 64 claims.
 #[derive(Debug)]
-pub struct Election {
+pub(super) struct Election {
     me: NodeId,
     /// Of our own latest beat.
     stamp: Stamp,
@@ -81,7 +81,7 @@ struct Trial {
 
 impl Election {
     /// A node that starts: its own root, which waits for one interval in case there is another.
-    pub fn new(me: NodeId, incarnation: Incarnation, beat_interval: Duration, now: Mono) -> Self {
+    pub(super) fn new(me: NodeId, incarnation: Incarnation, beat_interval: Duration, now: Mono) -> Self {
         Self {
             me,
             stamp: (incarnation, 0),
@@ -96,34 +96,34 @@ impl Election {
     }
 
     /// The lowest name that is known to be reachable.
-    pub fn root(&self) -> &NodeId {
+    pub(super) fn root(&self) -> &NodeId {
         self.heard.as_ref().map_or(&self.me, |heard| &heard.root)
     }
 
     /// Since when this node is the root, if it is.
-    pub fn is_root_since(&self) -> Option<Mono> {
+    pub(super) fn is_root_since(&self) -> Option<Mono> {
         self.heard.is_none().then_some(self.since)
     }
 
-    /// Whether the root has been the same for a while and lives: who has only just begun, or hears no beats any more, may
+    /// Returns true if the root has been the same for a while and lives: who has only just begun, or hears no beats any more, may
     /// soon have another.
-    pub fn is_settled(&self, now: Mono) -> bool {
+    pub(super) fn is_settled(&self, now: Mono) -> bool {
         let is_heard = self.heard.as_ref().is_none_or(|heard| now.since(heard.at) <= 2 * self.beat_interval);
         is_heard && now.since(self.since) >= self.beat_interval * BEATS_MISSED_MAX
     }
 
+    /// The silence after which a root is taken for gone, and the standing that its followers then have to have.
+    pub(super) fn grace(&self) -> Duration {
+        self.beat_interval * BEATS_MISSED_MAX
+    }
+
     /// The neighbour from which the latest beat came, and whose beat it is; nobody if this node is the root.
-    pub fn parent(&self) -> Option<(&NodeId, &NodeId)> {
+    pub(super) fn parent(&self) -> Option<(&NodeId, &NodeId)> {
         self.heard.as_ref().map(|heard| (&heard.via, &heard.root))
     }
 
-    /// Links to the root, 0 if that is this node.
-    pub fn hops(&self) -> u32 {
-        self.heard.as_ref().map_or(0, |heard| heard.hops)
-    }
-
-    /// What a new neighbour is told.
-    pub fn current(&self) -> Option<Beacon> {
+    /// The beat that a new neighbour is told.
+    pub(super) fn current(&self) -> Option<Beacon> {
         let (root, (incarnation, beat), hops) = match &self.heard {
             Some(heard) => (&heard.root, heard.stamp, heard.hops),
             None if self.stamp.1 == 0 => return None,
@@ -134,7 +134,7 @@ impl Election {
 
     /// A neighbour passes a beat on; gives what is to be passed on to all others. What others say of this node's own beat
     /// changes nothing: it counts its own.
-    pub fn on_beat(&mut self, now: Mono, from: &NodeId, beacon: &Beacon) -> Option<Beacon> {
+    pub(super) fn on_beat(&mut self, now: Mono, from: &NodeId, beacon: &Beacon) -> Option<Beacon> {
         let Beacon { root, hops, .. } = beacon;
         let stamp = (beacon.incarnation, beacon.beat);
         self.copies.insert(from.clone(), (root.clone(), stamp));
@@ -175,7 +175,7 @@ impl Election {
         is_noted.then(|| now.since(since) >= self.beat_interval / 2)
     }
 
-    /// Whether the second beat, heard at its time, can be a later one of the life that the first belongs to.
+    /// Returns true if the second beat, heard at its time, can be a later one of the life that the first belongs to.
     fn goes_on(&self, (first, heard): (Stamp, Mono), (second, now): (Stamp, Mono)) -> bool {
         let beats = now.since(heard).as_nanos() / self.beat_interval.as_nanos().max(1);
         let most = u64::try_from(beats).unwrap_or(u64::MAX).saturating_add(BEATS_AHEAD);
@@ -200,7 +200,7 @@ impl Election {
     }
 
     /// Time passes; gives the beat of this node if one is due.
-    pub fn on_tick(&mut self, now: Mono) -> Option<Beacon> {
+    pub(super) fn on_tick(&mut self, now: Mono) -> Option<Beacon> {
         if self.heard.as_ref().is_some_and(|heard| self.timeout(heard) <= now) {
             self.retire(now);
             (self.since, self.next_beat) = (now, now);
@@ -214,20 +214,20 @@ impl Election {
         self.current()
     }
 
-    /// When the next tick is due.
-    pub fn deadline(&self) -> Mono {
+    /// The time at which the next tick is due.
+    pub(super) fn deadline(&self) -> Mono {
         let next = self.heard.as_ref().map_or(self.next_beat, |heard| self.timeout(heard));
         self.trial.as_ref().map_or(next, |trial| trial.until.min(next))
     }
 
     /// A neighbour is one no more.
-    pub fn forget(&mut self, node: &NodeId) {
+    pub(super) fn forget(&mut self, node: &NodeId) {
         self.copies.remove(node);
         self.trial.take_if(|trial| trial.node == *node);
     }
 
-    /// Whether the latest beat would have reached both ends of the link to `node` without it: each had it from another.
-    pub fn is_spare(&self, node: &NodeId) -> bool {
+    /// Returns true if the latest beat would have reached both ends of the link to `node` without it: each had it from another.
+    pub(super) fn is_spare(&self, node: &NodeId) -> bool {
         let (root, stamp) = self.now_following();
         let is_parent = self.heard.as_ref().is_some_and(|heard| heard.via == *node);
         let newest = self.copies.get(node).filter(|(of, _)| of == root).map(|&(_, copy)| copy);
@@ -235,19 +235,19 @@ impl Election {
     }
 
     /// Leaves the link to `node` out of the beat for a while: see [`spared`](Self::spared). One at a time.
-    pub fn try_without(&mut self, now: Mono, node: &NodeId) {
+    pub(super) fn try_without(&mut self, now: Mono, node: &NodeId) {
         let (root, stamp) = self.now_following();
         let (root, until) = (root.clone(), now + self.beat_interval * TRIAL_HALF_BEATS / 2);
         self.trial.get_or_insert_with(|| Trial { node: node.clone(), root, stamp, until });
     }
 
     /// The neighbour whose link is left out of the beat: no beat is to be passed on to it.
-    pub fn tried(&self) -> Option<&NodeId> {
+    pub(super) fn tried(&self) -> Option<&NodeId> {
         self.trial.as_ref().map(|trial| &trial.node)
     }
 
     /// The neighbour whose link was left out and is not missed: newer beats of the same root came to both of its ends.
-    pub fn spared(&mut self) -> Option<NodeId> {
+    pub(super) fn spared(&mut self) -> Option<NodeId> {
         let (root, stamp) = self.now_following();
         let trial = self.trial.as_ref()?;
         let (of, copy) = self.copies.get(&trial.node)?;
@@ -272,7 +272,7 @@ impl Election {
     }
 }
 
-/// What the next node is told.
+/// The beat as the next node is told it.
 fn passed_on(beacon: &Beacon) -> Beacon {
     Beacon { hops: beacon.hops.max(1) + 1, ..beacon.clone() }
 }
@@ -294,6 +294,11 @@ mod tests {
 
     fn ms(millis: u64) -> Mono {
         Mono(millis * 1_000_000)
+    }
+
+    /// Links to the root, 0 if that is this node.
+    fn hops(election: &Election) -> u32 {
+        election.heard.as_ref().map_or(0, |heard| heard.hops)
     }
 
     fn election() -> Election {
@@ -320,7 +325,7 @@ mod tests {
         assert_eq!(election.on_beat(ms(1400), &node(3), &beat(7, 4, 3, 2)), Some(beat(7, 4, 3, 3)));
         assert_eq!(election.root(), &node(50), "nor do two at once");
         assert_eq!(election.on_beat(ms(2001), &node(3), &beat(7, 4, 4, 2)), Some(beat(7, 4, 4, 3)));
-        assert_eq!((election.root(), election.is_root_since(), election.hops()), (&node(7), None, 2));
+        assert_eq!((election.root(), election.is_root_since(), hops(&election)), (&node(7), None, 2));
     }
 
     #[test]
@@ -349,7 +354,7 @@ mod tests {
             let mut election = following(0);
             assert_eq!(election.on_beat(ms(2500), &node(4), &beat(7, life, 1, 5)), Some(beat(7, life, 1, 6)));
             assert_eq!(election.on_beat(ms(3500), &node(4), &beat(7, life, 2, 5)), Some(beat(7, life, 2, 6)));
-            assert_eq!((election.root(), election.hops()), (&node(7), 5));
+            assert_eq!((election.root(), hops(&election)), (&node(7), 5));
         }
     }
 

@@ -1,41 +1,30 @@
-//! The overlay of a node: whom it knows, who its neighbours are and are to be. Wires the view, the root's beat, healing
+//! The overlay of a node: whom it knows, who its neighbours are and are to be. Wires the views, the root's beat, healing
 //! and the walks together; links, greetings and probes belong to whoever drives it. Spec: `docs/spec/gossip-bus.md`,
 //! *Overlay*.
 
 use super::{
     action::Action,
-    active_view::ActiveView,
-    beacon::Election,
-    neighbour::{Means, Neighbour},
+    bridging,
+    neighbour::Neighbour,
     passive_view::PassiveView,
+    sampling::{self, Sampling},
+    seeking,
+    trials::Trials,
+    views::Views,
     walk,
 };
 use crate::core::{
     config::{Limits, Protocol},
-    frame::{Beacon, DisconnectReason, Frame, JoinPriority, MEMBERS_MAX, Member, Walk, WalkKind},
+    frame::{Beacon, DisconnectReason, Frame, JoinPriority, MEMBERS_MAX, Member},
     id::{Incarnation, NodeId},
+    neighbours::NeighbourTable,
     rng::Rng,
     time::{Mono, memo::Memo},
 };
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
-/// How long a change of the neighbours waits for others before the neighbours are told.
+/// Time that a change of the neighbours waits for others before the neighbours are told.
 const TELL_DELAY: Duration = Duration::from_millis(50);
-
-/// How much an overlay holds: numbers of members or names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sizes {
-    /// Known beside the neighbours. At most 16 more than `view_max`.
-    pub passive: usize,
-    /// Neighbours.
-    pub neighbours: usize,
-    /// Declared, up or not, or gone and not replaced.
-    pub declared: usize,
-    /// Told by neighbours: at most 256 for each, and for 128 that fell.
-    pub listed: usize,
-    /// Sought, asked or having asked.
-    pub sought: usize,
-}
 
 /// The overlay as one node sees it.
 ///
@@ -43,31 +32,22 @@ pub struct Sizes {
 /// passed, and drain [`poll_action`](Self::poll_action) after each of these. With `heal` off it answers and remembers what
 /// was declared, and does nothing of itself.
 #[derive(Debug)]
-pub struct Overlay {
-    pub(super) me: Member,
+pub(crate) struct Overlay {
     heals: bool,
-    pub(super) passive: PassiveView,
-    pub(super) election: Election,
-    pub(super) active: ActiveView,
-    pub(super) rng: Rng,
-    todo: VecDeque<Action>,
-    /// When the neighbours are told of each other.
+    views: Views,
+    trials: Trials,
+    sampling: Sampling,
+    /// The time at which the neighbours are told of each other.
     tell_at: Option<Mono>,
-    /// Members that are new here and fit into the view, and when the neighbours are told of them.
-    pub(super) news: Vec<Member>,
+    /// The time at which they are told of members that are new here.
     news_at: Option<Mono>,
-    next_shuffle: Mono,
-    shuffle_interval: Duration,
-    /// Shuffle intervals since neighbours changed or somebody became known.
-    pub(super) calm: u32,
-    pub(super) degree: usize,
-    /// What [`deadline`](Self::deadline) says; cleared by [`with`](Self::with) and by all that settles.
+    /// The value of [`deadline`](Self::deadline); cleared by all that changes the views.
     deadline: Memo<Option<Mono>>,
 }
 
 impl Overlay {
     /// No neighbours yet. `seed` is the only source of chance.
-    pub fn new(
+    pub(crate) fn new(
         me: Member,
         incarnation: Incarnation,
         protocol: &Protocol,
@@ -75,283 +55,272 @@ impl Overlay {
         seed: u64,
         now: Mono,
     ) -> Self {
-        let Protocol { timing, heal, degree, .. } = *protocol;
         let mut rng = Rng::new(seed);
-        // Not all at once.
-        let next_shuffle = now + timing.shuffle_interval.mul_f64(rng.below(1 << 16) as f64 / f64::from(1 << 16));
+        let sampling = Sampling::new(me.clone(), protocol, now, &mut rng);
         Self {
-            passive: PassiveView::new(me.node.clone(), limits.view_max, &timing),
-            election: Election::new(me.node.clone(), incarnation, timing.beat_interval, now),
-            active: ActiveView::new(me.node.clone(), *protocol),
-            me,
-            heals: heal,
-            rng,
-            todo: VecDeque::new(),
+            heals: protocol.heal,
+            views: Views::new(me.node, incarnation, protocol, limits, rng, now),
+            trials: Trials::default(),
+            sampling,
             tell_at: None,
-            news: Vec::new(),
             news_at: None,
-            next_shuffle,
-            shuffle_interval: timing.shuffle_interval,
-            calm: 0,
-            degree,
             deadline: Memo::default(),
         }
     }
 
     /// The next thing to do, in order.
-    pub fn poll_action(&mut self) -> Option<Action> {
-        self.todo.pop_front()
+    pub(crate) fn poll_action(&mut self) -> Option<Action> {
+        self.views.actions().poll()
     }
 
-    /// When the overlay wants a [`tick`](Self::tick), if nothing else happens before.
-    pub fn deadline(&self) -> Option<Mono> {
+    /// The time of the next [`tick`](Self::tick), if nothing else happens before.
+    pub(crate) fn deadline(&self) -> Option<Mono> {
         if !self.heals {
             return None;
         }
         self.deadline.get(|| {
-            let shuffle = (!self.active.neighbours.is_empty()).then_some(self.next_shuffle);
-            let beat = Some(self.election.deadline());
-            let active = self.active.deadline(&self.election);
-            Mono::earliest([beat, active, self.tell_at, self.news_at, shuffle])
+            let beat = self.views.election().deadline();
+            let shuffle = (!self.views.active().is_empty()).then(|| self.sampling.deadline());
+            let fill = self.views.round().pause().filter(|_| self.views.active().wanting() > 0);
+            let quiet_until = self.views.search().quiet_until();
+            let asks = [self.trials.deadline(), fill, bridging::due(&self.views)];
+            let asks = Mono::earliest(asks).map(|at| at.max(quiet_until));
+            let awaited = self.views.active().awaited().min();
+            let search = self.views.search().deadline();
+            Mono::earliest([Some(beat), shuffle, asks, awaited, search, self.tell_at, self.news_at])
         })
     }
 
     /// Time has passed.
-    pub fn tick(&mut self, now: Mono) {
+    pub(crate) fn tick(&mut self, now: Mono) {
         if !self.heals {
             return;
         }
-        if let Some(beat) = self.election.on_tick(now) {
+        if let Some(beat) = self.views.election_mut().on_tick(now) {
             self.beat(beat, None);
         }
-        if self.next_shuffle <= now {
-            self.next_shuffle = now + self.shuffle_interval;
-            if self.is_sample_due() {
-                self.shuffle();
-            }
-            self.tell_root();
-            self.with(|active, means| active.ask_missed(now, means));
+        if self.sampling.tick(&mut self.views, now) {
+            seeking::ask_missed(&mut self.views, now);
         }
         self.settle(now);
     }
 
     /// The node is to join a network by greeting somebody with [`JoinPriority::Join`], which the driver does: from now on it has
     /// the neighbours it finds.
-    pub fn join(&mut self) {
-        self.active.join();
+    pub(crate) fn join(&mut self) {
+        self.views.active_mut().join();
         self.deadline.clear();
     }
 
     /// A neighbour is declared: by this node's operator, or by the neighbour's greeting.
-    pub fn declare(&mut self, now: Mono, member: Member) {
-        self.with(|active, means| active.declare(now, member, means));
+    pub(crate) fn declare(&mut self, now: Mono, member: Member) {
+        self.views.declare(now, member);
         self.settle(now);
     }
 
-    /// Whether a node that greets may be a neighbour. If so it is expected to be up soon: the driver greets it back, with
+    /// Returns true if a node that greets may be a neighbour. Then it is expected to be up soon: the driver greets it back, with
     /// [`priority`](Self::priority), and calls [`greeted`](Self::greeted). If not, it is refused for want of vacancy.
-    pub fn admits(&mut self, now: Mono, member: &Member, priority: JoinPriority) -> bool {
+    pub(crate) fn admits(&mut self, now: Mono, member: &Member, priority: JoinPriority) -> bool {
         if !self.heals {
             return !matches!(priority, JoinPriority::Neighbour | JoinPriority::Bridge)
-                || self.active.is_declared(&member.node);
+                || self.is_declared(&member.node);
         }
-        self.with(|active, means| active.admits(now, member, priority, means))
+        self.deadline.clear();
+        seeking::admits(&mut self.views, now, member, priority)
     }
 
     /// A node that was admitted has greeted us.
-    pub fn greeted(&mut self, now: Mono, member: Member, priority: JoinPriority) {
+    pub(crate) fn greeted(&mut self, now: Mono, member: Member, priority: JoinPriority) {
         match priority {
             JoinPriority::Declared => self.declare(now, member),
-            JoinPriority::Join if self.heals => self.introduce(&member),
+            JoinPriority::Join if self.heals => self.sampling.introduce(&mut self.views, &member),
             JoinPriority::Join | JoinPriority::Neighbour | JoinPriority::Needed | JoinPriority::Bridge => {}
         }
     }
 
-    /// What a greeting of that node says.
-    pub fn priority(&self, node: &NodeId) -> JoinPriority {
-        if self.heals { self.active.priority(node) } else { JoinPriority::Declared }
+    /// The priority that a greeting of that node says.
+    #[cfg(test)]
+    pub(crate) fn priority(&self, node: &NodeId) -> JoinPriority {
+        match self.views.search().get(node) {
+            _ if !self.heals || self.is_declared(node) => JoinPriority::Declared,
+            Some(seek) => seek.priority(),
+            None => JoinPriority::Neighbour,
+        }
     }
 
     /// A link is up, or one that was suspected is sound again.
-    pub fn rose(&mut self, now: Mono, member: Member) {
+    pub(crate) fn rose(&mut self, now: Mono, member: Member) {
         let node = member.node.clone();
-        let has_missed = self.active.take_missed(&node);
-        let is_new = has_missed || !self.active.is_neighbour(&node);
-        self.active.resume(now, &node);
-        self.with(|active, means| active.rose(now, member, means));
-        if let Some(beacon) =
-            self.election.current().filter(|_| is_new && self.heals && self.active.is_neighbour(&node))
-        {
-            self.todo.push_back(Action::Send { to: node.clone(), frame: Frame::Beacon(beacon) });
+        let active = self.views.active_mut();
+        let has_missed = active.get_mut(&node).is_some_and(Neighbour::take_missed);
+        let is_new = has_missed || !active.is_neighbour(&node);
+        if active.is_lost(&node) {
+            self.views.search_mut().resume(now);
         }
-        if is_new && self.heals && !self.active.roams() {
-            self.tell_view(&node);
+        self.views.rose(now, member);
+        if is_new && self.heals {
+            self.tell_root(&node);
         }
         if has_missed && self.heals {
-            let frame = self.list();
-            self.todo.push_back(Action::Send { to: node, frame });
+            self.tell_list(node);
         }
         self.settle(now);
     }
 
     /// The link to a neighbour is not up at the moment, whether or not the neighbour is down: it may begin another life in
     /// which it knows nothing of what it was told, so it is told all of that again when the link is up.
-    pub fn fell(&mut self, node: &NodeId) {
-        self.active.fell(node);
+    pub(crate) fn fell(&mut self, node: &NodeId) {
+        self.views.active_mut().get_mut(node).into_iter().for_each(Neighbour::fall);
     }
 
     /// A neighbour may be down.
-    pub fn suspected(&mut self, node: &NodeId) {
-        self.active.suspected(node);
+    pub(crate) fn suspected(&mut self, node: &NodeId) {
+        self.views.active_mut().get_mut(node).into_iter().for_each(Neighbour::suspect);
     }
 
     /// A neighbour is down, or a node that was sought cannot be reached.
-    pub fn down(&mut self, now: Mono, node: &NodeId) {
-        self.with(|active, means| active.down(now, node, means));
+    pub(crate) fn down(&mut self, now: Mono, node: &NodeId) {
+        bridging::down(&mut self.views, now, node);
+        self.views.down(now, node);
         self.settle(now);
     }
 
     /// A node left, or was removed: it is forgotten.
-    pub fn left(&mut self, now: Mono, node: &NodeId) {
-        self.with(|active, means| active.left(now, node, means));
+    pub(crate) fn left(&mut self, now: Mono, node: &NodeId) {
+        self.views.left(now, node);
         self.settle(now);
     }
 
-    /// No link is kept for a node any more, although it did not leave: another has its address, or its name.
-    pub fn undeclare(&mut self, node: &NodeId) {
-        self.active.undeclare(node);
+    /// Links were closed. A node to which there is none any more is down; it is not declared, even if it did not leave: another
+    /// has its address, or its name.
+    pub(crate) fn follow_links(&mut self, now: Mono, table: &NeighbourTable) {
+        for node in self.views.active_mut().follow_links(table) {
+            self.down(now, &node);
+        }
         self.deadline.clear();
     }
 
     /// A declared neighbour is to be one no more, or any other: nobody takes its place.
-    pub fn sever(&mut self, now: Mono, node: &NodeId) {
-        self.with(|active, means| active.sever(node, means));
+    pub(crate) fn sever(&mut self, now: Mono, node: &NodeId) {
+        self.views.sever(node);
         self.settle(now);
     }
 
     /// A node that was greeted refuses us.
-    pub fn refused(&mut self, now: Mono, node: &NodeId) {
-        self.with(|active, means| active.refused(now, node, means));
+    pub(crate) fn refused(&mut self, now: Mono, node: &NodeId) {
+        self.views.refused(now, node);
         self.settle(now);
     }
 
     /// A peer says something of the overlay; frames of other kinds are not for it.
-    pub fn on_frame(&mut self, now: Mono, from: &NodeId, frame: Frame) {
+    pub(crate) fn on_frame(&mut self, now: Mono, from: &NodeId, frame: Frame) {
         match frame {
-            Frame::Part(DisconnectReason::Undeclared) => self.with(|active, means| active.sever(from, means)),
-            Frame::Part(reason) => self.with(|active, means| active.parted(now, from, reason, means)),
-            _ if !self.heals || !self.active.is_neighbour(from) => return,
+            Frame::Part(DisconnectReason::Undeclared) => self.views.sever(from),
+            Frame::Part(reason) => self.views.parted(now, from, reason),
+            _ if !self.heals || !self.views.active().is_neighbour(from) => return,
             Frame::Neighbours(list) => {
-                if self.with(|active, means| active.listed(from, list, means)) {
-                    let frame = self.list();
-                    self.todo.push_back(Action::Send { to: from.clone(), frame });
-                    if !self.active.roams() {
-                        self.tell_view(from);
-                    }
+                if self.views.listed(from, list) {
+                    self.tell_list(from.clone());
+                    sampling::tell_view(&mut self.views, from);
                 }
             }
             Frame::Beacon(beacon) => {
-                if let Some(beat) = self.election.on_beat(now, from, &beacon) {
+                if let Some(beat) = self.views.election_mut().on_beat(now, from, &beacon) {
                     self.beat(beat, Some(from));
                 }
             }
-            Frame::Walk(walk) => self.on_walk(now, from, walk),
+            Frame::Walk(walk) => self.sampling.on_walk(&mut self.views, now, from, walk),
             _ => return,
         }
         self.settle(now);
     }
 
-    /// Whether a link to that node is kept until it leaves.
-    pub fn is_declared(&self, node: &NodeId) -> bool {
-        self.active.is_declared(node)
+    /// Returns true if a link to that node is kept until it leaves.
+    pub(crate) fn is_declared(&self, node: &NodeId) -> bool {
+        self.views.active().is_declared(node)
     }
 
     /// The lowest name that is known to be reachable.
-    pub fn root(&self) -> &NodeId {
-        self.election.root()
+    pub(crate) fn root(&self) -> &NodeId {
+        self.views.election().root()
     }
 
-    /// Whom this node knows beside its neighbours.
-    pub fn passive(&self) -> &PassiveView {
-        &self.passive
+    /// The members known beside the neighbours.
+    pub(crate) fn passive(&self) -> &PassiveView {
+        self.views.passive()
     }
 
-    /// Who its neighbours are and are to be.
-    pub fn active(&self) -> &ActiveView {
-        &self.active
-    }
-
-    /// How much it holds, for whoever checks bounds.
-    pub fn sizes(&self) -> Sizes {
-        let ActiveView { neighbours, declared, places, fallen, seeks, round, lookout, .. } = &self.active;
-        let lists = neighbours.values().map(|Neighbour { list, .. }| list).chain(fallen.values());
-        Sizes {
-            passive: self.passive.len(),
-            neighbours: neighbours.len(),
-            declared: declared.len() + places.len(),
-            listed: lists.map(Vec::len).sum(),
-            sought: seeks.len() + round.len() + lookout.len(),
-        }
+    /// The neighbours, and those that are to be.
+    #[cfg(test)]
+    pub(super) fn active(&self) -> &super::active_view::ActiveView {
+        self.views.active()
     }
 
     /// After everything that happens: seeks whom it needs, and has the neighbours told of what changed.
     fn settle(&mut self, now: Mono) {
         self.deadline.clear();
         if !self.heals {
-            self.active.take_changed();
+            self.views.active_mut().take_changed();
             return;
         }
-        self.with(|active, means| active.tick(now, means));
-        if self.active.take_changed() {
-            self.calm = 0;
+        self.views.tick(now);
+        if !self.views.search().is_quiet(now) {
+            seeking::fill(&mut self.views, now);
+            bridging::tick(&mut self.views, now);
+            self.trials.tick(&mut self.views, now);
+        }
+        if self.views.active_mut().take_changed() {
+            self.sampling.stir();
             self.tell_at.get_or_insert(now + TELL_DELAY);
         }
         if self.tell_at.take_if(|at| *at <= now).is_some() {
-            let frame = self.list();
-            self.todo.push_back(Action::SendAll { except: None, frame });
+            let list = self.list();
+            self.views.actions().send_all(None, list);
         }
-        if !self.news.is_empty() {
+        if self.views.has_news() {
             self.news_at.get_or_insert(now + TELL_DELAY);
         }
         if self.news_at.take_if(|at| *at <= now).is_some() {
-            for members in std::mem::take(&mut self.news).chunks(MEMBERS_MAX) {
-                let frame = Frame::Walk(walk::news(members.to_vec()));
-                self.todo.push_back(Action::SendAll { except: None, frame });
+            for members in self.views.take_news().chunks(MEMBERS_MAX) {
+                self.views.actions().send_all(None, Frame::Walk(walk::news(members.to_vec())));
             }
         }
     }
 
-    fn list(&self) -> Frame {
-        Frame::Neighbours(self.active.neighbours().take(MEMBERS_MAX).collect())
+    /// Tells a new neighbour of the root, and whom this node knows.
+    fn tell_root(&mut self, node: &NodeId) {
+        let beacon = self.views.election().current().filter(|_| self.views.active().is_neighbour(node));
+        if let Some(beacon) = beacon {
+            self.views.actions().send(node.clone(), Frame::Beacon(beacon));
+        }
+        sampling::tell_view(&mut self.views, node);
     }
 
-    pub(super) fn with<T>(&mut self, act: impl FnOnce(&mut ActiveView, &mut Means<'_>) -> T) -> T {
-        self.deadline.clear();
-        let Self { passive, election, rng, todo, news, .. } = self;
-        act(&mut self.active, &mut Means { passive, election, rng, todo, news })
+    /// Tells a neighbour who the others are.
+    fn tell_list(&mut self, to: NodeId) {
+        let list = self.list();
+        self.views.actions().send(to, list);
+    }
+
+    fn list(&self) -> Frame {
+        Frame::Neighbours(self.views.active().neighbours().take(MEMBERS_MAX).collect())
     }
 
     /// Sends a beat to all neighbours but the one it came from and the one that is left out.
     fn beat(&mut self, beacon: Beacon, except: Option<&NodeId>) {
         let frame = Frame::Beacon(beacon);
-        let Some(tried) = self.election.tried() else {
-            return self.todo.push_back(Action::SendAll { except: except.cloned(), frame });
+        let Some(tried) = self.views.election().tried() else {
+            return self.views.actions().send_all(except.cloned(), frame);
         };
-        let others = self.active.neighbours().map(|member| member.node);
-        let others = others.filter(|node| Some(node) != except && node != tried);
-        self.todo.extend(others.map(|to| Action::Send { to, frame: frame.clone() }));
-    }
-
-    pub(super) fn send(&mut self, to: NodeId, walk: Walk) {
-        debug_assert!(walk.kind == WalkKind::Reply || !walk.members.is_empty(), "a walk of nobody");
-        self.todo.push_back(Action::Send { to, frame: Frame::Walk(walk) });
+        let others = self.views.active().neighbours().map(|member| member.node);
+        let others: Vec<NodeId> = others.filter(|node| Some(node) != except && node != tried).collect();
+        others.into_iter().for_each(|to| self.views.actions().send(to, frame.clone()));
     }
 
     /// Tells all neighbours that the whole network is being stopped.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         if self.heals {
-            let frame = Frame::Part(DisconnectReason::Stopping);
-            self.todo.push_back(Action::SendAll { except: None, frame });
+            self.views.actions().send_all(None, Frame::Part(DisconnectReason::Stopping));
         }
     }
 }

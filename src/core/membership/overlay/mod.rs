@@ -1,18 +1,21 @@
-//! Who is to be whose neighbour: whom a node knows, how it joins, and what takes the place of neighbours that are gone.
+//! The overlay: who is to be whose neighbour, whom a node knows, how it joins, and what takes the place of neighbours that
+//! are gone.
 
-pub mod action;
-pub mod active_view;
-pub mod beacon;
+pub(super) mod action;
+mod active_view;
+mod beacon;
 mod bridging;
-pub mod membership;
+mod lookout;
+pub(super) mod membership;
 mod neighbour;
-pub mod passive_view;
+pub(super) mod passive_view;
 mod places;
 mod sampling;
 mod search;
 mod seeking;
-mod surplus;
-pub mod walk;
+mod trials;
+mod views;
+pub(super) mod walk;
 
 #[cfg(test)]
 mod tests;

@@ -1,79 +1,137 @@
-//! One neighbour, as the overlay sees it, and all else of the overlay that is at hand when something becomes of it.
+//! One neighbour, as the overlay sees it.
 
-use super::{action::Action, beacon::Election, passive_view::PassiveView};
-use crate::core::{endpoint::Endpoint, frame::Member, id::NodeId, rng::Rng, time::Mono};
-use std::{collections::VecDeque, time::Duration};
+use crate::core::{endpoint::Endpoint, frame::Member, id::NodeId, neighbours::MemberState, time::Mono};
+use std::time::Duration;
 
-/// How long a neighbour must have had no other than this node for nobody else to miss it when it leaves.
+/// Time for which a neighbour must have had no other than this node for nobody else to miss it when it leaves.
 const LEAF_STANDING: Duration = Duration::from_secs(10);
-/// The rest of the overlay, for whoever decides about neighbours.
-pub struct Means<'a> {
-    /// The members known beside the neighbours.
-    pub passive: &'a mut PassiveView,
-    /// The beat of the root: it shows which links are spare.
-    pub election: &'a mut Election,
-    /// Where chance comes from.
-    pub rng: &'a mut Rng,
-    /// Where actions go.
-    pub todo: &'a mut VecDeque<Action>,
-    /// Where members go that the neighbours are to be told of.
-    pub news: &'a mut Vec<Member>,
-}
 
-/// Whoever there is a link to.
+/// A node to which there is a link.
 #[derive(Debug)]
 pub(super) struct Neighbour {
-    pub(super) endpoint: Endpoint,
-    pub(super) is_suspect: bool,
-    /// Whether the link to it has not been up all the time since it was told who is there.
-    pub(super) has_missed: bool,
-    /// Whether it may have missed that the two are neighbours, as far as it has told.
-    pub(super) is_to_be_met: bool,
-    pub(super) bond: Bond,
-    /// Its own neighbours.
-    pub(super) list: Vec<Member>,
+    endpoint: Endpoint,
+    state: MemberState,
+    role: Role,
+    /// Its own neighbours, as it told last.
+    list: Vec<Member>,
     rose_at: Mono,
-    /// Whether it has ever had others.
-    pub(super) has_had_others: bool,
+    /// True if the link to it has not been up all the time since it was told who is there.
+    has_missed: bool,
+    /// True if it may have missed that the two are neighbours, as far as it has told.
+    is_to_be_met: bool,
+    /// True if it has ever had other neighbours.
+    has_had_others: bool,
 }
 
-/// Why there is a link that nobody declared.
+/// The role of a neighbour that nobody declared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Bond {
-    /// This node made it in place of one that is down.
-    For(NodeId),
-    /// This node made it to join two components, or what may be two.
+pub(super) enum Role {
+    /// It replaces a declared neighbour that is down.
+    Replacement(NodeId),
+    /// It joins two components, or what may be two.
     Bridge,
-    /// Somebody asked, or there was room.
-    Met,
+    /// It asked, or there was room.
+    Ordinary,
 }
 
 impl Neighbour {
-    pub(super) fn new(now: Mono, endpoint: Endpoint, bond: Bond) -> Self {
+    pub(super) fn new(now: Mono, endpoint: Endpoint, role: Role) -> Self {
         Self {
             endpoint,
-            is_suspect: false,
-            has_missed: false,
-            is_to_be_met: true,
-            bond,
+            state: MemberState::Up,
+            role,
             list: Vec::new(),
             rose_at: now,
+            has_missed: false,
+            is_to_be_met: true,
             has_had_others: false,
         }
     }
 
-    /// Whether it has other neighbours than `me`.
+    /// The link to it is up again, or it answers from another address.
+    pub(super) fn rise(&mut self, endpoint: Endpoint) {
+        (self.endpoint, self.state) = (endpoint, MemberState::Up);
+    }
+
+    /// The link to it is not up.
+    pub(super) fn fall(&mut self) {
+        self.has_missed = true;
+    }
+
+    /// It may be down.
+    pub(super) fn suspect(&mut self) {
+        self.state = MemberState::Suspect;
+    }
+
+    /// Returns true, once, if it may have missed what it was told.
+    pub(super) fn take_missed(&mut self) -> bool {
+        self.is_to_be_met |= self.has_missed;
+        std::mem::take(&mut self.has_missed)
+    }
+
+    /// It tells who its neighbours are. Returns true if `me` has only now become one of them.
+    pub(super) fn tell(&mut self, list: &[Member], me: &NodeId) -> bool {
+        self.list = list.to_vec();
+        let is_met = self.knows(me) && self.is_to_be_met;
+        self.is_to_be_met = !self.knows(me);
+        self.has_had_others |= self.has_others(me);
+        is_met
+    }
+
+    /// It replaces a node from now on, unless it has a role already.
+    pub(super) fn replace(&mut self, lost: NodeId) {
+        if self.role == Role::Ordinary {
+            self.role = Role::Replacement(lost);
+        }
+    }
+
+    /// It is there for its own sake from now on.
+    pub(super) fn settle(&mut self) {
+        self.role = Role::Ordinary;
+    }
+
+    pub(super) fn member(&self, node: &NodeId) -> Member {
+        Member { node: node.clone(), endpoint: self.endpoint.clone() }
+    }
+
+    pub(super) fn role(&self) -> &Role {
+        &self.role
+    }
+
+    /// The declared neighbour that it replaces.
+    pub(super) fn replaces(&self) -> Option<&NodeId> {
+        if let Role::Replacement(lost) = &self.role { Some(lost) } else { None }
+    }
+
+    pub(super) fn is_sound(&self) -> bool {
+        self.state == MemberState::Up
+    }
+
+    pub(super) fn list(&self) -> &[Member] {
+        &self.list
+    }
+
+    pub(super) fn into_list(self) -> Vec<Member> {
+        self.list
+    }
+
+    /// Returns true if a node is one of its neighbours, as it told last.
+    pub(super) fn knows(&self, node: &NodeId) -> bool {
+        names(&self.list, node)
+    }
+
+    /// Returns true if it has other neighbours than `me`.
     pub(super) fn has_others(&self, me: &NodeId) -> bool {
         self.list.iter().any(|member| member.node != *me)
     }
 
-    /// Whether it has no other neighbour than this node, and has had none for as long as it takes to find one.
+    /// Returns true if it has no other neighbour than this node, and has had none for as long as it takes to find one.
     pub(super) fn is_leaf(&self, now: Mono) -> bool {
         !self.list.is_empty() && !self.has_had_others && now.since(self.rose_at) >= LEAF_STANDING
     }
 }
 
-/// Returns whether a node is in a list.
+/// Returns true if a node is in a list.
 pub(super) fn names(list: &[Member], node: &NodeId) -> bool {
     list.iter().any(|member| member.node == *node)
 }

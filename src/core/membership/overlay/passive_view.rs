@@ -1,10 +1,10 @@
-//! Whom a node knows beside its neighbours: the lowest names, so that what fell apart agrees on whom to look for, and a
+//! The members that a node knows beside its neighbours: the lowest names, so that what fell apart agrees on whom to look for, and a
 //! random sample of all others (HyParView's passive view, DSN 2007).
 
 use crate::core::{config::Timing, endpoint::Endpoint, frame::Member, id::NodeId, rng::Rng, time::Mono};
 use std::{collections::VecDeque, time::Duration};
 
-/// How many of the lowest names are always kept.
+/// Lowest names, which are always kept.
 pub const LOWEST_KEPT: usize = 16;
 
 /// The longest wait between two attempts to reach a member with a lower name: it may be in another part of a broken network.
@@ -13,13 +13,13 @@ const ROOT_REDIAL_MAX: Duration = Duration::from_secs(8);
 /// Known members. Bounds: [`LOWEST_KEPT`] and `view_max` members, and as many names of nodes that left as
 /// `view_max`, at least [`LOWEST_KEPT`].
 #[derive(Debug)]
-pub struct PassiveView {
+pub(crate) struct PassiveView {
     me: NodeId,
     /// In the order of their ranks.
     known: Vec<Known>,
-    /// How many of them were tried in vain.
+    /// The number of those that were tried in vain.
     in_vain: usize,
-    /// Who left: not taken in again because somebody else has not heard of it. The latest last.
+    /// Nodes that left: not taken in again because somebody else has not heard of it. The latest last.
     left: VecDeque<NodeId>,
     view_max: usize,
     redial_min: Duration,
@@ -36,20 +36,20 @@ impl From<&NodeId> for Rank {
     }
 }
 
-/// What is known of a member.
+/// A member, as far as it is known.
 #[derive(Debug)]
 struct Known {
     rank: Rank,
     endpoint: Endpoint,
     /// Times in a row that it was tried in vain.
     attempts: u32,
-    /// When it may be tried again.
+    /// The time from which it may be tried again.
     next_try: Mono,
 }
 
 impl PassiveView {
     /// Knows nobody. `timing` bounds the wait between two attempts to reach a member.
-    pub fn new(me: NodeId, view_max: usize, timing: &Timing) -> Self {
+    pub(crate) fn new(me: NodeId, view_max: usize, timing: &Timing) -> Self {
         let &Timing { redial_min, redial_max, .. } = timing;
         Self { me, known: Vec::new(), in_vain: 0, left: VecDeque::new(), view_max, redial_min, redial_max }
     }
@@ -57,7 +57,7 @@ impl PassiveView {
     /// Somebody tells of a member. What we know ourselves counts more: its word changes an address only if we tried the
     /// old one in vain, and does not bring back a node that left.
     /// Says whether it is new, and there was room for it without forgetting another.
-    pub fn insert(&mut self, member: Member, rng: &mut Rng) -> bool {
+    pub(crate) fn insert(&mut self, member: Member, rng: &mut Rng) -> bool {
         if member.node == self.me || self.left.contains(&member.node) {
             return false;
         }
@@ -78,7 +78,7 @@ impl PassiveView {
     }
 
     /// We have dealt with a member ourselves: it is, or was until now, at this address.
-    pub fn meet(&mut self, member: Member, rng: &mut Rng) {
+    pub(crate) fn meet(&mut self, member: Member, rng: &mut Rng) {
         if member.node == self.me {
             return;
         }
@@ -124,7 +124,7 @@ impl PassiveView {
     }
 
     /// A member is a neighbour now, which is kept elsewhere; it is no node that left.
-    pub fn remove(&mut self, node: &NodeId) {
+    pub(crate) fn remove(&mut self, node: &NodeId) {
         self.left.retain(|left| left != node);
         if let Ok(place) = self.place(node) {
             self.take(place);
@@ -132,7 +132,7 @@ impl PassiveView {
     }
 
     /// A member left: it is forgotten until we meet it again.
-    pub fn forget(&mut self, node: &NodeId) {
+    pub(crate) fn forget(&mut self, node: &NodeId) {
         self.remove(node);
         if *node == self.me {
             return;
@@ -144,7 +144,7 @@ impl PassiveView {
     }
 
     /// A member was tried in vain: it is kept, and tried again after a wait that doubles each time.
-    pub fn missed(&mut self, now: Mono, node: &NodeId) {
+    pub(crate) fn missed(&mut self, now: Mono, node: &NodeId) {
         // Those with lower names are looked for by roots alone.
         let is_below = Rank::from(node) < Rank::from(&self.me);
         let longest = if is_below { self.redial_max.min(ROOT_REDIAL_MAX) } else { self.redial_max };
@@ -159,14 +159,14 @@ impl PassiveView {
     }
 
     /// A member is alive, though it is no neighbour.
-    pub fn reached(&mut self, node: &NodeId) {
+    pub(crate) fn reached(&mut self, node: &NodeId) {
         if let Ok(place) = self.place(node) {
             self.change(place, |known| (known.attempts, known.next_try) = (0, Mono::default()));
         }
     }
 
     /// Up to `count` members; those that were tried in vain only if there are no others.
-    pub fn sample(&self, count: usize, rng: &mut Rng) -> Vec<Member> {
+    pub(crate) fn sample(&self, count: usize, rng: &mut Rng) -> Vec<Member> {
         let known = |in_vain| self.known.iter().filter(move |known| (known.attempts > 0) == in_vain);
         let mut sample = rng.sample(known(false), count);
         let missing = count - sample.len();
@@ -177,33 +177,28 @@ impl PassiveView {
     }
 
     /// All members that may be tried now, in natural order.
-    pub fn due(&self, now: Mono) -> impl Iterator<Item = Member> {
+    pub(crate) fn due(&self, now: Mono) -> impl Iterator<Item = Member> {
         self.known.iter().filter(move |known| known.next_try <= now).map(member)
     }
 
-    /// Whether a member may be tried now; one that is not known may.
-    pub fn may_try(&self, now: Mono, node: &NodeId) -> bool {
+    /// Returns true if a member may be tried now; one that is not known may.
+    pub(crate) fn may_try(&self, now: Mono, node: &NodeId) -> bool {
         self.place(node).map_or(true, |place| self.known[place].next_try <= now)
     }
 
     /// The members with a lower name than `node` that may be tried now, in natural order.
-    pub fn due_below(&self, now: Mono, node: &NodeId) -> impl Iterator<Item = Member> {
+    pub(crate) fn due_below(&self, now: Mono, node: &NodeId) -> impl Iterator<Item = Member> {
         self.known_below(node).iter().filter(move |known| known.next_try <= now).map(member)
     }
 
     /// The members that may be tried now and were not there when they were tried, in natural order.
-    pub fn missed_due(&self, now: Mono) -> impl Iterator<Item = Member> {
+    pub(crate) fn missed_due(&self, now: Mono) -> impl Iterator<Item = Member> {
         let is_missed = move |known: &&Known| known.attempts > 0 && known.next_try <= now;
         self.known.iter().filter(is_missed).map(member)
     }
 
-    /// When the next of the members with a lower name than `below` (`None`: of all) may be tried.
-    pub fn next_try(&self, below: Option<&NodeId>) -> Option<Mono> {
-        below.map_or(&self.known[..], |node| self.known_below(node)).iter().map(|known| known.next_try).min()
-    }
-
     /// The members with a lower name than `node`, in natural order.
-    pub fn below(&self, node: &NodeId) -> impl Iterator<Item = Member> {
+    pub(crate) fn below(&self, node: &NodeId) -> impl Iterator<Item = Member> {
         self.known_below(node).iter().map(member)
     }
 
@@ -212,34 +207,30 @@ impl PassiveView {
         &self.known[..place]
     }
 
-    /// Where a member is.
-    pub fn find(&self, node: &NodeId) -> Option<Member> {
+    /// A member by its name.
+    pub(crate) fn find(&self, node: &NodeId) -> Option<Member> {
         self.place(node).ok().map(|place| member(&self.known[place]))
     }
 
     /// All members in natural order.
-    pub fn iter(&self) -> impl Iterator<Item = Member> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Member> {
         self.known.iter().map(member)
     }
 
     /// Their names, in natural order.
-    pub fn names(&self) -> impl ExactSizeIterator<Item = &NodeId> {
+    pub(crate) fn names(&self) -> impl ExactSizeIterator<Item = &NodeId> {
         self.known.iter().map(|known| &known.rank.1)
     }
 
-    /// Whether another member can be kept without forgetting one.
-    pub fn has_room(&self) -> bool {
+    /// Returns true if another member can be kept without forgetting one.
+    pub(crate) fn has_room(&self) -> bool {
         self.known.len() < LOWEST_KEPT + self.view_max
     }
 
-    /// How many members there are.
-    pub fn len(&self) -> usize {
+    /// The number of members.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
         self.known.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
     }
 }
 
@@ -315,7 +306,7 @@ mod tests {
         let waits: Vec<u128> = std::iter::repeat_with(|| {
             assert!(passive.due_below(now, &NodeId::numbered(9)).eq([numbered(4)]));
             passive.missed(now, &node);
-            let next = passive.next_try(None).unwrap();
+            let next = passive.known[0].next_try;
             assert_eq!(passive.due(now).count(), 0);
             let wait = next.since(now).as_millis();
             now = next;

@@ -1,150 +1,90 @@
-//! Which neighbours were declared, and whose places are free since they left. Part of [`ActiveView`].
+//! Places of declared neighbours that left, and the neighbours of nodes that are gone: these lost them, too.
 
-use super::{
-    action::Action,
-    active_view::ActiveView,
-    neighbour::{Bond, Means, Neighbour, names},
-    search::Cause,
-};
-use crate::core::{frame::Member, id::NodeId, time::Mono};
+use super::neighbour::names;
+use crate::core::{frame::Member, id::NodeId};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most nodes whose lists are kept after they fell.
 const FALLEN_MAX: usize = 128;
 /// Most places that are kept for others after declared neighbours left.
 const PLACES_MAX: usize = 64;
 
-impl ActiveView {
-    /// A neighbour is declared, by this node's operator or by the neighbour.
-    pub fn declare(&mut self, now: Mono, member: Member, means: &mut Means<'_>) {
-        if member.node == self.me {
-            return;
-        }
-        let is_up = self.neighbours.contains_key(&member.node);
-        let awaited = (!is_up).then(|| now + self.grace());
-        self.places.remove(&member.node);
-        if !self.declared.contains_key(&member.node) {
-            match self.place_of(&member.node).or_else(|| self.untold_place()) {
-                Some(lost) => self.fill_place(&lost),
-                None => self.cover(&member.node),
-            }
-            self.declared.insert(member.node.clone(), awaited);
-            self.settle_bonds(&member.node);
-        }
-        if !self.neighbours.contains_key(&member.node) {
-            means.passive.meet(member, means.rng);
-        }
+/// Places by the names of those that left them. Bounds: 64 places, 256 members for each of 128 nodes that fell.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    /// Declared neighbours that left and have not been replaced.
+    open: BTreeSet<NodeId>,
+    /// Neighbours of nodes that are down or left, as they told last.
+    fallen: BTreeMap<NodeId, Vec<Member>>,
+}
+
+impl Places {
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
     }
 
-    /// A node has left, or is to be forgotten: what replaces it stays. Its place is kept for another,
-    /// unless nobody else can miss it.
-    pub fn left(&mut self, now: Mono, node: &NodeId, means: &mut Means<'_>) {
-        let mut is_leaf = false;
-        if let Some(neighbour) = self.lose(node, means) {
-            is_leaf = neighbour.is_leaf(now);
-            self.remember(node, neighbour.list);
-        }
-        self.seeks.remove(node);
-        means.passive.forget(node);
-        let is_replaced = self.settle_bonds(node);
-        if self.declared.remove(node).is_some() && !is_replaced && !is_leaf {
-            self.keep_place(node);
-        }
-        let names: Vec<NodeId> = self.neighbours.keys().cloned().collect();
-        for name in names {
-            self.take_place(&name, means);
-        }
-        self.round.renew();
-    }
-
-    /// There is no link that is kept for a node: another node has its address or its name. It is not waited for.
-    pub fn undeclare(&mut self, node: &NodeId) {
-        self.declared.remove(node);
+    pub(super) fn iter(&self) -> impl Iterator<Item = &NodeId> {
+        self.open.iter()
     }
 
     /// Keeps the place of a node that left for another.
-    fn keep_place(&mut self, left: &NodeId) {
-        if self.places.len() >= PLACES_MAX {
-            let told = |place: &&NodeId| !self.fallen.contains_key(*place);
-            let victim = self.places.iter().find(told).or_else(|| self.places.first()).cloned();
-            victim.iter().for_each(|victim| self.fill_place(victim));
+    pub(super) fn keep(&mut self, left: NodeId) {
+        if self.open.len() >= PLACES_MAX {
+            let is_told = |place: &&NodeId| !self.fallen.contains_key(*place);
+            let victim = self.open.iter().find(is_told).or_else(|| self.open.first()).cloned();
+            victim.iter().for_each(|victim| self.fill(victim));
         }
-        self.places.insert(left.clone());
+        self.open.insert(left);
     }
 
-    fn fill_place(&mut self, lost: &NodeId) {
-        self.places.remove(lost);
+    /// Closes the place of a node; who lost it stays known.
+    pub(super) fn close(&mut self, node: &NodeId) {
+        self.open.remove(node);
+    }
+
+    /// Closes the place of a node that is replaced for good, or is to have none.
+    pub(super) fn fill(&mut self, lost: &NodeId) {
+        self.open.remove(lost);
         self.fallen.remove(lost);
     }
 
-    /// What is declared in the place of a node that is gone for good, or declared anew, is no longer there for its sake. Says
-    /// whether there was any.
-    fn settle_bonds(&mut self, lost: &NodeId) -> bool {
-        let declared = &self.declared;
-        let replaces = |(node, neighbour): &(&NodeId, &mut Neighbour)| {
-            neighbour.bond == Bond::For(lost.clone()) && declared.contains_key(*node)
-        };
-        self.neighbours.iter_mut().filter(replaces).map(|(_, neighbour)| neighbour.bond = Bond::Met).count() > 0
-    }
-
-    /// The place that a link to `node` takes: of one that left for good, and that it was made for or that `node` lost too.
-    fn place_of(&self, node: &NodeId) -> Option<NodeId> {
-        let bond = self.neighbours.get(node).map(|neighbour| &neighbour.bond);
-        let sought = self.seeks.get(node).map(|seek| &seek.cause);
-        let replaces = |lost: &&NodeId| {
-            let orphans = self.fallen.get(*lost).map_or(&[][..], Vec::as_slice);
-            bond.is_some_and(|bond| *bond == Bond::For((*lost).clone()))
-                || sought.is_some_and(|cause| *cause == Cause::Lost((*lost).clone()))
-                || bond.is_none_or(|bond| *bond == Bond::Met) && names(orphans, node)
-        };
-        self.places.iter().find(replaces).cloned()
-    }
-
-    /// A node declares a link that there is already: for its end, it replaces for good what it had lost. If that is down
-    /// here, which may be because nobody told that it left, the link has its place.
-    fn cover(&mut self, node: &NodeId) {
-        let has_lost = |lost: &&NodeId| self.fallen.get(*lost).is_none_or(|list| list.is_empty() || names(list, node));
-        let lost = self.vacant().iter().find(has_lost).cloned();
-        if let Some(neighbour) = self.neighbours.get_mut(node)
-            && neighbour.bond == Bond::Met
-        {
-            neighbour.bond = lost.map_or(Bond::Met, Bond::For);
-        }
-    }
-
-    /// How many declared neighbours are down and have others in their places that are declared, too.
-    pub(super) fn covered(&self) -> usize {
-        let covers = |(node, neighbour): &(&NodeId, &Neighbour)| {
-            matches!(&neighbour.bond, Bond::For(lost) if self.is_lost(lost)) && self.declared.contains_key(*node)
-        };
-        self.neighbours.iter().filter(covers).count()
-    }
-
     /// A place of a node that has not told who else lost it.
-    fn untold_place(&self) -> Option<NodeId> {
-        self.places.iter().find(|lost| self.fallen.get(*lost).is_none_or(Vec::is_empty)).cloned()
+    pub(super) fn untold(&self) -> Option<NodeId> {
+        self.open.iter().find(|lost| self.orphans(lost).is_empty()).cloned()
     }
 
-    /// A link to a node that lost what left for good takes its place, and is declared from now on, on both of its ends:
-    /// once the far end has said that it has this node for a neighbour, so that none is declared that is parted just now.
-    pub(super) fn take_place(&mut self, node: &NodeId, means: &mut Means<'_>) {
-        let has_agreed = self.neighbours.get(node).is_some_and(|neighbour| names(&neighbour.list, &self.me));
-        if !has_agreed || self.declared.contains_key(node) {
-            return;
-        }
-        if let Some(lost) = self.place_of(node) {
-            self.fill_place(&lost);
-            self.declared.insert(node.clone(), None);
-            self.settle_bonds(&lost);
-            means.todo.push_back(Action::Adopt { node: node.clone() });
-        }
-    }
-
-    pub(super) fn remember(&mut self, fallen: &NodeId, list: Vec<Member>) {
-        if self.fallen.len() >= FALLEN_MAX && !self.fallen.contains_key(fallen) {
-            let is_met = |node: &&NodeId| !self.declared.contains_key(*node) && !self.places.contains(*node);
+    /// Keeps the list of a node that fell. If there are too many, one goes that was not declared.
+    pub(super) fn remember(&mut self, fallen: NodeId, list: Vec<Member>, is_declared: impl Fn(&NodeId) -> bool) {
+        if self.fallen.len() >= FALLEN_MAX && !self.fallen.contains_key(&fallen) {
+            let is_met = |node: &&NodeId| !is_declared(node) && !self.open.contains(*node);
             let victim = self.fallen.keys().find(is_met).or_else(|| self.fallen.keys().next()).cloned();
             victim.map(|victim| self.fallen.remove(&victim));
         }
-        self.fallen.insert(fallen.clone(), list);
+        self.fallen.insert(fallen, list);
+    }
+
+    /// Forgets who lost a node that is up again.
+    pub(super) fn forget(&mut self, node: &NodeId) {
+        self.fallen.remove(node);
+    }
+
+    pub(super) fn is_fallen(&self, node: &NodeId) -> bool {
+        self.fallen.contains_key(node)
+    }
+
+    /// The nodes that lost `lost`, as it told last.
+    pub(super) fn orphans(&self, lost: &NodeId) -> &[Member] {
+        self.fallen.get(lost).map_or(&[], Vec::as_slice)
+    }
+
+    /// The nodes that lost any of those that fell.
+    pub(super) fn all_orphans(&self) -> impl Iterator<Item = &Member> {
+        self.fallen.values().flatten()
+    }
+
+    /// Returns true if a node lost `lost`, or nobody has told who did.
+    pub(super) fn may_have_lost(&self, lost: &NodeId, node: &NodeId) -> bool {
+        let orphans = self.orphans(lost);
+        orphans.is_empty() || names(orphans, node)
     }
 }

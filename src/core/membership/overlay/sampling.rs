@@ -1,122 +1,144 @@
-//! How members become known beyond the neighbours: walks of those who join, samples of views, news. Part of [`Overlay`].
+//! Sampling: members become known beyond the neighbours by walks of those who join, samples of views, and news.
 
 use super::{
-    active_view::ActiveView,
-    membership::Overlay,
     passive_view::LOWEST_KEPT,
+    seeking,
+    views::Views,
     walk::{self, WalkAction},
 };
 use crate::core::{
-    frame::{MEMBERS_MAX, Member, Walk, WalkKind},
+    config::Protocol,
+    frame::{Frame, MEMBERS_MAX, Member, Walk, WalkKind},
     id::NodeId,
+    rng::Rng,
     time::Mono,
 };
+use std::time::Duration;
 
-/// How many intervals nothing must have changed for samples of a view that has room to become rarer, and how much rarer.
+/// Intervals in which nothing must have changed for samples of a view that has room to become rarer, and by what factor.
 const CALM: u32 = 8;
 
-impl Overlay {
-    /// Sends a node that joins on walks from some of the neighbours, so that it finds others all over the overlay.
-    pub(super) fn introduce(&mut self, member: &Member) {
-        let settled = self.active.settled();
-        let through = if settled.is_empty() { self.active.sound() } else { settled };
-        let others = through.into_iter().filter(|node| *node != member.node);
-        for to in self.rng.sample(others, self.degree.saturating_sub(1)) {
-            self.send(to, walk::join(member.clone()));
+/// Samples of what this node knows, sent now and then.
+#[derive(Debug)]
+pub(super) struct Sampling {
+    me: Member,
+    /// Walks on which a node is sent that joins through this one, but one.
+    degree: usize,
+    interval: Duration,
+    next: Mono,
+    /// Intervals since neighbours changed or somebody became known.
+    calm: u32,
+}
+
+impl Sampling {
+    pub(super) fn new(me: Member, protocol: &Protocol, now: Mono, rng: &mut Rng) -> Self {
+        let interval = protocol.timing.shuffle_interval;
+        // Not all at once.
+        let next = now + interval.mul_f64(rng.below(1 << 16) as f64 / f64::from(1 << 16));
+        Self { me, degree: protocol.degree, interval, next, calm: 0 }
+    }
+
+    pub(super) fn deadline(&self) -> Mono {
+        self.next
+    }
+
+    /// Neighbours have changed.
+    pub(super) fn stir(&mut self) {
+        self.calm = 0;
+    }
+
+    /// Sends a sample if it is time. Returns true if an interval is over.
+    pub(super) fn tick(&mut self, views: &mut Views, now: Mono) -> bool {
+        let is_due = self.next <= now;
+        if is_due {
+            self.next = now + self.interval;
+            if self.is_sample_due(views) {
+                self.shuffle(views);
+            }
+            tell_root(views);
         }
+        is_due
     }
 
     /// News have told everybody of everybody, if views have room and nothing has changed for long; but some may get lost.
-    pub(super) fn is_sample_due(&mut self) -> bool {
+    fn is_sample_due(&mut self, views: &Views) -> bool {
         self.calm = self.calm.saturating_add(1);
-        self.active.roams() || !self.passive.has_room() || self.calm <= CALM || self.calm.is_multiple_of(CALM)
+        let is_calm = self.calm > CALM && !self.calm.is_multiple_of(CALM);
+        views.active().roams() || !views.passive().has_room() || !is_calm
     }
 
-    pub(super) fn shuffle(&mut self) {
-        let sound = self.active.sound();
-        let Some(to) = self.rng.pick(&sound).cloned() else { return };
-        let others = self.active.neighbours().filter(|member| member.node != to);
-        let mut known = self.rng.sample(others, walk::SHUFFLED_NEIGHBOURS);
-        known.extend(self.passive.sample(walk::SHUFFLED_VIEW, &mut self.rng));
-        self.send(to, walk::shuffle(self.me.clone(), known));
+    fn shuffle(&self, views: &mut Views) {
+        let sound = views.active().sound();
+        let Some(to) = views.rng().pick(&sound).cloned() else { return };
+        let others: Vec<Member> = views.active().neighbours().filter(|member| member.node != to).collect();
+        let mut known = views.rng().sample(others, walk::SHUFFLED_NEIGHBOURS);
+        known.extend(views.sample(walk::SHUFFLED_VIEW));
+        send(views, to, walk::shuffle(self.me.clone(), known));
     }
 
-    /// Tells the neighbour from which the beat comes of members with lower names than the root. Each node does, so the root
-    /// comes to know of them, whatever got lost of the news; it looks for them if they are in another part.
-    pub(super) fn tell_root(&mut self) {
-        let Some((via, root)) = self.election.parent().filter(|_| !self.active.roams()) else { return };
-        let (via, root) = (via.clone(), root.clone());
-        let below: Vec<_> = self.passive.below(&root).take(LOWEST_KEPT).collect();
-        if !below.is_empty() {
-            self.send(via, walk::news(below));
+    /// Sends a node that joins on walks from some of the neighbours, so that it finds others all over the overlay.
+    pub(super) fn introduce(&self, views: &mut Views, member: &Member) {
+        let settled = views.active().settled();
+        let through = if settled.is_empty() { views.active().sound() } else { settled };
+        let others = through.into_iter().filter(|node| *node != member.node);
+        for to in views.rng().sample(others, self.degree.saturating_sub(1)) {
+            send(views, to, walk::join(member.clone()));
         }
     }
 
-    /// Tells a new neighbour whom this node knows.
-    pub(super) fn tell_view(&mut self, to: &NodeId) {
-        let known: Vec<_> = self.passive.iter().take(MEMBERS_MAX).collect();
-        if !known.is_empty() {
-            self.send(to.clone(), walk::news(known));
-        }
-    }
-
-    /// Notes members that are new, to be passed on; not in an overlay of views, which are to be samples.
-    fn learn(&mut self, members: Vec<Member>) {
-        if self.active.roams() {
+    /// A walk has come to this node.
+    pub(super) fn on_walk(&mut self, views: &mut Views, now: Mono, from: &NodeId, walk: Walk) {
+        if walk.kind == WalkKind::News {
+            if views.learn(walk.members.into_iter().take(MEMBERS_MAX)) {
+                self.stir();
+            }
             return;
         }
-        for member in members.into_iter().take(MEMBERS_MAX).filter(|member| !self.active.is_neighbour(&member.node)) {
-            if self.passive.insert(member.clone(), &mut self.rng) {
-                self.calm = 0;
-                self.news.push(member);
-            }
-        }
-    }
-
-    pub(super) fn on_walk(&mut self, now: Mono, from: &NodeId, walk: Walk) {
-        if walk.kind == WalkKind::News {
-            return self.learn(walk.members);
-        }
-        let sound = self.active.sound();
-        for step in walk::advance(&self.me.node, from, walk, &sound, &mut self.rng) {
+        let sound = views.active().sound();
+        for step in walk::advance(&self.me.node, from, walk, &sound, views.rng()) {
             match step {
-                WalkAction::Forward { to, walk } => self.send(to, walk),
-                WalkAction::Take(member) => self.with(|active, means| active.take(now, member, means)),
-                WalkAction::Note(members) => self.note(members),
+                WalkAction::Forward { to, walk } => send(views, to, walk),
+                WalkAction::Take(member) => seeking::take(views, now, member),
+                WalkAction::Note(members) => self.note(views, members),
                 WalkAction::Answer { to, mut reply } => {
-                    let mut known = self.passive.sample(reply.members.len().saturating_sub(1), &mut self.rng);
+                    let mut known = views.sample(reply.members.len().saturating_sub(1));
                     known.push(self.me.clone());
-                    self.note(std::mem::replace(&mut reply.members, known));
-                    self.send(to, reply);
+                    self.note(views, std::mem::replace(&mut reply.members, known));
+                    send(views, to, reply);
                 }
             }
         }
     }
 
-    fn note(&mut self, members: Vec<Member>) {
+    fn note(&mut self, views: &mut Views, members: Vec<Member>) {
         let limit = 1 + walk::SHUFFLED_NEIGHBOURS + walk::SHUFFLED_VIEW;
-        for member in members.into_iter().take(limit).filter(|member| !self.active.is_neighbour(&member.node)) {
-            if self.passive.insert(member, &mut self.rng) {
-                self.calm = 0;
+        for member in members.into_iter().take(limit) {
+            if views.note(member) {
+                self.stir();
             }
         }
     }
 }
 
-/// Who has to be told again.
-impl ActiveView {
-    /// The link to a neighbour is not up.
-    pub fn fell(&mut self, node: &NodeId) {
-        if let Some(neighbour) = self.neighbours.get_mut(node) {
-            neighbour.has_missed = true;
-        }
+/// Tells a new neighbour whom this node knows; not in an overlay of views.
+pub(super) fn tell_view(views: &mut Views, to: &NodeId) {
+    let known: Vec<Member> = views.passive().iter().take(MEMBERS_MAX).collect();
+    if !views.active().roams() && !known.is_empty() {
+        send(views, to.clone(), walk::news(known));
     }
+}
 
-    /// Whether a neighbour may have missed what it was told, since this was asked last.
-    pub fn take_missed(&mut self, node: &NodeId) -> bool {
-        self.neighbours.get_mut(node).is_some_and(|neighbour| {
-            neighbour.is_to_be_met |= neighbour.has_missed;
-            std::mem::take(&mut neighbour.has_missed)
-        })
+/// Tells the neighbour from which the beat comes of members with lower names than the root. Each node does, so the root
+/// comes to know of them, whatever got lost of the news; it looks for them if they are in another part.
+fn tell_root(views: &mut Views) {
+    let Some((via, root)) = views.election().parent().filter(|_| !views.active().roams()) else { return };
+    let (via, below): (_, Vec<Member>) = (via.clone(), views.passive().below(root).take(LOWEST_KEPT).collect());
+    if !below.is_empty() {
+        send(views, via, walk::news(below));
     }
+}
+
+fn send(views: &mut Views, to: NodeId, walk: Walk) {
+    debug_assert!(walk.kind == WalkKind::Reply || !walk.members.is_empty(), "a walk of nobody");
+    views.actions().send(to, Frame::Walk(walk));
 }

@@ -7,23 +7,23 @@ use crate::core::{
     rng::Rng,
 };
 
-/// How far a walk goes (ARWL).
-pub const STEPS: u8 = 6;
-/// With how many steps left a joining node is noted in a view (PRWL).
-pub const NOTING_STEPS: u8 = 3;
+/// Steps of a walk (ARWL).
+pub(crate) const STEPS: u8 = 6;
+/// Steps left when a joining node is noted in a view (PRWL).
+pub(crate) const NOTING_STEPS: u8 = 3;
 /// Neighbours in a shuffle (ka).
-pub const SHUFFLED_NEIGHBOURS: usize = 3;
+pub(crate) const SHUFFLED_NEIGHBOURS: usize = 3;
 /// Members of the view in a shuffle (kp).
-pub const SHUFFLED_VIEW: usize = 4;
+pub(crate) const SHUFFLED_VIEW: usize = 4;
 
-/// What a walk asks of the node that it has come to.
+/// One thing that a walk asks of the node that it has come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WalkAction {
+pub(crate) enum WalkAction {
     /// Pass it on.
     Forward {
-        /// To which neighbour.
+        /// The neighbour.
         to: NodeId,
-        /// As what.
+        /// The walk as it goes on.
         walk: Walk,
     },
     /// Take this member as a neighbour.
@@ -32,7 +32,7 @@ pub enum WalkAction {
     Note(Vec<Member>),
     /// Note its members in the view and send as many back.
     Answer {
-        /// To which neighbour.
+        /// The neighbour.
         to: NodeId,
         /// An empty reply with the path that it has to take.
         reply: Walk,
@@ -40,24 +40,24 @@ pub enum WalkAction {
 }
 
 /// A walk that brings `member` to a neighbour-to-be.
-pub fn join(member: Member) -> Walk {
+pub(crate) fn join(member: Member) -> Walk {
     Walk { kind: WalkKind::Join, steps: STEPS, path: Vec::new(), members: vec![member] }
 }
 
 /// A walk of a sample of what `me` knows.
-pub fn shuffle(me: Member, known: impl IntoIterator<Item = Member>) -> Walk {
+pub(crate) fn shuffle(me: Member, known: impl IntoIterator<Item = Member>) -> Walk {
     let path = vec![me.node.clone()];
     Walk { kind: WalkKind::Shuffle, steps: STEPS, path, members: std::iter::once(me).chain(known).collect() }
 }
 
 /// Members that a neighbour may not know.
-pub fn news(members: Vec<Member>) -> Walk {
+pub(crate) fn news(members: Vec<Member>) -> Walk {
     Walk { kind: WalkKind::News, steps: 0, path: Vec::new(), members }
 }
 
-/// What is to be done with a walk that `from` has passed on to `me`, whose `neighbours` are these.
+/// All that is to be done with a walk that `from` has passed on to `me`, whose `neighbours` are these.
 /// More than [`STEPS`] steps are not gone, whatever the frame says.
-pub fn advance(me: &NodeId, from: &NodeId, walk: Walk, neighbours: &[NodeId], rng: &mut Rng) -> Vec<WalkAction> {
+pub(crate) fn advance(me: &NodeId, from: &NodeId, walk: Walk, neighbours: &[NodeId], rng: &mut Rng) -> Vec<WalkAction> {
     match walk.kind {
         WalkKind::Join => advance_join(me, from, walk, neighbours, rng),
         WalkKind::Shuffle => advance_shuffle(me, from, walk, neighbours, rng).into_iter().collect(),

@@ -499,7 +499,7 @@ fn dials(outputs: &[Output]) -> Vec<Dial> {
 impl Table {
     /// Number of links that have a connection, or are dialled.
     fn open(&self) -> usize {
-        self.peers.links.values().filter(|link| link.dialling.is_open()).count()
+        self.peers.links.values().filter(|link| link.dialling().is_open()).count()
     }
 }
 
@@ -725,7 +725,7 @@ impl Table {
             }
             Act::Refuse(link, why) => handshake.on_refuse(peers, now, LinkId(link), why.name().into(), String::new()),
             Act::Pong(link) => {
-                if let Some(sent) = peers.links.get(&LinkId(link)).and_then(|link| link.proof.last_probe()) {
+                if let Some(sent) = peers.links.get(&LinkId(link)).and_then(|link| link.signs().last_probe()) {
                     self.pong(link, sent);
                 }
             }
@@ -767,7 +767,7 @@ impl Follower {
         }
         let peers = &mut table.peers;
         let closing = peers.closing.iter().map(|&(_, id, _)| id);
-        let open = peers.links.iter().filter(|(_, link)| link.dialling.is_open()).map(|(&id, _)| id);
+        let open = peers.links.iter().filter(|(_, link)| link.dialling().is_open()).map(|(&id, _)| id);
         let held: std::collections::BTreeSet<_> = open.chain(closing).collect();
         prop_assert!(held.iter().eq(self.open.keys()), "a connection without link, or the other way round");
         let (freed, fallen, risen) = (peers.take_freed(), peers.take_fallen(), peers.take_risen());
@@ -784,7 +784,7 @@ impl Follower {
         }
         let mut owners = BTreeMap::new();
         for (&id, link) in peers.links.iter() {
-            prop_assert!(owners.insert(link.slot, (id, link.node.clone())).is_none(), "a slot twice");
+            prop_assert!(owners.insert(link.slot(), (id, link.node().cloned())).is_none(), "a slot twice");
         }
         for (slot, (id, node)) in &self.owners {
             let now = owners.get(slot);
@@ -798,26 +798,26 @@ impl Follower {
     /// Checks that all ways to look at the table show the same.
     fn agree(&self, peers: &Peers) -> Result<(), TestCaseError> {
         let up: BTreeMap<_, _> =
-            peers.links.values().filter(|l| l.up).map(|l| (l.slot, l.node.clone().unwrap())).collect();
+            peers.links.values().filter(|l| l.is_up()).map(|l| (l.slot(), l.node().cloned().unwrap())).collect();
         prop_assert_eq!(&self.up, &up);
         prop_assert!(peers.neighbours().up_slots().iter().eq(up.keys().copied()));
         prop_assert_eq!(peers.neighbours().iter().count(), up.len());
         for capability in Capability::ALL {
-            let able = peers.links.values().filter(|link| link.up && link.capabilities.has(capability));
-            let able: Slots = able.map(|link| link.slot).collect();
+            let able = peers.links.values().filter(|link| link.is_up() && link.capabilities().has(capability));
+            let able: Slots = able.map(Link::slot).collect();
             prop_assert_eq!(peers.neighbours().slots_with(capability), &able);
         }
         for (&id, link) in peers.links.iter() {
-            prop_assert_eq!(peers.neighbours().link_of(link.slot), Some(id));
-            let is_open = !peers.neighbours().links_of([link.slot]).is_empty();
-            prop_assert_eq!(is_open, link.dialling.is_open());
-            prop_assert_eq!(peers.neighbours().name_of_slot(link.slot), link.node.as_ref());
-            if let Some(node) = &link.node {
-                prop_assert_eq!(peers.neighbours().slot_of(node), Some(link.slot));
+            prop_assert_eq!(peers.neighbours().link_of(link.slot()), Some(id));
+            let is_open = !peers.neighbours().links_of([link.slot()]).is_empty();
+            prop_assert_eq!(is_open, link.dialling().is_open());
+            prop_assert_eq!(peers.neighbours().name_of_slot(link.slot()), link.node());
+            if let Some(node) = link.node() {
+                prop_assert_eq!(peers.neighbours().slot_of(node), Some(link.slot()));
             }
-            prop_assert!(link.purpose.is_declared() || link.up || link.expires.is_some(), "sought for ever");
-            prop_assert!(!link.up || link.liveness.is_some());
-            prop_assert!(!link.up || link.state() != Some(MemberState::Down), "messages for the dead");
+            prop_assert!(link.is_declared() || link.is_up() || link.is_expired(Mono(u64::MAX)), "sought for ever");
+            prop_assert!(!link.is_up() || link.signs().state().is_some());
+            prop_assert!(!link.is_up() || link.signs().state() != Some(MemberState::Down), "messages for the dead");
         }
         for node in (0..20).map(name) {
             let is_there = peers.links.values().any(|link| link.is_to(&node));
@@ -846,7 +846,7 @@ proptest! {
             let (next, is_opening) = (LinkId(table.peers.next_link), has_room && matches!(act, Act::Seek(..)));
             let outputs = table.act(act);
             if let Some(link) = table.peers.links.get(&next).filter(|_| is_opening) {
-                prop_assert_eq!(link.slot, free, "not the lowest free slot");
+                prop_assert_eq!(link.slot(), free, "not the lowest free slot");
             }
             follower.follow(&mut table, outputs)?;
             for StateChange { node, state } in table.peers.take_state_changes() {

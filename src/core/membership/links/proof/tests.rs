@@ -65,7 +65,7 @@ fn a_link_whose_far_end_is_seldom_heard_fails_all_the_same() {
     let mut proof = Proof::new(at(0), &timing);
     proof.begin_again(at(7_600));
     assert_eq!(steps_while(false, &mut proof, &timing, 8_700), [(7_600, Check::Probe), (8_600, Check::Probe)]);
-    assert!(proof.ponged(at(8_800), at(7_600).0, &timing).is_some());
+    assert!(proof.on_pong(at(8_800), at(7_600).0, &timing).is_some());
     assert_eq!(steps_while(false, &mut proof, &timing, 12_000), []);
 }
 
@@ -78,12 +78,12 @@ fn any_answer_proves_a_link_and_a_doubt_ends_with_a_later_probe_alone() {
     proof.probed(at(1_100), &timing);
     assert!(!proof.doubt(at(1_200), &timing), "it is doubted already");
     proof.answered(at(1_300), &timing);
-    assert_eq!(proof.ponged(at(1_300), at(1_000).0, &timing), Some(at(1_000)), "a sound answer to an earlier probe");
-    assert_eq!(proof.ponged(at(1_300), at(1_000).0, &timing), None, "once");
-    assert_eq!(proof.ponged(at(1_300), 17, &timing), None, "nobody asked that");
+    assert_eq!(proof.on_pong(at(1_300), at(1_000).0, &timing), Some(at(1_000)), "a sound answer to an earlier probe");
+    assert_eq!(proof.on_pong(at(1_300), at(1_000).0, &timing), None, "once");
+    assert_eq!(proof.on_pong(at(1_300), 17, &timing), None, "nobody asked that");
     let mut answered = proof.clone();
     assert_eq!(steps(&mut proof, &timing, 2_500).last(), Some(&(2_287, Check::Failed)));
-    assert_eq!(answered.ponged(at(1_400), at(1_100).0, &timing), Some(at(1_100)));
+    assert_eq!(answered.on_pong(at(1_400), at(1_100).0, &timing), Some(at(1_100)));
     assert!(!answered.is_doubted());
     assert_eq!(answered.deadline(), at(5_400));
 }
@@ -94,12 +94,12 @@ fn answers_that_are_slower_than_the_probes_still_prove_the_link() {
     let mut proof = used(at(0), &timing);
     assert_eq!(steps(&mut proof, &timing, 3_000).len(), 3);
     steps(&mut proof, &timing, 3_400);
-    assert_eq!(proof.ponged(at(3_400), at(1_000).0, &timing), Some(at(1_000)));
+    assert_eq!(proof.on_pong(at(3_400), at(1_000).0, &timing), Some(at(1_000)));
     assert_eq!(proof.deadline(), at(7_400));
     proof.used(at(4_450), &timing);
-    assert_eq!(proof.ponged(at(4_500), at(3_000).0, &timing), Some(at(3_000)));
+    assert_eq!(proof.on_pong(at(4_500), at(3_000).0, &timing), Some(at(3_000)));
     assert_eq!(proof.deadline(), at(5_500), "it is in use");
-    assert_eq!(proof.ponged(at(4_500), at(2_000).0, &timing), None, "an answer to a later one came before");
+    assert_eq!(proof.on_pong(at(4_500), at(2_000).0, &timing), None, "an answer to a later one came before");
 }
 
 #[test]

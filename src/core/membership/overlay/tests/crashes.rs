@@ -80,9 +80,9 @@ fn degrees_of(edges: &[(u32, u32)]) -> BTreeMap<u32, usize> {
 /// The links are those that were declared, no more and no less.
 fn assert_declared(net: &Net, edges: &Edges) {
     let (links, declared): (BTreeSet<_>, BTreeSet<_>) = (net.links(), edges.iter().copied().collect());
-    let bond = |a, b| &net.overlays[&a].active().neighbours[&NodeId::numbered(b)].bond;
+    let role = |a, b| net.overlays[&a].active().role(&NodeId::numbered(b));
     let beside: Vec<_> =
-        links.difference(&declared).map(|&(a, b)| format!("{a} {:?} {b} {:?}", bond(a, b), bond(b, a))).collect();
+        links.difference(&declared).map(|&(a, b)| format!("{a} {:?} {b} {:?}", role(a, b), role(b, a))).collect();
     let lacking: Vec<_> = declared.difference(&links).collect();
     assert!(beside.is_empty() && lacking.is_empty(), "beside what was declared: {beside:?}; lacking: {lacking:?}");
 }

@@ -17,7 +17,7 @@ use std::{
 
 type Pair = (u32, u32);
 
-/// What arrives at a node, or happens to it.
+/// One thing that arrives at a node, or happens to it.
 #[derive(Debug, Clone)]
 enum Happening {
     Hello {

@@ -6,6 +6,8 @@ use crate::core::{
     frame::{Frame, JoinPriority, Walk, WalkKind},
     id::{Incarnation, NodeId},
     membership::overlay::{action::Action, membership::Overlay},
+    neighbours::NeighbourTable,
+    slots::LinkId,
     time::Mono,
 };
 use std::time::Duration;
@@ -67,7 +69,7 @@ fn who_crashed_is_replaced() {
     assert_eq!(net.overlays.len(), 50);
 }
 
-/// How many of the pairs that have a common neighbour are neighbours (Watts and Strogatz).
+/// The share of the pairs with a common neighbour that are neighbours (Watts and Strogatz).
 fn clustering(net: &Net) -> f64 {
     let links = net.links();
     let are_linked = |a: u32, b: u32| links.contains(&(a.min(b), a.max(b)));
@@ -133,6 +135,13 @@ fn who_has_no_link_any_more_is_waited_for_no_longer() {
     overlay.tick(begin + grace);
     let awaited = begin + grace / 5 + grace;
     assert_eq!(overlay.deadline(), Some(awaited));
-    overlay.undeclare(&NodeId::numbered(2));
+    let mut table = NeighbourTable::default();
+    let slot = table.enter(LinkId(1));
+    table.name(slot, NodeId::numbered(1));
+    overlay.follow_links(begin + grace, &table);
     assert!(overlay.deadline() > Some(awaited));
+    assert!(overlay.active().is_neighbour(&NodeId::numbered(1)));
+    table.leave(slot);
+    overlay.follow_links(begin + grace, &table);
+    assert!(!overlay.active().is_neighbour(&NodeId::numbered(1)));
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 type Pair = (u32, u32);
 
-/// Whether the nodes below `n`, without `dead`, are one component.
+/// Returns true if the nodes below `n`, without `dead`, are one component.
 fn is_connected(n: u32, dead: Option<u32>, edges: &BTreeSet<Pair>) -> bool {
     let place = |node: u32| (if dead.is_some_and(|dead| node > dead) { node - 1 } else { node }) as usize;
     let count = n - u32::from(dead.is_some());
@@ -61,7 +61,7 @@ proptest! {
         insist(&net, &edges)?;
     }
 
-    /// What had taken the place of a dead node goes with the place.
+    /// Links in the place of a dead node go with the place.
     #[test]
     fn what_stood_in_for_a_severed_node_goes_too(seed: u64, n in 6u32..14, dead in 0u32..14) {
         let edges = regular(2 * n, 4, seed);
