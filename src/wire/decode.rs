@@ -210,7 +210,7 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         types::PUBLISH => {
             let relays: Option<u64> = fields.optional(None)?;
             let trace = relays.map(|relays| fields.value("trace", Relays::try_from(relays))).transpose()?;
-            let count = fields.optional(1)?;
+            let count = fields.count()?;
             Ok(Request::Publish { trace, body: Body::new(frames::payload(body), count, None) })
         }
         types::FETCH => {
@@ -272,7 +272,7 @@ fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A
             let level: &str = fields.required("level")?;
             let found = [Level::Memory].into_iter().find(|known| known.name() == level);
             let level = fields.value("level", found.ok_or("is not known here"))?;
-            Ok(Reply::Receipt { id, level, count: fields.optional(1)? })
+            Ok(Reply::Receipt { id, level, count: fields.count()? })
         }
         types::PAGE => {
             let messages = fields.seeded("messages", List::<EntryFields>::up_to(usize::MAX))?;

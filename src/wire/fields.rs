@@ -24,6 +24,12 @@ impl<'de, A: SeqAccess<'de>> Fields<'_, '_, A> {
         Ok(Payload::from(bytes))
     }
 
+    /// A number of messages; 1 if it is missing at the end.
+    pub(super) fn count(&mut self) -> Result<u32, A::Error> {
+        let count: u64 = self.optional(1)?;
+        self.value("count", u32::try_from(count))
+    }
+
     /// The fields that HELLO and WELCOME begin with.
     pub(super) fn introduction(&mut self) -> Result<Introduction, A::Error> {
         let node = self.node("node")?;

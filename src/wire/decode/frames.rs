@@ -34,7 +34,7 @@ pub(super) fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
             let (id, published_at, hops) = copy(fields)?;
             let trace = fields.seeded_or(Nullable(One::<TraceFields>::NEW), None)?;
             let tree = fields.optional_node("tree")?;
-            let count = fields.optional(1)?;
+            let count = fields.count()?;
             let body = Body::new(payload(body), count, fields.trailing()?);
             Ok(Frame::Message(Batch { id, published_at, hops, trace, tree, body }))
         }

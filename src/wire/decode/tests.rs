@@ -85,6 +85,19 @@ fn what_is_missing_or_unknown_counts_as_the_spec_says() {
     assert_eq!(part, Incoming::Frame(Frame::Part(DisconnectReason::Unlinked)));
     assert_eq!(meaning("ping without its digest"), meaning("ping"));
     assert_eq!(meaning("message without its tree field"), meaning("message, traced, from its origin"));
+    assert_eq!(meaning("message that says that it is one"), meaning("message, untraced"));
+    assert_ne!(meaning("message with a field of the future"), meaning("message, untraced"));
+    assert_eq!(meaning("publish, two payloads, with a field of the future"), meaning("publish, two payloads"));
+    assert_eq!(meaning("receipt that says that it is of one"), meaning("receipt"));
+    assert_eq!(meaning("receipt of two messages, with a field of the future"), meaning("receipt of two messages"));
+    let limits = [
+        ("hello that says its longest payload, with a field of the future", Some(1 << 20)),
+        ("hello with its longest payload left open", None),
+    ];
+    for (name, limit) in limits {
+        let hello = meaning(name);
+        assert!(matches!(hello, Incoming::Frame(Frame::Hello(hello, _)) if hello.payload_len_max == limit), "{name}");
+    }
     assert!(matches!(meaning("welcome without what it has seen"), Incoming::Answer(Answer::Welcome(_, None))));
     assert_eq!(meaning("page that says that it has no gaps"), meaning("page, empty"));
     assert!(matches!(meaning("seen, everything left out"), Incoming::Request(_, Request::Seen { after: None, .. })));

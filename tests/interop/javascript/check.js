@@ -212,7 +212,7 @@ const stories = {
     const message = pack(MESSAGE, ["s", 1, 1], 1, 1)
     same((await call(dealer(endpoint, "s"), message, "x")).slice(0, 2), [REFUSE, "not_introduced"])
     const socket = dealer(endpoint, "s")
-    const hello = pack(HELLO, "s", here, "default", "", 1, ["unheard-of"], 0, { new: 1 })
+    const hello = pack(HELLO, "s", here, "default", "", 1, ["unheard-of"], 0, null, { new: 1 })
     same((await call(socket, hello)).slice(0, 3), [WELCOME, "1", endpoint])
     same(await call(socket, pack(PING, 2n ** 64n - 1n)), [PONG, 2n ** 64n - 1n])
     const client = new Client(endpoint)

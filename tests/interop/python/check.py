@@ -217,7 +217,7 @@ def strangers(endpoint, *others):
     assert call(dealer(endpoint, "s"), pack(PING, 5))[:2] == [REFUSE, "not_introduced"]
     assert call(dealer(endpoint, "s"), pack(MESSAGE, ["s", 1, 1], 1, 1), b"x")[:2] == [REFUSE, "not_introduced"]
     socket = dealer(endpoint, "s")
-    kind, name, where, *_ = call(socket, pack(HELLO, "s", here, "default", "", 1, ["unheard-of"], 0, {"new": 1}))
+    kind, name, where, *_ = call(socket, pack(HELLO, "s", here, "default", "", 1, ["unheard-of"], 0, None, {"new": 1}))
     assert (kind, name, where) == (WELCOME, "1", endpoint)
     assert call(socket, pack(PING, 2**64 - 1)) == [PONG, 2**64 - 1]
     for frame, code in (b"garbage", "malformed"), (pack(0), "unknown_type"), (pack(60, 7), "unknown_type"):

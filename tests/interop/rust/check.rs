@@ -223,9 +223,9 @@ async fn errors(endpoint: &str) -> Result<()> {
 async fn strangers(endpoint: &str) -> Result<()> {
     let hello = |name: &str, network: &str| {
         let here = "tcp://127.0.0.1:1";
-        let words = array!["unheard-of"];
-        let fields = [name.into(), here.into(), network.into(), "".into(), 1.into(), words, 0.into(), "new".into()];
-        header(HELLO, &fields)
+        let new = [array!["unheard-of"], 0.into(), Value::Nil, "new".into()];
+        let fields = [name.into(), here.into(), network.into(), "".into(), 1.into()];
+        header(HELLO, &[&fields[..], &new].concat())
     };
     for (routing_id, name, network, code) in [
         ("s", "s", "other", "other_network"),

@@ -218,6 +218,8 @@ fn news<'a>(now: Mono, batches: impl Iterator<Item = &'a Unannounced>) -> News {
 mod tests {
     use super::*;
     use crate::core::id::{Incarnation, NodeId};
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
 
     const DELAY: Duration = Duration::from_millis(5);
 
@@ -344,5 +346,64 @@ mod tests {
         assert_eq!(recent.first(&id(4, 9)), None, "a later one has its place");
         recent.forget(Slot(2));
         assert_eq!(recent.first(&id(4, 10)).unwrap().from, None);
+    }
+
+    /// Numbers by origin.
+    fn numbers<'a>(held: impl Iterator<Item = &'a StreamRanges>) -> BTreeSet<(NodeId, u64)> {
+        let each = |held: &'a StreamRanges| held.ranges.iter().map(move |&range| (&held.stream.origin, range));
+        held.flat_map(each).flat_map(|(origin, (first, last))| (first..=last).map(|number| (origin.clone(), number))).collect()
+    }
+
+    proptest! {
+        /// However batches follow each other: each neighbour is told once of all messages of those that it may lack, and of no
+        /// others; and each batch that is remembered is so as it came.
+        #[test]
+        fn each_is_told_of_what_it_may_lack(
+            batches in prop::collection::vec((1..4_u32, 1..300_u64, 1..9_u64, 0..5_u16, any::<bool>()), 1..60),
+            known in prop::collection::vec((0..5_u16, 1..4_u32, 1..300_u64, 0..40_u64), 0..9),
+        ) {
+            let (mut recent, mut came_last) = (Recent::new(DELAY), BTreeMap::new());
+            for (at_ms, &(origin, first, count, from, is_backlog)) in batches.iter().enumerate() {
+                let (last, now) = (first + count - 1, at(at_ms as u64));
+                recent.note(now, &id(origin, first), last, Came { is_backlog, ..pushed(from) }, slots(&[from]));
+                came_last.insert(id(origin, last), (now, Some(Slot(from))));
+            }
+            for &(slot, origin, first, more) in &known {
+                let held = StreamRanges { stream: id(origin, 1).stream(), ranges: vec![(first, first + more)] };
+                recent.known_to(Slot(slot), &held);
+            }
+            for (last, came) in &came_last {
+                prop_assert!(recent.first(last).is_none_or(|first| (first.at, first.from) == *came));
+            }
+            let now = at(batches.len() as u64 + 5);
+            let mut told = BTreeMap::new();
+            for (news, slots) in recent.announce(now, &slots(&[0, 1, 2, 3]), &slots(&[0, 1, 4])) {
+                for Announcement { held, age } in &news.announced {
+                    let last = held.stream.message(held.ranges.last().unwrap().1);
+                    prop_assert!(came_last[&last].0 >= Mono(now.0 - age.as_nanos() as u64), "the age is that of its last");
+                }
+                let announced = numbers(news.announced.iter().map(|announcement| &announcement.held));
+                let caught_up = numbers(news.caught_up.iter());
+                for slot in slots {
+                    prop_assert!(told.insert(slot.0, [announced.clone(), caught_up.clone()]).is_none(), "told at one time");
+                }
+            }
+            for slot in 0..5 {
+                let mut expected = [BTreeSet::new(), BTreeSet::new()];
+                for &(origin, first, count, from, is_backlog) in &batches {
+                    let last = first + count - 1;
+                    let is_known = known.iter().any(|&(by, of, begin, more)| {
+                        (by, of) == (slot, origin) && begin <= first && last <= begin + more
+                    });
+                    let is_meant = if is_backlog { matches!(slot, 0 | 1 | 4) } else { slot < 4 };
+                    if is_meant && !is_known && from != slot {
+                        let numbers = (first..=last).map(|number| (NodeId::numbered(origin), number));
+                        expected[usize::from(is_backlog)].extend(numbers);
+                    }
+                }
+                prop_assert_eq!(told.remove(&slot).unwrap_or_default(), expected);
+            }
+            prop_assert_eq!((recent.deadline(), recent.announce(at(9999), &slots(&[0]), &slots(&[0]))), (None, vec![]));
+        }
     }
 }

@@ -365,8 +365,9 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
 /// The header with one more field behind its last.
 fn with_a_field_more(header: &[u8]) -> Vec<u8> {
     let (&first, rest) = header.split_first().unwrap();
-    assert!((0x90..0x9f).contains(&first), "headers are short arrays");
-    [first + 1].iter().chain(rest).chain(b"\x81\xa3new\x01").copied().collect()
+    assert!((0x90..=0x9f).contains(&first), "headers are short arrays");
+    let head = if first == 0x9f { vec![0xdc, 0, 16] } else { vec![first + 1] };
+    [&head, rest, b"\x81\xa3new\x01"].concat()
 }
 
 /// Decodes as sent, and as a node of the future may send it.
