@@ -95,7 +95,10 @@ impl Dissemination {
                     self.knowledge.rose(now.mono, slot);
                 }
             }
-            Input::Fell(slot) => self.forget(now.mono, slot, neighbours),
+            Input::Fell(slot) => {
+                self.allowances.forget_sent(slot);
+                self.forget(now.mono, slot, neighbours);
+            }
             Input::Freed(slot) => {
                 self.plumtree.free(slot);
                 self.allowances.forget(slot);

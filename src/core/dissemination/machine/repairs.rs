@@ -118,7 +118,8 @@ impl Dissemination {
             for batch in resent.batches {
                 let count = batch.body.count();
                 messages = messages.saturating_sub(count as usize);
-                if !self.sender.holds(slot, &batch) {
+                let round_trip = neighbours.round_trip(slot);
+                if !self.sender.holds(slot, &batch) && self.allowances.admits(now, slot, &batch, round_trip) {
                     self.sender.count(Counter::Resent, Some(from), count.into());
                     let batch = self.plumtree.relay().shorten(batch, &mut self.sender);
                     self.sender.batch(vec![link], batch, neighbours);

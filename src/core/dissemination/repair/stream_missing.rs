@@ -267,28 +267,29 @@ impl StreamMissing {
         self.parts.give_up(before)
     }
 
-    /// Chooses a source and what it is asked for now, if any has room for it: the lowest numbers first, of the source that
-    /// answers best. What several offer is asked of them in turns of half a window.
+    /// Chooses a source and what it is asked for now, if any has room for it: the lowest numbers first, of the source that was
+    /// asked already, or else of the one that answers best. What that offers is asked of no other: batches come whole, so two
+    /// that are asked for neighbouring messages may both send the same batch.
     pub(super) fn choose(&self, now: Mono, window: u64, open: impl Fn(Slot) -> u64) -> Option<(Slot, Ranges)> {
-        let due = self.due(now);
-        let mut useful: Vec<(&Source, Ranges)> = self.useful(now, &due).collect();
-        useful.sort_by_key(|(source, _)| (source.tries, open(source.slot)));
-        let (is_shared, half) = (useful.len() > 1, window / 2);
-        useful.into_iter().find_map(|(source, mut ranges)| {
-            let question = self.questions.iter().find(|question| question.to == source.slot);
-            if question.is_none() && self.questions.len() >= SOURCES_ASKED_MAX {
+        let mut due = self.due(now);
+        let mut useful: Vec<(&Source, bool)> = Vec::new();
+        for source in self.sources.iter().filter(|source| source.not_before <= now) {
+            useful.push((source, self.questions.iter().any(|question| question.to == source.slot)));
+        }
+        useful.sort_by_key(|&(source, is_asked)| (!is_asked, source.tries, open(source.slot)));
+        useful.into_iter().find_map(|(source, is_asked)| {
+            let mut ranges = source.offers.intersection(due.as_slice());
+            if ranges.is_empty() || !is_asked && self.questions.len() >= SOURCES_ASKED_MAX {
                 return None;
             }
-            let room = window.saturating_sub(open(source.slot));
-            let mut quota = room;
-            if is_shared {
-                let (asked, block) = (question.map_or(0, |question| question.open.count()), half.max(1));
-                quota = if asked > block / 2 { 0 } else { room.min(block - asked) };
+            if is_asked {
+                due.subtract(ranges.as_slice());
             }
+            let room = window.saturating_sub(open(source.slot));
             // Many small questions would cost more than one a little later.
-            let needed = ranges.count().min(half).max(1);
-            (quota > 0 && room >= needed).then(|| {
-                ranges.keep_first(quota);
+            let needed = ranges.count().min(window / 2).max(1);
+            (room >= needed).then(|| {
+                ranges.keep_first(room);
                 (source.slot, ranges)
             })
         })

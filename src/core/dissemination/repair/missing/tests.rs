@@ -11,6 +11,7 @@ use proptest::prelude::*;
 const A: Slot = Slot(0);
 const B: Slot = Slot(1);
 const C: Slot = Slot(2);
+const D: Slot = Slot(3);
 const WAIT: Duration = Duration::from_millis(100);
 const LOST_AFTER: Duration = Duration::from_secs(2);
 const TRIP: Duration = Duration::from_millis(10);
@@ -125,20 +126,21 @@ fn who_was_slow_gets_more_time_and_for_a_while() {
 }
 
 #[test]
-fn a_backlog_is_shared_between_those_who_have_it_lowest_numbers_first() {
+fn a_backlog_is_asked_of_one_of_those_who_have_it_lowest_numbers_first() {
     let mut wants = wants(512);
     for slot in [A, B, C] {
         wants.offer(at(0), slot, &[(1, 2000)], How::Backlog);
     }
+    wants.offer(at(0), D, &[(2001, 2010)], How::Backlog);
     let asks = wants.tick(at(0));
-    assert_eq!(asks, [(A, vec![(1, 256)], false), (B, vec![(257, 512)], false)]);
-    for sequence in 1..=127 {
+    assert_eq!(asks, [(A, vec![(1, 512)], false), (D, vec![(2001, 2010)], false)], "what A has is asked of no other");
+    for sequence in 1..=255 {
         wants.comes(at(5), sequence);
         assert!(wants.deadline() > Some(at(5)), "no small asks");
     }
-    wants.comes(at(5), 128);
+    wants.comes(at(5), 256);
     assert_eq!(wants.deadline(), Some(at(5)));
-    assert_eq!(wants.tick(at(5)), [(A, vec![(513, 640)], false)]);
+    assert_eq!(wants.tick(at(5)), [(A, vec![(513, 768)], false)]);
 }
 
 #[test]
@@ -295,9 +297,8 @@ fn many_streams_wait_for_room_without_being_looked_at_for_each_message() {
 #[test]
 fn a_batch_answers_all_who_were_asked_for_a_part_of_it() {
     let mut wants = wants(512);
-    for slot in [A, B] {
-        wants.offer(at(0), slot, &[(1, 512)], How::Backlog);
-    }
+    wants.offer(at(0), A, &[(1, 256)], How::Backlog);
+    wants.offer(at(0), B, &[(257, 512)], How::Backlog);
     assert_eq!(wants.tick(at(0)), [(A, vec![(1, 256)], false), (B, vec![(257, 512)], false)]);
     let asked = Arrival { asked: Some(How::Backlog), first_announced: None };
     assert_eq!(wants.brings(at(1), A, (200, 300)), asked, "it was asked for a part");
