@@ -1,7 +1,7 @@
 //! Capabilities of a node beyond what every node must do, as it says in HELLO and WELCOME. Frames of a group are sent to peers
 //! with its word alone. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
 
-use crate::core::config::Broadcast;
+use crate::core::config::{Broadcast, Protocol};
 
 /// A group of frames, or a rule, that a node follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,10 +36,10 @@ impl Capability {
         }
     }
 
-    /// Capabilities of this node: all, but one that floods follows no tree.
-    pub fn own(dissemination: Broadcast) -> impl Iterator<Item = Self> {
-        let floods = dissemination == Broadcast::Flood;
-        Self::ALL.into_iter().filter(move |&word| word != Self::Tree || !floods)
+    /// Capabilities of this node: all, but one that floods follows no tree, and batches may be unwanted.
+    pub fn own(protocol: &Protocol) -> impl Iterator<Item = Self> {
+        let (floods, batch) = (protocol.dissemination == Broadcast::Flood, protocol.batch);
+        Self::ALL.into_iter().filter(move |&word| (word != Self::Tree || !floods) && (word != Self::Batch || batch))
     }
 }
 

@@ -41,11 +41,13 @@ pub struct Protocol {
     pub timing: Timing,
     /// True if clients may order faults. Default false: whoever reaches the port could cut the node off.
     pub chaos: bool,
+    /// True if several messages may come in one (`batch`). Default true; false for study: as the least member has it.
+    pub batch: bool,
 }
 
 impl Default for Protocol {
     fn default() -> Self {
-        Self { dissemination: Broadcast::Tree, heal: true, degree: 5, timing: Timing::LAN, chaos: false }
+        Self { dissemination: Broadcast::Tree, heal: true, degree: 5, timing: Timing::LAN, chaos: false, batch: true }
     }
 }
 

@@ -155,10 +155,14 @@ impl Cluster {
         self.ask(host, READY, Request::Ready);
     }
 
-    /// A message is handed to a node.
-    fn publish(&mut self, host: usize, number: u32, trace: Option<Relays>, payload: Payload) {
-        self.hosts[host].submitted.push_back((number, payload.clone()));
-        self.ask(host, &number.to_be_bytes(), Request::Publish { trace, body: Body::one(payload) });
+    /// Messages are handed to a node, in one turn.
+    fn publish(&mut self, host: usize, messages: impl Iterator<Item = (u32, Payload)>, trace: Option<Relays>) {
+        let mut inputs = Vec::new();
+        for (number, payload) in messages {
+            self.hosts[host].submitted.push_back((number, payload.clone()));
+            inputs.push(requested(&number.to_be_bytes(), Request::Publish { trace, body: Body::one(payload) }));
+        }
+        self.turn_of(host, inputs);
     }
 
     /// A question that is answered at once, after all is over.
@@ -173,8 +177,7 @@ impl Cluster {
     }
 
     fn ask(&mut self, host: usize, client: &[u8], request: Request) {
-        let client = ReturnAddress(client.into());
-        self.turn(host, Input::Requested { principal: Principal::Unnamed, client, id: RequestId::None, request });
+        self.turn(host, requested(client, request));
     }
 
     /// Returns whether a node lives.
@@ -197,8 +200,18 @@ impl Cluster {
             self.current.from = from.node().and_then(index_of);
             self.current.has_message = matches!(frame, Frame::Message(_));
         }
+        self.turn_of(host, [input]);
+    }
+
+    /// The same with inputs that come together.
+    fn turn_of(&mut self, host: usize, inputs: impl IntoIterator<Item = Input>) {
+        if !self.lives(host) {
+            return;
+        }
         let now = self.clock(host);
-        self.handle(host, now, input);
+        for input in inputs {
+            self.handle(host, now, input);
+        }
         self.flush(host, now);
         loop {
             while let Some(input) = self.after.pop_front() {
@@ -386,6 +399,11 @@ impl Cluster {
             }
         }
     }
+}
+
+fn requested(client: &[u8], request: Request) -> Input {
+    let client = ReturnAddress(client.into());
+    Input::Requested { principal: Principal::Unnamed, client, id: RequestId::None, request }
 }
 
 /// Observations of a frame that goes over `links` links: one for each message in it.

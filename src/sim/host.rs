@@ -55,8 +55,10 @@ pub(super) enum Event {
         host: u32,
         life: u32,
     },
+    /// Messages from this number on are handed in.
     Publish {
         number: u32,
+        count: u32,
     },
     Fault {
         index: u32,
@@ -85,7 +87,7 @@ pub(super) enum Event {
 pub(super) enum Work {
     Arrival { connection: u32, epoch: u32, way: Direction, transit: Transit },
     Input(Input),
-    Publish(u32),
+    Publish { number: u32, count: u32 },
 }
 
 /// Log of a node.

@@ -254,10 +254,10 @@ impl Simulation {
                 cluster.await_links(host as usize);
             }
             Event::Look => return self.look(),
-            Event::Publish { number } => {
+            Event::Publish { number, count } => {
                 self.pending -= 1;
-                self.published += 1;
-                self.publish(number);
+                self.published += count;
+                self.publish(number, count);
             }
             Event::Fault { index } => {
                 self.pending -= 1;
@@ -301,7 +301,7 @@ impl Trace {
             Event::Writable { connection, epoch } => (5, connection.into(), epoch.into()),
             Event::Tick { host, life } => (6, host.into(), life.into()),
             Event::Work { host, life } => (7, host.into(), life.into()),
-            Event::Publish { number } => (8, number.into(), 0),
+            Event::Publish { number, count } => (8, number.into(), u64::from(count) - 1),
             Event::Fault { index } => (9, index.into(), 0),
             Event::Churn { down } => (10, down, 0),
             Event::Rise { host, life } => (11, host.into(), life.into()),

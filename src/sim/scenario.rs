@@ -28,6 +28,8 @@ const LONGEST: Time = Time::millis(3_600_000);
 const LOSS_MAX: f64 = 0.2;
 /// Largest latency, for the same reason.
 pub const LATENCY_MAX: Time = Time::millis(250);
+/// Most messages that are handed in at one moment.
+const BURST_MAX: u32 = 4096;
 /// Most messages of one run; in a network of that many nodes memory will not last for as many.
 const MESSAGES_MAX: u32 = 1_000_000;
 
@@ -53,6 +55,9 @@ pub struct Scenario {
     /// Joining of nodes if nobody tells them their neighbours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub join: Option<Join>,
+    /// Share of nodes that take each message by itself. Default none.
+    #[serde(skip_serializing_if = "is_default")]
+    pub single: f64,
     /// Model of the links.
     pub network: Model,
     /// Messages that are published, by whom and when.
@@ -79,6 +84,9 @@ pub struct Load {
     pub senders: Senders,
     /// From one message to the next; with all nodes as senders, from one round to the next. Default 100 ms.
     pub interval: Time,
+    /// Messages that a sender is handed at one moment, where not all nodes send. Default 1.
+    #[serde(skip_serializing_if = "is_one")]
+    pub burst: u32,
     /// True if paths are recorded.
     pub trace: bool,
     /// Copies of a traced message that a node passes to each neighbour, 1 to 16.
@@ -150,6 +158,7 @@ impl Default for Scenario {
             heal: true,
             timing: TimingPreset::default(),
             join: None,
+            single: 0.0,
             network: Model::default(),
             load: Load::default(),
             limits: Retention::default(),
@@ -168,8 +177,16 @@ impl Default for Retention {
 impl Default for Load {
     fn default() -> Self {
         let (messages, warmup, size, relays) = (20, 0, 100, 1);
-        Self { messages, warmup, size, senders: Senders::Random, interval: Time::millis(100), trace: false, relays }
+        Self { messages, warmup, size, senders: Senders::Random, interval: Time::millis(100), burst: 1, trace: false, relays }
     }
+}
+
+fn is_default(share: &f64) -> bool {
+    *share == 0.0
+}
+
+fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 impl fmt::Display for Senders {
@@ -210,6 +227,8 @@ impl Scenario {
         within("messages from a new node each", "as many as there are nodes at most", senders, suffice)?;
         let size_max = Limits::default().payload_len_max;
         within("size", "at most 1 MiB", Size(load.size as u64).exact(), load.size <= size_max)?;
+        within("burst", "1 to 4096", load.burst, (1..=BURST_MAX).contains(&load.burst))?;
+        within("single", "a share from 0% to 100%", percent(self.single), (0.0..=1.0).contains(&self.single))?;
         within("relays", "1 to 16", load.relays, Relays::try_from(load.relays).is_ok())?;
         self.times().into_iter().try_for_each(|(what, time)| within(what, "at most 1h", time, time <= LONGEST))?;
         within("limits", "at least 1", 0, limits.messages > 0 && limits.bytes > 0)?;
@@ -252,7 +271,13 @@ impl Scenario {
         let usual = Protocol::default();
         let degree = self.degree.map_or(usual.degree, |degree| degree as usize);
         let (dissemination, timing) = (self.dissemination.into(), self.timing.into());
-        Protocol { dissemination, heal: self.heal, degree, timing, chaos: false }
+        Protocol { dissemination, heal: self.heal, degree, timing, ..usual }
+    }
+
+    /// Says whether a node takes each message by itself: the same nodes in each run.
+    pub(super) fn is_single(&self, host: usize) -> bool {
+        let lot = (host as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        (lot as f64) < self.single * f64::from(u32::MAX)
     }
 
     /// Time that nodes have, once their links are up, to hear of each other, before anything goes wrong: who never heard of

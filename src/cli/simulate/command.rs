@@ -98,6 +98,9 @@ pub struct Args {
     /// Interval between messages, such as 5ms [default: 100ms]
     #[arg(long, value_name = "TIME", value_parser = numbers::time(Duration::ZERO, HOUR), conflicts_with = "chaos")]
     interval: Option<Duration>,
+    /// Messages that a sender is handed at one moment, 1 to 4096 [default: 1]
+    #[arg(long, value_name = "COUNT", conflicts_with = "chaos")]
+    burst: Option<u32>,
     /// Latency of a frame, at most 250ms, such as 20ms or, drawn per link, 10-50ms [default: 10-50ms]
     #[arg(long, value_name = "TIME", value_parser = numbers::span(LATENCY_MAX.0), conflicts_with = "chaos", allow_negative_numbers = true)]
     latency: Option<Span>,
@@ -190,6 +193,7 @@ impl Args {
             size,
             senders,
             interval,
+            burst,
             latency,
             loss,
             relays,
@@ -221,6 +225,7 @@ impl Args {
         set(&mut load.warmup, *warmup);
         set(&mut load.size, size.and_then(|size| usize::try_from(size.0).ok()));
         set(&mut load.interval, interval.map(Time));
+        set(&mut load.burst, *burst);
         set(&mut load.senders, senders.map(Senders::from));
         set(&mut network.latency, *latency);
         set(&mut network.loss, loss.map(Share::value));
@@ -304,6 +309,7 @@ mod tests {
             "size" => "--size 9KiB",
             "senders" => "--senders all",
             "interval" => "--interval 5ms",
+            "burst" => "--burst 2",
             "latency" => "--latency 1ms-2ms",
             "loss" => "--loss 1%",
             "relays" => "-r 2",
@@ -357,6 +363,6 @@ mod tests {
         assert!(scenario.load.trace && scenario.load.relays == 2);
         fs::write(&file, "nodes = 32\nmeteor = 1").unwrap();
         let error = read(&format!("gossip simulate --scenario {}", file.display())).args.scenario().unwrap_err();
-        assert!(error.to_string().ends_with("s.toml, line 2: unknown field `meteor`, expected one of `topology`, `degree`, `nodes`, `settle`, `dissemination`, `heal`, `timing`, `join`, `network`, `load`, `limits`, `fault`"), "{error}");
+        assert!(error.to_string().ends_with("s.toml, line 2: unknown field `meteor`, expected one of `topology`, `degree`, `nodes`, `settle`, `dissemination`, `heal`, `timing`, `join`, `single`, `network`, `load`, `limits`, `fault`"), "{error}");
     }
 }

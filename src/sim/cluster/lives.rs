@@ -4,7 +4,7 @@ use super::Cluster;
 use crate::{
     core::{
         batch::Batch,
-        config::Config,
+        config::{Config, Protocol},
         event::{LogSeq, Record},
         id::Incarnation,
         node::Node,
@@ -33,7 +33,7 @@ impl Cluster {
             endpoint: endpoint(host),
             network: "simulated".parse().expect("a name of letters"),
             instance: "one".parse().expect("a word of letters"),
-            protocol: self.scenario.protocol(),
+            protocol: Protocol { batch: !self.scenario.is_single(host), ..self.scenario.protocol() },
             limits: self.limits.clone(),
         };
         let seed = self.seed ^ incarnation ^ (host as u64) << 40;

@@ -9,7 +9,7 @@ use crate::{
         scenario::Load,
     },
 };
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 impl Cluster {
     /// Gives a node something to do, now or when it has time for it.
@@ -55,7 +55,7 @@ impl Cluster {
         place.busy_until = self.timeline.now + Duration::from_nanos(place.service);
         match work {
             Work::Input(input) => self.turn(host, input),
-            Work::Publish(number) => self.publish_at(host, number),
+            Work::Publish { number, count } => self.publish_at(host, number..number + count),
             Work::Arrival { connection, epoch, way, transit } => {
                 self.wires.taken(&mut self.timeline, connection, epoch, way, transit.bytes);
                 self.turn(host, transit.input);
@@ -72,12 +72,12 @@ impl Cluster {
         self.on_tick(host, life);
     }
 
-    /// Hands a message to a node that has time for it.
-    fn publish_at(&mut self, host: usize, number: u32) {
+    /// Hands messages to a node that has time for them, in one turn.
+    fn publish_at(&mut self, host: usize, numbers: Range<u32>) {
         let Load { trace, relays, size, .. } = self.scenario.load;
         let trace = Relays::try_from(relays).ok().filter(|_| trace);
-        let payload = payload(self.seed, number, size);
-        self.publish(host, number, trace, payload.as_slice().into());
+        let seed = self.seed;
+        self.publish(host, numbers.map(|number| (number, payload(seed, number, size).as_slice().into())), trace);
     }
 
     /// A frame is at the far end of a connection.

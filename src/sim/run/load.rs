@@ -41,13 +41,14 @@ impl Simulation {
 
     /// Schedules messages of these numbers, and says when the last one is due.
     fn schedule_messages(&mut self, from: Mono, first: u32, count: u32) -> Mono {
-        let Load { senders, interval, .. } = self.cluster.scenario.load;
-        let a_round = if senders == Senders::All { self.cluster.scenario.nodes } else { 1 };
+        let Load { senders, interval, burst, .. } = self.cluster.scenario.load;
+        let (a_round, burst) = if senders == Senders::All { (self.cluster.scenario.nodes, 1) } else { (burst, burst) };
         let mut at = from;
-        for index in 0..count {
+        for index in (0..count).step_by(burst as usize) {
             self.pending += 1;
             at = from + interval.0 * (index / a_round);
-            self.cluster.timeline.schedule(at, Event::Publish { number: first + index });
+            let (number, count) = (first + index, burst.min(count - index));
+            self.cluster.timeline.schedule(at, Event::Publish { number, count });
         }
         at
     }
@@ -76,8 +77,8 @@ impl Simulation {
         self.schedule_messages(self.began, self.warmup, self.messages);
     }
 
-    /// Finds who is to publish a message, and hands it over.
-    pub(super) fn publish(&mut self, number: u32) {
+    /// Finds who is to publish messages, and hands them over.
+    pub(super) fn publish(&mut self, number: u32, count: u32) {
         let cluster = &mut self.cluster;
         let host = match cluster.scenario.load.senders {
             Senders::One => self.senders.first().copied(),
@@ -95,8 +96,8 @@ impl Simulation {
             }
         };
         match host.filter(|&host| cluster.lives(host)) {
-            Some(host) => cluster.hand_over(host, Work::Publish(number)),
-            None => cluster.counts.refused += 1,
+            Some(host) => cluster.hand_over(host, Work::Publish { number, count }),
+            None => cluster.counts.refused += u64::from(count),
         }
     }
 }

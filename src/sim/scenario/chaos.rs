@@ -19,6 +19,8 @@ const SPAN_MS: u64 = 4_000;
 /// restarts, partitions, one-way cuts, connections that carry nothing, pauses, slow nodes, leaves, churn and clocks that jump.
 pub fn scenario(seed: u64) -> Scenario {
     let mut random = Pcg64Mcg::seed_from_u64(seed ^ 0x6368_616f_7300_0000);
+    // Apart from the others, which draw what they drew before there were batches.
+    let mut batches = Pcg64Mcg::seed_from_u64(seed ^ 0x6261_7463_6800_0000);
     let nodes = random.random_range(2..=NODES_MAX);
     let (topology, degree) = match random.random_range(0..3) {
         0 => ("circular", None),
@@ -35,8 +37,9 @@ pub fn scenario(seed: u64) -> Scenario {
         timing: [TimingPreset::Local, TimingPreset::Lan, TimingPreset::Lan, TimingPreset::Wan]
             [random.random_range(0..4)],
         join: None,
+        single: if batches.random_bool(0.3) { f64::from(batches.random_range(1..=90_u32)) / 100.0 } else { 0.0 },
         network: network(&mut random),
-        load: load(nodes, &mut random),
+        load: Load { burst: burst(&mut batches), ..load(nodes, &mut random) },
         limits: Retention::default(),
         faults: Vec::new(),
     };
@@ -96,9 +99,15 @@ fn load(nodes: u32, random: &mut Pcg64Mcg) -> Load {
         size: random.random_range(0..600),
         senders,
         interval: Time(Duration::from_millis(SPAN_MS) / messages),
+        burst: 1,
         trace: random.random_bool(0.3),
         relays: random.random_range(1..=3),
     }
+}
+
+/// Messages that are handed in at one moment: half of the loads have them one by one.
+fn burst(batches: &mut Pcg64Mcg) -> u32 {
+    if batches.random_bool(0.5) { batches.random_range(2..=12) } else { 1 }
 }
 
 /// Something that goes wrong, and maybe what mends it.

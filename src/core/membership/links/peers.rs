@@ -71,7 +71,7 @@ pub(crate) enum DialError {
 impl Peers {
     /// No peers yet. What is left to chance follows from `seed`.
     pub(crate) fn new(config: &Config, incarnation: Incarnation, seed: u64) -> Self {
-        let words = Capability::own(config.protocol.dissemination);
+        let words = Capability::own(&config.protocol);
         let me = Introduction {
             node: config.node.clone(),
             endpoint: config.endpoint.clone(),
