@@ -67,7 +67,11 @@ impl Machines {
     pub(super) fn flush(&mut self, now: Now) {
         self.disseminate(now, dissemination::event::Input::Flush);
         while let Some((Caller { address, id }, message, count)) = self.service.take_submitted() {
-            if let RequestId::Unique(unique) = &id {
+            // One that is repeated in its turn is recorded once.
+            let is_open = self.service.receipt(&id).is_some_and(|receipt| receipt.record == LogSeq::OPEN);
+            if let RequestId::Unique(unique) = &id
+                && is_open
+            {
                 let (client, request) = (address.connection().into(), Arc::clone(unique));
                 self.append(Record::Receipt { client, request, message: message.clone(), count });
             }

@@ -430,9 +430,10 @@ fn hello(change: impl FnOnce(&mut Introduction)) -> Introduction {
 #[test]
 fn strangers_are_refused_and_counted() {
     type Change = fn(&mut Introduction);
-    let cases: [(Refusal, Change); 4] = [
+    let cases: [(Refusal, Change); 5] = [
         (Refusal::OtherNetwork, |hello| hello.network = "other".parse().unwrap()),
         (Refusal::OtherInstance, |hello| hello.instance = "two".parse().unwrap()),
+        (Refusal::OtherPayloadMax, |hello| hello.payload_len_max = Some(1)),
         (Refusal::BadIdentity, |hello| hello.node = name(2)),
         (Refusal::NameTaken, |hello| (hello.node, hello.incarnation) = (name(0), Incarnation(8))),
     ];
@@ -1238,6 +1239,8 @@ fn nodes_that_have_seen_the_same_say_the_same() {
     assert_eq!(vector, other);
 }
 
+#[path = "tests/batches.rs"]
+mod batches;
 #[path = "tests/clients.rs"]
 mod clients;
 #[path = "tests/gaps.rs"]

@@ -351,7 +351,9 @@ mod tests {
     /// Numbers by origin.
     fn numbers<'a>(held: impl Iterator<Item = &'a StreamRanges>) -> BTreeSet<(NodeId, u64)> {
         let each = |held: &'a StreamRanges| held.ranges.iter().map(move |&range| (&held.stream.origin, range));
-        held.flat_map(each).flat_map(|(origin, (first, last))| (first..=last).map(|number| (origin.clone(), number))).collect()
+        held.flat_map(each)
+            .flat_map(|(origin, (first, last))| (first..=last).map(|number| (origin.clone(), number)))
+            .collect()
     }
 
     proptest! {
