@@ -12,7 +12,7 @@ use crate::core::{
 /// Bytes of a frame on a link.
 pub(in crate::sim) fn frame_len(frame: &Frame) -> usize {
     match frame {
-        Frame::Hello(who, wish) => introduction(who, 1 + uint(*wish as u64)),
+        Frame::Hello(who, wish) => introduction(who, uint(*wish as u64)),
         Frame::Message(message) => message_frames(message),
         Frame::Leave => header(0, 0),
         Frame::Ping { token, digest } => ping(*token, *digest),
@@ -57,9 +57,9 @@ pub(in crate::sim) fn answer_len(answer: &Answer) -> usize {
 
 /// Bytes of an untraced message of this payload on a link, at least: none is shorter.
 pub(in crate::sim) fn message_len(payload: usize) -> usize {
-    // A name of one digit, the incarnation a time in seconds, few messages and hops, a time in nanoseconds.
+    // A name of one digit, the incarnation a time in seconds, few messages and hops, a time in nanoseconds, no trace and no tree.
     let id = 1 + 2 + 5 + 1;
-    header(4, id + 9 + 1 + 1) + part(payload)
+    header(5, id + 9 + 1 + 1 + 1) + part(payload)
 }
 
 fn message_frames(batch: &Batch) -> usize {
@@ -175,10 +175,17 @@ fn str_len(bytes: usize) -> usize {
 mod tests {
     use super::*;
     use crate::{
-        core::{batch::Body, frame::JoinPriority, id::Incarnation, message::Relays, time::Wall},
+        core::{
+            batch::{Body, Packer, Trailing},
+            frame::JoinPriority,
+            id::Incarnation,
+            message::{Payload, Relays},
+            time::Wall,
+        },
         sim::host::endpoint as address,
         wire::encode,
     };
+    use std::sync::Arc;
 
     /// Length of what the encoder writes, with the marks of ZMTP.
     fn encoded(write: impl FnOnce(&mut Vec<u8>) -> Option<usize>) -> usize {
@@ -213,6 +220,14 @@ mod tests {
         }
     }
 
+    /// So many payloads of 10 bytes, and so many fields that nobody knows.
+    fn batched(count: u32, unknown: Option<u8>) -> Body {
+        let mut packer = Packer::default();
+        (0..count).for_each(|_| packer.push(&Payload::from(&[7; 10][..])));
+        let trailing = unknown.map(|fields| Arc::new(Trailing::new(fields, vec![0xc0; fields.into()].into())));
+        Body::new(packer.take().unwrap().bytes().clone(), count, trailing)
+    }
+
     #[test]
     fn lengths_are_those_of_the_encoder() {
         let frames = [
@@ -222,20 +237,34 @@ mod tests {
             Frame::Message(message(100, 0)),
             Frame::Message(message(300, 3)),
             Frame::Message(message(100, 40)),
+            Frame::Message(Batch { tree: Some(NodeId::numbered(4711)), ..message(100, 0) }),
+            Frame::Message(Batch { body: batched(5, None), ..message(0, 0) }),
+            Frame::Message(Batch { body: batched(4096, None), ..message(0, 0) }),
+            Frame::Message(Batch { body: batched(1, Some(3)), ..message(0, 0) }),
+            Frame::Message(Batch { body: batched(300, Some(6)), ..message(0, 0) }),
         ];
         for frame in frames {
             let expected = encoded(|header| encode::frame(header, &frame).map(|payload| payload.len()));
-            assert!(frame_len(&frame).abs_diff(expected) <= 1, "{frame:?}: {expected}");
+            assert_eq!(frame_len(&frame), expected, "{frame:?}");
         }
-        let hello = Frame::Hello(introduction_of(&["trace"]), JoinPriority::Declared);
-        let expected = encoded(|header| encode::frame(header, &hello).map(|payload| payload.len()));
-        assert!(frame_len(&hello).abs_diff(expected) <= 2, "{expected}");
+        for payload_len_max in [None, Some(100), Some(1 << 20), Some(u64::MAX)] {
+            let who = || Introduction { payload_len_max, ..introduction_of(&["trace"]) };
+            let hello = Frame::Hello(who(), JoinPriority::Declared);
+            let expected = encoded(|header| encode::frame(header, &hello).map(|payload| payload.len()));
+            assert_eq!(frame_len(&hello), expected, "{hello:?}");
+            let welcome = Answer::Welcome(who(), None);
+            let expected = encoded(|header| {
+                encode::answer(header, &welcome);
+                None
+            });
+            assert_eq!(answer_len(&welcome), expected, "{welcome:?}");
+        }
         for answer in [Answer::Farewell, Answer::Pong(5_000_000_000), Answer::Welcome(introduction_of(&[]), None)] {
             let expected = encoded(|header| {
                 encode::answer(header, &answer);
                 None
             });
-            assert!(answer_len(&answer).abs_diff(expected) <= 1, "{answer:?}: {expected}");
+            assert_eq!(answer_len(&answer), expected, "{answer:?}");
         }
         assert_eq!(message_len(100) + 1, frame_len(&Frame::Message(message(100, 0))), "a name of two digits");
     }

@@ -363,17 +363,17 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
 }
 
 /// The header with one more field behind its last.
-fn with_a_field_more(header: &[u8]) -> Vec<u8> {
+fn with_a_field_more(header: &[u8], field: &[u8]) -> Vec<u8> {
     let (&first, rest) = header.split_first().unwrap();
     assert!((0x90..=0x9f).contains(&first), "headers are short arrays");
     let head = if first == 0x9f { vec![0xdc, 0, 16] } else { vec![first + 1] };
-    [&head, rest, b"\x81\xa3new\x01"].concat()
+    [&head, rest, field].concat()
 }
 
 /// Decodes as sent, and as a node of the future may send it.
 fn decode_both(header: &[u8], body: &[Vec<u8>]) -> [Result<Incoming, Rejected>; 2] {
     let mut decoder = Decoder::new(4096);
-    [decoder.decode(header, body), decoder.decode(&with_a_field_more(header), body)]
+    [decoder.decode(header, body), decoder.decode(&with_a_field_more(header, b"\x81\xa3new\x01"), body)]
 }
 
 proptest! {
@@ -394,6 +394,55 @@ proptest! {
         };
         for decoded in decode_both(&header, &body).into_iter().take(if is_short { 1 } else { 2 }) {
             prop_assert_eq!(decoded, Ok(Incoming::Frame(frame.clone())));
+        }
+    }
+
+    #[test]
+    fn fields_of_the_future_are_passed_on_with_their_message(batch in any_batch(), field in any_value()) {
+        let encoded = |batch: &Batch| {
+            let mut header = Vec::new();
+            encode::frame(&mut header, &Frame::Message(batch.clone()));
+            header
+        };
+        let (mut header, trailing) = (encoded(&batch), batch.body.trailing());
+        if batch.body.count() == 1 && trailing.is_none() {
+            // Then its count was left out.
+            header = with_a_field_more(&header, &[1]);
+        }
+        let header = with_a_field_more(&header, &field);
+        let decoded = Decoder::new(4096).decode(&header, &[batch.body.bytes().to_vec()]);
+        let (fields, bytes) = trailing.map_or((0, &[][..]), |trailing| (trailing.fields(), trailing.bytes()));
+        let bytes = [bytes, &field].concat();
+        if fields >= Trailing::FIELDS_MAX || bytes.len() > Trailing::LEN_MAX {
+            prop_assert_eq!(decoded.unwrap_err().error.refusal(), Refusal::TooLarge);
+        } else {
+            let trailing = Some(Arc::new(Trailing::new(fields + 1, bytes.into())));
+            let body = Body::new(batch.body.bytes().clone(), batch.body.count(), trailing);
+            let batch = Batch { body, ..batch };
+            prop_assert_eq!(decoded, Ok(Incoming::Frame(Frame::Message(batch.clone()))));
+            prop_assert_eq!(encoded(&batch), header, "passed on byte by byte");
+        }
+    }
+
+    #[test]
+    fn every_submission_and_its_receipt_survive_a_round_trip(
+        (relays, body) in (option::of(1u64..=16), any_body()),
+        (node, id, count) in (any_node(), any_id(), 1u32..100_000),
+    ) {
+        let (mut header, request) = (Vec::new(), RequestId::Number(7));
+        let submitted = Request::Publish { trace: relays.map(|relays| Relays::try_from(relays).unwrap()), body };
+        let body: Vec<_> = encode::request(&mut header, &request, &submitted).into_iter().map(|p| p.to_vec()).collect();
+        // A count of 1 is left out, so that a field of the future would stand in its place.
+        let forms = |count| if count == 1 { 1 } else { 2 };
+        let Request::Publish { body: sent, .. } = &submitted else { unreachable!() };
+        for decoded in decode_both(&header, &body).into_iter().take(forms(sent.count())) {
+            prop_assert_eq!(decoded, Ok(Incoming::Request(request.clone(), submitted.clone())));
+        }
+        header.clear();
+        let response = Response { request, node, reply: Reply::Receipt { id, count, level: Level::Memory } };
+        encode::reply(&mut header, &response.node, &response.request, &response.reply);
+        for decoded in decode_both(&header, &[]).into_iter().take(forms(count)) {
+            prop_assert_eq!(decoded, Ok(Incoming::Response(response.clone())));
         }
     }
 
