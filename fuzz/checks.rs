@@ -13,7 +13,7 @@ use gossip::{
 };
 use std::collections::BTreeSet;
 
-/// State of a node before an input.
+/// State of a node before a turn.
 pub(crate) struct Before {
     is_tick: bool,
     /// Number of outputs that there may be.
@@ -26,20 +26,20 @@ pub(crate) struct Before {
 
 impl Before {
     /// The state is written down for one input of some: it is long.
-    pub(crate) fn of(side: &Side, input: &Input, number: usize) -> Self {
+    pub(crate) fn of(side: &Side, inputs: &[Input], number: usize) -> Self {
         let can_be_refused =
-            matches!(input, Input::Arrived { .. } | Input::Undecodable { .. } | Input::Requested { .. });
+            matches!(inputs, [Input::Arrived { .. } | Input::Undecodable { .. } | Input::Requested { .. }]);
         let is_watched = can_be_refused && number.is_multiple_of(8);
         Self {
-            is_tick: matches!(input, Input::Tick),
-            outputs_max: outputs_max(side, input),
-            is_undecodable: matches!(input, Input::Undecodable { .. }),
+            is_tick: matches!(inputs, [Input::Tick]),
+            outputs_max: inputs.iter().map(|input| outputs_max(side, input)).sum(),
+            is_undecodable: matches!(inputs, [Input::Undecodable { .. }]),
             deadline: side.node.deadline(),
             state: is_watched.then(|| state(side)),
         }
     }
 
-    /// Checks the outputs of the input, before any of them is done.
+    /// Checks the outputs of the turn, before any of them is done.
     pub(crate) fn check(self, side: &mut Side, now: Now, outputs: &[Output]) {
         let gauge = side.node.gauge();
         assert_eq!(gauge.excess(&side.config.limits), None, "bounds are not kept: {gauge:?}");
@@ -102,8 +102,10 @@ fn outputs_max(side: &Side, input: &Input) -> usize {
         Input::Requested { request: Request::Connect { peers }, .. } => peers.len(),
         // Gaps: at most 256 intervals of each stream, each a record and a word.
         Input::Tick => 2 * 256 * limits.wants_max.min(64) + limits.trees_max.min(64),
-        // Copies that waited for their payload.
-        Input::Arrived { frame: Frame::Message(_) | Frame::Chunk(_), .. } => 2 * 64,
+        // Copies that waited for their payload, and messages by themselves for neighbours that know no batches.
+        Input::Arrived { frame: frame @ (Frame::Message(_) | Frame::Chunk(_)), .. } => {
+            2 * 64 + frame.messages() as usize
+        }
         _ => 0,
     };
     // Links of the default limits are as many as the hostile peers.

@@ -24,13 +24,13 @@ pub(crate) fn exchange(world: &mut World) {
     }
     world.settle(Duration::from_secs(15));
     for side in 0..2 {
-        let Some(Reply::Receipt { id, .. }) =
-            world.ask(side, Request::Publish { trace: None, body: Body::one(b"last"[..].into()) })
-        else {
-            panic!("an honest node refuses a message");
+        let body = Body::new(b"\xc4\x04last\xc4\x03two"[..].into(), 2, None);
+        let Some(Reply::Receipt { id, count: 2, .. }) = world.ask(side, Request::Publish { trace: None, body }) else {
+            panic!("an honest node refuses two messages");
         };
         world.settle(Duration::from_secs(10));
-        let has = world.sides[1 - side].ledger.delivered.contains(&id);
+        let delivered = &world.sides[1 - side].ledger.delivered;
+        let has = [0, 1].iter().all(|more| delivered.contains(&id.stream().message(id.sequence + more)));
         // Who offers more than there is room to want keeps a node from asking others.
         let is_starved = world.count(1 - side, Counter::OffersDropped) > 0;
         assert!(has || is_starved, "{id} does not get from one honest node to the other");

@@ -99,7 +99,7 @@ fn tiny() -> Limits {
         lives_max: 1,
         wants_max: 1,
         pull_max: 1,
-        gaps_max: 1,
+        gaps_max: 2,
         receipts_max: 1,
         waiting_max: 1,
         ..small()

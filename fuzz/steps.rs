@@ -7,16 +7,16 @@ use crate::{
 };
 use gossip::{
     core::{
-        batch::{Batch, Body},
+        batch::{Batch, Body, Packer},
         event::{Input, LinkId, LogSeq, Principal, ReturnAddress, Sender},
         frame::{
             Announcement, Answer, Chunk, DisconnectReason, Frame, Introduction, JoinPriority, LifeSeen, PathCopy,
             StreamRanges,
         },
         id::{Incarnation, MessageId, NodeId, StreamId},
-        message::{Hop, Relays, Trace},
+        message::{Hop, Payload, Relays, Trace},
         node::Node,
-        request::{Cursor, Fetch, Request, Status},
+        request::{Cursor, Fetch, Request, RequestId, Status},
         stats::{Counter, Refusal},
         time::Wall,
     },
@@ -247,8 +247,15 @@ impl Player<'_> {
 
     fn publish(&mut self, side: usize, step: &Step) {
         let trace = Relays::try_from(u64::from(step.how % 8)).ok();
-        let payload = step.frames.first().map_or(&b"news"[..], Vec::as_slice);
-        self.world.request(side, Request::Publish { trace, body: Body::one(payload.into()) });
+        let bytes = step.frames.first().map_or(&b"news"[..], Vec::as_slice);
+        let body = body(bytes, 1 + u64::from(step.how >> 3 & 7));
+        let mut requests = vec![(RequestId::None, Request::Publish { trace, body })];
+        // More of the same turn, each under a request id that others may have, too.
+        for frame in step.frames.iter().skip(1).take(6) {
+            let body = Body::one(frame.as_slice().into());
+            requests.push((RequestId::Unique([frame.len() as u8; 8].into()), Request::Publish { trace: None, body }));
+        }
+        self.world.requests(side, requests);
     }
 
     fn pong(&mut self, side: usize, step: &Step) {
@@ -281,9 +288,14 @@ impl Player<'_> {
         let frame = match trace {
             Some(trace) if step.how & 0x40 != 0 => Frame::Path(PathCopy { id, published_at, hops, trace }),
             trace => {
-                let payload = step.frames.get(1).map_or(&b"lies"[..], Vec::as_slice);
+                let bytes = step.frames.get(1).map_or(&b"lies"[..], Vec::as_slice);
                 let tree = step.frames.get(2).map(|bytes| self.origin(bytes.len() as u8));
-                Frame::Message(Batch { id, published_at, hops, trace, tree, body: Body::one(payload.into()) })
+                let count = match number(step, 11) {
+                    few @ 0..7 => 2 + few,
+                    7 => 1,
+                    many => many,
+                };
+                Frame::Message(Batch { id, published_at, hops, trace, tree, body: body(bytes, count) })
             }
         };
         if step.how & 0x80 != 0 && frame.body().is_some() {
@@ -393,6 +405,19 @@ impl Player<'_> {
         let from = Cursor { position: number(step, 0), paths: number(step, 1) };
         let fetch = Fetch { status, from, through: None, limit: number(step, 2), mark: step.how & 4 != 0 };
         self.world.request(side, Request::Fetch(fetch));
+    }
+}
+
+/// A body of a few payloads, cut from `bytes`; or one that says that they are many.
+fn body(bytes: &[u8], count: u64) -> Body {
+    match count {
+        1 => Body::one(bytes.into()),
+        2..=8 => {
+            let (mut packer, mut pieces) = (Packer::default(), bytes.chunks(bytes.len() / count as usize + 1));
+            (0..count).for_each(|_| packer.push(&Payload::from(pieces.next().unwrap_or_default())));
+            packer.take().expect("several payloads")
+        }
+        many => Body::new(bytes.into(), many as u32, None),
     }
 }
 

@@ -38,6 +38,11 @@ pub(crate) fn all() -> Vec<(u8, Vec<Step>)> {
         (SMALL, [met(0), pieces(2, b"\x01\x00\x07\x03"), later()].concat()),
         (SMALL, [met(0), pieces(3, b"\x02\x00\x07\x00"), pieces(4, b"\x01\x00\x00\x00")].concat()),
         (SMALL, [met(0), pieces(5, b"\x01\x00\x07\x00"), later(), later()].concat()),
+        // Batches of one stream, cut in several ways.
+        (SMALL, [met(0), met(1), cuts(), later(), cuts(), vec![step(18, 0, 0, b"")], cuts(), later()].concat()),
+        (TINY, [met(0), cuts(), told(0, b"\x01\x09"), later()].concat()),
+        (SMALL, [met(0), lost(b"\x01\x09"), cuts(), later()].concat()),
+        (SMALL, [met(0), turn(0), turn(4 << 3), turn(1), turn(4 << 3 | 1), later()].concat()),
     ]);
     all
 }
@@ -77,6 +82,28 @@ fn traced(how: u8) -> Vec<Step> {
 fn pieces(sequence: u8, odd: &[u8; 4]) -> Vec<Step> {
     let whole = [&[7, sequence, 0, 1, 0, 0], &odd[..], &[0]].concat();
     vec![step(15, 0, 0x80 | 6, &whole)]
+}
+
+/// A batch of one stream, of 2 messages and more.
+fn batch(who: u8, sequence: u8, more: u8) -> Step {
+    step(15, who, 6, &[7, sequence, 0, 1, 0, 0, 0, 0, 0, 0, 0, more])
+}
+
+/// Batches that overlap, one inside another, one that touches the next, and messages alone.
+fn cuts() -> Vec<Step> {
+    let alone = |sequence| step(15, 0, 6, &[7, sequence]);
+    let cuts = [(0, 3, 0), (0, 1, 2), (1, 2, 4), (1, 1, 6), (0, 9, 1), (1, 12, 1), (0, 10, 3)];
+    cuts.map(|(who, first, more)| batch(who, first, more))
+        .into_iter()
+        .chain([20, 18, 22].map(alone))
+        .chain([batch(1, 17, 4)])
+        .collect()
+}
+
+/// Submissions of one turn, two of them under one request id.
+fn turn(how: u8) -> Vec<Step> {
+    let frames = [&b"first"[..], b"one", b"three", b"two", b""].map(<[u8]>::to_vec).into();
+    vec![Step { what: 12, who: 0, how, frames }]
 }
 
 /// A message of each of many origins.

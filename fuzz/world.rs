@@ -92,24 +92,41 @@ impl World {
     }
 
     pub(crate) fn request(&mut self, side: usize, request: Request) {
-        let client = ReturnAddress([1].into());
-        self.input(side, Input::Requested { principal: Principal::Unnamed, client, id: RequestId::None, request });
+        self.requests(side, vec![(RequestId::None, request)]);
+    }
+
+    /// Clients ask in one turn.
+    pub(crate) fn requests(&mut self, side: usize, requests: Vec<(RequestId, Request)>) {
+        let requested = |(id, request)| {
+            let client = ReturnAddress([1].into());
+            Input::Requested { principal: Principal::Unnamed, client, id, request }
+        };
+        self.turn(side, requests.into_iter().map(requested).collect());
         self.run();
     }
 
     /// Hands one input to a node, checks what comes out, and does it.
     pub(crate) fn input(&mut self, side: usize, input: Input) {
+        self.turn(side, vec![input]);
+    }
+
+    /// The same for the inputs of one turn.
+    fn turn(&mut self, side: usize, inputs: Vec<Input>) {
         if self.sides[side].has_exited {
             return;
         }
         self.now.mono.0 += 1_000;
         self.now.wall.0 = self.now.wall.0.saturating_add(1_000);
         self.inputs += 1;
-        let came = format!("{:?}", std::mem::discriminant(&input));
+        let came: Vec<_> = inputs.iter().map(std::mem::discriminant).collect();
+        let came = format!("{came:?}");
         let (now, this) = (self.now, &mut self.sides[side]);
-        let before = Before::of(this, &input, self.inputs);
-        this.node.handle(now, input);
-        let mut outputs: Vec<Output> = std::iter::from_fn(|| this.node.poll_output()).collect();
+        let before = Before::of(this, &inputs, self.inputs);
+        let mut outputs: Vec<Output> = Vec::new();
+        for input in inputs {
+            this.node.handle(now, input);
+            outputs.extend(std::iter::from_fn(|| this.node.poll_output()));
+        }
         this.node.flush(now);
         outputs.extend(std::iter::from_fn(|| this.node.poll_output()));
         before.check(this, now, &outputs);
