@@ -46,9 +46,9 @@ mod tests {
     #[test]
     fn with_equal_latencies_it_counts_hops() {
         let span = Span { least: Time::millis(7), most: Time::millis(7) };
-        let model = Model { latency: span, bandwidth: Some(132_000), ..Model::default() };
+        let model = Model { latency: span, bandwidth: Some(133_000), ..Model::default() };
         let graph = generate(Shape::Powerlaw, 40, 5).unwrap();
         let hops: Vec<_> = distances(&graph, 3).iter().map(|hops| hops.map(|hops| hops as u64 * 8_000_000)).collect();
-        assert_eq!(quickest(&graph, &model, 1, 3, 100, &[true; 40]), hops, "7 ms and 132 bytes at 132 kB/s a hop");
+        assert_eq!(quickest(&graph, &model, 1, 3, 100, &[true; 40]), hops, "7 ms and 133 bytes at 133 kB/s a hop");
     }
 }

@@ -4,9 +4,10 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A node with links to two peers that repair: 0 to node 2 and 1 to node 3.
+/// A node with links to two peers that repair: 0 to node 2 and 1 to node 3. It asks each for 512 messages at a time.
 fn between_two() -> Node {
-    let mut node = Node::new(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default());
+    let limits = Limits { pull_max: 512, ..Limits::default() };
+    let mut node = Node::new(config(0, limits), Incarnation(7), 0, "test", Now::default());
     for (index, link) in [(1, LinkId(0)), (2, LinkId(1))] {
         meet(&mut node, Duration::ZERO, index, link);
     }
