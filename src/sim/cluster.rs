@@ -267,7 +267,10 @@ impl Cluster {
             None if turn.has_message => self.counts.duplicates += 1,
             _ => {}
         }
-        self.timeline.observe(host, Observation::Turned(node.gauge()));
+        let gauge = node.gauge();
+        if std::mem::replace(&mut place.gauge, gauge) != gauge {
+            self.timeline.observe(host, Observation::Holds(gauge));
+        }
         place.has_met |= has_neighbours;
         if turn.leaves {
             place.has_left = true;

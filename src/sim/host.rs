@@ -7,7 +7,7 @@ use crate::{
         event::{Input, LogSeq, Record},
         id::NodeId,
         message::Payload,
-        node::Node,
+        node::{Gauge, Node},
         time::Mono,
     },
     store::MemoryLog,
@@ -102,6 +102,8 @@ pub(super) struct Disklog {
 #[derive(Debug)]
 pub(super) struct Host {
     pub(super) node: Option<Node>,
+    /// Amount that the node held when its last turn was over.
+    pub(super) gauge: Gauge,
     /// Counts from 1.
     pub(super) life: u32,
     /// Removed for good.
@@ -134,6 +136,7 @@ impl Host {
     pub(super) fn new() -> Self {
         Self {
             node: None,
+            gauge: Gauge::default(),
             life: 0,
             has_left: false,
             is_paused: false,

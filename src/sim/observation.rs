@@ -35,8 +35,8 @@ pub(super) enum Observation {
     Connected { to: usize },
     /// A frame that it sent, or would have sent, does not arrive; `is_full`: for want of room in a queue.
     Lost { is_news: bool, is_full: bool },
-    /// A turn is over, and leaves this much in the node.
-    Turned(Gauge),
+    /// A turn is over, and the node holds so much: not as much as before it.
+    Holds(Gauge),
     /// A fault was mended.
     Mended,
 }

@@ -2,6 +2,8 @@
 
 use super::{
     chaos,
+    checker::{Checker, Wrong},
+    cluster::Cluster,
     network::{Draw, Model},
     report::optimum::quickest,
     run::Outcome,
@@ -11,6 +13,7 @@ use super::{
 use crate::{
     core::{
         batch::{Batch, Body},
+        config::Limits,
         event::{Event, LogSeq, Output, Record},
         frame::{Answer, Frame},
         id::NodeId,
@@ -64,6 +67,20 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
             assert_ne!(one.trace_hash, other.trace_hash);
         }
     }
+}
+
+#[test]
+fn a_bound_that_a_node_does_not_keep_is_noticed() {
+    let scenario = scenario("circular", None, 2);
+    let (graph, limits) = (graph(&scenario, 1), scenario.node_limits());
+    let limits = Limits { peers_max: 0, ..limits };
+    let mut checker = Checker::new(1, scenario.load.clone(), limits, graph.nodes().to_vec());
+    let mut cluster = Cluster::new(scenario, graph, 1);
+    cluster.begin_life(0, Disk::Kept, Vec::new());
+    let now = cluster.timeline.now;
+    let mut observations = cluster.timeline.observations();
+    let judged = observations.try_for_each(|(host, observation)| checker.observe(now, host, observation));
+    assert_eq!(judged.map_err(|violation| violation.wrong), Err(Wrong::Bound { what: "links", size: 1 }));
 }
 
 #[test]

@@ -27,6 +27,15 @@ pub(super) struct Sent {
     pub(super) unsent: Option<Counter>,
 }
 
+/// The fate of a frame at its far end.
+pub(super) enum Arrival {
+    /// It has arrived at this node.
+    For(usize),
+    /// A cut holds it back.
+    Held,
+    Lost,
+}
+
 /// All connections of a cluster.
 #[derive(Debug)]
 pub(super) struct Wires {
@@ -181,49 +190,52 @@ impl Wires {
         }
     }
 
-    /// A frame is at its far end. Gives it to whom it is for, unless it is lost or held back; `life`: that of a node that
-    /// lives.
+    /// A frame is at its far end; `life`: that of a node that lives. Only a [held](Self::hold) frame is kept.
     pub(super) fn on_arrive(
         &mut self,
         timeline: &mut Timeline,
         (number, epoch, way): (u32, u32, Direction),
-        transit: Transit,
+        transit: &Transit,
         life: impl Fn(usize) -> Option<u32>,
-    ) -> Option<(usize, Work)> {
+    ) -> Arrival {
         self.under_way -= u64::from(transit.kind.is_news());
         let connection = &mut self.connections[number as usize];
         let (from, to) = connection.ends(way);
         if connection.epoch != epoch {
-            lose(timeline, from, &transit, false);
-            return None;
+            lose(timeline, from, transit, false);
+            return Arrival::Lost;
         }
         if self.network.is_cut(from, to) || !connection.pipe(way).held.is_empty() {
-            let pipe = connection.pipe(way);
             if self.network.model.is_stream() {
-                pipe.held.push_back(transit);
-                if pipe.held.len() == 1 {
-                    self.stopped.push((number, way));
-                }
-            } else {
-                pipe.bytes -= transit.bytes;
-                lose(timeline, from, &transit, false);
+                return Arrival::Held;
             }
-            return None;
+            connection.pipe(way).bytes -= transit.bytes;
+            lose(timeline, from, transit, false);
+            return Arrival::Lost;
         }
         let is_lost = match way {
             Direction::There => life(to) != Some(connection.target_life),
             Direction::Back => connection.is_closed,
         };
         if !is_lost {
-            return Some((to, Work::Arrival { connection: number, epoch, way, transit }));
+            return Arrival::For(to);
         }
-        lose(timeline, from, &transit, false);
+        lose(timeline, from, transit, false);
         if way == Direction::There && life(to).is_some() {
             // The system of a host that came back knows of no such connection, and says so.
             let at = timeline.now + Duration::from_nanos(connection.latency);
             timeline.schedule(at, Event::Break { connection: number, epoch });
         }
-        None
+        Arrival::Lost
+    }
+
+    /// Keeps a frame until nothing is cut any more.
+    pub(super) fn hold(&mut self, number: u32, way: Direction, transit: Transit) {
+        let pipe = self.connections[number as usize].pipe(way);
+        pipe.held.push_back(transit);
+        if pipe.held.len() == 1 {
+            self.stopped.push((number, way));
+        }
     }
 
     /// A node takes a frame that has arrived: there is room for another one.

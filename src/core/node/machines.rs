@@ -32,7 +32,7 @@ pub(super) struct Machines {
     pub(super) service: Service,
     pub(super) departure: Option<Departure>,
     /// Set once the node has said that it ends.
-    pub(super) ended: bool,
+    ended: bool,
     pub(super) rng: Rng,
     pub(super) outbox: VecDeque<Output>,
 }

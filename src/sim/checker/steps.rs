@@ -107,7 +107,7 @@ impl Checker {
                 self.sent(&id, has_payload, links, bytes);
                 path.map_or(Ok(()), |path| self.went(&id, &path, host))
             }
-            Observation::Turned(gauge) => match gauge.excess(&self.limits) {
+            Observation::Holds(gauge) => match gauge.excess(&self.limits) {
                 Some((what, size)) => Err(Wrong::Bound { what, size }),
                 None => Ok(()),
             },

@@ -7,6 +7,7 @@ use crate::{
         host::{Event, Work},
         links::{Direction, Transit},
         scenario::Load,
+        wires::Arrival,
     },
 };
 use std::{ops::Range, time::Duration};
@@ -84,8 +85,11 @@ impl Cluster {
     pub(in crate::sim) fn on_arrive(&mut self, connection: u32, epoch: u32, way: Direction, transit: Transit) {
         let hosts = &self.hosts;
         let life = |host: usize| hosts[host].node.as_ref().map(|_| hosts[host].life);
-        let work = self.wires.on_arrive(&mut self.timeline, (connection, epoch, way), transit, life);
-        self.hand_over_any(work);
+        match self.wires.on_arrive(&mut self.timeline, (connection, epoch, way), &transit, life) {
+            Arrival::For(to) => self.hand_over(to, Work::Arrival { connection, epoch, way, transit }),
+            Arrival::Held => self.wires.hold(connection, way, transit),
+            Arrival::Lost => {}
+        }
     }
 
     /// A node tries to connect.

@@ -118,8 +118,8 @@ impl Overlay {
         self.settle(now);
     }
 
-    /// Returns true if a node that greets may be a neighbour. Then it is expected to be up soon: the driver greets it back, with
-    /// [`priority`](Self::priority), and calls [`greeted`](Self::greeted). If not, it is refused for want of vacancy.
+    /// Returns true if a node that greets may be a neighbour. Then it is expected to be up soon: the driver greets it back,
+    /// and calls [`greeted`](Self::greeted). If not, it is refused for want of vacancy.
     pub(crate) fn admits(&mut self, now: Mono, member: &Member, priority: JoinPriority) -> bool {
         if !self.heals {
             return !matches!(priority, JoinPriority::Neighbour | JoinPriority::Bridge)
