@@ -18,18 +18,31 @@ use std::time::Duration;
 /// Time to wait for a reply before the same request is sent once more.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Bytes of a body of several payloads that any node has room for in a frame, whatever its limit for one payload is.
+pub const SUBMISSION_LEN: usize = 256 << 10;
+
 /// Sockets of the process of a client: one for each node that it asks.
 pub(super) const SOCKETS_MAX: u16 = 2048;
 
-/// Receipt of a node for a message that it took.
+/// Receipt of a node for the messages of a submission, which are one or many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// The node that took it.
+    /// The node that took them.
     pub node: NodeId,
-    /// The id that it gave it.
+    /// The id that it gave the first; those of the others count on from it.
     pub id: MessageId,
-    /// Safety of the message.
+    /// Number of messages.
+    pub count: u32,
+    /// Safety of the messages.
     pub level: Level,
+}
+
+impl Receipt {
+    /// The id of the last message.
+    pub fn last(&self) -> MessageId {
+        let sequence = self.id.sequence.saturating_add(u64::from(self.count).saturating_sub(1));
+        MessageId { sequence, ..self.id.clone() }
+    }
 }
 
 /// Clients of many nodes: they share what a process has once.
@@ -69,21 +82,47 @@ impl Client {
 
     /// Sends a request and waits for its reply; asks again if none comes, under the same id.
     pub fn call(&mut self, request: &Request) -> Result<Response, ClientError> {
-        let id = unique_id();
+        self.call_as(&unique_id(), request)
+    }
+
+    /// The same under an id of the caller's, for one that it may repeat later.
+    fn call_as(&mut self, id: &RequestId, request: &Request) -> Result<Response, ClientError> {
         self.header.clear();
-        let payload = encode::request(&mut self.header, &id, request);
+        let payload = encode::request(&mut self.header, id, request);
         let frames: Vec<&[u8]> = std::iter::once(&self.header[..]).chain(payload.map(|payload| &**payload)).collect();
         let failed = |error: RequestError| ClientError::from_request(&self.endpoint, error);
         let parts = self.requester.request(&frames).map_err(failed)?;
-        understand(&mut self.decoder, &self.endpoint, parts, &id)
+        understand(&mut self.decoder, &self.endpoint, parts, id)
     }
 
     /// Submits a message, with its paths recorded if `trace` says how often to relay it. It is published once,
     /// however often this had to ask.
     pub fn publish(&mut self, payload: Payload, trace: Option<Relays>) -> Result<Receipt, ClientError> {
-        let Response { node, reply, .. } = self.call(&Request::Publish { trace, body: Body::one(payload) })?;
+        self.submit(&unique_id(), trace, Body::one(payload))
+    }
+
+    /// Submits payloads that each become a message, untraced: all of them or, if the node refuses one, none. There are 1 to
+    /// [`SUBMITTED_MAX`](crate::core::batch::SUBMITTED_MAX), packed as a [`Packer`](crate::core::batch::Packer) does it; where a
+    /// node's limit is not known, not more than [`SUBMISSION_LEN`] bytes of them, or one.
+    ///
+    /// Under a [unique](RequestId::Unique) id the node takes them once, however often they are submitted, for as long as it
+    /// remembers the request: it repeats its first receipt. With [`RequestId::None`] they get an id of this client's.
+    pub fn publish_all(&mut self, request: &RequestId, body: Body) -> Result<Receipt, ClientError> {
+        match request {
+            RequestId::None => self.submit(&unique_id(), None, body),
+            request => self.submit(request, None, body),
+        }
+    }
+
+    fn submit(&mut self, request: &RequestId, trace: Option<Relays>, body: Body) -> Result<Receipt, ClientError> {
+        let submitted = body.count();
+        let Response { node, reply, .. } = self.call_as(request, &Request::Publish { trace, body })?;
         match reply {
-            Reply::Receipt { id, level, .. } => Ok(Receipt { node, id, level }),
+            Reply::Receipt { id, count, level } if count == submitted => Ok(Receipt { node, id, count, level }),
+            Reply::Receipt { count, .. } => {
+                let text = format!("it took {count} messages where {submitted} were submitted");
+                Err(ClientError::Protocol { endpoint: self.endpoint.clone(), text })
+            }
             other => Err(self.unexpected(&other)),
         }
     }

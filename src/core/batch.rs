@@ -230,6 +230,11 @@ pub struct Packer {
 }
 
 impl Packer {
+    /// Says whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Says whether a payload of `len` bytes more would make a body of over `len_max` bytes, or of too many payloads.
     pub fn is_full_for(&self, len: usize, len_max: usize) -> bool {
         let single = self.single.as_ref().map_or(0, |payload| packed_len(payload.len()));
