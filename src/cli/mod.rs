@@ -22,6 +22,7 @@ pub mod output;
 pub mod progress;
 pub mod screen;
 pub mod simulate;
+pub mod submit;
 pub mod text;
 pub mod version;
 pub mod watch;

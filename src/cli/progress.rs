@@ -39,6 +39,12 @@ impl Progress {
         self.0.set_message(text.to_owned());
         self.0.set_position((share.clamp(0.0, 1.0) * STEPS as f64) as u64);
     }
+
+    /// Shows what there is to say about work of which nobody knows how much it is.
+    pub fn count(&self, text: &str) {
+        self.0.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+        self.0.set_message(text.to_owned());
+    }
 }
 
 impl Drop for Progress {

@@ -762,7 +762,8 @@ fn completions_and_man_pages_are_written() {
     }
     assert!(page("gossip").replace('\\', "").contains("send-message"));
     let sent = page("gossip-send-message");
-    let parts = ["[OPTIONS] <NODE> <MESSAGE>", "GOSSIP_NETWORK", ".SH EXAMPLES\n.nf\n", "3\\[u00D7] to its neighbors"];
+    let parts =
+        ["[OPTIONS] <NODE> <MESSAGE | ", "GOSSIP_NETWORK", ".SH EXAMPLES\n.nf\n", "3\\[u00D7] to its neighbors"];
     assert!(sent.is_ascii() && parts.iter().all(|part| sent.contains(part)) && !sent.contains("EXTRA"), "{sent}");
     assert!(
         sent.contains(".SH ARGUMENTS\n.TP\n\\fB<NODE>\\fR\nNumber or name") && sent.ends_with("gossip(1)\n"),

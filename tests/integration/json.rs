@@ -84,6 +84,8 @@ fn every_field_of_json_output_is_described_and_comes() {
     };
     let sent = one("send-message", &["send-message", "4", "apple"]);
     let id = sent["id"].as_str().unwrap();
+    let many = net.run_with_stdin(&["send-message", "4", "--lines", "--json"], b"fig\n").done().json();
+    compare("send-message --lines", &[many]);
     wait_until("node 3 has it", || net.run(&["get-messages", "3"]).done().stdout.contains("apple"));
     one("get-messages", &["get-messages", "3"]);
     compare("list-peers", &[net.json(&["list-peers", "5"]), net.json(&["list-peers", "5", "--depth", "2"])]);

@@ -14,6 +14,7 @@ mod half_way;
 mod identities;
 mod joining;
 mod json;
+mod lines;
 mod list_peers;
 mod logs;
 mod messages;

@@ -10,7 +10,7 @@ use rustix::{
 use std::{
     ffi::OsStr,
     fs::{self, File},
-    io::Read,
+    io::{Read, Write},
     os::unix::ffi::OsStrExt,
     process::{Child, Stdio},
     sync::{Arc, Mutex},
@@ -29,6 +29,11 @@ struct Terminal {
 
 impl Terminal {
     fn run(world: &World, args: &[&str]) -> Self {
+        Self::fed(world, args, Stdio::null())
+    }
+
+    /// The same with something on stdin.
+    fn fed(world: &World, args: &[&str], stdin: impl Into<Stdio>) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -37,7 +42,7 @@ impl Terminal {
         let name = ptsname(&master, Vec::new()).unwrap();
         let open = || File::options().read(true).write(true).open(OsStr::from_bytes(name.as_bytes())).unwrap();
         let mut command = world.command(args);
-        command.env("TERM", "xterm").stdin(Stdio::null()).stdout(open()).stderr(open());
+        command.env("TERM", "xterm").stdin(stdin).stdout(open()).stderr(open());
         let child = command.spawn().unwrap();
         // The command holds the other end alone: reading ends with it.
         drop(command);
@@ -196,4 +201,20 @@ fn a_terminal_that_can_do_nothing_gets_blocks() {
     assert!(told.starts_with("\x1b[1;32mNetwork 'default' is healthy"), "{told:?}");
     let shown = Terminal::run(&net, &["status", "--color", "never"]).wait().1;
     assert!(shown.starts_with("Network 'default' is healthy: all 3 nodes are up.\r\n"), "{shown:?}");
+}
+
+#[test]
+fn lines_that_are_sent_are_counted_until_the_end() {
+    let net = TestNet::start("circular", 3);
+    let (reader, mut pipe) = std::io::pipe().unwrap();
+    let sender = Terminal::fed(&net, &["send-message", "1", "--lines"], reader);
+    pipe.write_all(b"a\nb\n").unwrap();
+    wait_until("it is told how many were sent", || sender.seen().screens[0].concat().contains("2 lines sent"));
+    drop(pipe);
+    let (code, text) = sender.wait();
+    let seen = Seen::of(&text).screens[0].concat();
+    assert!(
+        code == Some(0) && seen.contains("2 messages sent to Gossip-Node-1: ") && !seen.contains("lines"),
+        "{seen}"
+    );
 }

@@ -1,7 +1,7 @@
 //! `gossip send-message`.
 
 use crate::{
-    cli::{Context, NodeArgument, Output, error::CliError, numbers::is_whole, text::Shown},
+    cli::{Context, NodeArgument, Output, error::CliError, numbers::is_whole, submit, text::Shown},
     client::{Client, Receipt},
     core::{
         message::{Payload, Relays},
@@ -15,6 +15,7 @@ use std::{
     fmt,
     io::{self, Read},
     os::unix::ffi::OsStringExt,
+    path::PathBuf,
     time::Duration,
 };
 
@@ -28,8 +29,9 @@ const UNASKED_LEN: usize = 1 << 20;
 /// Submit a message to a node, which spreads it to all others
 ///
 /// Returns once the node has accepted the message and started forwarding it. The paths of the copies are recorded for
-/// 'get-messages', unless --no-trace is given.
+/// 'get-messages', unless --no-trace is given. With --lines, each line of stdin is a message.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "gossip send-message [OPTIONS] <NODE> <MESSAGE | --lines>")]
 #[command(after_long_help = "\
 Examples:
   # Send the message \"apple\" to node 4
@@ -42,6 +44,10 @@ Examples:
   # Send a file, byte for byte
   gossip send-message 4 - < picture.png
 
+  # Send each line of a file, and be able to go on where it was interrupted
+  gossip send-message 4 --lines < events.txt
+  gossip send-message 4 --lines --resume events.progress < events.txt
+
   # Send a message that starts with a dash
   gossip send-message 4 -- -apple")]
 pub struct Args {
@@ -49,14 +55,28 @@ pub struct Args {
     #[arg(value_name = "NODE")]
     node: NodeArgument,
     /// The message, up to 1 MiB unless the node has another --payload-max; '-' reads it from stdin, byte for byte
-    #[arg(value_name = "MESSAGE")]
-    message: OsString,
+    #[arg(value_name = "MESSAGE", required_unless_present = "lines")]
+    message: Option<OsString>,
     /// Number of times each node forwards it to each neighbour, 1 to 16 [default: 1]
     #[arg(short, long, value_name = "R", value_parser = relays, allow_negative_numbers = true)]
     relays: Option<Relays>,
     /// Do not record paths (reduces traffic)
     #[arg(long, conflicts_with = "relays")]
     no_trace: bool,
+    /// Submit each line of stdin as a message, many in one request and without paths
+    ///
+    /// A line ends at a line feed, which is not sent; all other bytes are, as they are. An empty line is an empty message. What has
+    /// come is sent while the rest is awaited. A line that cannot be sent ends the command with an error that names it and
+    /// says how many were sent before.
+    #[arg(long, conflicts_with_all = ["message", "relays"])]
+    lines: bool,
+    /// Keep in FILE what was taken, so that the same command with the same lines goes on where it was ended and sends none twice
+    ///
+    /// The request that was under way is repeated, and the node answers as it did before. It remembers its last 16,384
+    /// requests, and none once it is started anew: what was under way then is refused, not sent twice. FILE belongs to one
+    /// network, and to the lines that were sent.
+    #[arg(long, value_name = "FILE", requires = "lines", conflicts_with = "message")]
+    resume: Option<PathBuf>,
 }
 
 /// Report on a receipt.
@@ -71,8 +91,12 @@ struct Sent {
 
 /// Sends the message and prints the receipt.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let Some(message) = args.message else {
+        let timeout = context.timeout_or(TIMEOUT);
+        return submit::command::run(&args.node, args.resume.as_deref(), timeout, context, out);
+    };
     let mut client = context.connect(&args.node, TIMEOUT)?;
-    let payload = payload_of(args.message, &mut client)?;
+    let payload = payload_of(message, &mut client)?;
     let trace = (!args.no_trace).then(|| args.relays.unwrap_or(Relays::ONE));
     let receipt = client.publish(Payload::from(&payload[..]), trace)?;
     out.print(&Sent::from(receipt))
