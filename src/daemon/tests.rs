@@ -167,6 +167,34 @@ fn a_state_overtakes_a_receipt_that_waits_for_a_slow_log() {
 }
 
 #[test]
+fn what_waits_in_a_socket_becomes_a_batch_of_its_turn() {
+    const COUNT: u64 = 200;
+    const PAUSE: Duration = Duration::from_millis(200);
+    let (folder, log) = (tempfile::tempdir().unwrap(), Tape::default());
+    let mut pair = Pair::new(log.clone(), folder.path());
+    // The connection is up, and what is sent now arrives before the node looks.
+    pair.ask(RequestId::None, &Request::Status);
+    (1..=COUNT).for_each(|number| pair.send(&RequestId::Number(number), &publish(&number.to_string())));
+    Deadline::after(PAUSE).pause(PAUSE);
+    let replies = pair.replies(COUNT as usize);
+    for (number, (id, reply)) in (1..).zip(&replies) {
+        let Reply::Receipt { id: message, count: 1, .. } = reply else { panic!("{reply:?}") };
+        assert_eq!((id, message.sequence), (&RequestId::Number(number), number), "in their order");
+    }
+    let received = log
+        .records
+        .borrow()
+        .iter()
+        .map(|(_, record)| match record {
+            Record::Received { first, last, .. } => (*first, *last),
+            other => panic!("{other:?}"),
+        })
+        .collect::<Vec<_>>();
+    assert!(received.len() < COUNT as usize / 4, "turns of few: {received:?}");
+    assert_eq!(received.last().map(|&(_, last)| last), Some(COUNT));
+}
+
+#[test]
 fn a_node_goes_on_from_its_log() {
     let (folder, log) = (tempfile::tempdir().unwrap(), Tape::default());
     let unique = || RequestId::Unique([7; 16].into());
