@@ -1,7 +1,10 @@
 //! The command dialogue that the command line, the tests and clients in any language speak with a node.
 //! Spec: `docs/spec/gossip-bus.md`, *Requests*.
 
+mod disturbance;
 pub mod happening;
+
+pub use disturbance::Disturbance;
 
 use super::{
     batch::Body,
@@ -171,29 +174,6 @@ impl Request {
 
 /// Longest time that a watcher waits at a node.
 pub const WATCH_WAIT_MAX: Duration = Duration::from_secs(30);
-
-/// A disturbance of what a node sends to a peer. By default there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Disturbance {
-    /// Nothing arrives.
-    pub cut: bool,
-    /// All comes so much later; at most [`DELAY_MAX`](Self::DELAY_MAX).
-    pub delay: Duration,
-    /// So many of a million messages do not arrive.
-    pub drop_ppm: u32,
-}
-
-impl Disturbance {
-    /// The longest delay.
-    pub const DELAY_MAX: Duration = Duration::from_secs(60);
-    /// The highest share of messages that are lost: all.
-    pub const DROP_PPM_MAX: u32 = 1_000_000;
-
-    /// Says whether all is as usual.
-    pub fn is_none(&self) -> bool {
-        *self == Self::default()
-    }
-}
 
 /// The safety of an accepted message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,14 +2,11 @@
 //! done in order, the log is synced once. What they do is [observed](Observation), and judged by others.
 
 mod lives;
+mod sent;
 mod work;
 
 use super::{
     host::{Event, Host, NEVER, index_of},
-    links::{
-        Transit,
-        lengths::{answer_len, frame_len},
-    },
     observation::{Observation, Relay},
     scenario::{Fault, Scenario},
     timeline::Timeline,
@@ -20,8 +17,8 @@ use crate::{
     core::{
         batch::Body,
         config::Limits,
-        event::{Input, LinkId, LogSeq, Output, Principal, Record, ReturnAddress},
-        frame::{Answer, Chunk, Frame},
+        event::{Input, LogSeq, Output, Principal, Record, ReturnAddress},
+        frame::Frame,
         id::{MessageId, NodeId},
         message::{Payload, Relays},
         node::Node,
@@ -326,49 +323,6 @@ impl Cluster {
         }
     }
 
-    fn send(&mut self, host: usize, links: Vec<LinkId>, frame: Frame) {
-        let (kind, bytes) = (Kind::of(&frame), frame_len(&frame));
-        self.count(host, kind, links.len(), bytes);
-        for observation in observed(&frame, links.len(), bytes) {
-            self.hosts[host].has_asked |= matches!(observation, Observation::Asked(_));
-            self.timeline.observe(host, observation);
-        }
-        let Some((&last, others)) = links.split_last() else { return };
-        for &link in others {
-            self.send_one(host, link, frame.clone(), kind, bytes);
-        }
-        self.send_one(host, last, frame, kind, bytes);
-    }
-
-    fn send_one(&mut self, host: usize, link: LinkId, frame: Frame, kind: Kind, bytes: usize) {
-        let from = self.graph.nodes()[host].clone().into();
-        let transit = Transit { input: Input::Arrived { from, frame }, kind, bytes };
-        let sent = self.wires.send(&mut self.timeline, host, link, transit);
-        if self.relays_at_once {
-            self.current.targets.extend(sent.target);
-        }
-        self.after.extend(sent.unsent.map(|why| Input::Unsent { link, why }));
-    }
-
-    fn answer(&mut self, host: usize, to: &NodeId, answer: Answer) -> bool {
-        let (kind, bytes) = (Kind::of_answer(&answer), answer_len(&answer));
-        self.count(host, kind, 1, bytes);
-        let to = index_of(to);
-        to.is_some_and(|to| self.wires.answer(&mut self.timeline, host, to, answer, (kind, bytes)))
-    }
-
-    /// Counts frames that are sent.
-    fn count(&mut self, host: usize, kind: Kind, frames: usize, bytes: usize) {
-        self.counts.traffic[usize::from(self.is_idle)].add(kind, frames, bytes);
-        self.hosts[host].frames += frames as u64;
-        if kind.is_news() && frames > 0 {
-            self.last_news = Some((self.timeline.now, host, kind));
-            if kind != Kind::Payload {
-                self.timeline.observe(host, Observation::Told { bytes: frames * bytes });
-            }
-        }
-    }
-
     fn append(&mut self, host: usize, seq: LogSeq, record: &Record) {
         let place = &mut self.hosts[host];
         place.log.memory.append(seq, record).expect("memory does not fail");
@@ -407,28 +361,4 @@ impl Cluster {
 fn requested(client: &[u8], request: Request) -> Input {
     let client = ReturnAddress(client.into());
     Input::Requested { principal: Principal::Unnamed, client, id: RequestId::None, request }
-}
-
-/// Observations of a frame that goes over `links` links: one for each message in it.
-fn observed(frame: &Frame, links: usize, bytes: usize) -> Vec<Observation> {
-    let (batch, bytes) = match frame {
-        Frame::Message(batch) => (batch, bytes),
-        Frame::Chunk(Chunk { head: Some(head), length, .. }) => match &**head {
-            Frame::Message(batch) => (batch, bytes + *length as usize),
-            _ => return Vec::new(),
-        },
-        Frame::Pull(streams) => return vec![Observation::Asked(streams.clone())],
-        Frame::Path(copy) => {
-            let path = Some(copy.trace.path.clone());
-            return vec![Observation::Sent { id: copy.id.clone(), path, has_payload: false, links, bytes }];
-        }
-        _ => return Vec::new(),
-    };
-    let (first, last) = batch.range();
-    let (bytes, stream) = (bytes / batch.body.count() as usize, batch.id.stream());
-    let sent = |sequence| {
-        let path = batch.trace.as_ref().map(|trace| trace.path.clone());
-        Observation::Sent { id: stream.message(sequence), path, has_payload: true, links, bytes }
-    };
-    (first..=last).map(sent).collect()
 }

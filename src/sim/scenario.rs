@@ -177,7 +177,16 @@ impl Default for Retention {
 impl Default for Load {
     fn default() -> Self {
         let (messages, warmup, size, relays) = (20, 0, 100, 1);
-        Self { messages, warmup, size, senders: Senders::Random, interval: Time::millis(100), burst: 1, trace: false, relays }
+        Self {
+            messages,
+            warmup,
+            size,
+            senders: Senders::Random,
+            interval: Time::millis(100),
+            burst: 1,
+            trace: false,
+            relays,
+        }
     }
 }
 

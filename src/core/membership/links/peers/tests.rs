@@ -458,7 +458,9 @@ fn whoever_is_disconnected_closes_what_nobody_declared() {
 fn capabilities_follow_the_words() {
     let mut table = Table::new(8);
     assert_eq!(table.peers.me().capabilities, ["trace", "tree", "repair", "overlay", "chunk", "batch"]);
-    let flood: Vec<_> = Capability::own(&Protocol { dissemination: Broadcast::Flood, ..Protocol::default() }).map(Capability::word).collect();
+    let flood: Vec<_> = Capability::own(&Protocol { dissemination: Broadcast::Flood, ..Protocol::default() })
+        .map(Capability::word)
+        .collect();
     assert_eq!(flood, ["trace", "repair", "overlay", "chunk", "batch"]);
     table.hello(1, JoinPriority::Declared, false);
     assert!(table.peers.neighbours().slots_with(Capability::Tree).is_empty(), "not up");
