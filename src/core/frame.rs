@@ -3,9 +3,8 @@
 use super::{
     batch::Batch,
     endpoint::Endpoint,
-    id::{Incarnation, Instance, MessageId, NetworkName, NodeId, StreamId},
+    id::{Incarnation, Instance, MessageId, NetworkName, NodeId, StreamId, ranges::Ranges},
     message::{Payload, Trace},
-    ranges::Ranges,
     stats::Refusal,
     time::Wall,
 };

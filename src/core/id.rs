@@ -11,6 +11,7 @@ use std::{
 };
 
 pub(in crate::core) mod hash;
+pub mod ranges;
 
 /// Longest node name in bytes.
 pub const NODE_ID_LEN_MAX: usize = 64;

@@ -15,7 +15,6 @@ pub mod membership;
 pub mod message;
 pub mod neighbours;
 pub mod node;
-pub mod ranges;
 pub mod request;
 pub mod rng;
 pub mod service;

@@ -7,8 +7,7 @@ use crate::{
     core::{
         endpoint::Endpoint,
         frame::{self, StreamRanges},
-        id::StreamId,
-        ranges::Ranges,
+        id::{StreamId, ranges::Ranges},
         request::{Gap, Reply, Request, Vector},
     },
 };

@@ -12,10 +12,7 @@ use crate::{
         text::{self, count},
     },
     clock::Deadline,
-    core::{
-        id::{NodeId, StreamId},
-        ranges::Ranges,
-    },
+    core::id::{NodeId, StreamId, ranges::Ranges},
     launcher::ranges::ranges,
     survey::{
         Compared, Comparison, Heard, Judgement, Overlay, State, Survey,

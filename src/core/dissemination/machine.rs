@@ -4,9 +4,9 @@
 use super::{
     chunks::{incoming::Incoming, outgoing::Outgoing},
     event::{Input, Output},
-    origin::{OWN_LEN_MAX, Origin},
+    origin::Origin,
     provenance::Provenance,
-    repair::{allowance::Allowances, anti_entropy::AntiEntropy},
+    repair::{answers::Answers, anti_entropy::AntiEntropy},
     seen::Seen,
     sender::Sender,
     spread::plumtree::Plumtree,
@@ -39,9 +39,8 @@ pub struct Dissemination {
     knowledge: AntiEntropy,
     plumtree: Plumtree,
     incoming: Incoming,
-    allowances: Allowances,
+    answers: Answers,
     sender: Sender,
-    pull_max: usize,
     payload_len_max: usize,
     standstill: Duration,
 }
@@ -60,10 +59,9 @@ impl Dissemination {
                 limits.payload_len_max.max(PACKED_LEN_MAX),
                 standstill,
             ),
-            allowances: Allowances::default(),
+            answers: Answers::new(usize::try_from(limits.pull_max).unwrap_or(usize::MAX)),
             sender: Sender::new(limits.chunks_waiting_bytes_max, standstill),
             payload_len_max: limits.payload_len_max,
-            pull_max: usize::try_from(limits.pull_max).unwrap_or(usize::MAX),
             standstill,
         }
     }
@@ -85,23 +83,15 @@ impl Dissemination {
             Input::Lost { slot, streams } => self.knowledge.lost(now.mono, slot, &streams),
             Input::Acknowledged { slot, token } => self.sender.acknowledged(now.mono, slot, token),
             Input::Answered { slot, sent } => self.sender.answered(now.mono, slot, sent),
-            Input::Hashes { slot, hashes } => {
-                if self.knowledge.on_hashes(now.mono, slot, hashes) {
-                    self.sender.push(Output::Probe(slot));
-                }
+            Input::Hashes { slot, hashes } => self.knowledge.on_hashes(now.mono, slot, hashes, &mut self.sender),
+            Input::Rose(slot) if neighbours.slots_with(Capability::Repair).contains(slot) => {
+                self.knowledge.rose(now.mono, slot);
             }
-            Input::Rose(slot) => {
-                if neighbours.slots_with(Capability::Repair).contains(slot) {
-                    self.knowledge.rose(now.mono, slot);
-                }
-            }
-            Input::Fell(slot) => {
-                self.allowances.forget_sent(slot);
-                self.forget(now.mono, slot, neighbours);
-            }
+            Input::Rose(_) => {}
+            Input::Fell(slot) => self.forget(now.mono, slot, neighbours),
             Input::Freed(slot) => {
                 self.plumtree.free(slot);
-                self.allowances.forget(slot);
+                self.answers.forget(slot);
                 self.forget(now.mono, slot, neighbours);
             }
             Input::Renewed(incarnation) => {
@@ -124,18 +114,8 @@ impl Dissemination {
     /// Takes messages that are submitted here, and gives the id that the first of them has from now on. Those of a turn share a
     /// batch, which leaves when it is full or the turn ends; one that is traced goes by itself.
     pub fn publish(&mut self, now: Now, relays: Option<Relays>, body: Body, neighbours: &NeighbourTable) -> MessageId {
-        let id = self.origin.next();
-        if relays.is_none() && body.count() == 1 {
-            if let Some(full) = self.origin.append(now.wall, body.bytes()) {
-                self.launch(now, full, neighbours);
-            }
-            return id;
-        }
-        self.close(now, neighbours);
-        for part in body.split(OWN_LEN_MAX) {
-            let batch = self.origin.mint(now.wall, relays, part);
-            self.launch(now, batch, neighbours);
-        }
+        let (id, batches) = self.origin.submit(now.wall, relays, body);
+        batches.into_iter().for_each(|batch| self.launch(now, batch, neighbours));
         id
     }
 
@@ -150,7 +130,7 @@ impl Dissemination {
     fn launch(&mut self, now: Now, batch: Batch, neighbours: &NeighbourTable) {
         let batch = Batch { tree: self.plumtree.trees().model_for_own(now.mono).cloned(), ..batch };
         self.knowledge.insert(now.mono, &batch);
-        self.deliver(now, &Provenance::default(), batch, &[], neighbours);
+        self.deliver(now, &Provenance::default(), &[batch.range()], batch, neighbours);
     }
 
     /// The next thing to do, in order.
@@ -239,6 +219,7 @@ impl Dissemination {
     fn forget(&mut self, now: Mono, slot: Slot, neighbours: &NeighbourTable) {
         self.plumtree.forget(slot);
         self.knowledge.forget(now, slot);
+        self.answers.forget_sent(slot);
         self.sender.forget(slot, neighbours);
     }
 }

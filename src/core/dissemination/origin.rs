@@ -5,11 +5,12 @@ use crate::core::{
     frame::LifeSeen,
     id::{Incarnation, MessageId, NodeId},
     message::{Payload, Relays, Trace},
+    stats::Refusal,
     time::Wall,
 };
 
 /// Longest body in bytes of a batch that this node makes of several messages: it crosses each link in one piece.
-pub const OWN_LEN_MAX: usize = 64 << 10;
+const OWN_LEN_MAX: usize = 64 << 10;
 
 /// One life of a node as the origin of messages.
 #[derive(Debug)]
@@ -34,11 +35,14 @@ impl Origin {
         &self.node
     }
 
-    /// Says whether messages from `id` to the number `last` claim to be of this life, and one of them has not left it: it was
-    /// never submitted, or is in the open batch.
+    /// Checks that messages from `id` to the number `last`, if they claim to be of this life, have left it; if not, why they are
+    /// refused: they were never submitted, or are in the open batch.
     #[inline]
-    pub fn disowns(&self, id: &MessageId, last: u64) -> bool {
-        last >= self.opened && id.is_of(&self.node, self.incarnation)
+    pub fn check(&self, id: &MessageId, last: u64) -> Result<(), (Refusal, String)> {
+        if last >= self.opened && id.is_of(&self.node, self.incarnation) {
+            return Err((Refusal::BadRequest, format!("{} was never published here", self.id(last))));
+        }
+        Ok(())
     }
 
     /// A new life begins: numbers count from 1 again. What was not closed is lost: [`close`](Self::close) before.
@@ -53,12 +57,24 @@ impl Origin {
     }
 
     /// The id of the next message.
-    pub fn next(&self) -> MessageId {
+    fn next(&self) -> MessageId {
         self.id(self.next_sequence)
     }
 
+    /// Takes messages that are submitted here. Gives the id that the first of them has from now on, and the batches that are full
+    /// or go by themselves: those of several messages, and the traced ones.
+    pub fn submit(&mut self, at: Wall, relays: Option<Relays>, body: Body) -> (MessageId, Vec<Batch>) {
+        let id = self.next();
+        if relays.is_none() && body.count() == 1 {
+            return (id, self.append(at, body.bytes()).into_iter().collect());
+        }
+        let open = self.close(at);
+        let minted = body.split(OWN_LEN_MAX).into_iter().map(|part| self.mint(at, relays, part));
+        (id, open.into_iter().chain(minted).collect())
+    }
+
     /// Gives a body the next ids, and so makes it a batch of its own. [`close`](Self::close) before.
-    pub fn mint(&mut self, at: Wall, relays: Option<Relays>, body: Body) -> Batch {
+    fn mint(&mut self, at: Wall, relays: Option<Relays>, body: Body) -> Batch {
         let id = self.next();
         self.next_sequence += u64::from(body.count());
         self.opened = self.next_sequence;
@@ -68,7 +84,7 @@ impl Origin {
 
     /// Gives a payload the next id, as a part of the open batch. Gives that batch if there is no room for one more in it; the
     /// payload is in the next one then.
-    pub fn append(&mut self, at: Wall, payload: &Payload) -> Option<Batch> {
+    fn append(&mut self, at: Wall, payload: &Payload) -> Option<Batch> {
         let full = if self.open.is_full_for(payload.len(), OWN_LEN_MAX) { self.close(at) } else { None };
         self.open.push_shared(payload);
         self.next_sequence += 1;
@@ -123,8 +139,9 @@ mod tests {
         assert_eq!(full, [("4-9-1".into(), 4096), ("4-9-4097".into(), 8192)]);
         assert_eq!(origin.append(Wall(1), &payload(OWN_LEN_MAX)).as_ref().map(ids), Some(("4-9-8193".into(), 10_000)));
         assert_eq!(origin.append(Wall(1), &payload(1)).as_ref().map(ids), Some(("4-9-10001".into(), 10_001)));
-        assert!(origin.disowns(&origin.id(1), 10_002) && !origin.disowns(&origin.id(1), 10_001));
+        let is_ours = |origin: &Origin, last| origin.check(&origin.id(1), last).is_ok();
+        assert_eq!([10_001, 10_002].map(|last| is_ours(&origin, last)), [true, false]);
         origin.close(Wall(1));
-        assert!(origin.disowns(&origin.id(1), 10_003) && !origin.disowns(&origin.id(1), 10_002));
+        assert_eq!([10_002, 10_003].map(|last| is_ours(&origin, last)), [true, false]);
     }
 }

@@ -8,50 +8,25 @@ use crate::core::{
     config::Limits,
     frame::LifeSeen,
     id::{Incarnation, MessageId, NodeId, StreamId},
-    ranges::Ranges,
 };
 
 mod digest;
 mod given;
 mod intervals;
 mod lives;
+mod noting;
+pub mod sighting;
 pub mod telling;
 
 use digest::Digest;
-use given::{GivenUp, Late};
+use given::GivenUp;
 use intervals::Intervals;
 use lives::{Lives, NoRoom, Room};
+use sighting::Sighting;
 
 /// Intervals that are remembered for each life on average, at most: all lives with many gaps at one time is no loss
 /// but an attack.
 const GAPS_A_STREAM: usize = 16;
-
-/// Outcome of consecutive ids of one stream that were offered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sighting {
-    /// None of them was ever had or given up before, and now all are remembered.
-    First,
-    /// All of them were had before.
-    Again,
-    /// All of them were maybe had before: their life is forgotten, or they were in a range of gaps that became one. They
-    /// count as had.
-    Unsure,
-    /// Not all of one kind.
-    Mixed(Box<Mixed>),
-    /// Never seen, but there is no room to remember them: nothing changed, and the messages must be refused.
-    Full,
-}
-
-/// Ids of which some are new.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Mixed {
-    /// Ranges never had before, and now remembered; ascending.
-    pub new: Vec<(u64, u64)>,
-    /// The part of these that had been given up, and was known to exist.
-    pub filled: Vec<(u64, u64)>,
-    /// How many of the others were maybe had before.
-    pub unsure: u64,
-}
 
 /// The ids that a node has had or given up, exact.
 ///
@@ -116,64 +91,6 @@ impl Seen {
         };
         seen.open(own);
         seen
-    }
-
-    /// Notes the messages `first..=last` of a stream and says which are new. Where there is no room for one more interval, the
-    /// lowest gap of that life is given up; where there is none for one more life, the oldest of that origin is forgotten, if it
-    /// has others.
-    pub fn insert(&mut self, origin: &NodeId, incarnation: Incarnation, (first, last): (u64, u64)) -> Sighting {
-        if first == 0 || last < first {
-            return Sighting::Again;
-        }
-        if let Err(sighting) = self.turn_to(origin, incarnation, last) {
-            return sighting;
-        }
-        let before = self.recent_len();
-        if self.given_up.is_empty() && self.add_new(first, last) {
-            self.settle(before);
-            return Sighting::First;
-        }
-        let mixed = self.add_mixed(first, last);
-        if let Some(&(_, highest)) = mixed.new.last() {
-            let stream = self.recent.as_ref().map(|recent| recent.stream.clone());
-            for range in stream.map(|stream| self.given_up.prove(&stream, highest)).unwrap_or_default() {
-                self.take_out(range);
-            }
-            self.settle(before);
-        }
-        match &mixed.new[..] {
-            [] if mixed.unsure == 0 => Sighting::Again,
-            [] if mixed.unsure > last - first => Sighting::Unsure,
-            [only] if *only == (first, last) && mixed.filled.is_empty() => Sighting::First,
-            _ => Sighting::Mixed(Box::new(mixed)),
-        }
-    }
-
-    /// Adds numbers of the recent stream if all of them come after all that were seen.
-    fn add_new(&mut self, first: u64, last: u64) -> bool {
-        let is_new = self.recent.as_ref().is_some_and(|recent| self.streams[recent.place].seen.highest() < first);
-        if is_new {
-            self.add(first, last);
-        }
-        is_new
-    }
-
-    /// Adds numbers of the recent stream, some of which may be there or have been given up.
-    fn add_mixed(&mut self, first: u64, last: u64) -> Mixed {
-        let Some(Recent { stream, place, .. }) = self.recent.clone() else { return Mixed::default() };
-        let mut fresh = Vec::new();
-        self.streams[place].seen.missing(first, last, &mut fresh, usize::MAX);
-        let Late { named, claimed } = self.given_up.take(&stream, (first, last));
-        fresh.iter().for_each(|&(first, last)| _ = self.add(first, last));
-        let mut new = Ranges::from(&fresh[..]);
-        new.extend(&named);
-        new.extend(&claimed);
-        let unsure = self.given_up.joined(&stream).map_or(0, |joined| {
-            let mut old = Ranges::from(&[(first, last)][..]);
-            old.subtract(new.as_slice());
-            old.intersection(&[joined]).count()
-        });
-        Mixed { new: new.into_vec(), filled: named, unsure }
     }
 
     /// Says whether `id` was had.

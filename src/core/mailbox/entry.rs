@@ -15,9 +15,9 @@ pub(super) struct Entry {
     position: u64,
     /// The number of its first message.
     sequence: u64,
-    /// How many they are, at least 1.
+    /// Number of its messages, at least 1.
     count: u32,
-    /// How many messages of the batch come before them.
+    /// Number of messages of the batch that come before them.
     offset: u32,
     hops: u32,
     stream: StreamNo,
@@ -70,7 +70,7 @@ impl Entry {
         size_of::<Self>() + Index::COST + self.body.bytes().len() + traced + trailing
     }
 
-    /// How many messages it has.
+    /// Number of its messages.
     pub(super) fn count(&self) -> u64 {
         self.count.into()
     }

@@ -8,9 +8,8 @@ use super::{
 };
 use crate::core::{
     batch::{Batch, Body, Kept, Resent},
-    id::{MessageId, StreamId},
+    id::{MessageId, StreamId, ranges::Ranges},
     message::Path,
-    ranges::Ranges,
     request::{Cursor, Fetch, Page, Status},
     time::Wall,
 };

@@ -8,11 +8,15 @@ use crate::core::{
         chunks::incoming::Taken,
         event::Output,
         provenance::Provenance,
-        repair::ask::{Arrival, How},
-        seen::{Mixed, Sighting},
+        repair::{
+            anti_entropy::AntiEntropy,
+            ask::{Arrival, How},
+        },
+        seen::sighting::{Mixed, Sighting},
+        spread::plumtree::Plumtree,
     },
     frame::{Announcement, Chunk, Frame, PathCopy, StreamRanges},
-    id::{MessageId, NodeId},
+    id::NodeId,
     neighbours::NeighbourTable,
     slots::{Slot, Slots},
     stats::{Counter, Refusal},
@@ -31,13 +35,13 @@ impl Dissemination {
         neighbours: &NeighbourTable,
         kept: &dyn Kept,
     ) {
-        if self.disowns(&from, &batch.id, batch.last()) {
-            return;
+        if let Err((refusal, text)) = self.origin.check(&batch.id, batch.last()) {
+            return self.sender.refuse(from, refusal, text);
         }
         let sighting = self.knowledge.insert(now.mono, &batch);
         self.sender.count(Counter::ClosedGaps, Some(&from), self.knowledge.take_closed_gaps());
         match sighting {
-            Sighting::First => self.on_new(now, from, slot, batch, &[], neighbours),
+            Sighting::First => self.on_new(now, from, slot, &[batch.range()], batch, neighbours),
             Sighting::Mixed(mixed) => {
                 let Mixed { new, unsure, .. } = *mixed;
                 self.sender.count(Counter::Unsure, Some(&from), unsure);
@@ -46,7 +50,7 @@ impl Dissemination {
                 }
                 let count = new.iter().map(|(first, last)| last - first + 1).sum::<u64>();
                 self.sender.count(Counter::Duplicates, Some(&from), u64::from(batch.body.count()) - count);
-                self.on_new(now, from, slot, batch, &new, neighbours);
+                self.on_new(now, from, slot, &new, batch, neighbours);
             }
             Sighting::Again => self.on_copy(now, &from, batch, neighbours, kept),
             Sighting::Unsure => {
@@ -60,19 +64,20 @@ impl Dissemination {
         }
     }
 
-    /// Messages of a batch are new here: `parts` of it, or all if that is empty.
+    /// `parts` of a batch are new here.
     fn on_new(
         &mut self,
         now: Now,
         from: NodeId,
         slot: Option<Slot>,
-        batch: Batch,
         parts: &[(u64, u64)],
+        batch: Batch,
         neighbours: &NeighbourTable,
     ) {
-        let provenance = self.provenance(now.mono, from, slot, &batch, neighbours);
+        let (knowledge, plumtree) = (&mut self.knowledge, &mut self.plumtree);
+        let provenance = provenance(now.mono, from, slot, &batch, neighbours, knowledge, plumtree);
         self.knowledge.note_holes(now.mono, slot, &batch.id.stream());
-        self.deliver(now, &provenance, batch, parts, neighbours);
+        self.deliver(now, &provenance, parts, batch, neighbours);
     }
 
     /// One more copy comes of messages that were had.
@@ -91,8 +96,8 @@ impl Dissemination {
         neighbours: &NeighbourTable,
         kept: &dyn Kept,
     ) {
-        if self.disowns(&from, &copy.id, copy.id.sequence) {
-            return;
+        if let Err((refusal, text)) = self.origin.check(&copy.id, copy.id.sequence) {
+            return self.sender.refuse(from, refusal, text);
         }
         let copy = self.plumtree.relay().arrived(now.wall, copy);
         if let Some(slot) = slot {
@@ -122,9 +127,9 @@ impl Dissemination {
     ) {
         // Before anything is noted of it.
         if let Some(Frame::Message(head)) = chunk.head.as_deref()
-            && self.disowns(&from, &head.id, head.last())
+            && let Err((refusal, text)) = self.origin.check(&head.id, head.last())
         {
-            return;
+            return self.sender.refuse(from, refusal, text);
         }
         let Taken { begun, whole, dropped } = match self.incoming.take(now.mono, &from, chunk) {
             Ok(taken) => taken,
@@ -163,50 +168,16 @@ impl Dissemination {
         }
     }
 
-    /// Refuses messages up to `last` that claim to be of this node's life and were never published here, or what is said of them.
-    fn disowns(&mut self, from: &NodeId, id: &MessageId, last: u64) -> bool {
-        let is_disowned = self.origin.disowns(id, last);
-        if is_disowned {
-            let text = format!("{} was never published here", id.stream().message(last));
-            self.sender.refuse(from.clone(), Refusal::BadRequest, text);
-        }
-        is_disowned
-    }
-
-    /// Finds out by which way a first copy came.
-    fn provenance(
-        &mut self,
-        now: Mono,
-        from: NodeId,
-        slot: Option<Slot>,
-        batch: &Batch,
-        neighbours: &NeighbourTable,
-    ) -> Provenance {
-        let Arrival { asked, first_announced } = self.knowledge.arrived(now, batch, slot);
-        if asked.is_none() {
-            let origin = &batch.id.origin;
-            let late = first_announced.map_or(Duration::ZERO, |first| now.since(first));
-            let trees = self.plumtree.trees_mut();
-            trees.learn(origin, late);
-            if let Some(slot) = slot.filter(|_| self.knowledge.is_missing_any()) {
-                let wait = trees.pull_delay(origin, neighbours.mean_round_trip());
-                self.knowledge.expect_more(now, batch, trees.is_parent(origin, slot), wait);
-            }
-        }
-        Provenance { from: Some(from), slot, asked }
-    }
-
-    /// Delivers and passes on a batch of which `parts` are new here, or all if that is empty.
+    /// Delivers `parts` of a batch, which are new here, and passes all of it on.
     pub(super) fn deliver(
         &mut self,
         now: Now,
         provenance: &Provenance,
-        batch: Batch,
         parts: &[(u64, u64)],
+        batch: Batch,
         neighbours: &NeighbourTable,
     ) {
-        let whole = [batch.range()];
-        for &(first, last) in if parts.is_empty() { &whole[..] } else { parts } {
+        for &(first, last) in parts {
             self.sender.push(Output::Deliver { batch: batch.clone(), first, last, from: provenance.from.clone() });
         }
         if self.incoming.bytes() == 0 {
@@ -259,4 +230,26 @@ impl Dissemination {
         }
         self.sender.tick(now, neighbours);
     }
+}
+
+/// Finds out by which way a batch came of which something is new, and learns how late it was.
+fn provenance(
+    now: Mono,
+    from: NodeId,
+    slot: Option<Slot>,
+    batch: &Batch,
+    neighbours: &NeighbourTable,
+    knowledge: &mut AntiEntropy,
+    plumtree: &mut Plumtree,
+) -> Provenance {
+    let Arrival { asked, first_announced } = knowledge.arrived(now, batch, slot);
+    if asked.is_none() {
+        let (origin, trees) = (&batch.id.origin, plumtree.trees_mut());
+        trees.learn(origin, first_announced.map_or(Duration::ZERO, |first| now.since(first)));
+        if let Some(slot) = slot.filter(|_| knowledge.is_missing_any()) {
+            let wait = trees.pull_delay(origin, neighbours.mean_round_trip());
+            knowledge.expect_more(now, batch, trees.is_parent(origin, slot), wait);
+        }
+    }
+    Provenance { from: Some(from), slot, asked }
 }

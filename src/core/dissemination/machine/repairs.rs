@@ -7,7 +7,10 @@ use crate::core::{
     capability::Capability,
     dissemination::{
         event::Output,
-        repair::ask::{Ask, Dues, How},
+        repair::{
+            answers::Found,
+            ask::{Ask, Dues, How},
+        },
     },
     frame::{Announcement, Answer, Frame, StreamRanges},
     id::{NodeId, StreamId},
@@ -88,12 +91,7 @@ impl Dissemination {
         if missing.is_empty() {
             return;
         }
-        let is_orphan = how == How::Announced && self.plumtree.trees().is_orphan(&stream.origin);
-        let how = if is_orphan { How::Orphan } else { how };
-        if is_orphan {
-            self.plumtree.adopt(now, &stream.origin, slot, neighbours, &mut self.sender);
-        }
-        let wait = self.plumtree.trees().pull_delay(&stream.origin, neighbours.mean_round_trip());
+        let (how, wait) = self.plumtree.miss(now, &stream.origin, slot, how, neighbours, &mut self.sender);
         self.knowledge.offered(now, stream, slot, missing, how, wait);
     }
 
@@ -108,25 +106,13 @@ impl Dissemination {
         kept: &dyn Kept,
     ) {
         let Some(link) = neighbours.link_of(slot) else { return };
-        let (mut messages, mut bytes) = (self.pull_max, self.allowances.left(now, slot));
-        let mut lost = Vec::new();
-        for StreamRanges { stream, ranges } in streams {
-            let seen = self.knowledge.seen_of(stream, ranges);
-            let resent = kept.resend(stream, ranges, seen.as_slice(), messages, bytes);
-            bytes = bytes.saturating_sub(resent.bytes);
-            self.allowances.spend(now, slot, resent.bytes);
-            for batch in resent.batches {
-                let count = batch.body.count();
-                messages = messages.saturating_sub(count as usize);
-                let round_trip = neighbours.round_trip(slot);
-                if !self.sender.holds(slot, &batch) && self.allowances.admits(now, slot, &batch, round_trip) {
-                    self.sender.count(Counter::Resent, Some(from), count.into());
-                    let batch = self.plumtree.relay().shorten(batch, &mut self.sender);
-                    self.sender.batch(vec![link], batch, neighbours);
-                }
-            }
-            if !resent.lost.is_empty() {
-                lost.push(StreamRanges { stream: stream.clone(), ranges: resent.lost });
+        let Found { batches, lost } = self.answers.find(now, slot, streams, &self.knowledge, kept);
+        let round_trip = neighbours.round_trip(slot);
+        for batch in batches {
+            if !self.sender.holds(slot, &batch) && self.answers.admits(now, slot, &batch, round_trip) {
+                self.sender.count(Counter::Resent, Some(from), batch.body.count().into());
+                let batch = self.plumtree.relay().shorten(batch, &mut self.sender);
+                self.sender.batch(vec![link], batch, neighbours);
             }
         }
         if !lost.is_empty() {

@@ -15,7 +15,7 @@ const REPEAT: Duration = Duration::from_millis(50);
 
 /// Allowances of all neighbours. Bounds: an entry a link, with the ids of 16 batches.
 #[derive(Debug, Default)]
-pub struct Allowances(BTreeMap<Slot, Allowance>);
+pub(super) struct Allowances(BTreeMap<Slot, Allowance>);
 
 /// Allowance of one neighbour.
 #[derive(Debug)]
@@ -28,13 +28,13 @@ struct Allowance {
 
 impl Allowances {
     /// The bytes that a neighbour may be sent now.
-    pub fn left(&self, now: Mono, slot: Slot) -> usize {
+    pub(super) fn left(&self, now: Mono, slot: Slot) -> usize {
         self.0.get(&slot).map_or(BYTES_MAX, |allowance| allowance.left(now))
     }
 
     /// Says whether a neighbour that asks for messages of a batch, `round_trip` away, is to be sent it, and notes that it was.
     /// Not if it was a moment ago: then it asks for the next messages, and does not know yet that some of them were in it.
-    pub fn admits(&mut self, now: Mono, slot: Slot, batch: &Batch, round_trip: Duration) -> bool {
+    pub(super) fn admits(&mut self, now: Mono, slot: Slot, batch: &Batch, round_trip: Duration) -> bool {
         let allowance = self.of(now, slot);
         allowance.sent.retain(|&(.., at)| now.since(at) < round_trip + REPEAT);
         if allowance.sent.iter().any(|(id, last, _)| *id == batch.id && *last == batch.last()) {
@@ -48,18 +48,18 @@ impl Allowances {
     }
 
     /// It is sent that many bytes; the last batch may go beyond what it was allowed.
-    pub fn spend(&mut self, now: Mono, slot: Slot, bytes: usize) {
+    pub(super) fn spend(&mut self, now: Mono, slot: Slot, bytes: usize) {
         let allowance = self.of(now, slot);
         (allowance.left, allowance.at) = (allowance.left(now).saturating_sub(bytes), now);
     }
 
     /// A link is down: what went over it may be lost.
-    pub fn forget_sent(&mut self, slot: Slot) {
+    pub(super) fn forget_sent(&mut self, slot: Slot) {
         self.0.get_mut(&slot).into_iter().for_each(|allowance| allowance.sent.clear());
     }
 
     /// A slot is another peer's from now on.
-    pub fn forget(&mut self, slot: Slot) {
+    pub(super) fn forget(&mut self, slot: Slot) {
         self.0.remove(&slot);
     }
 

@@ -13,13 +13,12 @@ use crate::core::{
     config::Config,
     dissemination::{
         event::Output,
-        seen::{Seen, Sighting, telling::DigestPage},
+        seen::{Seen, sighting::Sighting, telling::DigestPage},
         sender::Sender,
     },
     frame::{Frame, Hashes, StreamRanges},
-    id::{Incarnation, StreamId},
+    id::{Incarnation, StreamId, ranges::Ranges},
     neighbours::NeighbourTable,
-    ranges::Ranges,
     request::Gap,
     slots::Slot,
     stats::Counter,
@@ -254,10 +253,12 @@ impl AntiEntropy {
         }
     }
 
-    /// A neighbour told the hashes of what it has seen. Says whether it should learn that they differ; see
+    /// A neighbour told the hashes of what it has seen. It is probed if it should learn that they differ; see
     /// [`Digests::on_ping_digest`].
-    pub fn on_hashes(&mut self, now: Mono, slot: Slot, theirs: Hashes) -> bool {
-        self.digests.on_ping_digest(now, slot, theirs, self.seen.hashes())
+    pub fn on_hashes(&mut self, now: Mono, slot: Slot, theirs: Hashes, sender: &mut Sender) {
+        if self.digests.on_ping_digest(now, slot, theirs, self.seen.hashes()) {
+            sender.push(Output::Probe(slot));
+        }
     }
 
     /// Hashes of all that was seen, if nothing has changed for a while: what is on its way just now makes hashes differ, and

@@ -1,6 +1,12 @@
 //! Questions for messages, and their reasons.
 
-use crate::core::{frame::StreamRanges, id::StreamId, ranges::Ranges, request::Gap, slots::Slot, time::Mono};
+use crate::core::{
+    frame::StreamRanges,
+    id::{StreamId, ranges::Ranges},
+    request::Gap,
+    slots::Slot,
+    time::Mono,
+};
 
 /// Source of the news that something is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +24,7 @@ pub enum How {
 /// Account of how messages that arrived were waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Arrival {
-    /// How they were known to be missing, if their sender was asked for any of them and had not answered before.
+    /// The way in which they were known to be missing, if their sender was asked for any of them and had not answered before.
     pub asked: Option<How>,
     /// The time when they were first announced, if they were, and nothing of them had come.
     pub first_announced: Option<Mono>,

@@ -1,7 +1,12 @@
 //! Messages on their way in pieces: whoever sends them is taken for asked, so that nobody else is.
 
 use super::missing::Missing;
-use crate::core::{dissemination::repair::ask::How, id::StreamId, ranges::Ranges, slots::Slot, time::Mono};
+use crate::core::{
+    dissemination::repair::ask::How,
+    id::{StreamId, ranges::Ranges},
+    slots::Slot,
+    time::Mono,
+};
 use std::time::Duration;
 
 impl Missing {

@@ -1,6 +1,9 @@
 //! Messages that neighbours had and keep no more, as they said: so that none is asked again and again for what was given up here.
 
-use crate::core::{id::StreamId, ranges::Ranges, slots::Slot};
+use crate::core::{
+    id::{StreamId, ranges::Ranges},
+    slots::Slot,
+};
 use std::collections::BTreeMap;
 
 /// Ranges kept of one neighbour. One that has dropped more is not asked for what was given up until its link comes up anew.

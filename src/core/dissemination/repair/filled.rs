@@ -1,8 +1,7 @@
 //! Gaps that were filled after all: told in ranges, a moment later, for their messages come one by one.
 
 use crate::core::{
-    id::{MessageId, StreamId},
-    ranges::Ranges,
+    id::{MessageId, StreamId, ranges::Ranges},
     time::Mono,
 };
 use std::{collections::BTreeMap, time::Duration};

@@ -1,6 +1,6 @@
 //! Questions that are in flight: what was asked of whom and has not come yet.
 
-use crate::core::{ranges::Ranges, slots::Slot, time::Mono};
+use crate::core::{id::ranges::Ranges, slots::Slot, time::Mono};
 use std::time::Duration;
 
 /// Part of T2 beside two round trips.

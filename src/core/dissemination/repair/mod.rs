@@ -1,6 +1,7 @@
 //! Repair: messages that were missed are found and fetched.
 
-pub mod allowance;
+mod allowance;
+pub mod answers;
 pub mod anti_entropy;
 pub mod ask;
 mod coming;

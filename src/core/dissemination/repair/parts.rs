@@ -1,7 +1,7 @@
 //! Parts of what is missing of one stream, by their fate.
 
 use super::ask::How;
-use crate::core::{ranges::Ranges, time::Mono};
+use crate::core::{id::ranges::Ranges, time::Mono};
 
 /// Most intervals kept of one stream, and of what one source offers of it. Beyond it the highest are dropped: the next
 /// digest brings them again.

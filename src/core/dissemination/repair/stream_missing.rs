@@ -5,7 +5,7 @@ use super::{
     in_flight::{InFlight, PullWindow},
     parts::{INTERVALS_MAX, Part, Parts},
 };
-use crate::core::{ranges::Ranges, slots::Slot, time::Mono};
+use crate::core::{id::ranges::Ranges, slots::Slot, time::Mono};
 use std::time::Duration;
 
 /// Most sources asked at one time for messages of one stream.
@@ -52,9 +52,9 @@ pub(super) struct Answered {
     pub(super) by: Slot,
     /// The number of the question.
     pub(super) number: u64,
-    /// How many came.
+    /// Number of messages that came.
     pub(super) count: u64,
-    /// How many of it are left.
+    /// Number of its messages that are left.
     pub(super) left: u64,
     /// True if any of them had been asked for: they may have come unasked, piece by piece.
     pub(super) was_asked: bool,

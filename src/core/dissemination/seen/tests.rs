@@ -1,6 +1,6 @@
 //! Memory of a node, against a set that remembers every number.
 
-use super::{telling::DigestPage, *};
+use super::{sighting::Mixed, telling::DigestPage, *};
 use crate::core::{
     frame::{Hashes, StreamRanges},
     request::Gap,
@@ -27,7 +27,7 @@ impl Seen {
     }
 }
 
-/// What becomes of a message that comes after it was given up.
+/// The sighting of a message that comes after it was given up.
 fn filled(number: u64) -> Sighting {
     let one = vec![(number, number)];
     Sighting::Mixed(Box::new(Mixed { new: one.clone(), filled: one, unsure: 0 }))

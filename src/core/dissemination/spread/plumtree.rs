@@ -10,7 +10,7 @@ use crate::core::{
     batch::{Batch, Body},
     capability::Capability,
     config::{Broadcast, Config},
-    dissemination::{provenance::Provenance, sender::Sender},
+    dissemination::{provenance::Provenance, repair::ask::How, sender::Sender},
     frame::{Frame, PathCopy, StreamRanges},
     id::{MessageId, NodeId},
     message::Trace,
@@ -239,6 +239,25 @@ impl Plumtree {
         if let Some(swap) = self.trees.announced(now, &id.origin, slot, lead, least) {
             sender.swap(swap, &id.origin, neighbours);
         }
+    }
+
+    /// Messages of an origin are missing that a neighbour has. Says how that counts, and how long they may still come unasked: where
+    /// nobody pushes the messages of that origin, the first who announces one is taken for it.
+    pub fn miss(
+        &mut self,
+        now: Mono,
+        origin: &NodeId,
+        slot: Slot,
+        how: How,
+        neighbours: &NeighbourTable,
+        sender: &mut Sender,
+    ) -> (How, Duration) {
+        let is_orphan = how == How::Announced && self.trees.is_orphan(origin);
+        if is_orphan {
+            self.adopt(now, origin, slot, neighbours, sender);
+        }
+        let wait = self.trees.pull_delay(origin, neighbours.mean_round_trip());
+        (if is_orphan { How::Orphan } else { how }, wait)
     }
 
     /// Takes a neighbour for the one that pushes the messages of an origin.

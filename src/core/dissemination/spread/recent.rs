@@ -4,8 +4,7 @@
 
 use crate::core::{
     frame::{Announcement, StreamRanges},
-    id::{MessageId, StreamId},
-    ranges::Ranges,
+    id::{MessageId, StreamId, ranges::Ranges},
     slots::{Slot, Slots},
     time::Mono,
 };

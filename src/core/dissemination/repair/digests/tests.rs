@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::{
     config::Limits,
-    dissemination::seen::Sighting,
+    dissemination::seen::sighting::Sighting,
     frame::StreamRanges,
     id::{Incarnation, NodeId},
 };

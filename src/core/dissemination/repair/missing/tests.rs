@@ -3,8 +3,7 @@
 use super::*;
 use crate::core::{
     dissemination::repair::parts::INTERVALS_MAX,
-    id::{Incarnation, NodeId},
-    ranges::Ranges,
+    id::{Incarnation, NodeId, ranges::Ranges},
 };
 use proptest::prelude::*;
 

@@ -1,0 +1,74 @@
+//! Answers to neighbours that ask for messages: the batches that hold any of them, as far as each may be sent so much now, and word
+//! of what is lost.
+
+use super::{allowance::Allowances, anti_entropy::AntiEntropy};
+use crate::core::{
+    batch::{Batch, Kept},
+    frame::StreamRanges,
+    slots::Slot,
+    time::Mono,
+};
+use std::time::Duration;
+
+/// Answers of a node. Bounds: so many messages in each, or one batch more; [`Allowances`].
+#[derive(Debug)]
+pub struct Answers {
+    allowances: Allowances,
+    messages_max: usize,
+}
+
+/// Answer to one question.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The batches, as they go over the next link.
+    pub batches: Vec<Batch>,
+    /// Messages that this node has had or given up, and does not keep.
+    pub lost: Vec<StreamRanges>,
+}
+
+impl Answers {
+    /// Nobody has asked yet.
+    pub fn new(messages_max: usize) -> Self {
+        Self { allowances: Allowances::default(), messages_max }
+    }
+
+    /// Looks for what the neighbour in a slot asks for.
+    pub fn find(
+        &mut self,
+        now: Mono,
+        slot: Slot,
+        asked: &[StreamRanges],
+        knowledge: &AntiEntropy,
+        kept: &dyn Kept,
+    ) -> Found {
+        let (mut messages, mut found) = (self.messages_max, Found::default());
+        for StreamRanges { stream, ranges } in asked {
+            let seen = knowledge.seen_of(stream, ranges);
+            let bytes = self.allowances.left(now, slot);
+            let resent = kept.resend(stream, ranges, seen.as_slice(), messages, bytes);
+            self.allowances.spend(now, slot, resent.bytes);
+            let count = resent.batches.iter().map(|batch| batch.body.count() as usize).sum();
+            messages = messages.saturating_sub(count);
+            found.batches.extend(resent.batches);
+            if !resent.lost.is_empty() {
+                found.lost.push(StreamRanges { stream: stream.clone(), ranges: resent.lost });
+            }
+        }
+        found
+    }
+
+    /// Says whether a batch that was found is to be sent; see [`Allowances::admits`].
+    pub fn admits(&mut self, now: Mono, slot: Slot, batch: &Batch, round_trip: Duration) -> bool {
+        self.allowances.admits(now, slot, batch, round_trip)
+    }
+
+    /// A link is down: what went over it may be lost.
+    pub fn forget_sent(&mut self, slot: Slot) {
+        self.allowances.forget_sent(slot);
+    }
+
+    /// A slot is another peer's from now on.
+    pub fn forget(&mut self, slot: Slot) {
+        self.allowances.forget(slot);
+    }
+}
