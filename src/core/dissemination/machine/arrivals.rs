@@ -74,8 +74,7 @@ impl Dissemination {
         batch: Batch,
         neighbours: &NeighbourTable,
     ) {
-        let (knowledge, plumtree) = (&mut self.knowledge, &mut self.plumtree);
-        let provenance = provenance(now.mono, from, slot, &batch, neighbours, knowledge, plumtree);
+        let provenance = provenance(now.mono, from, slot, &batch, neighbours, &mut self.knowledge, &mut self.plumtree);
         self.knowledge.note_holes(now.mono, slot, &batch.id.stream());
         self.deliver(now, &provenance, parts, batch, neighbours);
     }

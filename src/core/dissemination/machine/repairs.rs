@@ -107,9 +107,8 @@ impl Dissemination {
     ) {
         let Some(link) = neighbours.link_of(slot) else { return };
         let Found { batches, lost } = self.answers.find(now, slot, streams, &self.knowledge, kept);
-        let round_trip = neighbours.round_trip(slot);
         for batch in batches {
-            if !self.sender.holds(slot, &batch) && self.answers.admits(now, slot, &batch, round_trip) {
+            if !self.sender.holds(slot, &batch) && self.answers.admits(now, slot, &batch, neighbours) {
                 self.sender.count(Counter::Resent, Some(from), batch.body.count().into());
                 let batch = self.plumtree.relay().shorten(batch, &mut self.sender);
                 self.sender.batch(vec![link], batch, neighbours);

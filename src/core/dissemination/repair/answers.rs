@@ -5,10 +5,10 @@ use super::{allowance::Allowances, anti_entropy::AntiEntropy};
 use crate::core::{
     batch::{Batch, Kept},
     frame::StreamRanges,
+    neighbours::NeighbourTable,
     slots::Slot,
     time::Mono,
 };
-use std::time::Duration;
 
 /// Answers of a node. Bounds: so many messages in each, or one batch more; [`Allowances`].
 #[derive(Debug)]
@@ -58,8 +58,8 @@ impl Answers {
     }
 
     /// Says whether a batch that was found is to be sent; see [`Allowances::admits`].
-    pub fn admits(&mut self, now: Mono, slot: Slot, batch: &Batch, round_trip: Duration) -> bool {
-        self.allowances.admits(now, slot, batch, round_trip)
+    pub fn admits(&mut self, now: Mono, slot: Slot, batch: &Batch, neighbours: &NeighbourTable) -> bool {
+        self.allowances.admits(now, slot, batch, neighbours.round_trip(slot))
     }
 
     /// A link is down: what went over it may be lost.

@@ -272,10 +272,9 @@ impl StreamMissing {
     /// that are asked for neighbouring messages may both send the same batch.
     pub(super) fn choose(&self, now: Mono, window: u64, open: impl Fn(Slot) -> u64) -> Option<(Slot, Ranges)> {
         let mut due = self.due(now);
-        let mut useful: Vec<(&Source, bool)> = Vec::new();
-        for source in self.sources.iter().filter(|source| source.not_before <= now) {
-            useful.push((source, self.questions.iter().any(|question| question.to == source.slot)));
-        }
+        let is_asked = |source: &Source| self.questions.iter().any(|question| question.to == source.slot);
+        let ready = self.sources.iter().filter(|source| source.not_before <= now);
+        let mut useful: Vec<_> = ready.map(|source| (source, is_asked(source))).collect();
         useful.sort_by_key(|&(source, is_asked)| (!is_asked, source.tries, open(source.slot)));
         useful.into_iter().find_map(|(source, is_asked)| {
             let mut ranges = source.offers.intersection(due.as_slice());
