@@ -61,7 +61,8 @@ impl Lone {
         let member = Member { name: "1".parse()?, endpoint: address.parse()?, pid: Some(child.id()) };
         let mut lone = Self { member, child, _state: state };
         // It says where it listens as soon as it does.
-        let said = lone.child.stdout.take().map_or(Ok(0), |stdout| BufReader::new(stdout).read_line(&mut String::new()))?;
+        let said =
+            lone.child.stdout.take().map_or(Ok(0), |stdout| BufReader::new(stdout).read_line(&mut String::new()))?;
         if said == 0 { Err(Failure::new("the node did not start")) } else { Ok(lone) }
     }
 }
