@@ -28,7 +28,12 @@ impl Clock {
     /// machine whose date lies before that.
     pub fn now(&self) -> Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { mono: Mono(nanos(self.made.elapsed())), wall: Wall(nanos(wall)) }
+        Now { mono: self.mono(), wall: Wall(nanos(wall)) }
+    }
+
+    /// The monotonic one alone, for half the price.
+    pub fn mono(&self) -> Mono {
+        Mono(nanos(self.made.elapsed()))
     }
 }
 

@@ -11,6 +11,7 @@ mod network;
 mod peer;
 mod record;
 mod report;
+mod submit;
 
 use failure::Failure;
 use gossip::{transport::context::raise_descriptor_limit, workload::machine};
@@ -28,8 +29,8 @@ Usage: cargo bench [-- OPTIONS]
 
   --reps N         Rounds [default: 5]
   --quick          One round of less, and without --only of few measurements
-  --only WORD      Only measurements whose name has WORD: start-16, start-256, rest-16, beside-16x100, and the loads
-                   load-16x100, load-16x1024, load-64x100, load-64x1024, load-256x100, load-256x1024
+  --only WORD      Only measurements whose name has WORD: start-16, start-256, rest-16, beside-16x100, submit-100, and
+                   the loads load-16x100, load-16x1024, load-64x100, load-64x1024, load-256x100, load-256x1024
   --against FILE   Measure another build of the program, too, in turns, and print the ratios
   --peers LIST     Peers to load in turns with it: nats, zenoh, libzmq, libzmq-packed, or none [default: all]
   --record FILE    Write the loads into a document between its marks, and a chart of them to images/ beside it
@@ -60,6 +61,7 @@ const MEASUREMENTS: &[(&str, bool, Measurement)] = &[
     ("start-16", true, Measurement::Program(|run| run.start(16, 0.35))),
     ("start-256", true, Measurement::Program(|run| run.start(256, 3.0))),
     ("rest-16", true, Measurement::Program(|run| run.at_rest(16))),
+    ("submit-100", true, Measurement::Program(|run| run.submit(100))),
     ("load-16x100", true, Measurement::Load(16, 100)),
     ("load-16x1024", false, Measurement::Load(16, 1024)),
     ("load-64x100", false, Measurement::Load(64, 100)),

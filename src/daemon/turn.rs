@@ -45,6 +45,8 @@ const SOON: Duration = Duration::from_secs(1);
 pub(super) struct Turn {
     node: Node,
     clock: Clock,
+    /// The time when the clock was last read: once for what a wait brought, once for each input.
+    now: Mono,
     router: Router,
     links: Links,
     decoder: Decoder,
@@ -78,6 +80,7 @@ impl Turn {
     ) -> Self {
         Self {
             node,
+            now: clock.mono(),
             clock,
             router,
             links,
@@ -107,7 +110,7 @@ impl Turn {
     pub(super) fn expect(&mut self, addresses: &[Endpoint]) {
         if !addresses.is_empty() {
             let addresses: Vec<_> = addresses.iter().map(Endpoint::authority).collect();
-            self.seeks = Some((self.clock.now().mono + SOON, addresses.join(", ")));
+            self.seeks = Some((self.now + SOON, addresses.join(", ")));
         }
     }
 
@@ -146,7 +149,7 @@ impl Turn {
             self.seeks.as_ref().map(|&(at, _)| at),
             self.reporter.deadline(),
         ]);
-        let timeout = deadline.map(|deadline| deadline.since(self.clock.now().mono));
+        let timeout = deadline.map(|deadline| deadline.since(self.clock.mono()));
         let others = [signal, self.metrics.as_ref().map_or(signal, AsFd::as_fd)];
         let others = &others[..1 + usize::from(self.metrics.is_some())];
         let ready = poller.poll(&mut self.router, &mut self.links, others, timeout)?;
@@ -156,11 +159,12 @@ impl Turn {
         self.after.extend(ready.writable.iter().copied().map(Input::Writable));
         self.readable.clear();
         self.readable.extend_from_slice(&ready.readable);
+        self.now = self.clock.mono();
         for (host, error) in self.links.take_unknown_hosts() {
-            self.reporter.unknown_host(self.clock.now().mono, &host, &error);
+            self.reporter.unknown_host(self.now, &host, &error);
         }
         self.send_delayed();
-        self.reporter.catch_up(self.clock.now().mono);
+        self.reporter.catch_up(self.now);
         self.settle()?;
         for index in 0..self.readable.len() {
             self.take_from_link(self.readable[index])?;
@@ -168,17 +172,17 @@ impl Turn {
         if router {
             self.take_from_router()?;
         }
-        if self.node.deadline().is_some_and(|deadline| deadline <= self.clock.now().mono) {
+        let now = self.clock.mono();
+        if self.node.deadline().is_some_and(|deadline| deadline <= now) {
             self.apply(Input::Tick)?;
         }
-        let now = self.clock.now().mono;
         if let Some((_, addresses)) = self.seeks.take_if(|(at, _)| *at <= now).filter(|_| self.node.is_alone()) {
             self.reporter.nobody_answers(now, &addresses);
         }
         let pressure = self.links.pressure();
         if pressure != self.pressure {
             self.pressure = pressure;
-            self.reporter.pressure(self.clock.now().mono, pressure);
+            self.reporter.pressure(self.now, pressure);
             self.apply(Input::Pressure(pressure))?;
         }
         self.flush()?;
@@ -190,9 +194,9 @@ impl Turn {
     }
 
     fn take_from_link(&mut self, link: LinkId) -> Result<(), DaemonError> {
-        let (mut bytes, end) = (0, self.turn_end());
+        let (mut bytes, end) = (0, self.now + TURN_TIME_MAX);
         for _ in 0..TURN_MESSAGES_MAX {
-            if bytes > TURN_BYTES_MAX || self.is_over(end) || !self.links.recv(link, &mut self.parts)? {
+            if bytes > TURN_BYTES_MAX || self.now > end || !self.links.recv(link, &mut self.parts)? {
                 break;
             }
             let parts = self.parts.frames();
@@ -218,9 +222,9 @@ impl Turn {
     }
 
     fn take_from_router(&mut self) -> Result<(), DaemonError> {
-        let (mut bytes, end) = (0, self.turn_end());
+        let (mut bytes, end) = (0, self.now + TURN_TIME_MAX);
         for _ in 0..TURN_MESSAGES_MAX {
-            if bytes > TURN_BYTES_MAX || self.is_over(end) || !self.router.recv(&mut self.parts)? {
+            if bytes > TURN_BYTES_MAX || self.now > end || !self.router.recv(&mut self.parts)? {
                 break;
             }
             let parts = self.parts.frames();
@@ -229,14 +233,6 @@ impl Turn {
             self.apply(input)?;
         }
         Ok(())
-    }
-
-    fn turn_end(&self) -> Mono {
-        self.clock.now().mono + TURN_TIME_MAX
-    }
-
-    fn is_over(&self, end: Mono) -> bool {
-        self.clock.now().mono > end
     }
 
     /// Ends the turn: what was submitted in it leaves.
@@ -264,7 +260,9 @@ impl Turn {
     fn settle(&mut self) -> Result<(), DaemonError> {
         while let Some(input) = self.after.pop_front() {
             report::trace_input(&input);
-            self.node.handle(self.clock.now(), input);
+            let now = self.clock.now();
+            self.now = now.mono;
+            self.node.handle(now, input);
             self.drain()?;
         }
         Ok(())
@@ -285,12 +283,12 @@ impl Turn {
             Output::Adopt(instance) => {
                 let kept = self.life.keep_instance(self.node.network(), &instance);
                 let unstored = kept.err().map(|error| error.to_string());
-                self.reporter.adopted(self.clock.now().mono, &instance, unstored.as_deref());
+                self.reporter.adopted(self.now, &instance, unstored.as_deref());
                 self.after.push_back(Input::Adopted { unstored });
             }
             Output::Connect(link, endpoint, dial) => {
                 if let Err(error) = self.links.connect(link, &endpoint, dial) {
-                    self.reporter.no_link(self.clock.now().mono, &endpoint, &error);
+                    self.reporter.no_link(self.now, &endpoint, &error);
                 }
             }
             Output::Disconnect(link) => self.links.disconnect(link, Duration::ZERO),
@@ -302,7 +300,7 @@ impl Turn {
                 self.post(Destination::Back(node), &parts);
             }
             Output::Disturb(nodes, disturbance) => self.disturbances.set(nodes, disturbance),
-            Output::Reply(client, _, reply) if client.is_own() => self.reporter.replied(self.clock.now().mono, &reply),
+            Output::Reply(client, _, reply) if client.is_own() => self.reporter.replied(self.now, &reply),
             Output::Reply(client, id, reply) => {
                 self.header.clear();
                 encode::reply(&mut self.header, self.node.name(), &id, &reply);
@@ -310,7 +308,7 @@ impl Turn {
                     self.after.push_back(Input::Unreplied);
                 }
             }
-            Output::Notify(event) => self.reporter.report(self.clock.now().mono, &event),
+            Output::Notify(event) => self.reporter.report(self.now, &event),
             Output::Exit { linger } => self.exit = Some(linger),
         }
         Ok(())
@@ -337,7 +335,7 @@ impl Turn {
                 Destination::Link(link) => self.node.peer_of(*link),
                 Destination::Back(node) => Some(node),
             };
-            match self.disturbances.lets_go(self.clock.now().mono, way.clone(), peer, parts) {
+            match self.disturbances.lets_go(self.now, way.clone(), peer, parts) {
                 Fate::Goes => {}
                 Fate::Waits => return,
                 Fate::Lost => {
@@ -363,8 +361,7 @@ impl Turn {
 
     /// Sends what was to come late and has waited for long enough.
     fn send_delayed(&mut self) {
-        let now = self.clock.now().mono;
-        while let Some((way, parts)) = self.disturbances.next_due(now) {
+        while let Some((way, parts)) = self.disturbances.next_due(self.now) {
             self.send_now(&way, &parts);
         }
     }

@@ -186,7 +186,7 @@ impl Links {
             wants_writable: true,
             sent: 0,
             gone: 0,
-            moved: self.clock.now().mono,
+            moved: self.clock.mono(),
         };
         self.links.insert(link, link_now);
         Ok(())
@@ -277,7 +277,7 @@ impl Links {
     /// hangs, what is sent to it will be refused, and the others shall not wait for it.
     pub fn pressure(&mut self) -> bool {
         let fraction = if self.pressure { 4 } else { 2 };
-        let now = self.clock.now().mono;
+        let now = self.clock.mono();
         self.pressure = false;
         // Each link is looked at, or it would not be noticed since when one has been still.
         for link in self.links.values_mut() {
@@ -308,7 +308,8 @@ impl Links {
         }
         let mut has_news = false;
         for link in self.links.values_mut() {
-            if link.socket.is_stale() {
+            let stale = link.socket.stale();
+            if stale.readable || stale.writable {
                 link.look()?;
             }
             has_news |= link.is_lost || link.socket.found().readable || link.has_room();

@@ -33,7 +33,7 @@ impl Poller {
         timeout: Option<Duration>,
     ) -> Result<&Ready, SocketError> {
         let Self { table, ready } = self;
-        if router.socket.is_stale() {
+        if router.socket.stale().readable {
             router.socket.look().map_err(SocketError::during("look at the router"))?;
         }
         let has_news = links.refresh()? || router.socket.found().readable;

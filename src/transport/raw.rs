@@ -3,7 +3,7 @@
 //! descriptors to wait at, and a table for `zmq_poll` that is kept between calls.
 #![allow(unsafe_code)]
 
-use super::budget::Share;
+use super::{budget::Share, ready::Interest};
 use std::{
     ffi::{CStr, CString, c_int, c_long, c_short, c_void},
     fmt,
@@ -96,14 +96,14 @@ impl Drop for RawContext {
 /// A socket, with the context it needs. Use from one thread at a time.
 ///
 /// It can be waited at with any poll of the system: its descriptor is readable while libzmq has news of it, which
-/// [`look`](Self::look) takes. Sending and receiving may take them, too, so a socket that was used is
-/// [stale](Self::is_stale), and must be looked at before its descriptor is waited at.
+/// [`look`](Self::look) takes. Sending and receiving may take them, too, so of a socket that was used the readiness is
+/// [stale](Self::stale), and must be looked at before its descriptor is waited at.
 pub(super) struct Socket {
     // Declared first: closed before the context can end.
     inner: zmq::Socket,
     fd: RawFd,
     found: Interest,
-    is_stale: bool,
+    stale: Interest,
     _context: Arc<RawContext>,
 }
 
@@ -115,7 +115,7 @@ impl Socket {
         // SAFETY: a socket just made, whose pointer nobody else has; `inner` owns and closes it from now on.
         let inner = unsafe { zmq::Socket::from_raw(socket.as_ptr()) };
         let fd = inner.get_fd()?;
-        Ok(Self { inner, fd, found: Interest::default(), is_stale: true, _context: Arc::clone(context) })
+        Ok(Self { inner, fd, found: Interest::default(), stale: Interest::BOTH, _context: Arc::clone(context) })
     }
 
     /// Takes the news, and returns what can be done now. It stays so until the socket is used or has news.
@@ -126,7 +126,7 @@ impl Socket {
                 outcome => break outcome?,
             }
         };
-        self.is_stale = false;
+        self.stale = Interest::default();
         self.found = Interest { readable: events.contains(zmq::POLLIN), writable: events.contains(zmq::POLLOUT) };
         Ok(self.found)
     }
@@ -136,9 +136,10 @@ impl Socket {
         self.found
     }
 
-    /// Returns whether the socket was used since it was looked at, or never was.
-    pub(super) fn is_stale(&self) -> bool {
-        self.is_stale
+    /// Interest of which it is not known how it was found: the socket was used since, or never looked at. One that was found
+    /// empty by [`recv`](Self::recv) is known not to be readable.
+    pub(super) fn stale(&self) -> Interest {
+        self.stale
     }
 
     /// For the typed options of the `zmq` crate. Their error numbers are all ones that it knows.
@@ -160,7 +161,7 @@ impl Socket {
 
     /// Sends a frame by copying its bytes, without waiting.
     pub(super) fn send_copy(&mut self, bytes: &[u8], more: bool) -> Result<(), Errno> {
-        self.is_stale = true;
+        self.stale = Interest::BOTH;
         let (socket, flags) = (self.inner.as_mut_ptr(), send_flags(more));
         // SAFETY: an open socket, and bytes that outlive the call, which copies them.
         retried(|| unsafe { zmq_sys::zmq_send(socket, bytes.as_ptr().cast(), bytes.len(), flags) }).map(drop)
@@ -169,7 +170,7 @@ impl Socket {
     /// Sends a frame without copying, and without waiting. libzmq holds the bytes and the share until the
     /// frame has left or was dropped; on an error both are let go at once.
     pub(super) fn send_shared(&mut self, bytes: &Arc<[u8]>, share: Option<Share>, more: bool) -> Result<(), Errno> {
-        self.is_stale = true;
+        self.stale = Interest::BOTH;
         let (data, len) = (bytes.as_ptr().cast_mut().cast(), bytes.len());
         let ticket = Box::into_raw(Box::new(Ticket { _bytes: Arc::clone(bytes), _share: share }));
         let mut message = zmq_msg_t::default();
@@ -191,8 +192,8 @@ impl Socket {
 
     /// Takes the next message, if there is one; never waits.
     pub(super) fn recv(&mut self, parts: &mut Parts) -> Result<bool, Errno> {
-        parts.clear();
-        self.is_stale = true;
+        parts.len = 0;
+        self.stale = Interest::BOTH;
         let socket = self.inner.as_mut_ptr();
         let mut surplus = false;
         loop {
@@ -200,7 +201,12 @@ impl Socket {
             // SAFETY: an open socket and an initialised message, whose old content libzmq lets go.
             match retried(|| unsafe { zmq_sys::zmq_msg_recv(part, socket, zmq_sys::ZMQ_DONTWAIT as c_int) }) {
                 Ok(_) => {}
-                Err(Errno(EAGAIN)) => return Ok(false),
+                Err(Errno(EAGAIN)) => {
+                    // It has taken all news before it said so.
+                    (self.found.readable, self.stale.readable) = (false, false);
+                    parts.release();
+                    return Ok(false);
+                }
                 Err(errno) => return Err(errno),
             }
             // SAFETY: an initialised message.
@@ -288,7 +294,7 @@ impl Drop for Part {
     }
 }
 
-/// The frames of one received message, in a buffer that is used again for the next.
+/// The frames of one received message, in a buffer that is used again for the next. Its content goes when there is no next.
 #[derive(Default)]
 pub struct Parts {
     slots: Vec<Part>,
@@ -306,8 +312,9 @@ impl Parts {
         &self.slots[..self.len]
     }
 
-    fn clear(&mut self) {
-        self.slots[..self.len].iter_mut().for_each(Part::reset);
+    /// Lets go of all content, also what earlier messages left behind: the next one takes their slots one by one.
+    fn release(&mut self) {
+        self.slots.iter_mut().for_each(Part::reset);
         self.len = 0;
     }
 
@@ -324,13 +331,6 @@ impl Parts {
         }
         &mut self.slots[self.len].0
     }
-}
-
-/// Readiness to wait for at a socket, or that was found there.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Interest {
-    pub(super) readable: bool,
-    pub(super) writable: bool,
 }
 
 /// The table that `zmq_poll` reads and fills. The pointers in it are only used within [`poll`](Self::poll).
@@ -407,5 +407,26 @@ mod tests {
         assert_eq!(millis(Some(Duration::from_micros(2_001))), 3);
         assert_eq!(millis(Some(Duration::MAX)), c_long::MAX);
         assert!(Errno(EINVAL).to_string().contains("nvalid"));
+    }
+
+    #[test]
+    fn a_socket_found_empty_keeps_nothing_and_need_not_be_asked_whether_it_can_be_read() {
+        let context = Arc::new(RawContext::new(4).unwrap());
+        let [mut near, mut far] = [(); 2].map(|()| Socket::new(&context, zmq::PAIR).unwrap());
+        near.bind("inproc://raw").unwrap();
+        far.connect("inproc://raw").unwrap();
+        let (bytes, mut parts) = (Arc::from([7; 1000]), Parts::new());
+        far.send_shared(&bytes, None, false).unwrap();
+        assert!(near.look().unwrap().readable);
+        assert!(near.recv(&mut parts).unwrap());
+        assert_eq!((parts.frames()[0].as_ref(), Arc::strong_count(&bytes)), (&*bytes, 2));
+        assert!(near.stale().readable && near.stale().writable);
+        assert!(!near.recv(&mut parts).unwrap());
+        assert_eq!((parts.frames().len(), Arc::strong_count(&bytes)), (0, 1));
+        assert!(!near.found().readable && !near.stale().readable && near.stale().writable);
+        far.send_copy(&[1], false).unwrap();
+        let mut table = crate::transport::wait::WaitTable::default();
+        table.wait([near.as_fd()].into_iter(), Some(Duration::from_secs(5))).unwrap();
+        assert!(table.woke(0) && near.look().unwrap().readable, "news that came later wake");
     }
 }

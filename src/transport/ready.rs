@@ -17,3 +17,15 @@ pub struct Ready {
     /// Links that take frames for the first time, or again; each told once. In ascending order.
     pub writable: Vec<LinkId>,
 }
+
+/// Readiness to wait for at a socket, or that was found there.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Interest {
+    pub(super) readable: bool,
+    pub(super) writable: bool,
+}
+
+impl Interest {
+    /// Both of them.
+    pub(super) const BOTH: Self = Self { readable: true, writable: true };
+}

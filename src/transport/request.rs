@@ -4,7 +4,8 @@ use super::{
     context::Context,
     dial::probe,
     error::{RequestError, SocketError},
-    raw::{Interest, Part, Parts, PollTable, Socket},
+    raw::{Part, Parts, PollTable, Socket},
+    ready::Interest,
 };
 use crate::{clock::Deadline, core::endpoint::Endpoint};
 use std::{net::SocketAddr, time::Duration};

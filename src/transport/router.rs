@@ -62,6 +62,8 @@ pub struct Router {
     limits: RouterLimits,
     total: Arc<Budget>,
     accounts: HashMap<Box<[u8]>, Arc<Budget>>,
+    /// The account that was used last: replies to one client follow each other.
+    latest: Option<(Vec<u8>, Arc<Budget>)>,
     sweep_at: usize,
 }
 
@@ -82,6 +84,7 @@ impl Router {
             total: Budget::new(limits.clients_bytes_max, usize::MAX),
             limits,
             accounts: HashMap::new(),
+            latest: None,
             sweep_at: ACCOUNTS_SWEPT_FROM,
         })
     }
@@ -141,19 +144,29 @@ impl Router {
         })
     }
 
-    /// The account of a client. Those with nothing waiting are dropped whenever their number has doubled, so that
-    /// there are never many more than clients that do not read.
+    /// The account of a client.
     fn account(&mut self, routing_id: &[u8]) -> &Arc<Budget> {
-        if !self.accounts.contains_key(routing_id) {
-            if self.accounts.len() >= self.sweep_at {
-                self.accounts.retain(|_, account| account.pending_messages() > 0);
-                self.sweep_at = ACCOUNTS_SWEPT_FROM.max(2 * self.accounts.len());
-            }
-            let RouterLimits { client_bytes_max, client_replies_max, .. } = self.limits;
-            let account = Budget::part_of(&self.total, client_bytes_max, client_replies_max);
-            self.accounts.insert(routing_id.into(), account);
+        let latest = match self.latest.take() {
+            Some(latest) if latest.0 == routing_id => latest,
+            _ => (routing_id.to_vec(), self.find_or_open(routing_id)),
+        };
+        &self.latest.insert(latest).1
+    }
+
+    /// The same, looked up. Those with nothing waiting are dropped whenever their number has doubled, so that there are never
+    /// many more than clients that do not read.
+    fn find_or_open(&mut self, routing_id: &[u8]) -> Arc<Budget> {
+        if let Some(account) = self.accounts.get(routing_id) {
+            return Arc::clone(account);
         }
-        &self.accounts[routing_id]
+        if self.accounts.len() >= self.sweep_at {
+            self.accounts.retain(|_, account| account.pending_messages() > 0);
+            self.sweep_at = ACCOUNTS_SWEPT_FROM.max(2 * self.accounts.len());
+        }
+        let RouterLimits { client_bytes_max, client_replies_max, .. } = self.limits;
+        let account = Budget::part_of(&self.total, client_bytes_max, client_replies_max);
+        self.accounts.insert(routing_id.into(), Arc::clone(&account));
+        account
     }
 }
 

@@ -49,7 +49,7 @@ fn from(index: usize, frame: Frame) -> Input {
     Input::Arrived { from: name(index).into(), frame }
 }
 
-/// Whatever a node does in a turn: at its inputs, and at its end.
+/// Outputs of a node in a turn: at its inputs, and at its end.
 fn long_turn(node: &mut Node, inputs: impl IntoIterator<Item = Input>) -> [Vec<Output>; 2] {
     let mut during = Vec::new();
     for input in inputs {
