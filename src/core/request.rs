@@ -27,8 +27,7 @@ pub enum RequestId {
     None,
     /// A number that the client counts itself.
     Number(u64),
-    /// 8 to 32 bytes that nobody else uses: a repeated submission under it is answered with the receipt of the
-    /// first and published once.
+    /// 8 to 32 bytes that nobody else uses: a submission repeated under it is published once, with one receipt.
     Unique(Arc<[u8]>),
 }
 
@@ -206,8 +205,7 @@ pub struct Fetched {
     pub unread: bool,
     /// Says whether the page before held its payload and some of its paths; the payload is empty here then.
     pub continued: bool,
-    /// The paths of its copies in the order of their arrival, each from the origin to this node. Empty if the
-    /// message is not traced.
+    /// The paths of its copies in the order of arrival, from the origin to this node; none if it is not traced.
     pub paths: Vec<Path>,
     /// The payload.
     pub payload: Payload,
@@ -317,8 +315,7 @@ pub struct NodeStatus {
     pub retained_bytes: u64,
     /// Of the messages kept, those unread.
     pub unread: u64,
-    /// The root that it follows: nodes with different ones are in different parts, or have been until now. `None`: it does
-    /// not say.
+    /// The root that it follows: nodes with different ones are, or were until now, in different parts. `None`: not said.
     pub root: Option<NodeId>,
     /// The degree to which it distrusts its own sense of time: 0, it runs on time, to 7. `None`: it does not say.
     pub health: Option<u64>,
