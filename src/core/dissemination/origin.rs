@@ -9,7 +9,7 @@ use crate::core::{
 
 /// One life of a node as the origin of messages.
 #[derive(Debug)]
-pub struct Origin {
+pub(super) struct Origin {
     node: NodeId,
     incarnation: Incarnation,
     next_sequence: u64,
@@ -17,34 +17,34 @@ pub struct Origin {
 
 impl Origin {
     /// The beginning of a life.
-    pub fn new(node: NodeId, incarnation: Incarnation) -> Self {
+    pub(super) fn new(node: NodeId, incarnation: Incarnation) -> Self {
         Self { node, incarnation, next_sequence: 1 }
     }
 
     /// The node's name.
-    pub fn node(&self) -> &NodeId {
+    pub(super) fn node(&self) -> &NodeId {
         &self.node
     }
 
     /// Says whether `id` claims to be of this life, and is none that it gave.
     #[inline]
-    pub fn disowns(&self, id: &MessageId) -> bool {
+    pub(super) fn disowns(&self, id: &MessageId) -> bool {
         id.origin == self.node && id.incarnation == self.incarnation && id.sequence >= self.next_sequence
     }
 
     /// A new life begins: numbers count from 1 again.
-    pub fn renew(&mut self, incarnation: Incarnation) {
+    pub(super) fn renew(&mut self, incarnation: Incarnation) {
         (self.incarnation, self.next_sequence) = (incarnation, 1);
     }
 
     /// The latest that this node has published.
     #[inline]
-    pub fn latest(&self) -> LifeSeen {
+    pub(super) fn latest(&self) -> LifeSeen {
         LifeSeen { incarnation: self.incarnation, sequence: self.next_sequence - 1 }
     }
 
     /// Gives a payload the next id, and so makes it a message.
-    pub fn mint(&mut self, at: Wall, relays: Option<Relays>, payload: Payload) -> Message {
+    pub(super) fn mint(&mut self, at: Wall, relays: Option<Relays>, payload: Payload) -> Message {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         let id = MessageId { origin: self.node.clone(), incarnation: self.incarnation, sequence };

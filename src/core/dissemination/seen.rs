@@ -14,7 +14,7 @@ mod digest;
 mod given;
 mod intervals;
 mod lives;
-pub mod telling;
+pub(super) mod telling;
 
 use digest::Digest;
 use given::{GivenUp, Late};

@@ -3,7 +3,7 @@
 
 use super::machines::Machines;
 use crate::core::{
-    dissemination::event::{Input, Output as Asked},
+    dissemination::{Input, Output as Asked},
     event::{Event, LinkId, Output, Record},
     frame::Frame,
     id::NodeId,

@@ -3,7 +3,7 @@
 use super::departure::Departure;
 use crate::core::{
     config::Config,
-    dissemination::{self, machine::Dissemination},
+    dissemination::{self, Dissemination},
     event::{Event, LinkId, LogSeq, Output, Principal, Record, Sender},
     id::{Incarnation, NodeId},
     mailbox::Mailbox,
@@ -59,7 +59,7 @@ impl Machines {
     /// Ends a turn: what it has brought is told to each machine, and what they ask for is done.
     pub(super) fn settle(&mut self, now: Now) {
         self.settle_membership(now);
-        self.disseminate(now, dissemination::event::Input::Flush);
+        self.disseminate(now, dissemination::Input::Flush);
         self.settle_service(now);
     }
 
@@ -101,7 +101,7 @@ impl Machines {
         }
         let hashes = self.dissemination.quiet_hashes(now.mono);
         self.on_membership(now, membership::Input::Tick(hashes));
-        self.disseminate(now, dissemination::event::Input::Tick);
+        self.disseminate(now, dissemination::Input::Tick);
         self.service.handle(now, service::Input::Tick);
         self.follow_service(now);
     }
@@ -125,7 +125,7 @@ impl Machines {
     /// Says a last word and ends.
     pub(super) fn end(&mut self, now: Now) {
         self.ended = true;
-        self.disseminate(now, dissemination::event::Input::Leaving);
+        self.disseminate(now, dissemination::Input::Leaving);
         self.on_membership(now, membership::Input::Leaving);
         self.end_service(now);
         self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });

@@ -11,26 +11,26 @@ const BYTES_A_MILLISECOND: u64 = 32_000;
 
 /// Bytes that each neighbour is allowed. Bounds: an entry a link.
 #[derive(Debug, Default)]
-pub struct Allowances {
+pub(in crate::core::dissemination) struct Allowances {
     left: BTreeMap<Slot, (Mono, usize)>,
 }
 
 impl Allowances {
     /// The bytes that a neighbour may be sent now.
-    pub fn left(&self, now: Mono, slot: Slot) -> usize {
+    pub(in crate::core::dissemination) fn left(&self, now: Mono, slot: Slot) -> usize {
         let Some(&(at, left)) = self.left.get(&slot) else { return BYTES_MAX };
         let back = u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX).saturating_mul(BYTES_A_MILLISECOND);
         left.saturating_add(usize::try_from(back).unwrap_or(usize::MAX)).min(BYTES_MAX)
     }
 
     /// It is sent that many; the last message may go beyond what it was allowed.
-    pub fn spend(&mut self, now: Mono, slot: Slot, bytes: usize) {
+    pub(in crate::core::dissemination) fn spend(&mut self, now: Mono, slot: Slot, bytes: usize) {
         let left = self.left(now, slot).saturating_sub(bytes);
         self.left.insert(slot, (now, left));
     }
 
     /// A slot is another peer's from now on.
-    pub fn forget(&mut self, slot: Slot) {
+    pub(in crate::core::dissemination) fn forget(&mut self, slot: Slot) {
         self.left.remove(&slot);
     }
 }

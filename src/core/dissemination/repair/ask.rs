@@ -4,7 +4,7 @@ use crate::core::{frame::StreamRanges, id::StreamId, ranges::Ranges, request::Ga
 
 /// Source of the news that something is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub(in crate::core::dissemination) enum How {
     /// An announcement. It is probably on its way: asked for when `wait` has passed.
     Announced,
     /// A digest of the changed streams, or one because hashes differ: asked for when `wait` has passed.
@@ -17,7 +17,7 @@ pub enum How {
 
 /// Account of how a message that arrived was waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Arrival {
+pub(in crate::core::dissemination) struct Arrival {
     /// The peer that was asked for it and has not answered before, and how it was known to be missing.
     pub asked: Option<(Slot, How)>,
     /// The time when it was first announced, if it was, and nothing of it had come.
@@ -26,7 +26,7 @@ pub struct Arrival {
 
 /// A PULL to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ask {
+pub(in crate::core::dissemination) struct Ask {
     /// To whom.
     pub to: Slot,
     /// For what. Within the limits of a frame.
@@ -37,7 +37,7 @@ pub struct Ask {
 
 /// Work that is due.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Dues {
+pub(in crate::core::dissemination) struct Dues {
     /// Questions to be asked.
     pub asks: Vec<Ask>,
     /// Messages to be given up: all who offered them have lost them, and nobody else has offered it for `lost_after`.
@@ -48,7 +48,7 @@ pub struct Dues {
 
 /// Messages missing below one that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holes {
+pub(in crate::core::dissemination) struct Holes {
     /// Of which stream.
     pub stream: StreamId,
     /// The peer that sent that message.

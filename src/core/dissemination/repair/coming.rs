@@ -7,7 +7,7 @@ use std::time::Duration;
 impl Missing {
     /// `by` has begun to send a message, which is not here: nobody is asked for it as long as it goes on. Says when it was
     /// told of first, if it comes unasked.
-    pub fn coming(&mut self, now: Mono, id: &MessageId, by: Slot, patience: Duration) -> Option<Mono> {
+    pub(super) fn coming(&mut self, now: Mono, id: &MessageId, by: Slot, patience: Duration) -> Option<Mono> {
         let stream = id.stream();
         let since = self.want(&stream).and_then(|want| want.since(id.sequence)).unwrap_or(now);
         self.offered(now, &stream, by, &[(id.sequence, id.sequence)], How::Announced, Duration::ZERO);
@@ -22,14 +22,14 @@ impl Missing {
     }
 
     /// Something large that `by` sends goes on; if it does so no more, that is known at the time `until`. `None`: it is here.
-    pub fn sending(&mut self, now: Mono, by: Slot, until: Option<Mono>) {
+    pub(super) fn sending(&mut self, now: Mono, by: Slot, until: Option<Mono>) {
         if let Some(account) = self.known_account(by) {
             account.is_sending(now, until);
         }
     }
 
     /// `by` does not send a message that it had begun to send.
-    pub fn stopped(&mut self, now: Mono, id: &MessageId, by: Slot) {
+    pub(super) fn stopped(&mut self, now: Mono, id: &MessageId, by: Slot) {
         let stream = id.stream();
         let Some(want) = self.want(&stream) else { return };
         if let Some(number) = want.stopped(now, by, id.sequence) {

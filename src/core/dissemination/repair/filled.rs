@@ -12,7 +12,7 @@ const RANGES_MAX: usize = 256;
 
 /// Messages that were given up and have come lately.
 #[derive(Debug)]
-pub struct Filled {
+pub(super) struct Filled {
     streams: BTreeMap<StreamId, Ranges>,
     due: Option<Mono>,
     delay: Duration,
@@ -20,12 +20,12 @@ pub struct Filled {
 
 impl Filled {
     /// Nothing; it is told after `delay`.
-    pub fn new(delay: Duration) -> Self {
+    pub(super) fn new(delay: Duration) -> Self {
         Self { streams: BTreeMap::new(), due: None, delay }
     }
 
     /// A message came that had been given up.
-    pub fn note(&mut self, now: Mono, id: &MessageId) {
+    pub(super) fn note(&mut self, now: Mono, id: &MessageId) {
         self.streams.entry(id.stream()).or_default().insert(id.sequence, id.sequence);
         let len: usize = self.streams.values().map(|ranges| ranges.as_slice().len()).sum();
         let due = self.due.unwrap_or(now + self.delay);
@@ -33,12 +33,12 @@ impl Filled {
     }
 
     /// The time when there is something to tell.
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(super) fn deadline(&self) -> Option<Mono> {
         self.due
     }
 
     /// Takes the ranges, by stream, if it is time. Then nothing waits.
-    pub fn take(&mut self, now: Mono) -> Vec<(StreamId, u64, u64)> {
+    pub(super) fn take(&mut self, now: Mono) -> Vec<(StreamId, u64, u64)> {
         if self.due.is_none_or(|due| due > now) {
             return Vec::new();
         }
