@@ -14,7 +14,7 @@ const OWN_LEN_MAX: usize = 64 << 10;
 
 /// One life of a node as the origin of messages.
 #[derive(Debug)]
-pub struct Origin {
+pub(super) struct Origin {
     node: NodeId,
     incarnation: Incarnation,
     /// The number of the next message that is in no batch yet, or in the open one.
@@ -26,19 +26,19 @@ pub struct Origin {
 
 impl Origin {
     /// The beginning of a life.
-    pub fn new(node: NodeId, incarnation: Incarnation) -> Self {
+    pub(super) fn new(node: NodeId, incarnation: Incarnation) -> Self {
         Self { node, incarnation, next_sequence: 1, open: Packer::default(), opened: 1 }
     }
 
     /// The node's name.
-    pub fn node(&self) -> &NodeId {
+    pub(super) fn node(&self) -> &NodeId {
         &self.node
     }
 
     /// Checks that messages from `id` to the number `last`, if they claim to be of this life, have left it; if not, why they are
     /// refused: they were never submitted, or are in the open batch.
     #[inline]
-    pub fn check(&self, id: &MessageId, last: u64) -> Result<(), (Refusal, String)> {
+    pub(super) fn check(&self, id: &MessageId, last: u64) -> Result<(), (Refusal, String)> {
         if last >= self.opened && id.is_of(&self.node, self.incarnation) {
             return Err((Refusal::BadRequest, format!("{} was never published here", self.id(last))));
         }
@@ -46,13 +46,13 @@ impl Origin {
     }
 
     /// A new life begins: numbers count from 1 again. What was not closed is lost: [`close`](Self::close) before.
-    pub fn renew(&mut self, incarnation: Incarnation) {
+    pub(super) fn renew(&mut self, incarnation: Incarnation) {
         *self = Self::new(self.node.clone(), incarnation);
     }
 
     /// The latest that this node has published.
     #[inline]
-    pub fn latest(&self) -> LifeSeen {
+    pub(super) fn latest(&self) -> LifeSeen {
         LifeSeen { incarnation: self.incarnation, sequence: self.next_sequence - 1 }
     }
 
@@ -63,7 +63,7 @@ impl Origin {
 
     /// Takes messages that are submitted here. Gives the id that the first of them has from now on, and the batches that are full
     /// or go by themselves: those of several messages, and the traced ones.
-    pub fn submit(&mut self, at: Wall, relays: Option<Relays>, body: Body) -> (MessageId, Vec<Batch>) {
+    pub(super) fn submit(&mut self, at: Wall, relays: Option<Relays>, body: Body) -> (MessageId, Vec<Batch>) {
         let id = self.next();
         if relays.is_none() && body.count() == 1 {
             return (id, self.append(at, body.bytes()).into_iter().collect());
@@ -92,7 +92,7 @@ impl Origin {
     }
 
     /// Ends the open batch, if there is one.
-    pub fn close(&mut self, at: Wall) -> Option<Batch> {
+    pub(super) fn close(&mut self, at: Wall) -> Option<Batch> {
         let body = self.open.take()?;
         let id = self.id(self.opened);
         self.opened = self.next_sequence;

@@ -8,7 +8,7 @@ use crate::core::{id::NodeId, slots::Slot};
 
 /// Origin of a first copy; by default it was submitted here.
 #[derive(Debug, Clone, Default)]
-pub struct Provenance {
+pub(super) struct Provenance {
     /// The neighbour that sent it.
     pub from: Option<NodeId>,
     /// Its slot, if there is a link to it.
@@ -19,12 +19,12 @@ pub struct Provenance {
 
 impl Provenance {
     /// The part of it that is remembered for a while.
-    pub fn came(&self) -> Came {
+    pub(super) fn came(&self) -> Came {
         Came { from: self.slot, was_pulled: self.asked.is_some(), is_backlog: self.is_backlog() }
     }
 
     /// The part of it that matters to a tree.
-    pub fn source(&self) -> Source {
+    pub(super) fn source(&self) -> Source {
         match (self.slot, self.asked) {
             (None, _) => Source::Here,
             (Some(from), None) => Source::Pushed(from),
@@ -33,7 +33,7 @@ impl Provenance {
     }
 
     /// Says whether it was missed for so long that the neighbours have it, or will ask for it like this node.
-    pub fn is_backlog(&self) -> bool {
+    pub(super) fn is_backlog(&self) -> bool {
         matches!(self.asked, Some(How::Digest | How::Backlog))
     }
 }

@@ -15,8 +15,8 @@ mod given;
 mod intervals;
 mod lives;
 mod noting;
-pub mod sighting;
-pub mod telling;
+pub(super) mod sighting;
+pub(super) mod telling;
 
 use digest::Digest;
 use given::GivenUp;

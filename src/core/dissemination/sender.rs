@@ -22,7 +22,7 @@ use std::{collections::VecDeque, time::Duration};
 ///
 /// Bounds: those of [`Outgoing`]; the outputs are to be taken after each input.
 #[derive(Debug)]
-pub struct Sender {
+pub(super) struct Sender {
     outputs: VecDeque<Output>,
     outgoing: Outgoing,
     /// Nothing is sent any more: the neighbours have been told to forget this node.
@@ -31,43 +31,43 @@ pub struct Sender {
 
 impl Sender {
     /// Sends over links whose queues take `bytes_max` bytes each, and asks again where nothing is acknowledged for `patience`.
-    pub fn new(bytes_max: usize, patience: Duration) -> Self {
+    pub(super) fn new(bytes_max: usize, patience: Duration) -> Self {
         Self { outputs: VecDeque::new(), outgoing: Outgoing::new(bytes_max, patience), is_muted: false }
     }
 
     /// Sends nothing from now on.
-    pub fn mute(&mut self) {
+    pub(super) fn mute(&mut self) {
         self.is_muted = true;
     }
 
     /// The next output, in order.
     #[inline]
-    pub fn poll(&mut self) -> Option<Output> {
+    pub(super) fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
     /// Asks for something.
     #[inline]
-    pub fn push(&mut self, output: Output) {
+    pub(super) fn push(&mut self, output: Output) {
         self.outputs.push_back(output);
     }
 
     /// Has something counted, unless it did not happen.
     #[inline]
-    pub fn count(&mut self, counter: Counter, node: Option<&NodeId>, times: u64) {
+    pub(super) fn count(&mut self, counter: Counter, node: Option<&NodeId>, times: u64) {
         if times > 0 {
             self.push(Output::Count { counter, node: node.cloned(), times });
         }
     }
 
     /// Has something refused that a neighbour said.
-    pub fn refuse(&mut self, node: NodeId, refusal: Refusal, text: String) {
+    pub(super) fn refuse(&mut self, node: NodeId, refusal: Refusal, text: String) {
         self.push(Output::Refuse { node, refusal, text });
     }
 
     /// Sends a batch on, one hop further: message by message to peers that know no batches; in pieces where it is large and its
     /// peer takes pieces. To others it goes in one, and they will be silent for a while.
-    pub fn batch(&mut self, mut links: Vec<LinkId>, batch: Batch, neighbours: &NeighbourTable) {
+    pub(super) fn batch(&mut self, mut links: Vec<LinkId>, batch: Batch, neighbours: &NeighbourTable) {
         if self.is_muted || links.is_empty() {
             return;
         }
@@ -105,24 +105,24 @@ impl Sender {
     }
 
     /// Sends a frame.
-    pub fn send(&mut self, links: Vec<LinkId>, frame: Frame, counter: Option<Counter>) {
+    pub(super) fn send(&mut self, links: Vec<LinkId>, frame: Frame, counter: Option<Counter>) {
         if !links.is_empty() && !self.is_muted {
             self.push(Output::Send { links, frame, counter });
         }
     }
 
     /// Sends a frame to a neighbour.
-    pub fn send_to(&mut self, slot: Slot, frame: Frame, counter: Option<Counter>, neighbours: &NeighbourTable) {
+    pub(super) fn send_to(&mut self, slot: Slot, frame: Frame, counter: Option<Counter>, neighbours: &NeighbourTable) {
         self.send(neighbours.links_of([slot]), frame, counter);
     }
 
     /// Sends a frame to some neighbours.
-    pub fn tell(&mut self, slots: &[Slot], frame: Frame, counter: Counter, neighbours: &NeighbourTable) {
+    pub(super) fn tell(&mut self, slots: &[Slot], frame: Frame, counter: Counter, neighbours: &NeighbourTable) {
         self.send(neighbours.links_of(slots.iter().copied()), frame, Some(counter));
     }
 
     /// Makes another neighbour the one that pushes the messages of an origin.
-    pub fn swap(&mut self, swap: Swap, origin: &NodeId, neighbours: &NeighbourTable) {
+    pub(super) fn swap(&mut self, swap: Swap, origin: &NodeId, neighbours: &NeighbourTable) {
         self.shape(swap.graft, Frame::Graft(origin.clone()), Counter::Grafted, neighbours);
         if let Some(old) = swap.prune {
             self.prune(old, origin, neighbours);
@@ -130,7 +130,7 @@ impl Sender {
     }
 
     /// Tells a neighbour to push no more messages of `origin`.
-    pub fn prune(&mut self, slot: Slot, origin: &NodeId, neighbours: &NeighbourTable) {
+    pub(super) fn prune(&mut self, slot: Slot, origin: &NodeId, neighbours: &NeighbourTable) {
         self.shape(slot, Frame::Prune(origin.clone()), Counter::Pruned, neighbours);
     }
 
@@ -142,7 +142,7 @@ impl Sender {
     }
 
     /// Sends the pieces that may go now.
-    pub fn flush(&mut self, now: Mono, neighbours: &NeighbourTable) {
+    pub(super) fn flush(&mut self, now: Mono, neighbours: &NeighbourTable) {
         if self.outgoing.is_idle() {
             return;
         }
@@ -152,57 +152,57 @@ impl Sender {
     }
 
     /// Asks again for acknowledgements that may have been lost.
-    pub fn tick(&mut self, now: Mono, neighbours: &NeighbourTable) {
+    pub(super) fn tick(&mut self, now: Mono, neighbours: &NeighbourTable) {
         for (slot, probe) in self.outgoing.on_tick(now) {
             self.send_to(slot, probe, None, neighbours);
         }
     }
 
     /// The time when [`tick`](Self::tick) has something to do.
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(super) fn deadline(&self) -> Option<Mono> {
         self.outgoing.deadline()
     }
 
     /// A probe behind a piece was answered.
-    pub fn acknowledged(&mut self, now: Mono, slot: Slot, token: u64) {
+    pub(super) fn acknowledged(&mut self, now: Mono, slot: Slot, token: u64) {
         if let Some(took) = self.outgoing.acknowledge(now, slot, token) {
             self.push(Output::Measured { slot, took });
         }
     }
 
     /// Another probe was answered that had been sent at that time.
-    pub fn answered(&mut self, now: Mono, slot: Slot, sent: Mono) {
+    pub(super) fn answered(&mut self, now: Mono, slot: Slot, sent: Mono) {
         self.outgoing.answered(now, slot, sent);
     }
 
     /// A neighbour has these: they need not be sent to it.
-    pub fn known_to(&mut self, slot: Slot, stream: &StreamId, ranges: &[(u64, u64)]) {
+    pub(super) fn known_to(&mut self, slot: Slot, stream: &StreamId, ranges: &[(u64, u64)]) {
         self.outgoing.known_to(slot, stream, ranges);
     }
 
     /// A batch waits to be sent to a neighbour, or is under way.
-    pub fn holds(&self, slot: Slot, batch: &Batch) -> bool {
+    pub(super) fn holds(&self, slot: Slot, batch: &Batch) -> bool {
         self.outgoing.holds(slot, batch)
     }
 
     /// The link that has a slot is down: what waited for it is lost, as what its connection held.
-    pub fn forget(&mut self, slot: Slot, neighbours: &NeighbourTable) {
+    pub(super) fn forget(&mut self, slot: Slot, neighbours: &NeighbourTable) {
         let dropped = self.outgoing.forget(slot);
         self.count(Counter::NotConnected, neighbours.name_of_slot(slot), dropped);
     }
 
     /// The links that may be silent because a body that goes in one is on its way, and until when.
-    pub fn excused(&self, now: Mono) -> impl Iterator<Item = (Slot, Mono)> {
+    pub(super) fn excused(&self, now: Mono) -> impl Iterator<Item = (Slot, Mono)> {
         self.outgoing.excused(now)
     }
 
     /// See [`Outgoing::is_pressed`].
-    pub fn is_pressed(&mut self, now: Mono) -> bool {
+    pub(super) fn is_pressed(&mut self, now: Mono) -> bool {
         self.outgoing.is_pressed(now)
     }
 
     /// See [`Outgoing::delay`].
-    pub fn delay(&self) -> Duration {
+    pub(super) fn delay(&self) -> Duration {
         self.outgoing.delay()
     }
 }

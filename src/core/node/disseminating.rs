@@ -4,7 +4,7 @@
 use super::machines::Machines;
 use crate::core::{
     batch::Batch,
-    dissemination::event::{Input, Output as Asked},
+    dissemination::{Input, Output as Asked},
     event::{Event, LinkId, Output, Record},
     frame::Frame,
     id::NodeId,

@@ -1,6 +1,6 @@
 //! Gauge of what a node holds at this moment: for whoever checks that its bounds are kept.
 
-use crate::core::{config::Limits, dissemination::spread::early_paths, membership::LOWEST_KEPT};
+use crate::core::{config::Limits, dissemination::EARLY_PATHS_MAX, membership::LOWEST_KEPT};
 
 /// The sizes of what grows in a node, each with its bound in [`Limits`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,7 +42,7 @@ impl Gauge {
             ("trees", self.trees, limits.trees_max),
             ("missing", self.missing, limits.wants_max),
             ("gaps", self.gaps, limits.gaps_max),
-            ("held", self.held, early_paths::MESSAGES_MAX),
+            ("held", self.held, EARLY_PATHS_MAX),
             ("traced", self.traced, limits.retained_messages_max.max(1)),
             ("view", self.view, limits.view_max + LOWEST_KEPT),
             ("journal", self.journal, limits.journal_max.saturating_mul(2)),

@@ -44,7 +44,7 @@ impl Machines {
         self.stats.count(Counter::Renewed, None);
         self.outbox.push_back(Output::Renew(incarnation));
         self.notify(now, Event::Renewed(incarnation));
-        self.disseminate(now, dissemination::event::Input::Renewed(incarnation));
+        self.disseminate(now, dissemination::Input::Renewed(incarnation));
         self.on_membership(now, membership::Input::Renewed(incarnation));
     }
 }

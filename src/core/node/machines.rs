@@ -3,7 +3,7 @@
 use super::departure::Departure;
 use crate::core::{
     config::Config,
-    dissemination::{self, machine::Dissemination},
+    dissemination::{self, Dissemination},
     event::{Event, LinkId, LogSeq, Output, Principal, Record, Sender},
     id::{Incarnation, NodeId},
     mailbox::Mailbox,
@@ -65,7 +65,7 @@ impl Machines {
 
     /// Ends a turn: what was submitted in it becomes a batch, and is answered when that is safe; what goes in pieces goes.
     pub(super) fn flush(&mut self, now: Now) {
-        self.disseminate(now, dissemination::event::Input::Flush);
+        self.disseminate(now, dissemination::Input::Flush);
         while let Some((Caller { address, id }, message, count)) = self.service.take_submitted() {
             // One that is repeated in its turn is recorded once.
             let is_open = self.service.receipt(&id).is_some_and(|receipt| receipt.record == LogSeq::OPEN);
@@ -119,7 +119,7 @@ impl Machines {
         }
         let hashes = self.dissemination.quiet_hashes(now.mono);
         self.on_membership(now, membership::Input::Tick(hashes));
-        self.disseminate(now, dissemination::event::Input::Tick);
+        self.disseminate(now, dissemination::Input::Tick);
         self.service.handle(now, service::Input::Tick);
         self.follow_service(now);
     }
@@ -143,7 +143,7 @@ impl Machines {
     /// Says a last word and ends.
     pub(super) fn end(&mut self, now: Now) {
         self.ended = true;
-        self.disseminate(now, dissemination::event::Input::Leaving);
+        self.disseminate(now, dissemination::Input::Leaving);
         self.on_membership(now, membership::Input::Leaving);
         self.end_service(now);
         self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });

@@ -3,7 +3,7 @@
 
 use super::machines::Machines;
 use crate::core::{
-    dissemination::{event, machine::Dissemination},
+    dissemination::{self, Dissemination},
     event::{LinkId, Output},
     frame::{Answer, Frame, Hashes},
     id::NodeId,
@@ -52,7 +52,7 @@ impl Machines {
 
     fn on_ping(&mut self, now: Now, from: NodeId, slot: Option<Slot>, token: u64, hashes: Option<Hashes>) {
         if let (Some(slot), Some(hashes)) = (slot, hashes) {
-            self.disseminate(now, event::Input::Hashes { slot, hashes });
+            self.disseminate(now, dissemination::Input::Hashes { slot, hashes });
         }
         self.outbox.push_back(Output::Answer(from, Answer::Pong(token)));
     }
@@ -61,15 +61,18 @@ impl Machines {
     pub(super) fn on_answer(&mut self, now: Now, link: LinkId, answer: Answer) {
         match answer {
             Answer::Pong(token) if Dissemination::is_token(token) => {
-                self.on_message_answer(now, link, |slot| event::Input::Acknowledged { slot, token });
+                self.on_message_answer(now, link, |slot| dissemination::Input::Acknowledged { slot, token });
             }
             Answer::Lost(streams) => {
-                self.on_message_answer(now, link, |slot| event::Input::Lost { slot, streams });
+                self.on_message_answer(now, link, |slot| dissemination::Input::Lost { slot, streams });
             }
             answer => {
                 if let Answer::Pong(token) = answer {
                     // The token of a probe says when it was sent.
-                    self.on_message_answer(now, link, |slot| event::Input::Answered { slot, sent: Mono(token) });
+                    self.on_message_answer(now, link, |slot| dissemination::Input::Answered {
+                        slot,
+                        sent: Mono(token),
+                    });
                 }
                 return self.on_membership(now, Input::Answered { link, answer });
             }
@@ -106,9 +109,9 @@ impl Machines {
                 Asked::CountRefusal(refusal, peer) => self.stats.refuse(refusal, peer.as_ref()),
                 Asked::LifeSeen(seen) => self.learn_life(now, seen),
                 Asked::Farewell(link) => self.on_farewell(now, link),
-                Asked::Freed(slot) => self.disseminate(now, event::Input::Freed(slot)),
-                Asked::Fallen(slot) => self.disseminate(now, event::Input::Fell(slot)),
-                Asked::Risen(slot) => self.disseminate(now, event::Input::Rose(slot)),
+                Asked::Freed(slot) => self.disseminate(now, dissemination::Input::Freed(slot)),
+                Asked::Fallen(slot) => self.disseminate(now, dissemination::Input::Fell(slot)),
+                Asked::Risen(slot) => self.disseminate(now, dissemination::Input::Rose(slot)),
             }
         }
     }

@@ -159,7 +159,7 @@ impl Node {
             + (self.machines.dissemination.delay() * 2).min(DELAY_MAX);
         self.machines.on_membership(now, membership::Input::Leaving);
         self.machines.departure = Some(Departure::new(links.iter().copied().collect(), deadline));
-        self.machines.disseminate(now, dissemination::event::Input::Leaving);
+        self.machines.disseminate(now, dissemination::Input::Leaving);
         self.machines.notify(now, Event::Leaving);
         if !links.is_empty() {
             self.machines.outbox.push_back(Output::Send(links, Frame::Leave));

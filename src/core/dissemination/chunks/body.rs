@@ -3,9 +3,9 @@
 use crate::core::{batch::Batch, frame::Frame, id::StreamId};
 
 /// Longest body that crosses a link in one frame, also to a peer that takes pieces.
-pub const WHOLE_MAX: usize = 64 << 10;
+pub(in crate::core::dissemination) const WHOLE_MAX: usize = 64 << 10;
 /// Most frames that may be under way in pieces, or wait for their turn, over one link.
-pub const PARCELS_MAX: usize = 1024;
+pub(super) const PARCELS_MAX: usize = 1024;
 
 /// Bytes a second of the slowest link that what cannot be seen to move is given time for.
 pub(super) const SLOWEST: u32 = 16 << 10;

@@ -25,7 +25,7 @@ const HOP_COST: usize = 32;
 /// Bounds: 1024 frames of each neighbour, one of which has a part of its body; `bytes_max` bytes of all of them together.
 /// What grows no more for `patience` is dropped.
 #[derive(Debug)]
-pub struct Incoming {
+pub(in crate::core::dissemination) struct Incoming {
     lines: BTreeMap<NodeId, Line>,
     bytes: usize,
     bytes_max: usize,
@@ -52,7 +52,7 @@ struct Parcel {
 
 /// Outcome of a piece.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Taken {
+pub(in crate::core::dissemination) struct Taken {
     /// A frame that will come, without its body.
     pub begun: Option<Frame>,
     /// A frame that is here.
@@ -63,12 +63,17 @@ pub struct Taken {
 
 impl Incoming {
     /// Nothing under way. Bodies of more than `body_len_max` bytes are refused.
-    pub fn new(bytes_max: usize, body_len_max: usize, patience: Duration) -> Self {
+    pub(in crate::core::dissemination) fn new(bytes_max: usize, body_len_max: usize, patience: Duration) -> Self {
         Self { lines: BTreeMap::new(), bytes: 0, bytes_max, body_len_max, patience }
     }
 
     /// Takes a piece from a neighbour. A piece that does not go on where the last one ended is passed over.
-    pub fn take(&mut self, now: Mono, from: &NodeId, chunk: Chunk) -> Result<Taken, (Refusal, String)> {
+    pub(in crate::core::dissemination) fn take(
+        &mut self,
+        now: Mono,
+        from: &NodeId,
+        chunk: Chunk,
+    ) -> Result<Taken, (Refusal, String)> {
         let Chunk { number, offset, length, head, bytes } = chunk;
         if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > length) {
             return Err((Refusal::BadRequest, format!("a piece beyond the {length} bytes of its body")));
@@ -133,7 +138,7 @@ impl Incoming {
 
     /// Messages are here by another way: nothing of what carries them alone needs to come any more. Gives who was sending that,
     /// with the frame that they sent, without its body.
-    pub fn settle(&mut self, batch: &Batch) -> Vec<(NodeId, Frame)> {
+    pub(in crate::core::dissemination) fn settle(&mut self, batch: &Batch) -> Vec<(NodeId, Frame)> {
         let mut settled = Vec::new();
         for (from, line) in &mut self.lines {
             while let Some(index) = line.parcels.iter().position(|parcel| is_part_of(&parcel.head, batch)) {
@@ -146,18 +151,18 @@ impl Incoming {
     }
 
     /// The neighbours that are sending all messages of a batch.
-    pub fn senders<'a>(&'a self, batch: &'a Batch) -> impl Iterator<Item = &'a NodeId> {
+    pub(in crate::core::dissemination) fn senders<'a>(&'a self, batch: &'a Batch) -> impl Iterator<Item = &'a NodeId> {
         let sends = move |line: &Line| line.parcels.iter().any(|parcel| covers(&parcel.head, batch));
         self.lines.iter().filter(move |(_, line)| sends(line)).map(|(from, _)| from)
     }
 
     /// Until when a neighbour may be silent and still be sending, if it is.
-    pub fn busy_until(&self, from: &NodeId) -> Option<Mono> {
+    pub(in crate::core::dissemination) fn busy_until(&self, from: &NodeId) -> Option<Mono> {
         self.lines.get(from).map(|line| line.moved + self.patience)
     }
 
     /// Drops what grows no more.
-    pub fn on_tick(&mut self, now: Mono) -> Vec<(NodeId, Frame)> {
+    pub(in crate::core::dissemination) fn on_tick(&mut self, now: Mono) -> Vec<(NodeId, Frame)> {
         let patience = self.patience;
         let stopped = self.lines.extract_if(.., |_, line| line.moved + patience <= now);
         let stopped: Vec<(NodeId, Line)> = stopped.collect();
@@ -169,12 +174,12 @@ impl Incoming {
     }
 
     /// The time when [`on_tick`](Self::on_tick) has something to do.
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(in crate::core::dissemination) fn deadline(&self) -> Option<Mono> {
         self.lines.values().map(|line| line.moved + self.patience).min()
     }
 
     /// Bytes that are held.
-    pub fn bytes(&self) -> usize {
+    pub(in crate::core::dissemination) fn bytes(&self) -> usize {
         self.bytes
     }
 

@@ -30,7 +30,7 @@ const STALLED_AFTER: Duration = Duration::from_secs(2);
 ///
 /// Bounds: `bytes_max` bytes and 1024 frames of each link that wait, and 128 KiB of it under way.
 #[derive(Debug)]
-pub struct Outgoing {
+pub(in crate::core::dissemination) struct Outgoing {
     lanes: BTreeMap<Slot, Lane>,
     /// Links over which something may go that did not before.
     stirred: Slots,
@@ -86,18 +86,18 @@ struct Probe {
 
 impl Outgoing {
     /// Nothing to send.
-    pub fn new(bytes_max: usize, patience: Duration) -> Self {
+    pub(in crate::core::dissemination) fn new(bytes_max: usize, patience: Duration) -> Self {
         let (lanes, stirred) = (BTreeMap::new(), Slots::default());
         Self { lanes, stirred, tokens: TOKENS, bytes_max, patience, is_pressed: false }
     }
 
     /// Says whether the answer to a probe with this token is for [`acknowledge`](Self::acknowledge).
-    pub fn is_token(token: u64) -> bool {
+    pub(in crate::core::dissemination) fn is_token(token: u64) -> bool {
         token >= TOKENS
     }
 
     /// Queues a frame for a link. Says whether there was room.
-    pub fn push(&mut self, slot: Slot, frame: Frame) -> bool {
+    pub(in crate::core::dissemination) fn push(&mut self, slot: Slot, frame: Frame) -> bool {
         let Some(body) = frame.body().cloned() else { return false };
         let lane = self.lanes.entry(slot).or_default();
         let has_room = lane.parcels.is_empty() || lane.waiting + body.len() <= self.bytes_max;
@@ -113,38 +113,38 @@ impl Outgoing {
     }
 
     /// A body of this length goes over a link in one.
-    pub fn push_whole(&mut self, slot: Slot, len: usize) {
+    pub(in crate::core::dissemination) fn push_whole(&mut self, slot: Slot, len: usize) {
         self.lanes.entry(slot).or_default().whole.push(len);
         self.stirred.insert(slot);
     }
 
     /// A probe over a link was answered that was sent at that time.
-    pub fn answered(&mut self, now: Mono, slot: Slot, sent: Mono) {
+    pub(in crate::core::dissemination) fn answered(&mut self, now: Mono, slot: Slot, sent: Mono) {
         if let Some(lane) = self.lanes.get_mut(&slot) {
             lane.whole.answered(now, sent);
         }
     }
 
     /// The links that may be silent because a body that goes in one is on its way, and until when.
-    pub fn excused(&self, now: Mono) -> impl Iterator<Item = (Slot, Mono)> {
+    pub(in crate::core::dissemination) fn excused(&self, now: Mono) -> impl Iterator<Item = (Slot, Mono)> {
         let excused = self.lanes.iter().map(|(&slot, lane)| (slot, lane.whole.excused_until()));
         excused.filter(move |&(_, until)| until > now)
     }
 
     /// The time that acknowledgements take on the slowest of the links that have something under way.
-    pub fn delay(&self) -> Duration {
+    pub(in crate::core::dissemination) fn delay(&self) -> Duration {
         let busy = self.lanes.values().filter(|lane| !lane.probes.is_empty());
         busy.map(|lane| lane.took).max().unwrap_or(Duration::ZERO)
     }
 
     /// Says whether nothing may go that could not go before.
     #[inline]
-    pub fn is_idle(&self) -> bool {
+    pub(in crate::core::dissemination) fn is_idle(&self) -> bool {
         self.stirred.is_empty()
     }
 
     /// Takes the frames that go now, each with its link.
-    pub fn take_frames(&mut self, now: Mono) -> Vec<(Slot, Frame)> {
+    pub(in crate::core::dissemination) fn take_frames(&mut self, now: Mono) -> Vec<(Slot, Frame)> {
         let mut frames = Vec::new();
         for slot in std::mem::take(&mut self.stirred).iter() {
             if let Some(lane) = self.lanes.get_mut(&slot) {
@@ -156,7 +156,12 @@ impl Outgoing {
     }
 
     /// A probe was answered: all that went before it has arrived. Says how long that took; `None` if nobody waited for it.
-    pub fn acknowledge(&mut self, now: Mono, slot: Slot, token: u64) -> Option<Duration> {
+    pub(in crate::core::dissemination) fn acknowledge(
+        &mut self,
+        now: Mono,
+        slot: Slot,
+        token: u64,
+    ) -> Option<Duration> {
         let lane = self.lanes.get_mut(&slot)?;
         let index = lane.probes.iter().position(|probe| probe.token == token)?;
         let mut took = Duration::ZERO;
@@ -173,7 +178,7 @@ impl Outgoing {
     }
 
     /// A peer has these: they need not be sent to it.
-    pub fn known_to(&mut self, slot: Slot, stream: &StreamId, ranges: &[(u64, u64)]) {
+    pub(in crate::core::dissemination) fn known_to(&mut self, slot: Slot, stream: &StreamId, ranges: &[(u64, u64)]) {
         let Some(lane) = self.lanes.get_mut(&slot) else { return };
         let Lane { parcels, waiting, .. } = lane;
         parcels.retain(|parcel| {
@@ -185,18 +190,18 @@ impl Outgoing {
     }
 
     /// Says whether all messages of a batch wait to be sent to a peer, or are under way.
-    pub fn holds(&self, slot: Slot, batch: &Batch) -> bool {
+    pub(in crate::core::dissemination) fn holds(&self, slot: Slot, batch: &Batch) -> bool {
         let lane = self.lanes.get(&slot);
         lane.is_some_and(|lane| lane.parcels.iter().any(|parcel| covers(&parcel.head, batch)))
     }
 
     /// The connection of a link is gone, and all that waited for it. Says how many frames that were.
-    pub fn forget(&mut self, slot: Slot) -> u64 {
+    pub(in crate::core::dissemination) fn forget(&mut self, slot: Slot) -> u64 {
         self.lanes.remove(&slot).map_or(0, |lane| lane.parcels.len() as u64)
     }
 
     /// Asks again where an answer may have been lost.
-    pub fn on_tick(&mut self, now: Mono) -> Vec<(Slot, Frame)> {
+    pub(in crate::core::dissemination) fn on_tick(&mut self, now: Mono) -> Vec<(Slot, Frame)> {
         let mut frames = Vec::new();
         for (&slot, lane) in &mut self.lanes {
             if lane.deadline(self.patience).is_some_and(|at| at <= now) {
@@ -207,13 +212,13 @@ impl Outgoing {
     }
 
     /// The time when [`on_tick`](Self::on_tick) has something to do.
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(in crate::core::dissemination) fn deadline(&self) -> Option<Mono> {
         self.lanes.values().filter_map(|lane| lane.deadline(self.patience)).min()
     }
 
     /// Says whether a queue is more than half full, from when on submissions are refused until all are less than a quarter full.
     /// One that moves no more does not count.
-    pub fn is_pressed(&mut self, now: Mono) -> bool {
+    pub(in crate::core::dissemination) fn is_pressed(&mut self, now: Mono) -> bool {
         let most = self.bytes_max / if self.is_pressed { 4 } else { 2 };
         let moves = |lane: &Lane| now.since(lane.acknowledged) < STALLED_AFTER;
         self.is_pressed = self.lanes.values().any(|lane| lane.waiting > most && moves(lane));
@@ -221,7 +226,8 @@ impl Outgoing {
     }
 
     /// The most bytes that wait for one link.
-    pub fn bytes(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
         self.lanes.values().map(|lane| lane.waiting).max().unwrap_or(0)
     }
 }

@@ -12,14 +12,14 @@ use crate::core::{
 
 /// Answers of a node. Bounds: so many messages in each, or one batch more; [`Allowances`].
 #[derive(Debug)]
-pub struct Answers {
+pub(crate) struct Answers {
     allowances: Allowances,
     messages_max: usize,
 }
 
 /// Answer to one question.
 #[derive(Debug, Default)]
-pub struct Found {
+pub(crate) struct Found {
     /// The batches, as they go over the next link.
     pub batches: Vec<Batch>,
     /// Messages that this node has had or given up, and does not keep.
@@ -28,12 +28,12 @@ pub struct Found {
 
 impl Answers {
     /// Nobody has asked yet.
-    pub fn new(messages_max: usize) -> Self {
+    pub(crate) fn new(messages_max: usize) -> Self {
         Self { allowances: Allowances::default(), messages_max }
     }
 
     /// Looks for what the neighbour in a slot asks for.
-    pub fn find(
+    pub(crate) fn find(
         &mut self,
         now: Mono,
         slot: Slot,
@@ -58,17 +58,17 @@ impl Answers {
     }
 
     /// Says whether a batch that was found is to be sent; see [`Allowances::admits`].
-    pub fn admits(&mut self, now: Mono, slot: Slot, batch: &Batch, neighbours: &NeighbourTable) -> bool {
+    pub(crate) fn admits(&mut self, now: Mono, slot: Slot, batch: &Batch, neighbours: &NeighbourTable) -> bool {
         self.allowances.admits(now, slot, batch, neighbours.round_trip(slot))
     }
 
     /// A link is down: what went over it may be lost.
-    pub fn forget_sent(&mut self, slot: Slot) {
+    pub(crate) fn forget_sent(&mut self, slot: Slot) {
         self.allowances.forget_sent(slot);
     }
 
     /// A slot is another peer's from now on.
-    pub fn forget(&mut self, slot: Slot) {
+    pub(crate) fn forget(&mut self, slot: Slot) {
         self.allowances.forget(slot);
     }
 }

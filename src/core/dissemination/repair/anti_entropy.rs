@@ -31,7 +31,7 @@ const MISSING_MAX: usize = 256;
 
 /// Knowledge about messages. Bounds: those of its parts.
 #[derive(Debug)]
-pub struct AntiEntropy {
+pub(in crate::core::dissemination) struct AntiEntropy {
     seen: Seen,
     missing: Missing,
     digests: Digests,
@@ -41,7 +41,7 @@ pub struct AntiEntropy {
 
 impl AntiEntropy {
     /// Nothing was seen yet by the life `incarnation` of a node.
-    pub fn new(config: &Config, incarnation: Incarnation) -> Self {
+    pub(in crate::core::dissemination) fn new(config: &Config, incarnation: Incarnation) -> Self {
         let (limits, timing) = (&config.limits, &config.protocol.timing);
         Self {
             seen: Seen::new(StreamId { origin: config.node.clone(), incarnation }, limits),
@@ -54,17 +54,17 @@ impl AntiEntropy {
 
     /// All that was had or given up.
     #[inline]
-    pub fn seen(&self) -> &Seen {
+    pub(in crate::core::dissemination) fn seen(&self) -> &Seen {
         &self.seen
     }
 
     /// Streams of which something is missing.
-    pub fn missing_len(&self) -> usize {
+    pub(in crate::core::dissemination) fn missing_len(&self) -> usize {
         self.missing.len()
     }
 
     /// Notes messages that are here; see [`Seen::insert`].
-    pub fn insert(&mut self, now: Mono, batch: &Batch) -> Sighting {
+    pub(in crate::core::dissemination) fn insert(&mut self, now: Mono, batch: &Batch) -> Sighting {
         let sighting = self.seen.insert(&batch.id.origin, batch.id.incarnation, batch.range());
         match &sighting {
             Sighting::First => self.digests.changed(now),
@@ -79,13 +79,13 @@ impl AntiEntropy {
 
     /// See [`Seen::take_closed_gaps`].
     #[inline]
-    pub fn take_closed_gaps(&mut self) -> u64 {
+    pub(in crate::core::dissemination) fn take_closed_gaps(&mut self) -> u64 {
         self.seen.take_closed_gaps()
     }
 
     /// Says how messages that `by` has sent were waited for; see [`Missing::arrived`].
     #[inline]
-    pub fn arrived(&mut self, now: Mono, batch: &Batch, by: Option<Slot>) -> Arrival {
+    pub(in crate::core::dissemination) fn arrived(&mut self, now: Mono, batch: &Batch, by: Option<Slot>) -> Arrival {
         if self.missing.is_empty() {
             Arrival::default()
         } else {
@@ -95,18 +95,24 @@ impl AntiEntropy {
 
     /// Messages were pushed: links keep their order, so what their parent has after them is on its way. `wait` says how long
     /// that may take.
-    pub fn expect_more(&mut self, now: Mono, batch: &Batch, by_parent: bool, wait: Duration) {
+    pub(in crate::core::dissemination) fn expect_more(
+        &mut self,
+        now: Mono,
+        batch: &Batch,
+        by_parent: bool,
+        wait: Duration,
+    ) {
         self.missing.pushed(now, &batch.id.stream(), batch.last(), by_parent, wait);
     }
 
     /// Says whether something is missing.
     #[inline]
-    pub fn is_missing_any(&self) -> bool {
+    pub(in crate::core::dissemination) fn is_missing_any(&self) -> bool {
         !self.missing.is_empty()
     }
 
     /// A message came from a neighbour: what is missing below it must have been published.
-    pub fn note_holes(&mut self, now: Mono, slot: Option<Slot>, stream: &StreamId) {
+    pub(in crate::core::dissemination) fn note_holes(&mut self, now: Mono, slot: Option<Slot>, stream: &StreamId) {
         match self.seen.hole_below(stream) {
             Some(below) => self.missing.expect(now, stream, slot.unwrap_or_default(), below),
             None if self.missing.is_empty() => {}
@@ -115,14 +121,14 @@ impl AntiEntropy {
     }
 
     /// Messages that this node lacks of those that a neighbour has just got and keeps, whatever it said before.
-    pub fn lacking(&self, held: &StreamRanges) -> Vec<(u64, u64)> {
+    pub(in crate::core::dissemination) fn lacking(&self, held: &StreamRanges) -> Vec<(u64, u64)> {
         let mut lacking = Ranges::from(&self.seen.missing(&held.stream, &held.ranges, MISSING_MAX)[..]);
         lacking.extend(&self.seen.given_up_of(&held.stream, &held.ranges, MISSING_MAX));
         lacking.into_vec()
     }
 
     /// The same of one range, however many intervals that has.
-    pub fn lacking_of(&self, stream: &StreamId, range: (u64, u64)) -> Ranges {
+    pub(crate) fn lacking_of(&self, stream: &StreamId, range: (u64, u64)) -> Ranges {
         let mut lacking = Ranges::from(&self.seen.missing(stream, &[range], usize::MAX)[..]);
         lacking.extend(&self.seen.given_up_of(stream, &[range], usize::MAX));
         lacking
@@ -130,7 +136,7 @@ impl AntiEntropy {
 
     /// Messages that this node lacks of those that a neighbour has had: what is missing, and what was given up unless that
     /// neighbour has said that it keeps it no more.
-    pub fn offered_by(&self, slot: Slot, held: &StreamRanges) -> Vec<(u64, u64)> {
+    pub(in crate::core::dissemination) fn offered_by(&self, slot: Slot, held: &StreamRanges) -> Vec<(u64, u64)> {
         let StreamRanges { stream, ranges } = held;
         let missing = self.seen.missing(stream, ranges, MISSING_MAX);
         let given_up = self.seen.given_up_of(stream, ranges, MISSING_MAX);
@@ -143,7 +149,7 @@ impl AntiEntropy {
     }
 
     /// A neighbour has messages that are missing here: they will be asked for after `wait`, unless they come before.
-    pub fn offered(
+    pub(in crate::core::dissemination) fn offered(
         &mut self,
         now: Mono,
         stream: &StreamId,
@@ -156,12 +162,12 @@ impl AntiEntropy {
     }
 
     /// Says how a digest of a neighbour makes known what is missing: right after its link came up it is what was missed before.
-    pub fn how_told(&self, now: Mono, slot: Slot) -> How {
+    pub(in crate::core::dissemination) fn how_told(&self, now: Mono, slot: Slot) -> How {
         if self.digests.is_fresh(now, slot) { How::Backlog } else { How::Digest }
     }
 
     /// A neighbour knows of messages and has given them up.
-    pub fn heard_of(&mut self, now: Mono, slot: Slot, given_up: &[StreamRanges]) {
+    pub(in crate::core::dissemination) fn heard_of(&mut self, now: Mono, slot: Slot, given_up: &[StreamRanges]) {
         for StreamRanges { stream, ranges } in given_up {
             let missing = self.seen.missing(stream, ranges, MISSING_MAX);
             self.missing.heard_of(now, stream, slot, &missing);
@@ -169,7 +175,7 @@ impl AntiEntropy {
     }
 
     /// A neighbour that was asked keeps these no more.
-    pub fn lost(&mut self, now: Mono, slot: Slot, streams: &[StreamRanges]) {
+    pub(in crate::core::dissemination) fn lost(&mut self, now: Mono, slot: Slot, streams: &[StreamRanges]) {
         for StreamRanges { stream, ranges } in streams {
             self.missing.lost(now, stream, slot, ranges);
             let missing = self.seen.missing(stream, ranges, MISSING_MAX);
@@ -180,14 +186,14 @@ impl AntiEntropy {
     }
 
     /// Numbers that were seen of `ranges` of a stream.
-    pub fn seen_of(&self, stream: &StreamId, ranges: &[(u64, u64)]) -> Ranges {
+    pub(in crate::core::dissemination) fn seen_of(&self, stream: &StreamId, ranges: &[(u64, u64)]) -> Ranges {
         let mut seen = Ranges::from(ranges);
         seen.subtract(&self.seen.missing(stream, ranges, usize::MAX));
         seen
     }
 
     /// A neighbour has begun to send messages that are not here; see [`Missing::coming`].
-    pub fn coming(
+    pub(in crate::core::dissemination) fn coming(
         &mut self,
         now: Mono,
         stream: &StreamId,
@@ -199,28 +205,40 @@ impl AntiEntropy {
     }
 
     /// A neighbour goes on with something large; see [`Missing::sending`].
-    pub fn sending(&mut self, now: Mono, by: Slot, until: Option<Mono>) {
+    pub(in crate::core::dissemination) fn sending(&mut self, now: Mono, by: Slot, until: Option<Mono>) {
         self.missing.sending(now, by, until);
     }
 
     /// A neighbour does not send messages that it had begun to send.
-    pub fn stopped(&mut self, now: Mono, stream: &StreamId, range: (u64, u64), by: Slot) {
+    pub(in crate::core::dissemination) fn stopped(
+        &mut self,
+        now: Mono,
+        stream: &StreamId,
+        range: (u64, u64),
+        by: Slot,
+    ) {
         self.missing.stopped(now, stream, range, by);
     }
 
     /// Questions that are due, and messages that are sought no longer.
-    pub fn on_tick(&mut self, now: Mono, round_trip: impl Fn(Slot) -> Duration) -> Dues {
+    pub(in crate::core::dissemination) fn on_tick(&mut self, now: Mono, round_trip: impl Fn(Slot) -> Duration) -> Dues {
         self.missing.on_tick(now, round_trip)
     }
 
     /// See [`Missing::take_dropped`].
-    pub fn take_dropped_offers(&mut self) -> u64 {
+    pub(in crate::core::dissemination) fn take_dropped_offers(&mut self) -> u64 {
         self.missing.take_dropped()
     }
 
     /// Gives up what all who offered it have lost, and what lies below a message that came and nobody has offered for too long:
     /// it is sought no more, unless somebody offers it.
-    pub fn close(&mut self, now: Mono, gaps: Vec<Gap>, holes: Vec<Holes>, sender: &mut Sender) {
+    pub(in crate::core::dissemination) fn close(
+        &mut self,
+        now: Mono,
+        gaps: Vec<Gap>,
+        holes: Vec<Holes>,
+        sender: &mut Sender,
+    ) {
         for Gap { stream, first, last, .. } in gaps {
             self.give_up(now, &stream, &[(first, last)], sender);
         }
@@ -244,7 +262,7 @@ impl AntiEntropy {
     }
 
     /// Tells of gaps that were filled, and sends the digests that are due.
-    pub fn tell(&mut self, now: Mono, neighbours: &NeighbourTable, sender: &mut Sender) {
+    pub(in crate::core::dissemination) fn tell(&mut self, now: Mono, neighbours: &NeighbourTable, sender: &mut Sender) {
         for (stream, first, last) in self.filled.take(now) {
             sender.push(Output::GapFilled { stream, first, last });
         }
@@ -255,7 +273,13 @@ impl AntiEntropy {
 
     /// A neighbour told the hashes of what it has seen. It is probed if it should learn that they differ; see
     /// [`Digests::on_ping_digest`].
-    pub fn on_hashes(&mut self, now: Mono, slot: Slot, theirs: Hashes, sender: &mut Sender) {
+    pub(in crate::core::dissemination) fn on_hashes(
+        &mut self,
+        now: Mono,
+        slot: Slot,
+        theirs: Hashes,
+        sender: &mut Sender,
+    ) {
         if self.digests.on_ping_digest(now, slot, theirs, self.seen.hashes()) {
             sender.push(Output::Probe(slot));
         }
@@ -263,29 +287,34 @@ impl AntiEntropy {
 
     /// Hashes of all that was seen, if nothing has changed for a while: what is on its way just now makes hashes differ, and
     /// means nothing.
-    pub fn quiet_hashes(&self, now: Mono) -> Option<Hashes> {
+    pub(in crate::core::dissemination) fn quiet_hashes(&self, now: Mono) -> Option<Hashes> {
         self.digests.is_quiet(now).then(|| self.seen.hashes())
     }
 
     /// A neighbour that knows digests is up: it is told everything.
-    pub fn rose(&mut self, now: Mono, slot: Slot) {
+    pub(in crate::core::dissemination) fn rose(&mut self, now: Mono, slot: Slot) {
         self.digests.rose(now, slot);
     }
 
     /// A link is down, or its slot is another's from now on.
-    pub fn forget(&mut self, now: Mono, slot: Slot) {
+    pub(in crate::core::dissemination) fn forget(&mut self, now: Mono, slot: Slot) {
         self.missing.forget(now, slot);
         self.digests.forget(slot);
         self.dropped.forget(slot);
     }
 
     /// Begins another life of this node.
-    pub fn renew(&mut self, own: StreamId) {
+    pub(in crate::core::dissemination) fn renew(&mut self, own: StreamId) {
         self.seen.renew(own);
     }
 
     /// Notes a message, or a range that was given up, that this node's log tells of.
-    pub fn recover(&mut self, stream: &StreamId, numbers: (u64, u64), is_given_up: bool) {
+    pub(in crate::core::dissemination) fn recover(
+        &mut self,
+        stream: &StreamId,
+        numbers: (u64, u64),
+        is_given_up: bool,
+    ) {
         if is_given_up {
             self.seen.close(stream, &[numbers]);
         } else {
@@ -294,14 +323,14 @@ impl AntiEntropy {
     }
 
     /// Seeks what its log does not have below what it has.
-    pub fn seek_holes(&mut self, now: Mono) {
+    pub(in crate::core::dissemination) fn seek_holes(&mut self, now: Mono) {
         for (stream, below) in self.seen.with_holes() {
             self.missing.expect(now, stream, Slot::default(), below);
         }
     }
 
     /// The time when something is due.
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(in crate::core::dissemination) fn deadline(&self) -> Option<Mono> {
         Mono::earliest([self.missing.deadline(), self.digests.deadline(), self.filled.deadline()])
     }
 }

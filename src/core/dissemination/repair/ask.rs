@@ -10,7 +10,7 @@ use crate::core::{
 
 /// Source of the news that something is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub(in crate::core::dissemination) enum How {
     /// An announcement. It is probably on its way: asked for when `wait` has passed.
     Announced,
     /// A digest of the changed streams, or one because hashes differ: asked for when `wait` has passed.
@@ -23,7 +23,7 @@ pub enum How {
 
 /// Account of how messages that arrived were waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Arrival {
+pub(in crate::core::dissemination) struct Arrival {
     /// The way in which they were known to be missing, if their sender was asked for any of them and had not answered before.
     pub asked: Option<How>,
     /// The time when they were first announced, if they were, and nothing of them had come.
@@ -32,7 +32,7 @@ pub struct Arrival {
 
 /// A PULL to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ask {
+pub(in crate::core::dissemination) struct Ask {
     /// To whom.
     pub to: Slot,
     /// For what. Within the limits of a frame.
@@ -43,7 +43,7 @@ pub struct Ask {
 
 /// Work that is due.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Dues {
+pub(in crate::core::dissemination) struct Dues {
     /// Questions to be asked.
     pub asks: Vec<Ask>,
     /// Messages to be given up: all who offered them have lost them, and nobody else has offered it for `lost_after`.
@@ -54,7 +54,7 @@ pub struct Dues {
 
 /// Messages missing below one that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holes {
+pub(in crate::core::dissemination) struct Holes {
     /// Of which stream.
     pub stream: StreamId,
     /// The peer that sent that message.

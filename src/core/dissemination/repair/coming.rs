@@ -12,7 +12,7 @@ use std::time::Duration;
 impl Missing {
     /// `by` has begun to send messages, `lacking` of which are not here: nobody is asked for these as long as it goes on. Says
     /// when the first of them was told of first, if they come unasked.
-    pub fn coming(
+    pub(super) fn coming(
         &mut self,
         now: Mono,
         stream: &StreamId,
@@ -35,14 +35,14 @@ impl Missing {
     }
 
     /// Something large that `by` sends goes on; if it does so no more, that is known at the time `until`. `None`: it is here.
-    pub fn sending(&mut self, now: Mono, by: Slot, until: Option<Mono>) {
+    pub(super) fn sending(&mut self, now: Mono, by: Slot, until: Option<Mono>) {
         if let Some(account) = self.known_account(by) {
             account.is_sending(now, until);
         }
     }
 
     /// `by` does not send messages that it had begun to send.
-    pub fn stopped(&mut self, now: Mono, stream: &StreamId, range: (u64, u64), by: Slot) {
+    pub(super) fn stopped(&mut self, now: Mono, stream: &StreamId, range: (u64, u64), by: Slot) {
         let Some(want) = self.want(stream) else { return };
         if let Some((number, count)) = want.stopped(now, by, range) {
             self.account(by).answer(now, number, count);

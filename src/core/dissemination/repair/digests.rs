@@ -22,11 +22,11 @@ const FRAMES_MAX: usize = 4;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A DIGEST to be sent: over which links, and what it says.
-pub type Due = (Vec<Slot>, seen::telling::DigestPage);
+pub(super) type Due = (Vec<Slot>, seen::telling::DigestPage);
 
 /// Digests of each neighbour. A few dozen bytes a neighbour.
 #[derive(Debug)]
-pub struct Digests {
+pub(super) struct Digests {
     links: BTreeMap<Slot, ToldTo>,
     interval: Duration,
     /// The time when the next digests of what changed are due.
@@ -65,29 +65,29 @@ struct Telling {
 
 impl Digests {
     /// No neighbours. What changed is told `interval` later.
-    pub fn new(interval: Duration) -> Self {
+    pub(super) fn new(interval: Duration) -> Self {
         Self { links: BTreeMap::new(), interval, changes_due: None, changed: None, deadline: Memo::default() }
     }
 
     /// A link came up: the neighbour is told everything.
-    pub fn rose(&mut self, now: Mono, slot: Slot) {
+    pub(super) fn rose(&mut self, now: Mono, slot: Slot) {
         self.links.insert(slot, ToldTo { rose: now, wants_full: true, next: now, ..ToldTo::default() });
         self.deadline.clear();
     }
 
     /// A link is gone.
-    pub fn forget(&mut self, slot: Slot) {
+    pub(super) fn forget(&mut self, slot: Slot) {
         self.links.remove(&slot);
         self.deadline.clear();
     }
 
     /// Says whether a link came up so lately that what its peer tells is what was missed before.
-    pub fn is_fresh(&self, now: Mono, slot: Slot) -> bool {
+    pub(super) fn is_fresh(&self, now: Mono, slot: Slot) -> bool {
         self.links.get(&slot).is_some_and(|told| now.since(told.rose) < self.interval)
     }
 
     /// Something has changed of what this node has seen.
-    pub fn changed(&mut self, now: Mono) {
+    pub(super) fn changed(&mut self, now: Mono) {
         self.changed = Some(now);
         if self.changes_due.is_none() {
             self.changes_due = Some(now + self.interval);
@@ -96,7 +96,7 @@ impl Digests {
     }
 
     /// Says whether nothing has changed here for a while: then the hash of all that this node has seen can be compared.
-    pub fn is_quiet(&self, now: Mono) -> bool {
+    pub(super) fn is_quiet(&self, now: Mono) -> bool {
         self.changed.is_none_or(|at| at + self.interval <= now)
     }
 
@@ -104,7 +104,7 @@ impl Digests {
     /// has changed here for a while, it is told everything, at most once in five seconds; and where both have seen the same but
     /// given up different messages, three times at growing distances. Says whether it is: then it should learn that the hashes
     /// differ, for it may be that it does not lack anything and this node does.
-    pub fn on_ping_digest(&mut self, now: Mono, slot: Slot, theirs: Hashes, ours: Hashes) -> bool {
+    pub(super) fn on_ping_digest(&mut self, now: Mono, slot: Slot, theirs: Hashes, ours: Hashes) -> bool {
         let is_quiet = self.is_quiet(now);
         let Some(told) = self.links.get_mut(&slot) else { return false };
         if theirs == ours || !is_quiet || told.wants_full || told.telling.is_some() {
@@ -135,7 +135,7 @@ impl Digests {
     }
 
     /// The digests that are due. Neighbours who are told the same get the same frame.
-    pub fn on_tick(&mut self, now: Mono, seen: &Seen) -> Vec<Due> {
+    pub(super) fn on_tick(&mut self, now: Mono, seen: &Seen) -> Vec<Due> {
         let tells_changes = self.changes_due.is_some_and(|at| at <= now);
         if !tells_changes && self.deadline().is_none_or(|due| now < due) {
             return Vec::new();
@@ -180,7 +180,7 @@ impl Digests {
     }
 
     /// The time when [`on_tick`](Self::on_tick) has something to do.
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(super) fn deadline(&self) -> Option<Mono> {
         self.deadline.get(|| {
             let telling = self.links.values().filter(|told| told.wants_full || told.telling.is_some());
             let changes = self.changes_due.filter(|_| !self.links.is_empty());

@@ -11,7 +11,7 @@ const RANGES_MAX: usize = 4096;
 
 /// Messages that each neighbour has dropped since its link came up, as far as it was asked.
 #[derive(Debug, Default)]
-pub struct Dropped(BTreeMap<Slot, OfPeer>);
+pub(super) struct Dropped(BTreeMap<Slot, OfPeer>);
 
 #[derive(Debug, Default)]
 struct OfPeer {
@@ -22,7 +22,7 @@ struct OfPeer {
 
 impl Dropped {
     /// A neighbour keeps these ranges no more.
-    pub fn note(&mut self, slot: Slot, stream: &StreamId, ranges: &[(u64, u64)]) {
+    pub(super) fn note(&mut self, slot: Slot, stream: &StreamId, ranges: &[(u64, u64)]) {
         let peer = self.0.entry(slot).or_default();
         if peer.is_full || ranges.is_empty() {
             return;
@@ -37,7 +37,7 @@ impl Dropped {
     }
 
     /// The part of these ranges that a neighbour may still have.
-    pub fn rest(&self, slot: Slot, stream: &StreamId, ranges: Vec<(u64, u64)>) -> Ranges {
+    pub(super) fn rest(&self, slot: Slot, stream: &StreamId, ranges: Vec<(u64, u64)>) -> Ranges {
         let mut rest = Ranges::from(&ranges[..]);
         match self.0.get(&slot) {
             Some(peer) if peer.is_full => Ranges::default(),
@@ -50,7 +50,7 @@ impl Dropped {
     }
 
     /// The link is gone: whoever comes next is asked anew.
-    pub fn forget(&mut self, slot: Slot) {
+    pub(super) fn forget(&mut self, slot: Slot) {
         self.0.remove(&slot);
     }
 }

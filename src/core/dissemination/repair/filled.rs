@@ -11,7 +11,7 @@ const RANGES_MAX: usize = 256;
 
 /// Messages that were given up and have come lately.
 #[derive(Debug)]
-pub struct Filled {
+pub(super) struct Filled {
     streams: BTreeMap<StreamId, Ranges>,
     due: Option<Mono>,
     delay: Duration,
@@ -19,12 +19,12 @@ pub struct Filled {
 
 impl Filled {
     /// Nothing; it is told after `delay`.
-    pub fn new(delay: Duration) -> Self {
+    pub(super) fn new(delay: Duration) -> Self {
         Self { streams: BTreeMap::new(), due: None, delay }
     }
 
     /// Messages of the stream of `id` came that had been given up.
-    pub fn note(&mut self, now: Mono, id: &MessageId, filled: &[(u64, u64)]) {
+    pub(super) fn note(&mut self, now: Mono, id: &MessageId, filled: &[(u64, u64)]) {
         if filled.is_empty() {
             return;
         }
@@ -35,12 +35,12 @@ impl Filled {
     }
 
     /// The time when there is something to tell.
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(super) fn deadline(&self) -> Option<Mono> {
         self.due
     }
 
     /// Takes the ranges, by stream, if it is time. Then nothing waits.
-    pub fn take(&mut self, now: Mono) -> Vec<(StreamId, u64, u64)> {
+    pub(super) fn take(&mut self, now: Mono) -> Vec<(StreamId, u64, u64)> {
         if self.due.is_none_or(|due| due > now) {
             return Vec::new();
         }

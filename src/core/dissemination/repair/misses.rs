@@ -38,6 +38,7 @@ impl Misses {
     }
 
     /// Number of streams that are noted.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.last.len()
     }

@@ -34,7 +34,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Bounds: `wants_max` streams; 256 intervals of each and of what each source offers of it; `pull_max` messages asked of
 /// one peer, of a stream two peers, of a message one peer at a time, beside those who send in pieces what they were not asked for.
 #[derive(Debug)]
-pub struct Missing {
+pub(super) struct Missing {
     wants: Table,
     /// The time when to look at which stream; at most one entry each.
     timers: BTreeSet<(Mono, StreamId)>,
@@ -54,7 +54,7 @@ pub struct Missing {
 
 impl Missing {
     /// Nothing is missing. `pull_max` is at most the number of streams that a frame may name.
-    pub fn new(wants_max: usize, pull_max: u64, lost_after: Duration) -> Self {
+    pub(super) fn new(wants_max: usize, pull_max: u64, lost_after: Duration) -> Self {
         Self {
             wants: Table::new(wants_max),
             timers: BTreeSet::new(),
@@ -71,7 +71,7 @@ impl Missing {
 
     /// `by` has `missing` (intervals, none of them seen here). `wait` is how long to wait for it before asking,
     /// where `how` says so.
-    pub fn offered(
+    pub(super) fn offered(
         &mut self,
         now: Mono,
         stream: &StreamId,
@@ -108,7 +108,13 @@ impl Missing {
 
     /// Messages are here that `by` has sent; `None`: by whichever way. Costs nothing as long as nothing is missing, and one
     /// look-up as long as nothing is of their stream.
-    pub fn arrived(&mut self, now: Mono, stream: &StreamId, (first, last): (u64, u64), by: Option<Slot>) -> Arrival {
+    pub(super) fn arrived(
+        &mut self,
+        now: Mono,
+        stream: &StreamId,
+        (first, last): (u64, u64),
+        by: Option<Slot>,
+    ) -> Arrival {
         let Some(want) = self.wants.get_mut(stream) else { return Arrival::default() };
         let part = want.take(first, last);
         let answers = want.answer(now, first, last);
@@ -141,7 +147,7 @@ impl Missing {
 
     /// Messages of `stream` came unasked, up to `sequence`. If from their parent, what is beyond them follows on the same link, in
     /// order: it is not asked for before `wait` has passed.
-    pub fn pushed(&mut self, now: Mono, stream: &StreamId, sequence: u64, by_parent: bool, wait: Duration) {
+    pub(super) fn pushed(&mut self, now: Mono, stream: &StreamId, sequence: u64, by_parent: bool, wait: Duration) {
         if by_parent && let Some(want) = self.wants.get_mut(stream) {
             // The timer stays: it may go off too early, which is cheaper than to move it for each message.
             want.put_off(sequence, now + wait);
@@ -149,7 +155,7 @@ impl Missing {
     }
 
     /// `by` has had `ranges` and keeps them no more.
-    pub fn lost(&mut self, now: Mono, stream: &StreamId, by: Slot, ranges: &[(u64, u64)]) {
+    pub(super) fn lost(&mut self, now: Mono, stream: &StreamId, by: Slot, ranges: &[(u64, u64)]) {
         let Some(want) = self.wants.get_mut(stream) else { return };
         if let Some((number, count)) = want.lose(now, by, ranges) {
             self.accounts.entry(by).or_default().answer(now, number, count);
@@ -159,7 +165,7 @@ impl Missing {
     }
 
     /// The link to `slot` is gone, or another peer has the slot now: what it offered and was asked is void.
-    pub fn forget(&mut self, now: Mono, slot: Slot) {
+    pub(super) fn forget(&mut self, now: Mono, slot: Slot) {
         self.accounts.remove(&slot);
         for stream in self.known_by(slot) {
             if let Some(want) = self.wants.get_mut(&stream) {
@@ -170,7 +176,7 @@ impl Missing {
     }
 
     /// Gives what is due: to be asked for, with T2 from each peer's round trip, or to be given up.
-    pub fn on_tick(&mut self, now: Mono, round_trip: impl Fn(Slot) -> Duration) -> Dues {
+    pub(super) fn on_tick(&mut self, now: Mono, round_trip: impl Fn(Slot) -> Duration) -> Dues {
         let mut dues = Dues::default();
         let is_due = self.timers.first().is_some_and(|&(at, _)| at <= now);
         let later = self.wake.take_if(|at| *at > now);
@@ -205,22 +211,23 @@ impl Missing {
     }
 
     /// The time when [`on_tick`](Self::on_tick) has something to do.
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(super) fn deadline(&self) -> Option<Mono> {
         self.timers.first().map(|&(at, _)| at).into_iter().chain(self.wake).min()
     }
 
     /// Streams of which something is missing.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.wants.len()
     }
 
     /// Says whether nothing is missing.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.wants.len() == 0
     }
 
     /// Bytes of memory, without the allocator's share. Costs a look at each stream of which something is missing.
-    pub fn bytes(&self) -> usize {
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
         const STREAM: usize = size_of::<StreamId>();
         let entries = self.timers.len() + self.queue.len() + self.misses.len();
         let wants = self.wants.iter().map(|(_, want)| STREAM + want.bytes()).sum::<usize>();
@@ -228,7 +235,7 @@ impl Missing {
     }
 
     /// Number of offers that were not or not wholly kept for want of room, since this was asked last.
-    pub fn take_dropped(&mut self) -> u64 {
+    pub(super) fn take_dropped(&mut self) -> u64 {
         self.wants.take_dropped()
     }
 

@@ -1,17 +1,17 @@
 //! Repair: messages that were missed are found and fetched.
 
 mod allowance;
-pub mod answers;
-pub mod anti_entropy;
-pub mod ask;
+pub(super) mod answers;
+pub(super) mod anti_entropy;
+pub(super) mod ask;
 mod coming;
-pub mod digests;
-pub mod dropped;
-pub mod filled;
+pub(super) mod digests;
+pub(super) mod dropped;
+pub(super) mod filled;
 mod holes;
 mod in_flight;
 mod misses;
-pub mod missing;
+pub(super) mod missing;
 mod parts;
 mod stream_missing;
 mod table;

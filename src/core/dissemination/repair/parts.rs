@@ -82,6 +82,7 @@ impl Parts {
     }
 
     /// The same as a slice.
+    #[cfg(test)]
     pub(super) fn as_slice(&self) -> &[Part] {
         &self.0
     }

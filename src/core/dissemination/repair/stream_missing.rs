@@ -390,6 +390,7 @@ impl StreamMissing {
     }
 
     /// Bytes of memory, without the allocator's share.
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         let ranges = |ranges: &Ranges| size_of_val(ranges.as_slice());
         let sources = self.sources.iter().map(|s| size_of::<Source>() + ranges(&s.offers) + ranges(&s.lost));

@@ -16,7 +16,7 @@ const HOPS_MAX: usize = 65_536;
 
 /// Copies without payload, by message. Bounds: 256 messages with 64 copies each, and 65,536 hops of their paths in all.
 #[derive(Debug, Default)]
-pub struct EarlyPaths {
+pub(super) struct EarlyPaths {
     copies: BTreeMap<MessageId, Vec<(NodeId, PathCopy)>>,
     order: VecDeque<MessageId>,
     hops: usize,
@@ -24,7 +24,7 @@ pub struct EarlyPaths {
 
 impl EarlyPaths {
     /// Keeps a copy; says how many there was no room for, this one or older ones.
-    pub fn keep(&mut self, from: NodeId, copy: PathCopy) -> u64 {
+    pub(super) fn keep(&mut self, from: NodeId, copy: PathCopy) -> u64 {
         let hops = copy.trace.path.len();
         match self.copies.get_mut(&copy.id) {
             Some(copies) if copies.len() >= COPIES_MAX => return 1,
@@ -45,17 +45,12 @@ impl EarlyPaths {
     }
 
     /// Of how many messages copies wait.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.copies.len()
     }
 
-    /// Says whether none wait.
-    pub fn is_empty(&self) -> bool {
-        self.copies.is_empty()
-    }
-
     /// Takes all copies of a message, in the order in which they came.
-    pub fn take(&mut self, id: &MessageId) -> Vec<(NodeId, PathCopy)> {
+    pub(super) fn take(&mut self, id: &MessageId) -> Vec<(NodeId, PathCopy)> {
         let copies = if self.copies.is_empty() { Vec::new() } else { self.copies.remove(id).unwrap_or_default() };
         self.hops -= copies.iter().map(|(_, copy)| copy.trace.path.len()).sum::<usize>();
         copies

@@ -1,8 +1,8 @@
 //! Spread of copies: whom one goes on to, with its payload or without.
 
-pub mod early_paths;
-pub mod plumtree;
-pub mod recent;
-pub mod relay;
-pub mod relay_ledger;
-pub mod tree;
+pub(super) mod early_paths;
+pub(super) mod plumtree;
+pub(super) mod recent;
+pub(super) mod relay;
+pub(super) mod relay_ledger;
+pub(super) mod tree;

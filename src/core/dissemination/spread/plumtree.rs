@@ -28,7 +28,7 @@ const LEAD_PART: u32 = 32;
 
 /// Trees, announcements and traced copies of a node. Bounds: those of its parts.
 #[derive(Debug)]
-pub struct Plumtree {
+pub(in crate::core::dissemination) struct Plumtree {
     trees: Trees,
     recent: Recent,
     relay: Relay,
@@ -38,7 +38,7 @@ pub struct Plumtree {
 
 impl Plumtree {
     /// Nothing has come yet.
-    pub fn new(config: &Config) -> Self {
+    pub(in crate::core::dissemination) fn new(config: &Config) -> Self {
         let timing = &config.protocol.timing;
         Self {
             trees: Trees::new(config.node.clone(), config.limits.trees_max, timing),
@@ -50,30 +50,30 @@ impl Plumtree {
 
     /// The trees.
     #[inline]
-    pub fn trees(&self) -> &Trees {
+    pub(in crate::core::dissemination) fn trees(&self) -> &Trees {
         &self.trees
     }
 
     /// The same, to be changed by what is heard of them.
     #[inline]
-    pub fn trees_mut(&mut self) -> &mut Trees {
+    pub(in crate::core::dissemination) fn trees_mut(&mut self) -> &mut Trees {
         &mut self.trees
     }
 
     /// The traced messages.
     #[inline]
-    pub fn relay(&self) -> &Relay {
+    pub(in crate::core::dissemination) fn relay(&self) -> &Relay {
         &self.relay
     }
 
     /// The same, to be changed by what is heard of them.
     #[inline]
-    pub fn relay_mut(&mut self) -> &mut Relay {
+    pub(in crate::core::dissemination) fn relay_mut(&mut self) -> &mut Relay {
         &mut self.relay
     }
 
     /// Passes a first copy on; `senders` are at it, too.
-    pub fn spread(
+    pub(in crate::core::dissemination) fn spread(
         &mut self,
         now: Now,
         provenance: &Provenance,
@@ -153,7 +153,7 @@ impl Plumtree {
     }
 
     /// One more copy comes of messages that are here; `kept` is the body, if it is one that is traced and kept.
-    pub fn copy(
+    pub(in crate::core::dissemination) fn copy(
         &mut self,
         now: Now,
         from: &NodeId,
@@ -201,7 +201,7 @@ impl Plumtree {
     }
 
     /// Relays a further copy of a traced message, if that is kept and the relay rule accepts the copy.
-    pub fn relay_again(
+    pub(in crate::core::dissemination) fn relay_again(
         &mut self,
         from: &NodeId,
         copy: &PathCopy,
@@ -218,12 +218,12 @@ impl Plumtree {
     }
 
     /// A neighbour has announced these: it need not be told of them.
-    pub fn known_to(&mut self, slot: Slot, held: &StreamRanges) {
+    pub(in crate::core::dissemination) fn known_to(&mut self, slot: Slot, held: &StreamRanges) {
         self.recent.known_to(slot, held);
     }
 
     /// A neighbour that announces could have brought a message that is here: was it quicker than who did?
-    pub fn compare(
+    pub(in crate::core::dissemination) fn compare(
         &mut self,
         now: Mono,
         slot: Slot,
@@ -243,7 +243,7 @@ impl Plumtree {
 
     /// Messages of an origin are missing that a neighbour has. Says how that counts, and how long they may still come unasked: where
     /// nobody pushes the messages of that origin, the first who announces one is taken for it.
-    pub fn miss(
+    pub(crate) fn miss(
         &mut self,
         now: Mono,
         origin: &NodeId,
@@ -261,7 +261,14 @@ impl Plumtree {
     }
 
     /// Takes a neighbour for the one that pushes the messages of an origin.
-    pub fn adopt(&mut self, now: Mono, origin: &NodeId, slot: Slot, neighbours: &NeighbourTable, sender: &mut Sender) {
+    pub(in crate::core::dissemination) fn adopt(
+        &mut self,
+        now: Mono,
+        origin: &NodeId,
+        slot: Slot,
+        neighbours: &NeighbourTable,
+        sender: &mut Sender,
+    ) {
         let links = neighbours.slots_with(Capability::Tree);
         if let Some(swap) = self.trees.adopt(now, origin, slot, links) {
             sender.swap(swap, origin, neighbours);
@@ -269,7 +276,12 @@ impl Plumtree {
     }
 
     /// Announces what has waited long enough.
-    pub fn announce(&mut self, now: Mono, neighbours: &NeighbourTable, sender: &mut Sender) {
+    pub(in crate::core::dissemination) fn announce(
+        &mut self,
+        now: Mono,
+        neighbours: &NeighbourTable,
+        sender: &mut Sender,
+    ) {
         let [trees, repair] = [Capability::Tree, Capability::Repair].map(|word| neighbours.slots_with(word));
         for (news, slots) in self.recent.announce(now, trees, repair) {
             if !news.announced.is_empty() {
@@ -283,18 +295,18 @@ impl Plumtree {
     }
 
     /// A link is down.
-    pub fn forget(&mut self, slot: Slot) {
+    pub(in crate::core::dissemination) fn forget(&mut self, slot: Slot) {
         self.trees.forget(slot);
     }
 
     /// The slot of a link is another's from now on.
-    pub fn free(&mut self, slot: Slot) {
+    pub(in crate::core::dissemination) fn free(&mut self, slot: Slot) {
         self.recent.forget(slot);
         self.trees.forget(slot);
     }
 
     /// The time when something is to be announced.
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(in crate::core::dissemination) fn deadline(&self) -> Option<Mono> {
         self.recent.deadline()
     }
 }

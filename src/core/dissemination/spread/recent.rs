@@ -22,7 +22,7 @@ const NOBODY: u16 = u16::MAX;
 
 /// First arrival of a batch here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct First {
+pub(super) struct First {
     /// Its last message: announcements end with it.
     last: MessageId,
     /// The time.
@@ -35,7 +35,7 @@ pub struct First {
 
 /// By which way a batch came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Came {
+pub(in crate::core::dissemination) struct Came {
     /// From whom; `None`: it was submitted here.
     pub from: Option<Slot>,
     /// True if it had been asked for.
@@ -49,7 +49,7 @@ pub struct Came {
 /// Bounds: the first copies of at most 1024 batches, in places by their last number: a stream's last batches do not push each
 /// other out as long as they are short. At most 1024 wait to be announced.
 #[derive(Debug)]
-pub struct Recent {
+pub(super) struct Recent {
     firsts: Vec<First>,
     /// By place, which of them is there; [`NOBODY`]: none.
     places: Vec<u16>,
@@ -62,7 +62,7 @@ pub struct Recent {
 
 /// News for neighbours of the messages that have come.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct News {
+pub(super) struct News {
     /// Those that were pushed along their trees, for neighbours that know trees.
     pub announced: Vec<Announcement>,
     /// Those that were not, because they had been missed for so long that most neighbours have them or ask for them; for
@@ -83,14 +83,14 @@ struct Unannounced {
 
 impl Recent {
     /// Nothing yet; announcements wait for `delay`, and four times as long where the last ones were made a moment ago.
-    pub fn new(delay: Duration) -> Self {
+    pub(super) fn new(delay: Duration) -> Self {
         let (firsts, places, waiting) = (Vec::new(), Vec::new(), Vec::new());
         Self { firsts, places, waiting, due: None, announced: None, delay }
     }
 
     /// A batch came for the first time, from `from` or from a client, and was passed on unless `is_backlog`. `told` are
     /// those who need no announcement.
-    pub fn note(&mut self, now: Mono, id: &MessageId, last: u64, came: Came, told: Slots) {
+    pub(super) fn note(&mut self, now: Mono, id: &MessageId, last: u64, came: Came, told: Slots) {
         let Came { from, was_pulled, is_backlog } = came;
         let first = First { last: MessageId { sequence: last, ..id.clone() }, at: now, from, was_pulled };
         // A node that has seen few messages holds few.
@@ -110,13 +110,13 @@ impl Recent {
     }
 
     /// The first arrival of the batch that ended with a message, if that is still known.
-    pub fn first(&self, last: &MessageId) -> Option<&First> {
+    pub(super) fn first(&self, last: &MessageId) -> Option<&First> {
         let index = *self.places.get(place(last))?;
         self.firsts.get(usize::from(index)).filter(|first| first.last == *last)
     }
 
     /// A neighbour has announced these: it need not be told of them.
-    pub fn known_to(&mut self, slot: Slot, held: &StreamRanges) {
+    pub(super) fn known_to(&mut self, slot: Slot, held: &StreamRanges) {
         let StreamRanges { stream: StreamId { origin, incarnation }, ranges } = held;
         for waiting in &mut self.waiting {
             let is_held = |&(first, last): &(u64, u64)| first <= waiting.id.sequence && waiting.last <= last;
@@ -127,12 +127,12 @@ impl Recent {
     }
 
     /// The time when announcements are due.
-    pub fn deadline(&self) -> Option<Mono> {
+    pub(super) fn deadline(&self) -> Option<Mono> {
         self.due
     }
 
     /// Says, if it is time, what to tell whom of those that know `trees` or `repair`, equal news together. Then nothing waits.
-    pub fn announce(&mut self, now: Mono, trees: &Slots, repair: &Slots) -> Vec<(News, Vec<Slot>)> {
+    pub(super) fn announce(&mut self, now: Mono, trees: &Slots, repair: &Slots) -> Vec<(News, Vec<Slot>)> {
         if self.due.is_none_or(|due| due > now) {
             return Vec::new();
         }
@@ -159,7 +159,7 @@ impl Recent {
     }
 
     /// A slot is another peer's from now on.
-    pub fn forget(&mut self, slot: Slot) {
+    pub(super) fn forget(&mut self, slot: Slot) {
         for waiting in &mut self.waiting {
             waiting.told.remove(slot);
         }

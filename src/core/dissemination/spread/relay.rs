@@ -22,7 +22,7 @@ use crate::core::{
 
 /// The traced messages of a node. Bounds: those of [`EarlyPaths`] and [`RelayLedger`].
 #[derive(Debug)]
-pub struct Relay {
+pub(in crate::core::dissemination) struct Relay {
     me: NodeId,
     early: EarlyPaths,
     ledger: RelayLedger,
@@ -32,7 +32,7 @@ pub struct Relay {
 
 impl Relay {
     /// No messages yet. Where every payload goes over every link, all of them count as small.
-    pub fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let (limits, floods) = (&config.limits, config.protocol.dissemination == Broadcast::Flood);
         Self {
             me: config.node.clone(),
@@ -44,44 +44,44 @@ impl Relay {
     }
 
     /// A payload that rides on every frame: trees have nothing to say.
-    pub fn is_small(&self, body: &Body) -> bool {
+    pub(super) fn is_small(&self, body: &Body) -> bool {
         body.bytes().len() <= self.small_payload_max
     }
 
     /// A copy with the path by which it came, this node included.
-    pub fn arrived(&self, now: Wall, copy: PathCopy) -> PathCopy {
+    pub(in crate::core::dissemination) fn arrived(&self, now: Wall, copy: PathCopy) -> PathCopy {
         let hop = Hop { node: self.me.clone(), micros: now.micros_since(copy.published_at) };
         let path = extend_path(&copy.trace.path, hop);
         PathCopy { trace: Trace { path, ..copy.trace }, ..copy }
     }
 
     /// Begins to count the copies of a message that is new here.
-    pub fn open(&mut self, id: &MessageId, relays: Relays) {
+    pub(in crate::core::dissemination) fn open(&mut self, id: &MessageId, relays: Relays) {
         self.ledger.open(id, relays);
     }
 
     /// Keeps a copy whose payload is not here; says how many there was no room for, this one or older ones.
-    pub fn keep(&mut self, from: NodeId, copy: PathCopy) -> u64 {
+    pub(in crate::core::dissemination) fn keep(&mut self, from: NodeId, copy: PathCopy) -> u64 {
         self.early.keep(from, copy)
     }
 
     /// Takes the copies of a message that came before its payload, in their order.
-    pub fn take(&mut self, id: &MessageId) -> Vec<(NodeId, PathCopy)> {
+    pub(super) fn take(&mut self, id: &MessageId) -> Vec<(NodeId, PathCopy)> {
         self.early.take(id)
     }
 
     /// Messages whose copies are counted.
-    pub fn counted(&self) -> usize {
+    pub(in crate::core::dissemination) fn counted(&self) -> usize {
         self.ledger.len()
     }
 
     /// Messages of which copies wait for the payload.
-    pub fn waiting(&self) -> usize {
+    pub(in crate::core::dissemination) fn waiting(&self) -> usize {
         self.early.len()
     }
 
     /// Applies the relay rule to a copy. Gives the links by which it goes on; `None`: it is not accepted.
-    pub fn accept(
+    pub(super) fn accept(
         &mut self,
         from: Option<&NodeId>,
         copy: &PathCopy,
@@ -101,7 +101,7 @@ impl Relay {
 
     /// Sends a copy on: whole where the payload is small, may be missing on the tree, or where trees are not known; elsewhere
     /// its path alone.
-    pub fn send(
+    pub(super) fn send(
         &self,
         given: &[Given],
         copy: &PathCopy,
@@ -128,7 +128,7 @@ impl Relay {
     }
 
     /// Drops the path of a message that is sent on request, if somebody would refuse it for its length.
-    pub fn shorten(&self, message: Batch, sender: &mut Sender) -> Batch {
+    pub(in crate::core::dissemination) fn shorten(&self, message: Batch, sender: &mut Sender) -> Batch {
         if message.trace.as_ref().is_none_or(|trace| trace.path.len() <= self.path_len_max) {
             return message;
         }
@@ -138,7 +138,7 @@ impl Relay {
 }
 
 /// Says whether the far end of a link knows trees.
-pub fn knows_trees(neighbours: &NeighbourTable, link: LinkId) -> bool {
+pub(super) fn knows_trees(neighbours: &NeighbourTable, link: LinkId) -> bool {
     let slot = neighbours.slot_of_link(link);
     slot.is_some_and(|slot| neighbours.slots_with(Capability::Tree).contains(slot))
 }

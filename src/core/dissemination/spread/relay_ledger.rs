@@ -14,7 +14,7 @@ const ENTRIES_MAX: usize = 1 << 20;
 
 /// Fate of a traced copy.
 #[derive(Debug, PartialEq, Eq)]
-pub enum RelayDecision {
+pub(super) enum RelayDecision {
     /// Accepted; it goes on so.
     Accepted(Vec<Given>),
     /// Its sender has sent as many as the relay rule accepts.
@@ -27,7 +27,7 @@ pub enum RelayDecision {
 ///
 /// Bounds: `messages_max` messages and 1,048,576 entries, one for each message and neighbour; the oldest message goes first.
 #[derive(Debug)]
-pub struct RelayLedger {
+pub(super) struct RelayLedger {
     accounts: BTreeMap<MessageId, Account>,
     order: VecDeque<MessageId>,
     entries: usize,
@@ -36,7 +36,7 @@ pub struct RelayLedger {
 
 /// A copy that goes over a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Given {
+pub(super) struct Given {
     /// The link.
     pub link: LinkId,
     /// True if its peer may not have the payload yet: it is the first copy either way.
@@ -59,12 +59,12 @@ struct Entry {
 
 impl RelayLedger {
     /// No messages yet, and at most `messages_max`.
-    pub fn new(messages_max: usize) -> Self {
+    pub(super) fn new(messages_max: usize) -> Self {
         Self { accounts: BTreeMap::new(), order: VecDeque::new(), entries: 0, messages_max: messages_max.max(1) }
     }
 
     /// Begins to count the copies of a message that is new here.
-    pub fn open(&mut self, id: &MessageId, relays: Relays) {
+    pub(super) fn open(&mut self, id: &MessageId, relays: Relays) {
         match self.accounts.insert(id.clone(), Account { relays, entries: Vec::new() }) {
             Some(former) => self.entries -= former.entries.len(),
             None => self.order.push_back(id.clone()),
@@ -73,7 +73,7 @@ impl RelayLedger {
     }
 
     /// Applies the relay rule to a copy from `from` (`None`: it was submitted here) and notes by which links it goes on.
-    pub fn decide<'a>(
+    pub(super) fn decide<'a>(
         &mut self,
         id: &MessageId,
         from: Option<&NodeId>,
@@ -92,13 +92,8 @@ impl RelayLedger {
     }
 
     /// Number of messages that have an account.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.accounts.len()
-    }
-
-    /// Says whether none has.
-    pub fn is_empty(&self) -> bool {
-        self.accounts.is_empty()
     }
 
     fn trim(&mut self) {

@@ -23,7 +23,7 @@ const PATIENCE: u32 = 7;
 ///
 /// Bounds: `trees_max` trees, each of a few words and two bits a neighbour.
 #[derive(Debug)]
-pub struct Trees {
+pub(in crate::core::dissemination) struct Trees {
     /// This node: its own tree has no parent.
     own: NodeId,
     by_origin: BTreeMap<NodeId, Tree>,
@@ -51,7 +51,7 @@ struct Tree {
 
 /// Way by which a payload got here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub(in crate::core::dissemination) enum Source {
     /// It was submitted to this node.
     Here,
     /// A neighbour pushed it.
@@ -62,7 +62,7 @@ pub enum Source {
 
 /// Another parent: graft the one, prune the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Swap {
+pub(in crate::core::dissemination) struct Swap {
     /// The new parent.
     pub graft: Slot,
     /// The old one, if there was one.
@@ -71,7 +71,7 @@ pub struct Swap {
 
 impl Trees {
     /// No trees yet of the node `own`; `timing` bounds the time to wait for a payload that was announced.
-    pub fn new(own: NodeId, trees_max: usize, timing: &Timing) -> Self {
+    pub(super) fn new(own: NodeId, trees_max: usize, timing: &Timing) -> Self {
         let &Timing { pull_delay_min, pull_delay_max, .. } = timing;
         Self { own, by_origin: BTreeMap::new(), trees_max, pull_delay_min, pull_delay_max, uses: 0 }
     }
@@ -80,7 +80,7 @@ impl Trees {
     /// message names, `links` all links that are up and know trees.
     ///
     /// Never to the parent: it has the message, or will hear of it.
-    pub fn spread(
+    pub(super) fn spread(
         &mut self,
         now: Mono,
         origin: &NodeId,
@@ -111,7 +111,7 @@ impl Trees {
 
     /// A second copy of a message of `origin` was pushed by `from`; the first one came from `first`, if that is known.
     /// Gives the link to prune: of two that push, the one that is not the parent.
-    pub fn duplicate(&mut self, now: Mono, origin: &NodeId, from: Slot, first: Option<Slot>) -> Option<Slot> {
+    pub(super) fn duplicate(&mut self, now: Mono, origin: &NodeId, from: Slot, first: Option<Slot>) -> Option<Slot> {
         let again_after = self.pull_delay_min;
         let tree = self.by_origin.get_mut(origin)?;
         // What was asked for came from nobody's parent: this is who would have brought it.
@@ -129,7 +129,7 @@ impl Trees {
 
     /// `by` has announced a message of `origin` that is here; it had it `lead` before the payload would have come from it,
     /// or was not quicker (`None`).
-    pub fn announced(
+    pub(super) fn announced(
         &mut self,
         now: Mono,
         origin: &NodeId,
@@ -153,7 +153,7 @@ impl Trees {
 
     /// An eager neighbour spares us the payload of a message, because it knows that we have it or get it: it would have
     /// pushed it.
-    pub fn spared(&mut self, origin: &NodeId, by: Slot) {
+    pub(in crate::core::dissemination) fn spared(&mut self, origin: &NodeId, by: Slot) {
         let tree = self.by_origin.get_mut(origin).filter(|_| *origin != self.own);
         if let Some(tree) = tree.filter(|tree| tree.parent.is_none() && tree.eager.contains(by)) {
             tree.parent = Some(by);
@@ -162,7 +162,7 @@ impl Trees {
 
     /// Says whether messages of `origin` cannot be expected from anybody: nobody pushes them, nor those of another origin whose
     /// tree they could come by.
-    pub fn is_orphan(&self, origin: &NodeId) -> bool {
+    pub(in crate::core::dissemination) fn is_orphan(&self, origin: &NodeId) -> bool {
         match self.by_origin.get(origin) {
             _ if *origin == self.own => false,
             Some(tree) => tree.parent.is_none(),
@@ -171,31 +171,31 @@ impl Trees {
     }
 
     /// Says whether messages of `origin` are pushed by this neighbour.
-    pub fn is_parent(&self, origin: &NodeId, slot: Slot) -> bool {
+    pub(in crate::core::dissemination) fn is_parent(&self, origin: &NodeId, slot: Slot) -> bool {
         self.by_origin.get(origin).is_some_and(|tree| tree.parent == Some(slot))
     }
 
     /// Makes `slot` the parent: it is to be told so (GRAFT), and the old one, too (PRUNE). The node's own tree has none.
-    pub fn adopt(&mut self, now: Mono, origin: &NodeId, slot: Slot, links: &Slots) -> Option<Swap> {
+    pub(super) fn adopt(&mut self, now: Mono, origin: &NodeId, slot: Slot, links: &Slots) -> Option<Swap> {
         (*origin != self.own && links.contains(slot)).then(|| self.tree(now, origin, None, links).adopt(now, slot))
     }
 
     /// A payload was pushed here, or came too late after it had been asked for, `late` after its first announcement.
-    pub fn learn(&mut self, origin: &NodeId, late: Duration) {
+    pub(in crate::core::dissemination) fn learn(&mut self, origin: &NodeId, late: Duration) {
         if let Some(tree) = self.by_origin.get_mut(origin) {
             tree.late = late.max(tree.late - tree.late / 8);
         }
     }
 
     /// Time to wait for a payload of `origin` that was announced, where a link's round trip is `round_trip` on average.
-    pub fn pull_delay(&self, origin: &NodeId, round_trip: Duration) -> Duration {
+    pub(in crate::core::dissemination) fn pull_delay(&self, origin: &NodeId, round_trip: Duration) -> Duration {
         let tree = self.by_origin.get(origin).filter(|tree| tree.messages >= YOUNG);
         let wait = tree.map_or(round_trip * PATIENCE, |tree| (tree.late * 3 / 2).max(round_trip));
         wait.clamp(self.pull_delay_min, self.pull_delay_max)
     }
 
     /// A neighbour wants messages of `origin` pushed.
-    pub fn on_graft(&mut self, now: Mono, origin: &NodeId, by: Slot, links: &Slots) {
+    pub(in crate::core::dissemination) fn on_graft(&mut self, now: Mono, origin: &NodeId, by: Slot, links: &Slots) {
         let tree = self.tree(now, origin, None, links);
         tree.graft(now, by);
         // Whoever asks us has nobody else: it cannot be the one that we get them from.
@@ -203,7 +203,7 @@ impl Trees {
     }
 
     /// A neighbour wants no messages of `origin` pushed.
-    pub fn on_prune(&mut self, now: Mono, origin: &NodeId, by: Slot) {
+    pub(in crate::core::dissemination) fn on_prune(&mut self, now: Mono, origin: &NodeId, by: Slot) {
         if let Some(tree) = self.by_origin.get_mut(origin) {
             tree.prune(now, by);
             tree.parent.take_if(|parent| *parent == by);
@@ -211,7 +211,7 @@ impl Trees {
     }
 
     /// A link is down, or its slot is another's from now on.
-    pub fn forget(&mut self, slot: Slot) {
+    pub(super) fn forget(&mut self, slot: Slot) {
         for tree in self.by_origin.values_mut() {
             tree.eager.remove(slot);
             tree.parent.take_if(|parent| *parent == slot);
@@ -221,23 +221,18 @@ impl Trees {
 
     /// The tree that a message submitted here names, as long as others may have none for this node: one that all are to copy
     /// alike, or its own, which says that there is none and that all links are to be taken.
-    pub fn model_for_own(&self, now: Mono) -> Option<&NodeId> {
+    pub(in crate::core::dissemination) fn model_for_own(&self, now: Mono) -> Option<&NodeId> {
         let is_young = self.by_origin.get(&self.own).is_none_or(|tree| tree.messages < YOUNG);
         is_young.then(|| self.model(now, &self.own).unwrap_or(&self.own))
     }
 
     /// Number of trees.
-    pub fn len(&self) -> usize {
+    pub(in crate::core::dissemination) fn len(&self) -> usize {
         self.by_origin.len()
     }
 
-    /// Says whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.by_origin.is_empty()
-    }
-
     /// The links that are eager for `origin`, if it has a tree.
-    pub fn eager(&self, origin: &NodeId) -> Option<&Slots> {
+    pub(super) fn eager(&self, origin: &NodeId) -> Option<&Slots> {
         self.by_origin.get(origin).map(|tree| &tree.eager)
     }
 
