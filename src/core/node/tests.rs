@@ -781,6 +781,22 @@ fn waiting_for_links_has_an_end() {
 }
 
 #[test]
+fn who_waits_for_links_hears_that_the_node_ends() {
+    let mut net = Net::of(2, 0, &Limits::default());
+    net.ask(0, Request::Connect { peers: vec![(None, endpoint(1))] });
+    net.wires.clear();
+    net.replies.clear();
+    net.ask(0, Request::Ready);
+    assert_eq!(net.replies, [], "its link is not up");
+    net.ask(0, Request::Remove);
+    net.run();
+    net.ask(0, Request::Ready);
+    let is_refused = |(_, _, reply): &&(_, _, Reply)| matches!(reply, Reply::Refused { refusal: Refusal::Leaving, .. });
+    assert_eq!((net.exits.as_slice(), net.replies.len()), (&[0][..], 3), "{:?}", net.replies);
+    assert_eq!(net.replies.iter().filter(is_refused).count(), 2, "before the end and after it");
+}
+
+#[test]
 fn a_node_without_instance_takes_the_one_it_meets_and_keeps_it() {
     let mut net = Net::of(3, 0, &Limits::default());
     let mut alone = config(2, Limits::default());

@@ -195,6 +195,7 @@ impl Service {
                 self.stage = Stage::Ended;
                 self.tell_watchers(now.mono);
                 self.outbox.extend(self.leavers.drain(..).map(|caller| Output::Reply(caller, Reply::Done)));
+                self.outbox.extend(self.waiting.take().map(refuse_to_wait));
             }
         }
     }
@@ -257,6 +258,9 @@ impl Service {
     }
 
     fn wait_for_links(&mut self, now: Mono, caller: Caller) {
+        if self.stage == Stage::Ended {
+            return self.outbox.push_back(refuse_to_wait(caller));
+        }
         if let Err(caller) = self.waiting.push(now, caller) {
             let text = "too many clients are waiting for the links already";
             self.outbox.push_back(Output::Refuse(caller, Refusal::Busy, text));
@@ -312,4 +316,9 @@ impl Service {
         let reply = Reply::Events { told: self.journal.tell(from), incarnation: self.journal.life() };
         self.outbox.push_back(Output::Reply(caller, reply));
     }
+}
+
+/// Refuses a client that waits for links which a node that has ended will not have.
+fn refuse_to_wait(caller: Caller) -> Output {
+    Output::Refuse(caller, Refusal::Leaving, "the node ends, and its links with it")
 }
