@@ -35,6 +35,12 @@ class Client {
   async publish(payload, relays = null) {
     return (await this.ask(PUBLISH, [relays], [payload]))[0]
   }
+  // Each payload, bytes, becomes a message: all of them or, if one is refused, none. Returns their ids.
+  async publishAll(payloads) {
+    const packed = payloads.length === 1 ? payloads[0] : Buffer.concat(payloads.map((payload) => encode(payload)))
+    const [[origin, incarnation, first]] = await this.ask(PUBLISH, [null, payloads.length], [packed])
+    return payloads.map((_, place) => [origin, incarnation, BigInt(first) + BigInt(place)])
+  }
   // All messages of the node, read page by page. A path is a list of [node, µs].
   async messages(status = "all") {
     const found = []

@@ -85,7 +85,7 @@ function drop(address) { // unless somebody else is there by now
   links.delete(address)
 }
 
-function onMessage(from, payload, [id, published, hops, trace]) {
+function onMessage(from, payload, [id, published, hops, trace, ...rest]) {
   if (seen.has(id.join("-"))) return
   seen.add(id.join("-"))
   const late = (now() - BigInt(published)) / 1000n
@@ -93,7 +93,7 @@ function onMessage(from, payload, [id, published, hops, trace]) {
   console.log(JSON.stringify({ id: id.map(String), path: trace?.[1].map(([hop]) => hop), text: payload.toString() }))
   for (const [peer, { address }] of peers)
     if (peer !== from && !(trace?.[1].length > 4096))
-      links.get(address).send(MESSAGE, [id, published, Number(hops) + 1, trace ?? null], { body: [payload] })
+      links.get(address).send(MESSAGE, [id, published, Number(hops) + 1, trace ?? null, ...rest], { body: [payload] })
 }
 
 function onFrame(type, fields, envelope, payload) {

@@ -41,6 +41,12 @@ class Client:
         """Returns the message's id [origin, incarnation, sequence]. With `relays`, its paths are recorded."""
         return self.ask(PUBLISH, relays, body=[payload])[0]
 
+    def publish_all(self, payloads):
+        """Each payload becomes a message: all of them or, if one is refused, none. Returns their ids."""
+        packed = payloads[0] if len(payloads) == 1 else b"".join(map(msgpack.packb, payloads))
+        origin, incarnation, first = self.ask(PUBLISH, None, len(payloads), body=[packed])[0]
+        return [[origin, incarnation, first + place] for place in range(len(payloads))]
+
     def messages(self, status="all"):
         """All messages of the node as (id, payload, paths), read page by page. A path is a list of [node, µs]."""
         found, cursor, through = [], [0, 0], None

@@ -61,7 +61,7 @@ def on_welcome(peer, address, its_network, its_instance, *_):
     if its_network == network:  # a node that was told none takes that of whom it was told of
         instance = instance or its_instance
 
-def on_message(sender, payload, id, published_at, hops, trace=None, *_):
+def on_message(sender, payload, id, published_at, hops, trace=None, *rest):
     if tuple(id) in seen:
         return
     seen.add(tuple(id))
@@ -70,7 +70,7 @@ def on_message(sender, payload, id, published_at, hops, trace=None, *_):
     print(json.dumps({"id": id, "path": trace and [hop[0] for hop in trace[1]], "text": payload.decode(errors="replace")}), flush=True)
     for peer, (address, _) in peers.items():
         if peer != sender and not (trace and len(trace[1]) > 4096):
-            send(links[address], MESSAGE, id, published_at, hops + 1, trace, body=[payload])
+            send(links[address], MESSAGE, id, published_at, hops + 1, trace, *rest, body=[payload])
 
 def on_frame(envelope, body, kind, *fields):
     sender = envelope[0].decode()
@@ -99,7 +99,7 @@ while True:
         silent[socket] = 0
         with contextlib.suppress(ValueError, TypeError, IndexError, zmq.ZMQError):  # what we do not understand
             start = (frames := socket.recv_multipart()).index(b"")
-            mark, version, *rest = msgpack.unpackb(frames[start + 1])
+            mark, version, *rest = msgpack.unpackb(frames[start + 1], strict_map_key=False)
             if (mark, version) == ("GS", 1) and socket is router:
                 on_frame(frames[:start], frames[start + 2:], *rest)
             elif rest[:2] == [REFUSE, "not_introduced"]:

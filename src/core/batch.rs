@@ -316,7 +316,7 @@ fn check_len(len: usize, len_max: usize) -> Result<(), (Refusal, String)> {
 /// Batches that a neighbour that asks for messages again is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resent {
-    /// The batches with what was asked for, each once, in the order in which it was asked for, as they go over the next link.
+    /// The batches with what was asked for, each once, in the order in which it was asked for, with the hops that they came with.
     pub batches: Vec<Batch>,
     /// Ranges that were seen here and are kept no more.
     pub lost: Vec<(u64, u64)>,

@@ -39,7 +39,7 @@ named! {
         Delivered = "delivered",
         /// Copies of messages that it had already.
         Duplicates = "duplicates",
-        /// Message frames made for a link, also those that it then could not take.
+        /// Messages sent over a link, also in frames that it then could not take.
         Sent = "sent",
         /// Announcements sent: frames, each of which may name many messages.
         Announced = "announced",
@@ -69,7 +69,7 @@ named! {
         PathLimit = "path_limit",
         /// Frames not sent because the link's queue was full.
         QueueFull = "queue_full",
-        /// Messages that came in pieces and were dropped before they were whole: pieces were missing, came no more, or had no
+        /// Batches of messages that came in pieces and were dropped before they were whole: pieces were missing, came no more, or had no
         /// room.
         ChunksDropped = "chunks_dropped",
         /// Frames not sent because the link was not connected.

@@ -41,6 +41,11 @@ macro_rules! client {
             }
 
             #[test]
+            fn sends_1000_messages_in_one_request() {
+                $check.run("batch", &Network::ring(4).endpoints());
+            }
+
+            #[test]
             fn gets_errors_and_breaks_nothing() {
                 $check.run("errors", &Network::ring(1).endpoints());
             }
@@ -66,6 +71,23 @@ client!(python_client, python("tests/interop/python/check.py"), python("clients/
 client!(javascript_client, javascript("tests/interop/javascript/check.js"), javascript("clients/javascript/client.js"));
 client!(rust_client, rust("examples/check"), rust("gossip-client-example"));
 
+/// A line of two nodes with a node in another language between them.
+fn passes_on_what_it_does_not_know(foreign: &Program) {
+    let network = [Network::named(&["1"]), Network::named(&["2"])];
+    let mut arguments: Vec<String> = network.iter().flat_map(Network::endpoints).collect();
+    arguments.extend(foreign.command_line());
+    python("tests/interop/python/check.py").run("fields_of_the_future", &arguments);
+}
+
+/// A line of a node, one in another language, and two nodes, and 5,000 messages that come all at once.
+fn takes_part_in_a_flood(foreign: &Program) {
+    let network = [Network::named(&["1"]), Network::named(&["2", "3"])];
+    let mut arguments: Vec<String> = network.iter().flat_map(Network::endpoints).collect();
+    arguments.push(env!("CARGO_BIN_EXE_gossip").into());
+    arguments.extend(foreign.command_line());
+    python("tests/interop/python/check.py").run("flood", &arguments);
+}
+
 /// Two lines of two nodes, and a node in another language that is to join them.
 fn joins_two_halves(foreign: &Program) {
     let (left, right) = (Network::ring(2), Network::named(&["3", "4"]));
@@ -83,6 +105,18 @@ fn a_node_in_python_is_a_full_member() {
 #[test]
 fn a_node_in_javascript_is_a_full_member() {
     joins_two_halves(&javascript("clients/javascript/node.js"));
+}
+
+#[test]
+fn nodes_in_other_languages_pass_on_what_they_do_not_know() {
+    passes_on_what_it_does_not_know(&python("clients/python/node.py"));
+    passes_on_what_it_does_not_know(&javascript("clients/javascript/node.js"));
+}
+
+#[test]
+fn nodes_in_other_languages_take_part_in_a_flood() {
+    takes_part_in_a_flood(&python("clients/python/node.py"));
+    takes_part_in_a_flood(&javascript("clients/javascript/node.js"));
 }
 
 #[test]

@@ -47,6 +47,16 @@ impl Client {
     pub async fn publish(&mut self, payload: &[u8], relays: Option<u64>) -> Result<Value> {
         Ok(self.ask(PUBLISH, &[relays.map_or(Value::Nil, Value::from)], Some(payload)).await?.remove(0))
     }
+    /// Each payload becomes a message: all of them or, if one is refused, none. Returns the id of the first; those of the others
+    /// count on from it.
+    pub async fn publish_all(&mut self, payloads: &[&[u8]]) -> Result<Value> {
+        let mut packed = Vec::new();
+        match payloads {
+            [one] => packed.extend_from_slice(one),
+            many => many.iter().try_for_each(|&one| rmpv::encode::write_value(&mut packed, &one.into()))?,
+        }
+        Ok(self.ask(PUBLISH, &[Value::Nil, payloads.len().into()], Some(&packed)).await?.remove(0))
+    }
     /// All messages, page by page: `[position, id, published, received, unread, continued, paths, payload]`.
     pub async fn messages(&mut self, status: &str) -> Result<Vec<Value>> {
         let (mut messages, mut cursor, mut through) = (vec![], Value::Array(vec![0.into(), 0.into()]), Value::Nil);

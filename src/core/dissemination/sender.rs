@@ -97,7 +97,7 @@ impl Sender {
                 }
                 let has_room = self.outgoing.push(slot, frame.clone());
                 self.count(Counter::Sent, neighbours.name_of(link), count);
-                self.count(Counter::QueueFull, neighbours.name_of(link), if has_room { 0 } else { count });
+                self.count(Counter::QueueFull, neighbours.name_of(link), u64::from(!has_room));
                 false
             });
         }

@@ -133,7 +133,7 @@ impl Entry {
         traced.map(|traced| traced.paths.push(path)).is_some()
     }
 
-    /// The batch as it goes over the next link. The path of a traced message is the one by which it came first.
+    /// The batch as it came here. The path of a traced message is the one by which it came first.
     pub(super) fn resend(&self, stream: &StreamId) -> Batch {
         let traced = self.traced.as_ref();
         let trace = traced
@@ -141,7 +141,7 @@ impl Entry {
         Batch {
             id: stream.message(self.sequence - u64::from(self.offset)),
             published_at: self.published_at,
-            hops: self.hops.saturating_add(1),
+            hops: self.hops,
             trace,
             tree: None,
             body: self.body.clone(),

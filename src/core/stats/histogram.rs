@@ -92,14 +92,28 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_histogram_counts_what_is_at_most_its_bounds(values in prop::collection::vec(0u64..200_000_000, 0..50)) {
+        fn a_histogram_counts_what_is_at_most_its_bounds(
+            values in prop::collection::vec((0u64..200_000_000, 1u64..5000), 0..50),
+        ) {
             let mut histogram = Histogram::new(&LATENCY_BOUNDS);
-            values.iter().for_each(|&value| histogram.add(value, 1));
+            values.iter().for_each(|&(value, times)| histogram.add(value, times));
+            let times = |bound| values.iter().filter(|&&(value, _)| value <= bound).map(|&(_, times)| times).sum::<u64>();
             for (bound, count) in histogram.cumulated() {
-                prop_assert_eq!(count, values.iter().filter(|&&value| value <= bound).count() as u64);
+                prop_assert_eq!(count, times(bound));
             }
-            prop_assert_eq!((histogram.count(), histogram.sum()), (values.len() as u64, values.iter().sum()));
+            let sum = values.iter().map(|(value, times)| value * times).sum::<u64>();
+            prop_assert_eq!((histogram.count(), histogram.sum()), (times(u64::MAX), sum));
         }
+    }
+
+    #[test]
+    fn messages_that_come_together_count_each() {
+        let mut deliveries = Deliveries::default();
+        deliveries.add(Duration::from_micros(70), 3, 4096);
+        deliveries.add(Duration::MAX, 1, 1);
+        let Deliveries { latency, hops } = deliveries;
+        assert_eq!((hops.count(), hops.sum()), (4097, 3 * 4096 + 1));
+        assert_eq!((latency.count(), latency.sum()), (4097, u64::MAX));
     }
 
     #[test]

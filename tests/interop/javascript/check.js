@@ -180,6 +180,25 @@ const stories = {
     }
   },
 
+  // A thousand messages in one request: each node has each of them once, under ids that count on.
+  async batch(...endpoints) {
+    const nodes = endpoints.map((endpoint) => new Client(endpoint, deadline))
+    const payloads = Array.from({ length: 998 }, (_, number) => Buffer.from(String(number)))
+    payloads.push(Buffer.alloc(0), Buffer.alloc(70_000, 255))
+    const ids = await nodes[0].publishAll(payloads)
+    same(ids.map(([, , sequence]) => sequence), payloads.map((_, place) => place + 1))
+    same(await nodes[0].publishAll([Buffer.from("alone")]), [[ids[0][0], ids[0][1], 1001]])
+    await assert.rejects(nodes[0].publishAll([Buffer.alloc(1), Buffer.alloc((1 << 20) + 1)]), /too_large/)
+    const expected = new Map(ids.map((id, place) => [id.join("-"), payloads[place]])).set(
+      `${ids[0][0]}-${ids[0][1]}-1001`, Buffer.from("alone"))
+    for (const node of nodes) {
+      await until(async () => (await node.messages()).length >= 1001, "all messages everywhere")
+      const found = await node.messages()
+      assert.equal(found.length, 1001)
+      same(new Map(found.map(({ id, payload }) => [id.join("-"), payload])), expected)
+    }
+  },
+
   // What is wrong is answered with its code and its request, and the node goes on.
   async errors(endpoint) {
     const socket = dealer(endpoint)

@@ -2,6 +2,7 @@
 
 Written from docs/spec/gossip-bus.md alone. Ends with an AssertionError, and so with exit code 1, on the first surprise.
 """
+import contextlib
 import json
 import os
 import queue
@@ -21,7 +22,7 @@ from client import Client  # noqa: E402
 
 PUBLISH, FETCH, MARK, PEERS, STATUS, CONNECT, READY, REMOVE, STOP = range(32, 41)
 RECEIPT, PAGE, PEER_LIST, STATE, DONE, ERROR = 64, 65, 67, 68, 94, 95
-HELLO, MESSAGE, PING, WELCOME, PONG, REFUSE = 1, 2, 4, 17, 20, 31
+HELLO, MESSAGE, PING, PULL, WELCOME, PONG, REFUSE = 1, 2, 4, 10, 17, 20, 31
 DEADLINE = 30
 
 
@@ -184,6 +185,37 @@ def pipeline(*endpoints):
         assert Counter((tuple(id), payload) for id, payload, _ in node.messages()) == Counter(expected.items())
 
 
+def batch(*endpoints):
+    """A thousand messages in one request: each node has each of them once, under ids that count on. Or none of them."""
+    nodes = [Client(endpoint, timeout=DEADLINE * 1000) for endpoint in endpoints]
+    payloads = [b"%d" % number for number in range(997)] + [b"", bytes(70_000), b"\xff\x00"]
+    ids = nodes[0].publish_all(payloads)
+    assert [id[2] for id in ids] == list(range(1, 1001))
+    assert nodes[0].publish_all([b"alone"]) == [[*ids[0][:2], 1001]]
+    socket = dealer(endpoints[0])
+    for count, body, code in [
+        (2, msgpack.packb(b"one"), "malformed"),
+        (2, msgpack.packb(b"one") + msgpack.packb("two"), "malformed"),
+        (3, msgpack.packb(b"") * 2 + b"x", "malformed"),
+        (2, msgpack.packb(b"one") + msgpack.packb(bytes((1 << 20) + 1)), "too_large"),
+        (0, b"", "bad_request"),
+        (65_537, msgpack.packb(b"") * 65_537, "bad_request"),
+    ]:
+        assert call(socket, pack(PUBLISH, 7, None, count), body)[3] == code, (count, code)
+    kind, _, _, code, _ = call(socket, pack(PUBLISH, 8, 1, 2), msgpack.packb(b"") * 2)
+    assert (kind, code) == (ERROR, "bad_request"), "only one message is traced at a time"
+    once = pack(PUBLISH, os.urandom(16), None, 2)
+    receipts = [call(socket, once, msgpack.packb(b"once") * 2) for _ in range(2)]
+    assert receipts[0] == receipts[1] and receipts[0][3:] == [[*ids[0][:2], 1002], "memory", 2], receipts
+    most = call(socket, pack(PUBLISH, 9, None, 65_536), msgpack.packb(b"") * 65_536)
+    assert most[3:] == [[*ids[0][:2], 1004], "memory", 65_536], most
+    expected = Counter([*((tuple(id), payload) for id, payload in zip(ids, payloads)), ((*ids[0][:2], 1001), b"alone")])
+    for node in nodes:
+        until(lambda: node.ask(STATUS)[0]["counters"].get("delivered") == 1003 + 65_536, "all messages everywhere")
+        found = Counter((tuple(id), payload) for id, payload, _ in node.messages())
+        assert {key: found[key] for key in expected} == expected and set(found.values()) == {1}
+
+
 def errors(endpoint, *others):
     """What is wrong is answered with its code and its request, and the node goes on."""
     socket = dealer(endpoint)
@@ -235,51 +267,130 @@ def strangers(endpoint, *others):
     assert [counters[code] for code in codes] == [1, 1, 1, 2], counters
 
 
-def member(left, right, *program):
-    """A node in another language is the only way between two halves of a network, and then a part of a ring."""
-    near, far = Client(left), Client(right)
+@contextlib.contextmanager
+def foreign(left, right, program):
+    """A node in another language, linked to two others: clients of these, and a function that gives the next line it prints."""
+    near, far = Client(left, timeout=DEADLINE * 1000), Client(right, timeout=DEADLINE * 1000)
     command = [*program, "foreign", "tcp://127.0.0.1:0", left, right]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         printed = queue.Queue()
         threading.Thread(target=lambda: [printed.put(line) for line in process.stdout], daemon=True).start()
 
         def line():
-            """The next one that the node prints."""
             return json.loads(printed.get(timeout=DEADLINE))
 
         try:
             assert line()["node"] == "foreign"
             until(lambda: all(["foreign", True] in [[p[0], p[2]] for p in n.ask(PEERS)[0]] for n in (near, far)), "links")
-            for text, source, target in ("there", near, far), ("back", far, near):
-                for relays in 1, 3, None:
-                    name = f"{text} {relays}"
-                    id = source.publish(name.encode(), relays)
-                    [(_, payload, paths)] = until(lambda: [m for m in target.messages() if m[0] == id], name)
-                    assert payload == name.encode()
-                    if relays:
-                        assert ["foreign"] == [hop for hop, _ in paths[0][1:-1] if hop == "foreign"], paths
-                    told = line()
-                    assert list(map(str, told["id"])) == list(map(str, id)) and told["text"] == name, told
-            numbers = [b"%d" % number for number in range(1000)]
-            for payload in numbers:
-                near.send(PUBLISH, None, body=[payload])
-            assert len({tuple(near.receive()[1][0]) for _ in numbers}) == 1000
-            until(lambda: far.ask(STATUS)[0]["retained_messages"] >= 1006, "a thousand messages through the foreign node")
-            # Now there is a second way, and each message still comes once.
-            near.ask(CONNECT, [[None, right]])
-            near.ask(READY)
-            near.publish(b"ring", 1)
-            until(lambda: [len(paths) for _, payload, paths in far.messages() if payload == b"ring"] == [2], "both ways")
-            assert Counter(payload for _, payload, _ in far.messages())[b"ring"] == 1
-            assert set(Counter(tuple(id) for id, _, _ in far.messages()).values()) == {1}
-            assert sorted(line()["text"].encode() for _ in numbers) == sorted(numbers)
-            assert line()["text"] == "ring"
-            # A neighbour takes its leave, and the foreign node goes on without it.
-            assert far.ask(REMOVE) == []
-            near.publish(b"alone")
-            assert line()["text"] == "alone"
+            yield near, far, line
         finally:
             process.kill()
+
+
+def member(left, right, *program):
+    """A node in another language is the only way between two halves of a network, and then a part of a ring."""
+    with foreign(left, right, program) as (near, far, line):
+        for text, source, target in ("there", near, far), ("back", far, near):
+            for relays in 1, 3, None:
+                name = f"{text} {relays}"
+                id = source.publish(name.encode(), relays)
+                [(_, payload, paths)] = until(lambda: [m for m in target.messages() if m[0] == id], name)
+                assert payload == name.encode()
+                if relays:
+                    assert ["foreign"] == [hop for hop, _ in paths[0][1:-1] if hop == "foreign"], paths
+                told = line()
+                assert list(map(str, told["id"])) == list(map(str, id)) and told["text"] == name, told
+        numbers = [b"%d" % number for number in range(1000)]
+        for payload in numbers:
+            near.send(PUBLISH, None, body=[payload])
+        assert len({tuple(near.receive()[1][0]) for _ in numbers}) == 1000
+        until(lambda: far.ask(STATUS)[0]["retained_messages"] >= 1006, "a thousand messages through the foreign node")
+        # Now there is a second way, and each message still comes once.
+        near.ask(CONNECT, [[None, right]])
+        near.ask(READY)
+        near.publish(b"ring", 1)
+        until(lambda: [len(paths) for _, payload, paths in far.messages() if payload == b"ring"] == [2], "both ways")
+        assert Counter(payload for _, payload, _ in far.messages())[b"ring"] == 1
+        assert set(Counter(tuple(id) for id, _, _ in far.messages()).values()) == {1}
+        assert sorted(line()["text"].encode() for _ in numbers) == sorted(numbers)
+        assert line()["text"] == "ring"
+        # A neighbour takes its leave, and the foreign node goes on without it.
+        assert far.ask(REMOVE) == []
+        near.publish(b"alone")
+        assert line()["text"] == "alone"
+
+
+class Neighbour:
+    """A node as far as it takes to be sent messages: `frames` are those that came, of each the header behind its version and
+    the body."""
+
+    def __init__(self, name, address, *capabilities):
+        self.name, self.router = name, zmq.Context.instance().socket(zmq.ROUTER)
+        self.router.set(zmq.LINGER, 0)
+        self.router.bind("tcp://127.0.0.1:*")
+        self.capabilities, self.frames = capabilities, []
+        self.link = dealer(address, name)
+        self.say(HELLO, *self.introduction())
+        until(lambda: WELCOME in [kind for kind, *_ in self.answers()], "a welcome")
+
+    def introduction(self):
+        return [self.name, self.router.get(zmq.LAST_ENDPOINT).decode(), "default", "", 1, list(self.capabilities)]
+
+    def say(self, *fields, body=()):
+        self.link.send_multipart([b"", pack(*fields), *body])
+
+    def answers(self):
+        return [answer(self.link)] if self.link.poll(0) else []
+
+    def hear(self):
+        """Takes what has come, and answers it."""
+        while self.router.poll(0):
+            sender, empty, header, *body = self.router.recv_multipart()
+            kind, *fields = msgpack.unpackb(header)[2:]
+            reply = {HELLO: [WELCOME, *self.introduction()], PING: [PONG, *fields[:1]]}.get(kind)
+            if reply:
+                self.router.send_multipart([sender, b"", pack(*reply)])
+            self.frames.append((kind, fields, body))
+        self.answers()
+        return self.frames
+
+    def message(self, id):
+        """The message with this id, once it has come."""
+        found = until(lambda: [frame for frame in self.hear() if frame[0] == MESSAGE and frame[1][0] == id], f"{id}")
+        return found[0]
+
+
+def fields_of_the_future(left, right, *program):
+    """What no node of today knows of a message goes with it: through two nodes of ours and one in another language, to a
+    neighbour, and to one that comes later and asks for it."""
+    with foreign(left, right, program) as (near, far, line):
+        source, target = Neighbour("source", left), Neighbour("target", right)
+        until(lambda: target.hear() and ["target", True] in [[p[0], p[2]] for p in far.ask(PEERS)[0]], "a link to it")
+        future = ["x", {"new": [None, True, 2**63]}, b"\x00\xff"]
+        at = time.time_ns()
+        source.say(MESSAGE, ["source", 1, 1], at, 1, None, None, 1, *future, body=[b"apple"])
+        assert target.message(["source", 1, 1]) == (MESSAGE, [["source", 1, 1], at, 4, None, None, 1, *future], [b"apple"])
+        assert line()["text"] == "apple"
+        late = Neighbour("late", right, "repair")
+        until(lambda: late.hear() and ["late", True] in [[p[0], p[2]] for p in far.ask(PEERS)[0]], "a link to it")
+        late.say(PULL, [["source", 1, [[1, 1]]]])
+        asked = late.message(["source", 1, 1])
+        assert asked == (MESSAGE, [["source", 1, 1], at, 4, None, None, 1, *future], [b"apple"]), asked
+
+
+def flood(left, middle, right, gossip, *program):
+    """5,000 lines through a node in another language: every node has each of them once."""
+    lines = [b"%d" % number for number in range(1, 5001)]
+    with foreign(left, middle, program) as (near, far, line):
+        last = Client(right, timeout=DEADLINE * 1000)
+        command = [gossip, "send-message", left.removeprefix("tcp://"), "--lines", "--json"]
+        sent = json.loads(subprocess.run(command, input=b"\n".join(lines), check=True, stdout=subprocess.PIPE).stdout)
+        assert sent["count"] == len(lines), sent
+        for node in near, far, last:
+            until(lambda: node.ask(STATUS)[0]["retained_messages"] >= len(lines), "all messages everywhere")
+            found = sorted((id[2], payload) for id, payload, _ in node.messages())
+            assert found == list(enumerate(lines, 1))
+        assert sorted(int(line()["text"]) for _ in lines) == list(range(1, 5001))
 
 
 if __name__ == "__main__":

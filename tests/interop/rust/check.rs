@@ -50,6 +50,7 @@ async fn main() -> Result<()> {
         "commands" => commands(endpoints).await,
         "sockets" => sockets(&endpoints[0]).await,
         "pipeline" => pipeline(endpoints).await,
+        "batch" => batch(endpoints).await,
         "errors" => errors(&endpoints[0]).await,
         "strangers" => strangers(&endpoints[0]).await,
         story => Err(format!("no story '{story}'").into()),
@@ -192,6 +193,30 @@ async fn pipeline(endpoints: &[String]) -> Result<()> {
         assert!(
             messages.iter().map(text).collect::<BTreeSet<_>>() == expected,
             "node at {endpoint} has other messages"
+        );
+    }
+    Ok(())
+}
+
+/// A thousand messages in one request: each node has each of them once, under ids that count on.
+async fn batch(endpoints: &[String]) -> Result<()> {
+    let mut first = Client::connect(&endpoints[0]).await?;
+    let mut payloads: Vec<Vec<u8>> = (0..998).map(|number: u32| number.to_string().into_bytes()).collect();
+    payloads.extend([vec![], vec![255; 70_000]]);
+    let slices: Vec<&[u8]> = payloads.iter().map(Vec::as_slice).collect();
+    assert_eq!(first.publish_all(&slices).await?[2], 1.into());
+    assert_eq!(first.publish_all(&[b"alone"]).await?[2], 1001.into());
+    let error = first.publish_all(&[b"one", &vec![0; (1 << 20) + 1]]).await.expect_err("one is too long");
+    assert!(error.to_string().contains("too_large"), "{error}");
+    payloads.push(b"alone".to_vec());
+    for endpoint in endpoints {
+        let mut node = Client::connect(endpoint).await?;
+        until!(node.messages("all").await?.len() >= payloads.len(), "all messages everywhere");
+        let mut found = node.messages("all").await?;
+        found.sort_by_key(|message| message[1][2].as_u64());
+        assert!(found.iter().map(|message| message[1][2].as_u64()).eq((1..=1001).map(Some)));
+        assert!(
+            found.iter().map(|message| message[7].as_slice()).eq(payloads.iter().map(|payload| Some(&payload[..])))
         );
     }
     Ok(())

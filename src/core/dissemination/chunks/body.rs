@@ -1,4 +1,4 @@
-//! Large bodies, and the messages in frames that have them.
+//! Large bodies, and the batches in frames that have them.
 
 use crate::core::{batch::Batch, frame::Frame, id::StreamId};
 

@@ -114,7 +114,7 @@ impl Dissemination {
         }
     }
 
-    /// A piece of a message comes.
+    /// A piece of a batch comes.
     pub(super) fn on_chunk(
         &mut self,
         now: Now,

@@ -93,7 +93,7 @@ fn from(slot: u16, frame: Frame) -> Input {
     Input::Frame { from: NodeId::numbered(u32::from(slot) + 2), slot: Some(Slot(slot)), frame }
 }
 
-/// The links that a message goes on by.
+/// The links that batches go on by.
 fn pushed(outputs: &[Output]) -> Vec<u32> {
     let sent = outputs.iter().filter_map(|output| match output {
         Output::Send { links, frame: Frame::Message(_), counter: Some(Counter::Sent) } => Some(links),
@@ -225,6 +225,23 @@ fn a_neighbour_that_knows_no_batches_is_sent_their_messages() {
     let singles = whole.singles().map(|single| (Batch { hops: 2, ..single }, vec![1]));
     let expected: Vec<_> = singles.chain([(Batch { hops: 2, ..whole.clone() }, vec![0])]).collect();
     assert_eq!(sent(&outputs), expected.iter().map(|(batch, links)| (batch, links.clone())).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_large_batch_that_finds_no_room_is_one_frame_and_all_its_messages() {
+    let (mut machine, nothing) =
+        (machine_with(Limits { chunks_waiting_bytes_max: 1, ..Limits::default() }), Held(Vec::new()));
+    let mut packer = Packer::default();
+    (0..100).for_each(|_| packer.push(&Payload::from(&[7; 1000][..])));
+    let body = packer.take().unwrap();
+    let counts = [1, 101].map(|first| {
+        let large = Batch { body: body.clone(), ..message(first, None) };
+        let outputs = apply(&mut machine, at(first), from(0, Frame::Message(large)), &nothing);
+        assert_eq!((delivered(&outputs), pushed(&outputs)), (vec![(first, first + 99)], vec![]), "it goes in pieces");
+        times(&outputs)
+    });
+    let [sent, full] = [(Counter::Sent, 100), (Counter::QueueFull, 1)];
+    assert_eq!(counts, [vec![sent, sent], vec![sent, full, sent, full]]);
 }
 
 #[test]

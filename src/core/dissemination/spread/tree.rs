@@ -12,9 +12,9 @@ use crate::core::{
 };
 use std::{collections::BTreeMap, time::Duration};
 
-/// In how many messages in a row a neighbour must have been quicker before it becomes the parent.
+/// In how many batches in a row a neighbour must have been quicker before it becomes the parent.
 const CHALLENGES: u8 = 3;
-/// Messages of a tree before what it has measured counts.
+/// Batches of a tree before what it has measured counts.
 const YOUNG: u32 = 3;
 /// Before that: round trips to wait for the payload of what was announced.
 const PATIENCE: u32 = 7;
@@ -39,9 +39,10 @@ struct Tree {
     eager: Slots,
     /// The neighbour that pushes to us.
     parent: Option<Slot>,
-    /// A neighbour that had some messages in a row before the parent brought them, and how many.
+    /// A neighbour that had some batches in a row before the parent brought them, and how many.
     challenger: Option<(Slot, u8)>,
-    messages: u32,
+    /// Number of batches that came.
+    batches: u32,
     /// The time when a link was last grafted or pruned.
     changed: Mono,
     /// Longest time for which payloads come after their first announcement; forgets slowly.
@@ -76,10 +77,10 @@ impl Trees {
         Self { own, by_origin: BTreeMap::new(), trees_max, pull_delay_min, pull_delay_max, uses: 0 }
     }
 
-    /// A message of `origin` is here for the first time. Gives the links to push it to. `model` is the tree that the
-    /// message names, `links` all links that are up and know trees.
+    /// A batch of `origin` is here for the first time. Gives the links to push it to. `model` is the tree that the
+    /// batch names, `links` all links that are up and know trees.
     ///
-    /// Never to the parent: it has the message, or will hear of it.
+    /// Never to the parent: it has the batch, or will hear of it.
     pub(super) fn spread(
         &mut self,
         now: Mono,
@@ -90,7 +91,7 @@ impl Trees {
     ) -> Slots {
         let is_own = *origin == self.own;
         let tree = self.tree(now, origin, model, links);
-        tree.messages = tree.messages.saturating_add(1);
+        tree.batches = tree.batches.saturating_add(1);
         let mut targets = tree.eager.clone();
         match source {
             Source::Here => {}
@@ -109,7 +110,7 @@ impl Trees {
         targets
     }
 
-    /// A second copy of a message of `origin` was pushed by `from`; the first one came from `first`, if that is known.
+    /// A second copy of a batch of `origin` was pushed by `from`; the first one came from `first`, if that is known.
     /// Gives the link to prune: of two that push, the one that is not the parent.
     pub(super) fn duplicate(&mut self, now: Mono, origin: &NodeId, from: Slot, first: Option<Slot>) -> Option<Slot> {
         let again_after = self.pull_delay_min;
@@ -127,7 +128,7 @@ impl Trees {
         is_meant.then_some(pruned)
     }
 
-    /// `by` has announced a message of `origin` that is here; it had it `lead` before the payload would have come from it,
+    /// `by` has announced a batch of `origin` that is here; it had it `lead` before the payload would have come from it,
     /// or was not quicker (`None`).
     pub(super) fn announced(
         &mut self,
@@ -189,7 +190,7 @@ impl Trees {
 
     /// Time to wait for a payload of `origin` that was announced, where a link's round trip is `round_trip` on average.
     pub(in crate::core::dissemination) fn pull_delay(&self, origin: &NodeId, round_trip: Duration) -> Duration {
-        let tree = self.by_origin.get(origin).filter(|tree| tree.messages >= YOUNG);
+        let tree = self.by_origin.get(origin).filter(|tree| tree.batches >= YOUNG);
         let wait = tree.map_or(round_trip * PATIENCE, |tree| (tree.late * 3 / 2).max(round_trip));
         wait.clamp(self.pull_delay_min, self.pull_delay_max)
     }
@@ -219,10 +220,10 @@ impl Trees {
         }
     }
 
-    /// The tree that a message submitted here names, as long as others may have none for this node: one that all are to copy
+    /// The tree that a batch submitted here names, as long as others may have none for this node: one that all are to copy
     /// alike, or its own, which says that there is none and that all links are to be taken.
-    pub(in crate::core::dissemination) fn model_for_own(&self, now: Mono) -> Option<&NodeId> {
-        let is_young = self.by_origin.get(&self.own).is_none_or(|tree| tree.messages < YOUNG);
+    pub(crate) fn model_for_own(&self, now: Mono) -> Option<&NodeId> {
+        let is_young = self.by_origin.get(&self.own).is_none_or(|tree| tree.batches < YOUNG);
         is_young.then(|| self.model(now, &self.own).unwrap_or(&self.own))
     }
 
@@ -265,7 +266,7 @@ impl Trees {
     /// A linear search, but only when an origin is new.
     fn model(&self, now: Mono, origin: &NodeId) -> Option<&NodeId> {
         let settled_for = 3 * self.pull_delay_min;
-        let is_settled = |tree: &Tree| tree.messages > 0 && now.since(tree.changed) >= settled_for;
+        let is_settled = |tree: &Tree| tree.batches > 0 && now.since(tree.changed) >= settled_for;
         let settled = self.by_origin.iter().filter(|&(other, tree)| other != origin && is_settled(tree));
         settled.max_by_key(|(_, tree)| tree.used).map(|(other, _)| other)
     }
@@ -299,7 +300,7 @@ impl Tree {
         was_eager
     }
 
-    /// Counts a message that `slot` had first; says whether it has been quicker often enough.
+    /// Counts a batch that `slot` had first; says whether it has been quicker often enough.
     fn challenge(&mut self, slot: Slot) -> bool {
         let count = match &mut self.challenger {
             Some((challenger, count)) if *challenger == slot => {
