@@ -1,19 +1,17 @@
-//! Promises of a node: what it has delivered is delivered once, and what it has given up is not delivered.
+//! Promises of a node: what it has delivered is delivered once, and not given up after that.
 
 use gossip::core::{
     event::{LogSeq, Record},
-    id::{MessageId, StreamId},
+    id::MessageId,
     request::Reply,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Promises of a node so far.
 #[derive(Default)]
 pub(crate) struct Ledger {
     /// Messages that were delivered.
     pub(crate) delivered: BTreeSet<MessageId>,
-    /// Ranges that were given up, by stream.
-    given_up: BTreeMap<StreamId, Vec<(u64, u64)>>,
     pub(crate) synced: LogSeq,
     /// The last reply to a client.
     pub(crate) reply: Option<Reply>,
@@ -29,10 +27,7 @@ impl Ledger {
                     "{first} to {last} of a batch {begin} to {end}"
                 );
                 let stream = batch.id.stream();
-                let given_up = self.given_up.get(&stream).map_or(&[][..], Vec::as_slice);
                 for id in (first..=last).map(|sequence| stream.message(sequence)) {
-                    let is_gap = |&(first, last): &(u64, u64)| (first..=last).contains(&id.sequence);
-                    assert!(!given_up.iter().any(is_gap), "{id} is delivered after it was given up");
                     assert!(self.delivered.insert(id.clone()), "{id} is delivered twice");
                 }
             }
@@ -41,7 +36,6 @@ impl Ledger {
                 let is_here = |id: &&MessageId| id.stream() == *stream && (first..=last).contains(&id.sequence);
                 let delivered = self.delivered.iter().find(is_here);
                 assert_eq!(delivered, None, "what was delivered is given up");
-                self.given_up.entry(stream.clone()).or_default().push((first, last));
             }
             Record::Receipt { message, .. } => {
                 assert!(self.delivered.contains(message), "{message} has a receipt before it is kept");
