@@ -277,3 +277,20 @@ fn a_node_that_gives_no_receipt_leaves_it_unknown_what_was_sent() {
     sender.wait().fails(3, "within 1s; the line before was sent, and whether the node took line 2 is unknown");
     net.signal(1, Signal::CONT);
 }
+
+#[test]
+fn a_busy_node_is_asked_again_for_as_long_as_the_timeout_allows() {
+    let net = TestNet::start("circular", 2);
+    // More than a link holds whose peer does not read: the node is busy until it takes that one for stalled.
+    let input = Input::new(&[&[b'x'; 999][..], b"\n"].concat().repeat(80_000));
+    net.signal(2, Signal::STOP);
+    let args = [&input.args()[..], &["--timeout", "300ms"]].concat();
+    let refused = Running::spawn(net.command(&args).stdin(File::open(&input.input).unwrap())).wait();
+    assert_eq!(refused.json()["error"]["code"], "busy");
+    assert!(refused.stderr.contains(" for 300ms: the node's queues are filling up: try again in a moment; the "));
+    refused.fails(1, " lines before were sent");
+    assert_eq!(input.send(&net).wait().done().json()["count"], 80_000);
+    let status = net.json(&["status", "1"]);
+    assert_eq!(status["nodes"][0]["counters"]["published"], 80_000, "{status}");
+    net.signal(2, Signal::CONT);
+}

@@ -77,6 +77,7 @@ struct Report {
     paced: u64,
     size: u64,
     window: usize,
+    single: bool,
     latency_p50_ms: f64,
     latency_p99_ms: f64,
     latency_p999_ms: f64,
@@ -121,6 +122,7 @@ pub fn run(args: &Args, context: &Context, out: &mut Output) -> Result<(), CliEr
         paced,
         size: bytes,
         window,
+        single: is_single,
         latency_p50_ms: p50,
         latency_p99_ms: p99,
         latency_p999_ms: p999,
@@ -147,7 +149,8 @@ impl fmt::Display for Report {
         let size = Size(*size);
         writeln!(
             f,
-            "Network '{network}', {nodes} nodes: {paced} + {messages} messages of {size}, submitted to node {node}"
+            "Network '{network}', {nodes} nodes: {paced} + {messages} messages of {size}, submitted to node {node}{}",
+            if self.single { ", each by itself" } else { "" }
         )?;
         writeln!(f, "Every node received every message, once\n")?;
         let row = |name: &str, value: String| vec![name.to_owned(), value];

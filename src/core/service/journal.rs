@@ -225,6 +225,17 @@ mod tests {
     }
 
     #[test]
+    fn messages_that_come_together_are_told_as_one_happening_with_their_number() {
+        let mut journal = Journal::new(Incarnation(17), 8);
+        journal.watched(now(1).mono);
+        [1, 4096].map(|count| journal.arrive(now(2), || Arrival { count, ..arrival(5) }));
+        let told = journal.tell(0).happenings;
+        let names = |told: &Happening| told.details.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>();
+        let details: Vec<_> = told.iter().map(names).collect();
+        assert_eq!(details, [vec!["id", "hops", "latency_us"], vec!["id", "hops", "latency_us", "count"]]);
+    }
+
+    #[test]
     fn whoever_is_refused_again_and_again_pushes_nothing_else_out() {
         let mut journal = Journal::new(Incarnation(17), 8);
         journal.note(Wall(1), &Event::PeerDown(NodeId::numbered(4)));

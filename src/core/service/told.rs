@@ -8,18 +8,18 @@ use crate::core::{
 };
 use std::{borrow::Cow, time::Duration};
 
-/// A message that came here for the first time.
+/// Messages that came here together for the first time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Arrival {
     /// The first message.
     pub(super) id: MessageId,
     /// Number of messages.
     pub(super) count: u64,
-    /// The neighbour that it came from; `None`: it was submitted here.
+    /// The neighbour that they came from; `None`: they were submitted here.
     pub(super) from: Option<NodeId>,
-    /// Links that it crossed.
+    /// Links that they crossed.
     pub(super) hops: u32,
-    /// Since it was submitted, as far as the clocks of the two hosts agree; zero where they contradict each other.
+    /// The time since they were submitted, as far as the clocks of the two hosts agree; zero where they contradict each other.
     pub(super) latency: Duration,
 }
 
