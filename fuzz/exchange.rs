@@ -15,8 +15,12 @@ pub(crate) fn exchange(world: &mut World) {
         let there = endpoint(2 - side as u32);
         world.sides[side].link_to(&there)
     };
+    world.sides.iter_mut().for_each(|side| side.is_connected = true);
+    if (0..2).any(|side| link_of(world, side).is_none()) {
+        // A connection that was given up is opened anew after a while.
+        world.settle(Duration::from_secs(5));
+    }
     for side in 0..2 {
-        world.sides[side].is_connected = true;
         world.input(side, Input::Pressure(false));
         let link = link_of(world, side).expect("a declared link is kept");
         world.input(side, Input::Writable(link));

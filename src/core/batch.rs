@@ -66,7 +66,7 @@ impl Batch {
 
     /// Its messages one by one, as they go to a peer that knows no batches.
     pub fn singles(&self) -> impl Iterator<Item = Self> {
-        self.body.payloads().zip(self.id.sequence..).map(|(payload, sequence)| Self {
+        self.body.payloads().zip(self.id.sequence..=self.last()).map(|(payload, sequence)| Self {
             id: MessageId { sequence, ..self.id.clone() },
             body: Body { bytes: payload.into(), count: 1, trailing: self.body.trailing.clone() },
             ..self.clone()
@@ -435,5 +435,11 @@ mod tests {
         });
         assert_eq!(singles, expected.collect::<Vec<_>>());
         assert_eq!(singles[1].singles().collect::<Vec<_>>(), [singles[1].clone()]);
+        let end = Batch { id: MessageId { sequence: u64::MAX - 2, ..whole.id.clone() }, ..whole };
+        assert_eq!(
+            end.singles().last().map(|single| single.range()),
+            Some((u64::MAX, u64::MAX)),
+            "nothing is behind it"
+        );
     }
 }
