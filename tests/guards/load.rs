@@ -229,7 +229,7 @@ impl Net {
         Now { mono: Mono(nanos), wall: Wall(1_700_000_000_000_000_000 + nanos) }
     }
 
-    /// Hands one input to a node, and does what comes of it.
+    /// Hands one input to a node as a turn of its own, and does what comes of it: each message is a batch.
     fn handle(&mut self, index: usize, input: Input) {
         let now = self.now();
         let mut next = Some(input);
@@ -237,12 +237,22 @@ impl Net {
         while let Some(input) = next {
             let node = &mut self.members[index].node;
             counted(&mut self.allocations.core, || node.handle(now, input));
-            while let Some(output) = self.members[index].node.poll_output() {
-                self.perform(index, output, &mut after);
-            }
+            self.drain(index, &mut after);
             next = after.pop_front();
+            if next.is_none() {
+                let node = &mut self.members[index].node;
+                counted(&mut self.allocations.core, || node.flush(now));
+                self.drain(index, &mut after);
+                next = after.pop_front();
+            }
         }
         self.after = after;
+    }
+
+    fn drain(&mut self, index: usize, after: &mut VecDeque<Input>) {
+        while let Some(output) = self.members[index].node.poll_output() {
+            self.perform(index, output, after);
+        }
     }
 
     fn perform(&mut self, index: usize, output: Output, after: &mut VecDeque<Input>) {
