@@ -12,6 +12,8 @@ use crate::core::{
 };
 use std::time::Duration;
 
+/// Waits for an instance, in greetings, of a node that is greeted by a lower name: the other one goes first, if it waits too.
+const PATIENCE: u32 = 4;
 /// Number of greetings in a row that a node may leave out and still count as one that waits: it repeats them.
 const CALLS: u32 = 3;
 
@@ -48,7 +50,8 @@ impl Instances {
         for link in peers.links.values_mut().filter(|link| link.is_to(from) || link.leads_to(&hello.endpoint)) {
             link.note_caller(now, is_lower);
         }
-        if self.awaits_instance(peers, now) {
+        let patience = if *from < peers.me.node { PATIENCE } else { 1 };
+        if self.awaits_instance(peers, now, patience) {
             return Err((Refusal::NotReady, "this node waits for an answer from those that it was told of".into()));
         }
         if !hello.instance.is_empty() {
@@ -61,15 +64,15 @@ impl Instances {
 
     /// Makes an instance up, if the node has none and waits for none: the network begins with it.
     pub(super) fn begin_network(&self, peers: &mut Peers, now: Mono) {
-        if peers.me.instance.is_empty() && !self.awaits_instance(peers, now) {
+        if peers.me.instance.is_empty() && !self.awaits_instance(peers, now, 1) {
             begin_if_none(peers);
         }
     }
 
     /// True if an answer from an address that was named may bring an instance. Where nodes wait for each other, one of them
     /// goes first: of two that name each other the one with the lower name, and in a longer circle whoever is greeted first
-    /// after it has heard that those wait for whom it waits.
-    fn awaits_instance(&self, peers: &Peers, now: Mono) -> bool {
+    /// `patience` greetings after it has heard that those wait for whom it waits.
+    fn awaits_instance(&self, peers: &Peers, now: Mono, patience: u32) -> bool {
         let interval = self.hello_interval;
         let mut waiting = peers.links.values().filter(|link| link.purpose().is_named() && !link.is_up()).peekable();
         if waiting.peek().is_none() {
@@ -81,7 +84,7 @@ impl Instances {
             let caller = link.caller(now, interval * CALLS);
             has_lower |= caller == Some(true);
             has_higher |= caller == Some(false);
-            has_unready |= link.unready().is_some_and(|since| now.since(since) >= interval);
+            has_unready |= link.unready().is_some_and(|since| now.since(since) >= interval * patience);
         }
         has_lower || !(has_higher || has_unready)
     }
