@@ -105,13 +105,13 @@ impl Dissemination {
         neighbours: &NeighbourTable,
         kept: &dyn Kept,
     ) {
-        let Some(link) = neighbours.link_of(slot) else { return };
+        let links = neighbours.links_of([slot]);
         let Found { batches, lost } = self.answers.find(now, slot, streams, &self.knowledge, kept);
-        for batch in batches {
+        for batch in batches.into_iter().filter(|_| !links.is_empty()) {
             if !self.sender.holds(slot, &batch) && self.answers.admits(now, slot, &batch, neighbours) {
                 self.sender.count(Counter::Resent, Some(from), batch.body.count().into());
                 let batch = self.plumtree.relay().shorten(batch, &mut self.sender);
-                self.sender.batch(vec![link], batch, neighbours);
+                self.sender.batch(links.clone(), batch, neighbours);
             }
         }
         if !lost.is_empty() {

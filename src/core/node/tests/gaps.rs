@@ -173,3 +173,21 @@ fn a_node_that_comes_back_seeks_what_it_missed_before() {
     let mut node = Node::recover(config, Incarnation(7), 0, "test", Now::default(), numbered(records));
     assert_eq!(told(&pass(&mut node, 10 * SECOND)), [("gap", 2, 4)]);
 }
+
+#[test]
+fn who_asks_and_cannot_be_reached_is_sent_nothing() {
+    let mut node = Node::new(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default());
+    let who = hello(|hello| hello.capabilities = vec!["repair".into()]);
+    outputs(&mut node, Duration::ZERO, from(1, Frame::Hello(who, JoinPriority::Declared)));
+    outputs(&mut node, Duration::ZERO, from(1, message(1)));
+    let sent = |at, node: &mut Node| {
+        let done = outputs(node, at, from(1, Frame::Pull(held(&[(1, 1)]))));
+        done.iter().filter(|output| matches!(output, Output::Send(_, Frame::Message(_)))).count()
+    };
+    assert_eq!(sent(SECOND, &mut node), 1, "its link may come up");
+    let mut at = SECOND;
+    while !outputs(&mut node, at, Input::Tick).contains(&Output::Disconnect(LinkId(0))) {
+        at = Duration::from_nanos(node.deadline().unwrap().0);
+    }
+    assert_eq!(sent(at, &mut node), 0, "there is no connection");
+}
