@@ -4,7 +4,7 @@ use crate::{side::Side, wire::encode};
 use gossip::{
     core::{
         event::{Input, Output},
-        frame::{Answer, Frame},
+        frame::{Answer, Chunk, Frame},
         node::Gauge,
         request::{Reply, Request},
         time::{Mono, Now},
@@ -29,7 +29,14 @@ impl Before {
     pub(crate) fn of(side: &Side, inputs: &[Input], number: usize) -> Self {
         let can_be_refused =
             matches!(inputs, [Input::Arrived { .. } | Input::Undecodable { .. } | Input::Requested { .. }]);
-        let is_watched = can_be_refused && number.is_multiple_of(8);
+        // The last piece of a batch may show that it is none: then all that had come of it is let go.
+        let is_last_piece = |input: &Input| match input {
+            Input::Arrived { frame: Frame::Chunk(Chunk { offset, length, bytes, .. }), .. } => {
+                offset.saturating_add(bytes.len() as u64) >= *length
+            }
+            _ => false,
+        };
+        let is_watched = can_be_refused && number.is_multiple_of(8) && !inputs.iter().any(is_last_piece);
         Self {
             is_tick: matches!(inputs, [Input::Tick]),
             outputs_max: inputs.iter().map(|input| outputs_max(side, input)).sum(),
