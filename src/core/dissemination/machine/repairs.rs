@@ -106,7 +106,7 @@ impl Dissemination {
         kept: &dyn Kept,
     ) {
         let links = neighbours.links_of([slot]);
-        let Found { batches, lost } = self.answers.find(now, slot, streams, &self.knowledge, kept);
+        let Found { batches, lost } = self.answers.find(now, slot, streams, neighbours, &self.knowledge, kept);
         for batch in batches.into_iter().filter(|_| !links.is_empty()) {
             if !self.sender.holds(slot, &batch) && self.answers.admits(now, slot, &batch, neighbours) {
                 self.sender.count(Counter::Resent, Some(from), batch.body.count().into());

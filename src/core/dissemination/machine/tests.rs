@@ -258,6 +258,18 @@ fn a_question_is_answered_with_whole_batches() {
 }
 
 #[test]
+fn a_neighbour_that_knows_no_batches_is_answered_with_what_it_asks_for_alone() {
+    let (mut machine, neighbours) = (machine(), neighbours_without(&[1]));
+    let (whole, kept) = (batch(1, 9), Held(vec![batch(1, 9)]));
+    apply(&mut machine, at(1), from(0, Frame::Message(whole.clone())), &kept);
+    let asked = StreamRanges { stream: whole.id.stream(), ranges: vec![(3, 3), (8, 11)] };
+    machine.handle(at(2), from(1, Frame::Pull(vec![asked])), &neighbours, &kept);
+    let outputs: Vec<_> = std::iter::from_fn(|| machine.poll_output()).collect();
+    let sequences: Vec<_> = sent(&outputs).iter().map(|(batch, _)| batch.range()).collect();
+    assert_eq!(sequences, [(3, 3), (8, 8), (9, 9)], "a queue that holds few of them would never come to the last");
+}
+
+#[test]
 fn of_a_batch_that_is_announced_what_is_not_here_is_asked_for() {
     let (mut machine, nothing) = (machine(), Held(Vec::new()));
     apply(&mut machine, at(1), from(1, Frame::Message(batch(3, 3))), &nothing);

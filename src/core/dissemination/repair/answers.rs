@@ -4,6 +4,7 @@
 use super::{allowance::Allowances, anti_entropy::AntiEntropy};
 use crate::core::{
     batch::{Batch, Kept},
+    capability::Capability,
     frame::StreamRanges,
     neighbours::NeighbourTable,
     slots::Slot,
@@ -20,7 +21,7 @@ pub(crate) struct Answers {
 /// Answer to one question.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// The batches, as they go over the next link.
+    /// The batches; for who knows none, the messages that it asked for one by one.
     pub batches: Vec<Batch>,
     /// Messages that this node has had or given up, and does not keep.
     pub lost: Vec<StreamRanges>,
@@ -38,6 +39,7 @@ impl Answers {
         now: Mono,
         slot: Slot,
         asked: &[StreamRanges],
+        neighbours: &NeighbourTable,
         knowledge: &AntiEntropy,
         kept: &dyn Kept,
     ) -> Found {
@@ -53,6 +55,11 @@ impl Answers {
             if !resent.lost.is_empty() {
                 found.lost.push(StreamRanges { stream: stream.clone(), ranges: resent.lost });
             }
+        }
+        if !neighbours.slots_with(Capability::Batch).contains(slot) {
+            // The others of a batch could fill its queue each time, before those that it asks for.
+            let is_asked = |single: &Batch| asked.iter().any(|asked| asked.contains(&single.id));
+            found.batches = found.batches.iter().flat_map(Batch::singles).filter(is_asked).collect();
         }
         found
     }
