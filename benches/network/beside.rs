@@ -13,12 +13,17 @@ use gossip::{
 use rustix::process::{Pid, Signal, kill_process};
 use std::process::{Child, Command, Stdio};
 
+/// Length of a flood, in those of the load.
+const FLOODS: u64 = 12;
+/// Options of a network that keeps a flood.
+const KEEPING: [&str; 4] = ["--retain-messages", "1000000", "--retain-bytes", "256MiB"];
+
 impl Run<'_> {
     /// Three floods over one network: alone, watched, and with one node halted, which then catches up.
     pub(crate) fn beside(&self, nodes: usize, size: usize) -> Result<Vec<Figure>, Failure> {
-        // Long enough that what begins and ends it does not count for much.
-        let flood = self.extent.deliveries / nodes as u64;
-        let network = Network::start(self.program, nodes, self.seed)?;
+        // Seconds long, so that what begins and ends it does not count for much.
+        let flood = FLOODS * self.extent.deliveries / nodes as u64;
+        let network = Network::start(self.program, nodes, self.seed, &KEEPING)?;
         let mut publisher = Publisher::connect(network.entry(), size, WINDOW, false, PATIENCE)?;
         let mut all = network.all()?;
         // The first of all floods meets trees that are still to grow.

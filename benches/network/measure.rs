@@ -95,7 +95,7 @@ impl<'p> Run<'p> {
     /// A network, connected to, and how long it took from the command until all nodes had a first message of `size` bytes.
     fn started(&self, nodes: usize, size: usize) -> Result<(Network<'p>, Nodes, f64), Failure> {
         let typed = Clock::new().now().wall;
-        let network = Network::start(self.program, nodes, self.seed)?;
+        let network = Network::start(self.program, nodes, self.seed, &[])?;
         let mut client = Client::connect(&network.entry().endpoint, PATIENCE)?;
         client.publish(Payload::from(&body(0, size)[..]), None)?;
         let mut all = network.all()?;
@@ -117,7 +117,7 @@ impl<'p> Run<'p> {
 
     /// Measures the time that a command takes on a running network, and what the network takes while nothing happens.
     pub(crate) fn at_rest(&self, nodes: usize) -> Result<Vec<Figure>, Failure> {
-        let network = Network::start(self.program, nodes, self.seed)?;
+        let network = Network::start(self.program, nodes, self.seed, &[])?;
         let pids = || network.members.iter().filter_map(|member| member.pid);
         let memory = machine::pss_bytes(pids())? as f64 / nodes as f64;
         let (meter, clock) = (machine::Meter::start(pids())?, Clock::new());

@@ -29,11 +29,11 @@ pub(crate) struct Network<'p> {
 
 impl<'p> Network<'p> {
     /// `start-network random 3` with this many nodes.
-    pub(crate) fn start(program: &'p Path, size: usize, seed: usize) -> Result<Self, Failure> {
+    pub(crate) fn start(program: &'p Path, size: usize, seed: usize, options: &[&str]) -> Result<Self, Failure> {
         let mut network = Self { program, state: tempfile::tempdir()?, members: Vec::new(), took: Duration::ZERO };
         let [count, seed, base] = [size, seed, free_ports(size)?].map(|number| number.to_string());
         let arguments = ["start-network", "-n", &count, "--seed", &seed, "--port-base", &base, "--json"];
-        let (took, printed) = network.run(&arguments)?;
+        let (took, printed) = network.run(&[&arguments[..], options].concat())?;
         network.took = took;
         let document: Value = serde_json::from_slice(&printed)?;
         let nodes = document["nodes"].as_array().into_iter().flatten();

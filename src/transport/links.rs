@@ -29,9 +29,10 @@ use std::{collections::BTreeMap, io, os::fd::BorrowedFd, sync::Arc, time::Durati
 /// Interval at which a queue that was found full is looked at again: libzmq does not tell when bytes leave.
 const RECHECK: Duration = Duration::from_millis(5);
 
-/// Time in which nothing leaves a link that is filling up before it is taken for stalled. Longer than any pause of a
-/// peer that merely is busy; short enough that one that hangs does not stop its neighbours' clients for long.
-const STALLED_AFTER: Duration = Duration::from_secs(1);
+/// Time in which nothing of what waits leaves a link before it is taken for stalled. Longer than any pause of a peer that
+/// merely is busy; shorter than a fast stream takes to fill half a link, so that one that hangs stops no clients of its
+/// neighbours.
+const STALLED_AFTER: Duration = Duration::from_millis(500);
 
 /// Bytes that the system may hold of what was written to a link, and some more that it adds for its own use: what waits there
 /// can be overtaken by nothing. Enough for any link within 10 ms at 10 MB/s; large bodies have no more under way.
@@ -91,8 +92,10 @@ struct Link {
     wants_writable: bool,
     /// Messages that were handed over.
     sent: usize,
-    /// Of those, the ones that had left when it was looked at last, and when that had last become more.
+    /// Of those, the ones that had left when it was looked at last, and whether these were all.
     gone: usize,
+    was_empty: bool,
+    /// The time when it had last been seen to move, or to hold nothing.
     moved: Mono,
 }
 
@@ -121,13 +124,13 @@ impl Link {
 
     /// Returns whether it fills up although it moves: more than one `fraction`th is taken.
     fn is_pressed(&mut self, fraction: usize, now: Mono) -> bool {
-        let gone = self.sent.wrapping_sub(self.budget.pending_messages());
-        let is_above = self.budget.is_above(fraction);
-        if gone != self.gone || !is_above {
-            self.gone = gone;
-            self.moved = now;
+        let pending = self.budget.pending_messages();
+        let gone = self.sent.wrapping_sub(pending);
+        if gone != self.gone || self.was_empty {
+            (self.gone, self.moved) = (gone, now);
         }
-        is_above && now.since(self.moved) < STALLED_AFTER
+        self.was_empty = pending == 0;
+        self.budget.is_above(fraction) && now.since(self.moved) < STALLED_AFTER
     }
 }
 
@@ -186,6 +189,7 @@ impl Links {
             wants_writable: true,
             sent: 0,
             gone: 0,
+            was_empty: true,
             moved: self.clock.mono(),
         };
         self.links.insert(link, link_now);
