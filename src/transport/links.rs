@@ -32,7 +32,7 @@ const RECHECK: Duration = Duration::from_millis(5);
 /// Time in which nothing of what waits leaves a link before it is taken for stalled. Longer than any pause of a peer that
 /// merely is busy; shorter than a fast stream takes to fill half a link, so that one that hangs stops no clients of its
 /// neighbours.
-const STALLED_AFTER: Duration = Duration::from_millis(500);
+const STALLED_AFTER: Duration = Duration::from_millis(250);
 
 /// Bytes that the system may hold of what was written to a link, and some more that it adds for its own use: what waits there
 /// can be overtaken by nothing. Enough for any link within 10 ms at 10 MB/s; large bodies have no more under way.
