@@ -7,6 +7,7 @@ use super::{
         handshake::{Greeting, Handshake},
         liveness::LocalHealth,
         peers::{DialError, Peers, StateChange},
+        slot_table::SlotChanges,
     },
     namesake::{Namesake, namesakes_of_neighbours},
     output::Output,
@@ -351,7 +352,7 @@ impl Membership {
     /// Tells the other machines, and the overlay, which neighbours have come and gone.
     pub fn note_changes(&mut self, now: Mono) {
         self.peers.dial_queued(now);
-        let (freed, fallen, risen) = (self.peers.take_freed(), self.peers.take_fallen(), self.peers.take_risen());
+        let SlotChanges { freed, fallen, risen } = self.peers.take_slot_changes();
         self.peers.out().extend(freed.iter().map(Output::Freed));
         self.peers.out().extend(fallen.iter().map(Output::Fallen));
         self.peers.out().extend(risen.iter().map(Output::Risen));

@@ -48,20 +48,20 @@ impl FailureDetector {
 
     /// A node that has introduced itself says something: it lives. Gives the slot of the link to it, if there is one.
     pub(crate) fn heard(&mut self, peers: &mut Peers, now: Mono, from: &NodeId) -> Option<Slot> {
-        heard(peers, &self.timing, now, from)
+        heard(peers, now, from)
     }
 
     /// Something has come back over a link: if that is up, it leads there, and its far end lives. Who answers over one that is
     /// not up may be anybody.
     pub(crate) fn answered(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
-        let Some(link) = peers.links.get_mut(&id).filter(|link| link.is_up()) else { return };
+        let Some(link) = peers.link_mut(id).filter(|link| link.is_up()) else { return };
         link.signs_mut().answered(now, &self.timing);
-        heard_on(peers, &self.timing, now, id);
+        heard_on(peers, now, id);
     }
 
     /// In a moment a neighbour is probed, so that it is told the hash of all that the node has seen.
     pub(crate) fn probe_soon(&mut self, peers: &mut Peers, now: Mono, slot: Slot) {
-        if let Some(link) = peers.neighbours().link_of(slot).and_then(|id| peers.links.get_mut(&id)) {
+        if let Some(link) = peers.neighbours().link_of(slot).and_then(|id| peers.link_mut(id)) {
             link.signs_mut().probe_by(now + self.timing.ping_interval / 2);
         }
     }
@@ -70,21 +70,19 @@ impl FailureDetector {
     pub(crate) fn note_use(&mut self, peers: &mut Peers, now: Mono) {
         if now >= self.used_until {
             self.used_until = now + self.timing.ping_interval;
-            peers.links.values_mut().for_each(|link| link.signs_mut().note_use(now, &self.timing));
+            peers.dialler().links_mut().for_each(|link| link.signs_mut().note_use(now, &self.timing));
         }
     }
 
     /// Notes a round trip of a link.
     pub(crate) fn measured(&mut self, peers: &mut Peers, id: LinkId, took: Duration) {
-        if let Some(link) = peers.links.get(&id) {
-            peers.slots.measure(link.slot(), took);
-        }
+        peers.dialler().measure(id, took);
     }
 
     /// Bytes are on their way over a link that answers have to wait for: silence until `until` says nothing of the link, nor
     /// of its far end. To be said again for as long as they move.
     pub(crate) fn excuse(&mut self, peers: &mut Peers, id: LinkId, until: Mono) {
-        if let Some(link) = peers.links.get_mut(&id) {
+        if let Some(link) = peers.link_mut(id) {
             link.signs_mut().excuse(until);
         }
     }
@@ -97,19 +95,19 @@ impl FailureDetector {
             return;
         }
         peers.close_lingering(now);
-        let waits = peers.links.values().filter_map(Link::patience).min();
+        let waits = peers.links().values().filter_map(Link::patience).min();
         if waits.is_some_and(|due| self.health.on_timer(now, due, &self.timing)) {
-            peers.links.values_mut().for_each(|link| link.signs_mut().forgive(now, &self.timing));
+            peers.dialler().links_mut().for_each(|link| link.signs_mut().forgive(now, &self.timing));
         }
         let look = Look { now, digest };
-        for id in peers.links.due(now) {
+        for id in peers.links().due(now) {
             self.attend(peers, id, look);
         }
         peers.dial_queued(now);
     }
 
     fn attend(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
-        let Some(link) = peers.links.get_mut(&id) else { return };
+        let Some(link) = peers.link_mut(id) else { return };
         if link.is_expired(look.now) {
             return peers.give_up(id, Some(DialError::TimedOut));
         }
@@ -118,55 +116,53 @@ impl FailureDetector {
                 self.reopen(peers, id, look);
             } else {
                 link.greet_at(look.now + self.timing.hello_interval);
-                peers.out.extend(link.greet(id, &peers.me));
+                peers.greet(id);
             }
         }
-        peers.turn_over(look.now, id);
+        peers.dialler().turn_over(look.now, id);
         self.look_after(peers, id, look);
         self.prove(peers, id, look);
     }
 
     /// Probes a link that is up, if that is due, and opens it anew if it leads nowhere.
     fn prove(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
-        let Some(link) = peers.links.get_mut(&id).filter(|link| link.is_up()) else { return };
+        let Some(link) = peers.link_mut(id).filter(|link| link.is_up()) else { return };
         match link.signs_mut().check_proof(look.now, &self.timing) {
             None => {}
-            Some(Check::Probe) => peers.out.push(link.ping(id, look.now, look.digest, &self.timing)),
+            Some(Check::Probe) => peers.dialler().ping(look.now, id, look.digest),
             Some(Check::Failed) => self.reopen(peers, id, look),
         }
     }
 
     /// A link leads nowhere: it is not up any more, and gets another connection, now or when the last is old enough.
     fn reopen(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
-        let Some(link) = peers.links.get_mut(&id) else { return };
-        if link.fall(look.now, &self.timing, &mut peers.slots) {
-            peers.out.push(link.down());
-        }
+        peers.dialler().take_down(look.now, id);
+        let Some(link) = peers.link_mut(id) else { return };
         if link.reopens(look.now, &self.timing) {
-            peers.out.count(Counter::Reopened, link.node());
-            peers.redial(look.now, id);
+            let node = link.node().cloned();
+            peers.out().count(Counter::Reopened, node.as_ref());
+            peers.dialler().redial(look.now, id);
         }
     }
 
     /// Probes and judges one neighbour that is silent, if that is due.
     fn look_after(&mut self, peers: &mut Peers, id: LinkId, look: Look) {
-        let Some(link) = peers.links.get_mut(&id) else { return };
+        let Some(link) = peers.link_mut(id) else { return };
         let Some(step) = link.signs_mut().check_silence(look.now, self.health, &self.timing) else { return };
-        if link.is_up() && step != SilenceAction::Down {
-            peers.out.push(link.ping(id, look.now, look.digest, &self.timing));
+        let (node, was_up, is_declared) = (link.node().cloned(), link.is_up(), link.is_declared());
+        if was_up && step != SilenceAction::Down {
+            peers.dialler().ping(look.now, id, look.digest);
         }
-        let node = link.node().cloned();
         match step {
             SilenceAction::Probe => {}
             SilenceAction::Suspect => {
-                peers.out.extend(node.map(|node| Output::Notify(Event::PeerSuspected(node))));
+                peers.out().extend(node.map(|node| Output::Notify(Event::PeerSuspected(node))));
                 peers.note_state(id, MemberState::Suspect);
             }
             SilenceAction::Down => {
-                peers.out.extend(node.map(|node| Output::Notify(Event::PeerDown(node))));
-                let (was_up, is_declared) = (link.is_up(), link.is_declared());
-                link.fall(look.now, &self.timing, &mut peers.slots);
-                link.begin_anew();
+                peers.out().extend(node.map(|node| Output::Notify(Event::PeerDown(node))));
+                peers.dialler().fall(look.now, id);
+                peers.link_mut(id).into_iter().for_each(Link::begin_anew);
                 peers.note_state(id, MemberState::Down);
                 if !is_declared {
                     peers.give_up(id, None);
@@ -180,36 +176,38 @@ impl FailureDetector {
 
     /// A probe was answered.
     pub(crate) fn on_pong(&mut self, peers: &mut Peers, now: Mono, id: LinkId, token: u64) {
-        let Some(link) = peers.links.get_mut(&id) else { return };
+        let Some(link) = peers.link_mut(id) else { return };
         let Some(sent) = link.signs_mut().on_pong(now, token, &self.timing) else { return };
-        peers.slots.measure(link.slot(), now.since(sent));
-        self.health.on_pong();
         let contest = link.settle_contest(now, sent, &self.timing);
+        let (node, endpoint) = (link.node().cloned(), link.endpoint().clone());
+        peers.dialler().measure(id, now.since(sent));
+        self.health.on_pong();
         if let Some(Some(claimant)) = contest {
             // One that somebody declared is tried again: the name may be free by then.
-            if peers.links.get(&claimant).is_some_and(|link| !link.is_declared()) {
+            if peers.links().get(&claimant).is_some_and(|link| !link.is_declared()) {
                 peers.give_up(claimant, Some(DialError::WrongNode));
             }
-        } else if let Some(node) = link.node().cloned().filter(|_| contest.is_some()) {
-            let text = format!("the name '{node}' is taken by {}", link.endpoint());
-            peers.out.refuse(&node, Refusal::NameTaken, text, true);
+        } else if let Some(node) = node.filter(|_| contest.is_some()) {
+            let text = format!("the name '{node}' is taken by {endpoint}");
+            peers.out().refuse(&node, Refusal::NameTaken, text, true);
             // The newcomer has cut off its connection to us. It finds that out when we greet.
-            peers.out.extend(link.greet(id, &peers.me));
+            peers.greet(id);
         }
     }
 }
 
 /// A node that has introduced itself says something: it lives. Gives the slot of the link to it, if there is one.
-pub(super) fn heard(peers: &mut Peers, timing: &Timing, now: Mono, from: &NodeId) -> Option<Slot> {
-    let id = peers.slots.link_to(from)?;
-    peers.wake(now, id);
-    heard_on(peers, timing, now, id)
+pub(super) fn heard(peers: &mut Peers, now: Mono, from: &NodeId) -> Option<Slot> {
+    let id = peers.link_to(from)?;
+    peers.dialler().wake(now, id);
+    heard_on(peers, now, id)
 }
 
-fn heard_on(peers: &mut Peers, timing: &Timing, now: Mono, id: LinkId) -> Option<Slot> {
-    let (slot, is_back) = peers.links.heard(now, &id, timing)?;
+fn heard_on(peers: &mut Peers, now: Mono, id: LinkId) -> Option<Slot> {
+    let (slot, is_back) = peers.dialler().heard(now, id)?;
     if is_back {
-        peers.out.extend(peers.neighbours().name_of(id).cloned().map(|node| Output::Notify(Event::PeerBack(node))));
+        let back = peers.neighbours().name_of(id).cloned().map(|node| Output::Notify(Event::PeerBack(node)));
+        peers.out().extend(back);
         peers.note_state(id, MemberState::Up);
     }
     Some(slot)

@@ -1,15 +1,24 @@
-//! Dialling of links, some of which wait for their turn; and the choice of links that give way when the table is full. Spec:
-//! section 6.6.
+//! Dialling: the links of a node get connections, some of them when it is their turn, and lose them. Spec: section 6.6.
 
-use super::{link::Link, peers::Peers, table::Table};
+use super::{
+    link::Link,
+    purpose::Purpose,
+    slot_table::{SlotChanges, SlotTable},
+    table::Table,
+};
 use crate::core::{
+    capability::Capabilities,
     config::Timing,
-    event::{Dial, LinkId},
-    membership::output::Output,
-    stats::Counter,
+    endpoint::Endpoint,
+    event::{Dial, Event, LinkId},
+    frame::{Hashes, Introduction},
+    id::NodeId,
+    membership::output::{Output, Outputs},
+    rng::Rng,
+    slots::Slot,
     time::Mono,
 };
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
 
 /// Most addresses that greeted, and have never answered, that are dialled at one time.
 pub(super) const UNPROVEN_MAX: usize = 32;
@@ -33,9 +42,107 @@ impl Link {
     }
 }
 
-impl Peers {
+/// The links of a node, their slots and their connections, and what is to be done about them.
+#[derive(Debug)]
+pub(super) struct Dialler {
+    links: Table,
+    slots: SlotTable,
+    next_link: u32,
+    timing: Timing,
+    rng: Rng,
+    /// True if links may wait for their turn to be dialled.
+    has_queued: bool,
+    out: Outputs,
+}
+
+impl Dialler {
+    /// No links yet. What is left to chance follows from `seed`.
+    pub(super) fn new(timing: Timing, seed: u64) -> Self {
+        Self {
+            links: Table::default(),
+            slots: SlotTable::default(),
+            next_link: 0,
+            timing,
+            rng: Rng::new(seed),
+            has_queued: false,
+            out: Outputs::default(),
+        }
+    }
+
+    pub(super) fn links(&self) -> &Table {
+        &self.links
+    }
+
+    pub(super) fn link_mut(&mut self, id: LinkId) -> Option<&mut Link> {
+        self.links.get_mut(&id)
+    }
+
+    pub(super) fn links_mut(&mut self) -> impl Iterator<Item = &mut Link> {
+        self.links.values_mut()
+    }
+
+    pub(super) fn slots(&self) -> &SlotTable {
+        &self.slots
+    }
+
+    /// The changes of slots since they were taken last.
+    pub(super) fn take_slot_changes(&mut self) -> SlotChanges {
+        self.slots.take_changes()
+    }
+
+    pub(super) fn timing(&self) -> &Timing {
+        &self.timing
+    }
+
+    /// The queue of outputs.
+    pub(super) fn out(&mut self) -> &mut Outputs {
+        &mut self.out
+    }
+
+    /// Opens a link. `is_trusted`: an operator named the address here.
+    pub(super) fn open(
+        &mut self,
+        now: Mono,
+        purpose: Purpose,
+        node: Option<NodeId>,
+        endpoint: Endpoint,
+        is_trusted: bool,
+    ) {
+        let id = LinkId(self.next_link);
+        self.next_link += 1;
+        let slot = self.slots.enter(id);
+        if let Some(node) = &node {
+            self.slots.name(slot, node.clone());
+        }
+        self.links.insert(id, Link::new(slot, purpose, node, endpoint, now, is_trusted, &self.timing));
+        self.dial(now, id);
+    }
+
+    /// Takes a link out of the table; its connection is still there.
+    pub(super) fn remove(&mut self, id: LinkId) -> Option<Link> {
+        let link = self.links.remove(&id)?;
+        self.slots.leave(link.slot());
+        Some(link)
+    }
+
+    pub(super) fn close(&mut self, id: LinkId) {
+        self.hang_up(id);
+        self.remove(id);
+    }
+
+    /// Closes links. If one of them was declared, or else by some other reason, says why they were there.
+    pub(super) fn close_all(&mut self, is_meant: impl Fn(&Link) -> bool) -> Option<Purpose> {
+        let mut purpose: Option<Purpose> = None;
+        for id in self.links.select(is_meant) {
+            let other = self.links.get(&id).map(Link::purpose);
+            purpose = purpose.filter(Purpose::is_declared).or(other);
+            self.close(id);
+        }
+        purpose
+    }
+
     /// Gives a link a connection, unless it has one or must wait for its turn.
-    pub(super) fn dial(&mut self, now: Mono, id: LinkId) {
+    fn dial(&mut self, now: Mono, id: LinkId) {
         let is_full = unproven(&self.links) >= UNPROVEN_MAX;
         let Some(link) = self.links.get_mut(&id).filter(|link| !link.dialling().is_open()) else { return };
         if is_full && link.is_unproven() {
@@ -49,7 +156,7 @@ impl Peers {
 
     /// Dials those that wait for their turn, as far as there is room: who was tried least, and of these who greeted last, so
     /// that a crowd of the dead keeps a newcomer waiting for no longer than one attempt.
-    pub(crate) fn dial_queued(&mut self, now: Mono) {
+    pub(super) fn dial_queued(&mut self, now: Mono) {
         while self.has_queued && unproven(&self.links) < UNPROVEN_MAX {
             let queued = self.links.iter().filter(|(_, link)| link.dialling().is_queued());
             match queued.min_by_key(|(id, link)| (link.dialling().rests(), Reverse(**id))).map(|(&id, _)| id) {
@@ -60,7 +167,7 @@ impl Peers {
     }
 
     /// Takes the connection of a link away.
-    pub(super) fn hang_up(&mut self, id: LinkId) {
+    fn hang_up(&mut self, id: LinkId) {
         if self.links.get(&id).is_some_and(|link| link.dialling().is_open()) {
             self.out.push(Output::Disconnect(id));
         }
@@ -73,7 +180,7 @@ impl Peers {
     }
 
     /// A link that does not come up has no connection for a while; each time for longer.
-    pub(super) fn rest(&mut self, now: Mono, id: LinkId) {
+    fn rest(&mut self, now: Mono, id: LinkId) {
         self.hang_up(id);
         let Some(link) = self.links.get_mut(&id) else { return };
         link.rest(now, &self.timing, &mut self.rng);
@@ -117,24 +224,76 @@ impl Peers {
         }
     }
 
-    /// Makes room for `count` further links: the longest dead that no operator named here give way, first of all those that
-    /// never answered. Says whether there is room; if not, nobody was forgotten.
-    pub(super) fn make_room(&mut self, now: Mono, count: usize) -> bool {
-        let surplus = (self.links.len() + count).saturating_sub(self.peers_max);
-        if surplus == 0 {
-            return true;
-        }
+    /// The links that give way to `count` others: the longest dead that no operator named here, first of all those that never
+    /// answered. `None`: there are not as many.
+    pub(super) fn dead(&self, now: Mono, count: usize) -> Option<Vec<LinkId>> {
         let mut dead: Vec<_> = self.links.iter().filter(|(_, link)| link.is_dead(now, &self.timing)).collect();
         dead.sort_by_key(|(id, link)| (link.dialling().is_trusted(), link.signs().heard_at(), **id));
-        let dead: Vec<LinkId> = dead.into_iter().map(|(&id, _)| id).take(surplus).collect();
-        if dead.len() < surplus {
-            return false;
+        (dead.len() >= count).then(|| dead.into_iter().map(|(&id, _)| id).take(count).collect())
+    }
+
+    /// Says HELLO over a link that has a connection.
+    pub(super) fn greet(&mut self, id: LinkId, me: &Introduction) {
+        self.out.extend(self.links.get_mut(&id).and_then(|link| link.greet(id, me)));
+    }
+
+    /// Asks the far end of a link whether it is there.
+    pub(super) fn ping(&mut self, now: Mono, id: LinkId, digest: Option<Hashes>) {
+        self.out.extend(self.links.get_mut(&id).map(|link| link.ping(id, now, digest, &self.timing)));
+    }
+
+    /// The greeting over a link was answered: it is up.
+    pub(super) fn rise(&mut self, now: Mono, id: LinkId, welcome: Introduction) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if let Some(asked) = link.greeted(&self.timing) {
+            self.slots.measure(link.slot(), now.since(asked));
         }
-        for id in dead {
-            self.out.count(Counter::Forgotten, None);
-            self.give_up(id, None);
+        link.introduce(welcome.node.clone(), welcome.endpoint, Capabilities::read(&welcome.capabilities));
+        self.slots.name(link.slot(), welcome.node.clone());
+        if link.rise(now, &self.timing, &mut self.slots) {
+            let endpoint = link.endpoint().clone();
+            self.out.notify(Event::LinkUp { node: welcome.node, endpoint });
         }
-        true
+    }
+
+    /// A link is not up, or no more. Says whether it was.
+    pub(super) fn fall(&mut self, now: Mono, id: LinkId) -> bool {
+        self.links.get_mut(&id).is_some_and(|link| link.fall(now, &self.timing, &mut self.slots))
+    }
+
+    /// The same, and reports it.
+    pub(super) fn take_down(&mut self, now: Mono, id: LinkId) {
+        if self.fall(now, id) {
+            self.out.extend(self.links.get(&id).map(Link::down));
+        }
+    }
+
+    /// The far end of a link has said something. Gives the link's slot, and whether a suspicion ends.
+    pub(super) fn heard(&mut self, now: Mono, id: LinkId) -> Option<(Slot, bool)> {
+        self.links.heard(now, &id, &self.timing)
+    }
+
+    /// Notes a round trip of a link.
+    pub(super) fn measure(&mut self, id: LinkId, took: Duration) {
+        if let Some(link) = self.links.get(&id) {
+            self.slots.measure(link.slot(), took);
+        }
+    }
+
+    /// The far end of a link says what it can.
+    pub(super) fn set_capabilities(&mut self, id: LinkId, capabilities: Capabilities) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.set_capabilities(capabilities);
+        if link.is_up() {
+            self.slots.rise(link.slot(), capabilities);
+        }
+    }
+
+    /// The far end of a link is another node from now on.
+    pub(super) fn change_node(&mut self, id: LinkId) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.change_node(id, &mut self.slots);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::core::{
     config::Timing,
     endpoint::Endpoint,
     event::{Event, LinkId},
-    frame::{Answer, Introduction, JoinPriority, LifeSeen},
+    frame::{Answer, DisconnectReason, Introduction, JoinPriority, LifeSeen},
     id::NodeId,
     membership::output::Output,
     neighbours::MemberState,
@@ -76,24 +76,24 @@ impl Handshake {
     /// A link can take frames: after its connection was made, or made anew, or because its queue has room again. Whoever
     /// is there is greeted, unless the link is up all the time.
     pub(crate) fn on_writable(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
-        if let Some(link) = peers.links.get_mut(&id).filter(|link| link.is_greeted()) {
+        if let Some(link) = peers.link_mut(id).filter(|link| link.is_greeted()) {
             link.begin_anew();
             link.greet_at(now + self.timing.hello_interval);
-            peers.out.extend(link.greet(id, &peers.me));
+            peers.greet(id);
         }
     }
 
     /// A node greets us: check it, answer, and make sure that we have a link to it.
     pub(crate) fn on_hello(&mut self, peers: &mut Peers, now: Mono, from: &NodeId, greeting: Greeting) {
         let Greeting { hello, priority, vacancy, seen } = greeting;
-        if let Err((refusal, text)) = peers.me.check(from, &hello) {
+        if let Err((refusal, text)) = peers.me().check(from, &hello) {
             peers.refuse(from, refusal, text);
             return self.warn(peers, now, from);
         }
         if let Some(text) = peers.is_not_expected(from, &hello.endpoint) {
             return peers.refuse(from, Refusal::BadIdentity, text);
         }
-        if priority == JoinPriority::Declared && self.is_undeclared(now, from) && peers.slots.link_to(from).is_none() {
+        if priority == JoinPriority::Declared && self.is_undeclared(now, from) && peers.link_to(from).is_none() {
             return;
         }
         if self.contest(peers, now, from, &hello.endpoint, None) {
@@ -103,13 +103,13 @@ impl Handshake {
             return peers.refuse(from, refusal, text);
         }
         let is_expected = peers.is_expected(from);
-        let former = peers.close_all(|link| link.is_to(from) && !link.leads_to(&hello.endpoint));
+        let former = peers.dialler().close_all(|link| link.is_to(from) && !link.leads_to(&hello.endpoint));
         let linked = peers.find(Some(from), &hello.endpoint);
         if !vacancy && former.is_none() && peers.is_dispensable(priority, linked) {
-            peers.introduced.remove(from);
+            peers.introductions().forget(from);
             let text = "this node has enough neighbours".to_owned();
             if priority == JoinPriority::Bridge {
-                return peers.out.push(Output::Answer(
+                return peers.out().push(Output::Answer(
                     from.clone(),
                     Answer::Refuse { code: Refusal::NoVacancy.name().into(), text },
                 ));
@@ -117,13 +117,14 @@ impl Handshake {
             return peers.refuse(from, Refusal::NoVacancy, text);
         }
         let count = usize::from(linked.is_none());
-        if !peers.make_room(now, count) || !can_introduce(peers, from) {
-            let text = format!("this node already has its maximum of {} peers", peers.peers_max);
+        if !peers.make_room(now, count) || !peers.can_introduce(from) {
+            let text = format!("this node already has its maximum of {} peers", peers.peers_max());
             return peers.refuse(from, Refusal::PeersFull, text);
         }
         instance::begin_if_none(peers);
-        peers.out.push(Output::Answer(from.clone(), Answer::Welcome(peers.me.clone(), seen)));
-        let former_life = peers.introduced.insert(from.clone(), hello.incarnation);
+        let welcome = Answer::Welcome(peers.me().clone(), seen);
+        peers.out().push(Output::Answer(from.clone(), welcome));
+        let former_life = peers.introductions().insert(from.clone(), hello.incarnation);
         let capabilities = Capabilities::read(&hello.capabilities);
         let kept =
             former.filter(|former| priority != JoinPriority::Declared || (former.is_named() && former.is_declared()));
@@ -134,7 +135,7 @@ impl Handshake {
         if is_expected {
             peers.expect(from.clone(), &hello.endpoint);
         }
-        detector::heard(peers, &self.timing, now, from);
+        detector::heard(peers, now, from);
         match former_life {
             Some(life) if life != hello.incarnation => self.greet_again(peers, now, from),
             Some(_) => self.doubt(peers, now, from),
@@ -146,7 +147,7 @@ impl Handshake {
     /// as long as the node may need to learn what has become of the link. If it declares it again later, somebody asked it to.
     pub(crate) fn note_undeclared(&mut self, peers: &Peers, now: Mono, node: &NodeId) {
         self.undeclared.retain(|(until, other)| *until > now && other != node);
-        if self.undeclared.len() >= peers.peers_max {
+        if self.undeclared.len() >= peers.peers_max() {
             self.undeclared.pop_front();
         }
         self.undeclared.push_back((now + self.timing.hello_interval, node.clone()));
@@ -154,6 +155,35 @@ impl Handshake {
 
     fn is_undeclared(&self, now: Mono, node: &NodeId) -> bool {
         self.undeclared.iter().any(|(until, other)| *until > now && other == node)
+    }
+
+    /// A peer leaves: it is forgotten.
+    pub(crate) fn on_leave(&mut self, peers: &mut Peers, from: &NodeId) {
+        peers.out().push(Output::Answer(from.clone(), Answer::Farewell));
+        peers.introductions().forget(from);
+        peers.dialler().close_all(|link| link.is_to(from));
+        peers.out().push(Output::Notify(Event::PeerLeft(from.clone())));
+    }
+
+    /// A peer is a neighbour no more. A link that somebody declared is kept, unless that does not hold any more: its far end
+    /// is told so, or, if it stops, is greeted until it is back.
+    pub(crate) fn on_part(&mut self, peers: &mut Peers, now: Mono, from: &NodeId, reason: DisconnectReason) {
+        peers.introductions().forget(from);
+        let Some(id) = peers.link_to(from) else { return };
+        let Some(link) = peers.link_mut(id) else { return };
+        let is_declared = link.is_declared();
+        if is_declared && reason == DisconnectReason::Unlinked {
+            return peers.greet(id);
+        }
+        if reason == DisconnectReason::Undeclared {
+            return peers.dialler().close(id);
+        }
+        link.begin_anew();
+        link.signs_mut().stopped();
+        peers.dialler().take_down(now, id);
+        if !is_declared {
+            peers.dialler().close(id);
+        }
     }
 
     /// True if `from` is, as far as we know, a node elsewhere. It is asked: if it still answers, the newcomer is
@@ -168,13 +198,14 @@ impl Handshake {
         by: Option<LinkId>,
     ) -> bool {
         let is_rival = |link: &Link| link.is_up() && link.is_to(from) && !link.leads_to(endpoint);
-        let mut others = peers.links.iter_mut().filter(|(id, _)| Some(**id) != by);
-        let Some((&id, link)) = others.find(|(_, link)| is_rival(link)) else { return false };
+        let rivals = peers.links().select(is_rival);
+        let Some(id) = rivals.into_iter().find(|&id| Some(id) != by) else { return false };
+        let Some(link) = peers.link_mut(id) else { return false };
         match link.contested() {
             Some(asked) => now.since(asked) < self.timing.hello_interval,
             None => {
                 link.contest(now, by);
-                peers.out.push(link.ping(id, now, None, &self.timing));
+                peers.dialler().ping(now, id, None);
                 true
             }
         }
@@ -183,9 +214,9 @@ impl Handshake {
     /// A peer greets that has greeted before. Maybe it was connected anew; maybe another node took its name for a
     /// while, and with it, at the peer's ROUTER, our connection: it then looks alive and leads nowhere.
     fn doubt(&mut self, peers: &mut Peers, now: Mono, node: &NodeId) {
-        for (&id, link) in peers.links.iter_mut().filter(|(_, link)| link.is_up() && link.is_to(node)) {
-            if link.signs_mut().doubt(now, &self.timing) {
-                peers.out.push(link.ping(id, now, None, &self.timing));
+        for id in peers.links().select(|link| link.is_up() && link.is_to(node)) {
+            if peers.link_mut(id).is_some_and(|link| link.signs_mut().doubt(now, &self.timing)) {
+                peers.dialler().ping(now, id, None);
             }
         }
     }
@@ -193,20 +224,19 @@ impl Handshake {
     /// Somebody who is refused has come under the name of a peer, and so has cut off the peer's connection to us: the peer
     /// finds that out when it is greeted.
     fn warn(&mut self, peers: &mut Peers, now: Mono, node: &NodeId) {
-        let Some((id, link)) = peers.slots.link_to(node).and_then(|id| Some((id, peers.links.get_mut(&id)?))) else {
-            return;
-        };
-        if link.warns(now, &self.timing) {
-            peers.out.extend(link.greet(id, &peers.me));
+        let Some(id) = peers.link_to(node) else { return };
+        if peers.link_mut(id).is_some_and(|link| link.warns(now, &self.timing)) {
+            peers.greet(id);
         }
     }
 
     /// A frame could not be handed to a link. One without a connection is down: it is greeted again when it has one.
     pub(crate) fn on_unsent(&mut self, peers: &mut Peers, now: Mono, id: LinkId, why: Counter) {
-        let Some(link) = peers.links.get(&id) else { return };
+        let Some(link) = peers.links().get(&id) else { return };
         // What goes over a link that is down already are greetings alone.
         if link.is_up() || why != Counter::NotConnected {
-            peers.out.count(why, link.node());
+            let node = link.node().cloned();
+            peers.out().count(why, node.as_ref());
         }
         if why == Counter::NotConnected {
             self.on_disconnected(peers, now, id);
@@ -215,15 +245,13 @@ impl Handshake {
 
     /// The connection of a link is gone: the link is down, and its peer suspected.
     pub(crate) fn on_disconnected(&mut self, peers: &mut Peers, now: Mono, id: LinkId) {
-        let Some(link) = peers.links.get_mut(&id) else { return };
+        peers.dialler().take_down(now, id);
+        let Some(link) = peers.link_mut(id) else { return };
         link.begin_anew();
-        if link.fall(now, &self.timing, &mut peers.slots) {
-            peers.out.push(link.down());
-        }
         if link.signs_mut().lost(now, &self.timing) {
             peers.note_state(id, MemberState::Suspect);
         }
-        peers.keep_dialling(now, id);
+        peers.dialler().keep_dialling(now, id);
     }
 
     /// Our greeting was answered: the link is up. Gives back what the far end has seen of our lives, if it may be believed.
@@ -236,14 +264,14 @@ impl Handshake {
         seen: Option<LifeSeen>,
     ) -> Option<LifeSeen> {
         // It may answer over a connection that was closed meanwhile.
-        if !peers.links.get(&id).is_some_and(|link| link.dialling().is_open()) {
+        if !peers.links().get(&id).is_some_and(|link| link.dialling().is_open()) {
             return None;
         }
-        if let Err((refusal, _)) = peers.me.check(&welcome.node, &welcome) {
-            peers.out.count_refusal(refusal, Some(&welcome.node));
-            peers.out.push(Output::Notify(Event::Refused { node: welcome.node.clone(), refusal }));
+        if let Err((refusal, _)) = peers.me().check(&welcome.node, &welcome) {
+            peers.out().count_refusal(refusal, Some(&welcome.node));
+            peers.out().push(Output::Notify(Event::Refused { node: welcome.node.clone(), refusal }));
             if refusal == Refusal::NameTaken {
-                peers.close(id);
+                peers.dialler().close(id);
             }
             return None;
         }
@@ -254,17 +282,18 @@ impl Handshake {
             return None;
         }
         if !instance::adopt_instance(peers, id, &welcome.instance) {
-            peers.out.count_refusal(Refusal::OtherInstance, Some(&welcome.node));
+            peers.out().count_refusal(Refusal::OtherInstance, Some(&welcome.node));
             peers.give_up(id, Some(DialError::Refused(Refusal::OtherInstance)));
             return None;
         }
-        let is_double = peers.links.iter().any(|(&other, link)| other != id && link.is_to(&welcome.node));
+        let is_double = peers.links().iter().any(|(&other, link)| other != id && link.is_to(&welcome.node));
         if is_double {
             // Two connections under our one name: the far end has dropped one of them, and it may be either.
             let is_meant = |link: &Link| link.is_to(&welcome.node) || link.leads_to(&welcome.endpoint);
-            let slot = peers.links.get(&id).map(Link::slot);
-            let expected = peers.links.get(&id).and_then(Link::expected).cloned();
-            let purpose = peers.close_all(|link| Some(link.slot()) == slot || is_meant(link)).unwrap_or_default();
+            let slot = peers.links().get(&id).map(Link::slot);
+            let expected = peers.links().get(&id).and_then(Link::expected).cloned();
+            let purpose =
+                peers.dialler().close_all(|link| Some(link.slot()) == slot || is_meant(link)).unwrap_or_default();
             peers.connect(now, purpose, Some(welcome.node), welcome.endpoint.clone(), false);
             if let Some(expected) = expected {
                 peers.expect(expected, &welcome.endpoint);
@@ -274,86 +303,61 @@ impl Handshake {
         if !is_whom_it_was(peers, id, &welcome.node) {
             return None;
         }
-        self.come_up(peers, now, id, welcome);
-        seen
-    }
-
-    fn come_up(&mut self, peers: &mut Peers, now: Mono, id: LinkId, welcome: Introduction) {
-        let Some(link) = peers.links.get_mut(&id) else { return };
-        if let Some(asked) = link.greeted(&self.timing) {
-            peers.slots.measure(link.slot(), now.since(asked));
-        }
-        link.introduce(welcome.node.clone(), welcome.endpoint, Capabilities::read(&welcome.capabilities));
-        peers.slots.name(link.slot(), welcome.node.clone());
-        if link.rise(now, &self.timing, &mut peers.slots) {
-            let endpoint = link.endpoint().clone();
-            peers.out.push(Output::Notify(Event::LinkUp { node: welcome.node, endpoint }));
-        }
-        if link.signs_mut().met(now, &self.timing) {
+        peers.dialler().rise(now, id, welcome);
+        if peers.link_mut(id).is_some_and(|link| link.signs_mut().met(now, &self.timing)) {
             peers.note_state(id, MemberState::Up);
         }
+        seen
     }
 
     /// Our greeting, or a frame after it, was refused. Whoever does not know us is greeted again.
     pub(crate) fn on_refuse(&mut self, peers: &mut Peers, now: Mono, id: LinkId, code: String, text: String) {
-        let Some(link) = peers.links.get_mut(&id) else { return };
+        let Some(link) = peers.link_mut(id) else { return };
         let refusal = Refusal::named(&code);
         let denial = refusal.filter(|refusal| refusal.denies_introduction());
         if refusal == Some(Refusal::NotReady) {
             link.note_unready(now, &self.timing);
         }
         link.was_refused();
-        if denial.is_some() && link.fall(now, &self.timing, &mut peers.slots) && denial == Some(Refusal::NotIntroduced)
-        {
-            return peers.out.extend(link.greet(id, &peers.me));
-        }
         let (endpoint, is_declared) = (link.endpoint().clone(), link.is_declared());
+        if denial.is_some() && peers.dialler().fall(now, id) && denial == Some(Refusal::NotIntroduced) {
+            return peers.greet(id);
+        }
         if denial == Some(Refusal::NameTaken) {
             // Each connection of ours under that name would cut off the node that has it.
-            peers.close(id);
+            peers.dialler().close(id);
             self.name_taken_at = Some(endpoint.clone());
         } else if let Some(refusal) = denial.filter(|&refusal| refusal != Refusal::NotIntroduced && !is_declared) {
             peers.give_up(id, Some(DialError::Refused(refusal)));
         } else if refusal.is_none_or(Refusal::answers_greeting) {
-            peers.rest_if_down(now, id);
+            peers.dialler().rest_if_down(now, id);
         }
-        peers.out.push(Output::Notify(Event::RefusedBy { endpoint, code, text }));
+        peers.out().push(Output::Notify(Event::RefusedBy { endpoint, code, text }));
     }
 
     fn greet_again(&mut self, peers: &mut Peers, now: Mono, node: &NodeId) {
-        for (&id, link) in peers.links.iter_mut().filter(|(_, link)| link.is_to(node)) {
-            link.fall(now, &self.timing, &mut peers.slots);
+        for id in peers.links().select(|link| link.is_to(node)) {
+            peers.dialler().fall(now, id);
+            let Some(link) = peers.link_mut(id) else { continue };
             link.begin_anew();
             link.greet_at(now + self.timing.hello_interval);
-            peers.out.extend(link.greet(id, &peers.me));
+            peers.greet(id);
         }
     }
-}
-
-/// Makes room for one more introduction: nodes without a link are forgotten if need be. Says whether there is room.
-fn can_introduce(peers: &mut Peers, node: &NodeId) -> bool {
-    if peers.introduced.len() >= peers.peers_max && !peers.introduced.contains_key(node) {
-        let slots = &peers.slots;
-        peers.introduced.retain(|node, _| slots.link_to(node).is_some());
-    }
-    peers.introduced.len() < peers.peers_max || peers.introduced.contains_key(node)
 }
 
 /// Notes what a node says to which there is a link already. One that knows no join priorities declares nothing by its greeting.
 fn meet_again(peers: &mut Peers, from: &NodeId, priority: JoinPriority, capabilities: Capabilities) {
-    let Some(link) = peers.slots.link_to(from).and_then(|id| peers.links.get_mut(&id)) else { return };
-    link.set_capabilities(capabilities);
-    if link.is_up() {
-        peers.slots.rise(link.slot(), capabilities);
-    }
+    let Some(id) = peers.link_to(from) else { return };
+    peers.dialler().set_capabilities(id, capabilities);
     if priority == JoinPriority::Declared && capabilities.has(Capability::Overlay) {
-        link.declare();
+        peers.link_mut(id).into_iter().for_each(Link::declare);
     }
 }
 
 /// True if a link leads to the node that it is meant for. A declared one is meant for whoever lives there.
 fn is_whom_it_was(peers: &mut Peers, id: LinkId, node: &NodeId) -> bool {
-    let Some(link) = peers.links.get_mut(&id) else { return false };
+    let Some(link) = peers.links().get(&id) else { return false };
     if link.node().is_none_or(|former| former == node) {
         return true;
     }
@@ -361,6 +365,6 @@ fn is_whom_it_was(peers: &mut Peers, id: LinkId, node: &NodeId) -> bool {
         peers.give_up(id, Some(DialError::WrongNode));
         return false;
     }
-    link.change_node(id, &mut peers.slots);
+    peers.dialler().change_node(id);
     true
 }

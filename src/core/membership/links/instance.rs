@@ -6,7 +6,6 @@ use crate::core::{
     event::LinkId,
     frame::Introduction,
     id::{Instance, NodeId, StreamId},
-    membership::output::Output,
     stats::Refusal,
     time::Mono,
 };
@@ -43,14 +42,14 @@ impl Instances {
         from: &NodeId,
         hello: &Introduction,
     ) -> Result<(), (Refusal, String)> {
-        if !peers.me.instance.is_empty() {
+        if !peers.me().instance.is_empty() {
             return Ok(());
         }
-        let is_lower = !hello.instance.is_empty() || *from < peers.me.node;
-        for link in peers.links.values_mut().filter(|link| link.is_to(from) || link.leads_to(&hello.endpoint)) {
+        let is_lower = !hello.instance.is_empty() || *from < peers.me().node;
+        for link in peers.dialler().links_mut().filter(|link| link.is_to(from) || link.leads_to(&hello.endpoint)) {
             link.note_caller(now, is_lower);
         }
-        let patience = if *from < peers.me.node { PATIENCE } else { 1 };
+        let patience = if *from < peers.me().node { PATIENCE } else { 1 };
         if self.awaits_instance(peers, now, patience) {
             return Err((Refusal::NotReady, "this node waits for an answer from those that it was told of".into()));
         }
@@ -64,7 +63,7 @@ impl Instances {
 
     /// Makes an instance up, if the node has none and waits for none: the network begins with it.
     pub(super) fn begin_network(&self, peers: &mut Peers, now: Mono) {
-        if peers.me.instance.is_empty() && !self.awaits_instance(peers, now, 1) {
+        if peers.me().instance.is_empty() && !self.awaits_instance(peers, now, 1) {
             begin_if_none(peers);
         }
     }
@@ -74,10 +73,10 @@ impl Instances {
     /// `patience` greetings after it has heard that those wait for whom it waits.
     fn awaits_instance(&self, peers: &Peers, now: Mono, patience: u32) -> bool {
         let interval = self.hello_interval;
-        let mut waiting = peers.links.values().filter(|link| link.purpose().is_named() && !link.is_up()).peekable();
+        let mut waiting = peers.links().values().filter(|link| link.purpose().is_named() && !link.is_up()).peekable();
         if waiting.peek().is_none() {
             // Another contact is dialled in a moment, unless one of them has answered and has none itself.
-            return self.joins && !peers.links.values().any(|link| link.purpose().is_named());
+            return self.joins && !peers.links().values().any(|link| link.purpose().is_named());
         }
         let (mut has_lower, mut has_higher, mut has_unready) = (false, false, false);
         for link in waiting {
@@ -92,26 +91,21 @@ impl Instances {
 
 /// Makes an instance up, if the node has none.
 pub(super) fn begin_if_none(peers: &mut Peers) {
-    if peers.me.instance.is_empty() {
-        let life = StreamId { origin: peers.me.node.clone(), incarnation: peers.me.incarnation };
-        take_instance(peers, Instance::of(&life));
+    if peers.me().instance.is_empty() {
+        let life = StreamId { origin: peers.me().node.clone(), incarnation: peers.me().incarnation };
+        peers.take_instance(Instance::of(&life));
     }
 }
 
 /// Takes the instance of whoever answered over a link, if this node has none. Says whether they have the same one now,
 /// or one of them none.
 pub(super) fn adopt_instance(peers: &mut Peers, id: LinkId, theirs: &Instance) -> bool {
-    if !peers.me.instance.is_empty() || theirs.is_empty() {
+    if !peers.me().instance.is_empty() || theirs.is_empty() {
         return true;
     }
-    let is_named = peers.links.get(&id).is_some_and(|link| link.purpose().is_named());
+    let is_named = peers.links().get(&id).is_some_and(|link| link.purpose().is_named());
     if is_named {
-        take_instance(peers, theirs.clone());
+        peers.take_instance(theirs.clone());
     }
     is_named
-}
-
-fn take_instance(peers: &mut Peers, instance: Instance) {
-    peers.me.instance = instance.clone();
-    peers.out.push(Output::Adopt(instance));
 }

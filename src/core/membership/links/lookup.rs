@@ -4,14 +4,13 @@ use super::{link::Link, peers::Peers};
 use crate::core::{
     endpoint::Endpoint,
     event::LinkId,
-    frame::{Introduction, JoinPriority, Member},
+    frame::{JoinPriority, Member},
     id::NodeId,
-    neighbours::{LinkRole, MemberState, NeighbourTable},
+    neighbours::{LinkRole, MemberState},
     request::PeerInfo,
     slots::Slot,
     stats::Refusal,
 };
-use std::time::Duration;
 
 /// One link, for whoever decides about links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,20 +37,10 @@ impl Peer<'_> {
 }
 
 impl Peers {
-    /// The introduction of this node.
-    pub(crate) fn me(&self) -> &Introduction {
-        &self.me
-    }
-
-    /// The neighbours, as all machines may read them.
-    pub(crate) fn neighbours(&self) -> &NeighbourTable {
-        self.slots.table()
-    }
-
     /// Number of links, up or not.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.links.len()
+        self.links().len()
     }
 
     /// True if there is no link.
@@ -60,52 +49,47 @@ impl Peers {
         self.len() == 0
     }
 
-    /// True if `node` has said HELLO.
-    pub(crate) fn is_introduced(&self, node: &NodeId) -> bool {
-        self.introduced.contains_key(node)
-    }
-
     /// True if the link to `node` is kept until one of the two leaves.
     pub(crate) fn is_declared(&self, node: &NodeId) -> bool {
-        let link = self.slots.link_to(node).and_then(|id| self.links.get(&id));
+        let link = self.link_to(node).and_then(|id| self.links().get(&id));
         link.is_some_and(|link| link.is_declared())
     }
 
     /// Addresses of the declared links that are not up; without those that only greeted, and have been gone for so long that
     /// they are dialled once in a while.
     pub(crate) fn waiting_for(&self) -> impl Iterator<Item = &Endpoint> {
-        let missing = self.links.values().filter(|link| !link.is_up() && link.is_waited_for());
+        let missing = self.links().values().filter(|link| !link.is_up() && link.is_waited_for());
         missing.map(Link::endpoint)
     }
 
     /// The address at which a link was dialled.
     pub(crate) fn endpoint_of(&self, link: LinkId) -> Option<&Endpoint> {
-        Some(self.links.get(&link)?.endpoint())
+        Some(self.links().get(&link)?.endpoint())
     }
 
     /// True if a node that greets with this priority may be refused for lack of vacancy; `linked` is the link to it, if there
     /// is one.
     pub(super) fn is_dispensable(&self, priority: JoinPriority, linked: Option<LinkId>) -> bool {
-        let link = linked.and_then(|id| self.links.get(&id));
+        let link = linked.and_then(|id| self.links().get(&id));
         let is_sought = link.is_some_and(|link| link.purpose().priority() != JoinPriority::Bridge);
         priority == JoinPriority::Bridge || priority == JoinPriority::Neighbour && !is_sought
     }
 
     /// True if a refusal with this code says no more than that the far end follows this root.
     pub(crate) fn is_answer_of_follower(&self, link: LinkId, code: &str) -> bool {
-        let priority = self.links.get(&link).map(|link| link.purpose().priority());
+        let priority = self.links().get(&link).map(|link| link.purpose().priority());
         priority == Some(JoinPriority::Bridge) && code == Refusal::NoVacancy.name()
     }
 
     /// The link that has a slot.
     pub(crate) fn peer(&self, slot: Slot) -> Option<Peer<'_>> {
-        Some(Self::as_peer(self.links.get(&self.neighbours().link_of(slot)?)?))
+        Some(Self::as_peer(self.links().get(&self.neighbours().link_of(slot)?)?))
     }
 
     /// All links, in the order in which they were opened.
     #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = Peer<'_>> {
-        self.links.values().map(Self::as_peer)
+        self.links().values().map(Self::as_peer)
     }
 
     fn as_peer(link: &Link) -> Peer<'_> {
@@ -119,14 +103,9 @@ impl Peers {
         }
     }
 
-    /// The interval between two greetings.
-    pub(crate) fn hello_interval(&self) -> Duration {
-        self.timing.hello_interval
-    }
-
     /// An account of all links, in the order in which they were opened.
     pub(crate) fn describe(&self) -> Vec<PeerInfo> {
         let round_trip = |link: &Link| self.neighbours().measured_round_trip(link.slot());
-        self.links.values().map(|link| link.describe(round_trip(link))).collect()
+        self.links().values().map(|link| link.describe(round_trip(link))).collect()
     }
 }

@@ -3,9 +3,9 @@
 pub(super) mod detector;
 mod dialler;
 mod dialling;
-mod disconnect;
 pub(super) mod handshake;
 mod instance;
+mod introductions;
 mod link;
 pub(super) mod liveness;
 mod lookup;
@@ -13,5 +13,5 @@ mod named;
 pub(super) mod peers;
 mod proof;
 mod purpose;
-mod slot_table;
+pub(super) mod slot_table;
 mod table;

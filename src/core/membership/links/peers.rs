@@ -1,29 +1,23 @@
-//! The peer table: the links of a node, how they are opened and closed, and the changes since somebody asked. How nodes meet is in [`handshake`](super::handshake), failure detection in [`detector`](super::detector), which links lead there
-//! in [`proof`](super::proof).
+//! The peer table: the links of a node, the nodes that introduced themselves, and the changes since somebody asked. How nodes
+//! meet is in [`handshake`](super::handshake), failure detection in [`detector`](super::detector), which links lead there in
+//! [`proof`](super::proof), and their connections in [`dialler`](super::dialler).
 
-use super::{link::Link, purpose::Purpose, slot_table::SlotTable, table::Table};
+use super::{
+    dialler::Dialler, introductions::Introductions, link::Link, purpose::Purpose, slot_table::SlotChanges, table::Table,
+};
 use crate::core::{
     capability::Capability,
-    config::{Config, Timing},
+    config::Config,
     endpoint::Endpoint,
     event::LinkId,
-    frame::{Introduction, JoinPriority, Member},
-    id::{Incarnation, NodeId},
+    frame::{DisconnectReason, Frame, Introduction, JoinPriority, Member},
+    id::{Incarnation, Instance, NodeId},
     membership::output::{Output, Outputs},
-    neighbours::{LinkRole, MemberState},
-    rng::Rng,
-    slots::Slots,
-    stats::Refusal,
+    neighbours::{LinkRole, MemberState, NeighbourTable},
+    stats::{Counter, Refusal},
     time::Mono,
 };
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
-
-/// Time that a closing link has for its last frame, and in which its far end is still heard: a neighbour that is one no more
-/// may be about to send what it was asked for.
-pub(super) const DISCONNECT_LINGER: Duration = Duration::from_secs(1);
+use std::time::Duration;
 
 /// The peers of a node: links that it opened, and nodes that introduced themselves over theirs.
 ///
@@ -31,19 +25,10 @@ pub(super) const DISCONNECT_LINGER: Duration = Duration::from_secs(1);
 /// alone; it is to be taken after each input.
 #[derive(Debug)]
 pub(crate) struct Peers {
-    pub(super) me: Introduction,
-    pub(super) links: Table,
-    pub(super) slots: SlotTable,
-    pub(super) introduced: BTreeMap<NodeId, Incarnation>,
-    /// Links that are not used any more, to whom they led, and when they are closed.
-    pub(super) closing: VecDeque<(Mono, LinkId, NodeId)>,
-    next_link: u32,
-    pub(super) peers_max: usize,
-    pub(super) timing: Timing,
-    pub(super) rng: Rng,
-    /// True if links may wait for their turn to be dialled.
-    pub(super) has_queued: bool,
-    pub(super) out: Outputs,
+    me: Introduction,
+    peers_max: usize,
+    dialler: Dialler,
+    introductions: Introductions,
     state_changes: Vec<StateChange>,
     failed_dials: Vec<(NodeId, DialError)>,
 }
@@ -81,37 +66,69 @@ impl Peers {
             capabilities: words.map(|word| word.word().to_owned()).collect(),
             payload_len_max: Some(config.limits.payload_len_max as u64),
         };
+        let peers_max = config.limits.peers_max.min(usize::from(u16::MAX));
         Self {
             me,
-            links: Table::default(),
-            slots: SlotTable::default(),
-            introduced: BTreeMap::new(),
-            closing: VecDeque::new(),
-            next_link: 0,
-            peers_max: config.limits.peers_max.min(usize::from(u16::MAX)),
-            timing: config.protocol.timing,
-            rng: Rng::new(seed),
-            has_queued: false,
-            out: Outputs::default(),
+            peers_max,
+            dialler: Dialler::new(config.protocol.timing, seed),
+            introductions: Introductions::new(peers_max),
             state_changes: Vec::new(),
             failed_dials: Vec::new(),
         }
     }
 
-    /// Slots whose links were closed since they were taken last: whatever is kept of them is void, also where a new link
-    /// has one of them by now. Take these first, then the fallen, then the risen.
-    pub(crate) fn take_freed(&mut self) -> Slots {
-        self.slots.take_freed()
+    /// The introduction of this node.
+    pub(crate) fn me(&self) -> &Introduction {
+        &self.me
     }
 
-    /// Slots of links that were up when they were taken last, and have not been since for all the time.
-    pub(crate) fn take_fallen(&mut self) -> Slots {
-        self.slots.take_fallen()
+    /// Most links that it may have.
+    pub(super) fn peers_max(&self) -> usize {
+        self.peers_max
     }
 
-    /// Slots of links that came up since they were taken last.
-    pub(crate) fn take_risen(&mut self) -> Slots {
-        self.slots.take_risen()
+    /// The interval between two greetings.
+    pub(crate) fn hello_interval(&self) -> Duration {
+        self.dialler.timing().hello_interval
+    }
+
+    /// The neighbours, as all machines may read them.
+    pub(crate) fn neighbours(&self) -> &NeighbourTable {
+        self.dialler.slots().table()
+    }
+
+    /// All links, to be read.
+    pub(super) fn links(&self) -> &Table {
+        self.dialler.links()
+    }
+
+    pub(super) fn link_mut(&mut self, id: LinkId) -> Option<&mut Link> {
+        self.dialler.link_mut(id)
+    }
+
+    /// The link to a node.
+    pub(super) fn link_to(&self, node: &NodeId) -> Option<LinkId> {
+        self.dialler.slots().link_to(node)
+    }
+
+    /// The links, to be changed.
+    pub(super) fn dialler(&mut self) -> &mut Dialler {
+        &mut self.dialler
+    }
+
+    /// The queue of outputs.
+    pub(in crate::core::membership) fn out(&mut self) -> &mut Outputs {
+        self.dialler.out()
+    }
+
+    /// The next thing to do, in order.
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.out().pop()
+    }
+
+    /// Slots that were freed, and links that fell and rose, since these were taken last.
+    pub(crate) fn take_slot_changes(&mut self) -> SlotChanges {
+        self.dialler.take_slot_changes()
     }
 
     /// Member states that have changed since, in order.
@@ -126,15 +143,15 @@ impl Peers {
 
     /// Makes a link a declared one, and says so at its far end.
     pub(super) fn declare_link(&mut self, id: LinkId) {
-        if let Some(link) = self.links.get_mut(&id).filter(|link| !link.is_declared()) {
+        if let Some(link) = self.link_mut(id).filter(|link| !link.is_declared()) {
             link.declare();
-            self.out.extend(link.greet(id, &self.me));
+            self.greet(id);
         }
     }
 
     /// From now on the link to `node` counts as declared, and its far end is told so.
     pub(crate) fn adopt(&mut self, node: &NodeId) {
-        if let Some(id) = self.slots.link_to(node) {
+        if let Some(id) = self.link_to(node) {
             self.declare_link(id);
         }
     }
@@ -142,7 +159,7 @@ impl Peers {
     /// Somebody wants a link that is there already, and may rest.
     pub(super) fn wake_known(&mut self, now: Mono, node: Option<&NodeId>, endpoint: &Endpoint) {
         if let Some(id) = self.find(node, endpoint) {
-            self.wake(now, id);
+            self.dialler.wake(now, id);
         }
     }
 
@@ -167,8 +184,8 @@ impl Peers {
 
     /// Closes the link to a node, if it is there still and nobody declared it.
     pub(crate) fn drop_link(&mut self, node: &NodeId) {
-        let Some(id) = self.slots.link_to(node) else { return };
-        if self.links.get(&id).is_some_and(|link| !link.is_declared()) {
+        let Some(id) = self.link_to(node) else { return };
+        if self.links().get(&id).is_some_and(|link| !link.is_declared()) {
             self.give_up(id, None);
         }
     }
@@ -176,21 +193,30 @@ impl Peers {
     /// This node takes up another life: the neighbours are told.
     pub(crate) fn renew(&mut self, incarnation: Incarnation) {
         self.me.incarnation = incarnation;
-        for (&id, link) in self.links.iter_mut().filter(|(_, link)| link.is_up()) {
-            self.out.extend(link.greet(id, &self.me));
-        }
+        self.links().select(Link::is_up).into_iter().for_each(|id| self.greet(id));
+    }
+
+    /// Takes an instance up.
+    pub(super) fn take_instance(&mut self, instance: Instance) {
+        self.me.instance = instance.clone();
+        self.out().push(Output::Adopt(instance));
+    }
+
+    /// Says HELLO over a link that has a connection.
+    pub(super) fn greet(&mut self, id: LinkId) {
+        self.dialler.greet(id, &self.me);
     }
 
     /// Notes that a member state is another one now.
     pub(super) fn note_state(&mut self, id: LinkId, state: MemberState) {
-        let Some(link) = self.links.get(&id) else { return };
+        let Some(link) = self.dialler.links().get(&id) else { return };
         self.state_changes.extend(link.node().cloned().map(|node| StateChange { node, state }));
     }
 
     /// The link to that address or that name.
     pub(super) fn find(&self, node: Option<&NodeId>, endpoint: &Endpoint) -> Option<LinkId> {
-        let named = node.and_then(|node| self.slots.link_to(node));
-        named.or_else(|| self.links.iter().find(|(_, link)| link.leads_to(endpoint)).map(|(&id, _)| id))
+        let named = node.and_then(|node| self.link_to(node));
+        named.or_else(|| self.links().iter().find(|(_, link)| link.leads_to(endpoint)).map(|(&id, _)| id))
     }
 
     /// True if there is a link to that address or that name, or it is our own.
@@ -209,84 +235,96 @@ impl Peers {
         endpoint: Endpoint,
         is_trusted: bool,
     ) -> bool {
-        if self.knows(node.as_ref(), &endpoint) {
-            return false;
+        let is_new = !self.knows(node.as_ref(), &endpoint);
+        if is_new {
+            self.dialler.open(now, purpose, node, endpoint, is_trusted);
         }
-        let id = LinkId(self.next_link);
-        self.next_link += 1;
-        let slot = self.slots.enter(id);
-        if let Some(node) = &node {
-            self.slots.name(slot, node.clone());
+        is_new
+    }
+
+    /// Makes room for `count` further links: dead ones give way. Says whether there is room; if not, nobody was forgotten.
+    pub(super) fn make_room(&mut self, now: Mono, count: usize) -> bool {
+        let surplus = (self.links().len() + count).saturating_sub(self.peers_max);
+        if surplus == 0 {
+            return true;
         }
-        self.links.insert(id, Link::new(slot, purpose, node, endpoint, now, is_trusted, &self.timing));
-        self.dial(now, id);
+        let Some(dead) = self.dialler.dead(now, surplus) else { return false };
+        for id in dead {
+            self.out().count(Counter::Forgotten, None);
+            self.give_up(id, None);
+        }
         true
-    }
-
-    /// Takes a link out of the table; its connection is still there.
-    pub(super) fn remove(&mut self, id: LinkId) -> Option<Link> {
-        let link = self.links.remove(&id)?;
-        self.slots.leave(link.slot());
-        Some(link)
-    }
-
-    pub(super) fn close(&mut self, id: LinkId) {
-        self.hang_up(id);
-        self.remove(id);
     }
 
     /// Closes a link that nobody declared. Its peer is a stranger from now on: if it does not know yet, it is told so at
     /// its next frame.
     pub(super) fn give_up(&mut self, id: LinkId, why: Option<DialError>) {
-        if let Some(node) = self.links.get(&id).and_then(|link| link.node().cloned()) {
-            self.introduced.remove(&node);
+        if let Some(node) = self.links().get(&id).and_then(|link| link.node().cloned()) {
+            self.introductions.forget(&node);
             self.failed_dials.extend(why.map(|why| (node, why)));
         }
-        self.close(id);
-    }
-
-    /// Closes links. If one of them was declared, or else by some other reason, says why they were there.
-    pub(super) fn close_all(&mut self, is_meant: impl Fn(&Link) -> bool) -> Option<Purpose> {
-        let meant: Vec<_> = self.links.iter().filter(|(_, link)| is_meant(link)).map(|(&id, _)| id).collect();
-        let mut purpose: Option<Purpose> = None;
-        for id in meant {
-            let other = self.links.get(&id).map(Link::purpose);
-            purpose = purpose.filter(Purpose::is_declared).or(other);
-            self.close(id);
-        }
-        purpose
+        self.dialler.close(id);
     }
 
     /// Closes the links whose last frames have had their time. Their far ends are strangers from then on, unless the two
     /// have met again.
     pub(super) fn close_lingering(&mut self, now: Mono) {
-        while let Some((_, id, node)) = self.closing.pop_front_if(|(at, ..)| *at <= now) {
-            self.out.push(Output::Disconnect(id));
-            if self.slots.link_to(&node).is_none() {
-                self.introduced.remove(&node);
+        while let Some((id, node)) = self.introductions.take_lingering(now) {
+            self.out().push(Output::Disconnect(id));
+            if self.link_to(&node).is_none() {
+                self.introductions.forget(&node);
             }
         }
     }
 
     /// The time at which something is due: a greeting, a probe, a change of state, an end.
     pub(crate) fn deadline(&self) -> Option<Mono> {
-        Mono::earliest([self.links.deadline(), self.closing.front().map(|&(at, ..)| at)])
+        Mono::earliest([self.links().deadline(), self.introductions.deadline()])
     }
 
     /// Refuses a node.
     pub(crate) fn refuse(&mut self, node: &NodeId, refusal: Refusal, text: String) {
         let is_known = self.is_introduced(node);
-        self.out.refuse(node, refusal, text, is_known);
+        self.out().refuse(node, refusal, text, is_known);
     }
 
-    /// The queue of outputs.
-    pub(in crate::core::membership) fn out(&mut self) -> &mut Outputs {
-        &mut self.out
+    /// True if `node` has said HELLO.
+    pub(crate) fn is_introduced(&self, node: &NodeId) -> bool {
+        self.introductions.contains(node)
     }
 
-    /// The next thing to do, in order.
-    pub(crate) fn poll_output(&mut self) -> Option<Output> {
-        self.out.pop()
+    /// Makes room for the introduction of a node. Says whether there is room.
+    pub(super) fn can_introduce(&mut self, node: &NodeId) -> bool {
+        self.introductions.make_room(node, |other| self.dialler.slots().link_to(other).is_some())
+    }
+
+    /// The nodes that have said HELLO, to be changed.
+    pub(super) fn introductions(&mut self) -> &mut Introductions {
+        &mut self.introductions
+    }
+
+    /// Tells a neighbour that it is one no more, and closes the link to it.
+    pub(crate) fn disconnect(&mut self, now: Mono, node: &NodeId, reason: DisconnectReason) {
+        let Some((id, link)) = self.link_to(node).and_then(|id| Some((id, self.dialler.remove(id)?))) else {
+            return self.introductions.forget(node);
+        };
+        let frame = match reason {
+            _ if link.capabilities().has(Capability::Overlay) => Some(Frame::Part(reason)),
+            // It would think that the link is to be kept.
+            DisconnectReason::Unlinked | DisconnectReason::Undeclared => Some(Frame::Leave),
+            DisconnectReason::Stopping => None,
+        };
+        if let Some(frame) = frame.filter(|_| link.is_up() && self.introductions.linger(now, id, node)) {
+            self.out().push(Output::Send(vec![id], frame));
+        } else {
+            self.introductions.forget(node);
+            self.out().extend(link.dialling().is_open().then_some(Output::Disconnect(id)));
+        }
+    }
+
+    /// Dials links that wait for their turn.
+    pub(crate) fn dial_queued(&mut self, now: Mono) {
+        self.dialler.dial_queued(now);
     }
 }
 

@@ -13,9 +13,18 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(super) struct SlotTable {
     table: NeighbourTable,
-    freed: Slots,
-    fallen: Slots,
-    risen: Slots,
+    changes: SlotChanges,
+}
+
+/// Changes of slots, to be looked at in this order.
+#[derive(Debug, Default)]
+pub(crate) struct SlotChanges {
+    /// Slots whose links were closed: whatever is kept of them is void, also where a new link has one of them by now.
+    pub freed: Slots,
+    /// Slots of links that were up, and have not been since for all the time.
+    pub fallen: Slots,
+    /// Slots of links that came up.
+    pub risen: Slots,
 }
 
 impl SlotTable {
@@ -32,9 +41,9 @@ impl SlotTable {
     /// Frees a slot.
     pub(super) fn leave(&mut self, slot: Slot) {
         self.table.leave(slot);
-        self.fallen.remove(slot);
-        self.risen.remove(slot);
-        self.freed.insert(slot);
+        self.changes.fallen.remove(slot);
+        self.changes.risen.remove(slot);
+        self.changes.freed.insert(slot);
     }
 
     /// Frees the slot of a link whose far end is another one by now, and gives it one that says nothing of the former.
@@ -56,15 +65,15 @@ impl SlotTable {
     /// A link is up, or its peer says anew what it can.
     pub(super) fn rise(&mut self, slot: Slot, capabilities: Capabilities) {
         if self.table.rise(slot, capabilities) {
-            self.risen.insert(slot);
+            self.changes.risen.insert(slot);
         }
     }
 
     /// A link is up no more. Whoever was not told that it rose need not hear that it fell.
     pub(super) fn fall(&mut self, slot: Slot) {
         self.table.fall(slot);
-        if !self.risen.remove(slot) {
-            self.fallen.insert(slot);
+        if !self.changes.risen.remove(slot) {
+            self.changes.fallen.insert(slot);
         }
     }
 
@@ -76,15 +85,8 @@ impl SlotTable {
         self.table.measure(slot, sample);
     }
 
-    pub(super) fn take_freed(&mut self) -> Slots {
-        std::mem::take(&mut self.freed)
-    }
-
-    pub(super) fn take_fallen(&mut self) -> Slots {
-        std::mem::take(&mut self.fallen)
-    }
-
-    pub(super) fn take_risen(&mut self) -> Slots {
-        std::mem::take(&mut self.risen)
+    /// The changes since they were taken last.
+    pub(super) fn take_changes(&mut self) -> SlotChanges {
+        std::mem::take(&mut self.changes)
     }
 }

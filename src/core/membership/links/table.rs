@@ -65,17 +65,18 @@ impl Table {
         self.ids.iter().zip(&self.links)
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&LinkId, &mut Link)> {
-        self.deadlines.iter_mut().for_each(Memo::clear);
-        self.ids.iter().zip(&mut self.links)
-    }
-
     pub(super) fn values(&self) -> impl Iterator<Item = &Link> {
         self.links.iter()
     }
 
     pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Link> {
-        self.iter_mut().map(|(_, link)| link)
+        self.deadlines.iter_mut().for_each(Memo::clear);
+        self.links.iter_mut()
+    }
+
+    /// The links that are meant.
+    pub(super) fn select(&self, is_meant: impl Fn(&Link) -> bool) -> Vec<LinkId> {
+        self.iter().filter(|(_, link)| is_meant(link)).map(|(&id, _)| id).collect()
     }
 
     /// The time at which the first link wants something.

@@ -12,10 +12,11 @@ use crate::core::{
         dialler::UNPROVEN_MAX,
         handshake::{Greeting, Handshake},
     },
-    slots::Slot,
+    slots::{Slot, Slots},
     stats::{Counter, Stats},
 };
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 /// Hashes of all that was seen.
 const HASHES: Hashes = Hashes { seen: 9, given_up: 0 };
@@ -187,7 +188,7 @@ fn a_sought_link_repeats_its_priority_until_it_is_up() {
     let welcome = introduction(1, 1, ALL);
     let told = table.handshake.on_welcome(&mut table.peers, table.now, LinkId(0), welcome, Some(seen));
     assert_eq!(told, Some(seen));
-    assert_eq!((table.role(1), slots(&table.peers.take_risen())), (Some(HEALING), vec![0]));
+    assert_eq!((table.role(1), slots(&table.peers.take_slot_changes().risen)), (Some(HEALING), vec![0]));
     let probes = table.pass(60_000);
     assert!(matches!(probes[1], Output::Send(_, Frame::Ping { digest: Some(HASHES), .. })), "{probes:?}");
 }
@@ -201,7 +202,7 @@ fn a_sought_link_that_does_not_come_up_is_closed_and_reported() {
         assert_eq!(told[0], Output::Disconnect(LinkId(0)));
         let refusal = Refusal::named(code).unwrap();
         assert_eq!(table.peers.take_failed_dials(), [(name(1), DialError::Refused(refusal))]);
-        assert_eq!((table.peers.len(), slots(&table.peers.take_freed())), (0, vec![0]));
+        assert_eq!((table.peers.len(), slots(&table.peers.take_slot_changes().freed)), (0, vec![0]));
     }
     let mut table = Table::new(8);
     table.seek(1, JoinPriority::Neighbour, HEALING);
@@ -350,22 +351,28 @@ fn a_lost_connection_is_down_and_its_peer_suspected_at_once() {
     table.seek(2, JoinPriority::Neighbour, HEALING);
     table.welcome(0, 1);
     table.welcome(1, 2);
-    table.peers.take_risen();
+    table.peers.take_slot_changes();
     for link in [0, 1] {
         table.handshake.on_disconnected(&mut table.peers, table.now, LinkId(link));
     }
     assert_eq!(table.states(), [(name(1), MemberState::Suspect), (name(2), MemberState::Suspect)]);
-    assert_eq!((slots(&table.peers.take_fallen()), table.peers.neighbours().up_slots().len()), (vec![0, 1], 0));
+    assert_eq!(
+        (slots(&table.peers.take_slot_changes().fallen), table.peers.neighbours().up_slots().len()),
+        (vec![0, 1], 0)
+    );
     table.outputs();
     table.pass(1_999);
     assert_eq!(table.states(), []);
     assert!(table.pass(1).contains(&Output::Notify(Event::PeerDown(name(1)))));
     assert_eq!(table.states(), [(name(1), MemberState::Down), (name(2), MemberState::Down)]);
     assert_eq!((table.role(1), table.role(2)), (Some(LinkRole::Declared), None), "who is declared is awaited");
-    assert_eq!(slots(&table.peers.take_freed()), [1]);
+    assert_eq!(slots(&table.peers.take_slot_changes().freed), [1]);
     assert!(priorities(&table.pass(3_000)).len() >= 3);
     table.welcome(0, 1);
-    assert_eq!((table.states(), slots(&table.peers.take_risen())), (vec![(name(1), MemberState::Up)], vec![0]));
+    assert_eq!(
+        (table.states(), slots(&table.peers.take_slot_changes().risen)),
+        (vec![(name(1), MemberState::Up)], vec![0])
+    );
 }
 
 #[test]
@@ -404,7 +411,7 @@ fn a_disconnect_is_said_before_the_link_is_closed() {
     table.welcome(0, 1);
     table.part(1, DisconnectReason::Unlinked);
     assert_eq!(table.outputs(), [Output::Send(vec![LinkId(0)], Frame::Part(DisconnectReason::Unlinked))]);
-    assert_eq!((table.peers.len(), slots(&table.peers.take_freed())), (0, vec![0]));
+    assert_eq!((table.peers.len(), slots(&table.peers.take_slot_changes().freed)), (0, vec![0]));
     assert_eq!(table.pass(1_000), [Output::Disconnect(LinkId(0))]);
     assert_eq!(table.peers.deadline(), None);
     table.seek(2, JoinPriority::Neighbour, HEALING);
@@ -501,7 +508,7 @@ fn dials(outputs: &[Output]) -> Vec<Dial> {
 impl Table {
     /// Number of links that have a connection, or are dialled.
     fn open(&self) -> usize {
-        self.peers.links.values().filter(|link| link.dialling().is_open()).count()
+        self.peers.links().values().filter(|link| link.dialling().is_open()).count()
     }
 }
 
@@ -591,7 +598,7 @@ fn what_an_operator_asked_for_is_dialled_every_few_seconds_for_ever() {
     assert_eq!(dials(&table.declare(1)), [Dial::Again]);
     table.pass(600_000);
     for _ in 0..100 {
-        let longest = table.peers.timing.redial_max * 3 / 2 + table.peers.timing.hello_interval * 3;
+        let longest = table.peers.dialler.timing().redial_max * 3 / 2 + table.peers.dialler.timing().hello_interval * 3;
         assert!(!dials(&table.pass(longest.as_millis() as u64)).is_empty());
     }
     assert!(table.peers.waiting_for().eq([&endpoint(1)]));
@@ -727,7 +734,7 @@ impl Table {
             }
             Act::Refuse(link, why) => handshake.on_refuse(peers, now, LinkId(link), why.name().into(), String::new()),
             Act::Pong(link) => {
-                if let Some(sent) = peers.links.get(&LinkId(link)).and_then(|link| link.signs().last_probe()) {
+                if let Some(sent) = peers.links().get(&LinkId(link)).and_then(|link| link.signs().last_probe()) {
                     self.pong(link, sent);
                 }
             }
@@ -768,11 +775,11 @@ impl Follower {
             }
         }
         let peers = &mut table.peers;
-        let closing = peers.closing.iter().map(|&(_, id, _)| id);
-        let open = peers.links.iter().filter(|(_, link)| link.dialling().is_open()).map(|(&id, _)| id);
+        let (_, closing) = peers.introductions.held();
+        let open = peers.links().iter().filter(|(_, link)| link.dialling().is_open()).map(|(&id, _)| id);
         let held: std::collections::BTreeSet<_> = open.chain(closing).collect();
         prop_assert!(held.iter().eq(self.open.keys()), "a connection without link, or the other way round");
-        let (freed, fallen, risen) = (peers.take_freed(), peers.take_fallen(), peers.take_risen());
+        let SlotChanges { freed, fallen, risen } = peers.take_slot_changes();
         for slot in freed.iter() {
             self.up.remove(&slot);
             self.owners.remove(&slot);
@@ -785,7 +792,7 @@ impl Follower {
             prop_assert!(self.up.insert(slot, node).is_none(), "rose twice");
         }
         let mut owners = BTreeMap::new();
-        for (&id, link) in peers.links.iter() {
+        for (&id, link) in peers.links().iter() {
             prop_assert!(owners.insert(link.slot(), (id, link.node().cloned())).is_none(), "a slot twice");
         }
         for (slot, (id, node)) in &self.owners {
@@ -800,16 +807,16 @@ impl Follower {
     /// Checks that all ways to look at the table show the same.
     fn agree(&self, peers: &Peers) -> Result<(), TestCaseError> {
         let up: BTreeMap<_, _> =
-            peers.links.values().filter(|l| l.is_up()).map(|l| (l.slot(), l.node().cloned().unwrap())).collect();
+            peers.links().values().filter(|l| l.is_up()).map(|l| (l.slot(), l.node().cloned().unwrap())).collect();
         prop_assert_eq!(&self.up, &up);
         prop_assert!(peers.neighbours().up_slots().iter().eq(up.keys().copied()));
         prop_assert_eq!(peers.neighbours().iter().count(), up.len());
         for capability in Capability::ALL {
-            let able = peers.links.values().filter(|link| link.is_up() && link.capabilities().has(capability));
+            let able = peers.links().values().filter(|link| link.is_up() && link.capabilities().has(capability));
             let able: Slots = able.map(Link::slot).collect();
             prop_assert_eq!(peers.neighbours().slots_with(capability), &able);
         }
-        for (&id, link) in peers.links.iter() {
+        for (&id, link) in peers.links().iter() {
             prop_assert_eq!(peers.neighbours().link_of(link.slot()), Some(id));
             let is_open = !peers.neighbours().links_of([link.slot()]).is_empty();
             prop_assert_eq!(is_open, link.dialling().is_open());
@@ -822,13 +829,17 @@ impl Follower {
             prop_assert!(!link.is_up() || link.signs().state() != Some(MemberState::Down), "messages for the dead");
         }
         for node in (0..20).map(name) {
-            let is_there = peers.links.values().any(|link| link.is_to(&node));
+            let is_there = peers.links().values().any(|link| link.is_to(&node));
             prop_assert_eq!(peers.neighbours().slot_of(&node).is_some(), is_there);
         }
-        prop_assert!(peers.len() <= peers.peers_max && peers.introduced.len() <= peers.peers_max);
+        prop_assert!(peers.len() <= peers.peers_max && peers.introductions.held().0 <= peers.peers_max);
         prop_assert!(owned(peers).all(|slot| usize::from(slot.0) < peers.peers_max));
         Ok(())
     }
+}
+
+fn all(peers: &Peers) -> Vec<LinkId> {
+    peers.links().select(|_| true)
 }
 
 fn owned(peers: &Peers) -> impl Iterator<Item = Slot> {
@@ -845,9 +856,9 @@ proptest! {
         for act in acts {
             let free = (0..).map(Slot).find(|&slot| owned(&table.peers).all(|owned| owned != slot)).unwrap();
             let has_room = table.peers.len() < peers_max;
-            let (next, is_opening) = (LinkId(table.peers.next_link), has_room && matches!(act, Act::Seek(..)));
+            let (former, is_opening) = (all(&table.peers), has_room && matches!(act, Act::Seek(..)));
             let outputs = table.act(act);
-            if let Some(link) = table.peers.links.get(&next).filter(|_| is_opening) {
+            if let Some((_, link)) = table.peers.links().iter().find(|(id, _)| is_opening && !former.contains(id)) {
                 prop_assert_eq!(link.slot(), free, "not the lowest free slot");
             }
             follower.follow(&mut table, outputs)?;
@@ -867,9 +878,7 @@ proptest! {
         prop_assert_eq!(owned(&table.peers).collect::<Vec<_>>(), declared);
         prop_assert!(table.peers.neighbours().up_slots().is_empty());
         prop_assert!(table.peers.iter().all(|peer| peer.state.is_none_or(|state| state == MemberState::Down)));
-        for link in table.peers.links.iter().map(|(&id, _)| id).collect::<Vec<_>>() {
-            table.peers.close(link);
-        }
+        all(&table.peers).into_iter().for_each(|link| table.peers.dialler.close(link));
         prop_assert_eq!(table.peers.deadline(), None);
     }
 }
@@ -990,7 +999,7 @@ fn another_node_than_was_named_is_no_peer() {
     let named = vec![(Some(name(1)), endpoint(2))];
     table.handshake.declare(&mut table.peers, table.now, named).unwrap();
     table.outputs();
-    let longest = table.peers.timing.redial_max;
+    let longest = table.peers.dialler.timing().redial_max;
     let is_dial = |output: &Output| matches!(output, Output::Connect(..));
     let mut waits = Vec::new();
     for _ in 0..10 {
