@@ -157,7 +157,7 @@ impl Dissemination {
         if let Some(slot) = slot {
             self.sender.known_to(slot, &stream, &[range]);
         }
-        let lacking = self.knowledge.lacking_of(&stream, range);
+        let lacking = self.knowledge.lacking(&stream, &[range], usize::MAX);
         if lacking.is_empty() {
             return self.settle(now, head, kept.body(&head.id).as_ref(), neighbours);
         }
@@ -213,7 +213,7 @@ impl Dissemination {
     fn break_off(&mut self, now: Mono, from: &NodeId, head: Frame, neighbours: &NeighbourTable) {
         let Frame::Message(head) = head else { return };
         let (stream, range) = (head.id.stream(), head.range());
-        if self.knowledge.lacking_of(&stream, range).is_empty() {
+        if self.knowledge.lacking(&stream, &[range], usize::MAX).is_empty() {
             return;
         }
         self.sender.count(Counter::ChunksDropped, Some(from), 1);

@@ -9,6 +9,7 @@ use crate::core::{
         event::Output,
         repair::{
             answers::Found,
+            anti_entropy::MISSING_MAX,
             ask::{Ask, Dues, How},
         },
     },
@@ -49,9 +50,9 @@ impl Dissemination {
         for Announcement { held, age } in announcements {
             self.plumtree.known_to(slot, &held);
             self.sender.known_to(slot, &held.stream, &held.ranges);
-            let lacking = self.knowledge.lacking(&held);
+            let lacking = self.knowledge.lacking(&held.stream, &held.ranges, MISSING_MAX);
             if !lacking.is_empty() {
-                self.miss(now, slot, &held.stream, &lacking, How::Announced, neighbours);
+                self.miss(now, slot, &held.stream, lacking.as_slice(), How::Announced, neighbours);
             } else if let Some(&(_, last)) = held.ranges.last() {
                 let id = held.stream.message(last);
                 self.plumtree.compare(now, slot, &id, age, neighbours, &mut self.sender);

@@ -27,7 +27,7 @@ use crate::core::{
 use std::time::Duration;
 
 /// Intervals of one stream that are looked at in one frame.
-const MISSING_MAX: usize = 256;
+pub(in crate::core::dissemination) const MISSING_MAX: usize = 256;
 
 /// Knowledge about messages. Bounds: those of its parts.
 #[derive(Debug)]
@@ -120,17 +120,16 @@ impl AntiEntropy {
         }
     }
 
-    /// Messages that this node lacks of those that a neighbour has just got and keeps, whatever it said before.
-    pub(in crate::core::dissemination) fn lacking(&self, held: &StreamRanges) -> Vec<(u64, u64)> {
-        let mut lacking = Ranges::from(&self.seen.missing(&held.stream, &held.ranges, MISSING_MAX)[..]);
-        lacking.extend(&self.seen.given_up_of(&held.stream, &held.ranges, MISSING_MAX));
-        lacking.into_vec()
-    }
-
-    /// The same of one range, however many intervals that has.
-    pub(crate) fn lacking_of(&self, stream: &StreamId, range: (u64, u64)) -> Ranges {
-        let mut lacking = Ranges::from(&self.seen.missing(stream, &[range], usize::MAX)[..]);
-        lacking.extend(&self.seen.given_up_of(stream, &[range], usize::MAX));
+    /// Messages that this node lacks of those that a neighbour has just got and keeps, whatever it said before; of what is
+    /// missing and of what was given up `intervals_max` intervals at most.
+    pub(in crate::core::dissemination) fn lacking(
+        &self,
+        stream: &StreamId,
+        ranges: &[(u64, u64)],
+        intervals_max: usize,
+    ) -> Ranges {
+        let mut lacking = Ranges::from(&self.seen.missing(stream, ranges, intervals_max)[..]);
+        lacking.extend(&self.seen.given_up_of(stream, ranges, intervals_max));
         lacking
     }
 
