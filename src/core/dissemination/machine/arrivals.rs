@@ -8,12 +8,8 @@ use crate::core::{
         chunks::incoming::Taken,
         event::Output,
         provenance::Provenance,
-        repair::{
-            anti_entropy::AntiEntropy,
-            ask::{Arrival, How},
-        },
+        repair::ask::How,
         seen::sighting::{Mixed, Sighting},
-        spread::plumtree::Plumtree,
     },
     frame::{Announcement, Chunk, Frame, PathCopy, StreamRanges},
     id::NodeId,
@@ -74,9 +70,9 @@ impl Dissemination {
         batch: Batch,
         neighbours: &NeighbourTable,
     ) {
-        let provenance = provenance(now.mono, from, slot, &batch, neighbours, &mut self.knowledge, &mut self.plumtree);
+        let asked = self.knowledge.arrived(now.mono, &batch, slot, self.plumtree.trees_mut(), neighbours);
         self.knowledge.note_holes(now.mono, slot, &batch.id.stream());
-        self.deliver(now, &provenance, parts, batch, neighbours);
+        self.deliver(now, &Provenance { from: Some(from), slot, asked }, parts, batch, neighbours);
     }
 
     /// One more copy comes of messages that were had.
@@ -229,26 +225,4 @@ impl Dissemination {
         }
         self.sender.tick(now, neighbours);
     }
-}
-
-/// Finds out by which way a batch came of which something is new, and learns how late it was.
-fn provenance(
-    now: Mono,
-    from: NodeId,
-    slot: Option<Slot>,
-    batch: &Batch,
-    neighbours: &NeighbourTable,
-    knowledge: &mut AntiEntropy,
-    plumtree: &mut Plumtree,
-) -> Provenance {
-    let Arrival { asked, first_announced } = knowledge.arrived(now, batch, slot);
-    if asked.is_none() {
-        let (origin, trees) = (&batch.id.origin, plumtree.trees_mut());
-        trees.learn(origin, first_announced.map_or(Duration::ZERO, |first| now.since(first)));
-        if let Some(slot) = slot.filter(|_| knowledge.is_missing_any()) {
-            let wait = trees.pull_delay(origin, neighbours.mean_round_trip());
-            knowledge.expect_more(now, batch, trees.is_parent(origin, slot), wait);
-        }
-    }
-    Provenance { from: Some(from), slot, asked }
 }

@@ -15,6 +15,7 @@ use crate::core::{
         event::Output,
         seen::{Seen, sighting::Sighting, telling::DigestPage},
         sender::Sender,
+        spread::tree::Trees,
     },
     frame::{Frame, Hashes, StreamRanges},
     id::{Incarnation, StreamId, ranges::Ranges},
@@ -83,32 +84,29 @@ impl AntiEntropy {
         self.seen.take_closed_gaps()
     }
 
-    /// Says how messages that `by` has sent were waited for; see [`Missing::arrived`].
-    #[inline]
-    pub(in crate::core::dissemination) fn arrived(&mut self, now: Mono, batch: &Batch, by: Option<Slot>) -> Arrival {
-        if self.missing.is_empty() {
-            Arrival::default()
-        } else {
-            self.missing.arrived(now, &batch.id.stream(), batch.range(), by)
-        }
-    }
-
-    /// Messages were pushed: links keep their order, so what their parent has after them is on its way. `wait` says how long
-    /// that may take.
-    pub(in crate::core::dissemination) fn expect_more(
+    /// A batch has come from `by` of which something is new: notes how late it was if it was pushed, and that what its parent
+    /// has after it is on its way, for links keep their order. Says why it was asked for, if it was.
+    pub(in crate::core::dissemination) fn arrived(
         &mut self,
         now: Mono,
         batch: &Batch,
-        by_parent: bool,
-        wait: Duration,
-    ) {
-        self.missing.pushed(now, &batch.id.stream(), batch.last(), by_parent, wait);
-    }
-
-    /// Says whether something is missing.
-    #[inline]
-    pub(in crate::core::dissemination) fn is_missing_any(&self) -> bool {
-        !self.missing.is_empty()
+        by: Option<Slot>,
+        trees: &mut Trees,
+        neighbours: &NeighbourTable,
+    ) -> Option<How> {
+        let Arrival { asked, first_announced } = match self.missing.is_empty() {
+            true => Arrival::default(),
+            false => self.missing.arrived(now, &batch.id.stream(), batch.range(), by),
+        };
+        if asked.is_none() {
+            let origin = &batch.id.origin;
+            trees.learn(origin, first_announced.map_or(Duration::ZERO, |first| now.since(first)));
+            if let Some(slot) = by.filter(|_| !self.missing.is_empty()) {
+                let wait = trees.pull_delay(origin, neighbours.mean_round_trip());
+                self.missing.pushed(now, &batch.id.stream(), batch.last(), trees.is_parent(origin, slot), wait);
+            }
+        }
+        asked
     }
 
     /// A message came from a neighbour: what is missing below it must have been published.
