@@ -171,9 +171,7 @@ impl Body {
             Some(payload)
         })
     }
-}
 
-impl Body {
     /// The same payloads in bodies of at most `len_max` bytes and [`COUNT_MAX`] payloads each, or of one that is larger.
     pub fn split(self, len_max: usize) -> Vec<Self> {
         if self.count == 1 || self.count <= COUNT_MAX && self.bytes.len() <= len_max {
