@@ -18,9 +18,6 @@ use std::time::Duration;
 /// Time to wait for a reply before the same request is sent once more.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Bytes of a body of several payloads that any node has room for in a frame, whatever its limit for one payload is.
-pub const SUBMISSION_LEN: usize = 256 << 10;
-
 /// Sockets of the process of a client: one for each node that it asks.
 pub(super) const SOCKETS_MAX: u16 = 2048;
 
@@ -103,7 +100,7 @@ impl Client {
 
     /// Submits payloads that each become a message, untraced: all of them or, if the node refuses one, none. There are 1 to
     /// [`SUBMITTED_MAX`](crate::core::batch::SUBMITTED_MAX), packed as a [`Packer`](crate::core::batch::Packer) does it; where a
-    /// node's limit is not known, not more than [`SUBMISSION_LEN`] bytes of them, or one.
+    /// node's limit is not known, not more than [`PACKED_LEN_MAX`](crate::core::batch::PACKED_LEN_MAX) bytes of them, or one.
     ///
     /// Under a [unique](RequestId::Unique) id the node takes them once, however often they are submitted, for as long as it
     /// remembers the request: it repeats its first receipt. With [`RequestId::None`] they get an id of this client's.

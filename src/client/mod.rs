@@ -6,7 +6,7 @@ pub mod follow;
 pub mod many;
 pub mod pages;
 
-pub use connection::{Client, Clients, Receipt, SUBMISSION_LEN};
+pub use connection::{Client, Clients, Receipt};
 pub use error::ClientError;
 pub use follow::{Follower, News};
 pub use many::ask_all;

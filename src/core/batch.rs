@@ -13,7 +13,8 @@ use std::sync::Arc;
 pub const COUNT_MAX: u32 = 4096;
 /// Most payloads that a client submits at once.
 pub const SUBMITTED_MAX: u32 = 65_536;
-/// Longest body in bytes of a batch of several messages. A single message may be longer.
+/// Longest body in bytes of a batch of several messages, so that any node has room for it in a frame. A single message may be
+/// longer.
 pub const PACKED_LEN_MAX: usize = 256 << 10;
 
 /// Consecutive messages of one stream as they cross one link; often just one.

@@ -20,7 +20,7 @@ use std::{
 };
 
 /// Bytes of payloads in one submission of a flood, as long as the window takes four of them.
-const SUBMISSION_LEN: usize = 64 << 10;
+const FLOOD_LEN: usize = 64 << 10;
 /// Time to wait before submitting again what a busy node refused.
 const BUSY: Duration = Duration::from_millis(5);
 
@@ -68,7 +68,7 @@ impl Publisher {
         let (waiting, busy) = (BTreeMap::new(), Vec::new());
         let inbound = Inbound { decoder, waiting, waiting_len: 0, busy, failure: None };
         let (payload, window) = (body(0, size), window.max(1) as u64);
-        let fitting = (SUBMISSION_LEN / batch::packed_len(payload.len())) as u64;
+        let fitting = (FLOOD_LEN / batch::packed_len(payload.len())) as u64;
         Ok(Self {
             node: node.name.clone(),
             patience,

@@ -4,8 +4,7 @@
 use super::{input::Input, place::Place};
 use crate::{
     cli::CliError,
-    client::SUBMISSION_LEN,
-    core::batch::{Body, Packer},
+    core::batch::{Body, PACKED_LEN_MAX, Packer},
 };
 use std::{
     io::{self, ErrorKind},
@@ -102,7 +101,7 @@ impl<I: Input> Lines<I> {
             let found = rest[searched..].iter().position(|&byte| byte == b'\n');
             let len = found.map_or(rest.len(), |at| searched + at);
             let is_long = len > self.payload_len_max;
-            if is_long || found.is_some() && packer.is_full_for(len, SUBMISSION_LEN) {
+            if is_long || found.is_some() && packer.is_full_for(len, PACKED_LEN_MAX) {
                 // What stands before it goes first.
                 return match packer.take() {
                     Some(body) => Ok(self.part(body)),
@@ -147,7 +146,7 @@ impl<I: Input> Lines<I> {
     /// The lines before a place, which were a part before; `None`: more of them is still to come.
     pub fn again(&mut self, end: &Place) -> Result<Option<Body>, LinesError> {
         let len = usize::try_from(end.bytes().saturating_sub(self.place.bytes())).unwrap_or(usize::MAX);
-        if !(1..=self.payload_len_max.max(SUBMISSION_LEN) + 1).contains(&len) {
+        if !(1..=self.payload_len_max.max(PACKED_LEN_MAX) + 1).contains(&len) {
             return Err(LinesError::Other);
         }
         while self.buffer.len() - self.taken < len {
@@ -183,7 +182,7 @@ impl<I: Input> Lines<I> {
     /// The last part: with what stands behind the last line end.
     fn last(&mut self, mut packer: Packer) -> Next {
         let line = &self.buffer[self.taken..];
-        if !line.is_empty() && !packer.is_full_for(line.len(), SUBMISSION_LEN) {
+        if !line.is_empty() && !packer.is_full_for(line.len(), PACKED_LEN_MAX) {
             packer.push(line);
             self.place.pass(line);
             self.place.close();
