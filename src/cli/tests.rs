@@ -540,7 +540,8 @@ fn endpoint(port: u16) -> Endpoint {
     Endpoint::from_ip([127, 0, 0, 1].into(), port)
 }
 
-fn state() -> NodeStatus {
+/// The status of a node.
+pub(super) fn state() -> NodeStatus {
     let peer = |number, up| PeerInfo {
         node: Some(NodeId::numbered(number)),
         endpoint: endpoint(7005),

@@ -242,38 +242,21 @@ fn refused(text: String) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::{
-        id::{MessageId, NodeId},
-        request::Level,
+    use crate::{
+        cli::tests::state,
+        core::{
+            id::{MessageId, NodeId},
+            request::Level,
+        },
     };
-    use std::collections::BTreeMap;
 
     fn status(node: u32, incarnation: u64, network: &str, instance: &str) -> NodeStatus {
         NodeStatus {
             node: NodeId::numbered(node),
-            endpoint: "tcp://127.0.0.1:7001".parse().unwrap(),
             network: network.parse().unwrap(),
             instance: instance.parse().unwrap(),
             incarnation: Incarnation(incarnation),
-            version: String::new(),
-            uptime: std::time::Duration::ZERO,
-            peers: Vec::new(),
-            payload_len_max: 1 << 20,
-            retained_messages: 0,
-            retained_bytes: 0,
-            unread: 0,
-            root: None,
-            health: None,
-            seen_messages: None,
-            digest: None,
-            missing: 0,
-            given_up: 0,
-            unproven: 0,
-            disturbed: Vec::new(),
-            name_taken: None,
-            instance_unstored: None,
-            counters: BTreeMap::new(),
-            peer_counters: BTreeMap::new(),
+            ..state()
         }
     }
 
