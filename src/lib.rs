@@ -8,6 +8,7 @@ pub mod client;
 pub mod clock;
 pub mod core;
 pub mod daemon;
+pub mod disk;
 pub mod launcher;
 pub mod quantity;
 pub mod sim;

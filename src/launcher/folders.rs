@@ -5,6 +5,7 @@ use super::{error::LaunchError, manifest::Manifest, process::count_nodes};
 use crate::{
     clock::Deadline,
     core::id::{NetworkName, NodeId},
+    disk,
 };
 use std::{
     collections::BTreeMap,
@@ -243,21 +244,13 @@ impl Folder {
     }
 
     fn write_whole(&self, path: &Path, manifest: &Manifest, room: u64) -> Result<(), LaunchError> {
-        let mut draft = path.as_os_str().to_owned();
-        draft.push(".new");
-        let draft = PathBuf::from(draft);
-        let written = write_for_good(&draft, &manifest.to_json(), room);
-        if let Err(source) = written {
-            let _ = fs::remove_file(&draft);
-            return Err(LaunchError::file("write", draft)(source));
-        }
-        rename(&draft, path)?;
-        self.sync()
+        let written = disk::replace(path, |file| write_with_room(file, &manifest.to_json(), room));
+        written.map(drop).map_err(|error| LaunchError::file("write", error.path)(error.source))
     }
 
     /// Makes sure that what was renamed or removed in the folder stays so.
     fn sync(&self) -> Result<(), LaunchError> {
-        File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(LaunchError::file("write", &self.path))
+        disk::sync_folder(&self.path).map_err(LaunchError::file("write", &self.path))
     }
 
     /// Removes the record, if there is one.
@@ -277,21 +270,19 @@ fn root(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
 }
 
 /// Writes a file to the disk, which must have `room` bytes more at this moment.
-fn write_for_good(path: &Path, bytes: &[u8], room: u64) -> io::Result<()> {
+fn write_with_room(file: &mut File, bytes: &[u8], room: u64) -> io::Result<()> {
     use rustix::{
         fs::{FallocateFlags, fallocate},
         io::Errno,
     };
-    let mut file = File::create(path)?;
     let len = bytes.len() as u64;
-    match fallocate(&file, FallocateFlags::empty(), 0, len + room) {
+    match fallocate(&mut *file, FallocateFlags::empty(), 0, len + room) {
         // Some file systems cannot say; what is written is on the disk all the same.
         Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
         Err(error) => return Err(error.into()),
     }
     file.write_all(bytes)?;
-    file.set_len(len)?;
-    file.sync_all()
+    file.set_len(len)
 }
 
 fn create(folder: &Path) -> Result<(), LaunchError> {

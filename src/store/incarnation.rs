@@ -8,6 +8,7 @@ use crate::{
         id::{Incarnation, Instance, NetworkName, NodeId},
         time::Wall,
     },
+    disk,
 };
 use std::{
     fs::{self, File},
@@ -20,7 +21,6 @@ use std::{
 #[derive(Debug)]
 pub struct Life {
     incarnation: Incarnation,
-    folder: PathBuf,
     path: PathBuf,
     _lock: File,
 }
@@ -41,15 +41,15 @@ impl Life {
         let last = |text: &String| text.trim().parse().map(Incarnation).map_err(|_| corrupt(text));
         let last = text.as_ref().map(last).transpose()?;
         let next = Incarnation::next(last, wall, chance).ok_or_else(|| corrupt(&text.unwrap_or_default()))?;
-        replace(folder, &path, &format!("{}\n", next.0))?;
-        Ok(Self { incarnation: next, folder: folder.to_owned(), path, _lock: lock })
+        replace(&path, &format!("{}\n", next.0))?;
+        Ok(Self { incarnation: next, path, _lock: lock })
     }
 
     /// Goes on as this life, and stores it for good. One that is not above the present one changes nothing: lives are
     /// never taken back. After an error the present one goes on, and nothing may be said under the new one.
     pub fn renew(&mut self, incarnation: Incarnation) -> Result<(), StoreError> {
         if incarnation > self.incarnation {
-            replace(&self.folder, &self.path, &format!("{}\n", incarnation.0))?;
+            replace(&self.path, &format!("{}\n", incarnation.0))?;
             self.incarnation = incarnation;
         }
         Ok(())
@@ -73,7 +73,7 @@ impl Life {
 
     /// Keeps the start of `network` that the node belongs to for the lives to come.
     pub fn keep_instance(&self, network: &NetworkName, instance: &Instance) -> Result<(), StoreError> {
-        replace(&self.folder, &self.instance_path(), &format!("{network} {}\n", instance.as_str()))
+        replace(&self.instance_path(), &format!("{network} {}\n", instance.as_str()))
     }
 
     fn instance_path(&self) -> PathBuf {
@@ -106,14 +106,9 @@ fn lock(path: &Path, node: &NodeId) -> Result<File, StoreError> {
     }
 }
 
-/// Replaces a file so that a crash leaves the old content or the new one.
-fn replace(folder: &Path, path: &Path, content: &str) -> Result<(), StoreError> {
-    let temporary = path.with_extension("incarnation.new");
-    let mut file = File::create(&temporary).map_err(StoreError::io("create", &temporary))?;
-    file.write_all(content.as_bytes()).map_err(StoreError::io("write", &temporary))?;
-    file.sync_data().map_err(StoreError::io("sync", &temporary))?;
-    fs::rename(&temporary, path).map_err(StoreError::io("replace", path))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(StoreError::io("sync", folder))
+fn replace(path: &Path, content: &str) -> Result<(), StoreError> {
+    let replaced = disk::replace(path, |file| file.write_all(content.as_bytes()));
+    replaced.map(drop).map_err(|error| StoreError::io(error.step, error.path)(error.source))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::{
         id::Incarnation,
         request::{NodeStatus, RequestId},
     },
+    disk,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -172,13 +173,14 @@ impl Resume {
         if self.is_stored {
             return Ok(());
         }
-        let mut draft = self.path.as_os_str().to_owned();
-        draft.push(".new");
-        let draft = PathBuf::from(draft);
-        self.file = write(&draft, &self.record).map_err(failed("write", &draft))?;
-        fs::rename(&draft, &self.path).map_err(failed("replace", &self.path))?;
-        let folder = self.path.parent().unwrap_or_else(|| Path::new("/"));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("sync", folder))?;
+        let stored = disk::replace(&self.path, |file| {
+            // Before anybody can find it under its name.
+            file.try_lock()?;
+            let mut text = serde_json::to_vec(&self.record)?;
+            text.push(b'\n');
+            file.write_all(&text)
+        });
+        self.file = stored.map_err(|error| failed(error.step, &error.path)(error.source))?;
         self.is_stored = true;
         Ok(())
     }
@@ -218,17 +220,6 @@ fn lock(path: &Path) -> Result<File, CliError> {
             Err(TryLockError::Error(error)) => return Err(failed("lock", path)(error)),
         }
     }
-}
-
-/// Writes a record for good into a file that is locked before anybody can find it under its name.
-fn write(draft: &Path, record: &Record) -> io::Result<File> {
-    let mut file = File::create(draft)?;
-    file.try_lock()?;
-    let mut text = serde_json::to_vec(record)?;
-    text.push(b'\n');
-    file.write_all(&text)?;
-    file.sync_data()?;
-    Ok(file)
 }
 
 fn failed(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CliError {
