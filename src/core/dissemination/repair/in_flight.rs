@@ -11,35 +11,55 @@ const SILENCE_MAX: Duration = Duration::from_millis(500);
 /// Messages that were asked of one source and have not come yet.
 #[derive(Debug)]
 pub(super) struct InFlight {
-    pub(super) to: Slot,
-    pub(super) open: Ranges,
+    to: Slot,
+    open: Ranges,
     /// The part of it that comes unasked.
-    pub(super) unasked: Ranges,
+    unasked: Ranges,
     /// Counts the questions of this node, so that a later one can be seen to be answered before this one.
-    pub(super) number: u64,
+    number: u64,
     /// The time when it was asked or brought something.
-    pub(super) heard: Mono,
+    heard: Mono,
     /// Longest time in which it may bring nothing.
-    pub(super) patience: Duration,
+    patience: Duration,
+}
+
+/// Messages that came out of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answered {
+    /// The peer that was asked.
+    pub(super) by: Slot,
+    /// The number of the question.
+    pub(super) number: u64,
+    /// Number of messages that came.
+    pub(super) count: u64,
+    /// Number of its messages that are left.
+    pub(super) left: u64,
+    /// True if any of them had been asked for: they may have come unasked, piece by piece.
+    pub(super) was_asked: bool,
 }
 
 /// Messages outstanding at one peer, over all streams.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct PullWindow {
     /// Messages asked for.
-    pub(super) open: u64,
+    open: u64,
     /// The time when the latest of them came, or the first of them was asked for.
-    pub(super) heard: Mono,
+    heard: Mono,
     /// The number of the question that was answered last.
-    pub(super) number: u64,
+    number: u64,
     /// Until when it may send something large, between whose pieces nothing else need come.
-    pub(super) busy_until: Mono,
+    busy_until: Mono,
     /// Longest time for which it may be silent and still answer, as was seen lately: a machine that is busy takes longer than its round
     /// trips in quiet times tell.
     silence: Duration,
 }
 
 impl PullWindow {
+    /// Messages asked for.
+    pub(super) fn open(&self) -> u64 {
+        self.open
+    }
+
     /// T2: how long a question may bring nothing.
     pub(super) fn patience(&self, round_trip: Duration) -> Duration {
         (round_trip * 2 + PATIENCE).max(self.silence * 2)
@@ -69,10 +89,15 @@ impl PullWindow {
     /// A question ends that left so many messages open. Unless a later one was answered, its peer may be slow: then it
     /// gets more time from now on, as with lost segments in TCP (RFC 6298, section 5.5).
     pub(super) fn void(&mut self, question: &InFlight) {
-        self.open -= question.open.count();
+        self.close(question);
         if question.is_queued(self) {
             self.note_silence(question.patience);
         }
+    }
+
+    /// A question ends of which nothing is wanted any more.
+    pub(super) fn close(&mut self, question: &InFlight) {
+        self.open -= question.open.count();
     }
 
     fn note_silence(&mut self, silence: Duration) {
@@ -81,6 +106,66 @@ impl PullWindow {
 }
 
 impl InFlight {
+    /// Nothing was asked of `to` yet.
+    pub(super) fn new(to: Slot) -> Self {
+        let (open, unasked, heard) = (Ranges::default(), Ranges::default(), Mono::default());
+        Self { to, open, unasked, number: 0, heard, patience: Duration::ZERO }
+    }
+
+    /// The source.
+    pub(super) fn to(&self) -> Slot {
+        self.to
+    }
+
+    /// The messages that have not come.
+    pub(super) fn open(&self) -> &Ranges {
+        &self.open
+    }
+
+    /// The part of them that comes unasked.
+    #[cfg(test)]
+    pub(super) fn unasked(&self) -> &Ranges {
+        &self.unasked
+    }
+
+    /// Longest time in which it may bring nothing.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// More is asked for, by the question `number`, which may bring nothing for as long as `patience`.
+    pub(super) fn ask(&mut self, now: Mono, ranges: &Ranges, number: u64, patience: Duration) {
+        self.open.extend(ranges.as_slice());
+        (self.number, self.heard, self.patience) = (number, now, patience);
+    }
+
+    /// A part of it comes unasked.
+    pub(super) fn comes_unasked(&mut self, ranges: &Ranges) {
+        self.unasked.extend(ranges.as_slice());
+    }
+
+    /// Messages have come, or come no more; `None`: none of its own.
+    pub(super) fn answer(&mut self, now: Mono, range: (u64, u64)) -> Option<Answered> {
+        let answer = self.open.intersection(&[range]);
+        if answer.is_empty() {
+            return None;
+        }
+        let unasked = self.unasked.intersection(&[range]);
+        self.open.subtract(answer.as_slice());
+        self.unasked.subtract(answer.as_slice());
+        self.heard = now;
+        let (count, left) = (answer.count(), self.open.count());
+        Some(Answered { by: self.to, number: self.number, count, left, was_asked: unasked != answer })
+    }
+
+    /// The source keeps messages no more: the number of the question, and how much of it that answers.
+    pub(super) fn lose(&mut self, now: Mono, ranges: &[(u64, u64)]) -> (u64, u64) {
+        let before = self.open.count();
+        self.open.subtract(ranges);
+        self.heard = now;
+        (self.number, before - self.open.count())
+    }
+
     /// The time when it counts as unanswered. A link keeps its order: as long as earlier questions bring something this one
     /// waits for its turn, but a later one shows that its turn has passed.
     pub(super) fn void_at(&self, account: &PullWindow) -> Mono {

@@ -6,9 +6,9 @@
 
 use super::{
     ask::{Arrival, Ask, Dues, Holes, How, add},
-    in_flight::PullWindow,
+    in_flight::{Answered, PullWindow},
     misses::Misses,
-    stream_missing::{Answered, StreamMissing},
+    stream_missing::StreamMissing,
     table::Table,
 };
 use crate::core::{
@@ -127,10 +127,10 @@ impl Missing {
         let mut has_room = false;
         for answer in &answers {
             let account = self.accounts.entry(answer.by).or_default();
-            let before = account.open;
+            let before = account.open();
             account.answer(now, answer.number, answer.count);
             // The queue is tried again when half a window is free, not for each message.
-            has_room |= falls_to(half, before, account.open)
+            has_room |= falls_to(half, before, account.open())
                 || is_queued && falls_to(half / 2, answer.left + answer.count, answer.left);
         }
         if has_room {
@@ -195,7 +195,7 @@ impl Missing {
             let given_up = want.give_up(is_over).into_iter();
             dues.gaps.extend(given_up.map(|(first, last)| Gap::whole(stream.clone(), first, last)));
             if let Some((below, sought)) = want.take_holes(is_over) {
-                dues.holes.push(Holes { stream: stream.clone(), by: want.opener, below, sought });
+                dues.holes.push(Holes { stream: stream.clone(), by: want.opener(), below, sought });
             }
             if let Some(ticket) = want.ticket.take() {
                 self.queue.remove(&ticket);
@@ -260,7 +260,7 @@ impl Missing {
         let accounts = &self.accounts;
         let ended = want.void(now, |slot| accounts.get(&slot).copied().unwrap_or_default());
         for question in &ended {
-            self.accounts.entry(question.to).or_default().void(question);
+            self.accounts.entry(question.to()).or_default().void(question);
         }
         !ended.is_empty()
     }
@@ -283,7 +283,7 @@ impl Missing {
             let mut is_repeat = None;
             loop {
                 let accounts = &self.accounts;
-                let open = |slot| accounts.get(&slot).map_or(0, |account: &PullWindow| account.open);
+                let open = |slot| accounts.get(&slot).map_or(0, |account: &PullWindow| account.open());
                 let Some((to, ranges)) = want.choose(now, self.pull_max, open) else { break };
                 (self.questions, vain) = (self.questions + 1, 0);
                 let account = self.accounts.entry(to).or_default();
@@ -302,7 +302,7 @@ impl Missing {
     /// Says whether hardly anything can be asked for now: what is queued is looked at when half a window is free.
     fn is_full(&self) -> bool {
         let least = self.pull_max - self.pull_max / 8;
-        self.accounts.values().all(|account| account.open >= least)
+        self.accounts.values().all(|account| account.open() >= least)
     }
 
     /// Begins to look for what is missing of a stream that `by` tells of; says whether there is room for it.
@@ -392,7 +392,7 @@ impl Missing {
             self.queue.remove(&ticket);
         }
         for question in want.questions() {
-            self.accounts.entry(question.to).or_default().open -= question.open.count();
+            self.accounts.entry(question.to()).or_default().close(question);
         }
     }
 }

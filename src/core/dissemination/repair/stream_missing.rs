@@ -2,7 +2,7 @@
 
 use super::{
     ask::How,
-    in_flight::{InFlight, PullWindow},
+    in_flight::{Answered, InFlight, PullWindow},
     parts::{INTERVALS_MAX, Part, Parts},
 };
 use crate::core::{id::ranges::Ranges, slots::Slot, time::Mono};
@@ -17,22 +17,22 @@ const TRIES_MAX: u32 = 16;
 
 /// Peer that has something that is missing here.
 #[derive(Debug)]
-pub(super) struct Source {
-    pub(super) slot: Slot,
+struct Source {
+    slot: Slot,
     /// At least what is still missing of what it has.
-    pub(super) offers: Ranges,
+    offers: Ranges,
     /// Messages that it has seen and keeps no more.
-    pub(super) lost: Ranges,
+    lost: Ranges,
     /// Questions in a row that brought nothing.
-    pub(super) tries: u32,
-    pub(super) not_before: Mono,
+    tries: u32,
+    not_before: Mono,
 }
 
 /// Messages missing of one stream.
 #[derive(Debug, Default)]
 pub(super) struct StreamMissing {
     /// The peer that told of it first.
-    pub(super) opener: Slot,
+    opener: Slot,
     /// Each message is offered by a source, or bare.
     parts: Parts,
     sources: Vec<Source>,
@@ -43,21 +43,6 @@ pub(super) struct StreamMissing {
     pub(super) ticket: Option<u64>,
     /// The time when it is looked at next, at the latest.
     pub(super) at: Option<Mono>,
-}
-
-/// Messages that came out of a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Answered {
-    /// The peer that was asked.
-    pub(super) by: Slot,
-    /// The number of the question.
-    pub(super) number: u64,
-    /// Number of messages that came.
-    pub(super) count: u64,
-    /// Number of its messages that are left.
-    pub(super) left: u64,
-    /// True if any of them had been asked for: they may have come unasked, piece by piece.
-    pub(super) was_asked: bool,
 }
 
 /// Changes by an offer.
@@ -74,6 +59,11 @@ impl StreamMissing {
     /// Nothing yet of a stream that `opener` tells of first.
     pub(super) fn of(opener: Slot) -> Self {
         Self { opener, ..Self::default() }
+    }
+
+    /// The peer that told of it first.
+    pub(super) fn opener(&self) -> Slot {
+        self.opener
     }
 
     /// Notes that `by` has `missing`; what was not wanted before is asked for when it is `due`.
@@ -153,45 +143,29 @@ impl StreamMissing {
 
     /// Takes messages out of the questions for them that are meant.
     fn close(&mut self, now: Mono, range: (u64, u64), is_meant: impl Fn(&InFlight) -> bool) -> Vec<Answered> {
-        let mut answered = Vec::new();
-        for question in self.questions.iter_mut().filter(|question| is_meant(question)) {
-            let answer = question.open.intersection(&[range]);
-            if answer.is_empty() {
-                continue;
-            }
-            let unasked = question.unasked.intersection(&[range]);
-            question.open.subtract(answer.as_slice());
-            question.unasked.subtract(answer.as_slice());
-            question.heard = now;
-            answered.push(Answered {
-                by: question.to,
-                number: question.number,
-                count: answer.count(),
-                left: question.open.count(),
-                was_asked: unasked != answer,
-            });
-        }
-        self.questions.retain(|question| !question.open.is_empty());
+        let meant = self.questions.iter_mut().filter(|question| is_meant(question));
+        let answered = meant.filter_map(|question| question.answer(now, range)).collect();
+        self.questions.retain(|question| !question.open().is_empty());
         answered
     }
 
     /// `by` has begun to send messages, maybe unasked: as long as it is at it, nobody is asked. Says for how many nobody had been.
     pub(super) fn coming(&mut self, now: Mono, by: Slot, lacking: &Ranges, number: u64, patience: Duration) -> u64 {
         let mut fresh = lacking.clone();
-        self.questions.iter().for_each(|question| fresh.subtract(question.open.as_slice()));
+        self.questions.iter().for_each(|question| fresh.subtract(question.open().as_slice()));
         if fresh.is_empty() {
             return 0;
         }
         self.ask(now, by, &fresh, number, patience);
-        let question = self.questions.iter_mut().find(|question| question.to == by);
-        question.into_iter().for_each(|question| question.unasked.extend(fresh.as_slice()));
+        let question = self.questions.iter_mut().find(|question| question.to() == by);
+        question.into_iter().for_each(|question| question.comes_unasked(&fresh));
         fresh.count()
     }
 
     /// `by` does not send messages that it had begun to send: they are asked for, of others first. The number of the question,
     /// and how many of them it was for.
     pub(super) fn stopped(&mut self, now: Mono, by: Slot, range: (u64, u64)) -> Option<(u64, u64)> {
-        let closed = self.close(now, range, |question| question.to == by);
+        let closed = self.close(now, range, |question| question.to() == by);
         let &Answered { number, count, .. } = closed.first()?;
         if let Some(source) = self.sources.iter_mut().find(|source| source.slot == by) {
             source.tries = source.tries.saturating_add(1);
@@ -212,13 +186,9 @@ impl StreamMissing {
         source.lost.extend(lost.as_slice());
         source.lost.truncate(INTERVALS_MAX);
         (source.tries, source.not_before) = (0, Mono::default());
-        let asked = self.questions.iter_mut().find(|question| question.to == by).map(|question| {
-            let before = question.open.count();
-            question.open.subtract(ranges);
-            question.heard = now;
-            (question.number, before - question.open.count())
-        });
-        self.questions.retain(|question| !question.open.is_empty());
+        let asked = self.questions.iter_mut().find(|question| question.to() == by);
+        let asked = asked.map(|question| question.lose(now, ranges));
+        self.questions.retain(|question| !question.open().is_empty());
         self.reconcile(Some(now));
         if self.sources.iter_mut().any(|source| source.offers.truncate(INTERVALS_MAX)) {
             self.reconcile(None);
@@ -229,13 +199,13 @@ impl StreamMissing {
     /// A peer is gone: what only it offered is not known to exist any more.
     pub(super) fn forget(&mut self, slot: Slot) {
         self.sources.retain(|source| source.slot != slot);
-        self.questions.retain(|question| question.to != slot);
+        self.questions.retain(|question| question.to() != slot);
         self.reconcile(None);
     }
 
     /// Says whether a peer offers something of it, or was asked.
     pub(super) fn knows(&self, slot: Slot) -> bool {
-        self.sources.iter().any(|source| source.slot == slot) || self.questions.iter().any(|q| q.to == slot)
+        self.sources.iter().any(|source| source.slot == slot) || self.questions.iter().any(|q| q.to() == slot)
     }
 
     /// Puts off what was not asked for and comes after `sequence`: it is on its way, and not overdue before `due`.
@@ -245,13 +215,13 @@ impl StreamMissing {
 
     /// Ends the questions that brought nothing for too long. Their sources come last in the next round.
     pub(super) fn void(&mut self, now: Mono, account: impl Fn(Slot) -> PullWindow) -> Vec<InFlight> {
-        let is_void = |question: &mut InFlight| question.void_at(&account(question.to)) <= now;
+        let is_void = |question: &mut InFlight| question.void_at(&account(question.to())) <= now;
         let ended: Vec<_> = self.questions.extract_if(.., is_void).collect();
         for question in &ended {
-            if let Some(source) = self.sources.iter_mut().find(|source| source.slot == question.to) {
+            if let Some(source) = self.sources.iter_mut().find(|source| source.slot == question.to()) {
                 source.tries = source.tries.saturating_add(1);
                 let doubled = source.tries.checked_sub(2).map(|power| 1_u32 << power.min(16));
-                let wait = doubled.map_or(Duration::ZERO, |times| question.patience.saturating_mul(times));
+                let wait = doubled.map_or(Duration::ZERO, |times| question.patience().saturating_mul(times));
                 source.not_before = now + wait.min(RETRY_MAX);
             }
         }
@@ -272,7 +242,7 @@ impl StreamMissing {
     /// that are asked for neighbouring messages may both send the same batch.
     pub(super) fn choose(&self, now: Mono, window: u64, open: impl Fn(Slot) -> u64) -> Option<(Slot, Ranges)> {
         let mut due = self.due(now);
-        let is_asked = |source: &Source| self.questions.iter().any(|question| question.to == source.slot);
+        let is_asked = |source: &Source| self.questions.iter().any(|question| question.to() == source.slot);
         let ready = self.sources.iter().filter(|source| source.not_before <= now);
         let mut useful: Vec<_> = ready.map(|source| (source, is_asked(source))).collect();
         useful.sort_by_key(|&(source, is_asked)| (!is_asked, source.tries, open(source.slot)));
@@ -296,14 +266,11 @@ impl StreamMissing {
 
     /// Notes that `ranges` were asked of `to`.
     pub(super) fn ask(&mut self, now: Mono, to: Slot, ranges: &Ranges, number: u64, patience: Duration) {
-        let index = self.questions.iter().position(|question| question.to == to).unwrap_or_else(|| {
-            let (open, unasked) = (Ranges::default(), Ranges::default());
-            self.questions.push(InFlight { to, open, unasked, number, heard: now, patience });
+        let index = self.questions.iter().position(|question| question.to() == to).unwrap_or_else(|| {
+            self.questions.push(InFlight::new(to));
             self.questions.len() - 1
         });
-        let question = &mut self.questions[index];
-        question.open.extend(ranges.as_slice());
-        (question.number, question.heard, question.patience) = (number, now, patience);
+        self.questions[index].ask(now, ranges, number, patience);
     }
 
     /// Says whether something could be asked for now if there is room.
@@ -329,7 +296,7 @@ impl StreamMissing {
         let sources = self.sources.iter().map(|source| source.not_before);
         let bare = self.parts.iter().filter_map(|part| part.bare).map(|since| since + lost_after);
         let holes = self.holes.map(|(_, since)| since + lost_after);
-        let questions = self.questions.iter().map(|question| question.void_at(&account(question.to)));
+        let questions = self.questions.iter().map(|question| question.void_at(&account(question.to())));
         dues.chain(sources).filter(|&at| at > now).chain(bare).chain(holes).chain(questions).min()
     }
 
@@ -356,7 +323,7 @@ impl StreamMissing {
             due.insert(part.first, part.last);
         }
         for question in &self.questions {
-            due.subtract(question.open.as_slice());
+            due.subtract(question.open().as_slice());
         }
         due
     }
@@ -394,7 +361,7 @@ impl StreamMissing {
     pub(super) fn bytes(&self) -> usize {
         let ranges = |ranges: &Ranges| size_of_val(ranges.as_slice());
         let sources = self.sources.iter().map(|s| size_of::<Source>() + ranges(&s.offers) + ranges(&s.lost));
-        let questions = self.questions.iter().map(|q| size_of::<InFlight>() + ranges(&q.open));
+        let questions = self.questions.iter().map(|q| size_of::<InFlight>() + ranges(q.open()));
         size_of::<Self>() + size_of_val(self.parts.as_slice()) + sources.chain(questions).sum::<usize>()
     }
 

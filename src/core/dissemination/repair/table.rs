@@ -47,10 +47,10 @@ impl Table {
 
     pub(super) fn remove(&mut self, stream: &StreamId) -> Option<StreamMissing> {
         let want = self.wants.remove(stream)?;
-        if let Some(count) = self.opened.get_mut(&want.opener) {
+        if let Some(count) = self.opened.get_mut(&want.opener()) {
             *count -= 1;
             if *count == 0 {
-                self.opened.remove(&want.opener);
+                self.opened.remove(&want.opener());
             }
         }
         Some(want)
@@ -60,7 +60,7 @@ impl Table {
     pub(super) fn victim(&self, by: Slot) -> Option<StreamId> {
         let told = self.opened.get(&by).copied().unwrap_or(0);
         let (&most, &count) = self.opened.iter().max_by_key(|(_, count)| **count)?;
-        let victim = self.wants.iter().rev().find(|(_, want)| count > told + 1 && want.opener == most);
+        let victim = self.wants.iter().rev().find(|(_, want)| count > told + 1 && want.opener() == most);
         victim.map(|(stream, _)| stream.clone())
     }
 
