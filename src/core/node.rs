@@ -14,14 +14,9 @@ use disturbed::Disturbed;
 use machines::Machines;
 
 mod account;
-mod departure;
-mod disseminating;
 mod disturbed;
-mod lives;
 mod machines;
-mod neighbours;
 mod requests;
-mod serving;
 
 /// A gossip node.
 ///
@@ -62,7 +57,7 @@ impl Node {
     /// Applies one input; then drain [`poll_output`](Self::poll_output) to `None`.
     /// Never blocks and never fails: stale or hostile input becomes a counter and, where somebody waits for it, a refusal.
     pub fn handle(&mut self, now: Now, input: Input) {
-        debug_assert!(self.machines.outbox.is_empty(), "outputs of the last input were not drained");
+        self.machines.begin();
         match input {
             Input::Arrived { from: Principal::Node(from), frame } => self.machines.on_frame(now, from, frame),
             Input::Arrived { .. } => self.machines.stats.refuse(Refusal::BadIdentity, None),
@@ -85,13 +80,13 @@ impl Node {
 
     /// Ends a turn: what was submitted in it leaves, and is answered. Then drain [`poll_output`](Self::poll_output) to `None`.
     pub fn flush(&mut self, now: Now) {
-        debug_assert!(self.machines.outbox.is_empty(), "outputs of the last input were not drained");
+        self.machines.begin();
         self.machines.flush(now);
     }
 
     /// The next thing to do, in order.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.machines.outbox.pop_front()
+        self.machines.poll_output()
     }
 
     /// The time at which the node wants a [`Input::Tick`], if nothing else happens before.

@@ -69,7 +69,7 @@ impl Node {
             instance: me.instance.clone(),
             incarnation: self.machines.dissemination.latest().incarnation,
             version: self.version.to_owned(),
-            uptime: now.mono.since(self.machines.started),
+            uptime: self.machines.uptime(now.mono),
             peers,
             payload_len_max: self.machines.config.limits.payload_len_max as u64,
             retained_messages: self.machines.mailbox.len() as u64,

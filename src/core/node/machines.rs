@@ -1,10 +1,10 @@
 //! The four machines of a node, and the wires between them: each says what it asks for, and it goes to the next one, or out.
 
-use super::departure::Departure;
 use crate::core::{
     config::Config,
     dissemination::{self, Dissemination},
     event::{Event, LinkId, LogSeq, Output, Principal, Record, Sender},
+    frame::Frame,
     id::{Incarnation, NodeId},
     mailbox::Mailbox,
     membership::{self, Membership},
@@ -14,27 +14,36 @@ use crate::core::{
     stats::{Counter, Refusal, Stats},
     time::{Mono, Now},
 };
+use departure::Departure;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+mod departure;
+mod disseminating;
+mod lives;
+mod neighbours;
+mod serving;
 
 /// Time that an exiting node gives its last frames to leave.
 const EXIT_LINGER: Duration = Duration::from_millis(500);
+/// Longest time that farewells are given beside their own because links are slow.
+const DELAY_MAX: Duration = Duration::from_secs(2);
 
 /// The machines, what they share, and what they have asked for.
 #[derive(Debug)]
 pub(super) struct Machines {
     pub(super) config: Config,
-    pub(super) started: Mono,
+    started: Mono,
     pub(super) membership: Membership,
     pub(super) dissemination: Dissemination,
     pub(super) mailbox: Mailbox,
     pub(super) stats: Stats,
-    pub(super) appended: LogSeq,
+    appended: LogSeq,
     pub(super) service: Service,
-    pub(super) departure: Option<Departure>,
+    departure: Option<Departure>,
     /// Set once the node has said that it ends.
     ended: bool,
-    pub(super) rng: Rng,
-    pub(super) outbox: VecDeque<Output>,
+    rng: Rng,
+    outbox: VecDeque<Output>,
 }
 
 impl Machines {
@@ -55,6 +64,26 @@ impl Machines {
             started: now.mono,
             config,
         }
+    }
+
+    /// Begins an input: nothing that they asked for may be left.
+    pub(super) fn begin(&self) {
+        debug_assert!(self.outbox.is_empty(), "outputs of the last input were not drained");
+    }
+
+    /// Asks for something to be done outside.
+    pub(super) fn ask(&mut self, output: Output) {
+        self.outbox.push_back(output);
+    }
+
+    /// The next thing to be done outside, in order.
+    pub(super) fn poll_output(&mut self) -> Option<Output> {
+        self.outbox.pop_front()
+    }
+
+    /// Time since the life began.
+    pub(super) fn uptime(&self, now: Mono) -> Duration {
+        now.since(self.started)
     }
 
     /// Ends an input: what it has brought is told to each machine, and what they ask for is done.
@@ -146,11 +175,27 @@ impl Machines {
         self.disseminate(now, dissemination::Input::Leaving);
         self.on_membership(now, membership::Input::Leaving);
         self.end_service(now);
-        self.outbox.push_back(Output::Exit { linger: EXIT_LINGER });
+        self.ask(Output::Exit { linger: EXIT_LINGER });
     }
 
     pub(super) fn is_leaving(&self) -> bool {
         self.departure.is_some() || self.ended
+    }
+
+    /// The node leaves: its neighbours are told, and it ends when they know, or after a while.
+    pub(super) fn depart(&mut self, now: Now) {
+        let links: Vec<_> = self.membership.neighbours().iter().map(|(_, link)| link).collect();
+        // What is under way goes first, and its links may be slow.
+        let delay = (self.dissemination.delay() * 2).min(DELAY_MAX);
+        let deadline = now.mono + self.config.limits.leave_timeout + delay;
+        self.on_membership(now, membership::Input::Leaving);
+        self.departure = Some(Departure::new(links.iter().copied().collect(), deadline));
+        self.disseminate(now, dissemination::Input::Leaving);
+        self.notify(now, Event::Leaving);
+        if !links.is_empty() {
+            self.ask(Output::Send(links, Frame::Leave));
+        }
+        self.finish_departure(now);
     }
 
     pub(super) fn on_farewell(&mut self, now: Now, link: LinkId) {
@@ -160,7 +205,7 @@ impl Machines {
         self.finish_departure(now);
     }
 
-    pub(super) fn finish_departure(&mut self, now: Now) {
+    fn finish_departure(&mut self, now: Now) {
         if self.departure.take_if(|departure| departure.is_over(now.mono)).is_some() {
             self.end(now);
         }
@@ -169,7 +214,7 @@ impl Machines {
     /// Has a record kept, and gives its place in the log.
     pub(super) fn append(&mut self, record: Record) -> LogSeq {
         self.appended.0 += 1;
-        self.outbox.push_back(Output::Append(self.appended, record));
+        self.ask(Output::Append(self.appended, record));
         self.appended
     }
 

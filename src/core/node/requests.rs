@@ -1,11 +1,9 @@
 //! Requests of clients, and what a node does about them. Spec: `docs/spec/gossip-bus.md`, *Requests*.
 
-use super::{Node, account, departure::Departure};
+use super::{Node, account};
 use crate::core::{
     batch::Body,
-    dissemination,
-    event::{Event, LogSeq, Output, Record},
-    frame::Frame,
+    event::{LogSeq, Output, Record},
     id::NodeId,
     membership,
     message::Relays,
@@ -14,10 +12,6 @@ use crate::core::{
     stats::{Counter, Refusal},
     time::{Mono, Now},
 };
-use std::time::Duration;
-
-/// Longest time that farewells are given beside their own because links are slow.
-const DELAY_MAX: Duration = Duration::from_secs(2);
 
 impl Node {
     pub(super) fn on_request(&mut self, now: Now, caller: Caller, request: Request) {
@@ -84,7 +78,7 @@ impl Node {
             return Err((Refusal::NotAllowed, text));
         }
         self.disturbed.note(nodes.as_deref(), &disturbance);
-        self.machines.outbox.push_back(Output::Disturb(nodes, disturbance));
+        self.machines.ask(Output::Disturb(nodes, disturbance));
         Ok(())
     }
 
@@ -149,22 +143,9 @@ impl Node {
 
     fn leave(&mut self, now: Now, caller: Caller) {
         self.machines.service.handle(now, service::Input::Leave(caller));
-        if self.machines.is_leaving() {
-            return;
+        if !self.machines.is_leaving() {
+            self.machines.depart(now);
         }
-        let links: Vec<_> = self.machines.membership.neighbours().iter().map(|(_, link)| link).collect();
-        // What is under way goes first, and its links may be slow.
-        let deadline = now.mono
-            + self.machines.config.limits.leave_timeout
-            + (self.machines.dissemination.delay() * 2).min(DELAY_MAX);
-        self.machines.on_membership(now, membership::Input::Leaving);
-        self.machines.departure = Some(Departure::new(links.iter().copied().collect(), deadline));
-        self.machines.disseminate(now, dissemination::Input::Leaving);
-        self.machines.notify(now, Event::Leaving);
-        if !links.is_empty() {
-            self.machines.outbox.push_back(Output::Send(links, Frame::Leave));
-        }
-        self.machines.finish_departure(now);
     }
 }
 

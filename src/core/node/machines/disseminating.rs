@@ -1,7 +1,7 @@
 //! Messages between the machines: what neighbours say of them goes to dissemination, and what that asks for is filed,
 //! recorded, told and sent.
 
-use super::machines::Machines;
+use super::Machines;
 use crate::core::{
     batch::Batch,
     dissemination::{Input, Output as Asked},
@@ -48,7 +48,7 @@ impl Machines {
     }
 
     /// Does what dissemination asks for, until it asks for nothing more.
-    pub(super) fn follow_dissemination(&mut self, now: Now) {
+    pub(in crate::core::node) fn follow_dissemination(&mut self, now: Now) {
         let mut is_filed = false;
         while let Some(asked) = self.dissemination.poll_output() {
             match asked {
@@ -65,9 +65,9 @@ impl Machines {
                         let (neighbours, times) = (self.membership.neighbours(), frame.messages());
                         links.iter().for_each(|&link| self.stats.add(counter, neighbours.name_of(link), times));
                     }
-                    self.outbox.push_back(Output::Send(links, frame));
+                    self.ask(Output::Send(links, frame));
                 }
-                Asked::Answer(node, answer) => self.outbox.push_back(Output::Answer(node, answer)),
+                Asked::Answer(node, answer) => self.ask(Output::Answer(node, answer)),
                 Asked::GivenUp { stream, first, last } => {
                     self.append(Record::GivenUp { stream, first, last });
                 }

@@ -1,6 +1,6 @@
 //! Which life this node goes on as when somebody knows of its life what it does not. Spec: sections 6.1 and 7.
 
-use super::machines::Machines;
+use super::Machines;
 use crate::core::{
     dissemination,
     event::{Event, Output},
@@ -42,7 +42,7 @@ impl Machines {
         let last = Some(seen.incarnation);
         let Some(incarnation) = Incarnation::next(last, now.wall, self.rng.bits()) else { return };
         self.stats.count(Counter::Renewed, None);
-        self.outbox.push_back(Output::Renew(incarnation));
+        self.ask(Output::Renew(incarnation));
         self.notify(now, Event::Renewed(incarnation));
         self.disseminate(now, dissemination::Input::Renewed(incarnation));
         self.on_membership(now, membership::Input::Renewed(incarnation));

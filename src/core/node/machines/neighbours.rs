@@ -1,7 +1,7 @@
 //! Frames of neighbours: each finds the machine that it is for. And what membership asks for is done.
 //! Spec: sections 5 and 6.
 
-use super::machines::Machines;
+use super::Machines;
 use crate::core::{
     dissemination::{self, Dissemination},
     event::{LinkId, Output},
@@ -15,7 +15,7 @@ use crate::core::{
 
 impl Machines {
     /// Another node says something over its link to us.
-    pub(super) fn on_frame(&mut self, now: Now, from: NodeId, frame: Frame) {
+    pub(in crate::core::node) fn on_frame(&mut self, now: Now, from: NodeId, frame: Frame) {
         let is_introduced = self.membership.is_introduced(&from);
         let is_heard = is_introduced && !matches!(frame, Frame::Hello(..));
         let slot = if is_heard { self.membership.heard(now.mono, &from) } else { None };
@@ -54,11 +54,11 @@ impl Machines {
         if let (Some(slot), Some(hashes)) = (slot, hashes) {
             self.disseminate(now, dissemination::Input::Hashes { slot, hashes });
         }
-        self.outbox.push_back(Output::Answer(from, Answer::Pong(token)));
+        self.ask(Output::Answer(from, Answer::Pong(token)));
     }
 
     /// Something comes back over a link of ours.
-    pub(super) fn on_answer(&mut self, now: Now, link: LinkId, answer: Answer) {
+    pub(in crate::core::node) fn on_answer(&mut self, now: Now, link: LinkId, answer: Answer) {
         match answer {
             Answer::Pong(token) if Dissemination::is_token(token) => {
                 self.on_message_answer(now, link, |slot| dissemination::Input::Acknowledged { slot, token });
@@ -81,7 +81,7 @@ impl Machines {
     }
 
     /// Tells membership of something, and does what it asks for.
-    pub(super) fn on_membership(&mut self, now: Now, input: Input) {
+    pub(in crate::core::node) fn on_membership(&mut self, now: Now, input: Input) {
         self.membership.handle(now.mono, input);
         self.follow_membership(now);
     }
@@ -95,15 +95,15 @@ impl Machines {
     }
 
     /// Does what membership asks for, until it asks for nothing more.
-    pub(super) fn follow_membership(&mut self, now: Now) {
+    pub(in crate::core::node) fn follow_membership(&mut self, now: Now) {
         use membership::Output as Asked;
         while let Some(asked) = self.membership.poll_output() {
             match asked {
-                Asked::Adopt(instance) => self.outbox.push_back(Output::Adopt(instance)),
-                Asked::Connect(link, endpoint, dial) => self.outbox.push_back(Output::Connect(link, endpoint, dial)),
-                Asked::Disconnect(link) => self.outbox.push_back(Output::Disconnect(link)),
-                Asked::Send(links, frame) => self.outbox.push_back(Output::Send(links, frame)),
-                Asked::Answer(node, answer) => self.outbox.push_back(Output::Answer(node, answer)),
+                Asked::Adopt(instance) => self.ask(Output::Adopt(instance)),
+                Asked::Connect(link, endpoint, dial) => self.ask(Output::Connect(link, endpoint, dial)),
+                Asked::Disconnect(link) => self.ask(Output::Disconnect(link)),
+                Asked::Send(links, frame) => self.ask(Output::Send(links, frame)),
+                Asked::Answer(node, answer) => self.ask(Output::Answer(node, answer)),
                 Asked::Notify(event) => self.notify(now, event),
                 Asked::Count(counter, peer) => self.stats.count(counter, peer.as_ref()),
                 Asked::CountRefusal(refusal, peer) => self.stats.refuse(refusal, peer.as_ref()),

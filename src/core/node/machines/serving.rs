@@ -1,7 +1,7 @@
 //! Answers to clients: the node tells the service what they wait for, and sends what it says. Spec: `docs/spec/gossip-bus.md`,
 //! *Requests* and *Watching*.
 
-use super::machines::Machines;
+use super::Machines;
 use crate::core::{
     batch::Batch,
     event::{Event, LogSeq, Output},
@@ -15,17 +15,17 @@ use std::time::Duration;
 
 impl Machines {
     /// Answers a client at once.
-    pub(super) fn reply(&mut self, now: Now, caller: Caller, reply: Reply) {
+    pub(in crate::core::node) fn reply(&mut self, now: Now, caller: Caller, reply: Reply) {
         self.reply_after(now, LogSeq::NONE, caller, reply);
     }
 
     /// Answers a client as soon as a record is safe.
-    pub(super) fn reply_after(&mut self, now: Now, record: LogSeq, caller: Caller, reply: Reply) {
+    pub(in crate::core::node) fn reply_after(&mut self, now: Now, record: LogSeq, caller: Caller, reply: Reply) {
         self.service.handle(now, service::Input::Answered { caller, reply, record });
     }
 
     /// Refuses what a client asks, and counts it.
-    pub(super) fn refuse_client(&mut self, now: Now, caller: Caller, refusal: Refusal, text: String) {
+    pub(in crate::core::node) fn refuse_client(&mut self, now: Now, caller: Caller, refusal: Refusal, text: String) {
         self.stats.refuse(refusal, None);
         self.reply(now, caller, Reply::Refused { refusal, text });
     }
@@ -33,7 +33,7 @@ impl Machines {
     /// Tells of an event whoever watches: in the log of the process, and in the journal.
     pub(super) fn notify(&mut self, now: Now, event: Event) {
         self.service.handle(now, service::Input::Happened(&event));
-        self.outbox.push_back(Output::Notify(event));
+        self.ask(Output::Notify(event));
     }
 
     /// Counts messages that are new here, and notes them for those who watch.
@@ -66,7 +66,7 @@ impl Machines {
         while let Some(output) = self.service.poll_output() {
             match output {
                 service::Output::Reply(Caller { address, id }, reply) => {
-                    self.outbox.push_back(Output::Reply(address, id, reply));
+                    self.ask(Output::Reply(address, id, reply));
                 }
                 service::Output::Refuse(caller, refusal, text) => {
                     self.refuse_client(now, caller, refusal, text.to_owned());
@@ -83,8 +83,8 @@ impl Machines {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Node;
     use super::*;
+    use crate::core::node::Node;
     use crate::core::{
         batch::Body,
         config::{Config, Limits, Protocol},
