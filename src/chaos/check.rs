@@ -33,9 +33,9 @@ impl NetworkCheck {
         self.judgement.names(State::Suspect)
     }
 
-    /// Returns whether all that run can reach each other, and nobody doubts that anybody does.
+    /// Returns whether all that run can reach each other.
     pub fn is_one(&self) -> bool {
-        self.judgement.health != Health::Split && self.silent().is_empty() && self.suspect().is_empty()
+        self.judgement.health != Health::Split && self.silent().is_empty()
     }
 }
 

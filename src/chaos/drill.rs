@@ -351,7 +351,7 @@ impl Run<'_> {
         if self.interrupted.load(Relaxed) { Err(ChaosError::Interrupted) } else { Ok(()) }
     }
 
-    /// Looks at the network until it is one, all answer, and all have seen the same; or until time is up.
+    /// Looks at the network until it is one, all hear each other, and all have seen the same; or until time is up.
     fn converge(&self, deadline: &Deadline, told: &mut DrillReport) -> Result<NetworkCheck, ChaosError> {
         loop {
             let glance = self.look()?;
@@ -367,7 +367,8 @@ impl Run<'_> {
             told.to_equal = is_equal.then(|| told.to_equal.unwrap_or(quiet));
             told.paused = self.executor.active_faults().paused.iter().cloned().collect();
             told.disturbed = glance.disturbed.clone();
-            if (is_one && is_equal) || told.is_broken() || !deadline.pause(GLANCE) {
+            let is_whole = is_one && is_equal && told.suspect.is_empty();
+            if is_whole || told.is_broken() || !deadline.pause(GLANCE) {
                 if glance.live.is_empty() {
                     return Err(ChaosError::NobodyRuns { network: self.executor.manifest().network.clone() });
                 }

@@ -189,7 +189,8 @@ pub struct Limits {
     pub lives_max: usize,
     /// Most streams of which something is known to be missing at one time. Default 4096.
     pub wants_max: usize,
-    /// Most messages that one neighbour is asked for at one time. Default 4096.
+    /// Most batches that one neighbour is asked for at one time, judged by the size of those that it sends; never more than 4096
+    /// messages. Default 512.
     pub pull_max: u64,
     /// Most bytes of large bodies that wait for one link. Default 64 MiB. More are dropped, counted, and fetched later.
     pub chunks_waiting_bytes_max: usize,
@@ -229,7 +230,7 @@ impl Default for Limits {
             trees_max: 4096,
             lives_max: 64,
             wants_max: 4096,
-            pull_max: 4096,
+            pull_max: 512,
             chunks_waiting_bytes_max: 64 << 20,
             chunks_partial_bytes_max: 64 << 20,
             view_max: 128,

@@ -59,7 +59,7 @@ impl Dissemination {
                 limits.payload_len_max.max(PACKED_LEN_MAX),
                 standstill,
             ),
-            answers: Answers::new(usize::try_from(limits.pull_max).unwrap_or(usize::MAX)),
+            answers: Answers::default(),
             sender: Sender::new(limits.chunks_waiting_bytes_max, standstill),
             payload_len_max: limits.payload_len_max,
             standstill,

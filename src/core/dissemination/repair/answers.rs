@@ -11,11 +11,13 @@ use crate::core::{
     time::Mono,
 };
 
-/// Answers of a node. Bounds: so many messages in each, or one batch more; [`Allowances`].
-#[derive(Debug)]
+/// Most messages in an answer, or one batch more: as many as a node asks for.
+const MESSAGES_MAX: usize = 4096;
+
+/// Answers of a node. Bounds: 4096 messages in each, or one batch more; [`Allowances`].
+#[derive(Debug, Default)]
 pub(crate) struct Answers {
     allowances: Allowances,
-    messages_max: usize,
 }
 
 /// Answer to one question.
@@ -28,11 +30,6 @@ pub(crate) struct Found {
 }
 
 impl Answers {
-    /// Nobody has asked yet.
-    pub(crate) fn new(messages_max: usize) -> Self {
-        Self { allowances: Allowances::default(), messages_max }
-    }
-
     /// Looks for what the neighbour in a slot asks for.
     pub(crate) fn find(
         &mut self,
@@ -43,7 +40,7 @@ impl Answers {
         knowledge: &AntiEntropy,
         kept: &dyn Kept,
     ) -> Found {
-        let (mut messages, mut found) = (self.messages_max, Found::default());
+        let (mut messages, mut found) = (MESSAGES_MAX, Found::default());
         for StreamRanges { stream, ranges } in asked {
             let seen = knowledge.seen_of(stream, ranges);
             let bytes = self.allowances.left(now, slot);

@@ -1,10 +1,12 @@
 //! Questions that are in flight: what was asked of whom and has not come yet.
 
-use crate::core::{id::ranges::Ranges, slots::Slot, time::Mono};
+use crate::core::{frame::STREAMS_MAX, id::ranges::Ranges, slots::Slot, time::Mono};
 use std::time::Duration;
 
 /// Part of T2 beside two round trips.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// Most messages that a peer is asked for at one time, however many come in a batch.
+pub(super) const OPEN_MAX: u64 = STREAMS_MAX as u64;
 /// No silence counts for more.
 const SILENCE_MAX: Duration = Duration::from_millis(500);
 
@@ -43,6 +45,8 @@ pub(super) struct Answered {
 pub(super) struct PullWindow {
     /// Messages asked for.
     open: u64,
+    /// Messages that its batches brought lately.
+    a_batch: u64,
     /// The time when the latest of them came, or the first of them was asked for.
     heard: Mono,
     /// The number of the question that was answered last.
@@ -58,6 +62,27 @@ impl PullWindow {
     /// Messages asked for.
     pub(super) fn open(&self) -> u64 {
         self.open
+    }
+
+    /// Messages that it may be asked for at one time: so many batches of the size that it sends. Answering takes time by the batch,
+    /// and a peer that is long at it looks like one that does not answer.
+    pub(super) fn width(&self, batches: u64) -> u64 {
+        batches.saturating_mul(self.a_batch.max(1)).min(OPEN_MAX)
+    }
+
+    /// Messages that it may be asked for now.
+    pub(super) fn room(&self, batches: u64) -> u64 {
+        self.width(batches).saturating_sub(self.open)
+    }
+
+    /// Says whether it may be asked for half of its window, or more.
+    pub(super) fn is_half_free(&self, batches: u64) -> bool {
+        self.open <= self.width(batches) / 2
+    }
+
+    /// A batch brought so many messages that were asked for. What was seen of larger ones fades.
+    pub(super) fn note_batch(&mut self, count: u64) {
+        self.a_batch = count.max(self.a_batch - self.a_batch.div_ceil(8));
     }
 
     /// T2: how long a question may bring nothing.

@@ -12,7 +12,7 @@ use super::{
     table::Table,
 };
 use crate::core::{
-    frame::{STREAMS_MAX, StreamRanges},
+    frame::StreamRanges,
     id::StreamId,
     request::Gap,
     slots::Slot,
@@ -31,8 +31,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// All that is missing.
 ///
-/// Bounds: `wants_max` streams; 256 intervals of each and of what each source offers of it; `pull_max` messages asked of
-/// one peer, of a stream two peers, of a message one peer at a time, beside those who send in pieces what they were not asked for.
+/// Bounds: `wants_max` streams; 256 intervals of each and of what each source offers of it; `pull_max` batches asked of
+/// one peer, as far as their size is known, and [`OPEN_MAX`](super::in_flight::OPEN_MAX) messages; of a stream two peers, of a message one peer at a time, beside those who send in pieces what they were not asked for.
 #[derive(Debug)]
 pub(super) struct Missing {
     wants: Table,
@@ -53,7 +53,7 @@ pub(super) struct Missing {
 }
 
 impl Missing {
-    /// Nothing is missing. `pull_max` is at most the number of streams that a frame may name.
+    /// Nothing is missing. One peer is asked for at most `pull_max` batches at a time.
     pub(super) fn new(wants_max: usize, pull_max: u64, lost_after: Duration) -> Self {
         Self {
             wants: Table::new(wants_max),
@@ -64,7 +64,7 @@ impl Missing {
             accounts: BTreeMap::new(),
             questions: 0,
             misses: Misses::new(wants_max),
-            pull_max: pull_max.clamp(1, STREAMS_MAX as u64),
+            pull_max: pull_max.max(1),
             lost_after,
         }
     }
@@ -123,15 +123,17 @@ impl Missing {
         if want.is_done() {
             self.close(stream);
         }
-        let half = self.pull_max / 2;
         let mut has_room = false;
         for answer in &answers {
             let account = self.accounts.entry(answer.by).or_default();
-            let before = account.open();
+            let was_free = account.is_half_free(self.pull_max);
             account.answer(now, answer.number, answer.count);
+            account.note_batch(answer.count);
             // The queue is tried again when half a window is free, not for each message.
-            has_room |= falls_to(half, before, account.open())
-                || is_queued && falls_to(half / 2, answer.left + answer.count, answer.left);
+            let quarter = account.width(self.pull_max) / 4;
+            has_room |= !was_free && account.is_half_free(self.pull_max)
+                || account.open() == 0
+                || is_queued && falls_to(quarter, answer.left + answer.count, answer.left);
         }
         if has_room {
             self.wake_queue(now);
@@ -283,8 +285,8 @@ impl Missing {
             let mut is_repeat = None;
             loop {
                 let accounts = &self.accounts;
-                let open = |slot| accounts.get(&slot).map_or(0, |account: &PullWindow| account.open());
-                let Some((to, ranges)) = want.choose(now, self.pull_max, open) else { break };
+                let account = |slot| accounts.get(&slot).copied().unwrap_or_default();
+                let Some((to, ranges)) = want.choose(now, self.pull_max, account) else { break };
                 (self.questions, vain) = (self.questions + 1, 0);
                 let account = self.accounts.entry(to).or_default();
                 want.ask(now, to, &ranges, self.questions, account.patience(round_trip(to)));
@@ -301,8 +303,7 @@ impl Missing {
 
     /// Says whether hardly anything can be asked for now: what is queued is looked at when half a window is free.
     fn is_full(&self) -> bool {
-        let least = self.pull_max - self.pull_max / 8;
-        self.accounts.values().all(|account| account.open() >= least)
+        self.accounts.values().all(|account| account.room(self.pull_max) <= account.width(self.pull_max) / 8)
     }
 
     /// Begins to look for what is missing of a stream that `by` tells of; says whether there is room for it.

@@ -240,12 +240,17 @@ impl StreamMissing {
     /// Chooses a source and what it is asked for now, if any has room for it: the lowest numbers first, of the source that was
     /// asked already, or else of the one that answers best. What that offers is asked of no other: batches come whole, so two
     /// that are asked for neighbouring messages may both send the same batch.
-    pub(super) fn choose(&self, now: Mono, window: u64, open: impl Fn(Slot) -> u64) -> Option<(Slot, Ranges)> {
+    pub(super) fn choose(
+        &self,
+        now: Mono,
+        pull_max: u64,
+        account: impl Fn(Slot) -> PullWindow,
+    ) -> Option<(Slot, Ranges)> {
         let mut due = self.due(now);
         let is_asked = |source: &Source| self.questions.iter().any(|question| question.to() == source.slot);
         let ready = self.sources.iter().filter(|source| source.not_before <= now);
         let mut useful: Vec<_> = ready.map(|source| (source, is_asked(source))).collect();
-        useful.sort_by_key(|&(source, is_asked)| (!is_asked, source.tries, open(source.slot)));
+        useful.sort_by_key(|&(source, is_asked)| (!is_asked, source.tries, account(source.slot).open()));
         useful.into_iter().find_map(|(source, is_asked)| {
             let mut ranges = source.offers.intersection(due.as_slice());
             if ranges.is_empty() || !is_asked && self.questions.len() >= SOURCES_ASKED_MAX {
@@ -254,9 +259,10 @@ impl StreamMissing {
             if is_asked {
                 due.subtract(ranges.as_slice());
             }
-            let room = window.saturating_sub(open(source.slot));
+            let account = account(source.slot);
+            let room = account.room(pull_max);
             // Many small questions would cost more than one a little later.
-            let needed = ranges.count().min(window / 2).max(1);
+            let needed = ranges.count().min(account.width(pull_max) / 2).max(1);
             (room >= needed).then(|| {
                 ranges.keep_first(room);
                 (source.slot, ranges)

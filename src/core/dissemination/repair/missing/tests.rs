@@ -25,6 +25,9 @@ fn at(millis: u64) -> Mono {
     Mono::default() + Duration::from_millis(millis)
 }
 
+/// Length of the longest batches of a [`World`].
+const LEN_MAX: u64 = 9;
+
 fn wants(pull_max: u64) -> Missing {
     Missing::new(64, pull_max, LOST_AFTER)
 }
@@ -331,12 +334,29 @@ fn half_a_window_is_free_whatever_the_number_in_which_it_comes() {
     let mut wants = wants(100);
     wants.offer(at(0), A, &[(1, 300)], How::Backlog);
     assert_eq!(wants.tick(at(0)), [(A, vec![(1, 100)], false)]);
-    wants.brings(at(1), A, (1, 49));
+    (1..=49).for_each(|number| _ = wants.brings(at(1), A, (number, number)));
     assert!(wants.deadline() > Some(at(1)));
     wants.brings(at(2), A, (50, 90));
-    assert_eq!(wants.tick(at(2)), [(A, vec![(101, 190)], false)]);
+    assert_eq!(wants.tick(at(2)), [(A, vec![(101, 300)], false)]);
     wants.brings(at(3), A, (91, 500));
     assert!(wants.is_empty());
+}
+
+#[test]
+fn a_peer_is_asked_for_more_messages_the_more_its_batches_bring() {
+    let mut wants = wants(100);
+    wants.offer(at(0), A, &[(1, 100_000)], How::Backlog);
+    assert_eq!(wants.tick(at(0)), [(A, vec![(1, 100)], false)]);
+    (1..=100).for_each(|number| _ = wants.brings(at(1), A, (number, number)));
+    assert_eq!(wants.tick(at(1)), [(A, vec![(101, 200)], false)], "who sends them one by one is long at it");
+    wants.brings(at(2), A, (101, 110));
+    assert_eq!(wants.tick(at(2)), [(A, vec![(201, 1110)], false)]);
+    wants.brings(at(3), A, (111, 1110));
+    assert_eq!(wants.tick(at(3)), [(A, vec![(1111, 5206)], false)], "and never for more than 4096");
+    for number in 1111..=5206 {
+        wants.brings(at(4), A, (number, number));
+    }
+    assert_eq!(wants.tick(at(4)), [(A, vec![(5207, 5306)], false)]);
 }
 
 #[test]
@@ -397,7 +417,7 @@ impl World {
 
     /// The batch that a message is in: those of some origins are longer than those of others.
     fn batch(stream: &StreamId, sequence: u64) -> (u64, u64) {
-        let len = [1, 2, 5, 9][stream.origin.as_str().parse::<usize>().unwrap()];
+        let len = [1, 2, 5, LEN_MAX][stream.origin.as_str().parse::<usize>().unwrap()];
         let first = sequence - (sequence - 1) % len;
         (first, first + len - 1)
     }
@@ -538,7 +558,7 @@ impl World {
         }
         for (slot, account) in &self.wants.accounts {
             prop_assert_eq!(account.open(), open.remove(slot).unwrap_or_default());
-            prop_assert!(account.open() <= self.pull_max + unasked.remove(slot).unwrap_or_default());
+            prop_assert!(account.open() <= self.pull_max * LEN_MAX + unasked.remove(slot).unwrap_or_default());
         }
         prop_assert!(open.is_empty());
         Ok(())
