@@ -11,13 +11,7 @@ use super::{
     stream_missing::StreamMissing,
     table::Table,
 };
-use crate::core::{
-    frame::StreamRanges,
-    id::StreamId,
-    request::Gap,
-    slots::Slot,
-    time::Mono,
-};
+use crate::core::{frame::StreamRanges, id::StreamId, request::Gap, slots::Slot, time::Mono};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
