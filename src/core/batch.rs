@@ -65,11 +65,16 @@ impl Batch {
         trace.check(&self.id, from)
     }
 
-    /// Its messages one by one, as they go to a peer that knows no batches.
+    /// Its messages one by one, as they go to a peer that knows no batches. The payload of one that came alone is not copied.
     pub fn singles(&self) -> impl Iterator<Item = Self> {
-        self.body.payloads().zip(self.id.sequence..=self.last()).map(|(payload, sequence)| Self {
+        let alone = (self.body.count == 1).then_some(&self.body.bytes);
+        self.body.payloads().zip(self.id.sequence..=self.last()).map(move |(payload, sequence)| Self {
             id: MessageId { sequence, ..self.id.clone() },
-            body: Body { bytes: payload.into(), count: 1, trailing: self.body.trailing.clone() },
+            body: Body {
+                bytes: alone.map_or_else(|| payload.into(), Payload::clone),
+                count: 1,
+                trailing: self.body.trailing.clone(),
+            },
             ..self.clone()
         })
     }

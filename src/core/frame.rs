@@ -104,8 +104,8 @@ pub struct StreamRanges {
 impl StreamRanges {
     /// Says whether a message is one of these.
     pub fn contains(&self, id: &MessageId) -> bool {
-        let is_of_stream = self.stream.origin == id.origin && self.stream.incarnation == id.incarnation;
-        is_of_stream && self.ranges.iter().any(|&(first, last)| (first..=last).contains(&id.sequence))
+        let StreamId { origin, incarnation } = &self.stream;
+        id.is_of(origin, *incarnation) && self.ranges.iter().any(|&(first, last)| (first..=last).contains(&id.sequence))
     }
 
     /// Takes out all numbers of its stream that are in `others`.

@@ -1,7 +1,7 @@
 //! Answers to neighbours that ask for messages: the batches that hold any of them, as far as each may be sent so much now, and word
 //! of what is lost.
 
-use super::{allowance::Allowances, anti_entropy::AntiEntropy};
+use super::{allowance::Allowances, anti_entropy::AntiEntropy, in_flight::OPEN_MAX};
 use crate::core::{
     batch::{Batch, Kept},
     capability::Capability,
@@ -11,10 +11,7 @@ use crate::core::{
     time::Mono,
 };
 
-/// Most messages in an answer, or one batch more: as many as a node asks for.
-const MESSAGES_MAX: usize = 4096;
-
-/// Answers of a node. Bounds: 4096 messages in each, or one batch more; [`Allowances`].
+/// Answers of a node. Bounds: as many messages in each as a node asks for ([`OPEN_MAX`]), or one batch more; [`Allowances`].
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     allowances: Allowances,
@@ -40,7 +37,7 @@ impl Answers {
         knowledge: &AntiEntropy,
         kept: &dyn Kept,
     ) -> Found {
-        let (mut messages, mut found) = (MESSAGES_MAX, Found::default());
+        let (mut messages, mut found) = (OPEN_MAX as usize, Found::default());
         for StreamRanges { stream, ranges } in asked {
             let seen = knowledge.seen_of(stream, ranges);
             let bytes = self.allowances.left(now, slot);

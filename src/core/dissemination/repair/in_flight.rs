@@ -5,7 +5,8 @@ use std::time::Duration;
 
 /// Part of T2 beside two round trips.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// Most messages that a peer is asked for at one time, however many come in a batch.
+/// Most messages that a peer is asked for at one time, however many come in a batch: each may be of another stream, and a PULL
+/// names no more streams.
 pub(super) const OPEN_MAX: u64 = STREAMS_MAX as u64;
 /// No silence counts for more.
 const SILENCE_MAX: Duration = Duration::from_millis(500);
