@@ -189,8 +189,8 @@ pub struct Limits {
     pub lives_max: usize,
     /// Most streams of which something is known to be missing at one time. Default 4096.
     pub wants_max: usize,
-    /// Most batches that one neighbour is asked for at one time, judged by the size of those that it sends; never more than 4096
-    /// messages. Default 512.
+    /// Most batches that one neighbour is asked for at one time, of the size of those that it has sent lately. They never have more
+    /// than 4096 messages together. Default 512.
     pub pull_max: u64,
     /// Most bytes of large bodies that wait for one link. Default 64 MiB. More are dropped, counted, and fetched later.
     pub chunks_waiting_bytes_max: usize,

@@ -29,9 +29,9 @@ use std::{collections::BTreeMap, io, os::fd::BorrowedFd, sync::Arc, time::Durati
 /// Interval at which a queue that was found full is looked at again: libzmq does not tell when bytes leave.
 const RECHECK: Duration = Duration::from_millis(5);
 
-/// Time in which nothing of what waits leaves a link before it is taken for stalled. Longer than any pause of a peer that
-/// merely is busy; shorter than a fast stream takes to fill half a link, so that one that hangs stops no clients of its
-/// neighbours.
+/// A link is taken for stalled when frames wait in it and none has left for this long. That is longer than the pauses of a peer
+/// that is merely busy, and shorter than a fast stream takes to fill half of the queue: so the clients of a node do not wait for
+/// a neighbour that hangs.
 const STALLED_AFTER: Duration = Duration::from_millis(250);
 
 /// Bytes that the system may hold of what was written to a link, and some more that it adds for its own use: what waits there

@@ -26,7 +26,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// All that is missing.
 ///
 /// Bounds: `wants_max` streams; 256 intervals of each and of what each source offers of it; `pull_max` batches asked of
-/// one peer, as far as their size is known, and [`OPEN_MAX`](super::in_flight::OPEN_MAX) messages; of a stream two peers, of a message one peer at a time, beside those who send in pieces what they were not asked for.
+/// one peer, as far as their size is known, and [`OPEN_MAX`](super::in_flight::OPEN_MAX) messages; of a stream two peers, of a
+/// message one peer at a time, beside those who send in pieces what they were not asked for.
 #[derive(Debug)]
 pub(super) struct Missing {
     wants: Table,
