@@ -68,6 +68,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_specification_names_each_word_in_their_order() {
+        let spec = include_str!("../../docs/spec/gossip-bus.md");
+        let table = spec.split_once("| word | frames | what the node does |\n").unwrap().1;
+        let words = table.lines().skip(1).map_while(|line| line.strip_prefix("| `")?.split('`').next());
+        assert_eq!(words.collect::<Vec<_>>(), Capability::ALL.map(Capability::word));
+    }
+
+    #[test]
     fn trees_need_messages_on_request() {
         let has = |words: &[&str], capability| {
             let words: Vec<String> = words.iter().map(ToString::to_string).collect();
