@@ -153,7 +153,7 @@ impl Body {
         if found == self.count && rest.is_empty() {
             return Ok(());
         }
-        let more = if rest.is_empty() { "" } else { " and bytes that are none" };
+        let more = if rest.is_empty() { "" } else { ", then bytes that are no payload" };
         Err((Refusal::Malformed, format!("a body of {} payloads has {found}{more}", self.count)))
     }
 
@@ -407,7 +407,10 @@ mod tests {
         let (refusal, text) = refused(Body::new(Payload::from(&[0xc4, 1, 9][..]), 2, None), 10);
         assert_eq!((refusal, &text[..]), (Refusal::Malformed, "a body of 2 payloads has 1"));
         let (refusal, text) = refused(Body::new(Payload::from(&[0xc4, 1, 9, 7][..]), 2, None), 10);
-        assert_eq!((refusal, &text[..]), (Refusal::Malformed, "a body of 2 payloads has 1 and bytes that are none"));
+        assert_eq!(
+            (refusal, &text[..]),
+            (Refusal::Malformed, "a body of 2 payloads has 1, then bytes that are no payload")
+        );
         for count in [0, COUNT_MAX + 1] {
             let (refusal, text) = refused(Body::new(Payload::from(&[][..]), count, None), 10);
             assert_eq!((refusal, text), (Refusal::BadRequest, format!("a batch has 1 to 4096 messages, not {count}")));

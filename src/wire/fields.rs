@@ -27,7 +27,7 @@ impl<'de, A: SeqAccess<'de>> Fields<'_, '_, A> {
     /// A number of messages; 1 if it is missing at the end.
     pub(super) fn count(&mut self) -> Result<u32, A::Error> {
         let count: u64 = self.optional(1)?;
-        self.value("count", u32::try_from(count))
+        self.value("count", u32::try_from(count).map_err(|_| format!("{count} is too many")))
     }
 
     /// The fields that HELLO and WELCOME begin with.

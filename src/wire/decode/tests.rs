@@ -161,6 +161,14 @@ fn every_refused_vector_is_refused_with_its_code() {
 }
 
 #[test]
+fn a_count_that_no_body_has_is_named() {
+    let mut header = Vec::new();
+    rmp_serde::encode::write(&mut header, &(types::MARK, types::VERSION, types::PUBLISH, 7, (), u64::MAX)).unwrap();
+    let error = decode(&header, &[Vec::new()]).unwrap_err().error;
+    assert_eq!(error.to_string(), "count: 18446744073709551615 is too many");
+}
+
+#[test]
 fn every_envelope_is_split_where_the_vector_says() {
     for case in cases(ENVELOPES) {
         let parts = all_bytes(&case["parts"]);
