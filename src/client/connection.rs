@@ -10,7 +10,7 @@ use crate::{
         message::{Payload, Relays},
         request::{Level, NodeStatus, PeerInfo, Reply, Request, RequestId},
     },
-    transport::{Context, Patience, RequestError, Requester},
+    transport::{Attempts, Context, Patience, RequestError, Requester},
     wire::{Decoder, Incoming, Response, encode},
 };
 use std::time::Duration;
@@ -79,23 +79,23 @@ impl Client {
 
     /// Sends a request and waits for its reply; asks again if none comes, under the same id.
     pub fn call(&mut self, request: &Request) -> Result<Response, ClientError> {
-        self.call_as(&unique_id(), request)
+        self.call_as(&unique_id(), Attempts::Many, request)
     }
 
     /// The same under an id of the caller's, for one that it may repeat later.
-    fn call_as(&mut self, id: &RequestId, request: &Request) -> Result<Response, ClientError> {
+    fn call_as(&mut self, id: &RequestId, attempts: Attempts, request: &Request) -> Result<Response, ClientError> {
         self.header.clear();
         let payload = encode::request(&mut self.header, id, request);
         let frames: Vec<&[u8]> = std::iter::once(&self.header[..]).chain(payload.map(|payload| &**payload)).collect();
         let failed = |error: RequestError| ClientError::from_request(&self.endpoint, error);
-        let parts = self.requester.request(&frames).map_err(failed)?;
+        let parts = self.requester.request(&frames, attempts).map_err(failed)?;
         understand(&mut self.decoder, &self.endpoint, parts, id)
     }
 
     /// Submits a message, with its paths recorded if `trace` says how often to relay it. It is published once,
     /// however often this had to ask.
     pub fn publish(&mut self, payload: Payload, trace: Option<Relays>) -> Result<Receipt, ClientError> {
-        self.submit(&unique_id(), trace, Body::one(payload))
+        self.submit(&unique_id(), Attempts::Many, trace, Body::one(payload))
     }
 
     /// Submits payloads that each become a message, untraced: all of them or, if the node refuses one, none. There are 1 to
@@ -103,17 +103,24 @@ impl Client {
     /// node's limit is not known, not more than [`PACKED_LEN_MAX`](crate::core::batch::PACKED_LEN_MAX) bytes of them, or one.
     ///
     /// Under a [unique](RequestId::Unique) id the node takes them once, however often they are submitted, for as long as it
-    /// remembers the request: it repeats its first receipt. With [`RequestId::None`] they get an id of this client's.
+    /// remembers the request: it repeats its first receipt. This sends it once; a caller that has no receipt knows whether the node
+    /// may still remember it. With [`RequestId::None`] they get an id of this client's, and are sent until there is a receipt.
     pub fn publish_all(&mut self, request: &RequestId, body: Body) -> Result<Receipt, ClientError> {
         match request {
-            RequestId::None => self.submit(&unique_id(), None, body),
-            request => self.submit(request, None, body),
+            RequestId::None => self.submit(&unique_id(), Attempts::Many, None, body),
+            request => self.submit(request, Attempts::One, None, body),
         }
     }
 
-    fn submit(&mut self, request: &RequestId, trace: Option<Relays>, body: Body) -> Result<Receipt, ClientError> {
+    fn submit(
+        &mut self,
+        request: &RequestId,
+        attempts: Attempts,
+        trace: Option<Relays>,
+        body: Body,
+    ) -> Result<Receipt, ClientError> {
         let submitted = body.count();
-        let Response { node, reply, .. } = self.call_as(request, &Request::Publish { trace, body })?;
+        let Response { node, reply, .. } = self.call_as(request, attempts, &Request::Publish { trace, body })?;
         match reply {
             Reply::Receipt { id, count, level } if count == submitted => Ok(Receipt { node, id, count, level }),
             Reply::Receipt { count, .. } => {

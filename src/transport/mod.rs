@@ -31,5 +31,5 @@ pub use links::{LinkLimits, Links};
 pub use poller::Poller;
 pub use raw::{PARTS_MAX, Part, Parts};
 pub use ready::Ready;
-pub use request::{Patience, Requester};
+pub use request::{Attempts, Patience, Requester};
 pub use router::{Router, RouterLimits};

@@ -27,6 +27,15 @@ pub struct Patience {
     pub retry: Duration,
 }
 
+/// Number of times that a request may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempts {
+    /// Once: another life of the node does not know it by its id, and would do it again.
+    One,
+    /// As often as [`Patience`] says.
+    Many,
+}
+
 impl Default for Patience {
     /// 1 s to connect, 5 s for a reply, asked again each second.
     fn default() -> Self {
@@ -57,23 +66,29 @@ impl Requester {
     }
 
     /// Sends `frames` and waits for the reply's, which may be read until the next request. Whenever `patience.retry` has
-    /// passed, sees whether anything listens still, and sends again unless the request may be on its way.
-    pub fn request<F: AsRef<[u8]>>(&mut self, frames: &[F]) -> Result<&[Part], RequestError> {
+    /// passed, sees whether anything listens still, and sends again unless the request may be on its way, or has had its one attempt.
+    pub fn request<F: AsRef<[u8]>>(&mut self, frames: &[F], attempts: Attempts) -> Result<&[Part], RequestError> {
         let Patience { connect, reply, retry } = self.patience;
         let crossing = crossing(frames.iter().map(|frame| frame.as_ref().len()).sum());
         let waited = reply.saturating_add(crossing);
         let deadline = Deadline::after(waited);
         loop {
             send_copies(&mut self.socket, frames).map_err(SocketError::during("send a request"))?;
-            let resend = deadline.at_most(retry.saturating_add(crossing));
+            let resend = match attempts {
+                Attempts::One => deadline,
+                Attempts::Many => deadline.at_most(retry.saturating_add(crossing)),
+            };
             while !resend.is_over() {
                 if self.await_reply(&resend.at_most(retry))? {
                     return Ok(self.parts.frames());
                 }
                 if deadline.is_over() {
-                    return Err(RequestError::TimedOut { endpoint: self.endpoint.clone(), waited });
+                    break;
                 }
                 probe(&self.endpoint, connect.min(deadline.remaining()))?;
+            }
+            if deadline.is_over() {
+                return Err(RequestError::TimedOut { endpoint: self.endpoint.clone(), waited });
             }
         }
     }

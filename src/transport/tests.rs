@@ -11,6 +11,7 @@ use crate::core::{
 use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader, Write},
+    iter,
     net::{Ipv4Addr, TcpListener},
     os::{fd::AsFd, unix::net::UnixStream},
     process::{Command, Stdio},
@@ -507,8 +508,8 @@ fn a_request_is_answered_or_fails_in_time() {
     thread::scope(|scope| {
         let asked = scope.spawn(|| {
             let mut requester = Requester::connect(&context, &endpoint, patience).unwrap();
-            let first = copies(requester.request(&["first", "frame"]).unwrap());
-            (first, copies(requester.request(&["second"]).unwrap()))
+            let first = copies(requester.request(&["first", "frame"], Attempts::Many).unwrap());
+            (first, copies(requester.request(&["second"], Attempts::Many).unwrap()))
         });
         let unanswered = server.arrival();
         assert_eq!(split(&unanswered).1, [b"first", b"frame"]);
@@ -526,13 +527,20 @@ fn a_request_is_answered_or_fails_in_time() {
     });
     let mute = Patience { reply: Duration::from_millis(60), ..patience };
     let mut requester = Requester::connect(&context, &endpoint, mute).unwrap();
-    assert!(matches!(requester.request(&["x"]), Err(RequestError::TimedOut { .. })));
+    requester.patience.retry = Duration::from_millis(10);
+    assert!(matches!(requester.request(&["once"], Attempts::One), Err(RequestError::TimedOut { .. })));
+    assert!(matches!(requester.request(&["x"], Attempts::Many), Err(RequestError::TimedOut { .. })));
+    let arrived = iter::repeat_with(|| split(&server.arrival()).1.concat()).take_while(|text| text != b"x");
+    assert_eq!(arrived.filter(|text| text == b"once").count(), 1);
     drop(server);
     let refused = Requester::connect(&context, &endpoint, patience).err().unwrap();
     assert_eq!(refused.to_string(), format!("nothing listens on {endpoint}"));
     let long = Patience { reply: Duration::from_secs(3600), ..patience };
     requester.patience = long;
-    assert!(matches!(requester.request(&["x"]), Err(RequestError::Refused(_))), "its node died in the meantime");
+    assert!(
+        matches!(requester.request(&["x"], Attempts::Many), Err(RequestError::Refused(_))),
+        "its node died in the meantime"
+    );
 }
 
 #[test]
