@@ -200,7 +200,7 @@ fn a_request_in_doubt_is_answered_as_before() {
     let other = Input::new(&[&bytes[..8000], b"!", &bytes[8001..]].concat());
     let args = input.args();
     let refused = Running::spawn(net.command(args).stdin(File::open(&other.input).unwrap())).wait();
-    refused.fails(1, "belongs to another input: of this one the first");
+    refused.fails(1, "belongs to another input: the first 8893 bytes of this one are not those sent");
     net.run_with_stdin(&args, &bytes[..5000]).fails(1, "belongs to another input");
     net.run_with_stdin(&["send-message", "2", "--lines", "--resume", &input.progress], &bytes)
         .fails(1, "only node 1 knows whether it took lines");
@@ -224,6 +224,46 @@ fn what_a_node_has_forgotten_is_not_sent_twice() {
     net.kill(1);
     net.run(&["restart-node", "1"]).done();
     input.send(&net).wait().fails(1, "node 1 was started anew and does not know whether it took line 2; look with");
+}
+
+#[test]
+fn a_request_that_may_have_been_taken_by_an_earlier_life_is_not_sent_again_within_a_run() {
+    let net = TestNet::start("circular", 3);
+    let input = Input::new(b"a\nb\n");
+    let (sender, mut pipe) = piped(&net, &[&input.args()[..], &["--timeout", "4s"]].concat());
+    pipe.write_all(b"a\n").unwrap();
+    wait_until("the first line arrives", || count(&net, "1") == 1 && !input.is_in_doubt());
+    net.signal(1, Signal::STOP);
+    pipe.write_all(b"b\n").unwrap();
+    wait_until("the second is in doubt", || input.is_in_doubt());
+    // Nothing tells when it is on its way.
+    pause(Duration::from_millis(300));
+    net.kill(1);
+    net.run(&["restart-node", "1"]).done();
+    let unknown =
+        "the line before was sent, and whether the node took line 2 is unknown; the same command goes on from there";
+    sender.wait().fails(3, unknown);
+    input.send(&net).wait().fails(1, "node 1 was started anew and does not know whether it took line 2; look with");
+}
+
+#[test]
+fn a_last_line_may_get_its_end_and_others_may_follow_but_it_may_not_grow() {
+    let net = TestNet::start("circular", 2);
+    let input = Input::new(b"a\nb");
+    let send = |text: &[u8], words: &[&str]| {
+        std::fs::write(&input.input, text).unwrap();
+        let args = [&["send-message", words[0], "--lines", "--resume", &input.progress], &words[1..]].concat();
+        Running::spawn(net.command(args).stdin(File::open(&input.input).unwrap())).wait()
+    };
+    assert!(send(b"a\nb", &["1"]).done().stdout.starts_with("2 messages sent to Gossip-Node-1: 1-"));
+    send(b"a\nbc\n", &["1"])
+        .fails(1, "line 2 was the last one and had no line end when it was sent, and has grown since");
+    let told = send(b"a\nb\n", &["2"]).done().stdout;
+    assert!(told.starts_with("Nothing more to send to Gossip-Node-2: 2 messages sent by earlier runs: 1-"), "{told}");
+    let told = send(b"a\nb\nc\n", &["2"]).done().stdout;
+    assert!(told.starts_with("3 messages sent, 2 by earlier runs and 1 to Gossip-Node-2: 1-"), "{told}");
+    wait_until("all arrive", || count(&net, "1") == 3);
+    net.run(&["audit"]).done();
 }
 
 #[test]

@@ -129,6 +129,8 @@ impl Sending<'_> {
 
     /// Submits lines until the node has taken them, or its patience with a busy one is at its end.
     fn submit(&mut self, part: &Part, out: &Output) -> Result<(), CliError> {
+        // Without a file, a request may go out twice within a run; with one, if it was in doubt before.
+        let is_repeated = self.resume.as_ref().is_none_or(|resume| resume.doubt().is_some());
         let request = match &mut self.resume {
             Some(resume) => resume.begin(&self.status, &part.end)?,
             None => RequestId::None,
@@ -146,7 +148,10 @@ impl Sending<'_> {
             self.status.incarnation = receipt.id.incarnation;
             let lines = span(self.taken.lines() + 1, part.end.lines());
             let text = format!("node {} was started anew meanwhile and took {lines}", receipt.node);
-            out.note(format_args!("{text}: they may be there twice, if it had taken them before as well"));
+            match is_repeated {
+                true => out.note(format_args!("{text}: they may be there twice, if it had taken them before as well")),
+                false => out.note(format_args!("{text}")),
+            }
         }
         match &mut self.resume {
             Some(resume) => resume.done(&receipt),
@@ -172,9 +177,10 @@ impl Sending<'_> {
     fn unreadable(&self, error: LinesError) -> CliError {
         let (so_far, NodeStatus { node, payload_len_max: limit, .. }) = (self.so_far(), &self.status);
         match error {
-            LinesError::Other => match &self.resume {
-                Some(resume) => resume.other_input(),
-                None => error.as_failure(),
+            LinesError::Other | LinesError::Grown => match (&self.resume, error) {
+                (Some(resume), LinesError::Grown) => resume.grown_input(),
+                (Some(resume), _) => resume.other_input(),
+                (None, error) => error.as_failure(),
             },
             LinesError::TooLong { len, is_whole } => {
                 let (more, limit) = (if is_whole { "" } else { "more than " }, Size(*limit).exact());
@@ -238,14 +244,17 @@ impl Sent {
         let messages = text::count(count, "message");
         let mut text = match sent.ends() {
             None => format!("No message sent to {node}: there are no lines"),
-            Some((first, last)) if first == last => format!("{messages} sent to {node}: {first}"),
-            Some((first, last)) => format!("{messages} sent to {node}: {first} to {last}"),
+            Some((first, last)) => {
+                let ids = if first == last { first.to_owned() } else { format!("{first} to {last}") };
+                match count - before {
+                    0 => format!("Nothing more to send to {node}: {messages} sent by earlier runs: {ids}"),
+                    _ if before == 0 => format!("{messages} sent to {node}: {ids}"),
+                    now => format!("{messages} sent, {before} by earlier runs and {now} to {node}: {ids}"),
+                }
+            }
         };
         if !sent.is_consecutive() {
             text.push_str(", with others between");
-        }
-        if before > 0 {
-            text.push_str(&format!(" ({before} of them by earlier runs)"));
         }
         let [first, last] = [sent.ends().map(|ends| ends.0.to_owned()), sent.ends().map(|ends| ends.1.to_owned())];
         let (node, consecutive) = (status.node.to_string(), sent.is_consecutive());

@@ -56,6 +56,9 @@ pub enum LinesError {
     /// It is not the input that it was said to be.
     #[error("it is another input")]
     Other,
+    /// Its last line was taken when it had no line end yet, and has gone on since.
+    #[error("its last line has grown")]
+    Grown,
 }
 
 impl LinesError {
@@ -95,8 +98,13 @@ impl<I: Input> Lines<I> {
         let mut searched = 0;
         loop {
             let rest = &self.buffer[self.taken..];
-            if self.place.is_open() && !rest.is_empty() {
-                return Err(LinesError::Other);
+            if let (true, Some(next)) = (self.place.is_open(), rest.first()) {
+                if *next != b'\n' {
+                    return Err(LinesError::Grown);
+                }
+                self.place.reopen();
+                self.taken += 1;
+                continue;
             }
             let found = rest[searched..].iter().position(|&byte| byte == b'\n');
             let len = found.map_or(rest.len(), |at| searched + at);
@@ -345,10 +353,16 @@ mod tests {
         assert_eq!(second.again(&rest.end).unwrap(), None);
         assert_eq!(second.again(&rest.end).unwrap(), Some(rest.body.clone()));
         assert_eq!(second.next_part().unwrap(), Next::End);
-        for other in ["a\n\nbd\nd", "a\n\nbc\n", "b\n\nbc\nd", "", "a\n\nbc\nd\n"] {
-            let mut lines = lines(&[other], 10);
-            let told = lines.skip(&begin.end).and_then(|_| lines.again(&rest.end)).and_then(|_| lines.next_part());
-            assert!(matches!(told, Err(LinesError::Other)), "{other:?}");
+        let more_of = |text: &str| {
+            let mut lines = lines(&[text], 10);
+            lines.skip(&begin.end).and_then(|_| lines.again(&rest.end)).and_then(|_| lines.next_part())
+        };
+        for other in ["a\n\nbd\nd", "a\n\nbc\n", "b\n\nbc\nd", ""] {
+            assert!(matches!(more_of(other), Err(LinesError::Other)), "{other:?}");
         }
+        assert_eq!(more_of("a\n\nbc\nd\n").unwrap(), Next::End, "the same lines");
+        let Next::Part(more) = more_of("a\n\nbc\nd\ne\n").unwrap() else { panic!() };
+        assert_eq!((texts(&more.body), more.end.lines()), (vec!["e".to_owned()], 5));
+        assert!(matches!(more_of("a\n\nbc\nde"), Err(LinesError::Grown)));
     }
 }

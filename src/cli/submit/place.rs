@@ -34,7 +34,7 @@ impl Place {
         self.bytes
     }
 
-    /// Says whether the line before it has no line end, so that nothing may follow.
+    /// Says whether the line before it has no line end, so that nothing but that may follow.
     pub fn is_open(&self) -> bool {
         self.open
     }
@@ -46,6 +46,13 @@ impl Place {
             self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(PRIME);
         }
         self.bytes += bytes.len() as u64;
+    }
+
+    /// Goes behind the line end that the line before it has got since.
+    pub fn reopen(&mut self) {
+        self.pass(b"\n");
+        self.lines -= 1;
+        self.open = false;
     }
 
     /// Takes what stands behind the last line end for a line.
@@ -73,6 +80,11 @@ mod tests {
         };
         assert_eq!(place(&["a\nb\n"]), place(&["a\n", "b", "\n"]));
         assert_ne!(place(&["a\n", "b\n"]), place(&["b\n", "a\n"]));
+        let mut open = place(&["a\nb"]);
+        open.close();
+        assert_ne!(open, place(&["a\nb\n"]));
+        open.reopen();
+        assert_eq!(open, place(&["a\nb\n"]));
         assert_eq!((place(&["a\n\nb"]).lines(), place(&["a\n\nb"]).bytes()), (2, 4));
         assert_eq!(place(&["foobar"]).hash, 0x8594_4171_f739_67e8, "FNV-1a has published values");
     }

@@ -69,7 +69,7 @@ impl Resume {
         let mut text = String::new();
         let read = (&mut file).take(LEN_MAX).read_to_string(&mut text);
         let alien = |_| {
-            let remedy = "name another file, or none that is there yet";
+            let remedy = "name another file, or one that does not exist yet";
             refused(format!("{} holds nothing that 'send-message --resume' wrote; {remedy}", path.display()))
         };
         let record = match read {
@@ -189,10 +189,15 @@ impl Resume {
     pub fn other_input(&self) -> CliError {
         let path = self.path.display();
         let bytes = self.doubt().unwrap_or_else(|| self.taken()).bytes();
-        let text = format!(
-            "{path} belongs to another input: of this one the first {bytes} bytes are others, fewer, or no lines"
-        );
+        let text = format!("{path} belongs to another input: the first {bytes} bytes of this one are not those sent");
         refused(format!("{text}; give that one, or remove {path} to send this one from its beginning"))
+    }
+
+    /// The error of an input whose last line was taken before it was complete.
+    pub fn grown_input(&self) -> CliError {
+        let (path, line) = (self.path.display(), self.doubt().unwrap_or_else(|| self.taken()).lines());
+        let text = format!("line {line} was the last one and had no line end when it was sent, and has grown since");
+        refused(format!("{text}; give the input as it was, or remove {path} to send this one from its beginning"))
     }
 }
 
@@ -203,7 +208,10 @@ fn lock(path: &Path) -> Result<File, CliError> {
         let file = file.map_err(failed("open", path))?;
         let metadata = file.metadata().map_err(failed("read", path))?;
         if !metadata.is_file() {
-            return Err(refused(format!("{} is no file; name one, or a new one", path.display())));
+            return Err(refused(format!(
+                "{} is no regular file; name another, or one that does not exist yet",
+                path.display()
+            )));
         }
         match file.try_lock() {
             // Somebody may have put another one in its place meanwhile.
@@ -323,7 +331,7 @@ mod tests {
             assert_eq!(fs::read(&other).unwrap(), content);
         }
         assert!(Resume::open(folder.path(), &four).unwrap_err().line().contains("cannot open"));
-        assert!(Resume::open(Path::new("/dev/null"), &four).unwrap_err().line().contains("is no file"));
+        assert!(Resume::open(Path::new("/dev/null"), &four).unwrap_err().line().contains("is no regular file"));
     }
 
     #[test]
