@@ -130,12 +130,15 @@ impl Dialler {
         self.remove(id);
     }
 
-    /// Closes links. If one of them was declared, or else by some other reason, says why they were there.
+    /// Closes links. If one of them was declared, or else by some other reason, says why they were there: because an operator
+    /// asked for one here, if it is so.
     pub(super) fn close_all(&mut self, is_meant: impl Fn(&Link) -> bool) -> Option<Purpose> {
         let mut purpose: Option<Purpose> = None;
         for id in self.links.select(is_meant) {
             let other = self.links.get(&id).map(Link::purpose);
-            purpose = purpose.filter(Purpose::is_declared).or(other);
+            let is_asked_for = other.is_some_and(|other| other.is_declared() && other.is_named());
+            let kept = purpose.filter(Purpose::is_declared);
+            purpose = kept.map(|kept| if is_asked_for { kept.as_named() } else { kept }).or(other);
             self.close(id);
         }
         purpose

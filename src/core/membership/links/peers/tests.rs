@@ -546,6 +546,24 @@ fn the_longest_dead_give_way_to_the_living_and_to_what_an_operator_asks_for() {
 }
 
 #[test]
+fn one_link_in_place_of_two_is_what_an_operator_asked_for_if_one_of_them_was() {
+    let mut table = Table::new(2);
+    table.hello(1, JoinPriority::Declared, false);
+    // Another spelling of its address.
+    table.handshake.declare(&mut table.peers, table.now, vec![(None, endpoint(5))]).unwrap();
+    table.outputs();
+    table.welcome(1, 1);
+    assert_eq!(table.peers.len(), 1, "two links to one node");
+    let first_hour = dials(&table.pass(3_600_000)).len();
+    assert!(first_hour > 120, "it rests for as long as one that nobody asked for here: dialled {first_hour} times");
+    for other in [2, 3] {
+        table.hello(other, JoinPriority::Declared, false);
+        table.pass(60_000);
+    }
+    assert_eq!([1, 2, 3].map(|index| table.role(index).is_some()), [true, false, true]);
+}
+
+#[test]
 fn whoever_merely_greeted_is_dialled_once_and_seldom_until_it_answers() {
     let mut table = Table::new(8);
     assert_eq!(dials(&table.hello(1, JoinPriority::Declared, false)), [Dial::Once]);
