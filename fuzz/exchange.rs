@@ -1,13 +1,27 @@
-//! The last check of a script: honest nodes get each other's messages, whatever was said to them.
+//! Honest nodes and their link, whatever was said to them: each keeps it, and at the end of a script they get each other's
+//! messages.
 
 use crate::{side::endpoint, world::World};
 use gossip::core::{
     batch::Body,
     event::Input,
+    neighbours::LinkRole,
     request::{Reply, Request},
     stats::Counter,
 };
 use std::time::Duration;
+
+/// Checks that neither honest node has forgotten the other: a declared link is kept, whether it is up, dialled or rests.
+pub(crate) fn keep(world: &mut World) {
+    for side in 0..2 {
+        let there = endpoint(2 - side as u32);
+        let Some(Reply::Peers(peers)) = world.ask(side, Request::Peers) else {
+            panic!("a node does not tell its peers")
+        };
+        let is_kept = peers.iter().any(|peer| peer.endpoint == there && peer.kind == LinkRole::Declared);
+        assert!(is_kept, "a declared link is not kept: {peers:?}");
+    }
+}
 
 /// Honest nodes whose links may have been cut find each other again, and get each other's messages.
 pub(crate) fn exchange(world: &mut World) {
@@ -17,12 +31,13 @@ pub(crate) fn exchange(world: &mut World) {
     };
     world.sides.iter_mut().for_each(|side| side.is_connected = true);
     if (0..2).any(|side| link_of(world, side).is_none()) {
-        // A connection that was given up is opened anew after a while.
-        world.settle(Duration::from_secs(5));
+        // A link that an operator asked for is dialled anew when it has rested: for one and a half times the longest wait at most.
+        let redial_max = world.sides[0].config.protocol.timing.redial_max;
+        world.settle(redial_max + redial_max / 2);
     }
     for side in 0..2 {
         world.input(side, Input::Pressure(false));
-        let link = link_of(world, side).expect("a declared link is kept");
+        let link = link_of(world, side).expect("a declared link is dialled again");
         world.input(side, Input::Writable(link));
         world.run();
     }

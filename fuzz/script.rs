@@ -5,7 +5,7 @@ use crate::{
     allocations::held,
     corpus::{Frames, to_hex},
     engine::{Features, Target},
-    exchange::exchange,
+    exchange::{exchange, keep},
     mutate,
     random::Random,
     step::{STEPS, Step},
@@ -84,6 +84,9 @@ impl Target for Script {
         let mut world = World::new(mode);
         for step in steps.iter().take(STEPS_MAX) {
             play(&mut world, step);
+            if world.is_honest() {
+                keep(&mut world);
+            }
         }
         let memory = usize::try_from(held() - before).unwrap_or(0);
         let allowed = MEMORY.0 + MEMORY.1 * input.len();

@@ -30,7 +30,7 @@ pub(crate) struct Side {
     pub(crate) queue: VecDeque<Input>,
     /// True if the connections to the other side carry anything.
     pub(crate) is_connected: bool,
-    /// True if the node was asked to end, or lied about so that it may not be reached.
+    /// True if the node was asked to end, or to part from the other one, or lied about so that it may not be reached.
     pub(crate) is_lost: bool,
     pub(crate) has_exited: bool,
 }

@@ -144,19 +144,25 @@ impl Player<'_> {
     }
 
     /// Somebody tells a node something. Who tells lies about what an honest node has published can keep that from being
-    /// delivered: ids are not signed.
+    /// delivered: ids are not signed. That holds for the node that is told, too, if the lie is about lives after its present
+    /// one: it passes them on, and others forget older lives for them. Nodes that are asked to part need not meet again.
     fn tell(&mut self, side: usize, input: Input) {
-        let other = name(2 - side as u32);
+        let (own, other) = (name(side as u32 + 1), name(2 - side as u32));
+        let life = self.world.sides[side].incarnation;
+        let is_about = |origin: &NodeId, incarnation| *origin == other || *origin == own && incarnation > life;
+        let is_of = |id: &MessageId| is_about(&id.origin, id.incarnation);
+        let is_in = |told: &StreamRanges| is_about(&told.stream.origin, told.stream.incarnation);
         let is_lie = match &input {
-            Input::Arrived { frame: Frame::Message(message), .. } => message.id.origin == other,
-            Input::Arrived { frame: Frame::Path(copy), .. } => copy.id.origin == other,
+            Input::Arrived { frame: Frame::Message(message), .. } => is_of(&message.id),
+            Input::Arrived { frame: Frame::Path(copy), .. } => is_of(&copy.id),
             Input::Arrived { frame: Frame::Chunk(Chunk { head: Some(head), .. }), .. } => {
-                matches!(&**head, Frame::Message(message) if message.id.origin == other)
+                matches!(&**head, Frame::Message(message) if is_of(&message.id))
             }
-            Input::Arrived { frame: Frame::Have(told), .. } => told.iter().any(|told| told.held.stream.origin == other),
+            Input::Arrived { frame: Frame::Have(told), .. } => told.iter().any(|told| is_in(&told.held)),
             Input::Arrived { frame: Frame::Digest { streams: told, .. }, .. }
-            | Input::Answered { answer: Answer::Lost(told), .. } => told.iter().any(|told| told.stream.origin == other),
+            | Input::Answered { answer: Answer::Lost(told), .. } => told.iter().any(is_in),
             Input::Answered { answer: Answer::Welcome(welcome, _), .. } => welcome.node == other,
+            Input::Requested { request: Request::Disconnect { nodes }, .. } => nodes.contains(&other),
             _ => false,
         };
         self.world.sides[side].is_lost |= is_lie;

@@ -8,6 +8,8 @@ const SMALL: u8 = 0x08;
 const TINY: u8 = 0x04;
 /// See [`SMALL`].
 const WILD: u8 = 0x40;
+/// Waits of hosts that are far apart.
+const WAN: u8 = 0x20;
 
 /// For each vector: peers that greet, the vector, and what follows. Then the stories.
 pub(crate) fn all() -> Vec<(u8, Vec<Step>)> {
@@ -42,6 +44,9 @@ pub(crate) fn all() -> Vec<(u8, Vec<Step>)> {
         (SMALL, [met(0), met(1), cuts(), later(), cuts(), vec![step(18, 0, 0, b"")], cuts(), later()].concat()),
         (TINY, [met(0), cuts(), told(0, b"\x01\x09"), later()].concat()),
         (SMALL, [met(0), lost(b"\x01\x09"), cuts(), later()].concat()),
+        (SMALL | WAN, apart()),
+        (SMALL, [met(0), invented_lives()].concat()),
+        (SMALL, vec![parted()]),
         (SMALL, [met(0), turn(0), turn(4 << 3), turn(1), turn(4 << 3 | 1), later()].concat()),
     ]);
     all
@@ -128,6 +133,23 @@ fn lives() -> Vec<Step> {
 /// An origin has as many lives as are remembered and one more, and something of the first comes.
 fn another_life() -> Vec<Step> {
     [1, 2, 3, 4, 1].map(|life| step(15, 0, 6, &[life, 2])).into()
+}
+
+/// The honest nodes are apart for so long that both links rest.
+fn apart() -> Vec<Step> {
+    let cut = vec![step(11, 0, 0, b""), step(11, 0x80, 0, b"")];
+    [cut, vec![step(8, 0, 31, b""); 20]].concat()
+}
+
+/// A node is told messages of lives of its own that there will never be.
+fn invented_lives() -> Vec<Step> {
+    [30, 40, 50].map(|life| step(15, 0, 0, &[life])).into()
+}
+
+/// A client asks a node to part from the other one.
+fn parted() -> Step {
+    const DISCONNECT: &[u8] = b"\x95\xa2GS\x01\x2a\x07\x91\xa12";
+    step(0, 0, 0, DISCONNECT)
 }
 
 /// A node of another start of the network greets.
