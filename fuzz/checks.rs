@@ -3,22 +3,63 @@
 use crate::{side::Side, wire::encode};
 use gossip::{
     core::{
-        event::{Input, Output},
+        event::{Input, Output, Principal, ReturnAddress},
         frame::{Answer, Chunk, Frame},
+        id::NodeId,
         node::Gauge,
-        request::{Reply, Request},
+        request::{Reply, Request, RequestId},
+        stats::Refusal,
         time::{Mono, Now},
     },
     wire::{Decoder, Incoming},
 };
 use std::collections::BTreeSet;
 
+/// The refusal that shows that an input was refused. Others may come of it for whoever has waited.
+enum Refused {
+    /// None is needed.
+    Always,
+    /// An answer to that node.
+    Node(NodeId),
+    /// A reply to that request of that client.
+    Request(ReturnAddress, RequestId),
+    /// The same, but for one that whoever waits gets because the node ends.
+    End(ReturnAddress, RequestId),
+    /// It cannot be refused, or is not by itself.
+    Never,
+}
+
+impl Refused {
+    fn of(inputs: &[Input]) -> Self {
+        match inputs {
+            [Input::Undecodable { .. }] => Self::Always,
+            [Input::Arrived { from: Principal::Node(from), .. }] => Self::Node(from.clone()),
+            [Input::Requested { client, id, request: Request::Stop | Request::Remove, .. }] => {
+                Self::End(client.clone(), id.clone())
+            }
+            [Input::Requested { client, id, .. }] => Self::Request(client.clone(), id.clone()),
+            _ => Self::Never,
+        }
+    }
+
+    fn is_shown_by(&self, output: &Output) -> bool {
+        match (self, output) {
+            (Self::Node(from), Output::Answer(to, Answer::Refuse { .. })) => to == from,
+            (Self::Request(from, of), Output::Reply(to, id, Reply::Refused { .. })) => (to, id) == (from, of),
+            (Self::End(from, of), Output::Reply(to, id, Reply::Refused { refusal, .. })) => {
+                (to, id) == (from, of) && *refusal != Refusal::Leaving
+            }
+            _ => false,
+        }
+    }
+}
+
 /// State of a node before a turn.
 pub(crate) struct Before {
     is_tick: bool,
     /// Number of outputs that there may be.
     outputs_max: usize,
-    is_undecodable: bool,
+    refused: Refused,
     deadline: Option<Mono>,
     /// All that a refused input must leave alone: the state besides links and counters.
     state: Option<String>,
@@ -27,8 +68,7 @@ pub(crate) struct Before {
 impl Before {
     /// The state is written down for one input of some: it is long.
     pub(crate) fn of(side: &Side, inputs: &[Input], number: usize) -> Self {
-        let can_be_refused =
-            matches!(inputs, [Input::Arrived { .. } | Input::Undecodable { .. } | Input::Requested { .. }]);
+        let refused = Refused::of(inputs);
         // The last piece of a batch may show that it is none: then all that had come of it is let go.
         let is_last_piece = |input: &Input| match input {
             Input::Arrived { frame: Frame::Chunk(Chunk { offset, length, bytes, .. }), .. } => {
@@ -36,11 +76,12 @@ impl Before {
             }
             _ => false,
         };
-        let is_watched = can_be_refused && number.is_multiple_of(8) && !inputs.iter().any(is_last_piece);
+        let is_watched =
+            !matches!(refused, Refused::Never) && number.is_multiple_of(8) && !inputs.iter().any(is_last_piece);
         Self {
             is_tick: matches!(inputs, [Input::Tick]),
             outputs_max: inputs.iter().map(|input| outputs_max(side, input)).sum(),
-            is_undecodable: matches!(inputs, [Input::Undecodable { .. }]),
+            refused,
             deadline: side.node.deadline(),
             state: is_watched.then(|| state(side)),
         }
@@ -57,10 +98,8 @@ impl Before {
             let stays = side.node.deadline() == self.deadline;
             assert!(!is_due || !stays || count > 0, "a tick does nothing at {now:?}: due {:?}", self.deadline);
         }
-        let is_refusal = |output: &Output| {
-            matches!(output, Output::Answer(_, Answer::Refuse { .. }) | Output::Reply(_, _, Reply::Refused { .. }))
-        };
-        let is_refused = self.is_undecodable || outputs.iter().any(is_refusal);
+        let is_refused =
+            matches!(self.refused, Refused::Always) || outputs.iter().any(|output| self.refused.is_shown_by(output));
         let is_about_links = outputs.iter().any(|output| matches!(output, Output::Disconnect(_) | Output::Connect(..)));
         if let Some(before) = self.state.filter(|_| is_refused && !is_about_links) {
             let after = state(side);
