@@ -161,6 +161,10 @@ impl<T: Target> Engine<T> {
             watched.1.extend(input);
         }
         let Ok(features) = panic::catch_unwind(AssertUnwindSafe(|| T::run(input))) else { self.fail(input) };
+        // The other target may have its turn before the next input.
+        if let Ok(mut watched) = self.watchdog.lock() {
+            watched.0 = 0;
+        }
         features.0.into_iter().fold(false, |is_new, feature| self.known.insert(feature) | is_new)
     }
 
