@@ -291,12 +291,12 @@ impl Handshake {
             // Two connections under our one name: the far end has dropped one of them, and it may be either.
             let is_meant = |link: &Link| link.is_to(&welcome.node) || link.leads_to(&welcome.endpoint);
             let slot = peers.links().get(&id).map(Link::slot);
-            let expected = peers.links().get(&id).and_then(Link::expected).cloned();
+            let is_expected = peers.is_expected(&welcome.node);
             let purpose =
                 peers.dialler().close_all(|link| Some(link.slot()) == slot || is_meant(link)).unwrap_or_default();
-            peers.connect(now, purpose, Some(welcome.node), welcome.endpoint.clone(), false);
-            if let Some(expected) = expected {
-                peers.expect(expected, &welcome.endpoint);
+            peers.connect(now, purpose, Some(welcome.node.clone()), welcome.endpoint.clone(), false);
+            if is_expected {
+                peers.expect(welcome.node, &welcome.endpoint);
             }
             return seen;
         }

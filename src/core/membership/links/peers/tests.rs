@@ -1058,6 +1058,19 @@ fn a_node_that_was_named_and_has_moved_is_still_the_only_one_that_is_meant() {
 }
 
 #[test]
+fn one_link_in_place_of_two_is_meant_for_whoever_one_of_them_was() {
+    let mut table = Table::new(8);
+    table.declare(1);
+    table.handshake.declare(&mut table.peers, table.now, vec![(None, endpoint(5))]).unwrap();
+    let at = |index| Introduction { endpoint: endpoint(5), ..introduction(index, 1, ALL) };
+    table.welcomed(1, at(1));
+    assert_eq!(table.peers.len(), 1, "two links to one node");
+    let outputs = table.welcomed(2, at(3));
+    let told = Event::Stranger { node: name(3), expected: name(1), endpoint: endpoint(5) };
+    assert!(outputs.contains(&Output::Notify(told)), "{outputs:?}");
+}
+
+#[test]
 fn a_greeting_that_has_to_wait_moves_no_link() {
     let mut table = table_without_instance();
     table.declare(1);
