@@ -47,6 +47,7 @@ pub(crate) fn all() -> Vec<(u8, Vec<Step>)> {
         (SMALL | WAN, apart()),
         (SMALL, [met(0), invented_lives()].concat()),
         (SMALL, vec![parted()]),
+        (SMALL, [met(0), vec![walk_of_nobody()]].concat()),
         (SMALL, [met(0), turn(0), turn(4 << 3), turn(1), turn(4 << 3 | 1), later()].concat()),
     ]);
     all
@@ -150,6 +151,12 @@ fn invented_lives() -> Vec<Step> {
 fn parted() -> Step {
     const DISCONNECT: &[u8] = b"\x95\xa2GS\x01\x2a\x07\x91\xa12";
     step(0, 0, 0, DISCONNECT)
+}
+
+/// A sample without members is sent around.
+fn walk_of_nobody() -> Step {
+    const WALK: &[u8] = b"\x97\xa2GS\x01\x0e\x01\x06\x90\x90";
+    step(0, 0, 0, WALK)
 }
 
 /// A node of another start of the network greets.

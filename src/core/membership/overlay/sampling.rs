@@ -139,6 +139,6 @@ fn tell_root(views: &mut Views) {
 }
 
 fn send(views: &mut Views, to: NodeId, walk: Walk) {
-    debug_assert!(walk.kind == WalkKind::Reply || !walk.members.is_empty(), "a walk of nobody");
+    debug_assert!(!walk.members.is_empty(), "a walk of nobody");
     views.actions().send(to, Frame::Walk(walk));
 }

@@ -58,6 +58,9 @@ pub(crate) fn news(members: Vec<Member>) -> Walk {
 /// All that is to be done with a walk that `from` has passed on to `me`, whose `neighbours` are these.
 /// More than [`STEPS`] steps are not gone, whatever the frame says.
 pub(crate) fn advance(me: &NodeId, from: &NodeId, walk: Walk, neighbours: &[NodeId], rng: &mut Rng) -> Vec<WalkAction> {
+    if walk.members.is_empty() {
+        return Vec::new();
+    }
     match walk.kind {
         WalkKind::Join => advance_join(me, from, walk, neighbours, rng),
         WalkKind::Shuffle => advance_shuffle(me, from, walk, neighbours, rng).into_iter().collect(),
@@ -67,8 +70,8 @@ pub(crate) fn advance(me: &NodeId, from: &NodeId, walk: Walk, neighbours: &[Node
 }
 
 fn advance_join(me: &NodeId, from: &NodeId, walk: Walk, neighbours: &[NodeId], rng: &mut Rng) -> Vec<WalkAction> {
-    let Walk { steps, mut members, path, .. } = walk;
-    let Some(member) = (!members.is_empty()).then(|| members.swap_remove(0)) else { return Vec::new() };
+    let Walk { steps, members, path, .. } = walk;
+    let Some(member) = members.into_iter().next() else { return Vec::new() };
     let steps = steps.min(STEPS);
     let is_known = member.node == *me || neighbours.contains(&member.node);
     let others: Vec<&NodeId> = neighbours.iter().filter(|&node| node != from && *node != member.node).collect();
@@ -199,7 +202,7 @@ mod tests {
             prop_assert!(sent.len() <= 1);
             for (to, next) in sent {
                 prop_assert!(neighbours.contains(to) && *to != me);
-                prop_assert!(next.path.len() <= 16);
+                prop_assert!(next.path.len() <= 16 && !next.members.is_empty());
                 prop_assert!(next.steps < walk.steps.max(1) || next.path.len() < walk.path.len());
             }
         }
