@@ -79,12 +79,12 @@ fresh: ## Simulate 5000 networks that follow from the revision
 soak: build ## Simulate fresh networks for SECONDS=600, or until something goes wrong
 	$(BINARY) simulate --chaos --seed "$$(date +%s)000000" --for $(SECONDS)s
 
-# Builds a copy of what is committed seven times, each time but the first only what a patch changes.
-mutations: ## Show that the simulator finds deliberate bugs (tests/mutations)
+# Builds a copy of what is committed once for each patch, each time but the first only what that changes.
+mutations: ## Show that deliberate bugs, and mechanisms that are off, are noticed; ARGS=names
 	$(need_rust)
 	$(need_cxx)
 	$(need_git)
-	$(CARGO) test --locked --test mutations -- --include-ignored --nocapture --test-threads 1
+	GOSSIP_MUTATIONS='$(ARGS)' $(CARGO) test --locked --test mutations -- $(if $(ARGS),off::) --include-ignored --nocapture --test-threads 1
 
 # Real processes on the shipped program: some minutes, 64 nodes at a time.
 chaos: build ## Break networks of 64 nodes under load, and have them prove that nothing was lost
