@@ -2,6 +2,7 @@
 //! done in order, the log is synced once. What they do is [observed](Observation), and judged by others.
 
 mod lives;
+pub(super) mod namesakes;
 mod sent;
 mod work;
 
@@ -17,7 +18,7 @@ use crate::{
     core::{
         batch::Body,
         config::Limits,
-        event::{Input, LogSeq, Output, Principal, Record, ReturnAddress},
+        event::{self, Input, LogSeq, Output, Principal, Record, ReturnAddress},
         frame::Frame,
         id::{MessageId, NodeId},
         message::{Payload, Relays},
@@ -30,7 +31,7 @@ use crate::{
 };
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 /// The wall clock when a run begins: some day in 2026.
 const EPOCH: u64 = 1_780_000_000_000_000_000;
@@ -77,7 +78,10 @@ pub(super) struct Cluster {
     pub(super) seed: u64,
     pub(super) timeline: Timeline,
     pub(super) wires: Wires,
+    /// By node, then by namesake.
     pub(super) hosts: Vec<Host>,
+    /// The time when each namesake ends, until it has.
+    namesakes: Vec<Option<Mono>>,
     pub(super) counts: Counts,
     /// True if everything has come to rest.
     pub(super) is_idle: bool,
@@ -116,8 +120,9 @@ impl Cluster {
             wires: Wires::new(scenario.network.clone(), nodes, seed),
             graph,
             seed,
-            timeline: Timeline::new(),
+            timeline: Timeline::new(nodes),
             hosts: (0..nodes).map(|_| Host::new()).collect(),
+            namesakes: Vec::new(),
             counts: Counts::default(),
             is_idle: false,
             last_news: None,
@@ -138,7 +143,17 @@ impl Cluster {
 
     /// Returns whether nothing stands in the way of any frame.
     pub(super) fn is_mended(&self) -> bool {
-        self.wires.network.is_whole() && self.hosts.iter().all(|place| !place.is_paused && place.service == 0)
+        self.wires.is_mended() && self.hosts.iter().all(Host::is_mended)
+    }
+
+    /// The nodes, without namesakes.
+    pub(super) fn nodes(&self) -> Range<usize> {
+        0..self.graph.node_count()
+    }
+
+    /// The name of a host.
+    fn name(&self, host: usize) -> &NodeId {
+        &self.graph.nodes()[self.wires.named(host)]
     }
 
     /// Returns whether no frame about messages is under way, and no node has work to do.
@@ -243,7 +258,7 @@ impl Cluster {
             match &mut self.tamper {
                 None => self.perform(host, output),
                 Some(tamper) => {
-                    let outputs = tamper(&self.graph.nodes()[host], output);
+                    let outputs = tamper(&self.graph.nodes()[self.wires.named(host)], output);
                     outputs.into_iter().for_each(|output| self.perform(host, output));
                 }
             }
@@ -318,8 +333,9 @@ impl Cluster {
             }
             Output::Reply(client, _, reply) => self.reply(host, &client, reply),
             Output::Exit { .. } => self.current.leaves = true,
+            Output::Notify(event) => self.hosts[host].gave_way |= matches!(event, event::Event::NameTaken(_)),
             // Nobody orders faults here: the simulator has its own. Each node is told its instance.
-            Output::Notify(_) | Output::Disturb(..) | Output::Adopt(_) => {}
+            Output::Disturb(..) | Output::Adopt(_) => {}
         }
     }
 

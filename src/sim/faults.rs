@@ -1,7 +1,7 @@
 //! Faults: nodes and hosts that end, stand still or lag, and networks that fall apart.
 
 use super::{
-    cluster::Cluster,
+    cluster::{Cluster, namesakes},
     host::Event,
     observation::Observation,
     scenario::{Disk, Fault, Selection, Silence},
@@ -56,6 +56,24 @@ impl Faults {
                 let (from, to) = (self.choose(cluster, from, |_| true), self.choose(cluster, to, |_| true));
                 cluster.wires.mute(&from, &to, *way != Silence::Back, *way != Silence::There);
             }
+            Fault::Take { from, to, .. } => {
+                let (from, to) = (self.choose(cluster, from, |_| true), self.choose(cluster, to, |_| true));
+                cluster.wires.take_names(&from, &to);
+            }
+            Fault::Narrow { from, to, bandwidth, .. } => {
+                let (from, to) = (self.choose(cluster, from, |_| true), self.choose(cluster, to, |_| true));
+                cluster.wires.narrow(&from, &to, *bandwidth);
+            }
+            Fault::Stall { who, dial, .. } => {
+                for host in self.choose(cluster, who, |_| true) {
+                    cluster.wires.stall(host, dial.0);
+                }
+            }
+            Fault::Namesake { who, .. } => {
+                for host in self.choose(cluster, who, |host| cluster.lives(host)) {
+                    namesakes::begin(cluster, host, fault.end().0.saturating_sub(fault.at().0));
+                }
+            }
             Fault::Heal { .. } => {
                 self.cuts += 1;
                 cluster.wires.heal(&mut cluster.timeline);
@@ -99,7 +117,7 @@ impl Faults {
 
     /// One node crashes, to come back. Whether there was one that could.
     pub(super) fn churn(&mut self, cluster: &mut Cluster, down: Duration) -> bool {
-        let live: Vec<_> = (0..cluster.hosts.len()).filter(|&host| cluster.lives(host)).collect();
+        let live: Vec<_> = cluster.nodes().filter(|&host| cluster.lives(host)).collect();
         // The last node stays, or there would be nobody to publish.
         if live.len() < 2 {
             return false;
@@ -133,7 +151,7 @@ impl Faults {
     fn choose(&mut self, cluster: &Cluster, who: &Selection, can: impl Fn(usize) -> bool) -> Vec<usize> {
         let mut nodes: Vec<_> = match who {
             Selection::Nodes(numbers) => numbers.iter().map(|&number| number as usize - 1).collect(),
-            Selection::Share(_) => (0..cluster.hosts.len()).collect(),
+            Selection::Share(_) => cluster.nodes().collect(),
         };
         nodes.retain(|&host| can(host));
         if let Selection::Share(share) = who {

@@ -78,6 +78,8 @@ pub(super) enum Event {
     Join {
         host: u32,
     },
+    /// Namesakes end whose time is over.
+    Withdraw,
     /// It is time to see whether all have come to rest.
     Look,
 }
@@ -120,6 +122,8 @@ pub(super) struct Host {
     pub(super) stored: Option<u64>,
     /// Frames sent since the messages began.
     pub(super) frames: u64,
+    /// True if it said in this life that its name is another's.
+    pub(super) gave_way: bool,
     /// True if it had a neighbour in this life.
     pub(super) has_met: bool,
     /// True if it has asked for a message: what comes of that goes no further by itself.
@@ -147,6 +151,7 @@ impl Host {
             wall_offset: 0,
             stored: None,
             frames: 0,
+            gave_way: false,
             has_met: false,
             has_asked: false,
             submitted: VecDeque::new(),
@@ -154,6 +159,11 @@ impl Host {
             synced: LogSeq::default(),
             tick_at: NEVER,
         }
+    }
+
+    /// True if it takes what comes, and at once.
+    pub(super) fn is_mended(&self) -> bool {
+        !self.is_paused && self.service == 0
     }
 
     /// Begins a new life at a place; `stored`: the incarnation on its disk.

@@ -2,7 +2,10 @@
 
 pub(super) mod lengths;
 
-use super::{network::Network, traffic::Kind};
+use super::{
+    network::{Network, transmission},
+    traffic::Kind,
+};
 use crate::core::{
     event::{Dial, Input, LinkId},
     frame::Frame,
@@ -81,15 +84,24 @@ pub(super) struct Connection {
     /// The dialer wants to hear when frames can be sent.
     pub(super) wants_writable: bool,
     pub(super) dial: Dial,
+    /// Bytes a second, each way.
+    pub(super) bandwidth: Option<u64>,
+    /// Another has its name at the ROUTER: it stands, and what is sent into it stays there.
+    pub(super) is_jammed: bool,
     pause: Duration,
     pub(super) there: Pipe,
     pub(super) back: Pipe,
 }
 
 impl Connection {
-    pub(super) fn new(dialer: usize, link: LinkId, target: usize, latency: u64, dial: Dial) -> Self {
+    pub(super) fn new(
+        (dialer, link): (usize, LinkId),
+        target: usize,
+        (latency, bandwidth): (u64, Option<u64>),
+        dial: Dial,
+    ) -> Self {
         let (there, back) = (Pipe::default(), Pipe::default());
-        let (is_up, is_closed, wants_writable) = (false, false, true);
+        let (is_up, is_closed, is_jammed, wants_writable) = (false, false, false, true);
         let (epoch, target_life, pause) = (0, 0, RECONNECT);
         Self {
             dialer,
@@ -102,6 +114,8 @@ impl Connection {
             target_life,
             wants_writable,
             dial,
+            bandwidth,
+            is_jammed,
             pause,
             there,
             back,
@@ -137,7 +151,7 @@ impl Connection {
 
     /// The connection is made.
     pub(super) fn establish(&mut self, target_life: u32) {
-        (self.is_up, self.target_life, self.pause) = (true, target_life, RECONNECT);
+        (self.is_up, self.is_jammed, self.target_life, self.pause) = (true, false, target_life, RECONNECT);
         (self.there, self.back) = (Pipe::default(), Pipe::default());
     }
 
@@ -161,13 +175,13 @@ impl Connection {
             return Err(Unsent::NotConnected);
         }
         let latency = network.draw(self.latency);
-        let (model, pipe) = (&network.model, self.pipe(way));
+        let (model, bandwidth, pipe) = (&network.model, self.bandwidth, self.pipe(way));
         // A frame larger than the bound goes alone, or it could never go.
         if pipe.bytes > 0 && pipe.bytes + bytes > model.queue {
             return Err(Unsent::Full);
         }
         pipe.bytes += bytes;
-        pipe.free_at = Mono(pipe.free_at.max(now).0.saturating_add(model.transmission(bytes)));
+        pipe.free_at = Mono(pipe.free_at.max(now).0.saturating_add(transmission(bandwidth, bytes)));
         let arrival = Mono(pipe.free_at.0.saturating_add(latency));
         pipe.last = if model.order { pipe.last.max(arrival) } else { arrival };
         Ok(pipe.last)

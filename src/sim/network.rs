@@ -4,7 +4,10 @@ use crate::quantity::{Span, Time, share, size};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// Model of the links.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,8 +65,7 @@ impl Model {
 
     /// Nanoseconds that `bytes` take to be put on a link.
     pub fn transmission(&self, bytes: usize) -> u64 {
-        let nanos = |bandwidth: u64| bytes as u128 * 1_000_000_000 / u128::from(bandwidth);
-        self.bandwidth.map_or(0, |bandwidth| u64::try_from(nanos(bandwidth)).unwrap_or(u64::MAX))
+        transmission(self.bandwidth, bytes)
     }
 
     /// Nanoseconds from one node to another, either way: as drawn for the pair, or on average if it is drawn for each
@@ -79,6 +81,12 @@ impl Model {
     }
 }
 
+/// Nanoseconds that `bytes` take to be put on a link of this bandwidth.
+pub(super) fn transmission(bandwidth: Option<u64>, bytes: usize) -> u64 {
+    let nanos = |bandwidth: u64| bytes as u128 * 1_000_000_000 / u128::from(bandwidth);
+    bandwidth.map_or(0, |bandwidth| u64::try_from(nanos(bandwidth)).unwrap_or(u64::MAX))
+}
+
 /// The links' model with all that is drawn from it, and the cuts there are now.
 #[derive(Debug)]
 pub(super) struct Network {
@@ -89,6 +97,8 @@ pub(super) struct Network {
     sides: Vec<u32>,
     /// Pairs of nodes of which the second does not hear the first.
     cuts: BTreeSet<(usize, usize)>,
+    /// Bandwidths of pairs of nodes, the lower first, whose links differ from the others.
+    narrow: BTreeMap<(usize, usize), u64>,
     next_side: u32,
     is_whole: bool,
 }
@@ -96,7 +106,27 @@ pub(super) struct Network {
 impl Network {
     pub(super) fn new(model: Model, nodes: usize, seed: u64) -> Self {
         let random = Pcg64Mcg::seed_from_u64(seed ^ 0x6e65_7477_6f72_6b00);
-        Self { model, seed, random, sides: vec![0; nodes], cuts: BTreeSet::new(), next_side: 1, is_whole: true }
+        let (sides, cuts, narrow) = (vec![0; nodes], BTreeSet::new(), BTreeMap::new());
+        Self { model, seed, random, sides, cuts, narrow, next_side: 1, is_whole: true }
+    }
+
+    /// One more node, on the side where all begin.
+    pub(super) fn add_node(&mut self) {
+        self.sides.push(0);
+    }
+
+    /// Bytes a second of a link between two nodes.
+    pub(super) fn bandwidth(&self, a: usize, b: usize) -> Option<u64> {
+        self.narrow.get(&(a.min(b), a.max(b))).copied().or(self.model.bandwidth)
+    }
+
+    /// Gives the links between two nodes a bandwidth, or the one of all others.
+    pub(super) fn narrow(&mut self, a: usize, b: usize, bandwidth: Option<u64>) {
+        let pair = (a.min(b), a.max(b));
+        match bandwidth {
+            Some(bandwidth) => self.narrow.insert(pair, bandwidth),
+            None => self.narrow.remove(&pair),
+        };
     }
 
     /// Nanoseconds between two nodes as long as their connection lasts.

@@ -6,7 +6,7 @@ mod load;
 
 use super::{
     checker::{Checker, Inspection, Violation},
-    cluster::{Cluster, Tamper},
+    cluster::{Cluster, Tamper, namesakes},
     faults::Faults,
     host::Event,
     report::Report,
@@ -253,6 +253,10 @@ impl Simulation {
                 cluster.begin_life(host as usize, Disk::Kept, Vec::new());
                 cluster.await_links(host as usize);
             }
+            Event::Withdraw => {
+                self.pending -= 1;
+                namesakes::end(cluster);
+            }
             Event::Look => return self.look(),
             Event::Publish { number, count } => {
                 self.pending -= 1;
@@ -308,6 +312,7 @@ impl Trace {
             Event::Sever { cut } => (12, cut.into(), 0),
             Event::Join { host } => (13, host.into(), 0),
             Event::Look => (14, 0, 0),
+            Event::Withdraw => (15, 0, 0),
         };
         for word in [at.0, kind, what, more] {
             self.0 = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01b3);

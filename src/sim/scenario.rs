@@ -271,6 +271,9 @@ impl Scenario {
         }
         match fault {
             Fault::Churn { every, .. } => within("every", "at least 1ms", every, *every >= Time::millis(1)),
+            Fault::Narrow { bandwidth, .. } => {
+                within("bandwidth", "at least 1 B a second", "0 B", *bandwidth != Some(0))
+            }
             _ => Ok(()),
         }
     }
@@ -303,6 +306,15 @@ impl Scenario {
             retained_bytes_max: self.limits.bytes,
             ..Limits::default()
         }
+    }
+
+    /// Bandwidth of the links that carry least at any time.
+    pub(super) fn least_bandwidth(&self) -> Option<u64> {
+        let narrow = self.faults.iter().filter_map(|fault| match fault {
+            Fault::Narrow { bandwidth, .. } => *bandwidth,
+            _ => None,
+        });
+        narrow.chain(self.network.bandwidth).min()
     }
 
     /// Returns whether each node that delivers a message must send it to all its neighbours at once, as long as it has not had to

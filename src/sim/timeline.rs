@@ -8,12 +8,14 @@ use crate::core::time::Mono;
 pub(super) struct Timeline {
     pub(super) now: Mono,
     queue: Queue<Event>,
+    /// Number of nodes that are observed; hosts of higher numbers are namesakes.
+    nodes: usize,
     observations: Vec<(usize, Observation)>,
 }
 
 impl Timeline {
-    pub(super) fn new() -> Self {
-        Self { now: Mono(0), queue: Queue::new(), observations: Vec::new() }
+    pub(super) fn new(nodes: usize) -> Self {
+        Self { now: Mono(0), queue: Queue::new(), nodes, observations: Vec::new() }
     }
 
     /// Lets an event happen at `at`.
@@ -28,7 +30,9 @@ impl Timeline {
 
     /// Notes what a node did.
     pub(super) fn observe(&mut self, host: usize, observation: Observation) {
-        self.observations.push((host, observation));
+        if host < self.nodes {
+            self.observations.push((host, observation));
+        }
     }
 
     /// Takes all observations, in the order in which they were made.

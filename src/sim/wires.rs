@@ -1,5 +1,6 @@
 //! Wires between nodes: frames move as sockets and the system move them, with the bounds, pauses and errors of `transport`.
 
+mod impairments;
 mod port;
 
 use super::{
@@ -45,8 +46,10 @@ pub(super) struct Wires {
     free: Vec<u32>,
     /// Pipes in which a cut may hold something back.
     stopped: Vec<(u32, Direction)>,
-    /// By node.
+    /// By node, then by namesake.
     ports: Vec<Port>,
+    /// The nodes whose names namesakes bear, in the order in which these came.
+    namesakes: Vec<usize>,
     /// Frames about messages that will arrive.
     pub(super) under_way: u64,
 }
@@ -60,8 +63,22 @@ impl Wires {
             free: Vec::new(),
             stopped: Vec::new(),
             ports: (0..nodes).map(|_| Port::default()).collect(),
+            namesakes: Vec::new(),
             under_way: 0,
         }
+    }
+
+    /// A place for another node of the same name as `node`.
+    pub(super) fn add_namesake(&mut self, node: usize) {
+        self.namesakes.push(node);
+        self.ports.push(Port::default());
+        self.network.add_node();
+    }
+
+    /// The node whose name a host bears: its own, unless it is a namesake.
+    pub(super) fn named(&self, host: usize) -> usize {
+        let nodes = self.ports.len() - self.namesakes.len();
+        host.checked_sub(nodes).map_or(host, |index| self.namesakes[index])
     }
 
     /// A node opens a link.
@@ -74,8 +91,9 @@ impl Wires {
         dial: Dial,
     ) {
         let Some(target) = host_at(endpoint).filter(|&target| target < self.ports.len()) else { return };
-        let connection = Connection::new(host, link, target, self.network.latency(host, target), dial);
-        let at = timeline.now + connection.dialling();
+        let of_link = (self.network.latency(host, target), self.network.bandwidth(host, target));
+        let connection = Connection::new((host, link), target, of_link, dial);
+        let at = timeline.now + (connection.dialling() + self.ports[host].stall);
         let (number, epoch) = self.place(connection);
         let links = &mut self.ports[host].links;
         let index = link.0 as usize;
@@ -173,6 +191,10 @@ impl Wires {
         let connection = &mut self.connections[number as usize];
         let (epoch, (from, _)) = (connection.epoch, connection.ends(way));
         match connection.admit(timeline.now, way, transit.bytes, &mut self.network) {
+            Ok(_) if connection.is_jammed => {
+                lose(timeline, from, &transit, false);
+                Ok(())
+            }
             Ok(_) if connection.pipe(way).is_mute || self.network.loses() => {
                 connection.pipe(way).bytes -= transit.bytes;
                 lose(timeline, from, &transit, false);
@@ -213,15 +235,16 @@ impl Wires {
             lose(timeline, from, transit, false);
             return Arrival::Lost;
         }
+        let is_jammed = way == Direction::There && connection.is_jammed;
         let is_lost = match way {
-            Direction::There => life(to) != Some(connection.target_life),
+            Direction::There => is_jammed || life(to) != Some(connection.target_life),
             Direction::Back => connection.is_closed,
         };
         if !is_lost {
             return Arrival::For(to);
         }
         lose(timeline, from, transit, false);
-        if way == Direction::There && life(to).is_some() {
+        if way == Direction::There && !is_jammed && life(to).is_some() {
             // The system of a host that came back knows of no such connection, and says so.
             let at = timeline.now + Duration::from_nanos(connection.latency);
             timeline.schedule(at, Event::Break { connection: number, epoch });
@@ -267,14 +290,17 @@ impl Wires {
         let is_cut = self.network.is_cut(dialer, target) || self.network.is_cut(target, dialer);
         let Some(life) = life(target).filter(|_| !is_cut) else {
             if connection.dial == Dial::Again {
-                let at = timeline.now + (connection.next_pause() + connection.dialling());
+                let took = connection.dialling() + self.ports[dialer].stall;
+                let at = timeline.now + (connection.next_pause() + took);
                 timeline.schedule(at, Event::Dial { connection: number, epoch });
             }
             return None;
         };
         connection.establish(life);
-        timeline.observe(dialer, Observation::Connected { to: target });
-        self.ports[target].admit(dialer, number);
+        let (from, to) = (self.named(dialer), self.named(target));
+        timeline.observe(from, Observation::Connected { to });
+        let former = self.ports[target].admit(from, number);
+        self.jam(former);
         self.on_writable(number, epoch)
     }
 
@@ -298,11 +324,14 @@ impl Wires {
         for transit in connection.shut() {
             lose(timeline, dialer, &transit, false);
         }
-        self.ports[target].dismiss(dialer, number);
+        let name = self.named(dialer);
+        self.ports[target].dismiss(name, number);
+        let connection = &mut self.connections[number as usize];
         if connection.is_closed {
             return None;
         }
-        let at = timeline.now + (connection.next_pause() + connection.dialling());
+        let took = connection.dialling() + self.ports[dialer].stall;
+        let at = timeline.now + (connection.next_pause() + took);
         if connection.dial == Dial::Again {
             timeline.schedule(at, Event::Dial { connection: number, epoch: connection.epoch });
         }
@@ -313,9 +342,11 @@ impl Wires {
     pub(super) fn on_hangup(&mut self, number: u32) {
         let connection = &self.connections[number as usize];
         let (dialer, target) = connection.ends(Direction::There);
-        self.ports[target].dismiss(dialer, number);
+        let is_empty = connection.there.held.is_empty();
+        let name = self.named(dialer);
+        self.ports[target].dismiss(name, number);
         // Frames may still be under way, or wait behind a cut, whose ends are asked for when they arrive.
-        if self.network.model.is_stream() && connection.there.held.is_empty() {
+        if self.network.model.is_stream() && is_empty {
             self.free.push(number);
         }
     }
@@ -328,19 +359,6 @@ impl Wires {
             is_cut(connection.ends(Direction::There)) || is_cut(connection.ends(Direction::Back))
         });
         severed.map(|(number, connection)| (number, connection.epoch)).collect()
-    }
-
-    /// Connections of some nodes to others stand, and carry nothing any more: on the way there, back, or both.
-    pub(super) fn mute(&mut self, from: &[usize], to: &[usize], there: bool, back: bool) {
-        for host in to {
-            for &number in &self.ports[*host].incoming {
-                let connection = &mut self.connections[number as usize];
-                if from.contains(&connection.dialer) {
-                    connection.there.is_mute |= there;
-                    connection.back.is_mute |= back;
-                }
-            }
-        }
     }
 
     /// Ends all cuts, and lets go on what they have held back.

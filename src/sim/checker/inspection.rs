@@ -145,7 +145,7 @@ impl Inspection<'_> {
     fn check_healed(&self, overlay: &Overlay) -> Result<(), (usize, Wrong)> {
         let is_even = matches!(self.cluster.scenario.topology.as_str(), "circular" | "random");
         // In larger networks two that lack a neighbour may not know of each other, and meet by chance alone.
-        let is_known = self.cluster.hosts.len() <= KNOWN_MAX;
+        let is_known = self.cluster.nodes().len() <= KNOWN_MAX;
         if !is_even
             || !is_known
             || self.cluster.scenario.faults.iter().any(|fault| matches!(fault, Fault::Leave { .. }))
@@ -155,7 +155,7 @@ impl Inspection<'_> {
         let lacks = |&host: &usize| {
             self.cluster.lives(host) && overlay.neighbours(host).len() < self.cluster.graph.degree(host)
         };
-        let lacking: Vec<usize> = (0..self.cluster.hosts.len()).filter(lacks).collect();
+        let lacking: Vec<usize> = self.cluster.nodes().filter(lacks).collect();
         for (index, &host) in lacking.iter().enumerate() {
             if let Some(&other) = lacking[index + 1..].iter().find(|&&other| !overlay.has(host, other)) {
                 let to = self.cluster.graph.nodes()[other].clone();
@@ -186,7 +186,7 @@ impl Inspection<'_> {
     /// By node, the messages that it keeps for reading.
     fn holdings(&mut self) -> Vec<BTreeSet<MessageId>> {
         let ids = |page: Page| page.messages.into_iter().map(|message| message.id);
-        (0..self.cluster.hosts.len()).map(|host| self.pages(host).into_iter().flat_map(ids).collect()).collect()
+        self.cluster.nodes().map(|host| self.pages(host).into_iter().flat_map(ids).collect()).collect()
     }
 
     /// All that a node keeps, if it lives.

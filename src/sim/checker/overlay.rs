@@ -19,7 +19,7 @@ impl Overlay {
             indexes.sort_unstable();
             indexes
         };
-        Self((0..cluster.hosts.len()).map(neighbours).collect())
+        Self(cluster.nodes().map(neighbours).collect())
     }
 
     /// The neighbours of a node.

@@ -3,7 +3,10 @@
 use super::steps::Checker;
 use crate::{
     core::config::Timing,
-    sim::scenario::{Retention, Scenario},
+    sim::{
+        network::transmission,
+        scenario::{Retention, Scenario},
+    },
 };
 use std::time::Duration;
 
@@ -18,7 +21,10 @@ impl Checker {
     pub(in crate::sim) fn patience(&self, scenario: &Scenario) -> (Duration, Duration) {
         let Timing { digest_interval: beat, lost_after, .. } = scenario.protocol().timing;
         let bytes: usize = self.messages.iter().map(|told| told.payload.len() + 64).sum();
-        let narrow = Duration::from_nanos(scenario.network.transmission(4 * bytes));
+        // A payload is passed on when it is there.
+        let largest = self.messages.iter().map(|told| told.payload.len()).max().unwrap_or(0);
+        let slowly = |bytes| Duration::from_nanos(transmission(scenario.least_bandwidth(), bytes));
+        let narrow = slowly(4 * bytes) + slowly(largest * self.names.len());
         // That something is nowhere any more is found out by one node after the other, and each asks for one after the other.
         let is_forgetful = scenario.limits != Retention::default();
         let asking = scenario.network.latency.most.0 * 2 * self.messages.len() as u32;

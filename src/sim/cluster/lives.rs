@@ -29,11 +29,11 @@ impl Cluster {
         let incarnation = Incarnation::next(last, now.wall, chance).expect("no clock is off by centuries").0;
         place.renew(incarnation);
         let config = Config {
-            node: self.graph.nodes()[host].clone(),
+            node: self.name(host).clone(),
             endpoint: endpoint(host),
             network: "simulated".parse().expect("a name of letters"),
             instance: "one".parse().expect("a word of letters"),
-            protocol: Protocol { batch: !self.scenario.is_single(host), ..self.scenario.protocol() },
+            protocol: Protocol { batch: !self.scenario.is_single(self.wires.named(host)), ..self.scenario.protocol() },
             limits: self.limits.clone(),
         };
         let seed = self.seed ^ incarnation ^ (host as u64) << 40;
@@ -58,7 +58,7 @@ impl Cluster {
             }
             None => {
                 let named = |&peer: &usize| (Some(self.graph.nodes()[peer].clone()), endpoint(peer));
-                Request::Connect { peers: self.graph.neighbours(host).iter().map(named).collect() }
+                Request::Connect { peers: self.graph.neighbours(self.wires.named(host)).iter().map(named).collect() }
             }
         };
         self.tell(host, request);
@@ -68,7 +68,7 @@ impl Cluster {
     fn contact(&mut self, host: usize, join: Join) -> Option<usize> {
         let lowest = self.lots.random_range(0..host.max(1) as u32) as usize;
         let contact = if join.contact == Contact::First { 0 } else { lowest };
-        let others = (0..self.hosts.len()).filter(|&other| other != host);
+        let others = self.nodes().filter(|&other| other != host);
         // Whoever comes back may find its contact gone: it is told of another one.
         let other = [contact].into_iter().chain(others).find(|&other| other != host && self.lives(other));
         other.or_else(|| Some(contact).filter(|&contact| contact != host))

@@ -34,7 +34,7 @@ impl Cluster {
     }
 
     fn send_one(&mut self, host: usize, link: LinkId, frame: Frame, kind: Kind, bytes: usize) {
-        let from = self.graph.nodes()[host].clone().into();
+        let from = self.name(host).clone().into();
         let transit = Transit { input: Input::Arrived { from, frame }, kind, bytes };
         let sent = self.wires.send(&mut self.timeline, host, link, transit);
         if self.relays_at_once {
@@ -55,7 +55,7 @@ impl Cluster {
         self.counts.traffic[usize::from(self.is_idle)].add(kind, frames, bytes);
         self.hosts[host].frames += frames as u64;
         if kind.is_news() && frames > 0 {
-            self.last_news = Some((self.timeline.now, host, kind));
+            self.last_news = Some((self.timeline.now, self.wires.named(host), kind));
             if kind != Kind::Payload {
                 self.timeline.observe(host, Observation::Told { bytes: frames * bytes });
             }

@@ -36,7 +36,7 @@ impl Simulation {
     pub fn finish(mut self) -> Result<Outcome, Violation> {
         let mut report = Report { runs: 1, events: self.events, ..Report::default() };
         if self.cluster.scenario.load.trace {
-            (0..self.cluster.hosts.len()).try_for_each(|host| self.check_inbox(host, &mut report))?;
+            self.cluster.nodes().try_for_each(|host| self.check_inbox(host, &mut report))?;
         }
         self.tell_counts(&mut report);
         let gaps = self.inspect().gaps();
@@ -86,8 +86,8 @@ impl Simulation {
         report.link_seconds = links * rested.since(self.began).as_secs_f64();
         report.idle_link_seconds =
             if cluster.is_idle { links * cluster.timeline.now.since(rested).as_secs_f64() } else { 0.0 };
-        report.duplicates.add(cluster.counts.duplicates as f64 / cluster.hosts.len() as f64);
-        let live = cluster.hosts.iter().filter(|place| place.node.is_some());
+        report.duplicates.add(cluster.counts.duplicates as f64 / cluster.nodes().len() as f64);
+        let live = cluster.hosts[cluster.nodes()].iter().filter(|place| place.node.is_some());
         report.live_nodes.add(live.clone().count() as f64);
         for node in live.clone().filter_map(|place| place.node.as_ref()) {
             report.memory.add(node.gauge().bytes as f64);

@@ -73,6 +73,10 @@ impl Simulation {
             }
             self.pending += 1;
             self.cluster.timeline.schedule(at, Event::Fault { index });
+            if let Fault::Namesake { .. } = fault {
+                self.pending += 1;
+                self.cluster.timeline.schedule(self.began + fault.end().0, Event::Withdraw);
+            }
         }
         self.schedule_messages(self.began, self.warmup, self.messages);
     }
@@ -84,7 +88,7 @@ impl Simulation {
             Senders::One => self.senders.first().copied(),
             Senders::All => Some((number % cluster.scenario.nodes) as usize),
             Senders::Random => {
-                let live: Vec<_> = (0..cluster.hosts.len()).filter(|&host| cluster.lives(host)).collect();
+                let live: Vec<_> = cluster.nodes().filter(|&host| cluster.lives(host)).collect();
                 let count = live.len() as u32;
                 (count > 0).then(|| live[cluster.lots.random_range(0..count) as usize])
             }

@@ -14,6 +14,9 @@ use std::time::Duration;
 const NODES_MAX: u32 = 64;
 /// Within this time messages are published and faults happen.
 const SPAN_MS: u64 = 4_000;
+/// From this seed on one of four has faults of single links and of names, too: drawn apart, so that the lower seeds and all
+/// others draw what they drew before there were any.
+const LINKS_FROM: u64 = 1_000;
 
 /// A scenario that follows from `seed` alone: 2 to 64 nodes, every topology, losses up to 5 %, crashes silent and not,
 /// restarts, partitions, one-way cuts, connections that carry nothing, pauses, slow nodes, leaves, churn and clocks that jump.
@@ -61,7 +64,47 @@ pub fn scenario(seed: u64) -> Scenario {
     if random.random_bool(0.2) {
         scenario.faults.push(mute(&mut random));
     }
+    if has_link_faults(seed) {
+        add_link_faults(&mut scenario, &mut Pcg64Mcg::seed_from_u64(seed ^ 0x6c69_6e6b_7300_0000));
+    }
     scenario
+}
+
+/// Returns whether a seed draws [faults of single links and of names](add_link_faults).
+fn has_link_faults(seed: u64) -> bool {
+    seed >= LINKS_FROM && seed % 4 == 3
+}
+
+/// Faults of single links and of names, on top of all others. They mend themselves, or are mended when these are.
+fn add_link_faults(scenario: &mut Scenario, random: &mut Pcg64Mcg) {
+    // What is sent behind a large payload waits for it. Its pieces need the order that TCP keeps, and queues that hold one.
+    if random.random_bool(0.4) && scenario.network.is_stream() {
+        scenario.network.queue = scenario.network.queue.max(1 << 20);
+        scenario.load.size = random.random_range(8 << 10..=128 << 10);
+        scenario.load.messages = scenario.load.messages.min(4);
+        scenario.load.burst = scenario.load.burst.min(2);
+    }
+    let end = Time::millis(SPAN_MS);
+    for _ in 0..random.random_range(1..4) {
+        let at = moment(0, random);
+        match random.random_range(0..5) {
+            0 => scenario.faults.push(mute(random)),
+            1 => scenario.faults.push(Fault::Take { at, from: share(random), to: share(random) }),
+            2 => {
+                let bandwidth = Some(random.random_range(10_000..200_000));
+                scenario.faults.push(Fault::Narrow { at, from: share(random), to: share(random), bandwidth });
+            }
+            3 => {
+                let dial = Time::millis(random.random_range(100..5_000));
+                let all = Fault::Stall { at: end, who: Selection::Share(1.0), dial: Time::default() };
+                scenario.faults.extend([Fault::Stall { at, who: share(random), dial }, all]);
+            }
+            _ => {
+                let who = Selection::Nodes(vec![random.random_range(1..=scenario.nodes)]);
+                scenario.faults.push(Fault::Namesake { at, until: moment(at.nanos() / 1_000_000, random), who });
+            }
+        }
+    }
 }
 
 /// A degree that a random network of so many nodes can have.
@@ -145,9 +188,14 @@ fn add_faults(faults: &mut Vec<Fault>, random: &mut Pcg64Mcg) {
 
 /// Connections that stand and carry nothing: few, or most of them.
 fn mute(random: &mut Pcg64Mcg) -> Fault {
-    let [from, to] = [0; 2].map(|_| Selection::Share(f64::from(random.random_range(10..=100_u32)) / 100.0));
+    let [from, to] = [0; 2].map(|_| share(random));
     let way = [Silence::Both, Silence::There, Silence::Back][random.random_range(0..3)];
     Fault::Mute { at: moment(0, random), from, to, way }
+}
+
+/// Few of those that it can happen to, or most of them, or all.
+fn share(random: &mut Pcg64Mcg) -> Selection {
+    Selection::Share(f64::from(random.random_range(10..=100_u32)) / 100.0)
 }
 
 /// A time from `earliest` on, in milliseconds.

@@ -1,6 +1,6 @@
 //! Faults of a scenario, and their mending, as data.
 
-use crate::quantity::{Time, share};
+use crate::quantity::{Time, share, size};
 use serde::{Deserialize, Serialize};
 
 /// Which nodes a fault is about.
@@ -87,6 +87,21 @@ pub enum Fault {
         #[serde(default)]
         way: Silence,
     },
+    /// Other sockets take the names of `from` at the ROUTERs of `to`: connections under these names stand from then on, and what
+    /// is sent into them stays there; new ones carry.
+    Take { at: Time, from: Selection, to: Selection },
+    /// Connections between `from` and `to` carry so many bytes a second each way, new ones, too; as many as others, if there is
+    /// no number.
+    Narrow {
+        at: Time,
+        from: Selection,
+        to: Selection,
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "size::in_file_or_none")]
+        bandwidth: Option<u64>,
+    },
+    /// Other nodes of the same names, which know the same neighbours, live from `at` to `until`. Whoever gives way to one of them
+    /// is started anew when it has ended.
+    Namesake { at: Time, until: Time, who: Selection },
     /// All partitions and cuts end.
     Heal { at: Time },
     /// Processes stand still; what is sent to them waits.
@@ -99,6 +114,8 @@ pub enum Fault {
     },
     /// Each frame takes these nodes that long; 0 makes them as fast as before.
     Slow { at: Time, who: Selection, frame: Time },
+    /// Each attempt of these nodes to connect takes so much longer, as names do that nobody resolves; 0: no longer than usual.
+    Stall { at: Time, who: Selection, dial: Time },
     /// Nodes are removed for good, and say so.
     Leave { at: Time, who: Selection },
     /// Wall clocks jump by this many seconds.
@@ -116,10 +133,14 @@ impl Fault {
             | Self::Partition { at, .. }
             | Self::Cut { at, .. }
             | Self::Mute { at, .. }
+            | Self::Take { at, .. }
+            | Self::Narrow { at, .. }
+            | Self::Namesake { at, .. }
             | Self::Heal { at }
             | Self::Pause { at, .. }
             | Self::Resume { at, .. }
             | Self::Slow { at, .. }
+            | Self::Stall { at, .. }
             | Self::Leave { at, .. }
             | Self::Clock { at, .. }
             | Self::Churn { at, .. } => at,
@@ -130,6 +151,7 @@ impl Fault {
     pub fn end(&self) -> Time {
         match *self {
             Self::Churn { until, down, .. } => Time(until.0 + down.0),
+            Self::Namesake { at, until, .. } => at.max(until),
             _ => self.at(),
         }
     }
@@ -139,15 +161,20 @@ impl Fault {
         match *self {
             Self::Churn { at, until, every, down } => vec![at, until, every, down],
             Self::Slow { at, frame, .. } => vec![at, frame],
+            Self::Stall { at, dial, .. } => vec![at, dial],
+            Self::Namesake { at, until, .. } => vec![at, until],
             _ => vec![self.at()],
         }
     }
 
     /// Returns whether it changes nothing by itself: it mends what others have broken, or moves clocks.
     pub(in crate::sim) fn is_harmless(&self) -> bool {
-        use Fault::{Clock, Heal, Restart, Resume, Slow};
-        let mends = matches!(self, Clock { .. } | Heal { .. } | Resume { .. } | Restart { .. });
-        mends || matches!(self, Slow { frame, .. } if frame.0.is_zero())
+        match self {
+            Self::Clock { .. } | Self::Heal { .. } | Self::Resume { .. } | Self::Restart { .. } => true,
+            Self::Slow { frame: time, .. } | Self::Stall { dial: time, .. } => time.0.is_zero(),
+            Self::Narrow { bandwidth, .. } => bandwidth.is_none(),
+            _ => false,
+        }
     }
 
     /// Returns whether it breaks nothing but that it ends processes.
@@ -167,10 +194,15 @@ impl Fault {
             | Self::Partition { who, .. }
             | Self::Pause { who, .. }
             | Self::Slow { who, .. }
+            | Self::Stall { who, .. }
+            | Self::Namesake { who, .. }
             | Self::Leave { who, .. }
             | Self::Clock { who, .. } => vec![who],
             Self::Restart { who, .. } | Self::Resume { who, .. } => who.iter().collect(),
-            Self::Cut { from, to, .. } | Self::Mute { from, to, .. } => vec![from, to],
+            Self::Cut { from, to, .. }
+            | Self::Mute { from, to, .. }
+            | Self::Take { from, to, .. }
+            | Self::Narrow { from, to, .. } => vec![from, to],
             Self::Heal { .. } | Self::Churn { .. } => Vec::new(),
         }
     }

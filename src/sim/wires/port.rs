@@ -1,5 +1,7 @@
 //! The connections of one node.
 
+use std::time::Duration;
+
 /// Connections that a node has opened, and those of others to it.
 #[derive(Debug, Default)]
 pub(super) struct Port {
@@ -9,6 +11,8 @@ pub(super) struct Port {
     inbound: Vec<(u32, u32)>,
     /// Connections of others to it that are up.
     pub(super) incoming: Vec<u32>,
+    /// The time by which each attempt to connect takes longer.
+    pub(super) stall: Duration,
 }
 
 impl Port {
@@ -18,14 +22,24 @@ impl Port {
         Some(self.inbound[index].1)
     }
 
-    /// A node has connected; as ROUTER's handover has it, a name belongs to whoever connected under it last.
-    pub(super) fn admit(&mut self, from: usize, connection: u32) {
+    /// A node has connected; as ROUTER's handover has it, a name belongs to whoever connected under it last. Gives the
+    /// connection that had the name before.
+    pub(super) fn admit(&mut self, from: usize, connection: u32) -> Option<u32> {
+        self.incoming.push(connection);
         let entry = (from as u32, connection);
         match self.inbound.binary_search_by_key(&entry.0, |&(dialer, _)| dialer) {
-            Ok(index) => self.inbound[index] = entry,
-            Err(index) => self.inbound.insert(index, entry),
+            Ok(index) => Some(std::mem::replace(&mut self.inbound[index], entry).1),
+            Err(index) => {
+                self.inbound.insert(index, entry);
+                None
+            }
         }
-        self.incoming.push(connection);
+    }
+
+    /// Somebody who says nothing takes a name. Gives the connection that had it.
+    pub(super) fn take(&mut self, from: usize) -> Option<u32> {
+        let index = self.inbound.binary_search_by_key(&(from as u32), |&(dialer, _)| dialer).ok()?;
+        Some(self.inbound.remove(index).1)
     }
 
     /// A connection to it is gone.
