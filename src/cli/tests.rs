@@ -154,6 +154,7 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip node --metrics-offse 3", "unexpected argument '--metrics-offse' found; see 'gossip node --help'"),
         ("gossip snd-message 4 a", "a similar subcommand exists: 'send-message'; see 'gossip --help'"),
         ("gossip send-message", "were not provided: <NODE> <MESSAGE>; see 'gossip send-message --help'"),
+        ("gossip send-message 4 --resume a", "were not provided: --lines; see 'gossip send-message --help'"),
         ("gossip send-message 4 a b", "unexpected argument 'b' found"),
         ("gossip send-message 4 -a", "found; to pass '-a' as a value, use '-- -a'; see"),
         ("gossip send-message 4 -apple", "'-a' found; to pass '-apple' as a value, use '-- -apple'; see"),

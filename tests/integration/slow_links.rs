@@ -74,42 +74,91 @@ fn messages(world: &World, address: &str) -> Vec<usize> {
     told["messages"].as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap().len()).collect()
 }
 
-#[test]
-fn a_large_message_crosses_each_link_about_once_and_small_ones_pass_it() {
-    let (world, base, crossed) = (World::new(), free_ports(2 * NODES), Crossed::default());
-    let nodes = slow_network(&world, base, &crossed);
-    let address = |number: u16| format!("127.0.0.1:{}", base + number);
-    let peers = |number: u16| {
-        let told = world.json(&["list-peers", &address(number)]);
-        told["peers"].as_array().unwrap().clone()
+/// Starts a slow network whose links are all up.
+fn joined_slow_network(world: &World, base: u16, crossed: &Crossed) -> Vec<Running> {
+    let nodes = slow_network(world, base, crossed);
+    let is_up = |peer: &&serde_json::Value| peer["up"] == true;
+    let links = |number: u16| {
+        let told = world.json(&["list-peers", &address(base, number)]);
+        told["peers"].as_array().unwrap().iter().filter(is_up).count()
     };
-    let all_up = || (1..=NODES).all(|number| peers(number).iter().filter(|peer| peer["up"] == true).count() == 2);
-    wait_until("all links are up", all_up);
-    world.run_with_stdin(&["send-message", &address(1), "-"], &vec![b'x'; LARGE]).done();
-    let begun = || crossed.lock().unwrap().values().any(|&bytes| bytes > LARGE / 8);
-    wait_until("some of it has crossed", begun);
-    world.run(&["send-message", &address(1), "small"]).done();
-    for number in 2..=NODES {
-        wait_until("both have arrived", || messages(&world, &address(number)).len() == 2);
-        assert_eq!(messages(&world, &address(number)), ["small".len(), LARGE], "at node {number}");
-    }
-    assert!(all_up());
+    wait_until("all links are up", || (1..=NODES).all(|number| links(number) == 2));
+    nodes
+}
+
+fn address(base: u16, number: u16) -> String {
+    format!("127.0.0.1:{}", base + number)
+}
+
+/// What a node says of itself.
+fn status(world: &World, base: u16, number: u16) -> serde_json::Value {
+    let told = world.json(&["status", &address(base, number)]);
+    let nodes = told["nodes"].as_array().unwrap();
+    nodes.iter().find(|node| node["node"] == number.to_string().as_str()).unwrap().clone()
+}
+
+/// Asserts that no node was ever in doubt about another, and that none of these was counted.
+fn assert_undisturbed(world: &World, base: u16, nodes: &[Running], not_counted: &[&str]) {
     for (node, number) in nodes.iter().zip(1..) {
         let log = node.stderr();
         // The values of fields are left out: an instance is a hexadecimal number, and may read like a word.
         let mut words = log.split_whitespace().filter(|word| !word.contains('='));
         let is_verdict = |word: &str| ["suspect", "down", "dead"].iter().any(|verdict| word.contains(verdict));
         assert!(!words.any(is_verdict), "node {number}: {log}");
-        let told = &world.json(&["status", &address(number)])["nodes"][0];
+        let told = &status(world, base, number);
         let is_up = |peer: &serde_json::Value| peer["verdict"] == "up";
         assert!(told["peers"].as_array().unwrap().iter().all(is_up), "node {number}: {told}");
         let counters = &told["counters"];
-        for counter in ["pulls", "reopened", "queue_full", "not_connected", "chunks_dropped"] {
-            assert!(counters[counter].is_null(), "node {number}: {counters}");
+        for counter in not_counted {
+            assert!(counters[*counter].is_null(), "node {number}: {counters}");
         }
     }
+}
+
+#[test]
+fn a_large_message_crosses_each_link_about_once_and_small_ones_pass_it() {
+    let (world, base, crossed) = (World::new(), free_ports(2 * NODES), Crossed::default());
+    let nodes = joined_slow_network(&world, base, &crossed);
+    world.run_with_stdin(&["send-message", &address(base, 1), "-"], &vec![b'x'; LARGE]).done();
+    let begun = || crossed.lock().unwrap().values().any(|&bytes| bytes > LARGE / 8);
+    wait_until("some of it has crossed", begun);
+    world.run(&["send-message", &address(base, 1), "small"]).done();
+    for number in 2..=NODES {
+        let here = address(base, number);
+        wait_until("both have arrived", || messages(&world, &here).len() == 2);
+        assert_eq!(messages(&world, &here), ["small".len(), LARGE], "at node {number}");
+    }
+    assert_undisturbed(&world, base, &nodes, &["pulls", "reopened", "queue_full", "not_connected", "chunks_dropped"]);
     let crossed = crossed.lock().unwrap().clone();
     assert!(crossed.values().all(|&bytes| bytes * 10 <= LARGE * 13), "{crossed:?}");
     let large = crossed.values().filter(|&&bytes| bytes > LARGE / 2).count();
     assert_eq!(large, usize::from(NODES) - 1, "who has it is not sent it: {crossed:?}");
+}
+
+#[test]
+fn batches_pass_a_large_message_and_a_slow_link_shows_life_between_them() {
+    const LINES: usize = 3000;
+    let (world, base, crossed) = (World::new(), free_ports(2 * NODES), Crossed::default());
+    let nodes = joined_slow_network(&world, base, &crossed);
+    world.run_with_stdin(&["send-message", &address(base, 1), "-"], &vec![b'x'; LARGE]).done();
+    let begun = || crossed.lock().unwrap().values().any(|&bytes| bytes > LARGE / 8);
+    wait_until("some of it has crossed", begun);
+    // Some 300 KB, in batches of up to 64 KiB: each of these keeps a link busy for a second.
+    let lines: Vec<u8> = (0..LINES).flat_map(|number| format!("{number:099}\n").into_bytes()).collect();
+    world.run_with_stdin(&["send-message", &address(base, 1), "--lines"], &lines).done();
+    for number in 2..=NODES {
+        let here = address(base, number);
+        let delivered = || status(&world, base, number)["counters"]["delivered"] == LINES + 1;
+        wait_until("all have arrived", delivered);
+        let lengths = messages(&world, &here);
+        assert_eq!(lengths.iter().position(|&length| length == LARGE), Some(LINES), "at node {number}");
+        assert!(lengths[..LINES].iter().all(|&length| length == 99));
+    }
+    assert_undisturbed(&world, base, &nodes, &["reopened", "queue_full", "not_connected"]);
+    let most = (LARGE + LINES * 100) * 3 / 2;
+    let crossed = crossed.lock().unwrap().clone();
+    let counters = (1..=NODES).map(|number| status(&world, base, number)["counters"].to_string());
+    let counters: Vec<String> = counters.collect();
+    let over: Vec<_> = crossed.iter().filter(|&(_, &bytes)| bytes > most).collect();
+    assert!(over.is_empty(), "{over:?}: {counters:?}");
 }

@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(value_name = "NODE")]
     node: NodeArgument,
     /// The message, up to 1 MiB unless the node has another --payload-max; '-' reads it from stdin, byte for byte
-    #[arg(value_name = "MESSAGE", required_unless_present = "lines")]
+    #[arg(value_name = "MESSAGE", required_unless_present_any = ["lines", "resume"])]
     message: Option<OsString>,
     /// Number of times each node forwards it to each neighbour, 1 to 16 [default: 1]
     #[arg(short, long, value_name = "R", value_parser = relays, allow_negative_numbers = true)]

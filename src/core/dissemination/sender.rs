@@ -1,7 +1,10 @@
 //! Outputs of dissemination in their order, and the frames that wait for room on their links.
 
 use super::{
-    chunks::{body::WHOLE_MAX, outgoing::Outgoing},
+    chunks::{
+        body::{BULK_MIN, WHOLE_MAX},
+        outgoing::Outgoing,
+    },
     event::Output,
     spread::tree::Swap,
 };
@@ -25,6 +28,8 @@ use std::{collections::VecDeque, time::Duration};
 pub(super) struct Sender {
     outputs: VecDeque<Output>,
     outgoing: Outgoing,
+    /// The time of the present input.
+    now: Mono,
     /// Nothing is sent any more: the neighbours have been told to forget this node.
     is_muted: bool,
 }
@@ -32,7 +37,13 @@ pub(super) struct Sender {
 impl Sender {
     /// Sends over links whose queues take `bytes_max` bytes each, and asks again where nothing is acknowledged for `patience`.
     pub(super) fn new(bytes_max: usize, patience: Duration) -> Self {
-        Self { outputs: VecDeque::new(), outgoing: Outgoing::new(bytes_max, patience), is_muted: false }
+        Self { outputs: VecDeque::new(), outgoing: Outgoing::new(bytes_max, patience), now: Mono(0), is_muted: false }
+    }
+
+    /// Another input, or the end of a turn.
+    #[inline]
+    pub(super) fn begin(&mut self, now: Mono) {
+        self.now = now;
     }
 
     /// Sends nothing from now on.
@@ -87,21 +98,29 @@ impl Sender {
     fn frame_of(&mut self, mut links: Vec<LinkId>, batch: Batch, neighbours: &NeighbourTable) {
         let count = u64::from(batch.body.count());
         let frame = Frame::Message(batch);
-        if let Some(len) = frame.body().map(|body| body.len()).filter(|&len| len > WHOLE_MAX) {
+        let mut probes = Vec::new();
+        if let Some(len) = frame.body().map(|body| body.len()).filter(|&len| len >= BULK_MIN) {
             let takes_pieces = neighbours.slots_with(Capability::Chunk);
             links.retain(|&link| {
                 let Some(slot) = neighbours.slot_of_link(link) else { return true };
-                if !takes_pieces.contains(slot) {
-                    self.outgoing.push_whole(slot, len);
-                    return true;
+                match (takes_pieces.contains(slot), len > WHOLE_MAX) {
+                    (true, false) => {
+                        probes.extend(self.outgoing.passed(self.now, slot, len).map(|probe| (link, probe)))
+                    }
+                    (false, true) => self.outgoing.push_whole(slot, len),
+                    (false, false) => {}
+                    (true, true) => {
+                        let has_room = self.outgoing.push(slot, frame.clone());
+                        self.count(Counter::Sent, neighbours.name_of(link), count);
+                        self.count(Counter::QueueFull, neighbours.name_of(link), u64::from(!has_room));
+                        return false;
+                    }
                 }
-                let has_room = self.outgoing.push(slot, frame.clone());
-                self.count(Counter::Sent, neighbours.name_of(link), count);
-                self.count(Counter::QueueFull, neighbours.name_of(link), u64::from(!has_room));
-                false
+                true
             });
         }
         self.send(links, frame, Some(Counter::Sent));
+        probes.into_iter().for_each(|(link, probe)| self.send(vec![link], probe, None));
     }
 
     /// Sends a frame.

@@ -4,6 +4,8 @@ use crate::core::{batch::Batch, frame::Frame, id::StreamId};
 
 /// Longest body that crosses a link in one frame, also to a peer that takes pieces.
 pub(in crate::core::dissemination) const WHOLE_MAX: usize = 64 << 10;
+/// Shortest body that counts towards the bytes between two probes: shorter ones are small beside what they cost.
+pub(in crate::core::dissemination) const BULK_MIN: usize = 1 << 10;
 /// Most frames that may be under way in pieces, or wait for their turn, over one link.
 pub(super) const PARCELS_MAX: usize = 1024;
 

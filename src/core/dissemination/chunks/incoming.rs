@@ -20,10 +20,13 @@ const HEAD_COST: usize = 512;
 /// Bytes that a step of its path takes.
 const HOP_COST: usize = 32;
 
+/// Bytes of bodies in one that may pass the pieces of a neighbour and count as signs that these still come.
+const PASSED_MAX: usize = 1 << 20;
+
 /// The frames of all neighbours that are not whole yet.
 ///
 /// Bounds: 1024 frames of each neighbour, one of which has a part of its body; `bytes_max` bytes of all of them together.
-/// What grows no more for `patience` is dropped.
+/// What grows no more for `patience` is dropped; pieces that other bodies pass have that time after each of these, for 1 MiB.
 #[derive(Debug)]
 pub(in crate::core::dissemination) struct Incoming {
     lines: BTreeMap<NodeId, Line>,
@@ -37,8 +40,10 @@ pub(in crate::core::dissemination) struct Incoming {
 #[derive(Debug, Default)]
 struct Line {
     parcels: VecDeque<Parcel>,
-    /// The time when something of it came last.
+    /// The time when something of it, or in front of it, came last.
     moved: Mono,
+    /// Bytes of bodies in one that came since the last piece.
+    passed: usize,
 }
 
 /// One frame.
@@ -92,10 +97,17 @@ impl Incoming {
             self.grow(&mut line, number, offset, &bytes, &mut taken);
         }
         if !line.parcels.is_empty() {
-            line.moved = now;
+            (line.moved, line.passed) = (now, 0);
             self.lines.insert(from.clone(), line);
         }
         Ok(taken)
+    }
+
+    /// A body of this length came in one from a neighbour, over the link by which its pieces come. Says whether such come.
+    pub(in crate::core::dissemination) fn passed(&mut self, now: Mono, from: &NodeId, len: usize) -> bool {
+        let Some(line) = self.lines.get_mut(from).filter(|line| line.passed < PASSED_MAX) else { return false };
+        (line.moved, line.passed) = (now, line.passed + len);
+        true
     }
 
     /// Notes a frame that is to come. One with a number that is not above the others' begins anew: its connection is

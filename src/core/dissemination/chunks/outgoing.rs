@@ -23,6 +23,8 @@ use std::{
 const TOKENS: u64 = 1 << 63;
 /// Most probes that may wait for their answers; the oldest counts as answered with the next one beyond that.
 const PROBES_MAX: usize = 64;
+/// Bytes of bodies in one that go over a link between two probes.
+const UNPROBED_MAX: usize = 32 << 10;
 /// Longest time in which a link may acknowledge nothing before its queue makes nobody wait any more: its peer hangs.
 const STALLED_AFTER: Duration = Duration::from_secs(2);
 
@@ -59,6 +61,8 @@ struct Lane {
     acknowledged: Mono,
     /// Time that the last acknowledgement took.
     took: Duration,
+    /// Bytes of bodies in one that went since the last probe behind such.
+    unprobed: usize,
     /// Bodies that go to a peer that takes no pieces.
     whole: Whole,
 }
@@ -112,7 +116,16 @@ impl Outgoing {
         true
     }
 
-    /// A body of this length goes over a link in one.
+    /// A body of this length goes over a link in one, to a peer that takes pieces. Many of them together are as long as a large
+    /// one: gives the probe that is to follow this one, if it is time for that.
+    #[inline]
+    pub(in crate::core::dissemination) fn passed(&mut self, now: Mono, slot: Slot, len: usize) -> Option<Frame> {
+        let lane = self.lanes.entry(slot).or_default();
+        lane.unprobed += len;
+        (lane.unprobed >= UNPROBED_MAX).then(|| lane.probe(now, 0, &mut self.tokens))
+    }
+
+    /// A body of this length goes over a link in one, to a peer that takes no pieces.
     pub(in crate::core::dissemination) fn push_whole(&mut self, slot: Slot, len: usize) {
         self.lanes.entry(slot).or_default().whole.push(len);
         self.stirred.insert(slot);
@@ -235,9 +248,6 @@ impl Outgoing {
 impl Lane {
     /// Sends as much as may be under way, and tells of what must wait.
     fn take_frames(&mut self, now: Mono, tokens: &mut u64, mut send: impl FnMut(Frame)) {
-        if self.probes.is_empty() {
-            (self.moved, self.acknowledged) = (now, now);
-        }
         while let Some(piece) = self.next_piece() {
             let bytes = piece.bytes.len();
             send(Frame::Chunk(piece));
@@ -266,7 +276,11 @@ impl Lane {
 
     fn probe(&mut self, now: Mono, bytes: usize, tokens: &mut u64) -> Frame {
         *tokens += 1;
+        self.unprobed = 0;
         self.moved = now;
+        if self.probes.is_empty() {
+            self.acknowledged = now;
+        }
         self.probes.push_back(Probe { token: *tokens, bytes, at: now });
         if self.probes.len() > PROBES_MAX
             && let Some(oldest) = self.probes.pop_front()

@@ -5,7 +5,7 @@ use crate::core::{
     batch::{Batch, Body, Kept},
     capability::Capability,
     dissemination::{
-        chunks::incoming::Taken,
+        chunks::{body::BULK_MIN, incoming::Taken},
         event::Output,
         provenance::Provenance,
         repair::ask::How,
@@ -144,6 +144,17 @@ impl Dissemination {
                 Ok(()) => self.on_batch(now, from, slot, batch, neighbours, kept),
                 Err((refusal, text)) => self.sender.refuse(from, refusal, text),
             }
+        }
+    }
+
+    /// A body came in one: pieces that its sender had begun to send wait behind it.
+    #[inline]
+    pub(super) fn note_passing(&mut self, now: Mono, from: &NodeId, slot: Option<Slot>, len: usize) {
+        if self.incoming.bytes() == 0 || len < BULK_MIN || !self.incoming.passed(now, from, len) {
+            return;
+        }
+        if let Some(slot) = slot {
+            self.knowledge.sending(now, slot, self.incoming.busy_until(from));
         }
     }
 

@@ -49,6 +49,15 @@ fn take(outgoing: &mut Outgoing, now: Mono) -> (Vec<(u64, u64, usize)>, Vec<u64>
 }
 
 #[test]
+fn bodies_in_one_are_followed_by_a_probe_when_they_are_long_together() {
+    let mut outgoing = Outgoing::new(10 << 20, PATIENCE);
+    assert_eq!(outgoing.passed(at(0), LINK, UNPROBED_MAX - 1), None);
+    let Some(Frame::Ping { token, digest: None }) = outgoing.passed(at(0), LINK, 1) else { panic!("no probe") };
+    assert_eq!(outgoing.passed(at(1), LINK, UNPROBED_MAX - 1), None, "it begins anew");
+    assert_eq!(outgoing.acknowledge(at(900), LINK, token), Some(Duration::from_millis(900)));
+}
+
+#[test]
 fn a_body_goes_in_pieces_as_they_are_acknowledged() {
     let mut outgoing = Outgoing::new(10 << 20, PATIENCE);
     assert!(outgoing.push(LINK, message(1, 100_000)));
