@@ -90,7 +90,7 @@ fn address(base: u16, number: u16) -> String {
     format!("127.0.0.1:{}", base + number)
 }
 
-/// What a node says of itself.
+/// The status of a node, as it says it.
 fn status(world: &World, base: u16, number: u16) -> serde_json::Value {
     let told = world.json(&["status", &address(base, number)]);
     let nodes = told["nodes"].as_array().unwrap();

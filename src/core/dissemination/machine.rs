@@ -72,7 +72,9 @@ impl Dissemination {
         match input {
             Input::Frame { from, slot, frame } => match frame {
                 Frame::Message(batch) => {
-                    self.note_passing(now.mono, &from, slot, batch.body.bytes().len());
+                    if let Some(until) = self.incoming.passed(now.mono, &from, batch.body.bytes().len()) {
+                        slot.into_iter().for_each(|slot| self.knowledge.sending(now.mono, slot, Some(until)));
+                    }
                     self.on_batch(now, from, slot, batch, neighbours, kept);
                 }
                 Frame::Path(copy) => self.on_path(now, from, slot, copy, neighbours, kept),

@@ -12,7 +12,7 @@ use crate::core::{
     batch::Batch,
     capability::Capability,
     event::LinkId,
-    frame::Frame,
+    frame::{Announcement, Frame, StreamRanges},
     id::{NodeId, StreamId},
     neighbours::NeighbourTable,
     slots::Slot,
@@ -140,9 +140,15 @@ impl Sender {
         self.send(neighbours.links_of(slots.iter().copied()), frame, Some(counter));
     }
 
+    /// Tells a neighbour that knows trees that a batch is here.
+    pub(super) fn tell_had(&mut self, slot: Slot, batch: &Batch, neighbours: &NeighbourTable) {
+        let held = StreamRanges { stream: batch.id.stream(), ranges: vec![batch.range()] };
+        self.shape(slot, Frame::Have(vec![Announcement { held, age: Duration::ZERO }]), None, neighbours);
+    }
+
     /// Makes another neighbour the one that pushes the messages of an origin.
     pub(super) fn swap(&mut self, swap: Swap, origin: &NodeId, neighbours: &NeighbourTable) {
-        self.shape(swap.graft, Frame::Graft(origin.clone()), Counter::Grafted, neighbours);
+        self.shape(swap.graft, Frame::Graft(origin.clone()), Some(Counter::Grafted), neighbours);
         if let Some(old) = swap.prune {
             self.prune(old, origin, neighbours);
         }
@@ -150,13 +156,13 @@ impl Sender {
 
     /// Tells a neighbour to push no more messages of `origin`.
     pub(super) fn prune(&mut self, slot: Slot, origin: &NodeId, neighbours: &NeighbourTable) {
-        self.shape(slot, Frame::Prune(origin.clone()), Counter::Pruned, neighbours);
+        self.shape(slot, Frame::Prune(origin.clone()), Some(Counter::Pruned), neighbours);
     }
 
-    /// Changes a tree at its other end, if that knows trees: one that does not sends all and takes all.
-    fn shape(&mut self, slot: Slot, frame: Frame, counter: Counter, neighbours: &NeighbourTable) {
+    /// Says something of a tree to its other end, if that knows trees: one that does not sends all and takes all.
+    fn shape(&mut self, slot: Slot, frame: Frame, counter: Option<Counter>, neighbours: &NeighbourTable) {
         if neighbours.slots_with(Capability::Tree).contains(slot) {
-            self.send_to(slot, frame, Some(counter), neighbours);
+            self.send_to(slot, frame, counter, neighbours);
         }
     }
 

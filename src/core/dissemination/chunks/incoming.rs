@@ -1,7 +1,7 @@
 //! Frames that come in pieces: of each neighbour those that it has begun to send, or told of, in the order in which they
 //! come; the first of them grows.
 
-use super::body::{PARCELS_MAX, covers, is_part_of};
+use super::body::{BULK_MIN, PARCELS_MAX, covers, is_part_of};
 use crate::core::{
     batch::Batch,
     frame::{Chunk, Frame},
@@ -103,11 +103,16 @@ impl Incoming {
         Ok(taken)
     }
 
-    /// A body of this length came in one from a neighbour, over the link by which its pieces come. Says whether such come.
-    pub(in crate::core::dissemination) fn passed(&mut self, now: Mono, from: &NodeId, len: usize) -> bool {
-        let Some(line) = self.lines.get_mut(from).filter(|line| line.passed < PASSED_MAX) else { return false };
+    /// A body of this length came in one from a neighbour, over the link by which its pieces come. If such still come, gives until
+    /// when it may be silent.
+    #[inline]
+    pub(in crate::core::dissemination) fn passed(&mut self, now: Mono, from: &NodeId, len: usize) -> Option<Mono> {
+        if self.bytes == 0 || len < BULK_MIN {
+            return None;
+        }
+        let line = self.lines.get_mut(from).filter(|line| line.passed < PASSED_MAX)?;
         (line.moved, line.passed) = (now, line.passed + len);
-        true
+        Some(now + self.patience)
     }
 
     /// Notes a frame that is to come. One with a number that is not above the others' begins anew: its connection is

@@ -3,22 +3,20 @@
 use super::Dissemination;
 use crate::core::{
     batch::{Batch, Body, Kept},
-    capability::Capability,
     dissemination::{
-        chunks::{body::BULK_MIN, incoming::Taken},
+        chunks::incoming::Taken,
         event::Output,
         provenance::Provenance,
         repair::ask::How,
         seen::sighting::{Mixed, Sighting},
     },
-    frame::{Announcement, Chunk, Frame, PathCopy, StreamRanges},
+    frame::{Chunk, Frame, PathCopy},
     id::NodeId,
     neighbours::NeighbourTable,
     slots::{Slot, Slots},
     stats::{Counter, Refusal},
     time::{Mono, Now},
 };
-use std::time::Duration;
 
 impl Dissemination {
     /// A batch comes, with its body.
@@ -130,9 +128,7 @@ impl Dissemination {
             Ok(taken) => taken,
             Err((refusal, text)) => return self.sender.refuse(from, refusal, text),
         };
-        for head in dropped {
-            self.break_off(now.mono, &from, head, neighbours);
-        }
+        dropped.into_iter().for_each(|head| self.break_off(now.mono, &from, head, neighbours));
         if let Some(Frame::Message(head)) = begun {
             self.on_head(now, slot, &head, neighbours, kept);
         }
@@ -144,17 +140,6 @@ impl Dissemination {
                 Ok(()) => self.on_batch(now, from, slot, batch, neighbours, kept),
                 Err((refusal, text)) => self.sender.refuse(from, refusal, text),
             }
-        }
-    }
-
-    /// A body came in one: pieces that its sender had begun to send wait behind it.
-    #[inline]
-    pub(super) fn note_passing(&mut self, now: Mono, from: &NodeId, slot: Option<Slot>, len: usize) {
-        if self.incoming.bytes() == 0 || len < BULK_MIN || !self.incoming.passed(now, from, len) {
-            return;
-        }
-        if let Some(slot) = slot {
-            self.knowledge.sending(now, slot, self.incoming.busy_until(from));
         }
     }
 
@@ -202,11 +187,7 @@ impl Dissemination {
             let Frame::Message(copy) = head else { continue };
             if let Some(slot) = neighbours.slot_of(&from) {
                 self.knowledge.sending(now.mono, slot, self.incoming.busy_until(&from));
-                if neighbours.slots_with(Capability::Tree).contains(slot) {
-                    let held = StreamRanges { stream: copy.id.stream(), ranges: vec![copy.range()] };
-                    let have = Frame::Have(vec![Announcement { held, age: Duration::ZERO }]);
-                    self.sender.send_to(slot, have, None, neighbours);
-                }
+                self.sender.tell_had(slot, &copy, neighbours);
             }
             let copy = match body {
                 Some(body) if body.count() == copy.body.count() => Batch { body: body.clone(), ..copy },
@@ -231,9 +212,8 @@ impl Dissemination {
 
     /// Drops what comes no more, and asks again what may have got lost.
     pub(super) fn tend_pieces(&mut self, now: Mono, neighbours: &NeighbourTable) {
-        for (from, head) in self.incoming.on_tick(now) {
-            self.break_off(now, &from, head, neighbours);
-        }
+        let stopped = self.incoming.on_tick(now);
+        stopped.into_iter().for_each(|(from, head)| self.break_off(now, &from, head, neighbours));
         self.sender.tick(now, neighbours);
     }
 }

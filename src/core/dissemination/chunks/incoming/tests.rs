@@ -113,13 +113,15 @@ fn what_came_by_another_way_is_settled() {
 #[test]
 fn pieces_that_other_bodies_pass_are_waited_for_but_not_for_ever() {
     let (mut incoming, nine) = (incoming(), NodeId::numbered(9));
-    assert!(!incoming.passed(at(0), &nine, 100), "nothing comes in pieces");
+    assert_eq!(incoming.passed(at(0), &nine, BULK_MIN), None, "nothing comes in pieces");
     take(&mut incoming, 0, chunk(1, 0, 6, Some(5), b"abc"));
-    assert!(incoming.passed(at(3000), &nine, PASSED_MAX - 1) && incoming.passed(at(6000), &nine, 1));
-    assert!(!incoming.passed(at(9000), &nine, 1));
+    assert_eq!(incoming.passed(at(1), &nine, BULK_MIN - 1), None, "too short to be in the way");
+    assert_eq!(incoming.passed(at(3000), &nine, PASSED_MAX - 1), Some(at(7000)));
+    assert_eq!(incoming.passed(at(6000), &nine, BULK_MIN), Some(at(10_000)));
+    assert_eq!(incoming.passed(at(9000), &nine, BULK_MIN), None);
     assert_eq!((incoming.on_tick(at(9999)).len(), incoming.deadline()), (0, Some(at(10_000))));
     take(&mut incoming, 9999, chunk(1, 3, 6, None, b"d"));
-    assert!(incoming.passed(at(11_000), &nine, 1), "a piece came meanwhile");
+    assert_eq!(incoming.passed(at(11_000), &nine, BULK_MIN), Some(at(15_000)), "a piece came meanwhile");
     assert_eq!(incoming.on_tick(at(15_000)).len(), 1);
 }
 
