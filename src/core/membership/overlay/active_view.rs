@@ -221,10 +221,8 @@ impl ActiveView {
     pub(super) fn declare(&mut self, node: &NodeId, until: Mono, search: &Search) {
         self.places.close(node);
         if !self.is_declared(node) {
-            match self.place_of(node, search).or_else(|| self.places.untold()) {
-                Some(lost) => self.places.fill(&lost),
-                None => self.cover(node, search),
-            }
+            let place = self.place_of(node, search).or_else(|| self.places.untold());
+            place.iter().for_each(|lost| self.places.fill(lost));
             let awaited = (!self.is_neighbour(node)).then_some(until);
             self.declared.insert(node.clone(), awaited);
             self.settle_roles(node);
@@ -356,15 +354,6 @@ impl ActiveView {
                     && names(self.places.orphans(lost), node)
         };
         self.places.iter().find(replaces).cloned()
-    }
-
-    /// A node declares a link that there is already: for its end, it replaces for good what it had lost. If that is down
-    /// here, which may be because nobody told that it left, the link has its place.
-    fn cover(&mut self, node: &NodeId, search: &Search) {
-        let lost = self.vacant(search).into_iter().find(|lost| self.places.may_have_lost(lost, node));
-        if let (Some(neighbour), Some(lost)) = (self.neighbours.get_mut(node), lost) {
-            neighbour.replace(lost);
-        }
     }
 
     /// A declared neighbour in the place of a node that is gone for good, or declared anew, is no longer there for its sake.

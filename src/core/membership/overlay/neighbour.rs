@@ -78,13 +78,6 @@ impl Neighbour {
         is_met
     }
 
-    /// It replaces a node from now on, unless it has a role already.
-    pub(super) fn replace(&mut self, lost: NodeId) {
-        if self.role == Role::Ordinary {
-            self.role = Role::Replacement(lost);
-        }
-    }
-
     /// It is there for its own sake from now on.
     pub(super) fn settle(&mut self) {
         self.role = Role::Ordinary;

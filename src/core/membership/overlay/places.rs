@@ -1,6 +1,5 @@
 //! Places of declared neighbours that left, and the neighbours of nodes that are gone: these lost them, too.
 
-use super::neighbour::names;
 use crate::core::{frame::Member, id::NodeId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,11 +79,5 @@ impl Places {
     /// The nodes that lost any of those that fell.
     pub(super) fn all_orphans(&self) -> impl Iterator<Item = &Member> {
         self.fallen.values().flatten()
-    }
-
-    /// Returns true if a node lost `lost`, or nobody has told who did.
-    pub(super) fn may_have_lost(&self, lost: &NodeId, node: &NodeId) -> bool {
-        let orphans = self.orphans(lost);
-        orphans.is_empty() || names(orphans, node)
     }
 }
