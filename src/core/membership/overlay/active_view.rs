@@ -221,8 +221,7 @@ impl ActiveView {
     pub(super) fn declare(&mut self, node: &NodeId, until: Mono, search: &Search) {
         self.places.close(node);
         if !self.is_declared(node) {
-            let place = self.place_of(node, search).or_else(|| self.places.untold());
-            place.iter().for_each(|lost| self.places.fill(lost));
+            self.place_of(node, search).iter().for_each(|lost| self.places.fill(lost));
             let awaited = (!self.is_neighbour(node)).then_some(until);
             self.declared.insert(node.clone(), awaited);
             self.settle_roles(node);

@@ -47,11 +47,6 @@ impl Places {
         self.fallen.remove(lost);
     }
 
-    /// A place of a node that has not told who else lost it.
-    pub(super) fn untold(&self) -> Option<NodeId> {
-        self.open.iter().find(|lost| self.orphans(lost).is_empty()).cloned()
-    }
-
     /// Keeps the list of a node that fell. If there are too many, one goes that was not declared.
     pub(super) fn remember(&mut self, fallen: NodeId, list: Vec<Member>, is_declared: impl Fn(&NodeId) -> bool) {
         if self.fallen.len() >= FALLEN_MAX && !self.fallen.contains_key(&fallen) {
