@@ -184,13 +184,13 @@ impl ActiveView {
     }
 
     /// A node becomes a neighbour.
-    pub(super) fn enter(&mut self, now: Mono, member: Member, role: Role) {
+    pub(super) fn enter(&mut self, member: Member, role: Role) {
         let Member { node, endpoint } = member;
         match self.declared.get_mut(&node) {
             Some(awaited) => *awaited = None,
             None => self.places.forget(&node),
         }
-        self.neighbours.insert(node, Neighbour::new(now, endpoint, role));
+        self.neighbours.insert(node, Neighbour::new(endpoint, role));
         self.changed = true;
     }
 
@@ -242,10 +242,10 @@ impl ActiveView {
         }
     }
 
-    /// A node has left: what replaces it stays. Its place is kept for another, unless nobody else can miss it.
-    pub(super) fn vacate(&mut self, node: &NodeId, is_leaf: bool) {
+    /// A node has left: what replaces it stays. If nothing does, its place is kept for another.
+    pub(super) fn vacate(&mut self, node: &NodeId) {
         let is_replaced = self.settle_roles(node);
-        if self.declared.remove(node).is_some() && !is_replaced && !is_leaf {
+        if self.declared.remove(node).is_some() && !is_replaced {
             self.places.keep(node.clone());
         }
     }

@@ -187,7 +187,7 @@ impl Overlay {
 
     /// A node left, or was removed: it is forgotten.
     pub(crate) fn left(&mut self, now: Mono, node: &NodeId) {
-        self.views.left(now, node);
+        self.views.left(node);
         self.settle(now);
     }
 

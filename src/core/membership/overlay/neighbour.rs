@@ -1,10 +1,6 @@
 //! One neighbour, as the overlay sees it.
 
-use crate::core::{endpoint::Endpoint, frame::Member, id::NodeId, neighbours::MemberState, time::Mono};
-use std::time::Duration;
-
-/// Time for which a neighbour must have had no other than this node for nobody else to miss it when it leaves.
-const LEAF_STANDING: Duration = Duration::from_secs(10);
+use crate::core::{endpoint::Endpoint, frame::Member, id::NodeId, neighbours::MemberState};
 
 /// A node to which there is a link.
 #[derive(Debug)]
@@ -14,13 +10,10 @@ pub(super) struct Neighbour {
     role: Role,
     /// Its own neighbours, as it told last.
     list: Vec<Member>,
-    rose_at: Mono,
     /// True if the link to it has not been up all the time since it was told who is there.
     has_missed: bool,
     /// True if it may have missed that the two are neighbours, as far as it has told.
     is_to_be_met: bool,
-    /// True if it has ever had other neighbours.
-    has_had_others: bool,
 }
 
 /// The role of a neighbour that nobody declared.
@@ -35,17 +28,8 @@ pub(super) enum Role {
 }
 
 impl Neighbour {
-    pub(super) fn new(now: Mono, endpoint: Endpoint, role: Role) -> Self {
-        Self {
-            endpoint,
-            state: MemberState::Up,
-            role,
-            list: Vec::new(),
-            rose_at: now,
-            has_missed: false,
-            is_to_be_met: true,
-            has_had_others: false,
-        }
+    pub(super) fn new(endpoint: Endpoint, role: Role) -> Self {
+        Self { endpoint, state: MemberState::Up, role, list: Vec::new(), has_missed: false, is_to_be_met: true }
     }
 
     /// The link to it is up again, or it answers from another address.
@@ -74,7 +58,6 @@ impl Neighbour {
         self.list = list.to_vec();
         let is_met = self.knows(me) && self.is_to_be_met;
         self.is_to_be_met = !self.knows(me);
-        self.has_had_others |= self.has_others(me);
         is_met
     }
 
@@ -116,11 +99,6 @@ impl Neighbour {
     /// Returns true if it has other neighbours than `me`.
     pub(super) fn has_others(&self, me: &NodeId) -> bool {
         self.list.iter().any(|member| member.node != *me)
-    }
-
-    /// Returns true if it has no other neighbour than this node, and has had none for as long as it takes to find one.
-    pub(super) fn is_leaf(&self, now: Mono) -> bool {
-        !self.list.is_empty() && !self.has_had_others && now.since(self.rose_at) >= LEAF_STANDING
     }
 }
 

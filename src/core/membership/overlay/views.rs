@@ -268,7 +268,7 @@ impl Views {
             }
             Some(Purpose::Vacancy | Purpose::Wanted | Purpose::Accepted) | None => Role::Ordinary,
         };
-        self.active.enter(now, member, role);
+        self.active.enter(member, role);
         if seek.as_ref().is_some_and(|seek| seek.is_for(&Purpose::Bridge)) {
             self.abandon(|seek| seek.is_for(&Purpose::Bridge));
             self.lookout.wait_until(now + self.election.grace());
@@ -373,13 +373,12 @@ impl Views {
     }
 
     /// A node has left, or is to be forgotten.
-    pub(super) fn left(&mut self, now: Mono, node: &NodeId) {
+    pub(super) fn left(&mut self, node: &NodeId) {
         let neighbour = self.lose(node);
-        let is_leaf = neighbour.as_ref().is_some_and(|neighbour| neighbour.is_leaf(now));
         neighbour.into_iter().for_each(|neighbour| self.active.remember(node, neighbour.into_list()));
         self.search.end(node);
         self.passive.forget(node);
-        self.active.vacate(node, is_leaf);
+        self.active.vacate(node);
         let neighbours: Vec<Member> = self.active.neighbours().collect();
         neighbours.iter().for_each(|neighbour| self.take_place(&neighbour.node));
         self.round.renew();
