@@ -309,14 +309,9 @@ impl ActiveView {
         self.places.all_orphans()
     }
 
-    /// Another node that lost `lost`: the one that makes a pair with this one in the order of all of them, else the first.
+    /// Another node that lost `lost`: the first that `is_candidate`.
     pub(super) fn orphan_of(&self, lost: &NodeId, is_candidate: impl Fn(&NodeId) -> bool) -> Option<Member> {
-        let mut orphans: Vec<&Member> =
-            self.places.orphans(lost).iter().filter(|orphan| orphan.node != *lost).collect();
-        orphans.sort_by(|a, b| a.node.natural_key().cmp(&b.node.natural_key()));
-        let place = orphans.iter().position(|orphan| orphan.node == self.me);
-        let partner = place.and_then(|place| orphans.get(place ^ 1).copied());
-        partner.into_iter().chain(orphans).find(|orphan| is_candidate(&orphan.node)).cloned()
+        self.places.orphans(lost).iter().find(|orphan| orphan.node != *lost && is_candidate(&orphan.node)).cloned()
     }
 
     fn lost(&self) -> impl Iterator<Item = &NodeId> {

@@ -1,7 +1,7 @@
 //! Seeking: which nodes are asked to be neighbours, and which are taken.
 //!
-//! Two nodes that lack a neighbour find each other without a coordinator: each asks those that should lack one too, in an
-//! order that makes pairs; a place for which somebody was asked just now is taken, unless a lower name asks for it. Whoever
+//! Two nodes that lack a neighbour find each other without a coordinator: each asks those that should lack one too;
+//! a place for which somebody was asked just now is taken, unless a lower name asks for it. Whoever
 //! still lacks one when all it knows were asked asks for need, and gets one from a node that has enough: so no place stays
 //! free for longer than it takes to ask, and nobody need know who else has one.
 
