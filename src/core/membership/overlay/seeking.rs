@@ -15,8 +15,6 @@ use crate::core::{
 /// Rounds in which another that lacks a neighbour, too, is to be found, which may notice later; then whoever is asked is to
 /// take this node.
 const ROUNDS_IN_HOPE: u32 = 6;
-/// The same for a node that lacks more than one.
-const ROUNDS_IN_HASTE: u32 = 1;
 
 /// Returns true if a node that greets is taken; if so, it counts as a neighbour-to-be.
 pub(super) fn admits(views: &mut Views, now: Mono, member: &Member, priority: JoinPriority) -> bool {
@@ -102,8 +100,7 @@ pub(super) fn fill(views: &mut Views, now: Mono) {
             }
             return;
         };
-        let rounds = if wanting > 1 { ROUNDS_IN_HASTE } else { ROUNDS_IN_HOPE };
-        let in_need = views.active().is_empty() || views.round().number() >= rounds;
+        let in_need = views.active().is_empty() || views.round().number() >= ROUNDS_IN_HOPE;
         let asks_for_need = in_need && !views.search().is_in_need();
         let priority = if asks_for_need { JoinPriority::Needed } else { JoinPriority::Neighbour };
         views.seek(now, member, purpose, priority);
