@@ -269,12 +269,10 @@ impl ActiveView {
         over
     }
 
-    /// A link to a node that lost what left for good takes its place, and is declared from now on, on both of its ends:
-    /// once the far end has said that it has this node for a neighbour, so that none is declared that is parted just now.
+    /// A link to a node that lost what left for good takes its place, and is declared from now on, on both of its ends.
     /// Returns true if so.
     pub(super) fn take_place(&mut self, node: &NodeId, search: &Search) -> bool {
-        let has_agreed = self.neighbours.get(node).is_some_and(|neighbour| neighbour.knows(&self.me));
-        if !has_agreed || self.is_declared(node) {
+        if self.is_declared(node) {
             return false;
         }
         let Some(lost) = self.place_of(node, search) else { return false };
