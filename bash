@@ -1,1 +1,0 @@
-bash.started: line 1: /work/w4/cargo clippy --all-targets -- -D warnings > /tmp/w4clippy.log 2>&1; cargo test --test tidy > /tmp/w4tidy.log 2>&1; cargo test --lib sim::tests::impairments > /tmp/w4t2.log 2>&1; cargo build --config profile.dev.opt-level=3 > /tmp/w4b.log 2>&1; cp target/debug/gossip /tmp/gossip-links: No such file or directory
