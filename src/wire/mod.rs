@@ -11,6 +11,8 @@ mod names;
 mod state;
 mod streams;
 mod trailing;
+#[cfg(test)]
+mod tree_trace;
 pub mod types;
 mod values;
 
