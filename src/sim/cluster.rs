@@ -269,7 +269,7 @@ impl Cluster {
         let mut turn = std::mem::take(&mut self.current);
         let place = &mut self.hosts[host];
         let Some(node) = &place.node else { return };
-        let has_neighbours = node.neighbours().next().is_some();
+        let has_met = place.has_met || node.neighbours().next().is_some();
         match turn.delivery.take() {
             Some(Delivery { id, path_len }) if self.relays_at_once && !place.has_asked => {
                 let up = node.neighbours().filter_map(index_of).collect();
@@ -283,7 +283,7 @@ impl Cluster {
         if std::mem::replace(&mut place.gauge, gauge) != gauge {
             self.timeline.observe(host, Observation::Holds(gauge));
         }
-        place.has_met |= has_neighbours;
+        place.has_met = has_met;
         if turn.leaves {
             place.has_left = true;
             self.end_life(host, false);

@@ -12,7 +12,7 @@ use crate::core::{
     id::MessageId,
     time::Mono,
 };
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 /// First pause between two attempts to connect, and the longest; each is twice the one before.
 const RECONNECT: Duration = Duration::from_millis(10);
@@ -57,7 +57,7 @@ pub(super) struct Pipe {
     /// Set if frames that are sent into it are lost, and nobody is told.
     pub(super) is_mute: bool,
     /// Stopped by a cut, to arrive when it ends.
-    pub(super) held: VecDeque<Transit>,
+    pub(super) held: Vec<Transit>,
 }
 
 /// Reason why something could not be sent.

@@ -255,7 +255,7 @@ impl Wires {
     /// Keeps a frame until nothing is cut any more.
     pub(super) fn hold(&mut self, number: u32, way: Direction, transit: Transit) {
         let pipe = self.connections[number as usize].pipe(way);
-        pipe.held.push_back(transit);
+        pipe.held.push(transit);
         if pipe.held.len() == 1 {
             self.stopped.push((number, way));
         }

@@ -181,7 +181,7 @@ impl Search {
 }
 
 /// By distance, then by number; who has no name yet comes last.
-fn sort_key(peer: &Peer) -> (u32, bool, Option<(u64, &str)>, &Endpoint) {
+fn sort_key(peer: &Peer) -> (u32, bool, Option<(u64, &NodeId)>, &Endpoint) {
     let name = peer.node.as_ref().map(NodeId::natural_key);
     (peer.distance, name.is_none(), name, &peer.endpoint)
 }

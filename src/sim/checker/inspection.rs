@@ -176,10 +176,13 @@ impl Inspection<'_> {
             let is_declared = self.cluster.scenario.join.is_none();
             told.chain(declared.filter(move |_| is_declared)).filter(|&other| self.cluster.lives(other))
         };
-        let part_of = |host: usize| parts.iter().find(|part| part.contains(&host));
-        parts.iter().find_map(|part| {
-            let other = known(part).find(|other| !part.contains(other))?;
-            Some((part.as_slice(), part_of(other)?.as_slice()))
+        let mut part_of = vec![usize::MAX; self.cluster.nodes().len()];
+        for (index, part) in parts.iter().enumerate() {
+            part.iter().for_each(|&host| part_of[host] = index);
+        }
+        parts.iter().enumerate().find_map(|(index, part)| {
+            let other = known(part).find(|&other| part_of[other] != index)?;
+            Some((part.as_slice(), parts.get(part_of[other])?.as_slice()))
         })
     }
 
