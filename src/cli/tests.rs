@@ -220,7 +220,7 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip status --timeout 3600.1", "out of range; give a time from 1ms to 1h"),
         ("gossip --network ../x status", "'../x' for '--network <NAME>': not a network name; use 1 to 64 letters"),
         ("gossip simulate star", "unknown topology 'star'; choose random, circular or powerlaw"),
-        ("gossip simulate circular -n 40000", "40000 nodes cannot form a network; choose from 2 to 32768 nodes"),
+        ("gossip simulate circular -n 140000", "140000 nodes cannot form a network; choose from 2 to 131072 nodes"),
         (
             "gossip simulate --loss 1",
             "'1' for '--loss <SHARE>': not a share from 0% to 20%; give one such as 10% or 0.1",

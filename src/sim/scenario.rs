@@ -20,8 +20,8 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
 
-/// Most nodes of a simulated network: about 2 KiB each, and 128 MiB for a moment while their graph is drawn.
-pub const NODES_MAX: u32 = 32_768;
+/// Most nodes of a simulated network: they take some 50 KiB each.
+pub const NODES_MAX: u32 = 131_072;
 /// Longest time that a scenario may name.
 const LONGEST: Time = Time::millis(3_600_000);
 /// Largest loss: the waits of nodes, and of the checker, are made for no worse.
@@ -42,7 +42,7 @@ pub struct Scenario {
     /// Neighbours of each node of a random network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub degree: Option<u32>,
-    /// Number of nodes, 2 to 32,768.
+    /// Number of nodes, 2 to 131,072.
     pub nodes: u32,
     /// Time that the run goes on after all has come to rest.
     pub settle: Time,
@@ -401,7 +401,7 @@ mod tests {
             assert!(error.contains(says) && !error.contains('\n'), "{error}");
         }
         for (text, says) in [
-            ("nodes = 1", "1 nodes cannot form a network; choose from 2 to 32768 nodes"),
+            ("nodes = 1", "1 nodes cannot form a network; choose from 2 to 131072 nodes"),
             ("topology = 'star'", "unknown topology 'star'"),
             ("[network]\nloss = 1.0", "loss must be a share from 0% to 20%, not 100%"),
             ("[network]\nloss = '95%'", "loss must be a share from 0% to 20%, not 95%"),

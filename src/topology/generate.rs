@@ -3,11 +3,14 @@
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_pcg::Pcg64Mcg;
 
+mod pairs;
+
 use super::{
     graph::Graph,
     shape::{NODES_MAX, Shape, ShapeError},
 };
 use crate::core::id::NodeId;
+use pairs::Pairs;
 
 /// Links of a new node of the powerlaw graph.
 const POWERLAW_LINKS: usize = 3;
@@ -25,7 +28,7 @@ pub fn generate(shape: Shape, nodes: u32, seed: u64) -> Result<Graph, ShapeError
     generate_within(shape, nodes, NODES_MAX, seed)
 }
 
-/// The same for networks that exist on paper only: up to `nodes_max` nodes, which take `nodes²/8` bytes for a moment.
+/// The same for networks that exist on paper only: up to `nodes_max` nodes.
 pub fn generate_within(shape: Shape, nodes: u32, nodes_max: u32, seed: u64) -> Result<Graph, ShapeError> {
     shape.check_within(nodes, nodes_max)?;
     let count = nodes as usize;
@@ -43,31 +46,18 @@ pub fn generate_within(shape: Shape, nodes: u32, nodes_max: u32, seed: u64) -> R
 struct Links {
     nodes: usize,
     edges: Vec<(usize, usize)>,
-    /// A bit for each ordered pair.
-    linked: Vec<u64>,
+    linked: Pairs,
 }
 
 impl Links {
     fn new(nodes: usize) -> Self {
-        Self { nodes, edges: Vec::new(), linked: vec![0; (nodes * nodes).div_ceil(64)] }
-    }
-
-    fn has(&self, a: usize, b: usize) -> bool {
-        let bit = a * self.nodes + b;
-        self.linked[bit / 64] >> (bit % 64) & 1 == 1
-    }
-
-    fn mark(&mut self, (a, b): (usize, usize), linked: bool) {
-        for bit in [a * self.nodes + b, b * self.nodes + a] {
-            let mask = 1 << (bit % 64);
-            self.linked[bit / 64] = if linked { self.linked[bit / 64] | mask } else { self.linked[bit / 64] & !mask };
-        }
+        Self { nodes, edges: Vec::new(), linked: Pairs::new(nodes) }
     }
 
     /// Links two nodes; nothing happens if they are one or are linked already.
     fn add(&mut self, a: usize, b: usize) {
-        if a != b && !self.has(a, b) {
-            self.mark((a, b), true);
+        if a != b && !self.linked.has(a, b) {
+            self.linked.mark((a, b), true);
             self.edges.push((a, b));
         }
     }
@@ -77,12 +67,12 @@ impl Links {
     fn switch(&mut self, i: usize, j: usize, reversed: bool) {
         let (a, b) = self.edges[i];
         let (c, d) = if reversed { (self.edges[j].1, self.edges[j].0) } else { self.edges[j] };
-        if a == c || b == d || self.has(a, c) || self.has(b, d) {
+        if a == c || b == d || self.linked.has(a, c) || self.linked.has(b, d) {
             return;
         }
         for (at, old, new) in [(i, (a, b), (a, c)), (j, (c, d), (b, d))] {
-            self.mark(old, false);
-            self.mark(new, true);
+            self.linked.mark(old, false);
+            self.linked.mark(new, true);
             self.edges[at] = new;
         }
     }
@@ -103,7 +93,7 @@ impl Links {
         let mut other = Self::new(self.nodes);
         for a in 0..self.nodes {
             for b in a + 1..self.nodes {
-                if !self.has(a, b) {
+                if !self.linked.has(a, b) {
                     other.add(a, b);
                 }
             }
@@ -224,7 +214,8 @@ fn powerlaw_cluster(nodes: usize, rng: &mut Pcg64Mcg) -> Links {
         let mut hub = None;
         for _ in 0..POWERLAW_LINKS {
             let triangle = hub.filter(|_| rng.random_bool(POWERLAW_TRIANGLE));
-            let friend = triangle.and_then(|hub| choose(&links, new, rng, |node| usize::from(links.has(hub, node))));
+            let friend =
+                triangle.and_then(|hub| choose(&links, new, rng, |node| usize::from(links.linked.has(hub, node))));
             let target = friend.or_else(|| {
                 hub = choose(&links, new, rng, |node| degrees[node]);
                 hub
@@ -240,7 +231,7 @@ fn powerlaw_cluster(nodes: usize, rng: &mut Pcg64Mcg) -> Links {
 
 /// One of the nodes before `new` that it is not linked to yet, drawn by weight; `None` if none has any.
 fn choose(links: &Links, new: usize, rng: &mut Pcg64Mcg, weight: impl Fn(usize) -> usize) -> Option<usize> {
-    let open = |node: &usize| !links.has(new, *node);
+    let open = |node: &usize| !links.linked.has(new, *node);
     let total = (0..new).filter(open).map(&weight).sum();
     if total == 0 {
         return None;

@@ -53,7 +53,7 @@ pub struct Args {
     /// Neighbours of each node in a random network [default: 3, or 4 for an odd number of nodes]
     #[arg(value_name = "DEGREE")]
     degree: Option<u32>,
-    /// Number of nodes, 2 to 32768 [default: 16]
+    /// Number of nodes, 2 to 131072 [default: 16]
     #[arg(short, long, value_name = "N", conflicts_with = "chaos")]
     num_nodes: Option<u32>,
     /// Seed of the random choices

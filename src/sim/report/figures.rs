@@ -57,6 +57,9 @@ pub const FIGURES: &[Figure] = &[
     figure("rmr_last", "redundancy, last tenth", |r| r.rmr_last.mean()),
     figure("last_hop", "last hop (LDH)", |r| r.last_hop.mean()),
     figure("last_hop_max", "last hop, worst message", |r| r.last_hop.most()),
+    figure("excess_hops", "hops beyond the eccentricity", |r| {
+        Some(r.last_hop.mean()? - shape(r, |s| s.eccentricity)?.mean()?)
+    }),
     figure("last_ms", "last delivery, ms", |r| r.last_delivery_ms.mean()),
     figure("last_max_ms", "last delivery, worst message, ms", |r| r.last_delivery_ms.most()),
     figure("last_p50_ms", "last delivery, median, ms", |r| last_of(r, 0.5)),
@@ -73,6 +76,9 @@ pub const FIGURES: &[Figure] = &[
     figure("unequal", "mends without that", |r| Some(r.unequal as f64)),
     figure("mending", "bytes sent by bytes missing", |r| ratio(r.mending_bytes as f64, r.missing_bytes as f64)),
     figure("gaps", "gaps", |r| Some(r.missing.get("gap").copied().unwrap_or(0) as f64)),
+    figure("payloads", "payload frames a node and message", |r| {
+        ratio(frames(r, |kind| kind == Kind::Payload), r.node_messages)
+    }),
     figure("announcements", "announcements a node and message", |r| {
         ratio(frames(r, |kind| kind == Kind::Announcement), r.node_messages)
     }),
