@@ -190,15 +190,15 @@ impl Player<'_> {
 
     fn hello(&mut self, side: usize, step: &Step) {
         let who = self.somebody(step.who);
-        let wishes = [
+        let priorities = [
             JoinPriority::Declared,
             JoinPriority::Join,
             JoinPriority::Neighbour,
             JoinPriority::Needed,
             JoinPriority::Bridge,
         ];
-        let wish = wishes[usize::from(step.how >> 4) % wishes.len()];
-        let frame = Frame::Hello(self.introduction(who, step.how), wish);
+        let priority = priorities[usize::from(step.how >> 4) % priorities.len()];
+        let frame = Frame::Hello(self.introduction(who, step.how), priority);
         self.tell(side, Input::Arrived { from: name(who).into(), frame });
     }
 

@@ -12,7 +12,7 @@ pub enum Capability {
     Tree,
     /// Digests, and messages on request.
     Repair,
-    /// Neighbours, walks, beacons, wishes.
+    /// Neighbours, walks, beacons, join priorities.
     Overlay,
     /// Large bodies in pieces.
     Chunk,

@@ -22,7 +22,7 @@ use std::time::Duration;
 /// Encodes what a node says over a link, behind what is in `header`; a message's payload is a frame of its own.
 pub fn frame<'a>(header: &mut Vec<u8>, frame: &'a Frame) -> Option<&'a Payload> {
     match frame {
-        Frame::Hello(hello, wish) => introduction(header, types::HELLO, hello, types::wish(*wish)),
+        Frame::Hello(hello, priority) => introduction(header, types::HELLO, hello, types::priority(*priority)),
         Frame::Message(batch) => {
             message(header, batch);
             return Some(batch.body.bytes());

@@ -124,9 +124,9 @@ types! {
     ERROR = 95,
 }
 
-/// The number of a wish.
-pub const fn wish(wish: JoinPriority) -> u64 {
-    match wish {
+/// The number of a priority.
+pub const fn priority(priority: JoinPriority) -> u64 {
+    match priority {
         JoinPriority::Declared => 0,
         JoinPriority::Join => 1,
         JoinPriority::Neighbour => 2,
@@ -135,8 +135,8 @@ pub const fn wish(wish: JoinPriority) -> u64 {
     }
 }
 
-/// The wish with a number; one that is not known counts as the plainest.
-pub const fn wish_of(number: u64) -> JoinPriority {
+/// The priority with a number; one that is not known counts as the plainest.
+pub const fn priority_of(number: u64) -> JoinPriority {
     match number {
         1 => JoinPriority::Join,
         2 => JoinPriority::Neighbour,

@@ -12,7 +12,7 @@ use crate::core::{
 /// Bytes of a frame on a link.
 pub(in crate::sim) fn frame_len(frame: &Frame) -> usize {
     match frame {
-        Frame::Hello(who, wish) => introduction(who, uint(*wish as u64)),
+        Frame::Hello(who, priority) => introduction(who, uint(*priority as u64)),
         Frame::Message(message) => message_frames(message),
         Frame::Leave => header(0, 0),
         Frame::Ping { token, digest } => ping(*token, *digest),

@@ -27,8 +27,8 @@ pub(super) fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
     match kind {
         types::HELLO => {
             let hello = fields.introduction()?;
-            let wish = types::wish_of(fields.optional(0)?);
-            Ok(Frame::Hello(Introduction { payload_len_max: fields.optional(None)?, ..hello }, wish))
+            let priority = types::priority_of(fields.optional(0)?);
+            Ok(Frame::Hello(Introduction { payload_len_max: fields.optional(None)?, ..hello }, priority))
         }
         types::MESSAGE => {
             let (id, published_at, hops) = copy(fields)?;

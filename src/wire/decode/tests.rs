@@ -78,7 +78,7 @@ fn what_is_missing_or_unknown_counts_as_the_spec_says() {
         let case = cases.iter().find(|case| case["name"] == name).unwrap_or_else(|| panic!("no vector '{name}'"));
         decode(&bytes(&case["header"]), &all_bytes(&case["body"])).unwrap()
     };
-    for name in ["hello without its wish", "hello with a wish of the future, which counts as declared"] {
+    for name in ["hello without its priority", "hello with a priority of the future, which counts as declared"] {
         assert!(matches!(meaning(name), Incoming::Frame(Frame::Hello(_, JoinPriority::Declared))), "{name}");
     }
     let part = meaning("part for a reason of the future, which counts as unlinked");

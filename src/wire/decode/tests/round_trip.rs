@@ -203,7 +203,7 @@ fn any_chunk() -> impl Strategy<Value = Chunk> {
 }
 
 fn any_frame() -> impl Strategy<Value = Frame> {
-    let wish = select(vec![
+    let priority = select(vec![
         JoinPriority::Declared,
         JoinPriority::Join,
         JoinPriority::Neighbour,
@@ -211,7 +211,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         JoinPriority::Bridge,
     ]);
     prop_oneof![
-        (any_introduction(), wish).prop_map(|(hello, wish)| Frame::Hello(hello, wish)),
+        (any_introduction(), priority).prop_map(|(hello, priority)| Frame::Hello(hello, priority)),
         any_batch().prop_map(Frame::Message),
         Just(Frame::Leave),
         (any::<u64>(), option::of(any_hashes())).prop_map(|(token, digest)| Frame::Ping { token, digest }),
