@@ -144,7 +144,7 @@ fn outputs_max(side: &Side, input: &Input) -> usize {
     let limits = &side.config.limits;
     let named = match input {
         Input::Arrived { frame: Frame::Have(announcements), .. } => announcements.len(),
-        Input::Arrived { frame: Frame::Digest { streams, .. } | Frame::Pull(streams), .. } => streams.len(),
+        Input::Arrived { frame: Frame::Digest { streams, .. } | Frame::Pull { streams, .. }, .. } => streams.len(),
         Input::Requested { request: Request::Connect { peers }, .. } => peers.len(),
         // Gaps: at most 256 intervals of each stream, each a record and a word.
         Input::Tick => 2 * 256 * limits.wants_max.min(64) + limits.trees_max.min(64),

@@ -10,8 +10,8 @@ use gossip::{
         batch::{Batch, Body, Packer},
         event::{Input, LinkId, LogSeq, Principal, ReturnAddress, Sender},
         frame::{
-            Announcement, Answer, Chunk, DisconnectReason, Frame, Introduction, JoinPriority, LifeSeen, PathCopy,
-            StreamRanges,
+            Announcement, Answer, Chunk, DisconnectReason, Frame, Hashes, Introduction, JoinPriority, LifeSeen,
+            PathCopy, Span, StreamRanges,
         },
         id::{Incarnation, MessageId, NodeId, StreamId},
         message::{Hop, Payload, Relays, Trace},
@@ -349,13 +349,17 @@ impl Player<'_> {
         let told: Vec<_> =
             (0..count).map(|index| StreamRanges { stream: stream(index), ranges: ranges.clone() }).collect();
         let age = Duration::from_micros(number(step, 13));
+        let (StreamId { origin, incarnation: from }, hash) = (stream(0), number(step, 15));
+        let below = Incarnation(from.0.saturating_add(1 + hash % 64));
+        let span = Span { origin, from, below, hashes: Hashes { seen: hash, given_up: hash % 3 } };
+        let spans = if from < below && hash % 2 == 0 { vec![span] } else { Vec::new() };
         let frame = match step.how & 3 {
             0 => Frame::Have(told.into_iter().map(|held| Announcement { held, age }).collect()),
             1 => {
                 let given_up = told.iter().skip(usize::from(step.how >> 6)).step_by(2).cloned().collect();
-                Frame::Digest { streams: told, given_up }
+                Frame::Digest { streams: told, given_up, spans }
             }
-            2 => Frame::Pull(told),
+            2 => Frame::Pull { streams: told, spans },
             _ => {
                 let Some(link) = self.world.sides[side].link_to(&endpoint(who)) else { return };
                 return self.tell(side, Input::Answered { link, answer: Answer::Lost(told) });

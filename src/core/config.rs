@@ -165,7 +165,8 @@ pub struct Limits {
     pub path_len_max: usize,
     /// Most peers, declared or met. Default 1024. More are refused.
     pub peers_max: usize,
-    /// Most lives of origins whose ids are remembered. Default 65,536. Messages of more are refused.
+    /// Most lives of origins whose ids are remembered. Default 65,536. For one more, the oldest life of the origin that has most
+    /// gives way, or of its own origin; what is missing of it is given up. Messages of other origins are refused.
     pub streams_max: usize,
     /// Most intervals of ids remembered for one life of an origin. Default 4096 (64 KiB). Beyond it the oldest gap
     /// is given up, and counted.
@@ -185,7 +186,7 @@ pub struct Limits {
     /// Most trees, one for each origin. Default 4096. The one that was not used longest is forgotten; its origin's next
     /// message is spread as a new one's.
     pub trees_max: usize,
-    /// Most lives of one origin whose ids are remembered. Default 64. What is missing of older ones is given up.
+    /// Lives of each origin that never give way to those of other origins. Default 64.
     pub lives_max: usize,
     /// Most streams of which something is known to be missing at one time. Default 4096.
     pub wants_max: usize,

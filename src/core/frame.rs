@@ -10,7 +10,7 @@ use super::{
 };
 use std::time::Duration;
 
-/// Most streams or announcements in one frame.
+/// Most streams or announcements in one frame, and most spans.
 pub const STREAMS_MAX: usize = 4096;
 /// Most ranges in one frame, those of all its streams together.
 pub const RANGES_MAX: usize = 16_384;
@@ -124,6 +124,19 @@ pub struct Hashes {
     pub seen: u64,
     /// Of what it has given up; 0: nothing.
     pub given_up: u64,
+}
+
+/// Lives of an origin from one on and below another, and what was seen of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// The origin.
+    pub origin: NodeId,
+    /// The first incarnation.
+    pub from: Incarnation,
+    /// The first behind the last one.
+    pub below: Incarnation,
+    /// Hashes of what was seen of these lives alone.
+    pub hashes: Hashes,
 }
 
 /// Messages that a node has and does not send unasked.
@@ -252,9 +265,16 @@ pub enum Frame {
         streams: Vec<StreamRanges>,
         /// Ranges of these that the sender has given up, and so never had.
         given_up: Vec<StreamRanges>,
+        /// Lives of which no ranges are told.
+        spans: Vec<Span>,
     },
-    /// Send me these messages.
-    Pull(Vec<StreamRanges>),
+    /// Send me these messages, and name the lives of these spans.
+    Pull {
+        /// The messages.
+        streams: Vec<StreamRanges>,
+        /// Lives of which this node has seen something else than the receiver.
+        spans: Vec<Span>,
+    },
     /// My neighbours.
     Neighbours(Vec<Member>),
     /// We are neighbours no more, but do not forget me.
@@ -290,7 +310,7 @@ impl Frame {
             Self::Path(PathCopy { id, .. }) => id.is_of(node, incarnation).then_some(id.sequence),
             Self::Chunk(chunk) => chunk.head.as_deref()?.latest_of(node, incarnation),
             Self::Have(told) => told.iter().map(|told| &told.held).filter(is_stream).filter_map(last).max(),
-            Self::Digest { streams, given_up } => {
+            Self::Digest { streams, given_up, .. } => {
                 let had = streams.iter().filter(is_stream).map(|seen| seen.clone().without(given_up));
                 had.filter_map(|had| last(&had)).max()
             }

@@ -25,6 +25,7 @@ use crate::{
 
 mod gaps;
 mod impairments;
+mod lives;
 
 fn scenario(topology: &str, degree: Option<u32>, nodes: u32) -> Scenario {
     let load = Load { messages: 5, ..Load::default() };
@@ -506,7 +507,7 @@ fn large(scenario: &Scenario, seed: u64, takes_pieces: bool) -> (Outcome, Toll) 
             Output::Notify(event @ (Event::PeerSuspected(_) | Event::PeerDown(_) | Event::LinkDown { .. })) => {
                 toll.verdicts.push(format!("{node}: {event:?}"));
             }
-            Output::Send(_, Frame::Pull(_)) => toll.pulls += 1,
+            Output::Send(_, Frame::Pull { .. }) => toll.pulls += 1,
             Output::Send(links, frame) => {
                 let bytes = match frame {
                     Frame::Message(message) => message.body.bytes().len(),

@@ -54,7 +54,7 @@ impl Kind {
             Frame::Path(_) => Self::Path,
             Frame::Have(_) => Self::Announcement,
             Frame::Prune(_) | Frame::Graft(_) => Self::Tree,
-            Frame::Digest { .. } | Frame::Pull(_) => Self::Repair,
+            Frame::Digest { .. } | Frame::Pull { .. } => Self::Repair,
             Frame::Ping { .. } => Self::Probe,
             Frame::Hello(..)
             | Frame::Leave

@@ -5,8 +5,8 @@ use super::{
     state::State,
     types::{self, MARK, VERSION},
     values::{
-        Addresses, Announcements, Bytes, Entries, Gaps, Members, NodeNames, PeerList, RequestIdField, Streams, cursor,
-        id_fields, micros, stream_fields, trace_fields,
+        Addresses, Announcements, Bytes, Entries, Gaps, Members, NodeNames, PeerList, RequestIdField, Spans, Streams,
+        cursor, id_fields, micros, stream_fields, trace_fields,
     },
 };
 use crate::core::{
@@ -40,13 +40,17 @@ pub fn frame<'a>(header: &mut Vec<u8>, frame: &'a Frame) -> Option<&'a Payload> 
         }
         Frame::Prune(origin) => put(header, &(MARK, VERSION, types::PRUNE, origin.as_str())),
         Frame::Graft(origin) => put(header, &(MARK, VERSION, types::GRAFT, origin.as_str())),
-        Frame::Digest { streams, given_up } if given_up.is_empty() => {
-            put(header, &(MARK, VERSION, types::DIGEST, Streams(streams)));
+        Frame::Digest { streams, given_up, spans } => match (given_up.is_empty(), spans.is_empty()) {
+            (true, true) => put(header, &(MARK, VERSION, types::DIGEST, Streams(streams))),
+            (false, true) => put(header, &(MARK, VERSION, types::DIGEST, Streams(streams), Streams(given_up))),
+            (_, false) => {
+                put(header, &(MARK, VERSION, types::DIGEST, Streams(streams), Streams(given_up), Spans(spans)));
+            }
+        },
+        Frame::Pull { streams, spans } if spans.is_empty() => {
+            put(header, &(MARK, VERSION, types::PULL, Streams(streams)));
         }
-        Frame::Digest { streams, given_up } => {
-            put(header, &(MARK, VERSION, types::DIGEST, Streams(streams), Streams(given_up)));
-        }
-        Frame::Pull(streams) => put(header, &(MARK, VERSION, types::PULL, Streams(streams))),
+        Frame::Pull { streams, spans } => put(header, &(MARK, VERSION, types::PULL, Streams(streams), Spans(spans))),
         Frame::Neighbours(members) => put(header, &(MARK, VERSION, types::NEIGHBOURS, Members(members))),
         Frame::Part(reason) => put(header, &(MARK, VERSION, types::PART, types::parting(*reason))),
         Frame::Beacon(Beacon { root, incarnation, beat, hops }) => {

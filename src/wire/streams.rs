@@ -6,7 +6,7 @@ use super::{
     fields::element,
 };
 use crate::core::{
-    frame::{self, Announcement, LifeSeen, StreamRanges},
+    frame::{self, Announcement, Hashes, LifeSeen, Span, StreamRanges},
     id::{Incarnation, StreamId},
     request::Gap,
 };
@@ -39,6 +39,13 @@ impl<'de, A: SeqAccess<'de>> Fields<'_, '_, A> {
         self.seeded_or(List::<StreamFields>::up_to(frame::STREAMS_MAX), Vec::new())
     }
 
+    /// Spans that may be left out.
+    pub(super) fn spans_or_none(&mut self) -> Result<Vec<Span>, A::Error> {
+        let spans = self.seeded_or(List::<SpanFields>::up_to(frame::STREAMS_MAX), Vec::new())?;
+        let problem = "must hold lives, ascend and not overlap";
+        self.value("spans", if are_apart(&spans) { Ok(spans) } else { Err(problem) })
+    }
+
     /// Gaps that may be left out.
     pub(super) fn gaps_or_none(&mut self) -> Result<Vec<Gap>, A::Error> {
         self.seeded_or(List::<GapFields>::up_to(usize::MAX), Vec::new())
@@ -54,6 +61,12 @@ fn is_ascending(ranges: &[(u64, u64)]) -> bool {
         lowest = last.checked_add(2);
         fits
     })
+}
+
+/// Returns whether these are spans in their order, and no life in two of them: so whoever reads them looks at each life once.
+fn are_apart(spans: &[Span]) -> bool {
+    let ends_before = |a: &Span, b: &Span| (&a.origin, a.below) <= (&b.origin, b.from);
+    spans.iter().all(|span| span.from < span.below) && spans.is_sorted_by(ends_before)
 }
 
 /// `range` of the spec.
@@ -75,6 +88,20 @@ impl Record for StreamFields {
 
     fn read<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<StreamRanges, A::Error> {
         fields.stream_ranges()
+    }
+}
+
+/// `span` of the spec.
+struct SpanFields;
+
+impl Record for SpanFields {
+    type Value = Span;
+
+    fn read<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Span, A::Error> {
+        let origin = fields.node("origin")?;
+        let (from, below) = (Incarnation(fields.required("from")?), Incarnation(fields.required("below")?));
+        let hashes = Hashes { seen: fields.required("hash")?, given_up: fields.required("gaps")? };
+        Ok(Span { origin, from, below, hashes })
     }
 }
 
@@ -128,6 +155,7 @@ impl Record for SeenFields {
 
 element!(RangeFields, |_| DecodeError::TooMany { what: "ranges in a frame", max: frame::RANGES_MAX });
 element!(StreamFields, |max| DecodeError::TooMany { what: "streams", max });
+element!(SpanFields, |max| DecodeError::TooMany { what: "spans", max });
 element!(AnnouncementFields, |max| DecodeError::TooMany { what: "announcements", max });
 element!(GapFields);
 

@@ -73,7 +73,7 @@ fn kind(frame: &Frame) -> Option<&'static str> {
         Frame::Have(_) => "IHAVE",
         Frame::Prune(_) => "PRUNE",
         Frame::Graft(_) => "GRAFT",
-        Frame::Pull(_) => "PULL",
+        Frame::Pull { .. } => "PULL",
         _ => return None,
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::core::{
     endpoint::Endpoint,
-    frame::{Announcement, Member, StreamRanges},
+    frame::{Announcement, Member, Span, StreamRanges},
     id::{MessageId, NodeId, StreamId},
     message::{Hop, Path, Trace},
     neighbours::LinkRole,
@@ -112,6 +112,10 @@ array!(Streams(StreamRanges), held => (held.stream.origin.as_str(), held.stream.
 array!(Announcements(Announcement), announcement => {
     let StreamRanges { stream, ranges } = &announcement.held;
     (stream.origin.as_str(), stream.incarnation.0, ranges, micros(announcement.age))
+});
+array!(Spans(Span), span => {
+    let Span { origin, from, below, hashes } = span;
+    (origin.as_str(), from.0, below.0, hashes.seen, hashes.given_up)
 });
 array!(Gaps(Gap), gap => GapEntry(gap));
 

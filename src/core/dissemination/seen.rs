@@ -16,6 +16,7 @@ mod intervals;
 mod lives;
 mod noting;
 pub(super) mod sighting;
+mod spans;
 pub(super) mod telling;
 
 use digest::Digest;
@@ -30,13 +31,14 @@ const GAPS_A_STREAM: usize = 16;
 
 /// The ids that a node has had or given up, exact.
 ///
-/// Bounds: [`Limits::streams_max`] lives of origins, [`Limits::lives_max`] lives of one origin,
-/// [`Limits::intervals_max`] intervals in each life, and sixteen times as many as there may be lives in all (16 bytes an
-/// interval, the first of each life and its record 32 together, besides the index); [`Limits::gaps_max`] ranges given up.
+/// Bounds: [`Limits::streams_max`] lives of origins, [`Limits::intervals_max`] intervals in each life, and sixteen times as many
+/// as there may be lives in all (16 bytes an interval, the first of each life and its record 32 together, besides the index);
+/// [`Limits::gaps_max`] ranges given up.
 /// Where there are too many intervals, the lowest gap is given up; where there are too many gaps, the lowest of the life that
-/// has most become one, of which nothing is taken in any more. A life is forgotten only for a newer one of its origin. Then
-/// every message of that life and of older ones counts as had, so that none is delivered twice; what was missing of them is
-/// told as one range, with its number.
+/// has most become one, of which nothing is taken in any more. Where there are too many lives, the oldest of the origin that has
+/// most is forgotten, if these are more than [`Limits::lives_max`]; no other but for a newer one of its origin. Then every
+/// message of that life and of older ones counts as had, so that none is delivered twice; what was missing of them is told as
+/// one range, with its number.
 #[derive(Debug)]
 pub struct Seen {
     lives: Lives,

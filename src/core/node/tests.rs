@@ -497,7 +497,7 @@ fn whoever_has_seen_something_else_is_told_all_and_told_so() {
 }
 
 fn digest(streams: Vec<StreamRanges>) -> Frame {
-    Frame::Digest { streams, given_up: Vec::new() }
+    Frame::Digest { streams, given_up: Vec::new(), spans: Vec::new() }
 }
 
 fn ping_in(outputs: &[Output]) -> u64 {
@@ -1282,7 +1282,7 @@ fn what_comes_in_pieces_is_held_to_what_a_message_is_and_nobody_else_is_asked_fo
     let held = StreamRanges { stream: id(5, 1).stream(), ranges: vec![(1, 1)] };
     let announced = Frame::Have(vec![Announcement { held, age: Duration::ZERO }]);
     let pulls =
-        |told: &[Output]| told.iter().filter(|output| matches!(output, Output::Send(_, Frame::Pull(_)))).count();
+        |told: &[Output]| told.iter().filter(|output| matches!(output, Output::Send(_, Frame::Pull { .. }))).count();
     let mut asked = pulls(&outputs(&mut node, Duration::ZERO, arrived(announced)));
     let standstill = node.machines.config.protocol.timing.standstill();
     let mut step = Duration::ZERO;
@@ -1315,8 +1315,8 @@ fn numbers_without_end_are_asked_for_and_told_of_for_a_while_and_no_longer() {
         Frame::Message(message(id(2, LAST, LAST))),
         Frame::Message(message(id(2, 1 << 53, LAST - 1))),
         Frame::Have(vec![Announcement { held: announced.clone(), age: Duration::MAX }]),
-        Frame::Digest { streams: claimed, given_up: vec![held(id(4, 1 << 53, 1), &[(3, LAST)])] },
-        Frame::Pull(vec![announced]),
+        Frame::Digest { streams: claimed, given_up: vec![held(id(4, 1 << 53, 1), &[(3, LAST)])], spans: Vec::new() },
+        Frame::Pull { streams: vec![announced], spans: Vec::new() },
     ] {
         outputs(&mut node, Duration::ZERO, arrived(frame));
     }
@@ -1330,7 +1330,7 @@ fn numbers_without_end_are_asked_for_and_told_of_for_a_while_and_no_longer() {
                 Output::Send(links, Frame::Ping { token, .. }) if links == [LinkId(0)] => {
                     drop(outputs(&mut node, step, Input::Answered { link: LinkId(0), answer: Answer::Pong(token) }));
                 }
-                Output::Send(_, Frame::Pull(_)) => pulls.push(step),
+                Output::Send(_, Frame::Pull { .. }) => pulls.push(step),
                 Output::Send(_, Frame::Digest { .. }) => digests.push(step),
                 _ => {}
             }
@@ -1377,10 +1377,14 @@ fn whoever_knows_no_trees_gets_what_was_missed_too_and_is_in_none() {
         Frame::Message(Batch { trace, ..single(id(sequence), &[b'x'; 1000]) })
     };
     let held = StreamRanges { stream: id(1).stream(), ranges: vec![(1, 1)] };
-    outputs(&mut node, Duration::ZERO, from(1, Frame::Digest { streams: vec![held.clone()], given_up: Vec::new() }));
+    outputs(
+        &mut node,
+        Duration::ZERO,
+        from(1, Frame::Digest { streams: vec![held.clone()], given_up: Vec::new(), spans: Vec::new() }),
+    );
     let second = Duration::from_secs(1);
     let asked = outputs(&mut node, second, Input::Tick);
-    assert!(asked.iter().any(|output| matches!(output, Output::Send(_, Frame::Pull(_)))), "{asked:?}");
+    assert!(asked.iter().any(|output| matches!(output, Output::Send(_, Frame::Pull { .. }))), "{asked:?}");
     let told = outputs(&mut node, second, from(1, traced(1, 1)));
     let sent = told.iter().filter_map(|output| match output {
         Output::Send(links, Frame::Message(_)) => Some(links.clone()),

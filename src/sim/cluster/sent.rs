@@ -71,7 +71,7 @@ fn observed(frame: &Frame, links: usize, bytes: usize) -> Vec<Observation> {
             Frame::Message(batch) => (batch, bytes + *length as usize),
             _ => return Vec::new(),
         },
-        Frame::Pull(streams) => return vec![Observation::Asked(streams.clone())],
+        Frame::Pull { streams, .. } => return vec![Observation::Asked(streams.clone())],
         Frame::Path(copy) => {
             let path = Some(copy.trace.path.clone());
             return vec![Observation::Sent { id: copy.id.clone(), path, has_payload: false, links, bytes }];

@@ -4,7 +4,7 @@
 use crate::core::{
     batch::Batch,
     endpoint::Endpoint,
-    frame::{Announcement, Answer, Frame, Hashes, Introduction, Member, StreamRanges},
+    frame::{Announcement, Answer, Frame, Hashes, Introduction, Member, Span, StreamRanges},
     id::{MessageId, NodeId},
     message::{Hop, Trace},
 };
@@ -22,9 +22,13 @@ pub(in crate::sim) fn frame_len(frame: &Frame) -> usize {
             header(4, fixed + trace(&copy.trace))
         }
         Frame::Prune(origin) | Frame::Graft(origin) => header(1, name(origin)),
-        Frame::Digest { streams, given_up } if given_up.is_empty() => header(1, list(streams, stream)),
-        Frame::Digest { streams, given_up } => header(2, list(streams, stream) + list(given_up, stream)),
-        Frame::Pull(streams) => header(1, list(streams, stream)),
+        Frame::Digest { streams, given_up, spans } => match (given_up.is_empty(), spans.is_empty()) {
+            (true, true) => header(1, list(streams, stream)),
+            (false, true) => header(2, list(streams, stream) + list(given_up, stream)),
+            (_, false) => header(3, list(streams, stream) + list(given_up, stream) + list(spans, span)),
+        },
+        Frame::Pull { streams, spans } if spans.is_empty() => header(1, list(streams, stream)),
+        Frame::Pull { streams, spans } => header(2, list(streams, stream) + list(spans, span)),
         Frame::Neighbours(members) => header(1, list(members, member)),
         Frame::Part(_) => header(1, 1),
         Frame::Beacon(beacon) => {
@@ -120,6 +124,11 @@ fn stream(of: &StreamRanges) -> usize {
     1 + name(&of.stream.origin) + uint(of.stream.incarnation.0) + list(&of.ranges, range)
 }
 
+fn span(span: &Span) -> usize {
+    let numbers = [span.from.0, span.below.0, span.hashes.seen, span.hashes.given_up];
+    1 + name(&span.origin) + numbers.into_iter().map(uint).sum::<usize>()
+}
+
 fn member(member: &Member) -> usize {
     1 + name(&member.node) + endpoint(&member.endpoint)
 }
@@ -178,7 +187,7 @@ mod tests {
         core::{
             batch::{Body, Packer, Trailing},
             frame::JoinPriority,
-            id::Incarnation,
+            id::{Incarnation, StreamId},
             message::{Payload, Relays},
             time::Wall,
         },
@@ -230,6 +239,11 @@ mod tests {
 
     #[test]
     fn lengths_are_those_of_the_encoder() {
+        let stream = StreamId { origin: NodeId::numbered(4), incarnation: Incarnation(1 << 50) };
+        let (origin, below) = (stream.origin.clone(), Incarnation((1 << 50) + 1));
+        let hashes = Hashes { seen: u64::MAX, given_up: 0 };
+        let span = Span { origin, from: stream.incarnation, below, hashes };
+        let streams = || vec![StreamRanges { stream: stream.clone(), ranges: vec![(1, 7), (70_000, 70_001)] }];
         let frames = [
             Frame::Ping { token: 1_234_567_890_123, digest: None },
             Frame::Leave,
@@ -242,6 +256,11 @@ mod tests {
             Frame::Message(Batch { body: batched(4096, None), ..message(0, 0) }),
             Frame::Message(Batch { body: batched(1, Some(3)), ..message(0, 0) }),
             Frame::Message(Batch { body: batched(300, Some(6)), ..message(0, 0) }),
+            Frame::Digest { streams: streams(), given_up: Vec::new(), spans: Vec::new() },
+            Frame::Digest { streams: streams(), given_up: streams(), spans: Vec::new() },
+            Frame::Digest { streams: streams(), given_up: Vec::new(), spans: vec![span.clone()] },
+            Frame::Pull { streams: streams(), spans: Vec::new() },
+            Frame::Pull { streams: Vec::new(), spans: vec![span] },
         ];
         for frame in frames {
             let expected = encoded(|header| encode::frame(header, &frame).map(|payload| payload.len()));

@@ -94,15 +94,18 @@ fn numbers_that_a_neighbour_makes_up_swallow_no_message() {
             to_third = if host_at(endpoint) == Some(2) { Some(link) } else { to_third };
             vec![output]
         }
-        Output::Send(mut links, Frame::Digest { mut streams, given_up }) => {
+        Output::Send(mut links, Frame::Digest { mut streams, given_up, spans }) => {
             // The first is not told: it would begin another life.
             let told = links.extract_if(.., |link| Some(*link) == to_third).collect::<Vec<_>>();
-            let honest = Output::Send(links, Frame::Digest { streams: streams.clone(), given_up: given_up.clone() });
+            let honest = Output::Send(
+                links,
+                Frame::Digest { streams: streams.clone(), given_up: given_up.clone(), spans: spans.clone() },
+            );
             for StreamRanges { stream, ranges } in streams.iter_mut().filter(|held| held.stream.origin == origin) {
                 let last = ranges.last_mut().map(|range| std::mem::replace(&mut range.1, LAST));
                 claimed = last.map(|last| (stream.clone(), last + 1)).filter(|&(_, first)| first <= LAST);
             }
-            vec![honest, Output::Send(told, Frame::Digest { streams, given_up })]
+            vec![honest, Output::Send(told, Frame::Digest { streams, given_up, spans })]
         }
         Output::Send(_, Frame::Ping { .. }) => {
             let excuse = claimed.clone().map(|(stream, first)| lost(stream, first, LAST));

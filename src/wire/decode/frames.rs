@@ -58,9 +58,9 @@ pub(super) fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         types::DIGEST => {
             let streams = fields.streams()?;
             let given_up = fields.streams_or_none()?;
-            Ok(Frame::Digest { streams, given_up })
+            Ok(Frame::Digest { streams, given_up, spans: fields.spans_or_none()? })
         }
-        types::PULL => fields.streams().map(Frame::Pull),
+        types::PULL => Ok(Frame::Pull { streams: fields.streams()?, spans: fields.spans_or_none()? }),
         types::NEIGHBOURS => {
             fields.seeded("members", List::<MemberFields>::up_to(frame::MEMBERS_MAX)).map(Frame::Neighbours)
         }

@@ -110,6 +110,15 @@ fn what_is_missing_or_unknown_counts_as_the_spec_says() {
         meaning("digest that says that nothing was given up"),
         meaning("digest of a node that has seen nothing")
     );
+    let spans = |name: &str| match meaning(name) {
+        Incoming::Frame(Frame::Digest { spans, .. } | Frame::Pull { spans, .. }) => spans.len(),
+        other => panic!("{name}: {other:?}"),
+    };
+    assert_eq!(
+        ["digest", "digest that says that it has no spans", "pull with fields of the future"].map(spans),
+        [0; 3]
+    );
+    assert_eq!(["digest with fields of the future", "pull of the lives of a span"].map(spans), [1; 2]);
     assert_ne!(meaning("ping with a digest of zero, which is one"), meaning("ping with a field of the future"));
 }
 

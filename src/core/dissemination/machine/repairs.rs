@@ -12,6 +12,7 @@ use crate::core::{
             anti_entropy::MISSING_MAX,
             ask::{Ask, Dues, How},
         },
+        seen::telling::DigestPage,
     },
     frame::{Announcement, Answer, Frame, StreamRanges},
     id::{NodeId, StreamId},
@@ -39,8 +40,13 @@ impl Dissemination {
                 let links = neighbours.slots_with(Capability::Tree);
                 self.plumtree.trees_mut().on_graft(now, &origin, slot, links);
             }
-            Frame::Digest { streams, given_up } => self.on_digest(now, slot, streams, &given_up, neighbours),
-            Frame::Pull(streams) => self.on_pull(now, from, slot, &streams, neighbours, kept),
+            Frame::Digest { streams, given_up, spans } => {
+                self.on_digest(now, slot, DigestPage { streams, given_up, spans }, neighbours);
+            }
+            Frame::Pull { streams, spans } => {
+                self.on_pull(now, from, slot, &streams, neighbours, kept);
+                self.answers.name(now, slot, &spans, neighbours, self.knowledge.seen(), &mut self.sender);
+            }
             _ => {}
         }
     }
@@ -61,22 +67,17 @@ impl Dissemination {
     }
 
     /// A neighbour tells what it has seen, and what of it it has given up.
-    fn on_digest(
-        &mut self,
-        now: Mono,
-        slot: Slot,
-        streams: Vec<StreamRanges>,
-        given_up: &[StreamRanges],
-        neighbours: &NeighbourTable,
-    ) {
+    fn on_digest(&mut self, now: Mono, slot: Slot, told: DigestPage, neighbours: &NeighbourTable) {
+        let DigestPage { streams, given_up, spans } = told;
         let how = self.knowledge.how_told(now, slot);
         for seen in streams {
-            let held = seen.without(given_up);
+            let held = seen.without(&given_up);
             self.sender.known_to(slot, &held.stream, &held.ranges);
             let offered = self.knowledge.offered_by(slot, &held);
             self.miss(now, slot, &held.stream, &offered, how, neighbours);
         }
-        self.knowledge.heard_of(now, slot, given_up);
+        self.knowledge.heard_of(now, slot, &given_up);
+        self.knowledge.ask(slot, &spans, neighbours, &mut self.sender);
     }
 
     /// Messages are missing that a neighbour has: they will be asked for, unless they come before.
@@ -130,7 +131,7 @@ impl Dissemination {
                     self.plumtree.adopt(now, &stream.origin, to, neighbours, &mut self.sender);
                 }
             }
-            self.sender.send_to(to, Frame::Pull(streams), Some(Counter::Pulls), neighbours);
+            self.sender.send_to(to, Frame::Pull { streams, spans: Vec::new() }, Some(Counter::Pulls), neighbours);
         }
         self.knowledge.close(now, gaps, holes, &mut self.sender);
         self.knowledge.tell(now, neighbours, &mut self.sender);

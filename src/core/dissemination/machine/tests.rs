@@ -19,6 +19,10 @@ fn at(millis: u64) -> Now {
     Now { mono: Mono(millis * MILLISECOND), wall: Wall(1_000_000_000 + millis * MILLISECOND) }
 }
 
+fn pull(streams: Vec<StreamRanges>) -> Frame {
+    Frame::Pull { streams, spans: Vec::new() }
+}
+
 fn machine() -> Dissemination {
     machine_with(Limits::default())
 }
@@ -251,7 +255,7 @@ fn a_question_is_answered_with_whole_batches() {
         apply(&mut machine, at(1), from(1, Frame::Message(batch.clone())), &kept);
     }
     let asked = StreamRanges { stream: message(1, None).id.stream(), ranges: vec![(3, 3), (8, 8), (11, 11)] };
-    let outputs = apply(&mut machine, at(2), from(0, Frame::Pull(vec![asked])), &kept);
+    let outputs = apply(&mut machine, at(2), from(0, pull(vec![asked])), &kept);
     let expected = [batch(1, 9), batch(10, 2)].map(|batch| (Batch { hops: 2, ..batch }, vec![0]));
     assert_eq!(sent(&outputs), expected.iter().map(|(batch, links)| (batch, links.clone())).collect::<Vec<_>>());
     assert_eq!(times(&outputs), [(Counter::Resent, 9), (Counter::Resent, 2)], "messages are counted");
@@ -263,7 +267,7 @@ fn a_neighbour_that_knows_no_batches_is_answered_with_what_it_asks_for_alone() {
     let (whole, kept) = (batch(1, 9), Held(vec![batch(1, 9)]));
     apply(&mut machine, at(1), from(0, Frame::Message(whole.clone())), &kept);
     let asked = StreamRanges { stream: whole.id.stream(), ranges: vec![(3, 3), (8, 11)] };
-    machine.handle(at(2), from(1, Frame::Pull(vec![asked])), &neighbours, &kept);
+    machine.handle(at(2), from(1, pull(vec![asked])), &neighbours, &kept);
     let outputs: Vec<_> = std::iter::from_fn(|| machine.poll_output()).collect();
     let sequences: Vec<_> = sent(&outputs).iter().map(|(batch, _)| batch.range()).collect();
     assert_eq!(sequences, [(3, 3), (8, 8), (9, 9)], "a queue that holds few of them would never come to the last");
@@ -277,7 +281,7 @@ fn of_a_batch_that_is_announced_what_is_not_here_is_asked_for() {
     let have = Frame::Have(vec![Announcement { held: held(vec![(1, 9)]), age: Duration::ZERO }]);
     apply(&mut machine, at(2), from(0, have), &nothing);
     let outputs = apply(&mut machine, at(2_000), Input::Tick, &nothing);
-    let pull = Frame::Pull(vec![held(vec![(1, 2), (6, 9)])]);
+    let pull = pull(vec![held(vec![(1, 2), (6, 9)])]);
     assert!(outputs.contains(&Output::Send { links: vec![LinkId(0)], frame: pull, counter: Some(Counter::Pulls) }));
     let outputs = apply(&mut machine, at(2_001), from(0, Frame::Message(batch(1, 9))), &nothing);
     assert_eq!((delivered(&outputs), machine.missing_len()), (vec![(1, 2), (6, 9)], 0));
@@ -344,8 +348,7 @@ fn what_is_announced_is_asked_for_and_given_up_when_its_only_source_has_lost_it(
     let have = Frame::Have(vec![Announcement { held: held.clone(), age: Duration::ZERO }]);
     apply(&mut machine, at(1), from(0, have), &nothing);
     let outputs = apply(&mut machine, at(2), Input::Tick, &nothing);
-    let pull =
-        Output::Send { links: vec![LinkId(0)], frame: Frame::Pull(vec![held.clone()]), counter: Some(Counter::Pulls) };
+    let pull = Output::Send { links: vec![LinkId(0)], frame: pull(vec![held.clone()]), counter: Some(Counter::Pulls) };
     assert!(outputs.contains(&pull), "{outputs:?}");
     apply(&mut machine, at(3), from(1, Frame::Message(message(4, None))), &nothing);
     apply(&mut machine, at(4), Input::Lost { slot: Slot(0), streams: vec![held.clone()] }, &nothing);

@@ -5,11 +5,19 @@ use super::{allowance::Allowances, anti_entropy::AntiEntropy, in_flight::OPEN_MA
 use crate::core::{
     batch::{Batch, Kept},
     capability::Capability,
-    frame::StreamRanges,
+    dissemination::{
+        seen::{Seen, telling::DigestPage},
+        sender::Sender,
+    },
+    frame::{Frame, Span, StreamRanges},
     neighbours::NeighbourTable,
     slots::Slot,
+    stats::Counter,
     time::Mono,
 };
+
+/// Bytes that a stream, a range or a span of an answer is reckoned at.
+const SAID_COST: usize = 32;
 
 /// Answers of a node. Bounds: as many messages in each as a node asks for ([`OPEN_MAX`]), or one batch more; [`Allowances`].
 #[derive(Debug, Default)]
@@ -56,6 +64,27 @@ impl Answers {
             found.batches = found.batches.iter().flat_map(Batch::singles).filter(is_asked).collect();
         }
         found
+    }
+
+    /// Names lives to the neighbour in a slot, which asks because it has seen something else of them.
+    pub(in crate::core::dissemination) fn name(
+        &mut self,
+        now: Mono,
+        slot: Slot,
+        asked: &[Span],
+        neighbours: &NeighbourTable,
+        seen: &Seen,
+        sender: &mut Sender,
+    ) {
+        if asked.is_empty() || self.allowances.left(now, slot) == 0 {
+            return;
+        }
+        let DigestPage { streams, given_up, spans } = seen.spans().answer(asked);
+        let ranges: usize = streams.iter().chain(&given_up).map(|told| told.ranges.len()).sum();
+        self.allowances.spend(now, slot, (streams.len() + spans.len() + ranges) * SAID_COST);
+        if !streams.is_empty() || !spans.is_empty() {
+            sender.send_to(slot, Frame::Digest { streams, given_up, spans }, Some(Counter::Digests), neighbours);
+        }
     }
 
     /// Says whether a batch that was found is to be sent; see [`Allowances::admits`].

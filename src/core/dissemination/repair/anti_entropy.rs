@@ -17,7 +17,7 @@ use crate::core::{
         sender::Sender,
         spread::tree::Trees,
     },
-    frame::{Frame, Hashes, StreamRanges},
+    frame::{Frame, Hashes, Span, StreamRanges},
     id::{Incarnation, StreamId, ranges::Ranges},
     neighbours::NeighbourTable,
     request::Gap,
@@ -171,6 +171,21 @@ impl AntiEntropy {
         }
     }
 
+    /// A neighbour tells of lives as a whole: it is asked for those of which this node has seen something else.
+    pub(in crate::core::dissemination) fn ask(
+        &self,
+        slot: Slot,
+        told: &[Span],
+        neighbours: &NeighbourTable,
+        sender: &mut Sender,
+    ) {
+        let spans: Vec<_> = told.iter().filter_map(|span| self.seen.spans().ask(span)).collect();
+        if !spans.is_empty() {
+            let question = Frame::Pull { streams: Vec::new(), spans };
+            sender.send_to(slot, question, Some(Counter::Pulls), neighbours);
+        }
+    }
+
     /// A neighbour that was asked keeps these no more.
     pub(in crate::core::dissemination) fn lost(&mut self, now: Mono, slot: Slot, streams: &[StreamRanges]) {
         for StreamRanges { stream, ranges } in streams {
@@ -263,8 +278,8 @@ impl AntiEntropy {
         for (stream, first, last) in self.filled.take(now) {
             sender.push(Output::GapFilled { stream, first, last });
         }
-        for (slots, DigestPage { streams, given_up }) in self.digests.on_tick(now, &self.seen) {
-            sender.tell(&slots, Frame::Digest { streams, given_up }, Counter::Digests, neighbours);
+        for (slots, DigestPage { streams, given_up, spans }) in self.digests.on_tick(now, &self.seen) {
+            sender.tell(&slots, Frame::Digest { streams, given_up, spans }, Counter::Digests, neighbours);
         }
     }
 

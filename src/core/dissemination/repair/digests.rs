@@ -192,7 +192,11 @@ impl Digests {
 /// The next frames of a digest for these neighbours, and what is left of it.
 fn tell(mut telling: Telling, slots: &[Slot], seen: &Seen, dues: &mut Vec<Due>) -> Option<Telling> {
     for _ in 0..FRAMES_MAX {
-        let told = seen.changed_since(telling.since, telling.after.as_ref(), STREAMS_MAX, RANGES_MAX);
+        let after = telling.after.as_ref();
+        let told = match telling.since {
+            0 => seen.account(after, STREAMS_MAX, RANGES_MAX),
+            since => seen.changed_since(since, after, STREAMS_MAX, RANGES_MAX),
+        };
         telling.after = Some(told.streams.last()?.stream.clone());
         dues.push((slots.to_vec(), told));
     }

@@ -14,7 +14,7 @@ pub(super) enum Room {
     Free,
     /// That of this older life.
     Of(StreamId),
-    /// Nowhere: its origin has as many newer lives as it may have.
+    /// Nowhere: its origin has most lives, and all of them are newer.
     Gone,
 }
 
@@ -23,7 +23,7 @@ pub(super) enum Room {
 pub(super) enum NoRoom {
     /// It was forgotten.
     Forgotten,
-    /// All places are taken.
+    /// All places are taken, none of them by an origin that has many.
     Full,
 }
 
@@ -38,13 +38,15 @@ struct Forgotten {
     highest: u64,
 }
 
-/// All lives of all origins. Bounds: [`Limits::streams_max`] lives, [`Limits::lives_max`] of one origin. A life is forgotten
-/// only for a newer one of its origin.
+/// All lives of all origins. Bounds: [`Limits::streams_max`] lives. Where there are as many, the oldest of the origin that has
+/// most gives way if these are more than [`Limits::lives_max`]; no other is forgotten but for a newer one of its origin.
 #[derive(Debug)]
 pub(super) struct Lives {
     own: StreamId,
     /// The place of each stream.
     places: BTreeMap<StreamId, usize>,
+    /// Number of lives of each origin that has more than [`Limits::lives_max`].
+    crowded: BTreeMap<NodeId, usize>,
     forgotten: BTreeMap<NodeId, Forgotten>,
     /// Messages that were missing of all lives that are forgotten.
     missing: u64,
@@ -58,6 +60,7 @@ impl Lives {
         Self {
             own,
             places: BTreeMap::new(),
+            crowded: BTreeMap::new(),
             forgotten: BTreeMap::new(),
             missing: 0,
             streams_max: limits.streams_max.max(1),
@@ -87,12 +90,24 @@ impl Lives {
 
     /// Notes the place of a stream.
     pub(super) fn insert(&mut self, stream: StreamId, place: usize) {
+        let known = self.crowded.get(&stream.origin).copied();
+        let lives = known.unwrap_or_else(|| self.of(&stream.origin).count()) + 1;
+        if lives > self.lives_max {
+            self.crowded.insert(stream.origin.clone(), lives);
+        }
         self.places.insert(stream, place);
     }
 
     /// Takes a stream out, and gives its place.
     pub(super) fn remove(&mut self, stream: &StreamId) -> Option<usize> {
-        self.places.remove(stream)
+        let place = self.places.remove(stream)?;
+        if let Some(lives) = self.crowded.get_mut(&stream.origin) {
+            *lives -= 1;
+            if *lives <= self.lives_max {
+                self.crowded.remove(&stream.origin);
+            }
+        }
+        Some(place)
     }
 
     /// All streams and their places, in their order, from behind the stream `after`.
@@ -116,20 +131,24 @@ impl Lives {
         if self.is_forgotten(&stream.origin, stream.incarnation) {
             return Err(NoRoom::Forgotten);
         }
-        let oldest = || self.oldest_other(&stream.origin).filter(|oldest| oldest < stream);
-        if self.of(&stream.origin).count() >= self.lives_max {
-            return Ok(oldest().map_or(Room::Gone, Room::Of));
-        }
         if self.places.len() < self.streams_max {
             return Ok(Room::Free);
         }
-        oldest().map(Room::Of).ok_or(NoRoom::Full)
+        match self.gives_way(&stream.origin) {
+            Some(other) if other.origin != stream.origin || other < *stream => Ok(Room::Of(other)),
+            Some(_) if self.crowded.contains_key(&stream.origin) => Ok(Room::Gone),
+            _ => Err(NoRoom::Full),
+        }
     }
 
-    /// A life that has to give way before another of its origin can begin.
+    /// The life that has to give way before another of this origin can begin, if all places are taken: of the origin that has
+    /// most, or else of its own.
     pub(super) fn gives_way(&self, origin: &NodeId) -> Option<StreamId> {
-        let is_full = self.of(origin).count() >= self.lives_max || self.places.len() >= self.streams_max;
-        self.oldest_other(origin).filter(|_| is_full)
+        if self.places.len() < self.streams_max {
+            return None;
+        }
+        let most = self.crowded.iter().max_by_key(|(_, lives)| **lives);
+        self.oldest_other(most.map_or(origin, |(most, _)| most))
     }
 
     /// Forgets a life and all that are older. Of that one messages were `missing`, the last of them below `highest` or there.
@@ -176,10 +195,22 @@ impl Lives {
     }
 
     /// The lives known of an origin and their places, from the oldest to the newest.
-    fn of(&self, origin: &NodeId) -> impl DoubleEndedIterator<Item = (&StreamId, usize)> {
+    pub(super) fn of(&self, origin: &NodeId) -> impl DoubleEndedIterator<Item = (&StreamId, usize)> {
         let [oldest, newest] =
             [0, u64::MAX].map(|life| StreamId { origin: origin.clone(), incarnation: Incarnation(life) });
         self.places.range(oldest..=newest).map(|(stream, &place)| (stream, place))
+    }
+
+    /// Those from one on and below another.
+    pub(super) fn between<'a>(
+        &'a self,
+        origin: &NodeId,
+        from: Incarnation,
+        below: Incarnation,
+    ) -> impl Iterator<Item = (&'a StreamId, usize)> + use<'a> {
+        let [from, below] = [from, below].map(|incarnation| StreamId { origin: origin.clone(), incarnation });
+        let lives = (from < below).then(|| self.places.range(from..below));
+        lives.into_iter().flatten().map(|(stream, &place)| (stream, place))
     }
 
     /// The oldest life of an origin that is known and may be forgotten.

@@ -2,10 +2,14 @@
 
 use super::{Seen, Stream};
 use crate::core::{
-    frame::{Hashes, StreamRanges},
-    id::StreamId,
+    frame::{Hashes, Span, StreamRanges},
+    id::{Incarnation, StreamId},
     request::Gap,
 };
+use std::iter;
+
+/// The newest lives of an origin, which a full digest names one by one.
+const NEWEST: usize = 8;
 
 /// A part of what was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -14,6 +18,8 @@ pub struct DigestPage {
     pub streams: Vec<StreamRanges>,
     /// Of these streams, what was given up.
     pub given_up: Vec<StreamRanges>,
+    /// Other streams, as a whole.
+    pub spans: Vec<Span>,
 }
 
 impl Seen {
@@ -27,30 +33,62 @@ impl Seen {
         streams_max: usize,
         ranges_max: usize,
     ) -> DigestPage {
-        let mut told = DigestPage::default();
-        if version >= self.version {
-            return told;
+        let (mut told, mut room) = (DigestPage::default(), ranges_max);
+        if version < self.version {
+            let has_changed = |place: usize| self.streams[place].version > version;
+            let changed = self.lives.behind(after).filter(|&(_, place)| has_changed(place));
+            changed.take_while(|life| self.tell(*life, streams_max, &mut room, &mut told)).for_each(drop);
         }
-        let mut room = ranges_max;
-        for (stream, place) in self.lives.behind(after) {
-            let Stream { seen, version: last_change } = &self.streams[place];
-            if *last_change <= version || seen.is_empty() {
-                continue;
-            }
-            let len = seen.len() + self.given_up.ranges(stream).take(room).count();
-            if told.streams.len() >= streams_max || room == 0 || (len > room && !told.streams.is_empty()) {
-                break;
-            }
-            let ranges: Vec<_> = seen.iter().take(room).collect();
-            room -= ranges.len();
-            told.streams.push(StreamRanges { stream: stream.clone(), ranges });
-            let ranges: Vec<_> = self.given_up.ranges(stream).take(room).collect();
-            room -= ranges.len();
-            if !ranges.is_empty() {
-                told.given_up.push(StreamRanges { stream: stream.clone(), ranges });
+        told
+    }
+
+    /// Tells all that was seen, in the same pages: of each origin the newest lives as they are, the older ones as one span.
+    pub fn account(&self, after: Option<&StreamId>, streams_max: usize, ranges_max: usize) -> DigestPage {
+        let (mut told, mut room) = (DigestPage::default(), ranges_max);
+        let behind = |after: Option<&StreamId>| self.lives.behind(after).next().map(|(stream, _)| stream);
+        let end = |stream: &StreamId| StreamId { incarnation: Incarnation(u64::MAX), ..stream.clone() };
+        for first in iter::successors(behind(after), |stream| behind(Some(&end(stream)))) {
+            let lives = self.lives.of(&first.origin).rev().filter(|&(_, place)| !self.streams[place].seen.is_empty());
+            let newest: Vec<_> = lives.take(NEWEST).collect();
+            let begins = after.is_none_or(|after| after.origin != first.origin);
+            let rest = newest.iter().rev().filter(|(stream, _)| after.is_none_or(|after| *stream > after));
+            for (at, life) in rest.enumerate() {
+                if !self.tell(*life, streams_max, &mut room, &mut told) {
+                    return told;
+                }
+                if at == 0 && begins {
+                    told.spans.extend(self.spans().older(life.0));
+                }
             }
         }
         told
+    }
+
+    /// Tells what was seen of a stream, if there is room for it among so many streams and intervals.
+    pub(super) fn tell(
+        &self,
+        (stream, place): (&StreamId, usize),
+        streams_max: usize,
+        room: &mut usize,
+        told: &mut DigestPage,
+    ) -> bool {
+        let Stream { seen, .. } = &self.streams[place];
+        if seen.is_empty() {
+            return true;
+        }
+        let len = seen.len() + self.given_up.ranges(stream).take(*room).count();
+        if told.streams.len() >= streams_max || *room == 0 || (len > *room && !told.streams.is_empty()) {
+            return false;
+        }
+        let ranges: Vec<_> = seen.iter().take(*room).collect();
+        *room -= ranges.len();
+        told.streams.push(StreamRanges { stream: stream.clone(), ranges });
+        let ranges: Vec<_> = self.given_up.ranges(stream).take(*room).collect();
+        *room -= ranges.len();
+        if !ranges.is_empty() {
+            told.given_up.push(StreamRanges { stream: stream.clone(), ranges });
+        }
+        true
     }
 
     /// A hash of all that was had or given up: equal for equal sets, whatever the order in which they came about, on every

@@ -187,8 +187,8 @@ fn a_new_life_takes_the_room_of_the_oldest_of_its_origin_and_of_nobody_else() {
 }
 
 #[test]
-fn an_origin_has_so_many_lives_and_those_before_are_seen() {
-    let mut seen = Seen::new(stream(9, 9), &limits(100, 2, 8));
+fn lives_before_those_that_there_is_room_for_are_seen() {
+    let mut seen = Seen::new(stream(9, 9), &limits(3, 2, 8));
     for (life, number) in [(5, 1), (5, 2), (6, 2), (6, 5), (7, 1), (8, 1)] {
         assert_eq!(seen.note(&id(1, life, number)), Sighting::First);
     }
@@ -211,7 +211,7 @@ fn an_origin_has_so_many_lives_and_those_before_are_seen() {
     assert_eq!(seen.missing(&stream(1, 7), &[(1, 9)], 8), [(2, 9)]);
     assert_eq!(seen.take_closed_gaps(), 0);
 
-    let mut seen = Seen::new(stream(9, 9), &limits(100, 2, 8));
+    let mut seen = Seen::new(stream(9, 9), &limits(3, 1, 8));
     for life in [6, 7] {
         assert_eq!(seen.note(&id(1, life, 1)), Sighting::First);
     }
@@ -222,8 +222,25 @@ fn an_origin_has_so_many_lives_and_those_before_are_seen() {
 }
 
 #[test]
+fn an_origin_with_many_lives_makes_room_for_others_and_one_with_few_does_not() {
+    let mut seen = Seen::new(stream(9, 9), &limits(10, 2, 8));
+    for (node, life) in (1..=6).map(|life| (1, life)).chain((1..=3).map(|life| (2, life))) {
+        assert_eq!(seen.note(&id(node, life, 1)), Sighting::First);
+    }
+    let lives = |seen: &Seen| [1, 2, 3].map(|node| seen.lives.of(&NodeId::numbered(node)).count());
+    assert_eq!((seen.streams(), lives(&seen)), (10, [6, 3, 0]));
+    assert_eq!((seen.note(&id(3, 1, 1)), lives(&seen)), (Sighting::First, [5, 3, 1]), "of whoever has most");
+    assert_eq!((seen.note(&id(1, 1, 1)), seen.note(&id(1, 2, 2))), (Sighting::Unsure, Sighting::First));
+    assert_eq!((seen.note(&id(1, 7, 1)), lives(&seen)), (Sighting::First, [5, 3, 1]), "or its own");
+    (4..9).for_each(|node| _ = seen.note(&id(node, 1, 1)));
+    assert_eq!((seen.streams(), lives(&seen)), (10, [2, 2, 1]));
+    assert_eq!(seen.note(&id(8, 1, 1)), Sighting::Full, "nobody has many any more");
+    assert_eq!(seen.note(&id(2, 4, 1)), Sighting::First, "in place of its own oldest");
+}
+
+#[test]
 fn a_node_keeps_its_own_life_whatever_others_say_of_newer_ones() {
-    let mut seen = Seen::new(stream(9, 9), &limits(100, 2, 8));
+    let mut seen = Seen::new(stream(9, 9), &limits(2, 2, 8));
     assert_eq!(seen.note(&id(9, 9, 1)), Sighting::First);
     for life in 10..20 {
         assert_eq!(seen.note(&id(9, life, 1)), Sighting::First);
@@ -240,7 +257,7 @@ fn a_node_keeps_its_own_life_whatever_others_say_of_newer_ones() {
 
 #[test]
 fn nothing_is_noted_for_a_life_that_was_used_last_and_is_forgotten() {
-    let mut seen = Seen::new(stream(9, 9), &limits(100, 2, 8));
+    let mut seen = Seen::new(stream(9, 9), &limits(2, 2, 8));
     for (life, number) in [(10, 1), (11, 1), (9, 1)] {
         assert_eq!(seen.note(&id(9, life, number)), Sighting::First);
     }
@@ -260,13 +277,12 @@ fn a_new_life_of_the_node_itself_always_has_room() {
 
 #[test]
 fn the_latest_life_is_the_newest_that_was_ever_known() {
-    let mut seen = Seen::new(stream(9, 9), &limits(100, 1, 8));
+    let mut seen = Seen::new(stream(9, 9), &limits(3, 1, 8));
     let latest = |seen: &Seen, node| seen.latest_life(&NodeId::numbered(node)).map(|l| (l.incarnation.0, l.sequence));
     assert_eq!((latest(&seen, 1), latest(&seen, 9)), (None, Some((9, 0))));
-    for (life, number) in [(3, 7), (3, 2), (2, 9), (10, 4)] {
-        seen.note(&id(1, life, number));
+    for (node, life, number) in [(1, 3, 7), (1, 3, 2), (1, 10, 4), (9, 12, 1), (2, 1, 1)] {
+        assert_eq!(seen.note(&id(node, life, number)), Sighting::First);
     }
-    seen.note(&id(9, 12, 1));
     assert_eq!((latest(&seen, 1), latest(&seen, 9)), (Some((10, 4)), Some((12, u64::MAX))));
 }
 
@@ -393,22 +409,29 @@ impl Model {
         if self.is_below_floor(stream) {
             return Sighting::Unsure;
         }
-        let lives = self.lives(&stream.origin);
-        let oldest = lives.iter().find(|&life| *life != self.own).filter(|&oldest| oldest < stream);
-        match oldest {
-            None if lives.len() >= self.limits.lives_max => {
-                self.forget(stream);
-                self.closed_gaps += 1;
-                return Sighting::Unsure;
+        if self.numbers.len() >= self.limits.streams_max {
+            let (victim, has_many) = self.gives_way(&stream.origin);
+            match victim.filter(|victim| victim.origin != stream.origin || victim < stream) {
+                Some(victim) => self.forget(&victim),
+                None if has_many => {
+                    self.forget(stream);
+                    self.closed_gaps += 1;
+                    return Sighting::Unsure;
+                }
+                None => return Sighting::Full,
             }
-            None if self.numbers.len() >= self.limits.streams_max => return Sighting::Full,
-            Some(oldest) if lives.len() >= self.limits.lives_max || self.numbers.len() >= self.limits.streams_max => {
-                self.forget(oldest);
-            }
-            _ => {}
         }
         self.numbers.insert(stream.clone(), BTreeSet::new());
         Sighting::First
+    }
+
+    /// The life that gives way to one of an origin, and whether that origin has more than others leave it.
+    fn gives_way(&self, origin: &NodeId) -> (Option<StreamId>, bool) {
+        let has_many = |origin: &NodeId| self.lives(origin).len() > self.limits.lives_max;
+        let origins: BTreeSet<_> = self.numbers.keys().map(|stream| &stream.origin).collect();
+        let most = origins.into_iter().filter(|origin| has_many(origin)).max_by_key(|origin| self.lives(origin).len());
+        let lives = self.lives(most.unwrap_or(origin));
+        (lives.into_iter().find(|life| *life != self.own), has_many(origin))
     }
 
     /// Messages that were had or given up.
@@ -484,16 +507,9 @@ impl Model {
         if self.forgotten.get(&ended.origin).is_some_and(|&newest| ended.incarnation <= newest) {
             self.forget(&ended);
         }
-        loop {
-            let lives = self.lives(&own.origin);
-            match lives.first() {
-                Some(oldest)
-                    if lives.len() >= self.limits.lives_max || self.numbers.len() >= self.limits.streams_max =>
-                {
-                    self.forget(oldest);
-                }
-                _ => break,
-            }
+        while self.numbers.len() >= self.limits.streams_max {
+            let Some(victim) = self.gives_way(&own.origin).0 else { break };
+            self.forget(&victim);
         }
         self.numbers.insert(own, BTreeSet::new());
     }

@@ -288,7 +288,7 @@ impl Plumtree {
                 sender.tell(&slots, Frame::Have(news.announced), Counter::Announced, neighbours);
             }
             if !news.caught_up.is_empty() {
-                let digest = Frame::Digest { streams: news.caught_up, given_up: Vec::new() };
+                let digest = Frame::Digest { streams: news.caught_up, given_up: Vec::new(), spans: Vec::new() };
                 sender.tell(&slots, digest, Counter::Digests, neighbours);
             }
         }

@@ -43,7 +43,7 @@ impl Machines {
     /// A frame of a neighbour that we have a link to.
     fn on_word(&mut self, now: Now, from: NodeId, slot: Slot, frame: Frame) {
         match frame {
-            Frame::Have(_) | Frame::Prune(_) | Frame::Graft(_) | Frame::Digest { .. } | Frame::Pull(_) => {
+            Frame::Have(_) | Frame::Prune(_) | Frame::Graft(_) | Frame::Digest { .. } | Frame::Pull { .. } => {
                 self.on_message_frame(now, from, Some(slot), frame);
             }
             frame => self.on_membership(now, Input::Told { from, frame }),

@@ -348,6 +348,6 @@ fn batches_and_parts_of_them_come_back_from_a_log() {
     long_turn(&mut again, [from(1, Frame::Hello(who(), JoinPriority::Declared))]);
     long_turn(&mut again, [Input::Answered { link: LinkId(0), answer: Answer::Welcome(who(), None) }]);
     let asked = StreamRanges { stream: batch(1, &[b"1"]).id.stream(), ranges: vec![(2, 2), (5, 5)] };
-    let [during, _] = long_turn(&mut again, [from(1, Frame::Pull(vec![asked]))]);
+    let [during, _] = long_turn(&mut again, [from(1, Frame::Pull { streams: vec![asked], spans: Vec::new() })]);
     assert_eq!(ranges(&during), [(1, 3), (5, 7)]);
 }

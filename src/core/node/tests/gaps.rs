@@ -44,7 +44,7 @@ fn message(sequence: u64) -> Frame {
 /// Questions, and whom they are asked of.
 fn pulls(outputs: &[Output]) -> Vec<(LinkId, Vec<(u64, u64)>)> {
     let pull = |output: &Output| match output {
-        Output::Send(links, Frame::Pull(streams)) => Some((links[0], streams[0].ranges.clone())),
+        Output::Send(links, Frame::Pull { streams, .. }) => Some((links[0], streams[0].ranges.clone())),
         _ => None,
     };
     let mut pulls: Vec<_> = outputs.iter().filter_map(pull).collect();
@@ -93,7 +93,7 @@ fn what_was_given_up_is_fetched_from_whoever_offers_it_later() {
     let mut node = between_two();
     let digest = |ranges: &[(u64, u64)], given_up: &[(u64, u64)]| {
         let given_up = if given_up.is_empty() { Vec::new() } else { held(given_up) };
-        Frame::Digest { streams: held(ranges), given_up }
+        Frame::Digest { streams: held(ranges), given_up, spans: Vec::new() }
     };
     outputs(&mut node, SECOND, from(1, digest(&[(1, 200)], &[])));
     assert_eq!(pulls(&pass(&mut node, 2 * SECOND))[0], (LinkId(0), vec![(1, 200)]));
@@ -134,7 +134,11 @@ fn what_was_given_up_is_fetched_from_whoever_offers_it_later() {
 fn a_claim_that_nobody_can_prove_swallows_no_message() {
     let mut node = between_two();
     (1..=3).for_each(|number| drop(outputs(&mut node, SECOND, from(2, message(number)))));
-    outputs(&mut node, SECOND, from(1, Frame::Digest { streams: held(&[(1, 600)]), given_up: Vec::new() }));
+    outputs(
+        &mut node,
+        SECOND,
+        from(1, Frame::Digest { streams: held(&[(1, 600)]), given_up: Vec::new(), spans: Vec::new() }),
+    );
     assert_eq!(pulls(&pass(&mut node, 2 * SECOND)), [(LinkId(0), vec![(4, 515)])]);
     let lost = || Answer::Lost(held(&[(4, 600)]));
     outputs(&mut node, 2 * SECOND, Input::Answered { link: LinkId(0), answer: lost() });
@@ -181,7 +185,7 @@ fn who_asks_and_cannot_be_reached_is_sent_nothing() {
     outputs(&mut node, Duration::ZERO, from(1, Frame::Hello(who, JoinPriority::Declared)));
     outputs(&mut node, Duration::ZERO, from(1, message(1)));
     let sent = |at, node: &mut Node| {
-        let done = outputs(node, at, from(1, Frame::Pull(held(&[(1, 1)]))));
+        let done = outputs(node, at, from(1, Frame::Pull { streams: held(&[(1, 1)]), spans: Vec::new() }));
         done.iter().filter(|output| matches!(output, Output::Send(_, Frame::Message(_)))).count()
     };
     assert_eq!(sent(SECOND, &mut node), 1, "its link may come up");

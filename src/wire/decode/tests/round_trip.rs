@@ -7,7 +7,7 @@ use crate::{
         endpoint::Endpoint,
         frame::{
             self, Announcement, Answer, Beacon, Chunk, DisconnectReason, Frame, Hashes, Introduction, JoinPriority,
-            LifeSeen, Member, PathCopy, StreamRanges, Walk, WalkKind,
+            LifeSeen, Member, PathCopy, Span, StreamRanges, Walk, WalkKind,
         },
         id::{Incarnation, MessageId, StreamId},
         message::{Hop, Path, Payload, Trace},
@@ -61,6 +61,22 @@ fn any_ranges() -> impl Strategy<Value = Vec<(u64, u64)>> {
 
 fn any_streams() -> impl Strategy<Value = Vec<StreamRanges>> {
     vec((any_stream(), any_ranges()).prop_map(|(stream, ranges)| StreamRanges { stream, ranges }), 0..6)
+}
+
+fn any_spans() -> impl Strategy<Value = Vec<Span>> {
+    let span = (any_node(), any_hashes(), any_incarnation(), any_incarnation());
+    vec(span, 0..6).prop_map(|spans| {
+        let span = |(origin, hashes, a, b): (NodeId, Hashes, Incarnation, Incarnation)| Span {
+            origin,
+            from: a.min(b),
+            below: a.max(b),
+            hashes,
+        };
+        let mut spans: Vec<_> = spans.into_iter().map(span).filter(|span| span.from < span.below).collect();
+        spans.sort_by(|a, b| (&a.origin, a.from).cmp(&(&b.origin, b.from)));
+        spans.dedup_by(|b, a| a.origin == b.origin && a.below > b.from);
+        spans
+    })
 }
 
 fn any_announcements() -> impl Strategy<Value = Vec<Announcement>> {
@@ -219,8 +235,12 @@ fn any_frame() -> impl Strategy<Value = Frame> {
         any_path_copy().prop_map(Frame::Path),
         any_node().prop_map(Frame::Prune),
         any_node().prop_map(Frame::Graft),
-        (any_streams(), any_streams()).prop_map(|(streams, given_up)| Frame::Digest { streams, given_up }),
-        any_streams().prop_map(Frame::Pull),
+        (any_streams(), any_streams(), any_spans()).prop_map(|(streams, given_up, spans)| Frame::Digest {
+            streams,
+            given_up,
+            spans
+        }),
+        (any_streams(), any_spans()).prop_map(|(streams, spans)| Frame::Pull { streams, spans }),
         vec(any_member(), 0..6).prop_map(Frame::Neighbours),
         select(vec![DisconnectReason::Unlinked, DisconnectReason::Stopping, DisconnectReason::Undeclared])
             .prop_map(Frame::Part),
@@ -386,7 +406,7 @@ proptest! {
         // What is left out where it says nothing would be taken for a field of the future.
         let is_short = match &frame {
             Frame::Ping { digest, .. } => digest.is_none_or(|hashes| hashes.given_up == 0),
-            Frame::Digest { given_up, .. } => given_up.is_empty(),
+            Frame::Digest { spans, .. } | Frame::Pull { spans, .. } => spans.is_empty(),
             Frame::Hello(hello, _) => hello.payload_len_max.is_none(),
             // What is behind the fields of a message that are known belongs to it.
             Frame::Message(_) => true,
@@ -540,6 +560,12 @@ fn streams(count: usize, ranges: u64) -> Vec<StreamRanges> {
     std::iter::once(rest).chain(std::iter::repeat_n(1, count - 1)).map(held).collect()
 }
 
+fn spans(count: usize) -> Vec<Span> {
+    let (origin, hashes) = (NodeId::numbered(4), Hashes::default());
+    let span = |at| Span { origin: origin.clone(), from: Incarnation(at), below: Incarnation(at + 1), hashes };
+    (0..count as u64).map(span).collect()
+}
+
 #[test]
 fn frames_hold_as_much_as_the_limits_say() {
     let held = |stream| Announcement { held: stream, age: Duration::ZERO };
@@ -552,16 +578,17 @@ fn frames_hold_as_much_as_the_limits_say() {
     };
     let (count, ranges) = (frame::STREAMS_MAX, frame::RANGES_MAX as u64);
     let within = [
-        Frame::Digest { streams: streams(count, ranges - 1), given_up: streams(1, 1) },
-        Frame::Pull(streams(1, ranges)),
+        Frame::Digest { streams: streams(count, ranges - 1), given_up: streams(1, 1), spans: spans(count) },
+        Frame::Pull { streams: streams(1, ranges), spans: spans(count) },
         Frame::Have(streams(count, ranges).into_iter().map(held).collect()),
         Frame::Neighbours(members(frame::MEMBERS_MAX)),
         walk(frame::WALK_PATH_LEN_MAX, members(frame::MEMBERS_MAX)),
     ];
     let beyond = [
-        Frame::Digest { streams: streams(count + 1, ranges), given_up: Vec::new() },
-        Frame::Digest { streams: streams(count, ranges), given_up: streams(1, 1) },
-        Frame::Pull(streams(1, ranges + 1)),
+        Frame::Digest { streams: streams(count + 1, ranges), given_up: Vec::new(), spans: Vec::new() },
+        Frame::Digest { streams: streams(count, ranges), given_up: streams(1, 1), spans: spans(count) },
+        Frame::Pull { streams: streams(1, ranges + 1), spans: Vec::new() },
+        Frame::Pull { streams: Vec::new(), spans: spans(count + 1) },
         Frame::Have(streams(count, ranges + 1).into_iter().map(held).collect()),
         Frame::Neighbours(members(frame::MEMBERS_MAX + 1)),
         walk(frame::WALK_PATH_LEN_MAX + 1, Vec::new()),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::{
     config::Limits,
-    dissemination::seen::sighting::Sighting,
+    dissemination::seen::{sighting::Sighting, telling::DigestPage},
     frame::StreamRanges,
     id::{Incarnation, NodeId},
 };
@@ -152,15 +152,30 @@ impl Pair {
                 if loses() {
                     continue;
                 }
-                let (digests, had) = &mut self.nodes[1 - from];
-                for StreamRanges { stream, ranges } in told.streams {
-                    if add(had, &stream, &ranges) {
-                        digests.changed(self.now);
-                    }
-                }
+                self.hear(1 - from, told, &mut loses);
             }
         }
         Ok(())
+    }
+
+    /// One hears a digest. What it asks for, and each answer, may be lost, too.
+    fn hear(&mut self, by: usize, mut told: DigestPage, mut loses: impl FnMut() -> bool) {
+        loop {
+            let (digests, had) = &mut self.nodes[by];
+            for StreamRanges { stream, ranges } in &told.streams {
+                if add(had, stream, ranges) {
+                    digests.changed(self.now);
+                }
+            }
+            let asked: Vec<_> = told.spans.iter().filter_map(|span| had.spans().ask(span)).collect();
+            if asked.is_empty() || loses() {
+                return;
+            }
+            told = self.nodes[1 - by].1.spans().answer(&asked);
+            if loses() {
+                return;
+            }
+        }
     }
 
     fn ping(&mut self) {
@@ -175,6 +190,7 @@ proptest! {
     #[test]
     fn whatever_is_lost_both_sides_end_equal(
         steps in prop::collection::vec((0..8_u8, 0..2_usize, 0..6_u32, 1..50_u64, any::<bool>()), 0..120),
+        lives in prop_oneof![Just(1_u64), Just(200)],
     ) {
         let mut pair = Pair { nodes: [(); 2].map(|()| (Digests::new(INTERVAL), nothing())), now: at(0) };
         pair.nodes.iter_mut().for_each(|(digests, _)| digests.rose(at(0), A));
@@ -182,7 +198,9 @@ proptest! {
             match kind {
                 0..=3 => {
                     let (digests, had) = &mut pair.nodes[node];
-                    if add(had, &stream(origin), &[(number, number + number % 3)]) {
+                    let life = Incarnation(1 + number * 7919 % lives);
+                    let stream = StreamId { incarnation: life, ..stream(origin % (1 + 6 / lives as u32)) };
+                    if add(had, &stream, &[(number, number + number % 3)]) {
                         digests.changed(pair.now);
                     }
                 }
