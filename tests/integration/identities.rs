@@ -85,6 +85,24 @@ fn two_nodes_of_one_name_lose_nothing_and_the_later_one_stops_taking_messages() 
 }
 
 #[test]
+fn every_message_of_a_node_that_was_killed_seventy_times_reaches_one_that_joins_then() {
+    let hands = Hands::new(3);
+    let _a = hands.start("a", 1, &[]);
+    let texts: Vec<_> = (1..=70).map(|life| format!("of life {life}")).collect();
+    for text in &texts {
+        let x = hands.start("x", 2, &["--peer", &hands.address(1)]);
+        assert!(hands.sends(2, text));
+        wait_until("its neighbour has it", || hands.texts(1).contains(text));
+        drop(x);
+    }
+    let _late = hands.start("late", 3, &["--peer", &hands.address(1)]);
+    wait_until("the one that is late has them all", || hands.texts(3).len() == texts.len());
+    let mut heard = hands.texts(3);
+    heard.sort_by_key(|text| texts.iter().position(|other| other == text));
+    assert_eq!(heard, texts, "each once");
+}
+
+#[test]
 fn another_node_than_was_named_is_no_peer() {
     let hands = Hands::new(3);
     let _e = hands.start("e", 1, &[]);
