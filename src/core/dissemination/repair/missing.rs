@@ -275,6 +275,8 @@ impl Missing {
             }
             let Some(stream) = self.queue.remove(&ticket) else { continue };
             vain += 1;
+            // The answer to a later question of another stream may have shown that one of these is not answered.
+            self.void(now, &stream);
             let Some(want) = self.wants.get_mut(&stream) else { continue };
             want.ticket = None;
             let mut is_repeat = None;
