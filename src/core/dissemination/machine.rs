@@ -68,7 +68,6 @@ impl Dissemination {
 
     /// Applies one input; then drain [`poll_output`](Self::poll_output) to `None`.
     pub fn handle(&mut self, now: Now, input: Input, neighbours: &NeighbourTable, kept: &dyn Kept) {
-        self.sender.begin(now.mono);
         match input {
             Input::Frame { from, slot, frame } => match frame {
                 Frame::Message(batch) => {
@@ -120,7 +119,6 @@ impl Dissemination {
     /// Takes messages that are submitted here, and gives the id that the first of them has from now on. Those of a turn share a
     /// batch, which leaves when it is full or the turn ends; one that is traced goes by itself.
     pub fn publish(&mut self, now: Now, relays: Option<Relays>, body: Body, neighbours: &NeighbourTable) -> MessageId {
-        self.sender.begin(now.mono);
         let (id, batches) = self.origin.submit(now.wall, relays, body);
         batches.into_iter().for_each(|batch| self.launch(now, batch, neighbours));
         id

@@ -28,8 +28,6 @@ use std::{collections::VecDeque, time::Duration};
 pub(super) struct Sender {
     outputs: VecDeque<Output>,
     outgoing: Outgoing,
-    /// The time of the present input.
-    now: Mono,
     /// Nothing is sent any more: the neighbours have been told to forget this node.
     is_muted: bool,
 }
@@ -37,13 +35,7 @@ pub(super) struct Sender {
 impl Sender {
     /// Sends over links whose queues take `bytes_max` bytes each, and asks again where nothing is acknowledged for `patience`.
     pub(super) fn new(bytes_max: usize, patience: Duration) -> Self {
-        Self { outputs: VecDeque::new(), outgoing: Outgoing::new(bytes_max, patience), now: Mono(0), is_muted: false }
-    }
-
-    /// Another input, or the end of a turn.
-    #[inline]
-    pub(super) fn begin(&mut self, now: Mono) {
-        self.now = now;
+        Self { outputs: VecDeque::new(), outgoing: Outgoing::new(bytes_max, patience), is_muted: false }
     }
 
     /// Sends nothing from now on.
@@ -104,9 +96,7 @@ impl Sender {
             links.retain(|&link| {
                 let Some(slot) = neighbours.slot_of_link(link) else { return true };
                 match (takes_pieces.contains(slot), len > WHOLE_MAX) {
-                    (true, false) => {
-                        probes.extend(self.outgoing.passed(self.now, slot, len).map(|probe| (link, probe)))
-                    }
+                    (true, false) => probes.extend(self.outgoing.passed(slot, len).map(|probe| (link, probe))),
                     (false, true) => self.outgoing.push_whole(slot, len),
                     (false, false) => {}
                     (true, true) => {

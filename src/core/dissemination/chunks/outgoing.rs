@@ -85,7 +85,8 @@ struct Parcel {
 struct Probe {
     token: u64,
     bytes: usize,
-    at: Mono,
+    /// The time when it was sent; `None`: in this turn.
+    at: Option<Mono>,
 }
 
 impl Outgoing {
@@ -117,12 +118,16 @@ impl Outgoing {
     }
 
     /// A body of this length goes over a link in one, to a peer that takes pieces. Many of them together are as long as a large
-    /// one: gives the probe that is to follow this one, if it is time for that.
+    /// one: gives the probe that is to follow this one, if it is time for that. It counts as sent when the turn ends.
     #[inline]
-    pub(in crate::core::dissemination) fn passed(&mut self, now: Mono, slot: Slot, len: usize) -> Option<Frame> {
+    pub(in crate::core::dissemination) fn passed(&mut self, slot: Slot, len: usize) -> Option<Frame> {
         let lane = self.lanes.entry(slot).or_default();
         lane.unprobed += len;
-        (lane.unprobed >= UNPROBED_MAX).then(|| lane.probe(now, 0, &mut self.tokens))
+        if lane.unprobed < UNPROBED_MAX {
+            return None;
+        }
+        self.stirred.insert(slot);
+        Some(lane.probe(None, 0, &mut self.tokens))
     }
 
     /// A body of this length goes over a link in one, to a peer that takes no pieces.
@@ -179,7 +184,7 @@ impl Outgoing {
         let index = lane.probes.iter().position(|probe| probe.token == token)?;
         let mut took = Duration::ZERO;
         for probe in lane.probes.drain(..=index) {
-            took = now.since(probe.at);
+            took = probe.at.map_or(Duration::ZERO, |at| now.since(at));
             lane.under_way -= probe.bytes;
             if probe.bytes > 0 {
                 lane.pace.note(probe.bytes, took);
@@ -218,7 +223,7 @@ impl Outgoing {
         let mut frames = Vec::new();
         for (&slot, lane) in &mut self.lanes {
             if lane.deadline(self.patience).is_some_and(|at| at <= now) {
-                frames.push((slot, lane.probe(now, 0, &mut self.tokens)));
+                frames.push((slot, lane.probe(Some(now), 0, &mut self.tokens)));
             }
         }
         frames
@@ -248,10 +253,16 @@ impl Outgoing {
 impl Lane {
     /// Sends as much as may be under way, and tells of what must wait.
     fn take_frames(&mut self, now: Mono, tokens: &mut u64, mut send: impl FnMut(Frame)) {
+        if self.probes.front().is_none_or(|first| first.at.is_none()) {
+            (self.moved, self.acknowledged) = (now, now);
+        }
+        for probe in self.probes.iter_mut().rev().take_while(|probe| probe.at.is_none()) {
+            (probe.at, self.moved) = (Some(now), now);
+        }
         while let Some(piece) = self.next_piece() {
             let bytes = piece.bytes.len();
             send(Frame::Chunk(piece));
-            send(self.probe(now, bytes, tokens));
+            send(self.probe(Some(now), bytes, tokens));
         }
         for parcel in self.parcels.iter_mut().filter(|parcel| !parcel.is_announced) {
             send(Frame::Chunk(parcel.cut(0)));
@@ -274,14 +285,11 @@ impl Lane {
         Some(piece)
     }
 
-    fn probe(&mut self, now: Mono, bytes: usize, tokens: &mut u64) -> Frame {
+    fn probe(&mut self, at: Option<Mono>, bytes: usize, tokens: &mut u64) -> Frame {
         *tokens += 1;
         self.unprobed = 0;
-        self.moved = now;
-        if self.probes.is_empty() {
-            self.acknowledged = now;
-        }
-        self.probes.push_back(Probe { token: *tokens, bytes, at: now });
+        self.moved = at.unwrap_or(self.moved);
+        self.probes.push_back(Probe { token: *tokens, bytes, at });
         if self.probes.len() > PROBES_MAX
             && let Some(oldest) = self.probes.pop_front()
             && let Some(next) = self.probes.front_mut()

@@ -51,10 +51,13 @@ fn take(outgoing: &mut Outgoing, now: Mono) -> (Vec<(u64, u64, usize)>, Vec<u64>
 #[test]
 fn bodies_in_one_are_followed_by_a_probe_when_they_are_long_together() {
     let mut outgoing = Outgoing::new(10 << 20, PATIENCE);
-    assert_eq!(outgoing.passed(at(0), LINK, UNPROBED_MAX - 1), None);
-    let Some(Frame::Ping { token, digest: None }) = outgoing.passed(at(0), LINK, 1) else { panic!("no probe") };
-    assert_eq!(outgoing.passed(at(1), LINK, UNPROBED_MAX - 1), None, "it begins anew");
-    assert_eq!(outgoing.acknowledge(at(900), LINK, token), Some(Duration::from_millis(900)));
+    assert_eq!(outgoing.passed(LINK, UNPROBED_MAX - 1), None);
+    let Some(Frame::Ping { token, digest: None }) = outgoing.passed(LINK, 1) else { panic!("no probe") };
+    assert_eq!(take(&mut outgoing, at(5)), (vec![], vec![]), "it went with the body, at that time");
+    assert_eq!(outgoing.deadline(), Some(at(5) + PATIENCE));
+    assert_eq!(outgoing.passed(LINK, UNPROBED_MAX - 1), None, "it begins anew");
+    assert_eq!(outgoing.acknowledge(at(905), LINK, token), Some(Duration::from_millis(900)));
+    assert_eq!(outgoing.deadline(), None);
 }
 
 #[test]
