@@ -342,6 +342,22 @@ fn a_message_of_its_own_life_that_it_never_published_is_refused() {
 }
 
 #[test]
+fn what_a_neighbour_said_before_its_link_came_up_is_void() {
+    let (mut machine, nothing) = (machine(), Held(Vec::new()));
+    let held = StreamRanges { stream: message(1, None).id.stream(), ranges: vec![(1, 3)] };
+    let told = || Frame::Digest { streams: vec![held.clone()], given_up: Vec::new(), spans: Vec::new() };
+    let mut is_asked = |millis| {
+        apply(&mut machine, at(millis), from(0, told()), &nothing);
+        let pull =
+            Output::Send { links: vec![LinkId(0)], frame: pull(vec![held.clone()]), counter: Some(Counter::Pulls) };
+        let is_asked = apply(&mut machine, at(millis + 500), Input::Tick, &nothing).contains(&pull);
+        apply(&mut machine, at(millis + 501), Input::Lost { slot: Slot(0), streams: vec![held.clone()] }, &nothing);
+        is_asked.then(|| apply(&mut machine, at(millis + 502), Input::Rose(Slot(0)), &nothing)).is_some()
+    };
+    assert!(is_asked(1) && is_asked(1_000), "it may live another life, and have got them since");
+}
+
+#[test]
 fn what_is_announced_is_asked_for_and_given_up_when_its_only_source_has_lost_it() {
     let (mut machine, nothing) = (machine(), Held(Vec::new()));
     let held = StreamRanges { stream: message(1, None).id.stream(), ranges: vec![(1, 3)] };

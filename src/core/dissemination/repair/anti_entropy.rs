@@ -303,8 +303,9 @@ impl AntiEntropy {
         self.digests.is_quiet(now).then(|| self.seen.hashes())
     }
 
-    /// A neighbour that knows digests is up: it is told everything.
+    /// A neighbour that knows digests is up: it is told everything, and what it said before that, maybe in another life, is void.
     pub(in crate::core::dissemination) fn rose(&mut self, now: Mono, slot: Slot) {
+        self.forget(now, slot);
         self.digests.rose(now, slot);
     }
 
