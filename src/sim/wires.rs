@@ -93,7 +93,7 @@ impl Wires {
         let Some(target) = host_at(endpoint).filter(|&target| target < self.ports.len()) else { return };
         let of_link = (self.network.latency(host, target), self.network.bandwidth(host, target));
         let connection = Connection::new((host, link), target, of_link, dial);
-        let at = timeline.now + (connection.dialling() + self.ports[host].stall);
+        let at = timeline.now + self.ports[host].dialling(&connection);
         let (number, epoch) = self.place(connection);
         let links = &mut self.ports[host].links;
         let index = link.0 as usize;
@@ -290,8 +290,7 @@ impl Wires {
         let is_cut = self.network.is_cut(dialer, target) || self.network.is_cut(target, dialer);
         let Some(life) = life(target).filter(|_| !is_cut) else {
             if connection.dial == Dial::Again {
-                let took = connection.dialling() + self.ports[dialer].stall;
-                let at = timeline.now + (connection.next_pause() + took);
+                let at = timeline.now + (connection.next_pause() + self.ports[dialer].dialling(connection));
                 timeline.schedule(at, Event::Dial { connection: number, epoch });
             }
             return None;
@@ -330,8 +329,7 @@ impl Wires {
         if connection.is_closed {
             return None;
         }
-        let took = connection.dialling() + self.ports[dialer].stall;
-        let at = timeline.now + (connection.next_pause() + took);
+        let at = timeline.now + (connection.next_pause() + self.ports[dialer].dialling(connection));
         if connection.dial == Dial::Again {
             timeline.schedule(at, Event::Dial { connection: number, epoch: connection.epoch });
         }

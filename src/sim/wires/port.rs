@@ -1,5 +1,6 @@
 //! The connections of one node.
 
+use crate::sim::links::Connection;
 use std::time::Duration;
 
 /// Connections that a node has opened, and those of others to it.
@@ -16,6 +17,11 @@ pub(super) struct Port {
 }
 
 impl Port {
+    /// Time that one attempt to make a connection of this node takes.
+    pub(super) fn dialling(&self, connection: &Connection) -> Duration {
+        connection.dialling() + self.stall
+    }
+
     /// The connection over which answers go to a node.
     pub(super) fn inbound(&self, from: usize) -> Option<u32> {
         let index = self.inbound.binary_search_by_key(&(from as u32), |&(dialer, _)| dialer).ok()?;

@@ -5,11 +5,8 @@ use super::{allowance::Allowances, anti_entropy::AntiEntropy, in_flight::OPEN_MA
 use crate::core::{
     batch::{Batch, Kept},
     capability::Capability,
-    dissemination::{
-        seen::{Seen, telling::DigestPage},
-        sender::Sender,
-    },
-    frame::{Frame, Span, StreamRanges},
+    dissemination::{seen::Seen, sender::Sender},
+    frame::{Span, StreamRanges},
     neighbours::NeighbourTable,
     slots::Slot,
     stats::Counter,
@@ -79,11 +76,11 @@ impl Answers {
         if asked.is_empty() || self.allowances.left(now, slot) == 0 {
             return;
         }
-        let DigestPage { streams, given_up, spans } = seen.spans().answer(asked);
-        let ranges: usize = streams.iter().chain(&given_up).map(|told| told.ranges.len()).sum();
-        self.allowances.spend(now, slot, (streams.len() + spans.len() + ranges) * SAID_COST);
-        if !streams.is_empty() || !spans.is_empty() {
-            sender.send_to(slot, Frame::Digest { streams, given_up, spans }, Some(Counter::Digests), neighbours);
+        let page = seen.spans().answer(asked);
+        let ranges: usize = page.streams.iter().chain(&page.given_up).map(|told| told.ranges.len()).sum();
+        self.allowances.spend(now, slot, (page.streams.len() + page.spans.len() + ranges) * SAID_COST);
+        if !page.streams.is_empty() || !page.spans.is_empty() {
+            sender.send_to(slot, page.into(), Some(Counter::Digests), neighbours);
         }
     }
 

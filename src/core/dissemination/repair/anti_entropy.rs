@@ -13,7 +13,7 @@ use crate::core::{
     config::Config,
     dissemination::{
         event::Output,
-        seen::{Seen, sighting::Sighting, telling::DigestPage},
+        seen::{Seen, sighting::Sighting},
         sender::Sender,
         spread::tree::Trees,
     },
@@ -278,8 +278,8 @@ impl AntiEntropy {
         for (stream, first, last) in self.filled.take(now) {
             sender.push(Output::GapFilled { stream, first, last });
         }
-        for (slots, DigestPage { streams, given_up, spans }) in self.digests.on_tick(now, &self.seen) {
-            sender.tell(&slots, Frame::Digest { streams, given_up, spans }, Counter::Digests, neighbours);
+        for (slots, page) in self.digests.on_tick(now, &self.seen) {
+            sender.tell(&slots, page.into(), Counter::Digests, neighbours);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Seen, Stream};
 use crate::core::{
-    frame::{Hashes, Span, StreamRanges},
+    frame::{Frame, Hashes, Span, StreamRanges},
     id::{Incarnation, StreamId},
     request::Gap,
 };
@@ -20,6 +20,12 @@ pub struct DigestPage {
     pub given_up: Vec<StreamRanges>,
     /// Other streams, as a whole.
     pub spans: Vec<Span>,
+}
+
+impl From<DigestPage> for Frame {
+    fn from(DigestPage { streams, given_up, spans }: DigestPage) -> Self {
+        Self::Digest { streams, given_up, spans }
+    }
 }
 
 impl Seen {
