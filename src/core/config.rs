@@ -154,7 +154,7 @@ impl Timing {
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Largest payload in bytes. Default 1 MiB. Smaller: more is refused at submission. Larger: one message
-    /// may take that much of every queue it waits in. All nodes of a network should agree.
+    /// may take that much of every queue it waits in. Nodes that say different ones refuse each other.
     pub payload_len_max: usize,
     /// Most messages kept for reading. Default 100,000. The oldest goes first, and is counted.
     pub retained_messages_max: usize,
@@ -165,8 +165,9 @@ pub struct Limits {
     pub path_len_max: usize,
     /// Most peers, declared or met. Default 1024. More are refused.
     pub peers_max: usize,
-    /// Most lives of origins whose ids are remembered. Default 65,536. For one more, the oldest life of the origin that has most
-    /// gives way, or of its own origin; what is missing of it is given up. Messages of other origins are refused.
+    /// Most lives of origins whose ids are remembered. Default 65,536. A new one takes the place of the oldest life of the origin that
+    /// has most, if these are more than `lives_max`, or else of an older life of its own origin; what is missing of that is
+    /// given up. Where neither is there, its messages are refused.
     pub streams_max: usize,
     /// Most intervals of ids remembered for one life of an origin. Default 4096 (64 KiB). Beyond it the oldest gap
     /// is given up, and counted.

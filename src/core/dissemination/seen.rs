@@ -36,7 +36,7 @@ const GAPS_A_STREAM: usize = 16;
 /// [`Limits::gaps_max`] ranges given up.
 /// Where there are too many intervals, the lowest gap is given up; where there are too many gaps, the lowest of the life that
 /// has most become one, of which nothing is taken in any more. Where there are too many lives, the oldest of the origin that has
-/// most is forgotten, if these are more than [`Limits::lives_max`]; no other but for a newer one of its origin. Then every
+/// most is forgotten, if that has more than [`Limits::lives_max`]; otherwise a life gives way only to a newer one of its origin. Then every
 /// message of that life and of older ones counts as had, so that none is delivered twice; what was missing of them is told as
 /// one range, with its number.
 #[derive(Debug)]

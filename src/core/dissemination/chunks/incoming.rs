@@ -20,13 +20,14 @@ const HEAD_COST: usize = 512;
 /// Bytes that a step of its path takes.
 const HOP_COST: usize = 32;
 
-/// Bytes of bodies in one that may pass the pieces of a neighbour and count as signs that these still come.
+/// Bytes of bodies sent whole that may arrive between two pieces and count as a sign that the link still moves.
 const PASSED_MAX: usize = 1 << 20;
 
 /// The frames of all neighbours that are not whole yet.
 ///
 /// Bounds: 1024 frames of each neighbour, one of which has a part of its body; `bytes_max` bytes of all of them together.
-/// What grows no more for `patience` is dropped; pieces that other bodies pass have that time after each of these, for 1 MiB.
+/// What grows no more for `patience` is dropped. Bodies of the same neighbour that arrive whole meanwhile begin that time anew, up to
+/// 1 MiB of them.
 #[derive(Debug)]
 pub(in crate::core::dissemination) struct Incoming {
     lines: BTreeMap<NodeId, Line>,
@@ -42,7 +43,7 @@ struct Line {
     parcels: VecDeque<Parcel>,
     /// The time when something of it, or in front of it, came last.
     moved: Mono,
-    /// Bytes of bodies in one that came since the last piece.
+    /// Bytes of bodies that arrived whole since the last piece.
     passed: usize,
 }
 
@@ -103,8 +104,8 @@ impl Incoming {
         Ok(taken)
     }
 
-    /// A body of this length came in one from a neighbour, over the link by which its pieces come. If such still come, gives until
-    /// when it may be silent.
+    /// A body of this length arrived whole from a neighbour. If pieces of others are still to come from it, gives the time until
+    /// which they are waited for.
     #[inline]
     pub(in crate::core::dissemination) fn passed(&mut self, now: Mono, from: &NodeId, len: usize) -> Option<Mono> {
         if self.bytes == 0 || len < BULK_MIN {

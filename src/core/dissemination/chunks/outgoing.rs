@@ -23,7 +23,7 @@ use std::{
 const TOKENS: u64 = 1 << 63;
 /// Most probes that may wait for their answers; the oldest counts as answered with the next one beyond that.
 const PROBES_MAX: usize = 64;
-/// Bytes of bodies in one that go over a link between two probes.
+/// Bytes of bodies sent whole after which a link is probed.
 const UNPROBED_MAX: usize = 32 << 10;
 /// Longest time in which a link may acknowledge nothing before its queue makes nobody wait any more: its peer hangs.
 const STALLED_AFTER: Duration = Duration::from_secs(2);
@@ -61,7 +61,7 @@ struct Lane {
     acknowledged: Mono,
     /// Time that the last acknowledgement took.
     took: Duration,
-    /// Bytes of bodies in one that went since the last probe behind such.
+    /// Bytes of bodies sent whole since the last probe.
     unprobed: usize,
     /// Bodies that go to a peer that takes no pieces.
     whole: Whole,
@@ -117,8 +117,8 @@ impl Outgoing {
         true
     }
 
-    /// A body of this length goes over a link in one, to a peer that takes pieces. Many of them together are as long as a large
-    /// one: gives the probe that is to follow this one, if it is time for that. It counts as sent when the turn ends.
+    /// A body of this length is sent whole to a peer that takes pieces. Gives the probe to send behind it, if it is time for one: many
+    /// such bodies in a row keep a slow link as busy as a large one does. The probe counts as sent at the end of the turn.
     #[inline]
     pub(in crate::core::dissemination) fn passed(&mut self, slot: Slot, len: usize) -> Option<Frame> {
         let lane = self.lanes.entry(slot).or_default();
@@ -130,7 +130,7 @@ impl Outgoing {
         Some(lane.probe(None, 0, &mut self.tokens))
     }
 
-    /// A body of this length goes over a link in one, to a peer that takes no pieces.
+    /// A body of this length is sent whole to a peer that takes no pieces.
     pub(in crate::core::dissemination) fn push_whole(&mut self, slot: Slot, len: usize) {
         self.lanes.entry(slot).or_default().whole.push(len);
         self.stirred.insert(slot);
