@@ -147,7 +147,7 @@ fn outputs_max(side: &Side, input: &Input) -> usize {
         Input::Arrived { frame: Frame::Digest { streams, .. } | Frame::Pull { streams, .. }, .. } => streams.len(),
         Input::Requested { request: Request::Connect { peers }, .. } => peers.len(),
         // Gaps: at most 256 intervals of each stream, each a record and a word.
-        Input::Tick => 2 * 256 * limits.wants_max.min(64) + limits.trees_max.min(64),
+        Input::Tick => 2 * 256 * limits.missing_max.min(64) + limits.trees_max.min(64),
         // Copies that waited for their payload, and messages by themselves for neighbours that know no batches.
         Input::Arrived { frame: frame @ (Frame::Message(_) | Frame::Chunk(_)), .. } => {
             2 * 64 + frame.messages() as usize

@@ -18,7 +18,7 @@ pub(crate) fn keep(world: &mut World) {
         let Some(Reply::Peers(peers)) = world.ask(side, Request::Peers) else {
             panic!("a node does not tell its peers")
         };
-        let is_kept = peers.iter().any(|peer| peer.endpoint == there && peer.kind == LinkRole::Declared);
+        let is_kept = peers.iter().any(|peer| peer.endpoint == there && peer.role == LinkRole::Declared);
         assert!(is_kept, "a declared link is not kept: {peers:?}");
     }
 }

@@ -548,8 +548,8 @@ pub(super) fn state() -> NodeStatus {
         endpoint: endpoint(7005),
         up,
         round_trip: up.then_some(Duration::from_micros(180)),
-        verdict: None,
-        kind: LinkRole::Declared,
+        state: None,
+        role: LinkRole::Declared,
     };
     let counters = |count| [("delivered".to_owned(), 2), ("sent".to_owned(), count)].into();
     NodeStatus {
@@ -588,8 +588,8 @@ fn survey(nodes: u32, gone: &[u32]) -> Survey {
         endpoint: endpoint(7000 + number as u16),
         up: !gone.contains(&number),
         round_trip: (!gone.contains(&number)).then_some(Duration::from_micros(180)),
-        verdict: Some(if gone.contains(&number) { MemberState::Down } else { MemberState::Up }),
-        kind: LinkRole::Declared,
+        state: Some(if gone.contains(&number) { MemberState::Down } else { MemberState::Up }),
+        role: LinkRole::Declared,
     };
     let heard = |number: u32| {
         let (before, behind) = ((number + nodes - 2) % nodes + 1, number % nodes + 1);
@@ -703,7 +703,7 @@ fn who_does_not_answer_or_is_not_heard_is_named() {
     let mut survey = survey(6, &[]);
     survey.nodes[2].outcome = silent();
     if let Outcome::Said(status) = &mut survey.nodes[4].outcome {
-        status.peers[1].verdict = Some(MemberState::Suspect);
+        status.peers[1].state = Some(MemberState::Suspect);
         (status.seen_messages, status.digest) = (Some(9), Some(1));
     }
     let text = report(&survey, false).to_string();

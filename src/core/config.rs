@@ -190,7 +190,7 @@ pub struct Limits {
     /// Lives of each origin that never give way to those of other origins. Default 64.
     pub lives_max: usize,
     /// Most streams of which something is known to be missing at one time. Default 4096.
-    pub wants_max: usize,
+    pub missing_max: usize,
     /// Most batches that one neighbour is asked for at one time, of the size of those that it has sent lately. They never have more
     /// than 4096 messages together. Default 512.
     pub pull_max: u64,
@@ -231,7 +231,7 @@ impl Default for Limits {
             small_payload_max: 256,
             trees_max: 4096,
             lives_max: 64,
-            wants_max: 4096,
+            missing_max: 4096,
             pull_max: 512,
             chunks_waiting_bytes_max: 64 << 20,
             chunks_partial_bytes_max: 64 << 20,

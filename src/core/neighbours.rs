@@ -37,7 +37,7 @@ impl MemberState {
 
     /// The state that a word names.
     pub fn named(word: &str) -> Option<Self> {
-        [Self::Up, Self::Suspect, Self::Down].into_iter().find(|verdict| verdict.name() == word)
+        [Self::Up, Self::Suspect, Self::Down].into_iter().find(|state| state.name() == word)
     }
 }
 
@@ -65,7 +65,7 @@ impl LinkRole {
 
     /// The role that a word names.
     pub fn named(word: &str) -> Option<Self> {
-        [Self::Declared, Self::Joined, Self::Healing].into_iter().find(|kind| kind.name() == word)
+        [Self::Declared, Self::Joined, Self::Healing].into_iter().find(|role| role.name() == word)
     }
 }
 

@@ -283,9 +283,9 @@ pub struct PeerInfo {
     /// Its round trip, smoothed, once measured.
     pub round_trip: Option<Duration>,
     /// Its state, as this node judges; `None`: it was not met yet, or the node does not say.
-    pub verdict: Option<MemberState>,
+    pub state: Option<MemberState>,
     /// The reason for which the link is there.
-    pub kind: LinkRole,
+    pub role: LinkRole,
 }
 
 /// A node's account of itself.

@@ -166,7 +166,7 @@ impl Survey {
         let known: BTreeSet<&str> = self.nodes.iter().map(|heard| heard.name.as_str()).collect();
         let mut found: BTreeMap<&NodeId, (bool, Target)> = BTreeMap::new();
         for (status, peer) in self.said().flat_map(|status| status.peers.iter().map(move |peer| (status, peer))) {
-            let lives = peer.up && peer.verdict != Some(MemberState::Down);
+            let lives = peer.up && peer.state != Some(MemberState::Down);
             let Some(node) = peer.node.as_ref().filter(|node| !known.contains(node.as_str())) else { continue };
             // Where a link leads that is up is a better address than any other.
             if (with_dead || lives) && found.get(node).is_none_or(|(is_live, _)| lives && !is_live) {
@@ -182,7 +182,7 @@ impl Survey {
         let mut is_heard: BTreeMap<String, bool> = BTreeMap::new();
         for peer in self.said().flat_map(|status| &status.peers) {
             let Some(node) = &peer.node else { continue };
-            let is_sound = peer.up && !matches!(peer.verdict, Some(MemberState::Suspect | MemberState::Down));
+            let is_sound = peer.up && !matches!(peer.state, Some(MemberState::Suspect | MemberState::Down));
             *is_heard.entry(node.to_string()).or_insert(true) &= is_sound;
         }
         for heard in self.nodes.iter_mut().filter(|heard| !heard.is_ours && is_heard.get(&heard.name) == Some(&true)) {

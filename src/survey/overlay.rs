@@ -102,7 +102,7 @@ impl Overlay {
             let here = index[&status.node];
             for peer in &status.peers {
                 let Some(node) = &peer.node else { continue };
-                if matches!(peer.verdict, Some(MemberState::Suspect | MemberState::Down)) {
+                if matches!(peer.state, Some(MemberState::Suspect | MemberState::Down)) {
                     suspects.entry(node.clone()).or_default().insert(status.node.clone());
                 }
                 if !peer.up {
@@ -114,7 +114,7 @@ impl Overlay {
                 ends.insert(here);
                 ends.extend(deaf.contains(node).then_some(there));
                 // The end that was dialled may know less of the reason.
-                *kind = if peer.kind == LinkRole::Declared { *kind } else { peer.kind };
+                *kind = if peer.role == LinkRole::Declared { *kind } else { peer.role };
             }
         }
         let half_open = halves.values().filter(|(ends, _)| ends.len() < 2).count();

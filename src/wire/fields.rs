@@ -205,15 +205,15 @@ impl Record for PeerFields {
         let up = fields.required("up")?;
         let round_trip: Option<u64> = fields.required("round_trip_us")?;
         // Words of the future count as nothing said.
-        let verdict: Option<&str> = fields.optional(None)?;
-        let kind: Option<&str> = fields.optional(None)?;
+        let state: Option<&str> = fields.optional(None)?;
+        let role: Option<&str> = fields.optional(None)?;
         Ok(PeerInfo {
             node,
             endpoint,
             up,
             round_trip: round_trip.map(Duration::from_micros),
-            verdict: verdict.and_then(MemberState::named),
-            kind: kind.and_then(LinkRole::named).unwrap_or_default(),
+            state: state.and_then(MemberState::named),
+            role: role.and_then(LinkRole::named).unwrap_or_default(),
         })
     }
 }

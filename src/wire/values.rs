@@ -55,8 +55,8 @@ struct PeerEntry<'a>(&'a PeerInfo);
 
 impl Serialize for PeerEntry<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let PeerInfo { node, endpoint, up, round_trip, verdict, kind } = self.0;
-        let len = match (verdict, kind) {
+        let PeerInfo { node, endpoint, up, round_trip, state, role } = self.0;
+        let len = match (state, role) {
             (None, LinkRole::Declared) => 4,
             (Some(_), LinkRole::Declared) => 5,
             _ => 6,
@@ -67,10 +67,10 @@ impl Serialize for PeerEntry<'_> {
         fields.serialize_element(up)?;
         fields.serialize_element(&round_trip.map(micros))?;
         if len > 4 {
-            fields.serialize_element(&verdict.map(|verdict| verdict.name()))?;
+            fields.serialize_element(&state.map(|state| state.name()))?;
         }
         if len > 5 {
-            fields.serialize_element(kind.name())?;
+            fields.serialize_element(role.name())?;
         }
         fields.end()
     }

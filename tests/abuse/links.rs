@@ -38,7 +38,7 @@ fn reaches(from: &Node, to: &Node) {
 /// Returns whether the link to its one peer is up, and what the node thinks of the peer.
 fn link(node: &Node) -> (bool, Option<MemberState>) {
     let peers = node.client().peers().unwrap().1;
-    (peers[0].up, peers[0].verdict)
+    (peers[0].up, peers[0].state)
 }
 
 /// Two nodes, of which the first dials the second by a relay.

@@ -166,7 +166,7 @@ fn refusals(one: &NodeStatus, other: &NodeStatus) -> Option<String> {
 
 /// Returns whether a node has such a link to another; `which` is asked whether it is up, and why it is there.
 fn has_link(one: &NodeStatus, other: &NodeStatus, which: impl Fn(bool, LinkRole) -> bool) -> bool {
-    one.peers.iter().any(|peer| peer.node.as_ref() == Some(&other.node) && which(peer.up, peer.kind))
+    one.peers.iter().any(|peer| peer.node.as_ref() == Some(&other.node) && which(peer.up, peer.role))
 }
 
 /// Makes two nodes declared peers, and returns when the link is up at both ends.

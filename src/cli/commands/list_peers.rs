@@ -243,8 +243,8 @@ mod tests {
             endpoint,
             up,
             round_trip: None,
-            verdict: None,
-            kind: LinkRole::Declared,
+            state: None,
+            role: LinkRole::Declared,
         }
     }
 

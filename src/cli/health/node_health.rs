@@ -176,8 +176,8 @@ impl From<PeerInfo> for Peer {
             endpoint: peer.endpoint.to_string(),
             up: peer.up,
             round_trip_us: peer.round_trip.and_then(|time| u64::try_from(time.as_micros()).ok()),
-            verdict: peer.verdict.map(MemberState::name),
-            kind: peer.kind.name(),
+            verdict: peer.state.map(MemberState::name),
+            kind: peer.role.name(),
         }
     }
 }

@@ -157,7 +157,7 @@ fn found(survey: &Survey, address: &[NodeArgument]) -> Result<Manifest, CliError
     let topology = "as reported by its nodes".to_owned();
     let mut manifest = Manifest::new(first.network.clone(), first.instance.clone(), topology, 0, 0);
     manifest.nodes.extend(survey.said().map(|status| {
-        let declared = status.peers.iter().filter(|peer| peer.kind == LinkRole::Declared);
+        let declared = status.peers.iter().filter(|peer| peer.role == LinkRole::Declared);
         NodeRecord {
             node: status.node.clone(),
             endpoint: status.endpoint.clone(),

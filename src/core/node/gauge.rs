@@ -40,7 +40,7 @@ impl Gauge {
             ("streams", self.streams, limits.streams_max),
             ("links", self.links, limits.peers_max),
             ("trees", self.trees, limits.trees_max),
-            ("missing", self.missing, limits.wants_max),
+            ("missing", self.missing, limits.missing_max),
             ("gaps", self.gaps, limits.gaps_max),
             ("held", self.held, EARLY_PATHS_MAX),
             ("traced", self.traced, limits.retained_messages_max.max(1)),

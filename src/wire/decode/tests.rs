@@ -134,7 +134,7 @@ fn nodes_that_do_not_say_how_they_are_are_understood() {
         }
     };
     let peers = |name| match reply(name) {
-        Reply::Peers(peers) => peers.iter().map(|peer| (peer.verdict, peer.kind)).collect::<Vec<_>>(),
+        Reply::Peers(peers) => peers.iter().map(|peer| (peer.state, peer.role)).collect::<Vec<_>>(),
         other => panic!("{name}: {other:?}"),
     };
     assert_eq!(peers("peer list"), [(None, LinkRole::Declared); 2]);

@@ -46,7 +46,7 @@ impl AntiEntropy {
         let (limits, timing) = (&config.limits, &config.protocol.timing);
         Self {
             seen: Seen::new(StreamId { origin: config.node.clone(), incarnation }, limits),
-            missing: Missing::new(limits.wants_max, limits.pull_max, timing.lost_after),
+            missing: Missing::new(limits.missing_max, limits.pull_max, timing.lost_after),
             digests: Digests::new(timing.digest_interval),
             dropped: Dropped::default(),
             filled: Filled::new(timing.digest_interval),

@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// All that is missing.
 ///
-/// Bounds: `wants_max` streams; 256 intervals of each and of what each source offers of it; `pull_max` batches asked of
+/// Bounds: `missing_max` streams; 256 intervals of each and of what each source offers of it; `pull_max` batches asked of
 /// one peer, as far as their size is known, and [`OPEN_MAX`](super::in_flight::OPEN_MAX) messages; of a stream two peers, of a
 /// message one peer at a time, beside those who send in pieces what they were not asked for.
 #[derive(Debug)]
@@ -49,16 +49,16 @@ pub(super) struct Missing {
 
 impl Missing {
     /// Nothing is missing. One peer is asked for at most `pull_max` batches at a time.
-    pub(super) fn new(wants_max: usize, pull_max: u64, lost_after: Duration) -> Self {
+    pub(super) fn new(missing_max: usize, pull_max: u64, lost_after: Duration) -> Self {
         Self {
-            wants: Table::new(wants_max),
+            wants: Table::new(missing_max),
             timers: BTreeSet::new(),
             queue: BTreeMap::new(),
             tickets: 0,
             wake: None,
             accounts: BTreeMap::new(),
             questions: 0,
-            misses: Misses::new(wants_max),
+            misses: Misses::new(missing_max),
             pull_max: pull_max.max(1),
             lost_after,
         }
@@ -88,7 +88,7 @@ impl Missing {
         let Some(want) = self.wants.get_mut(stream) else { return };
         self.accounts.entry(by).or_default();
         let offered = want.offer(now, by, missing, how, due);
-        let (is_done, is_queued) = (want.is_done(), want.ticket.is_some());
+        let (is_done, is_queued) = (want.is_done(), want.is_queued());
         if offered.is_cut {
             self.wants.drop_one();
         }
@@ -114,7 +114,7 @@ impl Missing {
         let part = want.take(first, last);
         let answers = want.answer(now, first, last);
         let how = part.map_or(How::Digest, |part| part.how);
-        let is_queued = want.ticket.is_some();
+        let is_queued = want.is_queued();
         if want.is_done() {
             self.close(stream);
         }
@@ -194,10 +194,10 @@ impl Missing {
             if let Some((below, sought)) = want.take_holes(is_over) {
                 dues.holes.push(Holes { stream: stream.clone(), by: want.opener(), below, sought });
             }
-            if let Some(ticket) = want.ticket.take() {
+            if let Some(ticket) = want.unqueue() {
                 self.queue.remove(&ticket);
             }
-            want.at = None;
+            want.unplan();
             self.refresh(now, &stream);
         }
         // What waits for room need not be looked at again as long as there is none.
@@ -278,7 +278,7 @@ impl Missing {
             // The answer to a later question of another stream may have shown that one of these is not answered.
             self.void(now, &stream);
             let Some(want) = self.wants.get_mut(&stream) else { continue };
-            want.ticket = None;
+            want.unqueue();
             let mut is_repeat = None;
             loop {
                 let accounts = &self.accounts;
@@ -346,8 +346,8 @@ impl Missing {
     /// Has a stream looked at by `at`, or earlier.
     fn look_at(&mut self, stream: &StreamId, at: Mono) {
         let Some(want) = self.wants.get_mut(stream) else { return };
-        if want.at.is_none_or(|planned| at < planned) {
-            if let Some(planned) = want.at.replace(at) {
+        if let Some(former) = want.plan(at) {
+            if let Some(planned) = former {
                 self.timers.remove(&(planned, stream.clone()));
             }
             self.timers.insert((at, stream.clone()));
@@ -358,18 +358,18 @@ impl Missing {
     /// and sets its timer.
     pub(super) fn refresh(&mut self, now: Mono, stream: &StreamId) {
         let Some(want) = self.wants.get_mut(stream) else { return };
-        if let Some(planned) = want.at.take() {
+        if let Some(planned) = want.unplan() {
             self.timers.remove(&(planned, stream.clone()));
         }
         if want.is_done() {
             return self.close(stream);
         }
-        if want.ticket.is_none() && want.is_due(now) {
+        if !want.is_queued() && want.is_due(now) {
             self.tickets += 1;
-            want.ticket = Some(self.tickets);
+            want.queue(self.tickets);
             self.queue.insert(self.tickets, stream.clone());
         }
-        let is_queued = want.ticket.is_some();
+        let is_queued = want.is_queued();
         let accounts = &self.accounts;
         let account = |slot| accounts.get(&slot).copied().unwrap_or_default();
         if let Some(at) = want.deadline(now, self.lost_after, account) {
@@ -382,11 +382,11 @@ impl Missing {
 
     /// Forgets a stream, with all that was asked of it.
     pub(super) fn close(&mut self, stream: &StreamId) {
-        let Some(want) = self.wants.remove(stream) else { return };
-        if let Some(at) = want.at {
+        let Some(mut want) = self.wants.remove(stream) else { return };
+        if let Some(at) = want.unplan() {
             self.timers.remove(&(at, stream.clone()));
         }
-        if let Some(ticket) = want.ticket {
+        if let Some(ticket) = want.unqueue() {
             self.queue.remove(&ticket);
         }
         for question in want.questions() {

@@ -40,9 +40,9 @@ pub(super) struct StreamMissing {
     /// All that is missing below a message that came, and since when.
     holes: Option<(u64, Mono)>,
     /// Its place in the queue of those that could be asked for now.
-    pub(super) ticket: Option<u64>,
+    ticket: Option<u64>,
     /// The time when it is looked at next, at the latest.
-    pub(super) at: Option<Mono>,
+    at: Option<Mono>,
 }
 
 /// Changes by an offer.
@@ -62,6 +62,31 @@ impl StreamMissing {
     }
 
     /// The peer that told of it first.
+    pub(super) fn is_queued(&self) -> bool {
+        self.ticket.is_some()
+    }
+
+    /// Gives it a place in the queue.
+    pub(super) fn queue(&mut self, ticket: u64) {
+        self.ticket = Some(ticket);
+    }
+
+    /// Takes its place in the queue from it.
+    pub(super) fn unqueue(&mut self) -> Option<u64> {
+        self.ticket.take()
+    }
+
+    /// It is to be looked at by `at`. Gives the time that was planned before, if any, unless that is as early: then nothing
+    /// changes, and the result is `None`.
+    pub(super) fn plan(&mut self, at: Mono) -> Option<Option<Mono>> {
+        self.at.is_none_or(|planned| at < planned).then(|| self.at.replace(at))
+    }
+
+    /// It is looked at now. Gives the time that was planned.
+    pub(super) fn unplan(&mut self) -> Option<Mono> {
+        self.at.take()
+    }
+
     pub(super) fn opener(&self) -> Slot {
         self.opener
     }

@@ -166,7 +166,7 @@ impl Link {
     /// An account of it.
     pub(super) fn describe(&self, round_trip: Option<Duration>) -> PeerInfo {
         let (node, endpoint) = (self.node.clone(), self.endpoint.clone());
-        PeerInfo { node, endpoint, up: self.up, round_trip, verdict: self.signs.state(), kind: self.purpose.role() }
+        PeerInfo { node, endpoint, up: self.up, round_trip, state: self.signs.state(), role: self.purpose.role() }
     }
 
     /// The report that it is down.

@@ -5,7 +5,7 @@
 //! it too; one that left is replaced for good.
 
 use super::{
-    neighbour::{Neighbour, Role, names},
+    neighbour::{Neighbour, OverlayRole, names},
     places::Places,
     search::Search,
 };
@@ -120,7 +120,7 @@ impl ActiveView {
 
     /// The role of a neighbour, for tests.
     #[cfg(test)]
-    pub(super) fn role(&self, node: &NodeId) -> Option<&Role> {
+    pub(super) fn role(&self, node: &NodeId) -> Option<&OverlayRole> {
         self.neighbours.get(node).map(Neighbour::role)
     }
 
@@ -164,8 +164,9 @@ impl ActiveView {
         if self.joined || !is_whole {
             return Vec::new();
         }
-        let is_spare =
-            |(node, neighbour): &(&NodeId, &Neighbour)| *neighbour.role() != Role::Ordinary && !self.is_declared(node);
+        let is_spare = |(node, neighbour): &(&NodeId, &Neighbour)| {
+            *neighbour.role() != OverlayRole::Ordinary && !self.is_declared(node)
+        };
         self.neighbours.iter().filter(is_spare).map(|(node, _)| node.clone()).collect()
     }
 
@@ -184,7 +185,7 @@ impl ActiveView {
     }
 
     /// A node becomes a neighbour.
-    pub(super) fn enter(&mut self, member: Member, role: Role) {
+    pub(super) fn enter(&mut self, member: Member, role: OverlayRole) {
         let Member { node, endpoint } = member;
         match self.declared.get_mut(&node) {
             Some(awaited) => *awaited = None,
@@ -342,7 +343,7 @@ impl ActiveView {
         let replaces = |lost: &&NodeId| {
             neighbour.is_some_and(|neighbour| neighbour.replaces() == Some(*lost))
                 || search.replaced_by(node) == Some(*lost)
-                || neighbour.is_none_or(|neighbour| *neighbour.role() == Role::Ordinary)
+                || neighbour.is_none_or(|neighbour| *neighbour.role() == OverlayRole::Ordinary)
                     && names(self.places.orphans(lost), node)
         };
         self.places.iter().find(replaces).cloned()

@@ -5,7 +5,7 @@
 //! component, and takes the link.
 
 use super::{
-    search::{PATIENCE, Purpose},
+    search::{PATIENCE, SearchPurpose},
     views::Views,
 };
 use crate::core::{
@@ -24,18 +24,18 @@ pub(super) fn tick(views: &mut Views, now: Mono) {
     let Some(due) = due(views) else {
         end(views);
         views.lookout_mut().renew();
-        return views.abandon(|seek| seek.is_for(&Purpose::Bridge));
+        return views.abandon(|seek| seek.is_for(&SearchPurpose::Bridge));
     };
     if now < due {
         return;
     }
-    let bridges = views.search().count(|seek| seek.is_for(&Purpose::Bridge));
+    let bridges = views.search().count(|seek| seek.is_for(&SearchPurpose::Bridge));
     let has_room = bridges < BRIDGES_MAX && views.search().has_room(now);
     let below = views.passive().due_below(now, views.active().me());
     let below: Vec<Member> = below.filter(|member| views.is_stranger(&member.node)).collect();
     let wait = match views.rng().pick(&below).cloned() {
         Some(member) if has_room => {
-            views.seek(now, member, Purpose::Bridge, JoinPriority::Needed);
+            views.seek(now, member, SearchPurpose::Bridge, JoinPriority::Needed);
             views.timing().redial_min / BRIDGES_PER_REDIAL
         }
         _ => {
@@ -107,7 +107,7 @@ pub(super) fn admits(views: &mut Views, now: Mono, node: &NodeId) -> bool {
     let is_apart = views.election().is_settled(now) && views.election().root() != node;
     let is_taken = is_apart && views.search().has_room(now);
     if is_taken {
-        views.search_mut().begin(now, node.clone(), Purpose::Wanted, JoinPriority::Needed);
+        views.search_mut().begin(now, node.clone(), SearchPurpose::Wanted, JoinPriority::Needed);
     }
     is_taken
 }

@@ -7,7 +7,7 @@ use crate::core::{endpoint::Endpoint, frame::Member, id::NodeId, neighbours::Mem
 pub(super) struct Neighbour {
     endpoint: Endpoint,
     state: MemberState,
-    role: Role,
+    role: OverlayRole,
     /// Its own neighbours, as it told last.
     list: Vec<Member>,
     /// True if the link to it has not been up all the time since it was told who is there.
@@ -18,7 +18,7 @@ pub(super) struct Neighbour {
 
 /// The role of a neighbour that nobody declared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum OverlayRole {
     /// It replaces a declared neighbour that is down.
     Replacement(NodeId),
     /// It joins two components, or what may be two.
@@ -28,7 +28,7 @@ pub(super) enum Role {
 }
 
 impl Neighbour {
-    pub(super) fn new(endpoint: Endpoint, role: Role) -> Self {
+    pub(super) fn new(endpoint: Endpoint, role: OverlayRole) -> Self {
         Self { endpoint, state: MemberState::Up, role, list: Vec::new(), has_missed: false, is_to_be_met: true }
     }
 
@@ -63,20 +63,20 @@ impl Neighbour {
 
     /// It is there for its own sake from now on.
     pub(super) fn settle(&mut self) {
-        self.role = Role::Ordinary;
+        self.role = OverlayRole::Ordinary;
     }
 
     pub(super) fn member(&self, node: &NodeId) -> Member {
         Member { node: node.clone(), endpoint: self.endpoint.clone() }
     }
 
-    pub(super) fn role(&self) -> &Role {
+    pub(super) fn role(&self) -> &OverlayRole {
         &self.role
     }
 
     /// The declared neighbour that it replaces.
     pub(super) fn replaces(&self) -> Option<&NodeId> {
-        if let Role::Replacement(lost) = &self.role { Some(lost) } else { None }
+        if let OverlayRole::Replacement(lost) = &self.role { Some(lost) } else { None }
     }
 
     pub(super) fn is_sound(&self) -> bool {

@@ -30,7 +30,7 @@ pub(super) struct Search {
 /// A node that was asked, or that was told to come.
 #[derive(Debug)]
 pub(super) struct Seeking {
-    purpose: Purpose,
+    purpose: SearchPurpose,
     priority: JoinPriority,
     /// True if it is likely that it answers: it was asked a short while ago.
     is_fresh: bool,
@@ -40,7 +40,7 @@ pub(super) struct Seeking {
 
 /// The purpose for which a node is sought.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum SearchPurpose {
     /// It is to replace a declared neighbour.
     Replacement(NodeId),
     /// There is room.
@@ -58,14 +58,14 @@ pub(super) enum Purpose {
 impl Seeking {
     /// Returns true if it is to fill a place.
     pub(super) fn fills(&self) -> bool {
-        matches!(self.purpose, Purpose::Replacement(_) | Purpose::Vacancy)
+        matches!(self.purpose, SearchPurpose::Replacement(_) | SearchPurpose::Vacancy)
     }
 
-    pub(super) fn is_for(&self, purpose: &Purpose) -> bool {
+    pub(super) fn is_for(&self, purpose: &SearchPurpose) -> bool {
         self.purpose == *purpose
     }
 
-    pub(super) fn purpose(&self) -> &Purpose {
+    pub(super) fn purpose(&self) -> &SearchPurpose {
         &self.purpose
     }
 
@@ -74,11 +74,11 @@ impl Seeking {
     }
 
     fn replaces(&self) -> Option<&NodeId> {
-        if let Purpose::Replacement(lost) = &self.purpose { Some(lost) } else { None }
+        if let SearchPurpose::Replacement(lost) = &self.purpose { Some(lost) } else { None }
     }
 
     fn holds_place(&self) -> bool {
-        self.is_fresh && (self.fills() || self.purpose == Purpose::Accepted)
+        self.is_fresh && (self.fills() || self.purpose == SearchPurpose::Accepted)
     }
 
     fn deadline(&self) -> Mono {
@@ -92,7 +92,7 @@ impl Search {
     }
 
     /// A node is sought from now on.
-    pub(super) fn begin(&mut self, now: Mono, node: NodeId, purpose: Purpose, priority: JoinPriority) {
+    pub(super) fn begin(&mut self, now: Mono, node: NodeId, purpose: SearchPurpose, priority: JoinPriority) {
         let (fresh_until, until) = (now + self.fresh_for, now + self.fresh_for * PATIENCE);
         self.seeks.insert(node, Seeking { purpose, priority, is_fresh: true, fresh_until, until });
     }

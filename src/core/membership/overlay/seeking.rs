@@ -5,7 +5,7 @@
 //! still lacks one when all it knows were asked asks for need, and gets one from a node that has enough: so no place stays
 //! free for longer than it takes to ask, and nobody need know who else has one.
 
-use super::{bridging, passive_view::Rank, search::Purpose, views::Views};
+use super::{bridging, passive_view::Rank, search::SearchPurpose, views::Views};
 use crate::core::{
     frame::{JoinPriority, Member},
     id::NodeId,
@@ -28,7 +28,7 @@ pub(super) fn admits(views: &mut Views, now: Mono, member: &Member, priority: Jo
     }
     let has_room = views.search().holding() < views.active().wanting() || make_way(views, node);
     if has_room && views.search().has_room(now) {
-        views.search_mut().begin(now, node.clone(), Purpose::Accepted, priority);
+        views.search_mut().begin(now, node.clone(), SearchPurpose::Accepted, priority);
         return true;
     }
     // Maybe it is of another part, and nobody here has heard of it.
@@ -65,7 +65,7 @@ pub(super) fn take(views: &mut Views, now: Mono, member: Member) {
     // A walk may name one that nobody reaches, again and again.
     if !is_ours && views.passive().may_try(now, node) && views.search().has_room(now) {
         views.note(member.clone());
-        views.seek(now, member, Purpose::Wanted, JoinPriority::Needed);
+        views.seek(now, member, SearchPurpose::Wanted, JoinPriority::Needed);
     }
 }
 
@@ -78,7 +78,7 @@ pub(super) fn ask_missed(views: &mut Views, now: Mono) {
     let missed = views.passive().missed_due(now).filter(|member| views.is_stranger(&member.node));
     let missed: Vec<Member> = missed.collect();
     if let Some(member) = views.rng().pick(&missed).cloned() {
-        views.seek(now, member, Purpose::Missed, JoinPriority::Neighbour);
+        views.seek(now, member, SearchPurpose::Missed, JoinPriority::Neighbour);
     }
 }
 
@@ -108,17 +108,17 @@ pub(super) fn fill(views: &mut Views, now: Mono) {
 }
 
 /// The node to ask next, and for what.
-fn candidate(views: &mut Views, now: Mono) -> Option<(Member, Purpose)> {
+fn candidate(views: &mut Views, now: Mono) -> Option<(Member, SearchPurpose)> {
     if views.round().is_full() {
         return None;
     }
     let vacant = views.active().vacant(views.search());
     for lost in &vacant {
         if let Some(orphan) = views.active().orphan_of(lost, |node| is_candidate(views, node)) {
-            return Some((orphan, Purpose::Replacement(lost.clone())));
+            return Some((orphan, SearchPurpose::Replacement(lost.clone())));
         }
     }
-    let purpose = vacant.into_iter().next().map_or(Purpose::Vacancy, Purpose::Replacement);
+    let purpose = vacant.into_iter().next().map_or(SearchPurpose::Vacancy, SearchPurpose::Replacement);
     acquaintance(views, now).map(|member| (member, purpose))
 }
 

@@ -6,9 +6,9 @@ use super::{
     active_view::ActiveView,
     beacon::Election,
     lookout::Lookout,
-    neighbour::{Neighbour, Role},
+    neighbour::{Neighbour, OverlayRole},
     passive_view::PassiveView,
-    search::{Purpose, Round, Search, Seeking},
+    search::{Round, Search, SearchPurpose, Seeking},
 };
 use crate::core::{
     config::{Limits, Protocol, Timing},
@@ -164,7 +164,7 @@ impl Views {
     }
 
     /// Asks a node to be a neighbour.
-    pub(super) fn seek(&mut self, now: Mono, member: Member, purpose: Purpose, priority: JoinPriority) {
+    pub(super) fn seek(&mut self, now: Mono, member: Member, purpose: SearchPurpose, priority: JoinPriority) {
         self.search.begin(now, member.node.clone(), purpose, priority);
         // Who is asked already is asked for more once it has answered.
         if !self.lookout.asks(&member.node) {
@@ -259,25 +259,27 @@ impl Views {
         let seek = self.search.end(&node);
         let is_bridge = self.lookout.ends(&node);
         let role = match seek.as_ref().map(Seeking::purpose) {
-            Some(Purpose::Replacement(lost)) => Role::Replacement(lost.clone()),
-            Some(Purpose::Bridge | Purpose::Missed) => Role::Bridge,
-            None if is_bridge => Role::Bridge,
+            Some(SearchPurpose::Replacement(lost)) => OverlayRole::Replacement(lost.clone()),
+            Some(SearchPurpose::Bridge | SearchPurpose::Missed) => OverlayRole::Bridge,
+            None if is_bridge => OverlayRole::Bridge,
             // Whom it took because it lacks one it has in place of that, as has who asked.
-            Some(Purpose::Vacancy | Purpose::Accepted) if !self.active.roams() => {
-                self.active.unreplaced().map_or(Role::Ordinary, Role::Replacement)
+            Some(SearchPurpose::Vacancy | SearchPurpose::Accepted) if !self.active.roams() => {
+                self.active.unreplaced().map_or(OverlayRole::Ordinary, OverlayRole::Replacement)
             }
-            Some(Purpose::Vacancy | Purpose::Wanted | Purpose::Accepted) | None => Role::Ordinary,
+            Some(SearchPurpose::Vacancy | SearchPurpose::Wanted | SearchPurpose::Accepted) | None => {
+                OverlayRole::Ordinary
+            }
         };
         self.active.enter(member, role);
-        if seek.as_ref().is_some_and(|seek| seek.is_for(&Purpose::Bridge)) {
-            self.abandon(|seek| seek.is_for(&Purpose::Bridge));
+        if seek.as_ref().is_some_and(|seek| seek.is_for(&SearchPurpose::Bridge)) {
+            self.abandon(|seek| seek.is_for(&SearchPurpose::Bridge));
             self.lookout.wait_until(now + self.election.grace());
         }
         if self.active.wanting() == 0 {
             self.abandon(Seeking::fills);
             self.round.renew();
         }
-        let is_for_need = |seek: Seeking| seek.fills() || seek.is_for(&Purpose::Accepted) && !self.active.roams();
+        let is_for_need = |seek: Seeking| seek.fills() || seek.is_for(&SearchPurpose::Accepted) && !self.active.roams();
         if seek.is_some_and(is_for_need) && self.active.is_over() && !self.active.is_declared(&node) {
             self.part(&node);
         }
@@ -389,7 +391,7 @@ impl Views {
         self.search.end(node);
         self.lose(node);
         let made = self.active.sever(node);
-        self.abandon(|seek| seek.is_for(&Purpose::Replacement(node.clone())));
+        self.abandon(|seek| seek.is_for(&SearchPurpose::Replacement(node.clone())));
         made.iter().for_each(|node| self.part(node));
         // It is not asked in the place of another, as far as there are others.
         self.round.exclude(node.clone());

@@ -318,16 +318,16 @@ fn any_hashes() -> impl Strategy<Value = Hashes> {
 }
 
 fn any_peer() -> impl Strategy<Value = PeerInfo> {
-    let verdict = option::of(select(vec![MemberState::Up, MemberState::Suspect, MemberState::Down]));
-    let kind = select(vec![LinkRole::Declared, LinkRole::Joined, LinkRole::Healing]);
-    (option::of(any_node()), any::<u16>(), any::<bool>(), option::of(any::<u32>()), verdict, kind).prop_map(
-        |(node, port, up, round_trip, verdict, kind)| PeerInfo {
+    let state = option::of(select(vec![MemberState::Up, MemberState::Suspect, MemberState::Down]));
+    let role = select(vec![LinkRole::Declared, LinkRole::Joined, LinkRole::Healing]);
+    (option::of(any_node()), any::<u16>(), any::<bool>(), option::of(any::<u32>()), state, role).prop_map(
+        |(node, port, up, round_trip, state, role)| PeerInfo {
             node,
             endpoint: Endpoint::from_ip([127, 0, 0, 1].into(), port.max(1)),
             up,
             round_trip: round_trip.map(|micros| Duration::from_micros(micros.into())),
-            verdict,
-            kind,
+            state,
+            role,
         },
     )
 }

@@ -391,7 +391,7 @@ struct World {
     offers: BTreeMap<Slot, BTreeSet<(StreamId, u64)>>,
     /// Asks on their way.
     asked: Vec<(Slot, StreamRanges)>,
-    wants_max: usize,
+    missing_max: usize,
     pull_max: u64,
     /// Offers that were not kept.
     dropped: u64,
@@ -400,15 +400,15 @@ struct World {
 }
 
 impl World {
-    fn new(wants_max: usize, pull_max: u64) -> Self {
+    fn new(missing_max: usize, pull_max: u64) -> Self {
         Self {
-            wants: Missing::new(wants_max, pull_max, LOST_AFTER),
+            wants: Missing::new(missing_max, pull_max, LOST_AFTER),
             now: at(1),
             arrived: BTreeSet::new(),
             given_up: BTreeSet::new(),
             offers: BTreeMap::new(),
             asked: Vec::new(),
-            wants_max,
+            missing_max,
             pull_max,
             dropped: 0,
             has_begun: false,
@@ -532,13 +532,15 @@ impl World {
 
     fn check(&self) -> Result<(), TestCaseError> {
         let [mut open, mut unasked] = [const { BTreeMap::<Slot, u64>::new() }; 2];
-        prop_assert!(self.wants.len() <= self.wants_max);
+        prop_assert!(self.wants.len() <= self.missing_max);
         prop_assert!(self.wants.timers.len() <= self.wants.len() && self.wants.queue.len() <= self.wants.len());
         for (stream, want) in self.wants.wants.iter() {
             prop_assert!(want.questions().len() <= 2 || self.has_begun);
             prop_assert!(want.sizes().all(|size| size <= INTERVALS_MAX));
-            prop_assert!(want.at.is_some() || want.ticket.is_some(), "nobody looks at {stream} again");
-            prop_assert!(want.at.is_none_or(|at| self.wants.timers.contains(&(at, stream.clone()))));
+            let timers = self.wants.timers.iter().filter(|(_, timed)| timed == stream).count();
+            let tickets = self.wants.queue.values().filter(|queued| *queued == stream).count();
+            prop_assert!(timers + tickets > 0, "nobody looks at {stream} again");
+            prop_assert!(timers <= 1 && tickets == usize::from(want.is_queued()));
             let mut asked = BTreeSet::new();
             for question in want.questions() {
                 prop_assert!(self.offers.contains_key(&question.to()), "a question to a peer that is gone");
