@@ -261,6 +261,8 @@ pub enum Event {
         node: NodeId,
         /// The reason.
         refusal: Refusal,
+        /// The same for people.
+        text: String,
     },
     /// We were refused.
     RefusedBy {

@@ -198,7 +198,7 @@ fn subject(news: &News) -> (Topic, String) {
             Event::PeerSuspected(node) | Event::PeerDown(node) | Event::PeerBack(node) | Event::PeerLeft(node),
         ) => (PEER, node.to_string()),
         News::Event(Event::LinkDown { node: None, endpoint }) => (PEER, endpoint.to_string()),
-        News::Event(Event::Refused { node, refusal }) => (REFUSED, format!("{node} {}", refusal.name())),
+        News::Event(Event::Refused { node, refusal, .. }) => (REFUSED, format!("{node} {}", refusal.name())),
         News::Event(Event::RefusedBy { endpoint, code, .. }) => (REFUSED_BY, format!("{endpoint} {code}")),
         // Neither may silence the other: that a gap was filled is of use only beside the gap.
         News::Event(Event::Gap { stream, .. }) => (GAP, stream.origin.to_string()),
@@ -233,13 +233,13 @@ fn write_detail(event: &Event) {
         Event::RefusedBy { endpoint, code, .. } if code == Refusal::NoVacancy.name() => {
             line!(DEBUG, OVERLAY, kind, %endpoint, "a node has enough neighbours");
         }
-        Event::Refused { node, refusal: Refusal::NoVacancy } => {
+        Event::Refused { node, refusal: Refusal::NoVacancy, .. } => {
             line!(DEBUG, OVERLAY, kind, peer = %node, "has enough neighbours: refused another");
         }
         Event::RefusedBy { endpoint, code, .. } if code == Refusal::NotReady.name() => {
             line!(DEBUG, LINKS, kind, %endpoint, "a node has no instance yet: waiting");
         }
-        Event::Refused { node, refusal: Refusal::NotReady } => {
+        Event::Refused { node, refusal: Refusal::NotReady, .. } => {
             line!(DEBUG, LINKS, kind, peer = %node, "refused for now: this node has no instance yet");
         }
         // One for each frame that was under way to a node that does not know its sender yet, or no more.
@@ -263,8 +263,8 @@ fn write_event(event: &Event, again: Again) {
         Event::PeerDown(node) => line!(WARN, LINKS, kind, peer = %node, "peer is declared dead{again}"),
         Event::PeerBack(node) => line!(INFO, LINKS, kind, peer = %node, "peer is back{again}"),
         Event::PeerLeft(node) => line!(INFO, LINKS, kind, peer = %node, "peer left and is forgotten{again}"),
-        Event::Refused { node, refusal } => {
-            line!(WARN, LINKS, kind, peer = %node, why = refusal.name(), "refused a node{again}");
+        Event::Refused { node, refusal, text } => {
+            line!(WARN, LINKS, kind, peer = %node, why = refusal.name(), text, "refused a node{again}");
         }
         Event::RefusedBy { endpoint, code, text } if code == Refusal::NameTaken.name() => {
             let remedy = "refused: give this node another name, or stop the other one first";

@@ -223,6 +223,25 @@ fn a_node_of_another_network_is_refused() {
 }
 
 #[test]
+fn nodes_with_different_limits_of_payloads_name_both_in_both_logs() {
+    let (world, base) = (World::new(), free_ports(2));
+    let [one, two] = [base + 1, base + 2].map(|port| format!("127.0.0.1:{port}"));
+    let node = |name: &str, bind: &str, payload_max: &str, peer: &[&str]| {
+        let words = ["node", "--name", name, "--bind", bind, "--payload-max", payload_max, "--instance", "0ne"];
+        world.spawn(&[&words[..], peer].concat())
+    };
+    // Only the second knows of the other: one refuses, the other is refused.
+    let refusing = node("a", &one, "1KiB", &[]);
+    let refused = node("b", &two, "2KiB", &["--peer", &format!("a@{one}")]);
+    let values = "payloads have at most 1024 bytes here, not 2048: --payload-max sets it";
+    wait_until("the one that refuses says why", || {
+        let log = refusing.stderr();
+        log.lines().any(|line| line.contains("refused a node") && line.contains("peer=b") && line.contains(values))
+    });
+    wait_until("so does the other", || refused.stderr().contains(values));
+}
+
+#[test]
 fn a_node_that_finds_nobody_says_so_soon() {
     // Somebody who never answers, and nobody at all.
     let mute = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -75,7 +75,7 @@ impl Outputs {
     pub(super) fn refuse(&mut self, node: &NodeId, refusal: Refusal, text: String, is_known: bool) {
         self.count_refusal(refusal, Some(node).filter(|_| is_known));
         let code = refusal.name().to_owned();
-        self.push(Output::Answer(node.clone(), Answer::Refuse { code, text }));
-        self.notify(Event::Refused { node: node.clone(), refusal });
+        self.push(Output::Answer(node.clone(), Answer::Refuse { code, text: text.clone() }));
+        self.notify(Event::Refused { node: node.clone(), refusal, text });
     }
 }

@@ -158,7 +158,7 @@ mod tests {
     }
 
     fn refused() -> Event {
-        Event::Refused { node: NodeId::numbered(5), refusal: Refusal::OtherNetwork }
+        Event::Refused { node: NodeId::numbered(5), refusal: Refusal::OtherNetwork, text: String::new() }
     }
 
     /// The ring that it has a place in.

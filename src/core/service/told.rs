@@ -50,7 +50,9 @@ fn told(event: &Event) -> (Option<NodeId>, Vec<(&'static str, Detail)>) {
         | Event::PeerBack(node)
         | Event::PeerLeft(node)
         | Event::Seeking(node) => (Some(node.clone()), Vec::new()),
-        Event::Refused { node, refusal } => (Some(node.clone()), vec![("why", text(refusal.name()))]),
+        Event::Refused { node, refusal, text: why } => {
+            (Some(node.clone()), vec![("why", text(refusal.name())), ("text", text(why))])
+        }
         Event::RefusedBy { endpoint, code, text: why } => {
             (None, vec![("endpoint", text(endpoint)), ("why", text(code)), ("text", text(why))])
         }

@@ -267,9 +267,9 @@ impl Handshake {
         if !peers.links().get(&id).is_some_and(|link| link.dialling().is_open()) {
             return None;
         }
-        if let Err((refusal, _)) = peers.me().check(&welcome.node, &welcome) {
+        if let Err((refusal, text)) = peers.me().check(&welcome.node, &welcome) {
             peers.out().count_refusal(refusal, Some(&welcome.node));
-            peers.out().push(Output::Notify(Event::Refused { node: welcome.node.clone(), refusal }));
+            peers.out().push(Output::Notify(Event::Refused { node: welcome.node.clone(), refusal, text }));
             if refusal == Refusal::NameTaken {
                 peers.dialler().close(id);
             }
