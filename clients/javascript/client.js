@@ -33,13 +33,24 @@ class Client {
   }
   // Returns the message's id [origin, incarnation, sequence]. With `relays`, its paths are recorded.
   async publish(payload, relays = null) {
+    await this.checkLength(payload)
     return (await this.ask(PUBLISH, [relays], [payload]))[0]
   }
   // Each payload, bytes, becomes a message: all of them or, if one is refused, none. Returns their ids.
   async publishAll(payloads) {
     const packed = payloads.length === 1 ? payloads[0] : Buffer.concat(payloads.map((payload) => encode(payload)))
+    await this.checkLength(packed)
     const [[origin, incarnation, first]] = await this.ask(PUBLISH, [null, payloads.length], [packed])
     return payloads.map((_, place) => [origin, incarnation, BigInt(first) + BigInt(place)])
+  }
+  // A node closes the connection at a frame of more than twice its payload limit and 1 MiB: such a one is not sent.
+  async checkLength(body) {
+    const length = Buffer.byteLength(body)
+    if (length <= 1 << 20) return
+    const limit = 2 * Number((await this.ask(STATUS))[0].payload_len_max) + (1 << 20)
+    const remedy = "publish fewer payloads at a time, or start nodes with a larger --payload-max"
+    if (length > limit)
+      throw new Error(`${length} bytes are over the limit of ${limit} that the node reads at once: ${remedy}`)
   }
   // All messages of the node, read page by page. A path is a list of [node, µs].
   async messages(status = "all") {

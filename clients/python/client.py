@@ -39,13 +39,21 @@ class Client:
 
     def publish(self, payload, relays=None):
         """Returns the message's id [origin, incarnation, sequence]. With `relays`, its paths are recorded."""
+        self.check_len(payload)
         return self.ask(PUBLISH, relays, body=[payload])[0]
 
     def publish_all(self, payloads):
         """Each payload becomes a message: all of them or, if one is refused, none. Returns their ids."""
         packed = payloads[0] if len(payloads) == 1 else b"".join(map(msgpack.packb, payloads))
+        self.check_len(packed)
         origin, incarnation, first = self.ask(PUBLISH, None, len(payloads), body=[packed])[0]
         return [[origin, incarnation, first + place] for place in range(len(payloads))]
+
+    def check_len(self, body):
+        """A node closes the connection at a frame of more than twice its payload limit and 1 MiB: such a one is not sent."""
+        if len(body) > 1 << 20 and len(body) > (limit := 2 * self.ask(STATUS)[0]["payload_len_max"] + (1 << 20)):
+            remedy = "publish fewer payloads at a time, or start nodes with a larger --payload-max"
+            raise ValueError(f"{len(body)} bytes are over the limit of {limit} that the node reads at once: {remedy}")
 
     def messages(self, status="all"):
         """All messages of the node as (id, payload, paths), read page by page. A path is a list of [node, µs]."""

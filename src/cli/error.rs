@@ -142,6 +142,7 @@ impl From<&ClientError> for CliError {
             ClientError::Unreachable { .. } | ClientError::Stranger { .. } => Self::Unreachable(text),
             ClientError::TimedOut { .. } => Self::TimedOut(text),
             ClientError::Refused { refusal, .. } => Self::Refused { code: refusal.name(), text },
+            ClientError::TooLong { .. } => Self::Refused { code: Refusal::TooLarge.name(), text },
             ClientError::Protocol { .. } | ClientError::Setup(_) => Self::Failed(text),
         }
     }

@@ -6,6 +6,7 @@ use crate::{
     core::{
         batch::Body,
         endpoint::Endpoint,
+        frame::frame_len_max,
         id::{MessageId, NodeId},
         message::{Payload, Relays},
         request::{Level, NodeStatus, PeerInfo, Reply, Request, RequestId},
@@ -99,8 +100,8 @@ impl Client {
     }
 
     /// Submits payloads that each become a message, untraced: all of them or, if the node refuses one, none. There are 1 to
-    /// [`SUBMITTED_MAX`](crate::core::batch::SUBMITTED_MAX), packed as a [`Packer`](crate::core::batch::Packer) does it; where a
-    /// node's limit is not known, not more than [`PACKED_LEN_MAX`](crate::core::batch::PACKED_LEN_MAX) bytes of them, or one.
+    /// [`SUBMITTED_MAX`](crate::core::batch::SUBMITTED_MAX), packed as a [`Packer`](crate::core::batch::Packer) does it. What is
+    /// longer than the node [reads](frame_len_max) is not sent: [`ClientError::TooLong`].
     ///
     /// Under a [unique](RequestId::Unique) id the node takes them once, however often they are submitted, for as long as it
     /// remembers the request: it repeats its first receipt. This sends it once; a caller that has no receipt knows whether the node
@@ -119,6 +120,7 @@ impl Client {
         trace: Option<Relays>,
         body: Body,
     ) -> Result<Receipt, ClientError> {
+        self.check_len(body.bytes().len())?;
         let submitted = body.count();
         let Response { node, reply, .. } = self.call_as(request, attempts, &Request::Publish { trace, body })?;
         match reply {
@@ -129,6 +131,16 @@ impl Client {
             }
             other => Err(self.unexpected(&other)),
         }
+    }
+
+    /// Finds out whether the node reads so many bytes: of more it would close the connection and say nothing. It is asked for its
+    /// limit where a node can have one below that.
+    fn check_len(&mut self, len: usize) -> Result<(), ClientError> {
+        if len <= frame_len_max(0) {
+            return Ok(());
+        }
+        let limit = frame_len_max(usize::try_from(self.status()?.payload_len_max).unwrap_or(usize::MAX));
+        if len <= limit { Ok(()) } else { Err(ClientError::TooLong { endpoint: self.endpoint.clone(), len, limit }) }
     }
 
     /// The node's name and its peers.

@@ -2,7 +2,7 @@
 
 use crate::{
     core::{endpoint::Endpoint, id::NodeId, stats::Refusal},
-    quantity::Time,
+    quantity::{Size, Time},
     transport::{RequestError, SocketError},
     wire::DecodeError,
 };
@@ -36,6 +36,20 @@ pub enum ClientError {
         refusal: Refusal,
         /// Reason for people.
         text: String,
+    },
+    /// Submission that the node would not read: it was not sent.
+    #[error(
+        "a submission of {} is over the limit of {} that {endpoint} reads at once: submit fewer payloads at a time, or start \
+         nodes with a larger --payload-max",
+        Size(*len as u64).exact(), Size(*limit as u64).exact()
+    )]
+    TooLong {
+        /// Address that it was for.
+        endpoint: Endpoint,
+        /// Its length in bytes.
+        len: usize,
+        /// Bytes that the node reads at most.
+        limit: usize,
     },
     /// Reply that is not of this protocol, or not to what was asked.
     #[error("{endpoint} does not answer like a gossip node: {text}")]

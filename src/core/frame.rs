@@ -19,6 +19,12 @@ pub const MEMBERS_MAX: usize = 256;
 /// Most names in the path of a walk.
 pub const WALK_PATH_LEN_MAX: usize = 16;
 
+/// Longest frame that a node reads, by its payload limit: what is a little too large is read and refused with a reply that says
+/// why; anything longer ends its connection before it is in memory (spec section 10).
+pub const fn frame_len_max(payload_len_max: usize) -> usize {
+    payload_len_max.saturating_mul(2).saturating_add(1 << 20)
+}
+
 /// Introduction of a node, in HELLO and WELCOME.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Introduction {

@@ -8,6 +8,7 @@ use crate::{
     core::{
         config::Config,
         endpoint::Endpoint,
+        frame::frame_len_max,
         id::{Incarnation, Instance},
         node::Node,
         request::Request,
@@ -135,11 +136,9 @@ pub(super) fn recover(
     unread.map_or(Ok(node), Err)
 }
 
-/// Frames up to twice the payload limit and 1 MiB are read and refused with a reply that says why; a longer one
-/// ends its connection before it is in memory (spec section 10). Queues hold what they hold by default, or a few of the
-/// largest frames where these are larger.
+/// Queues hold what they hold by default, or a few of the largest frames where these are larger.
 fn transport_limits(payload_len_max: usize) -> (RouterLimits, LinkLimits) {
-    let frame = payload_len_max.saturating_mul(2).saturating_add(1 << 20);
+    let frame = frame_len_max(payload_len_max);
     let frame_len_max = i64::try_from(frame).unwrap_or(i64::MAX);
     let (router, link) = (RouterLimits::default(), LinkLimits::default());
     let client_bytes_max = router.client_bytes_max.max(frame.saturating_mul(2));

@@ -359,7 +359,7 @@ fn client_kind(error: &ClientError) -> Kind {
     match error {
         ClientError::Unreachable { .. } | ClientError::Stranger { .. } => Kind::Unreachable,
         ClientError::TimedOut { .. } => Kind::TimedOut,
-        ClientError::Refused { .. } => Kind::Refused,
+        ClientError::Refused { .. } | ClientError::TooLong { .. } => Kind::Refused,
         ClientError::Protocol { .. } | ClientError::Setup { .. } => Kind::Failed,
     }
 }

@@ -2,8 +2,12 @@
 //! read when they were shown.
 
 use crate::testnet::{TestNet, wait_until};
+use gossip::{
+    client::Client,
+    core::{batch::Packer, request::RequestId},
+};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Sends `payload` by the command line and returns the message's id.
 fn send(net: &TestNet, node: &str, words: &[&str]) -> String {
@@ -190,6 +194,23 @@ fn an_untraced_message_arrives_once_and_shows_no_paths() {
         let message = &held(&net, &node, "all")[0];
         assert_eq!((&message["id"], &message["paths"]), (&json!(id), &json!([])));
     }
+}
+
+#[test]
+fn a_submission_that_the_node_would_not_read_is_refused_before_it_is_sent() {
+    let net = TestNet::start("circular", 2);
+    let mut client = Client::connect(&net.address(1).parse().unwrap(), Duration::from_secs(5)).unwrap();
+    let mut submit = |count| {
+        let mut packer = Packer::default();
+        (0..count).for_each(|_| packer.push(&[b'x'; 1 << 20]));
+        client.publish_all(&RequestId::None, packer.take().unwrap())
+    };
+    assert_eq!(submit(2).unwrap().count, 2, "longer than what is sent unasked, and not too long");
+    let text = submit(4).unwrap_err().to_string();
+    let (size, remedy) =
+        ("a submission of 4194324 B is over the limit of 3 MiB", "submit fewer payloads at a time, or start");
+    assert!(text.starts_with(size) && text.contains(remedy) && !text.contains('\n'), "{text}");
+    assert_eq!(submit(1).unwrap().count, 1, "the connection is as it was");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use zeromq::{DealerSocket, Socket, SocketRecv, SocketSend, ZmqMessage};
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 pub const PUBLISH: u64 = 32;
 pub const FETCH: u64 = 33;
+pub const STATUS: u64 = 36;
 pub const ERROR: u64 = 95;
 
 pub struct Client {
@@ -45,6 +46,7 @@ impl Client {
     }
     /// Returns the message's id `[origin, incarnation, sequence]`. With `relays`, its paths are recorded.
     pub async fn publish(&mut self, payload: &[u8], relays: Option<u64>) -> Result<Value> {
+        self.check_len(payload.len()).await?;
         Ok(self.ask(PUBLISH, &[relays.map_or(Value::Nil, Value::from)], Some(payload)).await?.remove(0))
     }
     /// Each payload becomes a message: all of them or, if one is refused, none. Returns the id of the first; those of the others
@@ -55,7 +57,19 @@ impl Client {
             [one] => packed.extend_from_slice(one),
             many => many.iter().try_for_each(|&one| rmpv::encode::write_value(&mut packed, &one.into()))?,
         }
+        self.check_len(packed.len()).await?;
         Ok(self.ask(PUBLISH, &[Value::Nil, payloads.len().into()], Some(&packed)).await?.remove(0))
+    }
+    /// A node closes the connection at a frame of more than twice its payload limit and 1 MiB: such a one is not sent.
+    async fn check_len(&mut self, len: usize) -> Result<()> {
+        if len <= 1 << 20 {
+            return Ok(());
+        }
+        let state = self.ask(STATUS, &[], None).await?.remove(0);
+        let limit = 2 * state["payload_len_max"].as_u64().ok_or("the node names no payload limit")? + (1 << 20);
+        let remedy = "publish fewer payloads at a time, or start nodes with a larger --payload-max";
+        let text = format!("{len} bytes are over the limit of {limit} that the node reads at once: {remedy}");
+        if len as u64 <= limit { Ok(()) } else { Err(text.into()) }
     }
     /// All messages, page by page: `[position, id, published, received, unread, continued, paths, payload]`.
     pub async fn messages(&mut self, status: &str) -> Result<Vec<Value>> {

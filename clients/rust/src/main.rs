@@ -1,9 +1,8 @@
 //! Sends a message to a node, then shows what the node has, whom it knows and how it is.
 //! `cargo run -- tcp://127.0.0.1:7004 apple`
-use gossip_client_example::{Client, Result};
+use gossip_client_example::{Client, Result, STATUS};
 
 const PEERS: u64 = 35;
-const STATUS: u64 = 36;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {

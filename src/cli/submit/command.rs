@@ -183,8 +183,10 @@ impl Sending<'_> {
                 (None, error) => error.as_failure(),
             },
             LinesError::TooLong { len, is_whole } => {
+                let line = self.taken.lines() + 1;
+                self.blamed = Some((line, line));
                 let (more, limit) = (if is_whole { "" } else { "more than " }, Size(*limit).exact());
-                let text = format!("line {} has {more}{len} bytes, over the limit", self.taken.lines() + 1);
+                let text = format!("line {line} has {more}{len} bytes, over the limit");
                 let remedy = "shorten it, or start nodes with a larger --payload-max";
                 let text = format!("{text} of {limit} of node {node}: {remedy}; {so_far}");
                 CliError::Refused { code: Refusal::TooLarge.name(), text }
@@ -213,6 +215,9 @@ impl Sending<'_> {
             ClientError::TimedOut { endpoint, after } => {
                 let why = format!("no reply from {endpoint} within {}", Time(*after).rounded());
                 CliError::TimedOut(unknown(why, self.again()))
+            }
+            ClientError::TooLong { .. } => {
+                CliError::Refused { code: Refusal::TooLarge.name(), text: format!("{error}; {so_far}") }
             }
             ClientError::Unreachable { .. } | ClientError::Stranger { .. } => {
                 CliError::Unreachable(unknown(error.to_string(), self.again()))

@@ -189,6 +189,8 @@ const stories = {
     same(ids.map(([, , sequence]) => sequence), payloads.map((_, place) => place + 1))
     same(await nodes[0].publishAll([Buffer.from("alone")]), [[ids[0][0], ids[0][1], 1001]])
     await assert.rejects(nodes[0].publishAll([Buffer.alloc(1), Buffer.alloc((1 << 20) + 1)]), /too_large/)
+    const many = Array(4).fill(Buffer.alloc(1 << 20))
+    await assert.rejects(nodes[0].publishAll(many), /4194324 bytes are over the limit of 3145728 that the node reads/)
     const expected = new Map(ids.map((id, place) => [id.join("-"), payloads[place]])).set(
       `${ids[0][0]}-${ids[0][1]}-1001`, Buffer.from("alone"))
     for (const node of nodes) {

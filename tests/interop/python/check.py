@@ -192,6 +192,11 @@ def batch(*endpoints):
     ids = nodes[0].publish_all(payloads)
     assert [id[2] for id in ids] == list(range(1, 1001))
     assert nodes[0].publish_all([b"alone"]) == [[*ids[0][:2], 1001]]
+    try:
+        nodes[0].publish_all([bytes(1 << 20)] * 4)
+        raise AssertionError("the node does not read as much")
+    except ValueError as error:
+        assert str(error).startswith("4194324 bytes are over the limit of 3145728 that the node reads"), error
     socket = dealer(endpoints[0])
     for count, body, code in [
         (2, msgpack.packb(b"one"), "malformed"),

@@ -2,7 +2,7 @@
 //!
 //! Written from `docs/spec/gossip-bus.md` alone. Panics, and so ends with exit code 101, on the first surprise.
 
-use gossip_client_example::{Client, ERROR, FETCH, PUBLISH, Result};
+use gossip_client_example::{Client, ERROR, FETCH, PUBLISH, Result, STATUS};
 use rmpv::Value;
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, sleep};
@@ -10,7 +10,6 @@ use zeromq::{DealerSocket, ReqSocket, Socket, SocketOptions, SocketRecv, SocketS
 
 const MARK: u64 = 34;
 const PEERS: u64 = 35;
-const STATUS: u64 = 36;
 const CONNECT: u64 = 37;
 const READY: u64 = 38;
 const REMOVE: u64 = 39;
@@ -208,6 +207,8 @@ async fn batch(endpoints: &[String]) -> Result<()> {
     assert_eq!(first.publish_all(&[b"alone"]).await?[2], 1001.into());
     let error = first.publish_all(&[b"one", &vec![0; (1 << 20) + 1]]).await.expect_err("one is too long");
     assert!(error.to_string().contains("too_large"), "{error}");
+    let error = first.publish_all(&[&[0; 1 << 20][..]; 4]).await.expect_err("the node does not read as much");
+    assert!(error.to_string().starts_with("4194324 bytes are over the limit of 3145728 that the node reads"), "{error}");
     payloads.push(b"alone".to_vec());
     for endpoint in endpoints {
         let mut node = Client::connect(endpoint).await?;
