@@ -53,9 +53,30 @@ pub enum CliError {
     /// Ctrl-C.
     #[error("{0}")]
     Interrupted(String),
+    /// Any of these, where some of many had been sent before.
+    #[error("{why}")]
+    Partly {
+        /// The error.
+        why: Box<Self>,
+        /// The lines that were sent before.
+        done: Done,
+    },
     /// Nobody reads what is printed any more, as behind `| head`: no error.
     #[error("nobody reads the output")]
     BrokenPipe,
+}
+
+/// Lines of an input up to an error, as fields of its body.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Done {
+    /// Messages that were sent: lines of the input.
+    pub count: u64,
+    /// The first line that was refused, or of which it is not known whether it was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The last line of the same request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_line: Option<u64>,
 }
 
 /// The error as a JSON document.
@@ -71,6 +92,9 @@ pub struct ErrorBody {
     pub code: &'static str,
     /// The line for people.
     pub message: String,
+    /// The lines that were sent before.
+    #[serde(flatten)]
+    pub done: Option<Done>,
 }
 
 impl CliError {
@@ -82,6 +106,7 @@ impl CliError {
             Self::Unreachable(_) => "unreachable",
             Self::TimedOut(_) => "timeout",
             Self::Interrupted(_) => "interrupted",
+            Self::Partly { why, .. } => why.code(),
             Self::Help { .. } | Self::Failed(_) | Self::BrokenPipe => "failed",
         }
     }
@@ -94,6 +119,7 @@ impl CliError {
             Self::Usage(_) | Self::NoCommand { .. } => 2,
             Self::Unreachable(_) | Self::TimedOut(_) => 3,
             Self::Interrupted(_) => 130,
+            Self::Partly { why, .. } => why.exit_status(),
         }
     }
 
@@ -109,7 +135,8 @@ impl CliError {
 
     /// The same as part of a larger document.
     pub fn body(&self) -> ErrorBody {
-        ErrorBody { code: self.code(), message: self.line() }
+        let done = if let Self::Partly { done, .. } = self { Some(*done) } else { None };
+        ErrorBody { code: self.code(), message: self.line(), done }
     }
 }
 

@@ -154,7 +154,15 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip node --metrics-offse 3", "unexpected argument '--metrics-offse' found; see 'gossip node --help'"),
         ("gossip snd-message 4 a", "a similar subcommand exists: 'send-message'; see 'gossip --help'"),
         ("gossip send-message", "were not provided: <NODE> <MESSAGE>; see 'gossip send-message --help'"),
-        ("gossip send-message 4 --resume a", "were not provided: --lines; see 'gossip send-message --help'"),
+        (
+            "gossip send-message 4 --resume a",
+            "put --lines in the place of MESSAGE, or leave --resume out; see 'gossip send",
+        ),
+        ("gossip send-message 4 --resume a b", "put --lines in the place of MESSAGE, or leave --resume out"),
+        (
+            "gossip send-message 4 --lines a",
+            "leave MESSAGE out, or leave --lines out to send that one; see 'gossip send-",
+        ),
         ("gossip send-message 4 a b", "unexpected argument 'b' found"),
         ("gossip send-message 4 -a", "found; to pass '-a' as a value, use '-- -a'; see"),
         ("gossip send-message 4 -apple", "'-a' found; to pass '-apple' as a value, use '-- -apple'; see"),
@@ -171,7 +179,10 @@ fn lines_that_can_never_work_are_refused_in_one_line() {
         ("gossip send-message 4 a -r many", "relays must be a number from 1 to 16"),
         ("gossip send-message 4 a -r", "a value is required for '--relays <R>'"),
         ("gossip send-message 4 a -r 2 -r 3", "cannot be used multiple times"),
-        ("gossip send-message 4 a -r 2 --no-trace", "cannot be used with '--no-trace'"),
+        (
+            "gossip send-message 4 a -r 2 --no-trace",
+            "leave out --relays or --no-trace; see 'gossip send-message --help'",
+        ),
         ("gossip send-message a/b x", "must not contain '/'; a NODE is a number, a name, or host:port"),
         ("gossip get-messages h:99999", "the port '99999' is not a number from 1 to 65535"),
         ("gossip get-messages 4 new", "'new' for '[STATUS]' [possible values: all, unread, read]"),

@@ -114,7 +114,8 @@ fn every_field_of_json_output_is_described_and_comes() {
     compare("watch", &lines(&watch.wait().done().stdout));
 
     let failed = net.run(&["send-message", "99", "x", "--json"]);
-    compare("Errors", &[failed.json()]);
+    let stopped = net.run_with_stdin(&["send-message", "1", "--lines", "--json"], &[b'x'; (1 << 20) + 1]);
+    compare("Errors", &[failed.json(), stopped.json()]);
     one("stop-network", &["stop-network"]);
 }
 

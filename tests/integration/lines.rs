@@ -126,7 +126,9 @@ fn a_line_over_the_limit_ends_it_and_is_named() {
     let [fits, over] = [1024, 1025].map(|len| vec![b'x'; len]);
     let input = [&b"a\n"[..], &fits, b"\n", &over, b"\nb\n"].concat();
     let refused = net.run_with_stdin(&["send-message", "1", "--lines", "--json"], &input);
-    assert_eq!(refused.json()["error"]["code"], "too_large");
+    let error = &refused.json()["error"];
+    let fields = ["code", "count", "line", "last_line"].map(|field| &error[field]);
+    assert_eq!(fields, [&json!("too_large"), &json!(2), &json!(3), &json!(3)], "{error}");
     let text = "line 3 has 1025 bytes, over the limit of 1 KiB of node 1: shorten it, or start nodes with a larger \
                 --payload-max; the 2 lines before were sent";
     refused.fails(1, text);
@@ -138,14 +140,25 @@ fn a_line_over_the_limit_ends_it_and_is_named() {
 #[test]
 fn what_cannot_be_meant_is_refused_in_one_line() {
     let net = TestNet::start("circular", 3);
-    for (words, blamed) in [
-        (&["--lines", "apple"][..], "[MESSAGE]"),
-        (&["--lines", "--relays", "2"], "--relays"),
-        (&["--resume", "progress"], "--lines"),
-        (&["--resume", "progress", "apple"], "--resume"),
+    let resume =
+        "--resume is for lines of stdin: put --lines in the place of MESSAGE, or leave --resume out; see 'gossip ";
+    for (words, text) in [
+        (&["--lines", "apple"][..], "--lines reads the messages from stdin: leave MESSAGE out, or leave --lines out"),
+        (&["--lines", "-"], "--lines reads the messages from stdin: leave MESSAGE out"),
+        (&["--lines", "--resume", "progress", "apple"], "--lines reads the messages from stdin: leave MESSAGE out"),
+        (&["--lines", "--relays", "2"], "without paths, so --relays has no meaning for them: leave out --relays or"),
+        (&["--resume", "progress"], resume),
+        (&["--resume", "progress", "apple"], resume),
+        (&["--resume", "progress", "apple", "--relays", "2", "--no-trace"], resume),
+        (&["apple", "--relays", "2", "--no-trace"], "leave out --relays or --no-trace"),
+        (&["--lines", "--resume"], "a value is required for '--resume <FILE>'"),
+        (&["--lines", "--trace"], "unexpected argument '--trace' found"),
+        (&["--no-trace"], "were not provided: <MESSAGE>"),
     ] {
-        net.run(&[&["send-message", "1"], words].concat()).fails(2, blamed);
+        let outcome = net.run(&[&["send-message", "1", "--json"], words].concat()).fails(2, text);
+        assert_eq!(outcome.json()["error"]["code"], "usage");
     }
+    assert!(!Path::new("progress").exists() && count(&net, "1") == 0, "nothing was done");
     net.run(&["send-message", "9", "--lines"]).fails(1, "no node '9'");
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().to_str().unwrap();
@@ -281,7 +294,9 @@ fn a_node_that_leaves_takes_no_more_and_it_is_said_how_many_it_took() {
     drop(pipe);
     let refused = sender.wait();
     [2, 3].into_iter().for_each(|node| net.signal(node, Signal::CONT));
-    assert_eq!(refused.json()["error"]["code"], "leaving");
+    let error = &refused.json()["error"];
+    let fields = ["code", "count", "line", "last_line"].map(|field| &error[field]);
+    assert_eq!(fields, [&json!("leaving"), &json!(1), &json!(2), &json!(3)], "{error}");
     refused
         .fails(1, "node 1 refused lines 2 to 3: the node is leaving its network: submit to another; the line before");
     removal.wait();
@@ -300,7 +315,9 @@ fn an_interrupted_sender_says_how_many_lines_were_sent() {
         pipe.write_all(b"a\nb\n").unwrap();
         wait_until("two lines arrive", || count(&net, "1") == had + 2);
         sender.signal(Signal::INT);
-        sender.wait().fails(130, words);
+        let outcome = sender.wait().fails(130, words);
+        let is_told = args.contains(&"--json").then(|| outcome.json()["error"].clone());
+        assert!(is_told.is_none_or(|error| error["count"] == 2 && error["line"].is_null()), "{words}");
     }
     assert_eq!(input.send(&net).wait().done().json()["count"], 3);
     assert_eq!(count(&net, "1"), 5);

@@ -61,21 +61,21 @@ pub struct Args {
     #[arg(short, long, value_name = "R", value_parser = relays, allow_negative_numbers = true)]
     relays: Option<Relays>,
     /// Do not record paths (reduces traffic)
-    #[arg(long, conflicts_with = "relays")]
+    #[arg(long)]
     no_trace: bool,
     /// Submit each line of stdin as a message, many in one request and without paths
     ///
     /// A line ends at a line feed, which is not sent; all other bytes are, as they are. An empty line is an empty message. What has
     /// come is sent while the rest is awaited. A line that cannot be sent ends the command with an error that names it and
     /// says how many were sent before.
-    #[arg(long, conflicts_with_all = ["message", "relays"])]
+    #[arg(long)]
     lines: bool,
     /// Keep in FILE what was taken, so that the same command with the same lines goes on where it was ended and sends none twice
     ///
     /// The request that was under way is repeated, and the node answers as it did before. It remembers its last 16,384
     /// requests, and none once it is started anew: what was under way then is refused, not sent twice. FILE belongs to one
     /// network, and to the lines that were sent.
-    #[arg(long, value_name = "FILE", requires = "lines", conflicts_with = "message")]
+    #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
 }
 
@@ -91,6 +91,7 @@ struct Sent {
 
 /// Sends the message and prints the receipt.
 pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    check(&args)?;
     let Some(message) = args.message else {
         let timeout = context.timeout_or(TIMEOUT);
         return submit::command::run(&args.node, args.resume.as_deref(), timeout, context, out);
@@ -100,6 +101,26 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     let trace = (!args.no_trace).then(|| args.relays.unwrap_or(Relays::ONE));
     let receipt = client.publish(Payload::from(&payload[..]), trace)?;
     out.print(&Sent::from(receipt))
+}
+
+/// Refuses what does not go together, with the way to what may be meant.
+fn check(args: &Args) -> Result<(), CliError> {
+    let text = match args {
+        Args { lines: true, message: Some(_), .. } => {
+            "--lines reads the messages from stdin: leave MESSAGE out, or leave --lines out to send that one"
+        }
+        Args { lines: true, relays: Some(_), .. } => {
+            "lines are sent without paths, so --relays has no meaning for them: leave out --relays or --lines"
+        }
+        Args { lines: false, resume: Some(_), .. } => {
+            "--resume is for lines of stdin: put --lines in the place of MESSAGE, or leave --resume out"
+        }
+        Args { no_trace: true, relays: Some(_), .. } => {
+            "--relays says how often a message with paths is forwarded: leave out --relays or --no-trace"
+        }
+        _ => return Ok(()),
+    };
+    Err(CliError::Usage(format!("{text}; see 'gossip send-message --help'")))
 }
 
 /// The bytes to send. From stdin never more are read than the node takes, and one.

@@ -8,7 +8,12 @@ use super::{
     tally::Tally,
 };
 use crate::{
-    cli::{Context, NodeArgument, Output, error::CliError, progress::Progress, text},
+    cli::{
+        Context, NodeArgument, Output,
+        error::{CliError, Done},
+        progress::Progress,
+        text,
+    },
     client::{Client, ClientError},
     clock::Deadline,
     core::{
@@ -67,14 +72,18 @@ pub fn run(
         resume,
         sent: Tally::default(),
         taken: Place::default(),
+        blamed: None,
         interrupted,
         progress: Progress::start(out.is_quiet() || is_typed),
         len,
     };
     let outcome = sending.run(out);
     let stored = sending.resume.as_mut().map_or(Ok(()), Resume::store);
-    outcome.and(stored)?;
-    let Sending { status, resume, sent, .. } = sending;
+    let Sending { status, resume, sent, taken, blamed, .. } = sending;
+    outcome.and(stored).map_err(|why| {
+        let (line, last_line) = blamed.unzip();
+        CliError::Partly { why: Box::new(why), done: Done { count: taken.lines(), line, last_line } }
+    })?;
     let sent = resume.as_ref().map_or(&sent, Resume::sent);
     out.print(&Sent::new(&status, sent, before))
 }
@@ -90,6 +99,8 @@ struct Sending<'a> {
     sent: Tally,
     /// The place up to which the node has taken the lines.
     taken: Place,
+    /// The first and the last line of what was refused, or is in doubt.
+    blamed: Option<(u64, u64)>,
     interrupted: &'a AtomicBool,
     progress: Progress,
     /// Bytes of the input, if that is known.
@@ -114,10 +125,10 @@ impl Sending<'_> {
         let Some((taken, doubt)) = self.resume.as_ref().map(|resume| (*resume.taken(), resume.doubt().copied())) else {
             return Ok(());
         };
+        self.taken = taken;
         while !self.lines.skip(&taken).map_err(|error| self.unreadable(error))? {
             self.check_interrupt()?;
         }
-        self.taken = taken;
         let Some(end) = doubt else { return Ok(()) };
         loop {
             if let Some(body) = self.lines.again(&end).map_err(|error| self.unreadable(error))? {
@@ -174,7 +185,7 @@ impl Sending<'_> {
     }
 
     /// The error of an input that gives no more lines.
-    fn unreadable(&self, error: LinesError) -> CliError {
+    fn unreadable(&mut self, error: LinesError) -> CliError {
         let (so_far, NodeStatus { node, payload_len_max: limit, .. }) = (self.so_far(), &self.status);
         match error {
             LinesError::Other | LinesError::Grown => match (&self.resume, error) {
@@ -197,7 +208,9 @@ impl Sending<'_> {
 
     /// The error of lines that the node did not take, or perhaps did.
     fn stopped(&mut self, error: &ClientError, part: &Part) -> CliError {
-        let (so_far, lines) = (self.so_far(), span(self.taken.lines() + 1, part.end.lines()));
+        let (first, last) = (self.taken.lines() + 1, part.end.lines());
+        self.blamed = Some((first, last));
+        let (so_far, lines) = (self.so_far(), span(first, last));
         let unknown =
             |why: String, again| format!("{why}; {so_far}, and whether the node took {lines} is unknown{again}");
         match error {
