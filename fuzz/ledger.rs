@@ -1,7 +1,7 @@
 //! Promises of a node: what it has delivered is delivered once, and not given up after that.
 
 use gossip::core::{
-    event::{LogSeq, Record},
+    event::record::{LogSeq, Record},
     id::MessageId,
     request::Reply,
 };
@@ -40,7 +40,11 @@ impl Ledger {
             Record::Receipt { message, .. } => {
                 assert!(self.delivered.contains(message), "{message} has a receipt before it is kept");
             }
+            Record::Path { id, .. } => assert!(self.delivered.contains(id), "a path of {id} before it is kept"),
             Record::Marked { first, last } => assert!(first <= last, "marked from {first} to {last}"),
+            Record::Had { .. } | Record::Forgotten { .. } | Record::Positions { .. } => {
+                panic!("a part of a checkpoint: {record:?}")
+            }
         }
     }
 }

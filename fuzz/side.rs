@@ -4,7 +4,8 @@ use crate::ledger::Ledger;
 use gossip::core::{
     config::{Broadcast, Config, Limits, Protocol, Timing},
     endpoint::Endpoint,
-    event::{Input, LinkId, LogSeq, Record},
+    event::record::{Level, LogSeq, Record},
+    event::{Input, LinkId},
     id::{Incarnation, NodeId},
     node::Node,
     time::Now,
@@ -58,6 +59,7 @@ fn config(number: u32, mode: u8) -> Config {
         network: "default".parse().expect("a network's name"),
         instance: "7f3a".parse().expect("an instance"),
         protocol: Protocol { dissemination, timing, ..Protocol::default() },
+        level: Level::Memory,
         limits,
     }
 }

@@ -8,7 +8,8 @@ use crate::{
 use gossip::{
     core::{
         batch::{Batch, Body, Packer},
-        event::{Input, LinkId, LogSeq, Principal, ReturnAddress, Sender},
+        event::record::LogSeq,
+        event::{Input, LinkId, Principal, ReturnAddress, Sender},
         frame::{
             Announcement, Answer, Chunk, DisconnectReason, Frame, Hashes, Introduction, JoinPriority, LifeSeen,
             PathCopy, Span, StreamRanges,

@@ -6,10 +6,11 @@ use crate::{
     core::{
         batch::Body,
         endpoint::Endpoint,
+        event::record::Level,
         frame::frame_len_max,
         id::{MessageId, NodeId},
         message::{Payload, Relays},
-        request::{Level, NodeStatus, PeerInfo, Reply, Request, RequestId},
+        request::{NodeStatus, PeerInfo, Reply, Request, RequestId},
     },
     transport::{Attempts, Context, Patience, RequestError, Requester},
     wire::{Decoder, Incoming, Response, encode},

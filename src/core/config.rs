@@ -6,6 +6,7 @@
 
 use super::{
     endpoint::Endpoint,
+    event::record::Level,
     id::{Instance, NetworkName, NodeId},
 };
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub struct Config {
     pub instance: Instance,
     /// Protocol of the network.
     pub protocol: Protocol,
+    /// The safety of what the node's log holds once it is synced.
+    pub level: Level,
     /// Bounds and waits.
     pub limits: Limits,
 }

@@ -1,15 +1,16 @@
 //! All that can happen to a node, and all it can ask for: the two sides of [`Node`](super::node::Node).
 
+pub mod record;
+
+use self::record::{LogSeq, Record};
 use super::{
-    batch::Batch,
     endpoint::Endpoint,
     frame::{Answer, Frame},
     id::{Incarnation, Instance, MessageId, NodeId, StreamId},
     request::{Disturbance, Reply, Request, RequestId},
     stats::{Counter, Refusal},
-    time::Wall,
 };
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 pub use super::slots::LinkId;
 
@@ -93,17 +94,6 @@ pub enum Dial {
     Again,
 }
 
-/// Place of a record in the node's log, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct LogSeq(pub u64);
-
-impl LogSeq {
-    /// No record: all records come after it.
-    pub const NONE: Self = Self(0);
-    /// A record that will be appended at the end of the turn: all records come before it.
-    pub const OPEN: Self = Self(u64::MAX);
-}
-
 /// The sender of something that was refused before the core could see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sender {
@@ -185,49 +175,6 @@ pub enum Input {
     },
     /// [`Node::deadline`](super::node::Node::deadline) has passed.
     Tick,
-}
-
-/// Something that must be kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Record {
-    /// Messages were received for the first time.
-    Received {
-        /// The batch in which they arrived.
-        batch: Batch,
-        /// The first of them that is new.
-        first: u64,
-        /// The last of them that is new; the ones between are, too.
-        last: u64,
-        /// The time of their arrival.
-        at: Wall,
-    },
-    /// Messages that are missing are given up: they are sought no more, and delivered if they come.
-    GivenUp {
-        /// Whose.
-        stream: StreamId,
-        /// The first of them.
-        first: u64,
-        /// The last of them.
-        last: u64,
-    },
-    /// A client's submission, under a unique request id, became messages.
-    Receipt {
-        /// The connection that it came by.
-        client: Box<[u8]>,
-        /// The request id.
-        request: Arc<[u8]>,
-        /// The first message.
-        message: MessageId,
-        /// Number of messages.
-        count: u32,
-    },
-    /// Messages were read.
-    Marked {
-        /// First inbox position.
-        first: u64,
-        /// Last inbox position.
-        last: u64,
-    },
 }
 
 /// Something that an operator may want to know.

@@ -3,7 +3,8 @@
 
 use super::{
     config::Config,
-    event::{Input, LinkId, LogSeq, Output, Principal, Record},
+    event::record::{LogSeq, Record},
+    event::{Input, LinkId, Output, Principal},
     id::{Incarnation, Instance, NetworkName, NodeId},
     membership,
     service::{self, Caller},
@@ -129,6 +130,7 @@ impl Node {
     }
 }
 
+mod checkpoint;
 mod gauge;
 mod snapshot;
 pub use gauge::Gauge;

@@ -9,6 +9,7 @@ pub use disturbance::Disturbance;
 use super::{
     batch::Body,
     endpoint::Endpoint,
+    event::record::Level,
     frame::StreamRanges,
     id::{Incarnation, Instance, MessageId, NetworkName, NodeId, StreamId},
     message::{Path, Payload, Relays},
@@ -173,22 +174,6 @@ impl Request {
 
 /// Longest time that a watcher waits at a node.
 pub const WATCH_WAIT_MAX: Duration = Duration::from_secs(30);
-
-/// The safety of an accepted message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// It is in this node's memory and on its way.
-    Memory,
-}
-
-impl Level {
-    /// The name in replies.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-        }
-    }
-}
 
 /// One message of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]

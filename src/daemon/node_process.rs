@@ -8,6 +8,7 @@ use crate::{
     core::{
         config::Config,
         endpoint::Endpoint,
+        event::record::Level,
         frame::frame_len_max,
         id::{Incarnation, Instance},
         node::Node,
@@ -66,7 +67,8 @@ impl NodeProcess {
         let instance = if instance.is_empty() { life.instance(&network)? } else { instance };
         let links = Links::new(&context, node.clone(), link_limits);
         let decoder = Decoder::new(limits.path_len_max);
-        let config = Config { node, endpoint: endpoint.clone(), network, instance, protocol, limits };
+        let config =
+            Config { node, endpoint: endpoint.clone(), network, instance, protocol, level: Level::Memory, limits };
         let mut log = MemoryLog::default();
         let core = recover(&mut log, config, life.incarnation(), version, now)?;
         let mut turn = Turn::new(core, clock, router, links, decoder, Box::new(log), life);

@@ -5,7 +5,8 @@ use super::repetition::{Again, Repetition, Topic};
 use crate::{
     core::{
         endpoint::Endpoint,
-        event::{Event, Input, Output, Record},
+        event::record::Record,
+        event::{Event, Input, Output},
         id::{Instance, NodeId},
         request::Reply,
         stats::Refusal,

@@ -7,7 +7,7 @@ use crate::{
         batch::Body,
         config::{Config, Limits, Protocol},
         endpoint::Endpoint,
-        event::{LogSeq, Record},
+        event::record::{Level, LogSeq, Record},
         id::NodeId,
         message::Payload,
         request::{Cursor, Disturbance, Fetch, Reply, Request, RequestId, Status},
@@ -71,6 +71,7 @@ fn config(endpoint: Endpoint) -> Config {
         network: "test".parse().unwrap(),
         instance: "one".parse().unwrap(),
         protocol: Protocol::default(),
+        level: Level::Memory,
         limits: Limits::default(),
     }
 }

@@ -12,7 +12,8 @@ use crate::{
     clock::{self, Clock},
     core::{
         endpoint::Endpoint,
-        event::{Input, LinkId, LogSeq, Output, Principal, ReturnAddress, Sender},
+        event::record::LogSeq,
+        event::{Input, LinkId, Output, Principal, ReturnAddress, Sender},
         frame::Frame,
         id::{Incarnation, Instance},
         node::Node,

@@ -18,7 +18,8 @@ use crate::{
     core::{
         batch::Body,
         config::Limits,
-        event::{self, Input, LogSeq, Output, Principal, Record, ReturnAddress},
+        event::record::{LogSeq, Record},
+        event::{self, Input, Output, Principal, ReturnAddress},
         frame::Frame,
         id::{MessageId, NodeId},
         message::{Payload, Relays},

@@ -4,7 +4,8 @@ use super::links::{Direction, Transit};
 use crate::{
     core::{
         endpoint::Endpoint,
-        event::{Input, LogSeq, Record},
+        event::Input,
+        event::record::{LogSeq, Record},
         id::NodeId,
         message::Payload,
         node::{Gauge, Node},

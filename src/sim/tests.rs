@@ -14,7 +14,8 @@ use crate::{
     core::{
         batch::{Batch, Body},
         config::Limits,
-        event::{Event, LogSeq, Output, Record},
+        event::record::{LogSeq, Record},
+        event::{Event, Output},
         frame::{Answer, Frame},
         id::NodeId,
         message::{Hop, Trace},
@@ -275,19 +276,19 @@ fn a_node_that_lies_about_the_path_is_caught() {
 #[test]
 fn a_node_that_alters_or_invents_messages_is_caught() {
     let altered = broken(|_, output| match output {
-        Output::Append(seq, Record::Received { batch, first, last, at }) => {
+        Output::Append(seq, Record::Received { batch, first, last, position, at }) => {
             let batch = Batch { body: Body::one(b"other"[..].into()), ..batch };
             // The first is the node's own, by which it is known: only what comes later can differ from it.
-            vec![Output::Append(seq, Record::Received { batch, first, last, at })]
+            vec![Output::Append(seq, Record::Received { batch, first, last, position, at })]
         }
         other => vec![other],
     });
     assert!(matches!(altered.wrong, Wrong::Altered { .. }), "{altered}");
     let invented = broken(|_, output| match output {
-        Output::Append(LogSeq(seq), Record::Received { mut batch, first, last, at }) => {
+        Output::Append(LogSeq(seq), Record::Received { mut batch, first, last, position, at }) => {
             batch.id.sequence += 1_000;
             let (first, last) = (first + 1_000, last + 1_000);
-            vec![Output::Append(LogSeq(seq), Record::Received { batch, first, last, at })]
+            vec![Output::Append(LogSeq(seq), Record::Received { batch, first, last, position, at })]
         }
         other => vec![other],
     });

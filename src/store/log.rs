@@ -1,7 +1,7 @@
 //! The log of a node: a node appends to it before it promises anything, and begins its next life with what it holds.
 
 use super::error::StoreError;
-use crate::core::event::{LogSeq, Record};
+use crate::core::event::record::{LogSeq, Record};
 
 /// Records with their places, in order. After an error nothing more comes.
 pub type Records<'a> = Box<dyn Iterator<Item = Result<(LogSeq, Record), StoreError>> + 'a>;

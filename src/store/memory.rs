@@ -6,7 +6,7 @@ use super::{
     error::StoreError,
     log::{Log, Records},
 };
-use crate::core::event::{LogSeq, Record};
+use crate::core::event::record::{LogSeq, Record};
 
 /// A log that forgets all but its length.
 #[derive(Debug, Default)]

@@ -13,12 +13,11 @@ use super::{
 };
 use crate::core::{
     batch::Body,
+    event::record::Level,
     frame::{self, Answer, Chunk, Frame},
     id::{Incarnation, NodeId},
     message::Relays,
-    request::{
-        Cursor, Disturbance, Fetch, Level, Page, Reply, Request, RequestId, Status, Vector, happening::WatchPage,
-    },
+    request::{Cursor, Disturbance, Fetch, Page, Reply, Request, RequestId, Status, Vector, happening::WatchPage},
     stats::Refusal,
 };
 use serde::de::{Deserialize, Deserializer as _, IgnoredAny, SeqAccess, Visitor};
@@ -270,7 +269,7 @@ fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A
         types::RECEIPT => {
             let id = fields.seeded("id", One::<Id>::NEW)?;
             let level: &str = fields.required("level")?;
-            let found = [Level::Memory].into_iter().find(|known| known.name() == level);
+            let found = Level::ALL.into_iter().find(|known| known.name() == level);
             let level = fields.value("level", found.ok_or("is not known here"))?;
             Ok(Reply::Receipt { id, level, count: fields.count()? })
         }

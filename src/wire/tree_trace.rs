@@ -8,6 +8,7 @@ use crate::core::{
     config::{Config, Limits, Protocol},
     endpoint::Endpoint,
     event::Principal,
+    event::record::Level,
     event::{Input, LinkId, Output, ReturnAddress},
     frame::{Announcement, Answer, Frame, Introduction, JoinPriority, StreamRanges},
     id::{Incarnation, MessageId, NodeId, StreamId},
@@ -97,6 +98,7 @@ impl Traced {
             network: "test".parse().expect("a name"),
             instance: "one".parse().expect("an instance"),
             protocol: Protocol::default(),
+            level: Level::Memory,
             limits: Limits::default(),
         };
         let node = Node::new(config, Incarnation(2), 0, "test", Now::default());

@@ -7,7 +7,8 @@ use gossip::{
         batch::Body,
         config::{Config, Limits, Protocol, Timing},
         endpoint::Endpoint,
-        event::{Input, LinkId, LogSeq, Output, Principal, ReturnAddress},
+        event::record::{Level, LogSeq},
+        event::{Input, LinkId, Output, Principal, ReturnAddress},
         frame::Frame,
         id::{Incarnation, NodeId},
         message::Payload,
@@ -319,6 +320,7 @@ impl Member {
             network: "guards".parse().expect("a name"),
             instance: "one".parse().expect("an instance"),
             protocol: Protocol { timing: Timing::LOCAL, ..Protocol::default() },
+            level: Level::Memory,
             limits,
         };
         let node = Node::new(config, Incarnation(7), index as u64, "guards", Now::default());

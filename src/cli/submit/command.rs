@@ -17,7 +17,8 @@ use crate::{
     client::{Client, ClientError},
     clock::Deadline,
     core::{
-        request::{Level, NodeStatus, RequestId},
+        event::record::Level,
+        request::{NodeStatus, RequestId},
         stats::Refusal,
     },
     quantity::{Size, Time},

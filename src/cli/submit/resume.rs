@@ -244,8 +244,8 @@ mod tests {
     use crate::{
         cli::tests::state,
         core::{
+            event::record::Level,
             id::{MessageId, NodeId},
-            request::Level,
         },
     };
 

@@ -49,8 +49,8 @@ impl Tally {
 mod tests {
     use super::*;
     use crate::core::{
+        event::record::Level,
         id::{Incarnation, MessageId, NodeId},
-        request::Level,
     };
 
     #[test]

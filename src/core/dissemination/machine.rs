@@ -15,7 +15,7 @@ use crate::core::{
     batch::{Batch, Body, Kept, PACKED_LEN_MAX},
     capability::Capability,
     config::Config,
-    event::Record,
+    event::record::Record,
     frame::{Frame, Hashes, LifeSeen},
     id::{Incarnation, MessageId, StreamId},
     message::Relays,
@@ -157,7 +157,9 @@ impl Dissemination {
                 self.knowledge.recover(&id.stream(), (*first, *last), false);
                 trace.iter().for_each(|trace| self.plumtree.relay_mut().open(id, trace.relays));
             }
+            Record::Had { stream, first, last } => self.knowledge.recover(stream, (*first, *last), false),
             Record::GivenUp { stream, first, last } => self.knowledge.recover(stream, (*first, *last), true),
+            Record::Forgotten { stream, missing, highest } => self.knowledge.forgot(stream, *missing, *highest),
             _ => {}
         }
     }

@@ -10,6 +10,7 @@ use crate::core::{
     id::{Incarnation, MessageId, NodeId, StreamId},
 };
 
+mod checkpoint;
 mod digest;
 mod given;
 mod intervals;

@@ -39,6 +39,9 @@ pub struct Mailbox {
     index: Index,
     /// The positions that were read.
     read: Ranges,
+    /// Number of positions from the first to the last that have no message: those were lost with a part of the log, and count as
+    /// read.
+    vacant: u64,
     bytes: usize,
     unread: u64,
     messages_max: u64,
@@ -54,6 +57,7 @@ impl Mailbox {
             next: 1,
             index: Index::default(),
             read: Ranges::default(),
+            vacant: 0,
             bytes: 0,
             unread: 0,
             messages_max: messages_max as u64,
@@ -61,9 +65,10 @@ impl Mailbox {
         }
     }
 
-    /// Files messages `first..=last` of a batch, which were never seen before. [`trim`](Self::trim) afterwards: a traced one is
-    /// needed until it is passed on.
-    pub fn file(&mut self, batch: &Batch, (first, last): (u64, u64), received_at: Wall) {
+    /// Files messages `first..=last` of a batch, which were never seen before, and gives the position of the first.
+    /// [`trim`](Self::trim) afterwards: a traced one is needed until it is passed on.
+    pub fn file(&mut self, batch: &Batch, (first, last): (u64, u64), received_at: Wall) -> u64 {
+        let position = self.next;
         let streams = self.index.streams();
         let stream = self.index.insert(&batch.id.stream(), first, self.next);
         let entry = Entry::new(batch, (first, last), self.next, stream, received_at);
@@ -71,6 +76,31 @@ impl Mailbox {
         self.unread += entry.count();
         self.next += entry.count();
         self.entries.push_back(entry);
+        position
+    }
+
+    /// Goes on at a position, if that is beyond the last. Those between stay without a message.
+    pub fn skip_to(&mut self, position: u64) {
+        if position <= self.next {
+            return;
+        }
+        if self.entries.is_empty() {
+            self.first = position;
+        } else {
+            self.read.insert(self.next, position - 1);
+            self.vacant += position - self.next;
+        }
+        self.next = position;
+    }
+
+    /// The position of the next message.
+    pub fn next_position(&self) -> u64 {
+        self.next
+    }
+
+    /// The positions that were read, of those that are kept.
+    pub fn read_positions(&self) -> &[(u64, u64)] {
+        self.read.as_slice()
     }
 
     /// Notes the path of one more copy of a traced message; [`trim`](Self::trim) afterwards.
@@ -139,7 +169,7 @@ impl Mailbox {
 
     /// Messages kept.
     pub fn len(&self) -> usize {
-        usize::try_from(self.next - self.first).unwrap_or(usize::MAX)
+        usize::try_from(self.next - self.first - self.vacant).unwrap_or(usize::MAX)
     }
 
     /// Says whether nothing is kept.
@@ -221,7 +251,7 @@ impl Mailbox {
     pub fn trim(&mut self) -> Evicted {
         let mut evicted = Evicted::default();
         loop {
-            let excess = (self.next - self.first).saturating_sub(self.messages_max);
+            let excess = (self.len() as u64).saturating_sub(self.messages_max);
             let Some(oldest) = self.entries.front_mut().filter(|_| excess > 0 || self.bytes > self.bytes_max) else {
                 break;
             };
@@ -240,11 +270,22 @@ impl Mailbox {
             let read = self.read.intersection(&[gone]).count();
             self.read.remove(gone.0, gone.1);
             self.first += count;
+            self.drop_vacant();
             evicted.messages += count;
             evicted.unread += count - read;
         }
         self.unread -= evicted.unread;
         evicted
+    }
+
+    /// Drops the positions without a message before the first that has one.
+    fn drop_vacant(&mut self) {
+        let begins = self.entries.front().map_or(self.next, |entry| entry.positions().0);
+        if begins > self.first {
+            self.read.remove(self.first, begins - 1);
+            self.vacant -= begins - self.first;
+            self.first = begins;
+        }
     }
 }
 

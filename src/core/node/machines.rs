@@ -3,7 +3,8 @@
 use crate::core::{
     config::Config,
     dissemination::{self, Dissemination},
-    event::{Event, LinkId, LogSeq, Output, Principal, Record, Sender},
+    event::record::{LogSeq, Record},
+    event::{Event, LinkId, Output, Principal, Sender},
     frame::Frame,
     id::{Incarnation, NodeId},
     mailbox::Mailbox,
@@ -56,7 +57,7 @@ impl Machines {
             mailbox: Mailbox::new(limits.retained_messages_max, limits.retained_bytes_max),
             stats: Stats::new(limits.peers_max),
             appended: LogSeq::NONE,
-            service: Service::new(limits, incarnation),
+            service: Service::new(limits, incarnation, config.level),
             departure: None,
             ended: false,
             rng: Rng::new(seed ^ 0x6c69_7665_7300_0000),
@@ -125,11 +126,17 @@ impl Machines {
             self.appended = place;
             self.dissemination.recover(&record);
             match record {
-                Record::Received { batch, first, last, at } => {
+                Record::Received { batch, first, last, position, at } => {
+                    self.mailbox.skip_to(position);
                     self.mailbox.file(&batch, (first, last), at);
                     self.mailbox.trim();
                 }
-                Record::GivenUp { .. } => {}
+                Record::Path { id, path } => {
+                    self.mailbox.note_path(&id, path);
+                    self.mailbox.trim();
+                }
+                Record::GivenUp { .. } | Record::Had { .. } | Record::Forgotten { .. } => {}
+                Record::Positions { next } => self.mailbox.skip_to(next),
                 Record::Receipt { client, request, message, count } => {
                     self.service.handle(now, service::Input::Recovered { client, request, message, count });
                 }

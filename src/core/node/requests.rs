@@ -3,11 +3,12 @@
 use super::{Node, account};
 use crate::core::{
     batch::Body,
-    event::{LogSeq, Output, Record},
+    event::Output,
+    event::record::{LogSeq, Record},
     id::NodeId,
     membership,
     message::Relays,
-    request::{Disturbance, Fetch, Level, Reply, Request, Status},
+    request::{Disturbance, Fetch, Reply, Request, Status},
     service::{self, Caller, Receipt},
     stats::{Counter, Refusal},
     time::{Mono, Now},
@@ -88,7 +89,7 @@ impl Node {
             if record == LogSeq::OPEN {
                 return self.machines.service.handle(now, service::Input::Submitted { caller, message, count });
             }
-            let receipt = Reply::Receipt { id: message, count, level: Level::Memory };
+            let receipt = Reply::Receipt { id: message, count, level: self.machines.config.level };
             return self.machines.reply_after(now, record, caller, receipt);
         }
         if let Err((refusal, text)) = self.admit(now.mono, relays, &body) {

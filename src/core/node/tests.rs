@@ -6,6 +6,7 @@ use crate::{
         batch::{Batch, Body},
         config::{Limits, Protocol},
         endpoint::Endpoint,
+        event::record::Level,
         event::{Event, ReturnAddress},
         frame::{
             Announcement, Answer, Chunk, DisconnectReason, Frame, Hashes, Introduction, JoinPriority, LifeSeen, Member,
@@ -13,7 +14,7 @@ use crate::{
         },
         id::{Instance, MessageId, StreamId},
         message::{Hop, Relays, Trace},
-        request::{Cursor, Disturbance, Fetch, Page, Reply, Request, RequestId, Status},
+        request::{Cursor, Disturbance, Fetch, Fetched, Page, Reply, Request, RequestId, Status},
         time::Wall,
     },
     topology::{Graph, Shape, generate},
@@ -57,6 +58,7 @@ fn config(index: usize, limits: Limits) -> Config {
         network: "test".parse().unwrap(),
         instance: "one".parse().unwrap(),
         protocol: Protocol::default(),
+        level: Level::Memory,
         limits,
     }
 }
@@ -229,7 +231,7 @@ fn single(id: MessageId, payload: &[u8]) -> Batch {
 /// The record of a batch that is new as a whole.
 fn received(batch: Batch) -> Record {
     let (first, last) = batch.range();
-    Record::Received { batch, first, last, at: Wall(0) }
+    Record::Received { batch, first, last, position: 0, at: Wall(0) }
 }
 
 /// Records at the first places of a log.
@@ -1257,6 +1259,8 @@ fn nodes_that_have_seen_the_same_say_the_same() {
 
 #[path = "tests/batches.rs"]
 mod batches;
+#[path = "tests/checkpoint.rs"]
+mod checkpoint;
 #[path = "tests/clients.rs"]
 mod clients;
 #[path = "tests/gaps.rs"]

@@ -12,9 +12,10 @@ use super::{
 use crate::core::{
     batch::Batch,
     config::Limits,
-    event::{Event, LogSeq},
+    event::Event,
+    event::record::{Level, LogSeq, Record},
     id::{Incarnation, MessageId, NodeId},
-    request::{Level, Reply, RequestId, WATCH_WAIT_MAX},
+    request::{Reply, RequestId, WATCH_WAIT_MAX},
     stats::Refusal,
     time::{Mono, Now},
 };
@@ -128,6 +129,8 @@ enum Stage {
 /// See the module.
 #[derive(Debug)]
 pub struct Service {
+    /// The safety of what a receipt stands for.
+    level: Level,
     receipts: Receipts,
     /// Submissions of this turn: as many as requests.
     submitted: VecDeque<(Caller, MessageId, u32)>,
@@ -141,9 +144,10 @@ pub struct Service {
 }
 
 impl Service {
-    /// The service of a node that begins the life `incarnation`.
-    pub fn new(limits: &Limits, incarnation: Incarnation) -> Self {
+    /// The service of a node that begins the life `incarnation`, with the safety that its log gives.
+    pub fn new(limits: &Limits, incarnation: Incarnation, level: Level) -> Self {
         Self {
+            level,
             receipts: Receipts::new(limits.receipts_max),
             submitted: VecDeque::new(),
             promised: Promised::default(),
@@ -166,7 +170,7 @@ impl Service {
             }
             Input::Published { caller, message, count, record } => {
                 self.remember(&caller, Receipt { message: message.clone(), count, record });
-                self.promise(record, caller, Reply::Receipt { id: message, count, level: Level::Memory });
+                self.promise(record, caller, Reply::Receipt { id: message, count, level: self.level });
             }
             Input::Recovered { client, request, message, count } => {
                 self.receipts.keep(&client, &request, Receipt { message, count, record: LogSeq::NONE });
@@ -213,6 +217,17 @@ impl Service {
     /// The receipt that a request was answered with before. Only unique request ids are remembered.
     pub fn receipt(&self, request: &RequestId) -> Option<&Receipt> {
         self.receipts.find(request)
+    }
+
+    /// The receipts of unique request ids, as records.
+    pub fn recorded(&self) -> impl Iterator<Item = Record> {
+        let recorded = self.receipts.iter().filter(|(.., receipt)| receipt.record != LogSeq::OPEN);
+        recorded.map(|(client, request, receipt)| Record::Receipt {
+            client: client.into(),
+            request: Arc::clone(request),
+            message: receipt.message.clone(),
+            count: receipt.count,
+        })
     }
 
     /// Takes the next submission of this turn, once its messages were recorded; then [`Input::Published`].

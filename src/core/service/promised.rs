@@ -1,7 +1,7 @@
 //! Replies that promise something: each waits for the record that it depends on, and for nothing else.
 
 use super::caller::Caller;
-use crate::core::{event::LogSeq, request::Reply};
+use crate::core::{event::record::LogSeq, request::Reply};
 use std::collections::VecDeque;
 
 /// Bytes of replies that may wait before whoever asks for more is refused.

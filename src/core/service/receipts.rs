@@ -1,6 +1,6 @@
 //! The latest receipts, so that a client that repeats a submission whose reply was lost publishes it once.
 
-use crate::core::{event::LogSeq, id::MessageId, request::RequestId};
+use crate::core::{event::record::LogSeq, id::MessageId, request::RequestId};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -53,6 +53,16 @@ impl Receipts {
             RequestId::Unique(unique) => self.by_request.get(unique),
             RequestId::None | RequestId::Number(_) => None,
         }
+    }
+
+    /// All of them, the oldest first: the connection, the request and the answer.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &Arc<[u8]>, &Receipt)> {
+        let mut all = Vec::new();
+        for (client, kept) in &self.by_client {
+            all.extend(kept.0.iter().map(|(number, request)| (*number, client, request)));
+        }
+        all.sort_unstable_by_key(|&(number, ..)| number);
+        all.into_iter().filter_map(|(_, client, request)| Some((&client[..], request, self.by_request.get(request)?)))
     }
 
     /// Remembers the receipt of a request that came by `connection`.

@@ -5,7 +5,7 @@ use crate::{
     core::{
         batch::Batch,
         config::{Config, Protocol},
-        event::{LogSeq, Record},
+        event::record::{Level, LogSeq, Record},
         id::Incarnation,
         node::Node,
         request::Request,
@@ -34,15 +34,15 @@ impl Cluster {
             network: "simulated".parse().expect("a name of letters"),
             instance: "one".parse().expect("a word of letters"),
             protocol: Protocol { batch: !self.scenario.is_single(self.wires.named(host)), ..self.scenario.protocol() },
+            level: Level::Memory,
             limits: self.limits.clone(),
         };
         let seed = self.seed ^ incarnation ^ (host as u64) << 40;
         let place = &mut self.hosts[host];
         for record in &records {
-            if let Record::Received { batch, first, last, .. } = record {
-                for id in (*first..=*last).map(|sequence| batch.id.stream().message(sequence)) {
-                    self.timeline.observe(host, Observation::Remembered { life: place.life, id });
-                }
+            let Record::Received { batch, first, last, .. } = record else { continue };
+            for id in (*first..=*last).map(|sequence| batch.id.stream().message(sequence)) {
+                self.timeline.observe(host, Observation::Remembered { life: place.life, id });
             }
         }
         self.timeline.observe(host, Observation::Began { life: place.life });

@@ -6,6 +6,7 @@ use crate::core::{
     capability::Capabilities,
     config::{Limits, Protocol},
     event::LinkId,
+    event::record::Level,
     frame::{Announcement, PathCopy, StreamRanges},
     id::NodeId,
     message::{Hop, Payload, Trace},
@@ -30,8 +31,15 @@ fn machine() -> Dissemination {
 fn machine_with(limits: Limits) -> Dissemination {
     let endpoint = "10.0.0.1:7001".parse().unwrap();
     let (network, instance) = ("test".parse().unwrap(), Default::default());
-    let config =
-        Config { node: NodeId::numbered(1), endpoint, network, instance, protocol: Protocol::default(), limits };
+    let config = Config {
+        node: NodeId::numbered(1),
+        endpoint,
+        network,
+        instance,
+        protocol: Protocol::default(),
+        level: Level::Memory,
+        limits,
+    };
     Dissemination::new(&config, Incarnation(7))
 }
 
@@ -175,7 +183,7 @@ fn a_batch_of_which_nothing_is_new_is_a_copy_even_if_a_part_was_maybe_never_had(
     let stream = message(1, None).id.stream();
     for (sequence, first) in [(2, 1), (4, 3), (6, 5), (8, 7), (10, 9)] {
         let (batch, at) = (message(sequence, None), Wall(0));
-        machine.recover(&Record::Received { first: sequence, last: sequence, batch, at });
+        machine.recover(&Record::Received { first: sequence, last: sequence, position: 1, batch, at });
         machine.recover(&Record::GivenUp { stream: stream.clone(), first, last: first });
     }
     let nothing = Held(Vec::new());
@@ -291,7 +299,7 @@ fn of_a_batch_that_is_announced_what_is_not_here_is_asked_for() {
 fn a_gap_that_a_batch_fills_is_told_as_one() {
     let (mut machine, nothing) = (machine(), Held(Vec::new()));
     let stream = message(1, None).id.stream();
-    machine.recover(&Record::Received { batch: message(9, None), first: 9, last: 9, at: Wall(0) });
+    machine.recover(&Record::Received { batch: message(9, None), first: 9, last: 9, position: 1, at: Wall(0) });
     machine.recover(&Record::GivenUp { stream: stream.clone(), first: 1, last: 8 });
     let outputs = apply(&mut machine, at(1), from(0, Frame::Message(batch(3, 8))), &nothing);
     assert_eq!((delivered(&outputs), times(&outputs)), (vec![(3, 8), (10, 10)], vec![(Counter::Duplicates, 1)]));

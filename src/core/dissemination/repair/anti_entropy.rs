@@ -114,7 +114,7 @@ impl AntiEntropy {
         match self.seen.hole_below(stream) {
             Some(below) => self.missing.expect(now, stream, slot.unwrap_or_default(), below),
             None if self.missing.is_empty() => {}
-            None => self.missing.filled(stream),
+            None => self.missing.filled(now, stream),
         }
     }
 
@@ -333,6 +333,11 @@ impl AntiEntropy {
         } else {
             self.seen.insert(&stream.origin, stream.incarnation, numbers);
         }
+    }
+
+    /// Notes lives that this node had forgotten.
+    pub(in crate::core::dissemination) fn forgot(&mut self, stream: &StreamId, missing: u64, highest: u64) {
+        self.seen.restore_forgotten(stream, missing, highest);
     }
 
     /// Seeks what its log does not have below what it has.

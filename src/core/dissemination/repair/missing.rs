@@ -82,7 +82,7 @@ impl Missing {
             How::Announced | How::Digest => now + wait,
             How::Backlog | How::Orphan => now,
         };
-        if !self.open(stream, by) {
+        if !self.open(now, stream, by) {
             return;
         }
         let Some(want) = self.wants.get_mut(stream) else { return };
@@ -93,7 +93,7 @@ impl Missing {
             self.wants.drop_one();
         }
         if is_done {
-            return self.close(stream);
+            return self.close(now, stream);
         }
         if is_queued && offered.is_new_source {
             self.wake_at(now);
@@ -116,7 +116,7 @@ impl Missing {
         let how = part.map_or(How::Digest, |part| part.how);
         let is_queued = want.is_queued();
         if want.is_done() {
-            self.close(stream);
+            self.close(now, stream);
         }
         let mut has_room = false;
         for answer in &answers {
@@ -304,14 +304,14 @@ impl Missing {
     }
 
     /// Begins to look for what is missing of a stream that `by` tells of; says whether there is room for it.
-    pub(super) fn open(&mut self, stream: &StreamId, by: Slot) -> bool {
+    pub(super) fn open(&mut self, now: Mono, stream: &StreamId, by: Slot) -> bool {
         if self.wants.get(stream).is_some() {
             return true;
         }
         if self.wants.is_full() {
             self.wants.drop_one();
             let Some(victim) = self.wants.victim(by) else { return false };
-            self.close(&victim);
+            self.close(now, &victim);
         }
         self.wants.insert(stream, by);
         true
@@ -362,7 +362,7 @@ impl Missing {
             self.timers.remove(&(planned, stream.clone()));
         }
         if want.is_done() {
-            return self.close(stream);
+            return self.close(now, stream);
         }
         if !want.is_queued() && want.is_due(now) {
             self.tickets += 1;
@@ -381,7 +381,7 @@ impl Missing {
     }
 
     /// Forgets a stream, with all that was asked of it.
-    pub(super) fn close(&mut self, stream: &StreamId) {
+    pub(super) fn close(&mut self, now: Mono, stream: &StreamId) {
         let Some(mut want) = self.wants.remove(stream) else { return };
         if let Some(at) = want.unplan() {
             self.timers.remove(&(at, stream.clone()));
@@ -391,6 +391,10 @@ impl Missing {
         }
         for question in want.questions() {
             self.accounts.entry(question.to()).or_default().close(question);
+        }
+        // There is room for what others wait for.
+        if !want.questions().is_empty() {
+            self.wake_queue(now);
         }
     }
 }

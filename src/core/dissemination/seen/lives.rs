@@ -2,6 +2,7 @@
 
 use crate::core::{
     config::Limits,
+    event::record::Record,
     id::{Incarnation, NodeId, StreamId},
     request::Gap,
 };
@@ -171,6 +172,15 @@ impl Lives {
     /// The same of all origins.
     pub(super) fn forgotten_gaps(&self) -> impl Iterator<Item = Gap> {
         self.forgotten.keys().filter_map(|origin| self.forgotten_gap(origin))
+    }
+
+    /// The same as records, each origin's own.
+    pub(super) fn all_forgotten(&self) -> impl Iterator<Item = Record> {
+        self.forgotten.iter().map(|(origin, &Forgotten { newest, missing, highest })| Record::Forgotten {
+            stream: StreamId { origin: origin.clone(), incarnation: newest },
+            missing,
+            highest,
+        })
     }
 
     /// Number of messages that were missing of all lives that are forgotten.

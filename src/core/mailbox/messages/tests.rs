@@ -312,7 +312,9 @@ proptest! {
             let mut new = Ranges::from(&[whole.range()][..]);
             new.subtract(seen.as_slice());
             seen.extend(new.as_slice());
-            new.as_slice().iter().for_each(|&part| batches.file(&whole, part, Wall(count)));
+            for &part in new.as_slice() {
+                batches.file(&whole, part, Wall(count));
+            }
             for single in whole.singles().filter(|single| new.contains(single.id.sequence)) {
                 singles.file(&single, single.range(), Wall(count));
             }
@@ -395,4 +397,28 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn positions_that_were_lost_stay_empty_and_count_for_nothing() {
+    let mut mailbox = Mailbox::new(3, 1 << 20);
+    mailbox.skip_to(5);
+    assert_eq!((mailbox.len(), mailbox.next_position()), (0, 5));
+    file(&mut mailbox, &message(1, b"m", false), Wall(1));
+    mailbox.skip_to(9);
+    assert_eq!(mailbox.file(&message(2, b"m", false), (2, 2), Wall(2)), 9);
+    mailbox.skip_to(4);
+    assert_eq!((mailbox.len(), mailbox.unread(), mailbox.next_position()), (2, 2, 10));
+    let positions = |mailbox: &Mailbox| -> Vec<_> {
+        mailbox.fetch(&fetch(Status::All), usize::MAX).messages.iter().map(|m| m.position).collect()
+    };
+    assert_eq!(positions(&mailbox), [5, 9]);
+    assert_eq!(mailbox.mark(0, 7), 1);
+    assert_eq!(mailbox.unread(), 1);
+    // Two more, and the first goes with the empty positions behind it.
+    for sequence in 3..=4 {
+        file(&mut mailbox, &message(sequence, b"m", false), Wall(3));
+    }
+    assert_eq!((positions(&mailbox), mailbox.len(), mailbox.unread()), (vec![9, 10, 11], 3, 3));
+    assert_eq!((mailbox.mark(0, u64::MAX), mailbox.unread()), (3, 0));
 }

@@ -5,7 +5,8 @@ use super::Machines;
 use crate::core::{
     batch::Batch,
     dissemination::{Input, Output as Asked},
-    event::{Event, LinkId, Output, Record},
+    event::record::Record,
+    event::{Event, LinkId, Output},
     frame::Frame,
     id::NodeId,
     membership,
@@ -57,7 +58,8 @@ impl Machines {
                     is_filed = true;
                 }
                 Asked::Path { id, path } => {
-                    self.mailbox.note_path(&id, path);
+                    self.mailbox.note_path(&id, path.clone());
+                    self.append(Record::Path { id, path });
                     is_filed = true;
                 }
                 Asked::Send { links, frame, counter } => {
@@ -99,7 +101,7 @@ impl Machines {
         self.on_membership(now, membership::Input::Used);
         self.stats.add(Counter::Delivered, from, last - first + 1);
         self.note_delivery(now, from, &batch, (first, last));
-        self.mailbox.file(&batch, (first, last), now.wall);
-        self.append(Record::Received { batch, first, last, at: now.wall });
+        let position = self.mailbox.file(&batch, (first, last), now.wall);
+        self.append(Record::Received { batch, first, last, position, at: now.wall });
     }
 }

@@ -4,7 +4,8 @@
 use super::Machines;
 use crate::core::{
     batch::Batch,
-    event::{Event, LogSeq, Output},
+    event::record::LogSeq,
+    event::{Event, Output},
     id::NodeId,
     request::Reply,
     service::{self, Caller},
@@ -88,6 +89,7 @@ mod tests {
     use crate::core::{
         batch::Body,
         config::{Config, Limits, Protocol},
+        event::record::Level,
         event::{Input, Principal, ReturnAddress},
         id::Incarnation,
         message::Payload,
@@ -108,7 +110,7 @@ mod tests {
         let (name, network) = (NodeId::numbered(1), "test".parse().unwrap());
         let endpoint = "10.0.0.1:7001".parse().unwrap();
         let (instance, protocol) = (Default::default(), Protocol::default());
-        let config = Config { node: name, endpoint, network, instance, protocol, limits };
+        let config = Config { node: name, endpoint, network, instance, protocol, level: Level::Memory, limits };
         Node::new(config, Incarnation(17), 0, "test", at(0))
     }
 

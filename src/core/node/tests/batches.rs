@@ -1,7 +1,7 @@
 //! Batches: what a turn's submissions become, how they cross links, and what a log gives back of them.
 
 use super::*;
-use crate::core::{batch::Packer, message::Payload, request::Level};
+use crate::core::{batch::Packer, event::record::Level, message::Payload};
 
 const ALL: [&str; 3] = ["repair", "chunk", "batch"];
 

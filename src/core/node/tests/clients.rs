@@ -1,7 +1,7 @@
 //! Clients of a node: receipts, and what replies wait for.
 
 use super::*;
-use crate::core::request::Level;
+use crate::core::event::record::Level;
 
 fn client() -> ReturnAddress {
     ReturnAddress([1].into())

@@ -4,6 +4,7 @@ use super::*;
 use crate::core::{
     capability::Capabilities,
     config::{Broadcast, Limits, Protocol},
+    event::record::Level,
     event::{Dial, Event},
     frame::{Answer, DisconnectReason, Frame, Hashes, LifeSeen},
     id::Instance,
@@ -65,6 +66,7 @@ impl Table {
             network: "test".parse().unwrap(),
             instance: "one".parse().unwrap(),
             protocol: Protocol::default(),
+            level: Level::Memory,
             limits,
         };
         let peers = Peers::new(&config, Incarnation(1), 7);
