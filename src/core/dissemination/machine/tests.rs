@@ -387,3 +387,7 @@ fn what_is_announced_is_asked_for_and_given_up_when_its_only_source_has_lost_it(
     assert_eq!(told, expected, "a later one came, so they are known to exist");
     assert_eq!(machine.missing_len(), 0);
 }
+
+mod asked;
+mod pieces;
+mod traced;

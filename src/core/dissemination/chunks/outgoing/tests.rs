@@ -159,3 +159,14 @@ fn a_queue_that_moves_no_more_presses_nobody() {
     assert!(outgoing.is_pressed(at(1900)));
     assert!(!outgoing.is_pressed(at(2100)));
 }
+
+#[test]
+fn a_link_whose_far_end_takes_no_pieces_may_be_silent_while_a_large_body_crosses() {
+    let mut outgoing = Outgoing::new(1 << 20, PATIENCE);
+    outgoing.push_whole(LINK, 1 << 20);
+    take(&mut outgoing, at(0));
+    let excused = |outgoing: &Outgoing, now| outgoing.excused(now).next();
+    assert_eq!(excused(&outgoing, at(1)), Some((LINK, at(64_000))), "at the slowest rate");
+    outgoing.answered(at(3_000), LINK, at(1));
+    assert_eq!(excused(&outgoing, at(3_001)), None, "it has crossed");
+}

@@ -650,3 +650,16 @@ fn nobody_fills_the_table_alone() {
     assert_eq!(asked, [Slot(1), Slot(2)].into(), "the second peer's offers are known, too");
     assert_eq!(wants.take_dropped(), 12 + 2);
 }
+
+#[test]
+fn who_never_answers_is_asked_ever_more_seldom_and_in_the_end_no_more() {
+    let mut wants = wants(512);
+    wants.offer(at(0), A, &[(1, 1)], How::Backlog);
+    let mut asked = Vec::new();
+    while let Some(deadline) = wants.deadline().filter(|_| asked.len() < 99) {
+        asked.extend(wants.tick(deadline).iter().map(|_| deadline));
+    }
+    let waits: Vec<_> = asked.windows(2).map(|pair| pair[1].since(pair[0])).collect();
+    assert_eq!((asked.len(), wants.len()), (16, 0));
+    assert!(waits[0] < Duration::from_millis(100) && waits[14] > Duration::from_secs(2), "{waits:?}");
+}

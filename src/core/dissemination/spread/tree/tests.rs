@@ -295,3 +295,19 @@ fn there_are_at_most_so_many_trees() {
     assert_eq!(trees.len(), 3);
     assert!(trees.eager(&name(0)).is_some() && trees.eager(&name(9)).is_some() && trees.eager(&name(7)).is_none());
 }
+
+#[test]
+fn a_new_tree_is_a_copy_of_the_one_that_is_named_or_else_of_the_last_that_has_settled() {
+    let mut trees = Trees::new(name(999), 9, &TIMING);
+    let links = slots(&[0, 1, 2, 3]);
+    let spread = |trees: &mut Trees, millis, origin, model: Option<&NodeId>| {
+        trees.spread(at(millis), &name(origin), Source::Pushed(Slot(0)), model, &links)
+    };
+    for (origin, pruned, millis) in [(1, 1, 0), (2, 2, 1), (3, 3, 1_000)] {
+        spread(&mut trees, millis, origin, Some(&name(origin)));
+        trees.on_prune(at(millis), &name(origin), Slot(pruned));
+    }
+    assert_eq!(spread(&mut trees, 1_001, 4, None), slots(&[1, 3]), "that of 3 changes still");
+    assert_eq!(spread(&mut trees, 1_002, 5, Some(&name(1))), slots(&[2, 3]));
+    assert_eq!(spread(&mut trees, 1_003, 6, Some(&name(6))), slots(&[1, 2, 3]), "there is none to copy");
+}
