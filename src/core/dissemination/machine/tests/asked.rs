@@ -1,4 +1,4 @@
-//! Who pushes and who is asked, seen from the door.
+//! Trees, questions and digests, seen from the door.
 
 use super::*;
 use crate::core::frame::{Answer, Span};

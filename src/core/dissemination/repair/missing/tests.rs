@@ -663,3 +663,14 @@ fn who_never_answers_is_asked_ever_more_seldom_and_in_the_end_no_more() {
     assert_eq!((asked.len(), wants.len()), (16, 0));
     assert!(waits[0] < Duration::from_millis(100) && waits[14] > Duration::from_secs(2), "{waits:?}");
 }
+
+#[test]
+fn what_waits_for_room_is_not_looked_at_before_there_is_some() {
+    let mut wants = Missing::new(1024, 64, LOST_AFTER);
+    (0..500).for_each(|origin| wants.offered(at(0), &stream(origin), A, &[(1, 20)], How::Backlog, WAIT));
+    wants.tick(at(0));
+    assert_eq!(wants.deadline(), Some(at(0) + T2), "nobody has room");
+    wants.offered(at(1), &stream(500), B, &[(1, 1)], How::Backlog, WAIT);
+    assert_eq!(wants.tick(at(1)), [(B, vec![(1, 1)], false)]);
+    assert_eq!(wants.deadline(), Some(at(0) + T2), "who has room has nothing of what waits");
+}
