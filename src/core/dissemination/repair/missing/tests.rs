@@ -674,3 +674,16 @@ fn what_waits_for_room_is_not_looked_at_before_there_is_some() {
     assert_eq!(wants.tick(at(1)), [(B, vec![(1, 1)], false)]);
     assert_eq!(wants.deadline(), Some(at(0) + T2), "who has room has nothing of what waits");
 }
+
+#[test]
+fn room_that_a_dropped_stream_leaves_is_used() {
+    let mut wants = Missing::new(2, 1, LOST_AFTER);
+    let offer = |wants: &mut Missing, now, by, number| {
+        wants.offered(now, &stream(number), by, &[(1, 9)], How::Backlog, WAIT);
+        wants.tick(now)
+    };
+    assert_eq!(offer(&mut wants, at(0), A, 2), [(A, vec![(1, 1)], false)]);
+    assert_eq!(offer(&mut wants, at(1), A, 1), [], "its window is full");
+    let both = [A, B].map(|to| (to, vec![(1, 1)], false));
+    assert_eq!(offer(&mut wants, at(2), B, 3), both, "the first stream gave way");
+}
