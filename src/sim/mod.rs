@@ -5,6 +5,7 @@
 
 pub mod checker;
 mod cluster;
+pub mod disk;
 pub mod experiment;
 mod faults;
 mod host;

@@ -27,6 +27,16 @@ pub enum StoreError {
         /// Its folder.
         folder: PathBuf,
     },
+    /// The file was written by a later version of the program.
+    #[error("{} has version {version} of the log's format, and this program reads up to {known}: use a later one", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+        /// The latest version that is read.
+        known: u32,
+    },
     /// The file holds something else than a number.
     #[error("{} contains {found:?} instead of a number: restore or remove it", path.display())]
     Corrupt {

@@ -2,14 +2,29 @@
 
 use super::error::StoreError;
 use crate::core::event::record::{LogSeq, Record};
+use std::os::fd::BorrowedFd;
 
 /// Records with their places, in order. After an error nothing more comes.
 pub type Records<'a> = Box<dyn Iterator<Item = Result<(LogSeq, Record), StoreError>> + 'a>;
 
+/// The ability of a log to keep what it is given.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Condition {
+    /// It keeps all.
+    #[default]
+    Well,
+    /// It is behind: nothing that its owner can put off should be added.
+    Busy,
+    /// There is no room, for the reason that is told. It tries again by itself.
+    Full(String),
+    /// It could not be written, for the reason that is told. It waits for [`Log::reopen`].
+    Failed(String),
+}
+
 /// Append-only sequence of records.
 ///
-/// One turn of a node appends any number and then syncs once. What was appended between two syncs belongs together: a log
-/// that comes back has all of it or nothing, so that no message stands there without its receipt.
+/// One turn of a node appends any number and then syncs once. What was appended between two syncs belongs together: of
+/// messages and the receipts for them a log that comes back has all or nothing.
 pub trait Log {
     /// Gives the records that the log held when it was opened.
     fn records(&mut self) -> Result<Records<'_>, StoreError>;
@@ -20,4 +35,25 @@ pub trait Log {
     /// Makes all that was appended as safe as this log can, and says up to which place all is safe: that may be less, while
     /// the rest is under way.
     fn sync(&mut self) -> Result<LogSeq, StoreError>;
+
+    /// A descriptor that is readable when there is reason to call [`sync`](Self::sync) again, if there can be one.
+    fn woken(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// The ability to keep what is added.
+    fn condition(&self) -> Condition {
+        Condition::Well
+    }
+
+    /// Tries again to write, after that failed.
+    fn reopen(&mut self) {}
+
+    /// Says that [`checkpoint`](Self::checkpoint) is due.
+    fn wants_checkpoint(&self) -> bool {
+        false
+    }
+
+    /// Takes all that is known after the last sync but messages: the log can begin with it, so that what is before it may go.
+    fn checkpoint(&mut self, _records: Vec<Record>) {}
 }
