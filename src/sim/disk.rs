@@ -33,7 +33,9 @@ pub enum Failure {
 pub struct Fault {
     /// Number of steps before it.
     pub step: u64,
-    /// The way in which that step fails.
+    /// Number of steps that fail, one after the other.
+    pub times: u64,
+    /// The way in which they fail.
     pub failure: Failure,
     /// The error that is told.
     pub error: ErrorKind,
@@ -174,7 +176,9 @@ impl State {
         }
         let step = self.steps;
         self.steps += 1;
-        let Some(fault) = self.fault.filter(|fault| fault.step == step) else { return Ok(None) };
+        let Some(fault) = self.fault.filter(|fault| (fault.step..fault.step + fault.times).contains(&step)) else {
+            return Ok(None);
+        };
         self.has_ended = fault.failure == Failure::End;
         Ok(Some((fault.failure, fault.error.into())))
     }

@@ -121,7 +121,7 @@ fn what_is_finished_is_there_whichever_step_fails() {
             {
                 let mut world = World::new(seed);
                 (0..2).for_each(|_| world.live(None));
-                world.live(Some(Fault { step, failure, error }));
+                world.live(Some(Fault { step, times: 1, failure, error }));
                 (0..2).for_each(|_| world.live(None));
                 world.recover();
             }
@@ -137,7 +137,8 @@ fn what_is_finished_is_there_after_two_thousand_power_cuts() {
         for _ in 0..4 {
             let (step, failure) = (world.rng.below(40) as u64, FAILURES[world.rng.below(4)]);
             let error = [ErrorKind::Other, ErrorKind::StorageFull][world.rng.below(2)];
-            let fault = (world.rng.below(4) > 0).then_some(Fault { step, failure, error });
+            let times = 1 + world.rng.below(4) as u64;
+            let fault = (world.rng.below(4) > 0).then_some(Fault { step, times, failure, error });
             world.live(fault);
             world.disk.lose_power();
             cuts += 1;
@@ -159,7 +160,7 @@ fn a_failed_sync_is_never_made_up_for_on_the_same_descriptor() {
     log.commit(NOW);
     log.append(&marks(4, 3));
     // The write, then the sync.
-    disk.set_fault(Some(Fault { step: 1, failure: Failure::Before, error: ErrorKind::Other }));
+    disk.set_fault(Some(Fault { step: 1, times: 1, failure: Failure::Before, error: ErrorKind::Other }));
     log.commit(NOW);
     log.append(&marks(7, 3));
     (0..3).for_each(|_| log.commit(NOW));
@@ -178,7 +179,7 @@ fn what_a_failed_disk_still_shows_is_written_again() {
     let mut log = writer(&disk, Options::default());
     log.append(&marks(1, 200));
     // The steps of a segment that begins are four; then come the write and the sync.
-    disk.set_fault(Some(Fault { step: 5, failure: Failure::Before, error: ErrorKind::Other }));
+    disk.set_fault(Some(Fault { step: 5, times: 1, failure: Failure::Before, error: ErrorKind::Other }));
     log.commit(NOW);
     drop(log);
     // The process ends; the system still shows what it never wrote, and takes it for written.
@@ -220,7 +221,7 @@ fn an_empty_queue_does_not_say_that_the_disk_is_well() {
     let mut log = writer(&disk, Options::default());
     log.append(&marks(1, 1));
     log.commit(NOW);
-    disk.set_fault(Some(Fault { step: 0, failure: Failure::Before, error: ErrorKind::Other }));
+    disk.set_fault(Some(Fault { step: 0, times: 1, failure: Failure::Before, error: ErrorKind::Other }));
     log.mark();
     assert!(matches!(log.condition(), Condition::Failed(_)));
     disk.set_room(0);
@@ -237,7 +238,7 @@ fn a_checkpoint_stands_in_for_records_that_were_never_appended() {
     log.checkpoint(LogSeq(90), &known, true);
     log.append(&marks(91, 3));
     // The new segment cannot be had at first: nothing behind the gap is finished before the gap is.
-    disk.set_fault(Some(Fault { step: 6, failure: Failure::Before, error: ErrorKind::StorageFull }));
+    disk.set_fault(Some(Fault { step: 6, times: 1, failure: Failure::Before, error: ErrorKind::StorageFull }));
     log.commit(NOW);
     assert_eq!(log.finished(), LogSeq(3));
     log.reopen(NOW);

@@ -216,7 +216,7 @@ fn a_log_that_failed_waits_for_an_order() {
     log.append(LogSeq(1), &message(1, payload(100))).unwrap();
     sync_until(&mut log, |_, finished| finished == LogSeq(1));
     let fault = crate::sim::disk::Failure::Before;
-    disk.set_fault(Some(crate::sim::disk::Fault { step: 0, failure: fault, error: io::ErrorKind::Other }));
+    disk.set_fault(Some(crate::sim::disk::Fault { step: 0, times: 1, failure: fault, error: io::ErrorKind::Other }));
     sync_until(&mut log, |log, _| {
         // The mark of an idle log may have come first.
         log.append(LogSeq(2), &message(2, payload(100))).unwrap();
