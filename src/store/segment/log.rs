@@ -151,6 +151,10 @@ impl<D: Disk<File: Send> + Clone + Send + 'static> Log for SegmentLog<D> {
 
     fn checkpoint(&mut self, records: Vec<Record>) {
         if let Some(driver) = &self.driver {
+            // It is of the end of the turn, and stands behind it.
+            if !self.turn.is_empty() {
+                driver.hand_over(Job::Turn(mem::take(&mut self.turn), mem::take(&mut self.turn_len)));
+            }
             driver.hand_over(Job::Checkpoint(self.last, records, mem::take(&mut self.is_behind)));
             self.status = driver.status();
         }
