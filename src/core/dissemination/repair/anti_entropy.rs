@@ -303,9 +303,11 @@ impl AntiEntropy {
         self.digests.is_quiet(now).then(|| self.seen.hashes())
     }
 
-    /// A neighbour that knows digests is up: it is told everything, and what it said before that, maybe in another life, is void.
+    /// A neighbour that knows digests is up: it is told everything. What it said before that it lacks, maybe in another life, is
+    /// void; what it said that it has, over its own link, holds.
     pub(in crate::core::dissemination) fn rose(&mut self, now: Mono, slot: Slot) {
-        self.forget(now, slot);
+        self.missing.rose(now, slot);
+        self.dropped.forget(slot);
         self.digests.rose(now, slot);
     }
 

@@ -172,6 +172,16 @@ impl Missing {
         }
     }
 
+    /// The link to `slot` is up, for the first time it may be: what it said before that it lacks, maybe in another life, is void.
+    pub(super) fn rose(&mut self, now: Mono, slot: Slot) {
+        for stream in self.known_by(slot) {
+            if let Some(want) = self.wants.get_mut(&stream) {
+                want.forgive(now, slot);
+            }
+            self.refresh(now, &stream);
+        }
+    }
+
     /// Gives what is due: to be asked for, with T2 from each peer's round trip, or to be given up.
     pub(super) fn on_tick(&mut self, now: Mono, round_trip: impl Fn(Slot) -> Duration) -> Dues {
         let mut dues = Dues::default();

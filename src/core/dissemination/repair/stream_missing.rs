@@ -61,7 +61,6 @@ impl StreamMissing {
         Self { opener, ..Self::default() }
     }
 
-    /// The peer that told of it first.
     pub(super) fn is_queued(&self) -> bool {
         self.ticket.is_some()
     }
@@ -76,8 +75,7 @@ impl StreamMissing {
         self.ticket.take()
     }
 
-    /// It is to be looked at by `at`. Gives the time that was planned before, if any, unless that is as early: then nothing
-    /// changes, and the result is `None`.
+    /// It is to be looked at by `at`. Gives what was planned before; `None` if that is as early, and stays.
     pub(super) fn plan(&mut self, at: Mono) -> Option<Option<Mono>> {
         self.at.is_none_or(|planned| at < planned).then(|| self.at.replace(at))
     }
@@ -87,6 +85,7 @@ impl StreamMissing {
         self.at.take()
     }
 
+    /// The peer that told of it first.
     pub(super) fn opener(&self) -> Slot {
         self.opener
     }
@@ -226,6 +225,17 @@ impl StreamMissing {
         self.sources.retain(|source| source.slot != slot);
         self.questions.retain(|question| question.to() != slot);
         self.reconcile(None);
+    }
+
+    /// A peer may have got since what it said that it keeps no more: it may be asked for that again.
+    pub(super) fn forgive(&mut self, now: Mono, slot: Slot) {
+        let Some(source) = self.sources.iter_mut().find(|source| source.slot == slot) else { return };
+        let again = std::mem::take(&mut source.lost).intersection(self.parts.sought().as_slice());
+        source.offers.extend(again.as_slice());
+        self.parts.revise(again.as_slice(), |part| (part.bare.take().map(|_| part.due = now), true).1);
+        if self.sources.iter_mut().any(|source| source.offers.truncate(INTERVALS_MAX)) {
+            self.reconcile(None);
+        }
     }
 
     /// Says whether a peer offers something of it, or was asked.
