@@ -17,6 +17,7 @@ use crate::{
     client::ClientError,
     core::{
         endpoint::Endpoint,
+        event::record::Level,
         id::{Incarnation, MessageId, NodeId, StreamId},
         message::{Hop, Path, Payload},
         neighbours::{LinkRole, MemberState},
@@ -586,6 +587,8 @@ pub(super) fn state() -> NodeStatus {
         disturbed: Vec::new(),
         name_taken: None,
         instance_unstored: None,
+        level: Level::Memory,
+        log_trouble: None,
         counters: counters(9),
         peer_counters: [("12".to_owned(), counters(5)), ("5".to_owned(), counters(4)), ("6".to_owned(), [].into())]
             .into(),
@@ -725,6 +728,13 @@ fn who_does_not_answer_or_is_not_heard_is_named() {
     let state = |node: usize| (json["nodes"][node]["state"].as_str().unwrap(), json["nodes"][node]["lag"].as_u64());
     assert_eq!([2, 4, 5].map(state), [("silent", None), ("up", Some(0)), ("suspect", Some(7))]);
     assert_eq!((&json["verdict"]["ok"], &json["verdict"]["equal"]), (&false.into(), &false.into()));
+    // Equal hashes: what was given up has been seen, and yet not had.
+    if let Outcome::Said(status) = &mut survey.nodes[4].outcome {
+        (status.seen_messages, status.digest, status.given_up, status.unproven) = (Some(2), Some(7), 2, 4);
+    }
+    let json = serde_json::to_value(report(&survey, false)).unwrap();
+    assert_eq!((&json["nodes"][4]["lag"], &json["verdict"]["equal"]), (&2.into(), &false.into()));
+    assert!(report(&survey, false).to_string().contains("2 given up; 4 only heard of"));
     let error = complaint(&survey).unwrap_err();
     assert_eq!((error.exit_status(), &*error.to_string()), (3, "1 of 6 nodes did not answer: 3"));
 }

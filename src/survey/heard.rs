@@ -197,18 +197,18 @@ impl Survey {
         self.nodes.iter().filter_map(Heard::status)
     }
 
-    /// Returns whether all that answered have seen the same messages; `None` if one does not say what it has seen.
+    /// Returns whether all that answered have had the same messages; `None` if one does not say. Equal hashes alone do not show
+    /// it: a node that has given up what others had has seen the same.
     pub fn is_equal(&self) -> Option<bool> {
-        let digests: Vec<u64> = self.said().map(|status| status.digest).collect::<Option<_>>()?;
-        Some(digests.windows(2).all(|pair| pair[0] == pair[1]))
+        let all: Vec<_> = self.said().map(had).collect::<Option<_>>()?;
+        Some(all.windows(2).all(|pair| pair[0] == pair[1]))
     }
 
-    /// Number of ids that a node lacks of what the other has seen that has seen most; `None` if that cannot be told.
+    /// Number of messages that a node lacks of what the other has had that has had most; `None` if that cannot be told.
     pub fn lag(&self, status: &NodeStatus) -> Option<u64> {
-        let (seen, digest) = self.said().filter_map(|status| status.seen_messages.zip(status.digest)).max()?;
-        let own = status.seen_messages?;
-        // Two nodes that have seen equally many of different messages both lack some; how many, an audit tells.
-        match (status.digest == Some(digest), seen - own.min(seen)) {
+        let (most, own) = (self.said().filter_map(had).max()?, had(status)?);
+        // Two nodes that have had equally many different messages both lack some; how many, an audit tells.
+        match (most == own, most.0 - own.0) {
             (true, _) => Some(0),
             (false, 0) => None,
             (false, lag) => Some(lag),
@@ -234,6 +234,11 @@ impl Survey {
         let such = self.nodes.iter().filter(|heard| which(&heard.outcome));
         such.filter_map(|heard| NodeId::new(&heard.name).ok()).collect()
     }
+}
+
+/// Number of the messages that a node has had, and the hash of those that it has seen, given up or not.
+fn had(status: &NodeStatus) -> Option<(u64, u64)> {
+    Some((status.seen_messages?.saturating_sub(status.given_up), status.digest?))
 }
 
 impl Heard {

@@ -65,12 +65,19 @@ pub struct Details {
     pub missing: u64,
     /// Messages given up.
     pub given_up: u64,
+    /// Messages given up of which others have only said that they exist.
+    unproven: u64,
     /// Another node has its name: it takes no messages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name_taken: Option<String>,
     /// It could not store its instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_unstored: Option<String>,
+    /// The safety that its receipts stand for.
+    level: &'static str,
+    /// Its log cannot keep what is submitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_trouble: Option<String>,
     /// Its peers.
     pub peers: Vec<Peer>,
     /// All counts that are not zero.
@@ -124,11 +131,17 @@ impl NodeHealth {
             if let Some(why) = &details.name_taken {
                 remarks.push(format!("takes no messages: {}", text::escape(why)));
             }
+            if let Some(why) = &details.log_trouble {
+                remarks.push(format!("takes no messages: {}", text::escape(why)));
+            }
             if let Some(why) = &details.instance_unstored {
                 remarks.push(format!("could not store its instance: {}", text::escape(why)));
             }
             if details.given_up > 0 {
                 remarks.push(format!("{} given up", details.given_up));
+            }
+            if details.unproven > 0 {
+                remarks.push(format!("{} only heard of", details.unproven));
             }
             if details.missing > 0 {
                 remarks.push(format!("fetching missed messages of {}", count(details.missing, "stream")));
@@ -160,8 +173,11 @@ impl From<NodeStatus> for Details {
             digest: status.digest.map(|digest| format!("{digest:016x}")),
             missing: status.missing,
             given_up: status.given_up,
+            unproven: status.unproven,
             name_taken: status.name_taken,
             instance_unstored: status.instance_unstored,
+            level: status.level.name(),
+            log_trouble: status.log_trouble,
             peers: status.peers.into_iter().map(Peer::from).collect(),
             counters: status.counters,
             peer_counters: status.peer_counters,
