@@ -185,7 +185,7 @@ impl World {
             Output::Answer(to, answer) => self.answer(side, &to, answer),
             Output::Exit { .. } => self.sides[side].has_exited = true,
             Output::Reply(_, _, reply) => self.sides[side].ledger.reply = Some(reply),
-            Output::Notify(_) | Output::Disturb(..) | Output::Adopt(_) => {}
+            Output::Notify(_) | Output::Disturb(..) | Output::Reopen | Output::Adopt(_) => {}
         }
     }
 

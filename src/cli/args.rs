@@ -7,6 +7,7 @@ use super::{
     commands::{
         bench, get_messages, list_networks, list_peers, node, remove_node, send_message, start_network, stop_network,
     },
+    disk_log::command as disk_log,
     error::CliError,
     globals::Globals,
     health::{audit, plot, status},
@@ -61,7 +62,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 #[expect(missing_docs, reason = "what documents the arguments of a command is its help; here it would replace that")]
 pub enum Command {
-    StartNetwork(start_network::Args),
+    StartNetwork(Typed<start_network::Args>),
     StopNetwork(stop_network::Args),
     SendMessage(send_message::Args),
     GetMessages(get_messages::Args),
@@ -78,6 +79,7 @@ pub enum Command {
     Plot(plot::Args),
     Watch(watch::Args),
     Node(node::Args),
+    Log(disk_log::Args),
     Chaos(chaos::Args),
     Bench(bench::Args),
     Simulate(Typed<simulate::Args>),
@@ -123,7 +125,7 @@ impl Cli {
 impl Command {
     fn run(self, context: &Context, out: &mut Output) -> Result<(), CliError> {
         match self {
-            Self::StartNetwork(args) => start_network::run(args, context, out),
+            Self::StartNetwork(args) => start_network::run(&args, context, out),
             Self::StopNetwork(args) => stop_network::run(args, context, out),
             Self::SendMessage(args) => send_message::run(args, context, out),
             Self::GetMessages(args) => get_messages::run(args, context, out),
@@ -140,6 +142,7 @@ impl Command {
             Self::Plot(args) => plot::run(args, context, out),
             Self::Watch(args) => watch::run(args, context, out),
             Self::Node(args) => node::run(args, context, out),
+            Self::Log(args) => disk_log::run(args, context, out),
             Self::Chaos(args) => chaos::run(args, context, out),
             Self::Bench(args) => bench::run(&args, context, out),
             Self::Simulate(args) => simulate::run(&args, context, out),

@@ -6,6 +6,7 @@ use crate::{
     client::ClientError,
     core::stats::Refusal,
     launcher::{Kind, LaunchError},
+    store::StoreError,
     workload::WorkloadError,
 };
 use serde::Serialize;
@@ -153,6 +154,12 @@ impl From<io::Error> for CliError {
             io::ErrorKind::BrokenPipe => Self::BrokenPipe,
             _ => Self::Failed(format!("cannot write to stdout: {error}")),
         }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.to_string())
     }
 }
 

@@ -10,6 +10,7 @@ pub mod change;
 pub mod chaos;
 pub mod commands;
 pub mod context;
+pub mod disk_log;
 pub mod error;
 pub mod globals;
 pub mod health;

@@ -144,6 +144,11 @@ impl Client {
         if len <= limit { Ok(()) } else { Err(ClientError::TooLong { endpoint: self.endpoint.clone(), len, limit }) }
     }
 
+    /// Has the node write its log again, after that failed; says who it is.
+    pub fn reopen_log(&mut self) -> Result<NodeId, ClientError> {
+        self.tell(&Request::Reopen)
+    }
+
     /// The node's name and its peers.
     pub fn peers(&mut self) -> Result<(NodeId, Vec<PeerInfo>), ClientError> {
         let Response { node, reply, .. } = self.call(&Request::Peers)?;

@@ -184,6 +184,9 @@ pub struct Limits {
     pub waiting_max: usize,
     /// Of those, the ones of one connection. Default 16.
     pub waiting_per_client_max: usize,
+    /// Receipts that wait until their messages are safe. Default 262,144. Fewer: clients that send much at once are refused; more:
+    /// memory while the disk stalls, some 200 bytes each.
+    pub receipts_waiting_max: usize,
     /// Largest payload of a traced message that rides on every frame, so that each copy can be read by itself.
     /// Default 256 bytes. Larger payloads cross each link of the tree once.
     pub small_payload_max: usize,
@@ -231,6 +234,7 @@ impl Default for Limits {
             page_len_max: 1 << 20,
             waiting_max: 64,
             waiting_per_client_max: 16,
+            receipts_waiting_max: 1 << 18,
             small_payload_max: 256,
             trees_max: 4096,
             lives_max: 64,

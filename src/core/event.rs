@@ -2,7 +2,7 @@
 
 pub mod record;
 
-use self::record::{LogSeq, Record};
+use self::record::{Condition, LogSeq, Record};
 use super::{
     endpoint::Endpoint,
     frame::{Answer, Frame},
@@ -166,6 +166,8 @@ pub enum Input {
     Unreplied,
     /// The queues of this node's links are filling up, or have room again.
     Pressure(bool),
+    /// The log can keep what it is given, or cannot any more.
+    Log(Condition),
     /// All records up to this one are as safe as the log makes them.
     Synced(LogSeq),
     /// [`Output::Adopt`] was done.
@@ -294,6 +296,8 @@ impl Event {
 pub enum Output {
     /// Keep this record.
     Append(LogSeq, Record),
+    /// Try again to keep records, after that failed.
+    Reopen,
     /// Keep this as the node's life, for good, before anything that follows is done.
     Renew(Incarnation),
     /// Keep this as the instance of the network that the node belongs to.

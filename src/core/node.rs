@@ -3,7 +3,7 @@
 
 use super::{
     config::Config,
-    event::record::{LogSeq, Record},
+    event::record::{Condition, LogSeq, Record},
     event::{Input, LinkId, Output, Principal},
     id::{Incarnation, Instance, NetworkName, NodeId},
     membership,
@@ -28,8 +28,8 @@ mod requests;
 pub struct Node {
     machines: Machines,
     version: &'static str,
-    /// The record of the last mark.
-    marked: LogSeq,
+    /// The ability of the log to keep what is submitted.
+    log: Condition,
     disturbed: Disturbed,
     pressed: bool,
     instance_unstored: Option<String>,
@@ -43,7 +43,7 @@ impl Node {
         Self {
             machines: Machines::new(config, incarnation, seed, now),
             version,
-            marked: LogSeq::NONE,
+            log: Condition::Well,
             disturbed: Disturbed::default(),
             pressed: false,
             instance_unstored: None,
@@ -72,6 +72,7 @@ impl Node {
             Input::Disconnected(link) => self.machines.on_membership(now, membership::Input::Disconnected(link)),
             Input::Unreplied => self.machines.stats.count(Counter::RepliesDropped, None),
             Input::Pressure(pressed) => self.pressed = pressed,
+            Input::Log(condition) => self.log = condition,
             Input::Synced(upto) => self.machines.service.handle(now, service::Input::Synced(upto)),
             Input::Adopted { unstored } => self.instance_unstored = unstored,
             Input::Tick => self.machines.on_tick(now),

@@ -148,6 +148,8 @@ pub enum Request {
     Remove,
     /// Stop: the neighbours keep the node in mind.
     Stop,
+    /// Try again to write the log, after that failed.
+    Reopen,
 }
 
 impl Request {
@@ -168,6 +170,7 @@ impl Request {
             Self::Seen { .. } => "seen",
             Self::Remove => "remove",
             Self::Stop => "stop",
+            Self::Reopen => "reopen",
         }
     }
 }
@@ -320,6 +323,10 @@ pub struct NodeStatus {
     pub name_taken: Option<String>,
     /// It could not store its instance, and takes one anew when it is started again: why, for people.
     pub instance_unstored: Option<String>,
+    /// The safety that its receipts stand for.
+    pub level: Level,
+    /// Its log cannot keep what is submitted: why, for people.
+    pub log_trouble: Option<String>,
     /// All counts that are not zero, by name.
     pub counters: BTreeMap<String, u64>,
     /// The same by peer.

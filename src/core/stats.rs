@@ -135,6 +135,10 @@ named! {
         OriginsFull = "origins_full",
         /// Queues are filling up: try again.
         Busy = "busy",
+        /// The node's disk has no room for what is submitted.
+        DiskFull = "disk_full",
+        /// The node's log could not be written.
+        LogFailed = "log_failed",
         /// A fault was ordered of a node that was started without `--chaos`.
         NotAllowed = "not_allowed",
         /// The links that a client waited for did not come up in time.

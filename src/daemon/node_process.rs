@@ -1,7 +1,12 @@
 //! The life of a node process: bind, begin a new incarnation, serve turn by turn, end within a bounded time.
 
 use super::{
-    error::DaemonError, metrics::MetricsPort, report::rooms, settings::Settings, signals::Signals, turn::Turn,
+    error::DaemonError,
+    metrics::MetricsPort,
+    report::{self, rooms},
+    settings::Settings,
+    signals::Signals,
+    turn::Turn,
 };
 use crate::{
     clock::{self, Clock},
@@ -15,7 +20,11 @@ use crate::{
         request::Request,
         time::Now,
     },
-    store::{Log, MemoryLog, StoreError, incarnation::Life},
+    store::{
+        Log, MemoryLog, StoreError,
+        incarnation::Life,
+        segment::{Options, Retention, SegmentLog},
+    },
     transport::{Context, LinkLimits, Links, Poller, Router, RouterLimits, context::raise_descriptor_limit},
     wire::Decoder,
 };
@@ -44,7 +53,7 @@ impl NodeProcess {
         raise_descriptor_limit().map_err(system("raise the limit of descriptors"))?;
         let signals = Signals::listen().map_err(system("listen to signals"))?;
         let Settings { node, host, port, advertise, network, instance, peers, contacts, .. } = settings;
-        let Settings { folder, protocol, limits, version, metrics, .. } = settings;
+        let Settings { folder, is_durable, protocol, limits, version, metrics, .. } = settings;
 
         let sockets = limits.peers_max.saturating_add(SOCKETS_BESIDE_LINKS);
         let context = Context::new(u16::try_from(sockets).unwrap_or(u16::MAX))?;
@@ -67,11 +76,23 @@ impl NodeProcess {
         let instance = if instance.is_empty() { life.instance(&network)? } else { instance };
         let links = Links::new(&context, node.clone(), link_limits);
         let decoder = Decoder::new(limits.path_len_max);
-        let config =
-            Config { node, endpoint: endpoint.clone(), network, instance, protocol, level: Level::Memory, limits };
-        let mut log = MemoryLog::default();
-        let core = recover(&mut log, config, life.incarnation(), version, now)?;
-        let mut turn = Turn::new(core, clock, router, links, decoder, Box::new(log), life);
+        let level = if is_durable { Level::Disk } else { Level::Memory };
+        let enough = limits.retained_messages_max as u64;
+        let config = Config { node, endpoint: endpoint.clone(), network, instance, protocol, level, limits };
+        let (core, log): (_, Box<dyn Log>) = if is_durable {
+            // What memory has no room for cannot be read: the log need not keep it either.
+            let retention = Retention { messages: Some(enough), ..Retention::default() };
+            let mut log = SegmentLog::open(folder.join("log"), Options { retention, ..Options::default() })?;
+            let core = recover(&mut log, config, life.incarnation(), version, now)?;
+            // What was found and may not be safe is written again before anything builds upon it.
+            log.sync()?;
+            report::recovered(&core.gauge(), log.findings(), clock.mono().since(now.mono));
+            (core, Box::new(log))
+        } else {
+            let mut log = MemoryLog::default();
+            (recover(&mut log, config, life.incarnation(), version, now)?, Box::new(log))
+        };
+        let mut turn = Turn::new(core, clock, router, links, decoder, log, life);
         if let Some(port) = port {
             turn.serve_metrics(port);
         }

@@ -5,13 +5,15 @@ use super::repetition::{Again, Repetition, Topic};
 use crate::{
     core::{
         endpoint::Endpoint,
-        event::record::Record,
+        event::record::{Condition, Record},
         event::{Event, Input, Output},
         id::{Instance, NodeId},
+        node::Gauge,
         request::Reply,
         stats::Refusal,
         time::Mono,
     },
+    store::segment::{Finding, recovery::Damage},
     transport::SocketError,
 };
 use std::{io, time::Duration};
@@ -43,6 +45,9 @@ const LINES_MAX: u32 = 200;
 /// Length of a window: 200 lines in ten seconds are about 250 MB in a day under attack.
 const WINDOW: Duration = Duration::from_secs(10);
 
+/// Most holes of a log that are named.
+const HOLES_SHOWN_MAX: usize = 20;
+
 /// Something that may be told.
 #[derive(Debug)]
 enum News {
@@ -51,6 +56,22 @@ enum News {
     NobodyAnswers(String),
     UnknownHost(String, String),
     LeftOut(u32),
+}
+
+/// Says what a log on disk has given back, and what it has lost.
+pub(super) fn recovered(gauge: &Gauge, findings: &[Finding], took: Duration) {
+    let (messages, took_ms) = (gauge.messages, took.as_millis());
+    tracing::info!(target: rooms::NODE, event = "recovered", messages, took_ms, "has its messages from the log");
+    let (holes, torn): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| finding.damage == Damage::Hole);
+    for hole in holes.iter().take(HOLES_SHOWN_MAX) {
+        tracing::error!(target: rooms::NODE, event = "hole", %hole, "the disk has lost a part of the log: neighbours are asked");
+    }
+    if holes.len() > HOLES_SHOWN_MAX {
+        tracing::error!(target: rooms::NODE, event = "hole", more = holes.len() - HOLES_SHOWN_MAX, "and more holes");
+    }
+    if !torn.is_empty() {
+        tracing::info!(target: rooms::NODE, event = "torn", parts = torn.len(), "the log ends in what was not safe yet");
+    }
 }
 
 /// Writes the log.
@@ -126,6 +147,23 @@ impl Reporter {
         let text = if pressed { "queues are filling up: submissions are refused" } else { "queues have room again" };
         if tracing::enabled!(tracing::Level::DEBUG) && self.admits(now) {
             line!(DEBUG, NODE, "pressure", pressed, "{text}");
+        }
+    }
+
+    /// One line when the log cannot keep what it is given, and one when it can again.
+    pub(super) fn log_condition(&mut self, now: Mono, condition: &Condition) {
+        if !self.admits(now) {
+            return;
+        }
+        match condition {
+            Condition::Well => line!(INFO, NODE, "log", "the log keeps all again"),
+            Condition::Busy => line!(DEBUG, NODE, "log", "the disk is behind: submissions are refused"),
+            Condition::Full(why) => {
+                line!(ERROR, NODE, "log", why, "the disk is full: submissions are refused until there is room")
+            }
+            Condition::Failed(why) => {
+                line!(ERROR, NODE, "log", why, "cannot write the log: submissions are refused until it is reopened")
+            }
         }
     }
 

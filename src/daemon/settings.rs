@@ -29,8 +29,10 @@ pub struct Settings {
     pub peers: Vec<(Option<NodeId>, Endpoint)>,
     /// Nodes of the network that it joins; any one that lives will do.
     pub contacts: Vec<Endpoint>,
-    /// The folder for its incarnation.
+    /// The folder for its incarnation, and for its log if that is on disk.
     pub folder: PathBuf,
+    /// True if its log is on disk.
+    pub is_durable: bool,
     /// The protocol's settings.
     pub protocol: Protocol,
     /// Bounds and waits.

@@ -12,7 +12,7 @@ use crate::{
     clock::{self, Clock},
     core::{
         endpoint::Endpoint,
-        event::record::LogSeq,
+        event::record::{Condition, LogSeq},
         event::{Input, LinkId, Output, Principal, ReturnAddress, Sender},
         frame::Frame,
         id::{Incarnation, Instance},
@@ -54,6 +54,8 @@ pub(super) struct Turn {
     log: Box<dyn Log>,
     life: Life,
     synced: LogSeq,
+    /// The log's ability to keep what it is given, as the node was told last.
+    condition: Condition,
     pressure: bool,
     exit: Option<Duration>,
     /// Inputs that came of doing what the core asked.
@@ -89,6 +91,7 @@ impl Turn {
             log,
             life,
             synced: LogSeq::default(),
+            condition: Condition::Well,
             pressure: false,
             exit: None,
             after: VecDeque::new(),
@@ -151,10 +154,11 @@ impl Turn {
             self.reporter.deadline(),
         ]);
         let timeout = deadline.map(|deadline| deadline.since(self.clock.mono()));
-        let others = [signal, self.metrics.as_ref().map_or(signal, AsFd::as_fd)];
-        let others = &others[..1 + usize::from(self.metrics.is_some())];
-        let ready = poller.poll(&mut self.router, &mut self.links, others, timeout)?;
-        let (router, signalled, is_asked) = (ready.router, ready.others[0], ready.others.get(1) == Some(&true));
+        let metrics = self.metrics.as_ref().map_or(signal, AsFd::as_fd);
+        // The log needs no more than to be woken for: each turn ends with a look at it.
+        let others = [signal, metrics, self.log.woken().unwrap_or(signal)];
+        let ready = poller.poll(&mut self.router, &mut self.links, &others, timeout)?;
+        let (router, signalled, is_asked) = (ready.router, ready.others[0], ready.others[1]);
         // What is lost comes first: a connection may be lost and another one up since the last wait.
         self.after.extend(ready.disconnected.iter().copied().map(Input::Disconnected));
         self.after.extend(ready.writable.iter().copied().map(Input::Writable));
@@ -245,9 +249,18 @@ impl Turn {
 
     fn sync(&mut self) -> Result<(), DaemonError> {
         let synced = self.log.sync()?;
+        if self.log.wants_checkpoint() {
+            self.log.checkpoint(self.node.checkpoint().collect());
+        }
         if synced > self.synced {
             self.synced = synced;
             self.apply(Input::Synced(synced))?;
+        }
+        let condition = self.log.condition();
+        if condition != self.condition {
+            self.reporter.log_condition(self.now, &condition);
+            self.condition = condition.clone();
+            self.apply(Input::Log(condition))?;
         }
         Ok(())
     }
@@ -280,6 +293,7 @@ impl Turn {
         report::trace_output(&output);
         match output {
             Output::Append(seq, record) => self.log.append(seq, &record)?,
+            Output::Reopen => self.log.reopen(),
             Output::Renew(incarnation) => self.life.renew(incarnation)?,
             Output::Adopt(instance) => {
                 let kept = self.life.keep_instance(self.node.network(), &instance);

@@ -170,6 +170,14 @@ pub enum LaunchError {
         /// Number of its nodes.
         nodes: usize,
     },
+    /// The record beside the data of a durable network makes no sense.
+    #[error("{} is no record of a network ({why}); restore it, or set the data aside with --fresh", path.display())]
+    StoredRecord {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        why: String,
+    },
     /// Somebody else listens there.
     #[error("{ports} in use{}; choose others with --port-base", by.as_ref().map_or_else(String::new, |by| format!(" by network '{by}'")))]
     PortsTaken {
@@ -322,6 +330,7 @@ impl LaunchError {
             | Self::NoNetwork { .. }
             | Self::NoNode { .. }
             | Self::RunsAlready { .. }
+            | Self::StoredRecord { .. }
             | Self::PortsTaken { .. }
             | Self::PortsOutgoing { .. }
             | Self::PortForbidden { .. }

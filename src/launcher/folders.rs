@@ -1,6 +1,9 @@
 //! Folders of networks on disk: one each, under the user's state folder as the XDG base
 //! directory specification 0.8 names it.
 
+pub mod stored;
+
+use self::stored::StoredNetwork;
 use super::{error::LaunchError, manifest::Manifest, process::count_nodes};
 use crate::{
     clock::Deadline,
@@ -204,9 +207,20 @@ impl Folder {
         }
     }
 
-    /// Puts the record in place whole: a reader sees the old one or the new one, also after a crash.
+    /// Puts the record in place whole: a reader sees the old one or the new one, also after a crash. That of a durable network
+    /// is kept beside its data, too.
     pub fn write_record(&self, manifest: &Manifest) -> Result<(), LaunchError> {
-        self.write_whole(&self.record(), manifest, 0)
+        self.write_whole(&self.record(), manifest, 0)?;
+        self.keep(manifest)
+    }
+
+    /// The data of a durable network that does not say where it is to be.
+    pub fn data(&self) -> StoredNetwork {
+        StoredNetwork::at(self.path.join("data"))
+    }
+
+    fn keep(&self, manifest: &Manifest) -> Result<(), LaunchError> {
+        manifest.data.clone().map_or(Ok(()), |data| StoredNetwork::at(data).keep(manifest))
     }
 
     /// The record as it is to be after a change that is being made.
@@ -234,7 +248,8 @@ impl Folder {
     /// The record as it was to be is the record now. It needs no room.
     pub(super) fn commit(&self) -> Result<(), LaunchError> {
         rename(&self.next(), &self.record())?;
-        self.sync()
+        self.sync()?;
+        self.read_record()?.map_or(Ok(()), |manifest| self.keep(&manifest))
     }
 
     /// Nothing is to be changed.

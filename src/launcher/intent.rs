@@ -4,7 +4,7 @@
 use super::{
     ending::end_one,
     error::LaunchError,
-    folders::{Folder, Lock, Networks},
+    folders::{Folder, Lock, Networks, stored::StoredNetwork},
     introduction::{ask_until_done, connect_to, node_arguments},
     manifest::{Change, ChangeKind, Manifest, NodeRecord, Pair, by_end},
     process::wait_for_all,
@@ -72,7 +72,8 @@ fn start(folder: &Folder, mut next: Manifest, nodes: &[NodeId]) -> Result<Manife
     next.renew_boot();
     let (arguments, interrupted, deadline) =
         (node_arguments(&next, folder), AtomicBool::new(false), Deadline::after(BEGIN));
-    let mut spawner = Spawner::new(SpawnSettings { executable, arguments, folder, interrupted: &interrupted });
+    let data = StoredNetwork::of(&next);
+    let mut spawner = Spawner::new(SpawnSettings { executable, arguments, folder, data, interrupted: &interrupted });
     let is_meant = |record: &&mut NodeRecord| nodes.contains(&record.node);
     for record in next.nodes.iter_mut().filter(is_meant) {
         record.process = Some(spawner.spawn(&record.node, &record.endpoint)?);

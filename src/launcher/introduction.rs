@@ -20,8 +20,9 @@ const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// Arguments of each node of a network, beside its name and address.
 pub(super) fn node_arguments(manifest: &Manifest, folder: &Folder) -> Vec<OsString> {
-    let words = ["--network", manifest.network.as_str(), "--instance", manifest.instance.as_str(), "--state"];
-    let words = words.map(OsString::from).into_iter().chain([folder.nodes().into()]);
+    let words = ["--network", manifest.network.as_str(), "--instance", manifest.instance.as_str()];
+    let state = ["--state".into(), folder.nodes().into()].into_iter().filter(|_| manifest.data.is_none());
+    let words = words.map(OsString::from).into_iter().chain(state);
     words.chain(manifest.arguments.iter().map(OsString::from)).collect()
 }
 

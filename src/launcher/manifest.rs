@@ -11,6 +11,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Display,
     fs,
+    path::PathBuf,
     str::FromStr,
 };
 
@@ -42,6 +43,9 @@ pub struct Manifest {
     /// Arguments of each node, beside its name, address, network and instance.
     #[serde(default)]
     pub arguments: Vec<String>,
+    /// The folder with its data, if it is durable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
     /// Its nodes, in the order of their start.
     pub nodes: Vec<NodeRecord>,
     /// The change that made this record of the one before it; none at the start.
@@ -128,6 +132,7 @@ impl Manifest {
             started_at,
             boot,
             arguments,
+            data: None,
             nodes,
             change,
         }

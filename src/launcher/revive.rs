@@ -4,7 +4,7 @@
 use super::{
     change::{LockedNetwork, Raised},
     error::LaunchError,
-    folders::Networks,
+    folders::{Networks, stored::StoredNetwork},
     introduction::{ask_until_done, connect_to, node_arguments},
     manifest::{ChangeKind, Manifest, NodeRecord},
     process::{Process, wait_for_all},
@@ -77,8 +77,9 @@ fn raise(site: &mut LockedNetwork<'_>, nodes: &[NodeId], revival: &Revival<'_>) 
     let folder = site.folder.clone();
     let arguments = node_arguments(&site.manifest, &folder);
     let Revival { executable, interrupted, timeout, first } = revival;
+    let data = StoredNetwork::of(&site.manifest);
     let mut spawner =
-        Spawner::new(SpawnSettings { executable: executable.clone(), arguments, folder: &folder, interrupted });
+        Spawner::new(SpawnSettings { executable: executable.clone(), arguments, folder: &folder, data, interrupted });
     for record in site.manifest.nodes.iter_mut().filter(|record| nodes.contains(&record.node)) {
         record.process = Some(spawner.spawn(&record.node, &record.endpoint)?);
     }

@@ -3,7 +3,7 @@
 
 use super::{
     error::LaunchError,
-    folders::Folder,
+    folders::{Folder, stored::StoredNetwork},
     process::{Process, poll},
     ranges::nodes_are,
 };
@@ -37,6 +37,8 @@ pub(super) struct SpawnSettings<'a> {
     /// `--network NAME --instance TEXT`, limits.
     pub(super) arguments: Vec<OsString>,
     pub(super) folder: &'a Folder,
+    /// The folder with the data of the nodes, if they keep any.
+    pub(super) data: Option<StoredNetwork>,
     /// Set when the user wants to end it all.
     pub(super) interrupted: &'a AtomicBool,
 }
@@ -76,11 +78,14 @@ impl<'a> Spawner<'a> {
     /// Starts a node in a process group of its own, so that Ctrl-C in this terminal does not reach it.
     pub(super) fn spawn(&mut self, node: &NodeId, bind: &Endpoint) -> Result<Process, LaunchError> {
         self.glance()?;
-        let SpawnSettings { executable, arguments, folder, .. } = &self.settings;
+        let SpawnSettings { executable, arguments, folder, data, .. } = &self.settings;
         let log = folder.log(node);
         let stderr = File::options().create(true).append(true).open(&log).map_err(LaunchError::file("create", log))?;
         let mut command = Command::new(executable);
         command.args(["node", "--json", "--name", node.as_str(), "--bind", &bind.authority()]).args(arguments);
+        if let Some(data) = data {
+            command.arg("--data").arg(data.node(node));
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).current_dir("/").process_group(0);
         let failed = |source| LaunchError::Spawn { node: node.clone(), executable: executable.clone(), source };
         let mut child = command.spawn().map_err(failed)?;

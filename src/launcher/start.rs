@@ -3,7 +3,7 @@
 
 use super::{
     error::LaunchError,
-    folders::{Folder, Networks},
+    folders::{Folder, Networks, stored::StoredNetwork},
     intent::{self, HalfRestarted},
     introduction::{ask_until_done, connect_to, node_arguments},
     manifest::{Manifest, NodeRecord},
@@ -23,7 +23,7 @@ use crate::{
 use std::{
     ffi::OsString,
     net::{IpAddr, Ipv4Addr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Child,
     sync::atomic::AtomicBool,
     time::Duration,
@@ -52,6 +52,19 @@ pub struct Plan {
     pub executable: PathBuf,
     /// Arguments for each node beside its name, address, network and instance.
     pub node_arguments: Vec<OsString>,
+    /// The folder with the data of its nodes, if they keep any.
+    pub data: Option<StoredNetwork>,
+    /// Time that the whole start may take.
+    pub timeout: Duration,
+}
+
+/// A durable network that goes on with its data.
+#[derive(Debug, Clone)]
+pub struct Resumption {
+    /// Its record, as its last run left it.
+    pub stored: Manifest,
+    /// The program whose `node` command is one node.
+    pub executable: PathBuf,
     /// Time that the whole start may take.
     pub timeout: Duration,
 }
@@ -68,10 +81,32 @@ pub struct Started {
 /// Starts a network and returns when every link of it is up. On an error, and when `interrupted` is set meanwhile,
 /// nothing is left running and no record is left.
 pub fn start(networks: &Networks, plan: &Plan, interrupted: &AtomicBool) -> Result<Started, LaunchError> {
-    let deadline = Deadline::after(plan.timeout);
-    let mut manifest = draft(plan)?;
+    let manifest = draft(plan)?;
     check_descriptors(&plan.graph)?;
-    let folder = networks.folder(&plan.network);
+    begin(networks, manifest, &plan.executable, plan.timeout, interrupted)
+}
+
+/// Starts a network with the nodes, addresses, links and the instance that its data tell of, in the same way.
+pub fn resume(networks: &Networks, resumption: &Resumption, interrupted: &AtomicBool) -> Result<Started, LaunchError> {
+    let Resumption { stored, executable, timeout } = resumption;
+    let mut manifest = stored.clone();
+    manifest.renew_boot();
+    manifest.started_at = rfc3339(Clock::new().now().wall);
+    manifest.change = None;
+    manifest.nodes.iter_mut().for_each(|record| record.process = None);
+    begin(networks, manifest, executable, *timeout, interrupted)
+}
+
+/// Starts what a record says.
+fn begin(
+    networks: &Networks,
+    mut manifest: Manifest,
+    executable: &Path,
+    timeout: Duration,
+    interrupted: &AtomicBool,
+) -> Result<Started, LaunchError> {
+    let deadline = Deadline::after(timeout);
+    let folder = networks.folder(&manifest.network);
     if !folder.path().exists() {
         // Checked before the folder is made, so that a refusal leaves none; and again once it is locked.
         require_free(networks, &manifest.nodes, &deadline, interrupted)?;
@@ -83,7 +118,7 @@ pub fn start(networks: &Networks, plan: &Plan, interrupted: &AtomicBool) -> Resu
     require_free(networks, &manifest.nodes, &deadline, interrupted)?;
     folder.set_aside()?;
     folder.write_record(&manifest)?;
-    let raised = raise(plan, &folder, &mut manifest, &deadline, interrupted);
+    let raised = raise(executable, timeout, &folder, &mut manifest, &deadline, interrupted);
     match raised {
         Ok(children) => Ok(Started { manifest, children }),
         Err(error) => {
@@ -96,20 +131,22 @@ pub fn start(networks: &Networks, plan: &Plan, interrupted: &AtomicBool) -> Resu
 
 /// Spawns, waits for all to listen, makes them meet. The children are killed on the way out of an error.
 fn raise(
-    plan: &Plan,
+    executable: &Path,
+    patience: Duration,
     folder: &Folder,
     manifest: &mut Manifest,
     deadline: &Deadline,
     interrupted: &AtomicBool,
 ) -> Result<Vec<Child>, LaunchError> {
-    let (executable, arguments) = (plan.executable.clone(), node_arguments(manifest, folder));
-    let mut spawner = Spawner::new(SpawnSettings { executable, arguments, folder, interrupted });
+    let (executable, arguments) = (executable.to_owned(), node_arguments(manifest, folder));
+    let data = StoredNetwork::of(manifest);
+    let mut spawner = Spawner::new(SpawnSettings { executable, arguments, folder, data, interrupted });
     for record in &mut manifest.nodes {
         record.process = Some(spawner.spawn(&record.node, &record.endpoint)?);
     }
     folder.write_record(manifest)?;
-    spawner.await_lines(deadline, plan.timeout)?;
-    introduce(manifest, &mut spawner, deadline, plan.timeout)?;
+    spawner.await_lines(deadline, patience)?;
+    introduce(manifest, &mut spawner, deadline, patience)?;
     spawner.check()?;
     Ok(spawner.release())
 }
@@ -144,6 +181,7 @@ fn draft(plan: &Plan) -> Result<Manifest, LaunchError> {
         Manifest::new(plan.network.clone(), new_instance(), plan.topology.clone(), plan.seed, plan.port_base);
     manifest.started_at = rfc3339(Clock::new().now().wall);
     manifest.arguments = plan.node_arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    manifest.data = plan.data.as_ref().map(|data| data.path().to_owned());
     let host = IpAddr::from(Ipv4Addr::LOCALHOST);
     let ports = (1..).map(|number| port_base + number);
     manifest.nodes = graph

@@ -336,7 +336,7 @@ impl Cluster {
             Output::Exit { .. } => self.current.leaves = true,
             Output::Notify(event) => self.hosts[host].gave_way |= matches!(event, event::Event::NameTaken(_)),
             // Nobody orders faults here: the simulator has its own. Each node is told its instance.
-            Output::Disturb(..) | Output::Adopt(_) => {}
+            Output::Disturb(..) | Output::Adopt(_) | Output::Reopen => {}
         }
     }
 

@@ -86,6 +86,19 @@ impl Life {
     }
 }
 
+/// The node that a process runs with a folder at this moment, if one does. Changes nothing.
+pub fn running_in(folder: &Path) -> Result<Option<String>, StoreError> {
+    let entries = fs::read_dir(folder).map_err(StoreError::io("read", folder))?;
+    let locks = entries.flatten().map(|entry| entry.path()).filter(|path| path.extension() == Some("lock".as_ref()));
+    for path in locks {
+        let file = File::open(&path).map_err(StoreError::io("open", &path))?;
+        if matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)) {
+            return Ok(path.file_stem().map(|node| node.to_string_lossy().into_owned()));
+        }
+    }
+    Ok(None)
+}
+
 /// Time that a predecessor may take to end, and the pause between two looks at it.
 const PATIENCE: Duration = Duration::from_millis(500);
 const STEP: Duration = Duration::from_millis(10);

@@ -1,25 +1,11 @@
 //! The log of a node: a node appends to it before it promises anything, and begins its next life with what it holds.
 
 use super::error::StoreError;
-use crate::core::event::record::{LogSeq, Record};
+use crate::core::event::record::{Condition, LogSeq, Record};
 use std::os::fd::BorrowedFd;
 
 /// Records with their places, in order. After an error nothing more comes.
 pub type Records<'a> = Box<dyn Iterator<Item = Result<(LogSeq, Record), StoreError>> + 'a>;
-
-/// The ability of a log to keep what it is given.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Condition {
-    /// It keeps all.
-    #[default]
-    Well,
-    /// It is behind: nothing that its owner can put off should be added.
-    Busy,
-    /// There is no room, for the reason that is told. It tries again by itself.
-    Full(String),
-    /// It could not be written, for the reason that is told. It waits for [`Log::reopen`].
-    Failed(String),
-}
 
 /// Append-only sequence of records.
 ///

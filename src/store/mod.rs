@@ -7,6 +7,6 @@ pub mod memory;
 pub mod segment;
 
 pub use error::StoreError;
-pub use log::{Condition, Log, Records};
+pub use log::{Log, Records};
 pub use memory::MemoryLog;
 pub use segment::SegmentLog;

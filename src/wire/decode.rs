@@ -244,6 +244,7 @@ fn decode_request<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         types::READY => Ok(Request::Ready),
         types::REMOVE => Ok(Request::Remove),
         types::STOP => Ok(Request::Stop),
+        types::REOPEN => Ok(Request::Reopen),
         types::WATCH => {
             let from = fields.optional(None)?;
             Ok(Request::Watch { from, wait: Duration::from_millis(fields.optional(0)?) })
@@ -269,8 +270,7 @@ fn decode_reply<'de, A: SeqAccess<'de>>(kind: u64, fields: &mut Fields<'_, '_, A
         types::RECEIPT => {
             let id = fields.seeded("id", One::<Id>::NEW)?;
             let level: &str = fields.required("level")?;
-            let found = Level::ALL.into_iter().find(|known| known.name() == level);
-            let level = fields.value("level", found.ok_or("is not known here"))?;
+            let level = fields.value("level", Level::named(level).ok_or("is not known here"))?;
             Ok(Reply::Receipt { id, level, count: fields.count()? })
         }
         types::PAGE => {

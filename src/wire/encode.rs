@@ -122,6 +122,7 @@ pub fn request<'a>(header: &mut Vec<u8>, id: &RequestId, request: &'a Request) -
         Request::Remove => put(header, &(MARK, VERSION, types::REMOVE, id)),
         Request::Watch { from, wait } => put(header, &(MARK, VERSION, types::WATCH, id, from, millis(*wait))),
         Request::Stop => put(header, &(MARK, VERSION, types::STOP, id)),
+        Request::Reopen => put(header, &(MARK, VERSION, types::REOPEN, id)),
     }
     None
 }

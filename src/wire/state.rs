@@ -6,6 +6,7 @@ use super::{
     values::PeerList,
 };
 use crate::core::{
+    event::record::Level,
     id::{Incarnation, NodeId},
     request::NodeStatus,
 };
@@ -32,7 +33,9 @@ impl Serialize for State<'_> {
             ("unproven", Some(status.unproven).filter(|&count| count > 0)),
         ];
         let said = numbers.iter().filter(|(_, number)| number.is_some()).count();
-        let texts = [&status.name_taken, &status.instance_unstored].into_iter().flatten().count();
+        let level = Some(status.level.name()).filter(|_| status.level != Level::Memory);
+        let texts = [&status.name_taken, &status.instance_unstored, &status.log_trouble].into_iter().flatten().count()
+            + usize::from(level.is_some());
         let told = texts + usize::from(status.root.is_some()) + usize::from(!status.disturbed.is_empty()) + said;
         let mut map = serializer.serialize_map(Some(14 + told))?;
         map.serialize_entry("node", status.node.as_str())?;
@@ -66,6 +69,12 @@ impl Serialize for State<'_> {
         }
         if let Some(why) = &status.instance_unstored {
             map.serialize_entry("instance_unstored", why)?;
+        }
+        if let Some(level) = level {
+            map.serialize_entry("level", level)?;
+        }
+        if let Some(why) = &status.log_trouble {
+            map.serialize_entry("log_trouble", why)?;
         }
         map.end()
     }
@@ -111,6 +120,7 @@ impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
         let (mut root, mut health, mut seen_messages, mut digest) = (None::<&str>, None, None, None);
         let (mut missing_streams, mut given_up, mut unproven) = (0, 0, 0);
         let (mut disturbed, mut name_taken, mut instance_unstored) = (Vec::<&str>::new(), None, None);
+        let (mut level, mut log_trouble) = (None::<&str>, None);
         while let Some(key) = map.next_key::<&str>()? {
             match key {
                 "node" => node = Some(map.next_value::<&str>()?),
@@ -136,6 +146,8 @@ impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
                 "disturbed" => disturbed = map.next_value()?,
                 "name_taken" => entry!(map, name_taken),
                 "instance_unstored" => entry!(map, instance_unstored),
+                "level" => entry!(map, level),
+                "log_trouble" => entry!(map, log_trouble),
                 "peers" => {
                     let seed = List::<PeerFields>::up_to(usize::MAX);
                     peers = Some(map.next_value_seed(WithScope { scope: &mut *self.scope, seed })?);
@@ -170,6 +182,8 @@ impl<'de> Visitor<'de> for WithScope<'_, '_, StateMap> {
             disturbed: disturbed.into_iter().map(str::parse).collect::<Result<_, _>>().map_err(M::Error::custom)?,
             name_taken,
             instance_unstored,
+            level: level.and_then(Level::named).unwrap_or(Level::Memory),
+            log_trouble,
         })
     }
 }

@@ -11,7 +11,7 @@ pub const VERSION: u64 = 1;
 /// Types of what nodes say over their links.
 pub const FRAMES: Range<u64> = 1..16;
 /// Types of what a client asks, as far as they are known.
-pub const REQUESTS: RangeInclusive<u64> = PUBLISH..=DISTURB;
+pub const REQUESTS: RangeInclusive<u64> = PUBLISH..=REOPEN;
 
 /// Returns whether a header of this type answers something, and so must never be answered: answers and replies.
 pub const fn is_answer(kind: u64) -> bool {
@@ -106,6 +106,8 @@ types! {
     WATCH = 44,
     /// Lose what is sent, or let it come late.
     DISTURB = 45,
+    /// Try again to write the log.
+    REOPEN = 46,
     /// Reply to PUBLISH.
     RECEIPT = 64,
     /// Reply to FETCH.

@@ -289,7 +289,12 @@ impl Net {
                     drop(SharedFrame::from(&header[..]));
                 });
             }
-            Output::Renew(_) | Output::Adopt(_) | Output::Notify(_) | Output::Disturb(..) | Output::Exit { .. } => {}
+            Output::Renew(_)
+            | Output::Adopt(_)
+            | Output::Notify(_)
+            | Output::Disturb(..)
+            | Output::Reopen
+            | Output::Exit { .. } => {}
         }
     }
 

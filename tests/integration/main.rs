@@ -8,6 +8,7 @@ mod bench;
 mod by_hand;
 mod chaos;
 mod connecting;
+mod durable;
 mod foreground;
 mod half_made;
 mod half_way;

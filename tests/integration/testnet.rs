@@ -387,7 +387,7 @@ fn node_processes(state: &Path) -> Vec<(String, Process)> {
         let words: Vec<OsString> = line.split(|&byte| byte == 0).map(os_string).collect();
         let value = |flag| words.windows(2).find(|pair| pair[0] == flag).map(|pair| &pair[1]);
         if words.get(1).is_some_and(|word| word == "node")
-            && value("--state").is_some_and(|folder| Path::new(folder).starts_with(state))
+            && value("--state").or_else(|| value("--data")).is_some_and(|folder| Path::new(folder).starts_with(state))
         {
             found.push((value("--name").unwrap().to_string_lossy().into_owned(), process));
         }

@@ -11,3 +11,4 @@ pub mod remove_node;
 pub mod send_message;
 pub mod start_network;
 pub mod stop_network;
+mod stored_network;

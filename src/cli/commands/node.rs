@@ -57,6 +57,9 @@ pub struct Args {
     /// Folder for state that must survive a restart [default: the network's state folder]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    /// Keep messages on disk in this folder, so that they survive a restart; one folder for each node
+    #[arg(long, value_name = "DIR", conflicts_with = "state")]
+    data: Option<PathBuf>,
     /// Serve OpenMetrics at http://IP:PORT/metrics; port 0 picks a free one
     #[arg(long, value_name = "IP:PORT")]
     metrics: Option<Bind>,
@@ -162,7 +165,8 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
 
 impl Args {
     fn into_settings(self, network: &NetworkName) -> Result<Settings, CliError> {
-        let folder = match self.state {
+        let is_durable = self.data.is_some();
+        let folder = match self.state.or(self.data) {
             Some(folder) => folder,
             None => Networks::from_environment()?.folder(network).nodes(),
         };
@@ -186,6 +190,7 @@ impl Args {
             peers: self.peers.into_iter().map(|peer| (peer.node, peer.endpoint)).collect(),
             contacts: self.contacts,
             folder,
+            is_durable,
             metrics,
             protocol: self.behaviour.protocol(),
             limits: self.bounds.limits(),

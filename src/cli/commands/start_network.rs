@@ -1,6 +1,10 @@
 //! `gossip start-network`.
 
-use super::{plot::Plot, stop_network};
+use super::{
+    plot::Plot,
+    stop_network,
+    stored_network::{self, Asked, Found},
+};
 use crate::{
     cli::{
         Context, Output,
@@ -10,17 +14,27 @@ use crate::{
         error::CliError,
         log::Logging,
         numbers::{checked_later, whole},
+        simulate::replay::Typed,
         text,
     },
     clock,
-    launcher::{LaunchError, Manifest, Networks, NodeRecord, Plan, Started, attend, start, stop},
+    launcher::{
+        LaunchError, Manifest, Networks, NodeRecord, Plan, Started, StoredNetwork, attend, resume, start, stop,
+    },
     topology::{
         Shape, generate,
         shape::{self, NODES_MAX, NODES_MIN},
     },
 };
 use serde::Serialize;
-use std::{ffi::OsString, fmt, path::PathBuf, process::ExitStatus, sync::atomic::AtomicBool, time::Duration};
+use std::{
+    ffi::OsString,
+    fmt,
+    path::{self, Path, PathBuf},
+    process::ExitStatus,
+    sync::atomic::AtomicBool,
+    time::Duration,
+};
 
 /// Longest time that all nodes may take together unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
@@ -47,7 +61,10 @@ Examples:
   gossip start-network circular --num-nodes=32
 
   # Start a second network beside the first
-  gossip start-network powerlaw --network two --port-base 8000")]
+  gossip start-network powerlaw --network two --port-base 8000
+
+  # Start a network that keeps its messages on disk; started again, it goes on
+  gossip start-network --network orders --durable")]
 pub struct Args {
     /// Topology: random (each node has DEGREE neighbours), circular (a ring) or powerlaw (few nodes have many links)
     #[arg(value_name = "TOPOLOGY", default_value = "random")]
@@ -72,6 +89,18 @@ pub struct Args {
     /// Serve OpenMetrics: node N at http://127.0.0.1:PORT+N/metrics
     #[arg(long, value_name = "PORT", value_parser = checked_later(0, PORT_BASE_MAX), allow_negative_numbers = true)]
     metrics_base: Option<u32>,
+    /// Keep messages on disk, in the network's state folder, so that they survive a stop
+    ///
+    /// A network that left data is started again with its nodes, links and instance. Arguments may be left out then; those that are
+    /// given must agree.
+    #[arg(long)]
+    durable: bool,
+    /// The same in another folder
+    #[arg(long, value_name = "DIR", conflicts_with = "durable")]
+    data: Option<PathBuf>,
+    /// Set the data of an earlier run aside, under another name beside it
+    #[arg(long)]
+    fresh: bool,
     /// Stay attached, and stop the network on Ctrl-C
     #[arg(long)]
     foreground: bool,
@@ -117,39 +146,63 @@ struct Node<'a> {
 }
 
 /// Starts the network; stays with it if that was asked for.
-pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliError> {
+pub fn run(typed: &Typed<Args>, context: &Context, out: &mut Output) -> Result<(), CliError> {
+    let (args, networks) = (&typed.args, context.networks()?);
+    let folder = networks.folder(context.network());
+    let asked = match &args.data {
+        Some(path) => Some(StoredNetwork::at(absolute(path)?)),
+        None => args.durable.then(|| folder.data()),
+    };
+    let data = asked.clone().unwrap_or_else(|| folder.data());
+    if args.fresh
+        && let Some(aside) = stored_network::set_aside(&folder, &data)?
+    {
+        out.note(format_args!("the data of an earlier run are in {} now", aside.display()));
+    }
+    let (interrupted, timeout) = (context.catch_interrupts()?, context.timeout_or(TIMEOUT));
     let usage = |error: shape::ShapeError| CliError::Usage(error.to_string());
     let shape = Shape::parse(&args.topology, args.degree, args.num_nodes).map_err(usage)?;
-    // 32 bits are seeds enough, and short enough to be typed.
-    let seed = args.seed.unwrap_or_else(|| clock::seed() >> 32);
-    let graph = generate(shape, args.num_nodes, seed).map_err(usage)?;
-    let metrics = metrics_arguments(&args)?;
-    let networks = context.networks()?;
-    let plan = Plan {
-        network: context.network().clone(),
+    let settings = arguments(args, context)?;
+    let wanted = Asked {
+        network: context.network(),
+        typed: typed.ids().collect(),
         topology: words(shape),
-        seed,
-        graph,
+        nodes: args.num_nodes,
+        seed: args.seed,
         port_base: args.port_base,
-        executable: own_program()?,
-        node_arguments: [
-            args.behaviour.arguments(),
-            args.bounds.arguments(),
-            args.logging.arguments(context.verbosity()),
-            metrics,
-        ]
-        .concat(),
-        timeout: context.timeout_or(TIMEOUT),
+        settings: settings.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+        is_durable: asked.is_some(),
     };
-    let interrupted = context.catch_interrupts()?;
-    let Started { manifest, children } = start(&networks, &plan, &interrupted)?;
-    let plot = if args.plot { draw(&networks, &plan, shape, out) } else { Ok(Plot::default()) };
+    let (started, shape, graph) = match stored_network::find(&wanted, &data)? {
+        Some(Found { stored, shape, graph }) => {
+            let resumption = stored_network::resumption(stored, timeout)?;
+            (resume(&networks, &resumption, &interrupted)?, shape, graph)
+        }
+        None => {
+            // 32 bits are seeds enough, and short enough to be typed.
+            let seed = args.seed.unwrap_or_else(|| clock::seed() >> 32);
+            let plan = Plan {
+                network: context.network().clone(),
+                topology: words(shape),
+                seed,
+                graph: generate(shape, args.num_nodes, seed).map_err(usage)?,
+                port_base: args.port_base,
+                executable: own_program()?,
+                node_arguments: settings,
+                data: asked,
+                timeout,
+            };
+            (start(&networks, &plan, &interrupted)?, shape, plan.graph)
+        }
+    };
+    let Started { manifest, children } = started;
+    let plot = if args.plot { Plot::draw(&folder, &graph, &described(shape), out) } else { Ok(Plot::default()) };
     let (plot, failure) = match plot {
         Ok(plot) => (plot, None),
         Err(error) => (Plot::default(), Some(error)),
     };
     let has_hint = out.is_terminal() && !args.foreground && !out.is_quiet();
-    let report = Report { adapted: adapted(shape, &args), ..Report::new(&manifest, shape, plot, has_hint) };
+    let report = Report { adapted: adapted(shape, args), ..Report::new(&manifest, shape, plot, has_hint) };
     let told = out.print(&report).and_then(|()| out.flush());
     if args.foreground {
         if let Some(error) = failure {
@@ -161,6 +214,18 @@ pub fn run(args: Args, context: &Context, out: &mut Output) -> Result<(), CliErr
     let missing =
         |error| CliError::Failed(format!("the network is running, but its picture could not be drawn: {error}"));
     failure.map_or(Ok(()), |error| Err(missing(error)))
+}
+
+/// Arguments of each node beside its name, address, network, instance and folder.
+fn arguments(args: &Args, context: &Context) -> Result<Vec<OsString>, CliError> {
+    let (behaviour, bounds) = (args.behaviour.arguments(), args.bounds.arguments());
+    let logging = args.logging.arguments(context.verbosity());
+    Ok([behaviour, bounds, logging, metrics_arguments(args)?].concat())
+}
+
+/// A folder as nodes find it, which run elsewhere.
+fn absolute(path: &Path) -> Result<PathBuf, CliError> {
+    path::absolute(path).map_err(|error| CliError::Usage(format!("'{}' is no folder: {error}", path.display())))
 }
 
 /// Reason why a network has another degree than usual although none was asked for.
@@ -190,11 +255,6 @@ fn metrics_arguments(args: &Args) -> Result<Vec<OsString>, CliError> {
         return Err(CliError::Usage(text));
     }
     Ok(vec!["--metrics-offset".into(), (i64::from(base) - i64::from(ports)).to_string().into()])
-}
-
-fn draw(networks: &Networks, plan: &Plan, shape: Shape, out: &Output) -> Result<Plot, CliError> {
-    let Plan { network, graph, .. } = plan;
-    Plot::draw(&networks.folder(network), graph, &described(shape), out)
 }
 
 /// Waits for Ctrl-C and stops the network, or for its end by other hands. Without `children` to stay with, stops it

@@ -12,6 +12,11 @@ pub struct Typed<T> {
 }
 
 impl<T> Typed<T> {
+    /// The ids of the arguments that were typed.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().map(|(id, _)| id.as_str())
+    }
+
     /// The words of all arguments but those of these ids.
     pub fn words_without(&self, ids: &[&str]) -> Vec<String> {
         let meant = self.words.iter().filter(|(id, _)| !ids.contains(&id.as_str()));

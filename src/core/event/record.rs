@@ -107,6 +107,11 @@ impl Level {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Memory, Self::Disk];
 
+    /// The level that a word names.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.name() == word)
+    }
+
     /// The name in replies.
     pub const fn name(self) -> &'static str {
         match self {
@@ -114,4 +119,18 @@ impl Level {
             Self::Disk => "disk",
         }
     }
+}
+
+/// The ability of a log to keep what it is given.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Condition {
+    /// It keeps all.
+    #[default]
+    Well,
+    /// It is behind: nothing that its owner can put off should be added.
+    Busy,
+    /// There is no room, for the reason that is told. It tries again by itself.
+    Full(String),
+    /// It could not be written, for the reason that is told. It waits to be reopened.
+    Failed(String),
 }

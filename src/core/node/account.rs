@@ -2,6 +2,7 @@
 
 use super::{Gauge, Node, Snapshot};
 use crate::core::{
+    event::record::Condition,
     frame::{STREAMS_MAX, StreamRanges},
     id::{NodeId, StreamId},
     request::{NodeStatus, Vector},
@@ -62,7 +63,14 @@ impl Node {
         let by_peer = self.machines.stats.by_peer().iter();
         let peers = self.machines.membership.describe();
         let disturbed = self.disturbed.among(peers.iter().filter_map(|peer| peer.node.as_ref()));
+        let log_trouble = match &self.log {
+            Condition::Full(why) => Some(format!("the disk is full: {why}")),
+            Condition::Failed(why) => Some(format!("the log cannot be written: {why}")),
+            Condition::Well | Condition::Busy => None,
+        };
         NodeStatus {
+            level: self.machines.config.level,
+            log_trouble,
             node: me.node.clone(),
             endpoint: me.endpoint.clone(),
             network: me.network.clone(),

@@ -4,7 +4,7 @@ use super::{Node, account};
 use crate::core::{
     batch::Body,
     event::Output,
-    event::record::{LogSeq, Record},
+    event::record::{Condition, Level, LogSeq, Record},
     id::NodeId,
     membership,
     message::Relays,
@@ -17,7 +17,7 @@ use crate::core::{
 impl Node {
     pub(super) fn on_request(&mut self, now: Now, caller: Caller, request: Request) {
         self.machines.stats.count(Counter::Requests, None);
-        if promises(&request) && self.machines.service.is_behind() {
+        if matches!(request, Request::Publish { .. }) && self.machines.service.is_behind() {
             return self.machines.refuse_client(
                 now,
                 caller,
@@ -39,7 +39,7 @@ impl Node {
             Request::Fetch(fetch) => return self.fetch(now, caller, &fetch),
             Request::Mark { first, last } => {
                 self.mark(first, last);
-                return self.machines.reply_after(now, self.marked, caller, Reply::Done);
+                Reply::Done
             }
             Request::Peers => Reply::Peers(self.machines.membership.describe()),
             Request::Status => Reply::Status(Box::new(self.status(now))),
@@ -62,6 +62,14 @@ impl Node {
                 Ok(()) => Reply::Done,
                 Err((refusal, text)) => return self.machines.refuse_client(now, caller, refusal, text),
             },
+            Request::Reopen if self.machines.config.level == Level::Memory => {
+                let text = "the node keeps no log on disk: nothing to reopen".to_owned();
+                return self.machines.refuse_client(now, caller, Refusal::BadRequest, text);
+            }
+            Request::Reopen => {
+                self.machines.ask(Output::Reopen);
+                Reply::Done
+            }
             Request::Stop => {
                 self.machines.membership.handle(now.mono, membership::Input::Stopping);
                 self.machines.membership.follow_overlay(now.mono);
@@ -111,7 +119,20 @@ impl Node {
         if let Some(why) = self.machines.membership.name_taken() {
             return Err((Refusal::NameTaken, format!("{why}: this node takes no messages; submit to another")));
         }
-        if self.pressed || self.machines.dissemination.is_pressed(now) {
+        match &self.log {
+            Condition::Full(why) => {
+                let text = format!("the node's disk is full ({why}): make room, or submit to another node");
+                return Err((Refusal::DiskFull, text));
+            }
+            Condition::Failed(why) => {
+                let me = &self.machines.config.node;
+                let text =
+                    format!("the node cannot write its log ({why}): mend the disk, then 'gossip log reopen {me}'");
+                return Err((Refusal::LogFailed, text));
+            }
+            Condition::Well | Condition::Busy => {}
+        }
+        if self.pressed || self.log == Condition::Busy || self.machines.dissemination.is_pressed(now) {
             return Err((Refusal::Busy, "the node's queues are filling up: try again in a moment".into()));
         }
         if relays.is_some() && body.count() > 1 {
@@ -125,20 +146,18 @@ impl Node {
         if fetch.from.position == 0 {
             page.gaps = self.machines.dissemination.seen().gaps().take(account::GAPS_LISTED_MAX).collect();
         }
-        let mut record = LogSeq::NONE;
         if fetch.mark
             && fetch.status != Status::Read
             && let Some((first, last)) = page.span()
         {
             self.mark(first, last);
-            record = self.marked;
         }
-        self.machines.reply_after(now, record, caller, Reply::Page(page));
+        self.machines.reply(now, caller, Reply::Page(page));
     }
 
     fn mark(&mut self, first: u64, last: u64) {
         if self.machines.mailbox.mark(first, last) > 0 {
-            self.marked = self.machines.append(Record::Marked { first, last });
+            self.machines.append(Record::Marked { first, last });
         }
     }
 
@@ -148,9 +167,4 @@ impl Node {
             self.machines.depart(now);
         }
     }
-}
-
-/// Says whether what comes of a request must be safe before its reply.
-fn promises(request: &Request) -> bool {
-    matches!(request, Request::Publish { .. } | Request::Mark { .. } | Request::Fetch(Fetch { mark: true, .. }))
 }

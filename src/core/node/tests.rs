@@ -142,7 +142,7 @@ impl Net {
             }
             Output::Reply(_, id, reply) => self.replies.push((index, id, reply)),
             Output::Exit { .. } => self.exits.push(index),
-            Output::Notify(_) | Output::Disturb(..) => {}
+            Output::Notify(_) | Output::Disturb(..) | Output::Reopen => {}
         }
     }
 

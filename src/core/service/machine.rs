@@ -150,7 +150,7 @@ impl Service {
             level,
             receipts: Receipts::new(limits.receipts_max),
             submitted: VecDeque::new(),
-            promised: Promised::default(),
+            promised: Promised::new(limits.receipts_waiting_max),
             waiting: Waiting::new(limits.waiting_max, limits.waiting_per_client_max, limits.ready_timeout),
             leavers: Vec::new(),
             journal: Journal::new(incarnation, limits.journal_max),

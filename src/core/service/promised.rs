@@ -4,31 +4,31 @@ use super::caller::Caller;
 use crate::core::{event::record::LogSeq, request::Reply};
 use std::collections::VecDeque;
 
-/// Bytes of replies that may wait before whoever asks for more is refused.
-const BYTES_MAX: usize = 64 << 20;
-/// Bytes that a reply, or a message of a page, counts for beside its payload.
-const ENTRY_COST: usize = 256;
-
-/// The replies that wait for the log: those of one turn, as a rule, and more if the log is behind.
-#[derive(Debug, Default)]
+/// The replies that wait for the log: those of one turn, as a rule, and more if the log is behind. Bound: receipts, as many as
+/// [`Limits::receipts_waiting_max`](crate::core::config::Limits::receipts_waiting_max).
+#[derive(Debug)]
 pub(super) struct Promised {
     /// In the order of their records, and of their requests where these depend on the same one.
     replies: VecDeque<(LogSeq, Caller, Reply)>,
-    bytes: usize,
+    receipts_max: usize,
     safe: LogSeq,
 }
 
 impl Promised {
+    /// None yet; `receipts_max` may wait before whoever asks for more is refused.
+    pub(super) fn new(receipts_max: usize) -> Self {
+        Self { replies: VecDeque::new(), receipts_max, safe: LogSeq::NONE }
+    }
+
     /// Lets a reply wait for `record`, which may be safe already.
     pub(super) fn push(&mut self, record: LogSeq, caller: Caller, reply: Reply) {
         let index = self.replies.partition_point(|(other, ..)| *other <= record);
-        self.bytes += cost(&reply);
         self.replies.insert(index, (record, caller, reply));
     }
 
     /// Says whether so many wait that nobody else should.
     pub(super) fn is_full(&self) -> bool {
-        self.bytes >= BYTES_MAX
+        self.replies.len() >= self.receipts_max
     }
 
     /// All records up to this one are safe.
@@ -39,18 +39,8 @@ impl Promised {
     /// Takes the next reply that waits for nothing any more.
     pub(super) fn take(&mut self) -> Option<(Caller, Reply)> {
         let (_, caller, reply) = self.replies.pop_front_if(|(record, ..)| *record <= self.safe)?;
-        self.bytes -= cost(&reply);
         Some((caller, reply))
     }
-}
-
-/// Bytes that a reply counts for.
-fn cost(reply: &Reply) -> usize {
-    let messages = match reply {
-        Reply::Page(page) => page.messages.iter().map(|message| ENTRY_COST + message.payload.len()).sum(),
-        _ => 0,
-    };
-    ENTRY_COST + messages
 }
 
 #[cfg(test)]
@@ -64,7 +54,7 @@ mod tests {
 
     #[test]
     fn each_reply_waits_for_its_own_record_alone() {
-        let mut promised = Promised::default();
+        let mut promised = Promised::new(9);
         for (number, record) in [3, 1, 0, 3, 2].into_iter().enumerate() {
             let caller = Caller { address: ReturnAddress([1].into()), id: RequestId::Number(number as u64) };
             promised.push(LogSeq(record), caller, Reply::Done);

@@ -104,6 +104,8 @@ fn gauges(page: &mut Page, snapshot: &Snapshot) {
     page.gauge("gossip_missing_streams", "Streams with messages known to be missing.", status.missing);
     page.gauge("gossip_gaps", "Listed ranges of messages that were given up.", snapshot.gaps);
     page.gauge("gossip_health", "0: timers are on time; up to 7: they run late.", status.health.unwrap_or(0));
+    let is_kept = u8::from(status.log_trouble.is_none());
+    page.gauge("gossip_log_ok", "0 if the log cannot keep what is submitted, so that it is refused.", is_kept);
     page.gauge("gossip_watchers", "Clients that watch events.", snapshot.watchers);
 }
 

@@ -8,7 +8,7 @@ use crate::{
     },
     launcher::{
         error::LaunchError,
-        folders::Networks,
+        folders::{Networks, stored::StoredNetwork},
         introduction::{connect_to, node_arguments},
         manifest::{ChangeKind, Manifest, NodeRecord, Pair, pair},
         ports::{require_free_for, taken_ports},
@@ -101,7 +101,8 @@ pub(super) fn raise<'s>(
 ) -> Result<Raised, LaunchError> {
     let folder = site.folder.clone();
     let (executable, arguments) = (executable.to_owned(), node_arguments(&site.manifest, &folder));
-    let mut spawner = Spawner::new(SpawnSettings { executable, arguments, folder: &folder, interrupted });
+    let data = StoredNetwork::of(&site.manifest);
+    let mut spawner = Spawner::new(SpawnSettings { executable, arguments, folder: &folder, data, interrupted });
     let Some(record) = site.manifest.node_mut(node) else { return Err(LaunchError::Ended { node: node.clone() }) };
     record.process = Some(spawner.spawn(node, &record.endpoint)?);
     let peers = record.peers.clone();

@@ -13,7 +13,7 @@ use crate::{
     launcher::{
         ending::end_one,
         error::LaunchError,
-        folders::Networks,
+        folders::{Networks, stored::StoredNetwork},
         manifest::{ChangeKind, NodeRecord, Pair, pair},
         process::{ProcessHandle, wait_for_all},
         resolve::Target,
@@ -68,6 +68,9 @@ pub fn remove(
         Some(held) => leave(&mut site, &node, &endpoint, &held, removal)?,
         None if removal.force => forget(&mut site, &node)?,
         None => return Err(LaunchError::Ended { node }),
+    }
+    if let Some(stored) = StoredNetwork::of(&site.manifest) {
+        stored.set_node_aside(&node)?;
     }
     Ok(Removed { node, endpoint })
 }

@@ -17,6 +17,7 @@ fn plan(port_base: u32, nodes: u32) -> Plan {
         port_base,
         executable: "/nonexistent/gossip".into(),
         node_arguments: Vec::new(),
+        data: None,
         timeout: Duration::from_secs(10),
     }
 }

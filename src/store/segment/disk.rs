@@ -47,6 +47,11 @@ impl Folder {
         }
         Ok(Self(path))
     }
+
+    /// A folder that is there, to be read.
+    pub fn existing(path: PathBuf) -> Self {
+        Self(path)
+    }
 }
 
 impl Disk for Folder {

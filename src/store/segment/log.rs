@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{
     clock::{self, Clock},
-    core::event::record::{LogSeq, Record},
+    core::event::record::{Condition, LogSeq, Record},
     store::{
         error::StoreError,
-        log::{Condition, Log, Records},
+        log::{Log, Records},
     },
 };
 use std::{

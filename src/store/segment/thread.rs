@@ -3,8 +3,7 @@
 use super::{disk::Disk, writer::Writer};
 use crate::{
     clock::{Clock, Deadline},
-    core::event::record::{LogSeq, Record},
-    store::log::Condition,
+    core::event::record::{Condition, LogSeq, Record},
 };
 use std::{
     collections::VecDeque,

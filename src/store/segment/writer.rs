@@ -8,13 +8,10 @@ use super::{
     recovery::{self, Segment, Survey},
     retention::{Kept, Retention},
 };
-use crate::{
-    core::{
-        event::record::{LogSeq, Record},
-        message::Payload,
-        time::Wall,
-    },
-    store::log::Condition,
+use crate::core::{
+    event::record::{Condition, LogSeq, Record},
+    message::Payload,
+    time::Wall,
 };
 use std::{collections::VecDeque, io};
 

@@ -1,7 +1,7 @@
 //! Clients of a node: receipts, and what replies wait for.
 
 use super::*;
-use crate::core::event::record::Level;
+use crate::core::event::record::{Condition, Level};
 
 fn client() -> ReturnAddress {
     ReturnAddress([1].into())
@@ -53,7 +53,7 @@ fn a_reply_waits_for_its_own_record_and_for_nothing_else() {
     for (number, request) in (0..).zip(requests) {
         net.input(0, requested(RequestId::Number(number), request));
     }
-    assert_eq!(answered(&mut net), [1, 6, 7], "a refusal, a page and a state promise nothing");
+    assert_eq!(answered(&mut net), [1, 2, 3, 5, 6, 7], "only a receipt promises something");
     for _ in 0..2 {
         net.input(0, requested(unique.clone(), publish(b"c")));
     }
@@ -61,9 +61,9 @@ fn a_reply_waits_for_its_own_record_and_for_nothing_else() {
     net.input(0, Input::Synced(LogSeq(1)));
     assert_eq!(answered(&mut net), [0]);
     net.input(0, Input::Synced(LogSeq(2)));
-    assert_eq!(answered(&mut net), [2, 3], "the second mark found nothing to do, and says that it is done");
+    assert_eq!(answered(&mut net), [0; 0], "that was a mark");
     net.input(0, Input::Synced(LogSeq(4)));
-    assert_eq!(answered(&mut net), [4, 5], "in the order of their records");
+    assert_eq!(answered(&mut net), [4]);
     net.input(0, Input::Synced(LogSeq(9)));
     let receipts: Vec<_> = net.replies.iter().map(|(_, id, reply)| (id, reply)).collect();
     assert_eq!((receipts.len(), receipts[0].0, receipts[0]), (2, &unique, receipts[1]));
@@ -72,25 +72,46 @@ fn a_reply_waits_for_its_own_record_and_for_nothing_else() {
 
 #[test]
 fn a_log_that_is_far_behind_keeps_clients_from_waiting_for_it() {
-    let mut net = Net::of(1, 0, &Limits::default());
+    let mut net = Net::of(1, 0, &Limits { receipts_waiting_max: 3, ..Limits::default() });
     net.sync = false;
-    let fetch = Fetch { status: Status::All, from: Cursor::default(), through: None, limit: 9, mark: true };
-    net.input(0, requested(RequestId::None, publish(&[7; 1 << 20])));
-    for _ in 0..63 {
-        net.input(0, requested(RequestId::None, Request::Fetch(fetch.clone())));
+    for _ in 0..3 {
+        net.input(0, requested(RequestId::None, publish(b"x")));
         assert_eq!(net.replies, [], "all of them wait");
     }
-    net.input(0, requested(RequestId::None, Request::Fetch(fetch.clone())));
-    for request in [publish(b"x"), Request::Mark { first: 1, last: 1 }, Request::Fetch(fetch.clone())] {
-        assert!(matches!(net.reply(0, request), Reply::Refused { refusal: Refusal::Busy, .. }));
-    }
-    let fetch = Fetch { mark: false, ..fetch };
+    assert!(matches!(net.reply(0, publish(b"x")), Reply::Refused { refusal: Refusal::Busy, .. }));
+    let fetch = Fetch { status: Status::All, from: Cursor::default(), through: None, limit: 9, mark: true };
     assert!(matches!(net.reply(0, Request::Fetch(fetch)), Reply::Page(_)), "it waits for nothing");
-    net.input(0, Input::Synced(LogSeq(2)));
+    net.input(0, Input::Synced(LogSeq(3)));
     net.replies.clear();
     net.input(0, requested(RequestId::None, publish(b"x")));
-    net.input(0, Input::Synced(LogSeq(3)));
+    net.input(0, Input::Synced(LogSeq(9)));
     assert!(matches!(net.replies[..], [(_, _, Reply::Receipt { .. })]));
+}
+
+#[test]
+fn a_node_whose_log_cannot_keep_more_serves_and_takes_nothing() {
+    let mut net = Net::of(1, 0, &Limits::default());
+    let fetch = Fetch { status: Status::All, from: Cursor::default(), through: None, limit: 9, mark: true };
+    net.reply(0, publish(b"a"));
+    let troubles = [
+        (Condition::Busy, Refusal::Busy, None),
+        (Condition::Full("no space".into()), Refusal::DiskFull, Some("the disk is full: no space")),
+        (Condition::Failed("EIO".into()), Refusal::LogFailed, Some("the log cannot be written: EIO")),
+    ];
+    for (condition, code, trouble) in troubles {
+        net.input(0, Input::Log(condition));
+        assert!(matches!(net.reply(0, publish(b"b")), Reply::Refused { refusal, .. } if refusal == code));
+        assert!(matches!(net.reply(0, Request::Fetch(fetch.clone())), Reply::Page(page) if page.messages.len() == 1));
+        let Reply::Status(status) = net.reply(0, Request::Status) else { panic!("no status") };
+        assert_eq!(status.log_trouble.as_deref(), trouble);
+    }
+    net.input(0, Input::Log(Condition::Well));
+    assert!(matches!(net.reply(0, publish(b"b")), Reply::Receipt { .. }));
+    assert!(matches!(net.reply(0, Request::Reopen), Reply::Refused { refusal: Refusal::BadRequest, .. }), "no disk");
+    net.nodes[0] =
+        Node::new(Config { level: Level::Disk, ..config(0, Limits::default()) }, Incarnation(8), 0, "test", net.now());
+    let reopened = outputs(&mut net.nodes[0], Duration::ZERO, requested(RequestId::None, Request::Reopen));
+    assert!(matches!(reopened[..], [Output::Reopen, Output::Reply(.., Reply::Done)]), "{reopened:?}");
 }
 
 #[test]

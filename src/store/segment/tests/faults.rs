@@ -2,11 +2,9 @@
 
 use super::*;
 use crate::{
+    core::event::record::Condition,
     sim::disk::{Failure, Fault},
-    store::{
-        Condition,
-        segment::{Retention, recovery::Damage},
-    },
+    store::segment::{Retention, recovery::Damage},
 };
 use std::{collections::BTreeMap, io::ErrorKind};
 

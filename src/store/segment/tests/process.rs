@@ -3,8 +3,9 @@
 use super::*;
 use crate::{
     clock::Deadline,
+    core::event::record::Condition,
     store::{
-        Condition, Log, StoreError,
+        Log, StoreError,
         segment::{DiskFile, Folder, SegmentLog},
     },
 };

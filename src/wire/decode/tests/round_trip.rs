@@ -337,7 +337,7 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
         option::of(any_node()),
         any::<[Option<u64>; 3]>(),
         any::<[u64; 3]>(),
-        prop::array::uniform2(option::of("[a-z ]{0,40}")),
+        (prop::array::uniform3(option::of("[a-z ]{0,40}")), select(Level::ALL.to_vec())),
     );
     let counts = prop::collection::btree_map("[a-z_]{1,12}", any::<u64>(), 0..4);
     let by_peer = prop::collection::btree_map("[a-z0-9]{1,12}", counts.clone(), 0..4);
@@ -347,10 +347,11 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
             node,
             (peers, disturbed),
             numbers,
-            (root, [health, seen_messages, digest], [missing, given_up, unproven], [name_taken, instance_unstored]),
+            (root, [health, seen_messages, digest], [missing, given_up, unproven], (texts, level)),
             counters,
             peer_counters,
         )| {
+            let [name_taken, instance_unstored, log_trouble] = texts;
             let [incarnation, uptime, payload_len_max, messages, bytes, unread] = numbers.map(u64::from);
             NodeStatus {
                 node,
@@ -375,6 +376,8 @@ fn any_status() -> impl Strategy<Value = NodeStatus> {
                 disturbed,
                 name_taken,
                 instance_unstored,
+                level,
+                log_trouble,
                 counters,
                 peer_counters,
             }
