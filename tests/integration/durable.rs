@@ -1,11 +1,15 @@
 //! Networks that keep their messages on disk: killed, stopped, started again, and asked what their disks hold.
 
 use crate::testnet::{World, free_ports, wait_until};
-use gossip::clock::Deadline;
-use gossip::launcher::process::wait_for_all;
+use gossip::{
+    client::Client,
+    clock::Deadline,
+    core::{batch::Body, endpoint::Endpoint, event::record::Level, request::RequestId},
+    launcher::process::{Life, wait_for_all},
+};
 use rustix::process::Signal;
 use serde_json::Value;
-use std::{fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, fs, path::PathBuf, sync::mpsc, thread, time::Duration};
 
 /// A durable ring of three nodes, and its port base.
 fn ring() -> (World, String) {
@@ -144,4 +148,47 @@ fn a_node_by_hand_keeps_its_messages_in_its_folder() {
     drop(first);
     let _second = start();
     assert_eq!(texts(&world, &address), ["apple"]);
+}
+
+#[test]
+fn twenty_kills_lose_nothing_that_was_acknowledged() {
+    let (world, folder) = (World::new(), tempfile::tempdir().unwrap());
+    let address = format!("127.0.0.1:{}", free_ports(1) + 1);
+    let endpoint: Endpoint = address.parse().unwrap();
+    let words = ["node", "--name", "solo", "--bind", &address, "--instance", "0ne", "--data"];
+    let mut acknowledged = BTreeSet::new();
+    for kill in 0..20 {
+        let node = world.spawn(&[&words[..], &[folder.path().to_str().unwrap()]].concat());
+        wait_until("it listens", || node.stdout().contains("listens"));
+        let process = node.process();
+        // After so many receipts, while the next request is on its way.
+        let (enough, (tell, told)) = (kill * 37 % 150, mpsc::channel::<()>());
+        let killer = thread::spawn(move || {
+            told.recv().unwrap();
+            if let Some(held) = process.hold().unwrap() {
+                held.signal(Signal::KILL).unwrap();
+            }
+        });
+        let mut client = Client::connect(&endpoint, Duration::from_millis(700)).unwrap();
+        for number in 0_u32.. {
+            if number == enough {
+                tell.send(()).unwrap();
+            }
+            let body = Body::one(format!("{kill} {number}").as_bytes().into());
+            match client.publish_all(&RequestId::None, body) {
+                Ok(receipt) => assert!(receipt.level == Level::Disk && acknowledged.insert(receipt.id.to_string())),
+                Err(_) => break,
+            }
+        }
+        killer.join().unwrap();
+        wait_until("it is gone", || process.life() != Life::Running);
+    }
+    let folder = folder.path().to_str().unwrap();
+    world.run(&["log", "verify", folder]).done();
+    let exported = world.run(&["log", "export", folder, "--json"]).done().stdout;
+    let id = |line: &str| serde_json::from_str::<Value>(line).unwrap()["id"].as_str().unwrap().to_owned();
+    let kept: Vec<String> = exported.lines().map(id).collect();
+    assert!(acknowledged.len() >= 20, "{} were acknowledged", acknowledged.len());
+    let once: BTreeSet<_> = kept.iter().cloned().collect();
+    assert_eq!((once.len(), acknowledged.difference(&once).next()), (kept.len(), None));
 }

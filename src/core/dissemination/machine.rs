@@ -100,7 +100,7 @@ impl Dissemination {
                 self.forget(now.mono, slot, neighbours);
             }
             Input::Renewed(incarnation) => {
-                self.close(now, neighbours);
+                self.send_submitted(now, neighbours);
                 self.origin.renew(incarnation);
                 self.knowledge.renew(StreamId { origin: self.origin.node().clone(), incarnation });
             }
@@ -110,7 +110,7 @@ impl Dissemination {
                 self.repair(now.mono, neighbours);
             }
             Input::Flush => {
-                self.close(now, neighbours);
+                self.send_submitted(now, neighbours);
                 self.sender.flush(now.mono, neighbours);
             }
         }
@@ -124,8 +124,7 @@ impl Dissemination {
         id
     }
 
-    /// Sends what was submitted in this turn.
-    fn close(&mut self, now: Now, neighbours: &NeighbourTable) {
+    fn send_submitted(&mut self, now: Now, neighbours: &NeighbourTable) {
         if let Some(batch) = self.origin.close(now.wall) {
             self.launch(now, batch, neighbours);
         }
@@ -160,6 +159,7 @@ impl Dissemination {
             Record::Had { stream, first, last } => self.knowledge.recover(stream, (*first, *last), false),
             Record::GivenUp { stream, first, last } => self.knowledge.recover(stream, (*first, *last), true),
             Record::Forgotten { stream, missing, highest } => self.knowledge.forgot(stream, *missing, *highest),
+            Record::Path { id, path } => self.plumtree.relay_mut().recover(id, path),
             _ => {}
         }
     }

@@ -460,7 +460,11 @@ fn arrived(frame: Frame) -> Input {
 
 /// A node whose link 0 to node 2 at its usual address is up.
 fn with_peer() -> Node {
-    let mut node = Node::new(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default());
+    met(Node::new(config(0, Limits::default()), Incarnation(7), 0, "test", Now::default()))
+}
+
+/// The node, and a link to a neighbour.
+fn met(mut node: Node) -> Node {
     outputs(&mut node, Duration::ZERO, arrived(Frame::Hello(hello(|_| {}), JoinPriority::Declared)));
     let welcome = Answer::Welcome(hello(|_| {}), None);
     outputs(&mut node, Duration::ZERO, Input::Answered { link: LinkId(0), answer: welcome });

@@ -55,6 +55,13 @@ impl Relay {
         PathCopy { trace: Trace { path, ..copy.trace }, ..copy }
     }
 
+    /// Counts a copy that came in an earlier life, by this path.
+    pub(in crate::core::dissemination) fn recover(&mut self, id: &MessageId, path: &[Hop]) {
+        if let [.., sender, _] = path {
+            self.ledger.recover(id, &sender.node);
+        }
+    }
+
     /// Begins to count the copies of a message that is new here.
     pub(in crate::core::dissemination) fn open(&mut self, id: &MessageId, relays: Relays) {
         self.ledger.open(id, relays);

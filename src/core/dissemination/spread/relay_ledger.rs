@@ -72,6 +72,15 @@ impl RelayLedger {
         self.trim();
     }
 
+    /// Counts a copy that `from` sent in an earlier life of this node.
+    pub(super) fn recover(&mut self, id: &MessageId, from: &NodeId) {
+        let Some(account) = self.accounts.get_mut(id) else { return };
+        let before = account.entries.len();
+        account.accept(from);
+        self.entries += account.entries.len() - before;
+        self.trim();
+    }
+
     /// Applies the relay rule to a copy from `from` (`None`: it was submitted here) and notes by which links it goes on.
     pub(super) fn decide<'a>(
         &mut self,

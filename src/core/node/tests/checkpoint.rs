@@ -1,7 +1,7 @@
 //! A node that goes on from its log, and from a checkpoint in place of what a log has dropped.
 
 use super::*;
-use crate::core::message::Relays;
+use crate::core::message::{Hop, Relays, Trace};
 
 fn requested(id: RequestId, request: Request) -> Input {
     Input::Requested { principal: Principal::Unnamed, client: ReturnAddress([1].into()), id, request }
@@ -67,4 +67,21 @@ fn from_a_checkpoint_alone_nothing_is_taken_twice() {
     let is_next = |record: &Record| matches!(record, Record::Received { first: 1, position: 4, .. });
     assert!(new.iter().any(is_next), "{new:?}");
     assert_eq!(again.checkpoint().filter(|record| matches!(record, Record::Had { .. })).count(), 2, "of both lives");
+}
+
+#[test]
+fn copies_of_an_earlier_life_count_towards_the_relay_rule() {
+    let batch = |sequence| {
+        let trace = Trace { relays: Relays::ONE, path: [Hop { node: name(1), micros: 0 }].into() };
+        let id = MessageId { origin: name(1), incarnation: Incarnation(2), sequence };
+        Batch { trace: Some(trace), ..single(id, b"x") }
+    };
+    let path = [name(1), name(0)].map(|node| Hop { node, micros: 1 }).into();
+    let records = [received(batch(1)), Record::Path { id: batch(1).id, path }];
+    let mut again = met(life(8, records));
+    let copies =
+        |outputs: Vec<Output>| recorded(outputs).iter().filter(|record| matches!(record, Record::Path { .. })).count();
+    let arrived = |batch: Batch| Input::Arrived { from: Principal::Node(name(1)), frame: Frame::Message(batch) };
+    assert_eq!(copies(turn(&mut again, Now::default(), arrived(batch(1)))), 0, "its neighbour has sent it once before");
+    assert_eq!(copies(turn(&mut again, Now::default(), arrived(batch(2)))), 1, "a new one");
 }
