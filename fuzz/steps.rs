@@ -355,7 +355,9 @@ impl Player<'_> {
         let span = Span { origin, from, below, hashes: Hashes { seen: hash, given_up: hash % 3 } };
         let spans = if from < below && hash % 2 == 0 { vec![span] } else { Vec::new() };
         let frame = match step.how & 3 {
-            0 => Frame::Have(told.into_iter().map(|held| Announcement { held, age }).collect()),
+            0 => Frame::Have(
+                told.into_iter().map(|held| Announcement { held, age, was_pushed: step.how & 4 > 0 }).collect(),
+            ),
             1 => {
                 let given_up = told.iter().skip(usize::from(step.how >> 6)).step_by(2).cloned().collect();
                 Frame::Digest { streams: told, given_up, spans }

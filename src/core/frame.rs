@@ -145,13 +145,15 @@ pub struct Span {
     pub hashes: Hashes,
 }
 
-/// Messages that a node has and does not send unasked.
+/// Messages that a node has, and does not send unasked or has sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
     /// Which.
     pub held: StreamRanges,
     /// Time since the last of them arrived at the announcing node.
     pub age: Duration,
+    /// True if they were sent before, over the same link: one that lacks them has lost them.
+    pub was_pushed: bool,
 }
 
 /// A copy of a traced message without its payload.

@@ -124,7 +124,8 @@ impl Record for AnnouncementFields {
 
     fn read<'de, A: SeqAccess<'de>>(fields: &mut Fields<'_, '_, A>) -> Result<Announcement, A::Error> {
         let held = fields.stream_ranges()?;
-        Ok(Announcement { held, age: Duration::from_micros(fields.required("age")?) })
+        let age = Duration::from_micros(fields.required("age")?);
+        Ok(Announcement { held, age, was_pushed: fields.optional(false)? })
     }
 }
 

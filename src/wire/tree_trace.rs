@@ -64,7 +64,7 @@ fn of_nine(sequence: u64, hops: u32) -> Frame {
 fn announced(sequence: u64) -> Frame {
     let stream = StreamId { origin: name(9), incarnation: Incarnation(17) };
     let held = StreamRanges { stream, ranges: vec![(sequence, sequence)] };
-    Frame::Have(vec![Announcement { held, age: Duration::from_millis(1) }])
+    Frame::Have(vec![Announcement { held, age: Duration::from_millis(1), was_pushed: false }])
 }
 
 /// The name of a frame that belongs to the trace.

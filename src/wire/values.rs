@@ -109,15 +109,26 @@ array!(Entries(Fetched), entry => {
 array!(NodeNames(NodeId), node => node.as_str());
 array!(Members(Member), member => (member.node.as_str(), member.endpoint.to_string()));
 array!(Streams(StreamRanges), held => (held.stream.origin.as_str(), held.stream.incarnation.0, &held.ranges));
-array!(Announcements(Announcement), announcement => {
-    let StreamRanges { stream, ranges } = &announcement.held;
-    (stream.origin.as_str(), stream.incarnation.0, ranges, micros(announcement.age))
-});
+array!(Announcements(Announcement), announcement => AnnouncementEntry(announcement));
 array!(Spans(Span), span => {
     let Span { origin, from, below, hashes } = span;
     (origin.as_str(), from.0, below.0, hashes.seen, hashes.given_up)
 });
 array!(Gaps(Gap), gap => GapEntry(gap));
+
+/// An announcement. That its messages were pushed is said where it is so.
+struct AnnouncementEntry<'a>(&'a Announcement);
+
+impl Serialize for AnnouncementEntry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Announcement { held: StreamRanges { stream, ranges }, age, was_pushed } = self.0;
+        let (origin, incarnation, age) = (stream.origin.as_str(), stream.incarnation.0, micros(*age));
+        if *was_pushed {
+            return (origin, incarnation, ranges, age, true).serialize(serializer);
+        }
+        (origin, incarnation, ranges, age).serialize(serializer)
+    }
+}
 
 /// A gap. How many messages it is need not be said where it is all of them.
 struct GapEntry<'a>(&'a Gap);

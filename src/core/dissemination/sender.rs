@@ -133,7 +133,12 @@ impl Sender {
     /// Tells a neighbour that knows trees that a batch is here.
     pub(super) fn tell_had(&mut self, slot: Slot, batch: &Batch, neighbours: &NeighbourTable) {
         let held = StreamRanges { stream: batch.id.stream(), ranges: vec![batch.range()] };
-        self.shape(slot, Frame::Have(vec![Announcement { held, age: Duration::ZERO }]), None, neighbours);
+        self.shape(
+            slot,
+            Frame::Have(vec![Announcement { held, age: Duration::ZERO, was_pushed: false }]),
+            None,
+            neighbours,
+        );
     }
 
     /// Makes another neighbour the one that pushes the messages of an origin.

@@ -851,7 +851,7 @@ fn one_frame_begins_one_life_at_most() {
         stream: StreamId { origin: name(0), incarnation: Incarnation(life) },
         ranges: vec![(1, 9)],
     };
-    let announced = |life| Announcement { held: told(life), age: Duration::ZERO };
+    let announced = |life| Announcement { held: told(life), age: Duration::ZERO, was_pushed: false };
     net.input(0, Input::Arrived { from: name(1).into(), frame: digest((7..100).map(told).collect()) });
     assert_eq!(net.count(0, Counter::Renewed), 1);
     let life = net.nodes[0].machines.dissemination.latest().incarnation.0;
@@ -879,7 +879,7 @@ fn a_life_that_another_uses_is_left_to_it_wherever_that_is_seen() {
     let seen: [&dyn Fn(Batch) -> Frame; 4] = [
         &|message| Frame::Message(message),
         &|message| digest(vec![held(&message)]),
-        &|message| Frame::Have(vec![Announcement { held: held(&message), age: Duration::ZERO }]),
+        &|message| Frame::Have(vec![Announcement { held: held(&message), age: Duration::ZERO, was_pushed: false }]),
         &|Batch { id, published_at, hops, .. }| Frame::Path(PathCopy { id, published_at, hops, trace: trace.clone() }),
     ];
     for frame in seen {
@@ -1288,7 +1288,7 @@ fn what_comes_in_pieces_is_held_to_what_a_message_is_and_nobody_else_is_asked_fo
     assert!(refused(&mut node, first_piece(id(5, 1), 2 << 20)), "over the limit");
     assert!(!refused(&mut node, first_piece(id(5, 1), 8)));
     let held = StreamRanges { stream: id(5, 1).stream(), ranges: vec![(1, 1)] };
-    let announced = Frame::Have(vec![Announcement { held, age: Duration::ZERO }]);
+    let announced = Frame::Have(vec![Announcement { held, age: Duration::ZERO, was_pushed: false }]);
     let pulls =
         |told: &[Output]| told.iter().filter(|output| matches!(output, Output::Send(_, Frame::Pull { .. }))).count();
     let mut asked = pulls(&outputs(&mut node, Duration::ZERO, arrived(announced)));
@@ -1322,7 +1322,7 @@ fn numbers_without_end_are_asked_for_and_told_of_for_a_while_and_no_longer() {
     for frame in [
         Frame::Message(message(id(2, LAST, LAST))),
         Frame::Message(message(id(2, 1 << 53, LAST - 1))),
-        Frame::Have(vec![Announcement { held: announced.clone(), age: Duration::MAX }]),
+        Frame::Have(vec![Announcement { held: announced.clone(), age: Duration::MAX, was_pushed: false }]),
         Frame::Digest { streams: claimed, given_up: vec![held(id(4, 1 << 53, 1), &[(3, LAST)])], spans: Vec::new() },
         Frame::Pull { streams: vec![announced], spans: Vec::new() },
     ] {
@@ -1414,7 +1414,7 @@ fn whoever_knows_no_trees_gets_what_was_missed_too_and_is_in_none() {
             from(2 - sequence as usize % 2, traced(sequence, 2 - sequence as usize % 2)),
         ));
         let held = StreamRanges { stream: id(1).stream(), ranges: vec![(sequence, sequence)] };
-        let frame = Frame::Have(vec![Announcement { held, age: Duration::from_millis(500) }]);
+        let frame = Frame::Have(vec![Announcement { held, age: Duration::from_millis(500), was_pushed: false }]);
         told.extend(outputs(&mut node, second, from(3, frame)));
     }
     let shapes = told.iter().filter_map(|output| match output {

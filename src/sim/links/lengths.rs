@@ -116,7 +116,9 @@ fn trace(trace: &Trace) -> usize {
 }
 
 fn announcement(announced: &Announcement) -> usize {
-    stream(&announced.held) + uint(u64::try_from(announced.age.as_micros()).unwrap_or(u64::MAX))
+    stream(&announced.held)
+        + uint(u64::try_from(announced.age.as_micros()).unwrap_or(u64::MAX))
+        + usize::from(announced.was_pushed)
 }
 
 fn stream(of: &StreamRanges) -> usize {

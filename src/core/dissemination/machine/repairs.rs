@@ -53,15 +53,15 @@ impl Dissemination {
 
     /// A neighbour announces messages.
     fn on_have(&mut self, now: Mono, slot: Slot, announcements: Vec<Announcement>, neighbours: &NeighbourTable) {
-        for Announcement { held, age } in announcements {
+        for Announcement { held, age, was_pushed } in announcements {
             self.plumtree.known_to(slot, &held);
             self.sender.known_to(slot, &held.stream, &held.ranges);
             let lacking = self.knowledge.lacking(&held.stream, &held.ranges, MISSING_MAX);
             if !lacking.is_empty() {
-                self.miss(now, slot, &held.stream, lacking.as_slice(), How::Announced, neighbours);
-            } else if let Some(&(_, last)) = held.ranges.last() {
-                let id = held.stream.message(last);
-                self.plumtree.compare(now, slot, &id, age, neighbours, &mut self.sender);
+                let how = if was_pushed { How::Overdue } else { How::Announced };
+                self.miss(now, slot, &held.stream, lacking.as_slice(), how, neighbours);
+            } else if let Some(&(_, last)) = held.ranges.last().filter(|_| !was_pushed) {
+                self.plumtree.compare(now, slot, &held.stream.message(last), age, neighbours, &mut self.sender);
             }
         }
     }

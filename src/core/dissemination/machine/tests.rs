@@ -5,6 +5,7 @@ use crate::core::{
     batch::{Packer, Resent},
     capability::Capabilities,
     config::{Limits, Protocol},
+    dissemination::chunks::body::WHOLE_MAX,
     event::LinkId,
     event::record::Level,
     frame::{Announcement, PathCopy, StreamRanges},
@@ -286,13 +287,44 @@ fn of_a_batch_that_is_announced_what_is_not_here_is_asked_for() {
     let (mut machine, nothing) = (machine(), Held(Vec::new()));
     apply(&mut machine, at(1), from(1, Frame::Message(batch(3, 3))), &nothing);
     let held = |ranges| StreamRanges { stream: message(1, None).id.stream(), ranges };
-    let have = Frame::Have(vec![Announcement { held: held(vec![(1, 9)]), age: Duration::ZERO }]);
+    let have = Frame::Have(vec![Announcement { held: held(vec![(1, 9)]), age: Duration::ZERO, was_pushed: false }]);
     apply(&mut machine, at(2), from(0, have), &nothing);
     let outputs = apply(&mut machine, at(2_000), Input::Tick, &nothing);
     let pull = pull(vec![held(vec![(1, 2), (6, 9)])]);
     assert!(outputs.contains(&Output::Send { links: vec![LinkId(0)], frame: pull, counter: Some(Counter::Pulls) }));
     let outputs = apply(&mut machine, at(2_001), from(0, Frame::Message(batch(1, 9))), &nothing);
     assert_eq!((delivered(&outputs), machine.missing_len()), (vec![(1, 2), (6, 9)], 0));
+}
+
+#[test]
+fn what_was_pushed_and_is_not_here_is_asked_for_at_once() {
+    let (mut machine, nothing) = (machine(), Held(Vec::new()));
+    apply(&mut machine, at(1), from(0, Frame::Message(message(1, None))), &nothing);
+    let held = StreamRanges { stream: message(1, None).id.stream(), ranges: vec![(2, 2)] };
+    let have = |was_pushed| Frame::Have(vec![Announcement { held: held.clone(), age: Duration::ZERO, was_pushed }]);
+    let frame = pull(vec![held.clone()]);
+    let pull = Output::Send { links: vec![LinkId(1)], frame, counter: Some(Counter::Pulls) };
+    apply(&mut machine, at(2), from(1, have(false)), &nothing);
+    assert!(!apply(&mut machine, at(2), Input::Tick, &nothing).contains(&pull), "it may be on its way");
+    apply(&mut machine, at(3), from(0, have(true)), &nothing);
+    assert!(apply(&mut machine, at(3), Input::Tick, &nothing).contains(&pull), "it was sent before");
+}
+
+#[test]
+fn what_is_pushed_in_pieces_is_not_announced_before_they_are_there() {
+    let said = |len: usize| {
+        let (mut machine, nothing) = (machine(), Held(Vec::new()));
+        for origin in [8, 9] {
+            let mut message = Batch { body: Body::one(vec![0; len][..].into()), ..message(1, None) };
+            message.id.origin = NodeId::numbered(origin);
+            apply(&mut machine, at(1), from(0, Frame::Message(message)), &nothing);
+        }
+        let outputs = apply(&mut machine, at(1_000), Input::Tick, &nothing);
+        outputs.iter().any(|output| {
+            matches!(output, Output::Send { frame: Frame::Have(told), .. } if told.iter().any(|told| told.was_pushed))
+        })
+    };
+    assert_eq!([WHOLE_MAX, WHOLE_MAX + 1].map(said), [true, false]);
 }
 
 #[test]
@@ -369,7 +401,7 @@ fn what_a_neighbour_said_before_its_link_came_up_is_void() {
 fn what_is_announced_is_asked_for_and_given_up_when_its_only_source_has_lost_it() {
     let (mut machine, nothing) = (machine(), Held(Vec::new()));
     let held = StreamRanges { stream: message(1, None).id.stream(), ranges: vec![(1, 3)] };
-    let have = Frame::Have(vec![Announcement { held: held.clone(), age: Duration::ZERO }]);
+    let have = Frame::Have(vec![Announcement { held: held.clone(), age: Duration::ZERO, was_pushed: false }]);
     apply(&mut machine, at(1), from(0, have), &nothing);
     let outputs = apply(&mut machine, at(2), Input::Tick, &nothing);
     let pull = Output::Send { links: vec![LinkId(0)], frame: pull(vec![held.clone()]), counter: Some(Counter::Pulls) };

@@ -102,7 +102,7 @@ impl AntiEntropy {
             let origin = &batch.id.origin;
             trees.learn(origin, first_announced.map_or(Duration::ZERO, |first| now.since(first)));
             if let Some(slot) = by.filter(|_| !self.missing.is_empty()) {
-                let wait = trees.pull_delay(origin, neighbours.mean_round_trip());
+                let wait = trees.pull_delay(now, origin, neighbours.mean_round_trip());
                 self.missing.pushed(now, &batch.id.stream(), batch.last(), trees.is_parent(origin, slot), wait);
             }
         }

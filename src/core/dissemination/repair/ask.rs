@@ -17,8 +17,9 @@ pub(in crate::core::dissemination) enum How {
     Digest,
     /// The digest right after a link came up: asked for at once.
     Backlog,
-    /// An announcement to a node without a parent for that origin: asked for at once.
-    Orphan,
+    /// An announcement of what will not come by itself: its origin has no parent here, or it comes from the parent, behind what
+    /// that has pushed. Asked for at once.
+    Overdue,
 }
 
 /// Account of how messages that arrived were waited for.
@@ -75,4 +76,14 @@ pub(super) fn add(streams: &mut Vec<StreamRanges>, stream: &StreamId, ranges: Ra
         }
         None => streams.push(StreamRanges { stream: stream.clone(), ranges: ranges.into_vec() }),
     }
+}
+
+/// Changes by an offer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Offered {
+    pub(super) is_new_source: bool,
+    /// The messages that were wanted before are to be asked for at once.
+    pub(super) is_urgent: bool,
+    /// There was no room for all of it.
+    pub(super) is_cut: bool,
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// Part of T2 beside two round trips.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// The same beside a round trip and a quarter, for what was announced: it is little, and is awaited.
+const URGENT: Duration = Duration::from_millis(25);
 /// Most messages that a peer is asked for at one time, however many come in a batch: each may be of another stream, and a PULL
 /// names no more streams.
 pub(super) const OPEN_MAX: u64 = STREAMS_MAX as u64;
@@ -86,8 +88,11 @@ impl PullWindow {
         self.a_batch = count.max(self.a_batch - self.a_batch.div_ceil(8));
     }
 
-    /// T2: how long a question may bring nothing.
-    pub(super) fn patience(&self, round_trip: Duration) -> Duration {
+    /// T2: how long a question may bring nothing; `is_urgent`: one for what was announced alone.
+    pub(super) fn patience(&self, round_trip: Duration, is_urgent: bool) -> Duration {
+        if is_urgent {
+            return (round_trip * 5 / 4 + URGENT).max(self.silence * 5 / 4);
+        }
         (round_trip * 2 + PATIENCE).max(self.silence * 2)
     }
 

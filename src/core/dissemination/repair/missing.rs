@@ -80,7 +80,7 @@ impl Missing {
         }
         let due = match how {
             How::Announced | How::Digest => now + wait,
-            How::Backlog | How::Orphan => now,
+            How::Backlog | How::Overdue => now,
         };
         if !self.open(now, stream, by) {
             return;
@@ -135,7 +135,7 @@ impl Missing {
         }
         // What came in pieces was late, if it was, when the first of them came.
         let was_asked = |answer: &&Answered| answer.was_asked;
-        let is_announced = matches!(how, How::Announced | How::Orphan);
+        let is_announced = matches!(how, How::Announced | How::Overdue);
         let is_fresh = answers.is_empty() || answers.iter().any(|answer| answer.was_asked);
         let first_announced = part.filter(|_| is_announced && is_fresh).map(|part| part.since);
         let asked = answers.iter().filter(was_asked).find(|answer| Some(answer.by) == by).map(|_| how);
@@ -293,10 +293,10 @@ impl Missing {
             loop {
                 let accounts = &self.accounts;
                 let account = |slot| accounts.get(&slot).copied().unwrap_or_default();
-                let Some((to, ranges)) = want.choose(now, self.pull_max, account) else { break };
+                let Some((to, ranges)) = want.choose(now, self.pull_max, account, &round_trip) else { break };
                 (self.questions, vain) = (self.questions + 1, 0);
                 let account = self.accounts.entry(to).or_default();
-                want.ask(now, to, &ranges, self.questions, account.patience(round_trip(to)));
+                want.ask(now, to, &ranges, self.questions, account.patience(round_trip(to), want.is_urgent(&ranges)));
                 account.ask(now, ranges.count());
                 let mut note = || self.misses.note(now, &stream);
                 let is_repeat = want.was_announced(&ranges) && *is_repeat.get_or_insert_with(&mut note);

@@ -1,7 +1,7 @@
 //! One stream of which something is missing: since when, who offers it, and who was asked.
 
 use super::{
-    ask::How,
+    ask::{How, Offered},
     in_flight::{Answered, InFlight, PullWindow},
     parts::{INTERVALS_MAX, Part, Parts},
 };
@@ -43,16 +43,6 @@ pub(super) struct StreamMissing {
     ticket: Option<u64>,
     /// The time when it is looked at next, at the latest.
     at: Option<Mono>,
-}
-
-/// Changes by an offer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Offered {
-    pub(super) is_new_source: bool,
-    /// The messages that were wanted before are to be asked for at once.
-    pub(super) is_urgent: bool,
-    /// There was no room for all of it.
-    pub(super) is_cut: bool,
 }
 
 impl StreamMissing {
@@ -111,7 +101,7 @@ impl StreamMissing {
         offered.is_cut = self.add_offer(index, &offer);
         let fresh = self.sources[index].offers.intersection(offer.as_slice());
         self.parts.revise(fresh.as_slice(), |part| {
-            if part.bare.take().is_some() || (how == How::Orphan && part.due > now) {
+            if part.bare.take().is_some() || (how == How::Overdue && part.due > now) {
                 (part.due, part.how) = (now, how);
                 offered.is_urgent = true;
             }
@@ -280,12 +270,14 @@ impl StreamMissing {
         now: Mono,
         pull_max: u64,
         account: impl Fn(Slot) -> PullWindow,
+        round_trip: impl Fn(Slot) -> Duration,
     ) -> Option<(Slot, Ranges)> {
         let mut due = self.due(now);
         let is_asked = |source: &Source| self.questions.iter().any(|question| question.to() == source.slot);
         let ready = self.sources.iter().filter(|source| source.not_before <= now);
         let mut useful: Vec<_> = ready.map(|source| (source, is_asked(source))).collect();
-        useful.sort_by_key(|&(source, is_asked)| (!is_asked, source.tries, account(source.slot).open()));
+        let busy = |slot| (account(slot).open() / 16, round_trip(slot));
+        useful.sort_by_key(|&(source, is_asked)| (!is_asked, source.tries, busy(source.slot)));
         useful.into_iter().find_map(|(source, is_asked)| {
             let mut ranges = source.offers.intersection(due.as_slice());
             if ranges.is_empty() || !is_asked && self.questions.len() >= SOURCES_ASKED_MAX {
@@ -320,9 +312,15 @@ impl StreamMissing {
         self.useful(now, &due).next().is_some()
     }
 
+    /// Says whether all of `ranges` was announced lately: little, that is to come soon.
+    pub(super) fn is_urgent(&self, ranges: &Ranges) -> bool {
+        let mut others = self.parts.iter().filter(|part| !matches!(part.how, How::Announced | How::Overdue));
+        !others.any(|part| !ranges.intersection(&[(part.first, part.last)]).is_empty())
+    }
+
     /// Says whether any of `ranges` is wanted because it was announced.
     pub(super) fn was_announced(&self, ranges: &Ranges) -> bool {
-        let mut announced = self.parts.iter().filter(|part| part.how == How::Announced);
+        let mut announced = self.parts.iter().filter(|part| matches!(part.how, How::Announced | How::Overdue));
         announced.any(|part| !ranges.intersection(&[(part.first, part.last)]).is_empty())
     }
 

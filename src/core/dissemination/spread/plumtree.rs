@@ -10,7 +10,7 @@ use crate::core::{
     batch::{Batch, Body},
     capability::Capability,
     config::{Broadcast, Config},
-    dissemination::{provenance::Provenance, repair::ask::How, sender::Sender},
+    dissemination::{chunks::body::WHOLE_MAX, provenance::Provenance, repair::ask::How, sender::Sender},
     frame::{Frame, PathCopy, StreamRanges},
     id::{MessageId, NodeId},
     message::Trace,
@@ -89,11 +89,18 @@ impl Plumtree {
             };
             return self.spread_traced(now, provenance, (&batch, trace), &targets, neighbours, sender);
         }
-        let mut told = self.targets(now.mono, provenance, &batch, senders, neighbours);
-        let links = neighbours.links_of(told.iter());
-        // To the other neighbours it will be announced.
-        told.extend(provenance.slot);
-        self.recent.note(now.mono, &batch.id, batch.last(), provenance.came(), told);
+        let targets = self.targets(now.mono, provenance, &batch, senders, neighbours);
+        let links = neighbours.links_of(targets.iter());
+        // To the other neighbours it will be announced; and to these, unless an announcement would pass its pieces.
+        let mut told: Slots = provenance.slot.into_iter().collect();
+        let pushed = match batch.body.bytes().len() > WHOLE_MAX {
+            true => {
+                told.extend(targets.iter());
+                Slots::default()
+            }
+            false => targets,
+        };
+        self.recent.note(now.mono, &batch.id, batch.last(), provenance.came(), told, pushed);
         sender.batch(links, batch, neighbours);
     }
 
@@ -149,7 +156,7 @@ impl Plumtree {
             told.extend(given.iter().filter_map(|given| neighbours.slot_of_link(given.link)));
             self.relay.send(&given, &copy, body, eager, neighbours, sender);
         }
-        self.recent.note(now.mono, id, message.last(), provenance.came(), told);
+        self.recent.note(now.mono, id, message.last(), provenance.came(), told, Slots::default());
     }
 
     /// One more copy comes of messages that are here; `kept` is the body, if it is one that is traced and kept.
@@ -191,7 +198,7 @@ impl Plumtree {
         let pusher = first.filter(|first| !first.was_pulled).and_then(|first| first.from);
         if let Some(first) = first.filter(|first| first.was_pulled) {
             // It was asked for too soon.
-            let asked_after = self.trees.pull_delay(&id.origin, neighbours.mean_round_trip());
+            let asked_after = self.trees.pull_delay(now, &id.origin, neighbours.mean_round_trip());
             let late = asked_after + now.since(first.at);
             self.trees.learn(&id.origin, late);
         }
@@ -252,12 +259,15 @@ impl Plumtree {
         neighbours: &NeighbourTable,
         sender: &mut Sender,
     ) -> (How, Duration) {
+        if how == How::Overdue {
+            self.trees.note_loss(now);
+        }
         let is_orphan = how == How::Announced && self.trees.is_orphan(origin);
         if is_orphan {
             self.adopt(now, origin, slot, neighbours, sender);
         }
-        let wait = self.trees.pull_delay(origin, neighbours.mean_round_trip());
-        (if is_orphan { How::Orphan } else { how }, wait)
+        let wait = self.trees.pull_delay(now, origin, neighbours.mean_round_trip());
+        (if is_orphan { How::Overdue } else { how }, wait)
     }
 
     /// Takes a neighbour for the one that pushes the messages of an origin.

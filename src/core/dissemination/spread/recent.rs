@@ -79,6 +79,8 @@ struct Unannounced {
     is_backlog: bool,
     /// Neighbours that have it, as far as that is known, or will be told otherwise.
     told: Slots,
+    /// Neighbours that it was pushed to.
+    pushed: Slots,
 }
 
 impl Recent {
@@ -89,8 +91,8 @@ impl Recent {
     }
 
     /// A batch came for the first time, from `from` or from a client, and was passed on unless `is_backlog`. `told` are
-    /// those who need no announcement.
-    pub(super) fn note(&mut self, now: Mono, id: &MessageId, last: u64, came: Came, told: Slots) {
+    /// those who need no announcement, `pushed` those that it was sent to.
+    pub(super) fn note(&mut self, now: Mono, id: &MessageId, last: u64, came: Came, told: Slots, pushed: Slots) {
         let Came { from, was_pulled, is_backlog } = came;
         let first = First { last: MessageId { sequence: last, ..id.clone() }, at: now, from, was_pulled };
         // A node that has seen few messages holds few.
@@ -103,7 +105,7 @@ impl Recent {
                 self.firsts.push(first);
             }
         }
-        self.waiting.push(Unannounced { id: id.clone(), last, at: now, is_backlog, told });
+        self.waiting.push(Unannounced { id: id.clone(), last, at: now, is_backlog, told, pushed });
         let spaced = self.announced.map_or(now, |last| last + self.delay * SPACING);
         let due = self.due.unwrap_or_else(|| spaced.max(now + self.delay));
         self.due = Some(if self.waiting.len() >= WAITING_MAX { now } else { due });
@@ -145,10 +147,15 @@ impl Recent {
                 let knows = if waiting.is_backlog { repair } else { trees };
                 knows.contains(slot) && !waiting.told.contains(slot)
             };
-            let news = news(now, self.waiting.iter().filter(is_meant));
-            if news == News::default() {
+            // What was pushed needs no frame of its own, unless it is of several streams: in one stream the next message shows
+            // that one was lost.
+            let mut meant = self.waiting.iter().filter(is_meant);
+            let Some(Unannounced { id: MessageId { origin, incarnation, .. }, .. }) = meant.next() else { continue };
+            let is_alike = |other: &Unannounced| other.pushed.contains(slot) && other.id.is_of(origin, *incarnation);
+            if self.waiting.iter().filter(is_meant).all(is_alike) {
                 continue;
             }
+            let news = news(now, slot, self.waiting.iter().filter(is_meant));
             match told.iter_mut().find(|(same, _)| *same == news) {
                 Some((_, slots)) => slots.push(slot),
                 None => told.push((news, vec![slot])),
@@ -162,6 +169,7 @@ impl Recent {
     pub(super) fn forget(&mut self, slot: Slot) {
         for waiting in &mut self.waiting {
             waiting.told.remove(slot);
+            waiting.pushed.remove(slot);
         }
         for first in self.firsts.iter_mut().filter(|first| first.from == Some(slot)) {
             first.from = None;
@@ -181,18 +189,23 @@ fn place(id: &MessageId) -> usize {
 struct Run {
     stream: StreamId,
     is_backlog: bool,
+    was_pushed: bool,
     ranges: Ranges,
     /// The highest number, and when it came.
     last: (u64, Mono),
 }
 
-/// The messages by stream, as ranges, each announcement with the age of its last.
-fn news<'a>(now: Mono, batches: impl Iterator<Item = &'a Unannounced>) -> News {
+/// The messages by stream, as ranges, for one neighbour; each announcement with the age of its last.
+fn news<'a>(now: Mono, slot: Slot, batches: impl Iterator<Item = &'a Unannounced>) -> News {
     let mut runs: Vec<Run> = Vec::new();
-    for &Unannounced { ref id, last, at, is_backlog, .. } in batches {
-        let is_same = |run: &Run| run.is_backlog == is_backlog && id.is_of(&run.stream.origin, run.stream.incarnation);
+    for &Unannounced { ref id, last, at, is_backlog, ref pushed, .. } in batches {
+        let was_pushed = pushed.contains(slot);
+        let is_same = |run: &Run| {
+            let is_kind = (run.is_backlog, run.was_pushed) == (is_backlog, was_pushed);
+            is_kind && id.is_of(&run.stream.origin, run.stream.incarnation)
+        };
         let index = runs.iter().rposition(is_same).unwrap_or_else(|| {
-            runs.push(Run { stream: id.stream(), is_backlog, ranges: Ranges::default(), last: (0, at) });
+            runs.push(Run { stream: id.stream(), is_backlog, was_pushed, ranges: Ranges::default(), last: (0, at) });
             runs.len() - 1
         });
         let run = &mut runs[index];
@@ -202,12 +215,12 @@ fn news<'a>(now: Mono, batches: impl Iterator<Item = &'a Unannounced>) -> News {
         }
     }
     let mut news = News::default();
-    for Run { stream, is_backlog, ranges, last } in runs {
+    for Run { stream, is_backlog, was_pushed, ranges, last } in runs {
         let held = StreamRanges { stream, ranges: ranges.into_vec() };
         if is_backlog {
             news.caught_up.push(held);
         } else {
-            news.announced.push(Announcement { held, age: now.since(last.1) });
+            news.announced.push(Announcement { held, age: now.since(last.1), was_pushed });
         }
     }
     news
@@ -253,10 +266,10 @@ mod tests {
     #[test]
     fn what_was_not_pushed_is_told_apart_and_to_whom_fetches() {
         let mut recent = Recent::new(DELAY);
-        recent.note(at(0), &id(4, 9), 9, pushed(0), slots(&[0]));
+        recent.note(at(0), &id(4, 9), 9, pushed(0), slots(&[0]), Slots::default());
         for sequence in 1..=3 {
             let came = Came { was_pulled: true, is_backlog: true, ..pushed(0) };
-            recent.note(at(0), &id(4, sequence), sequence, came, slots(&[0]));
+            recent.note(at(0), &id(4, sequence), sequence, came, slots(&[0]), Slots::default());
         }
         let told = recent.announce(at(5), &slots(&[0, 1, 2]), &slots(&[0, 2, 3]));
         let ranges = |held: &[StreamRanges]| held.iter().flat_map(|held| held.ranges.clone()).collect::<Vec<_>>();
@@ -274,9 +287,9 @@ mod tests {
     fn announcements_wait_for_each_other_and_become_ranges() {
         let mut recent = Recent::new(DELAY);
         for sequence in [1, 2, 3, 7] {
-            recent.note(at(sequence), &id(4, sequence), sequence, pushed(0), slots(&[0]));
+            recent.note(at(sequence), &id(4, sequence), sequence, pushed(0), slots(&[0]), Slots::default());
         }
-        recent.note(at(7), &id(5, 1), 1, Came::default(), slots(&[0, 2]));
+        recent.note(at(7), &id(5, 1), 1, Came::default(), slots(&[0, 2]), Slots::default());
         assert_eq!(recent.deadline(), Some(at(6)), "the first of them does not wait longer");
         assert!(recent.tell(at(5), &[0, 1, 2]).is_empty());
         let frames = recent.tell(at(8), &[0, 1, 2, 3]);
@@ -292,7 +305,7 @@ mod tests {
     fn a_steady_stream_is_announced_less_often() {
         let mut recent = Recent::new(DELAY);
         let note = |recent: &mut Recent, millis| {
-            recent.note(at(millis), &id(4, millis), millis, Came::default(), Slots::default())
+            recent.note(at(millis), &id(4, millis), millis, Came::default(), Slots::default(), Slots::default())
         };
         note(&mut recent, 1);
         assert_eq!((recent.deadline(), recent.tell(at(6), &[1]).len()), (Some(at(6)), 1));
@@ -308,10 +321,31 @@ mod tests {
     }
 
     #[test]
+    fn what_was_pushed_is_told_where_a_frame_goes_anyway_or_of_several_streams() {
+        let mut recent = Recent::new(DELAY);
+        recent.note(at(0), &id(4, 1), 1, pushed(0), slots(&[0]), slots(&[1]));
+        assert!(recent.tell(at(5), &[0, 1]).is_empty(), "no frame goes for that alone");
+        recent.note(at(100), &id(4, 2), 2, pushed(0), slots(&[0]), slots(&[1, 2]));
+        recent.note(at(100), &id(5, 1), 1, Came::default(), slots(&[0, 2]), Slots::default());
+        let told = recent.tell(at(105), &[0, 1, 2]);
+        let told: Vec<_> = told.iter().map(|(told, slots)| (told.len(), slots[0].0)).collect();
+        assert_eq!(told, [(2, 1)], "the one was pushed, the other is news");
+        for sequence in [3, 4] {
+            recent.note(at(200), &id(4, sequence), sequence, pushed(0), slots(&[0]), slots(&[1]));
+        }
+        assert!(recent.tell(at(205), &[0, 1]).is_empty(), "the next of the stream shows what was lost");
+        for origin in [4, 5] {
+            recent.note(at(300), &id(origin, 5), 5, pushed(0), slots(&[0]), slots(&[1]));
+        }
+        let told = recent.tell(at(305), &[0, 1]);
+        assert!(told.len() == 1 && told[0].0.len() == 2 && told[0].0.iter().all(|told| told.was_pushed));
+    }
+
+    #[test]
     fn whoever_has_announced_is_not_told() {
         let mut recent = Recent::new(DELAY);
         for sequence in 1..=3 {
-            recent.note(at(0), &id(4, sequence), sequence, Came::default(), Slots::default());
+            recent.note(at(0), &id(4, sequence), sequence, Came::default(), Slots::default(), Slots::default());
         }
         recent.known_to(Slot(1), &StreamRanges { stream: id(4, 1).stream(), ranges: vec![(1, 1), (3, 9)] });
         recent.known_to(Slot(1), &StreamRanges { stream: id(5, 1).stream(), ranges: vec![(2, 2)] });
@@ -322,8 +356,8 @@ mod tests {
     #[test]
     fn a_batch_is_known_by_its_last_message_and_announced_as_a_whole() {
         let mut recent = Recent::new(DELAY);
-        recent.note(at(0), &id(4, 1), 600, pushed(0), Slots::default());
-        recent.note(at(0), &id(4, 601), 700, pushed(0), Slots::default());
+        recent.note(at(0), &id(4, 1), 600, pushed(0), Slots::default(), Slots::default());
+        recent.note(at(0), &id(4, 601), 700, pushed(0), Slots::default(), Slots::default());
         assert_eq!([1, 600, 601, 700].map(|last| recent.first(&id(4, last)).is_some()), [false, true, false, true]);
         recent.known_to(Slot(1), &StreamRanges { stream: id(4, 1).stream(), ranges: vec![(1, 650)] });
         let told = recent.tell(at(5), &[1, 2]);
@@ -336,12 +370,12 @@ mod tests {
         let mut recent = Recent::new(DELAY);
         for sequence in 1..=1024 {
             let came = Came { was_pulled: sequence == 9, ..pushed(2) };
-            recent.note(at(1), &id(4, sequence), sequence, came, Slots::default());
+            recent.note(at(1), &id(4, sequence), sequence, came, Slots::default(), Slots::default());
         }
         assert_eq!(recent.deadline(), Some(at(1)));
         let first = recent.first(&id(4, 9)).unwrap();
         assert_eq!((first.at, first.from, first.was_pulled), (at(1), Some(Slot(2)), true));
-        recent.note(at(2), &id(4, 1033), 1033, Came::default(), Slots::default());
+        recent.note(at(2), &id(4, 1033), 1033, Came::default(), Slots::default(), Slots::default());
         assert_eq!(recent.first(&id(4, 9)), None, "a later one has its place");
         recent.forget(Slot(2));
         assert_eq!(recent.first(&id(4, 10)).unwrap().from, None);
@@ -366,7 +400,7 @@ mod tests {
             let (mut recent, mut came_last) = (Recent::new(DELAY), BTreeMap::new());
             for (at_ms, &(origin, first, count, from, is_backlog)) in batches.iter().enumerate() {
                 let (last, now) = (first + count - 1, at(at_ms as u64));
-                recent.note(now, &id(origin, first), last, Came { is_backlog, ..pushed(from) }, slots(&[from]));
+                recent.note(now, &id(origin, first), last, Came { is_backlog, ..pushed(from) }, slots(&[from]), Slots::default());
                 came_last.insert(id(origin, last), (now, Some(Slot(from))));
             }
             for &(slot, origin, first, more) in &known {
@@ -379,7 +413,7 @@ mod tests {
             let now = at(batches.len() as u64 + 5);
             let mut told = BTreeMap::new();
             for (news, slots) in recent.announce(now, &slots(&[0, 1, 2, 3]), &slots(&[0, 1, 4])) {
-                for Announcement { held, age } in &news.announced {
+                for Announcement { held, age, .. } in &news.announced {
                     let last = held.stream.message(held.ranges.last().unwrap().1);
                     prop_assert!(came_last[&last].0 >= Mono(now.0 - age.as_nanos() as u64), "the age is that of its last");
                 }

@@ -10,14 +10,16 @@ use crate::core::{
     slots::{Slot, Slots},
     time::Mono,
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 /// In how many batches in a row a neighbour must have been quicker before it becomes the parent.
 const CHALLENGES: u8 = 3;
 /// Batches of a tree before what it has measured counts.
 const YOUNG: u32 = 3;
-/// Before that: round trips to wait for the payload of what was announced.
+/// Before that: round trips to wait for the payload of what was announced, and one where something that was pushed was lost lately.
 const PATIENCE: u32 = 7;
+/// Time for which such a loss counts.
+const LOSSY_FOR: Duration = Duration::from_secs(10);
 
 /// The trees of a node by origin.
 ///
@@ -31,6 +33,8 @@ pub(in crate::core::dissemination) struct Trees {
     pull_delay_min: Duration,
     pull_delay_max: Duration,
     uses: u64,
+    /// The time when something that was pushed here was last seen to be lost.
+    lost: Option<Mono>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -74,7 +78,7 @@ impl Trees {
     /// No trees yet of the node `own`; `timing` bounds the time to wait for a payload that was announced.
     pub(super) fn new(own: NodeId, trees_max: usize, timing: &Timing) -> Self {
         let &Timing { pull_delay_min, pull_delay_max, .. } = timing;
-        Self { own, by_origin: BTreeMap::new(), trees_max, pull_delay_min, pull_delay_max, uses: 0 }
+        Self { own, by_origin: BTreeMap::new(), trees_max, pull_delay_min, pull_delay_max, uses: 0, lost: None }
     }
 
     /// A batch of `origin` is here for the first time. Gives the links to push it to. `model` is the tree that the
@@ -188,10 +192,22 @@ impl Trees {
         }
     }
 
+    /// Something that was pushed here was lost.
+    pub(in crate::core::dissemination) fn note_loss(&mut self, now: Mono) {
+        self.lost = Some(now);
+    }
+
     /// Time to wait for a payload of `origin` that was announced, where a link's round trip is `round_trip` on average.
-    pub(in crate::core::dissemination) fn pull_delay(&self, origin: &NodeId, round_trip: Duration) -> Duration {
+    pub(in crate::core::dissemination) fn pull_delay(
+        &self,
+        now: Mono,
+        origin: &NodeId,
+        round_trip: Duration,
+    ) -> Duration {
+        let is_lossy = self.lost.is_some_and(|lost| now.since(lost) < LOSSY_FOR);
+        let young = if is_lossy { round_trip } else { round_trip * PATIENCE };
         let tree = self.by_origin.get(origin).filter(|tree| tree.batches >= YOUNG);
-        let wait = tree.map_or(round_trip * PATIENCE, |tree| (tree.late * 3 / 2).max(round_trip));
+        let wait = tree.map_or(young, |tree| (tree.late * 3 / 2).max(round_trip));
         wait.clamp(self.pull_delay_min, self.pull_delay_max)
     }
 
@@ -262,13 +278,16 @@ impl Trees {
         }
     }
 
-    /// The tree that was used last of those that bring messages and have not changed for a while: one to copy.
+    /// The tree to copy, of those that bring messages and have not changed for a while: the one that was used last, or as long
+    /// as none has brought a few, that of the lowest name, which others choose, too. Copies of different trees do not fit
+    /// together where a node lacks the one that is named.
     /// A linear search, but only when an origin is new.
     fn model(&self, now: Mono, origin: &NodeId) -> Option<&NodeId> {
         let settled_for = 3 * self.pull_delay_min;
         let is_settled = |tree: &Tree| tree.batches > 0 && now.since(tree.changed) >= settled_for;
         let settled = self.by_origin.iter().filter(|&(other, tree)| other != origin && is_settled(tree));
-        settled.max_by_key(|(_, tree)| tree.used).map(|(other, _)| other)
+        let last_use = |tree: &Tree| Some(tree.used).filter(|_| tree.batches >= YOUNG);
+        settled.max_by_key(|&(other, tree)| (last_use(tree), Reverse(other))).map(|(other, _)| other)
     }
 }
 

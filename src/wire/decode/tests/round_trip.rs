@@ -80,10 +80,10 @@ fn any_spans() -> impl Strategy<Value = Vec<Span>> {
 }
 
 fn any_announcements() -> impl Strategy<Value = Vec<Announcement>> {
-    let announcement = (any_stream(), any_ranges(), any::<u64>()).prop_map(|(stream, ranges, micros)| Announcement {
-        held: StreamRanges { stream, ranges },
-        age: Duration::from_micros(micros),
-    });
+    let announcement =
+        (any_stream(), any_ranges(), any::<u64>(), any::<bool>()).prop_map(|(stream, ranges, micros, was_pushed)| {
+            Announcement { held: StreamRanges { stream, ranges }, age: Duration::from_micros(micros), was_pushed }
+        });
     vec(announcement, 0..6)
 }
 
@@ -571,7 +571,7 @@ fn spans(count: usize) -> Vec<Span> {
 
 #[test]
 fn frames_hold_as_much_as_the_limits_say() {
-    let held = |stream| Announcement { held: stream, age: Duration::ZERO };
+    let held = |stream| Announcement { held: stream, age: Duration::ZERO, was_pushed: false };
     let members = |count| {
         let member = Member { node: NodeId::numbered(4), endpoint: "tcp://127.0.0.1:7004".parse().unwrap() };
         vec![member; count]

@@ -10,7 +10,7 @@ fn stream() -> StreamId {
 /// Announcement of messages.
 fn have(first: u64, last: u64) -> Frame {
     let held = StreamRanges { stream: stream(), ranges: vec![(first, last)] };
-    Frame::Have(vec![Announcement { held, age: Duration::ZERO }])
+    Frame::Have(vec![Announcement { held, age: Duration::ZERO, was_pushed: false }])
 }
 
 /// The links by which frames go that are meant.
@@ -78,7 +78,7 @@ fn whoever_brings_what_was_asked_of_another_too_soon_is_not_pruned_and_waited_fo
     let outputs = run(&mut machine, vec![(2_001, pushes(1, 1)), (2_301, pushes(0, 1))]);
     assert_eq!((prunes(&outputs), counted(&outputs)), (vec![], vec![Counter::Duplicates]));
     run(&mut machine, vec![(2_302, pushes(0, 2)), (2_303, pushes(0, 3))]);
-    let wait = machine.plumtree.trees().pull_delay(&stream().origin, Duration::ZERO);
+    let wait = machine.plumtree.trees().pull_delay(at(2_303).mono, &stream().origin, Duration::ZERO);
     assert!(wait > Duration::from_millis(300), "{wait:?}");
 }
 
@@ -96,7 +96,8 @@ fn who_was_quicker_three_times_in_a_row_by_more_than_chance_becomes_the_parent()
         let mut machine = machine();
         (1..=9).find(|&sequence| {
             let held = StreamRanges { stream: stream(), ranges: vec![(sequence, sequence)] };
-            let had = Frame::Have(vec![Announcement { held, age: Duration::from_millis(5) + early }]);
+            let had =
+                Frame::Have(vec![Announcement { held, age: Duration::from_millis(5) + early, was_pushed: false }]);
             let outputs =
                 run(&mut machine, vec![(100 * sequence, pushes(0, sequence)), (100 * sequence + 5, from(1, had))]);
             // The first message goes over all links; from then on the announcer is no pusher.

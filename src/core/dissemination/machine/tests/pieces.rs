@@ -53,7 +53,7 @@ fn who_is_sending_a_message_is_not_sent_it_and_is_told_when_it_is_here() {
 fn nobody_is_asked_for_what_comes_in_pieces_until_these_stop() {
     let (mut machine, nothing, whole) = (machine(), Held(Vec::new()), message(2, None));
     let held = StreamRanges { stream: whole.id.stream(), ranges: vec![(2, 2)] };
-    let have = Frame::Have(vec![Announcement { held: held.clone(), age: Duration::ZERO }]);
+    let have = Frame::Have(vec![Announcement { held: held.clone(), age: Duration::ZERO, was_pushed: false }]);
     let pull = Output::Send { links: vec![LinkId(1)], frame: pull(vec![held]), counter: Some(Counter::Pulls) };
     apply(&mut machine, at(1), from(0, Frame::Message(message(1, None))), &nothing);
     apply(&mut machine, at(2), from(0, piece(&whole, 0, 2)), &nothing);
@@ -79,7 +79,7 @@ fn what_waits_for_a_link_is_not_sent_over_it_once_more_when_it_is_asked_for() {
 fn who_sends_pieces_may_be_long_at_answering_what_it_is_asked_meanwhile() {
     let (mut machine, nothing) = (machine(), Held(Vec::new()));
     let held = StreamRanges { stream: message(3, None).id.stream(), ranges: vec![(3, 3)] };
-    let have = || Frame::Have(vec![Announcement { held: held.clone(), age: Duration::ZERO }]);
+    let have = || Frame::Have(vec![Announcement { held: held.clone(), age: Duration::ZERO, was_pushed: false }]);
     apply(&mut machine, at(1), from(0, Frame::Message(message(1, None))), &nothing);
     apply(&mut machine, at(2), from(0, piece(&message(2, None), 0, 2)), &nothing);
     [0, 1].into_iter().for_each(|slot| _ = apply(&mut machine, at(3), from(slot, have()), &nothing));

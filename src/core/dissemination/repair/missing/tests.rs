@@ -213,9 +213,9 @@ fn what_a_lost_peer_was_asked_is_asked_of_others_at_once() {
 fn a_node_without_a_parent_asks_the_announcer_at_once() {
     let mut wants = wants(512);
     wants.offer(at(0), A, &[(1, 1)], How::Announced);
-    wants.offer(at(10), B, &[(1, 2)], How::Orphan);
+    wants.offer(at(10), B, &[(1, 2)], How::Overdue);
     assert_eq!(wants.tick(at(10)), [(A, vec![(1, 1)], false), (B, vec![(2, 2)], false)]);
-    assert_eq!(wants.brings(at(20), B, (2, 2)).asked, Some(How::Orphan));
+    assert_eq!(wants.brings(at(20), B, (2, 2)).asked, Some(How::Overdue));
 }
 
 #[test]
@@ -369,9 +369,9 @@ fn a_batch_that_comes_in_pieces_is_asked_of_nobody_until_it_stops() {
     assert_eq!(wants.coming(at(2), &stream(1), &lacking, C, patience), None, "another is at it");
     assert_eq!(wants.accounts[&B].open(), 6);
     assert_eq!(wants.tick(at(0) + WAIT), [(A, vec![(10, 12)], false)]);
-    wants.stopped(at(150), &stream(1), (1, 9), B);
+    wants.stopped(at(120), &stream(1), (1, 9), B);
     assert_eq!(wants.accounts[&B].open(), 0);
-    let asked: BTreeSet<_> = wants.tick(at(150)).into_iter().flat_map(|(_, ranges, _)| ranges).collect();
+    let asked: BTreeSet<_> = wants.tick(at(120)).into_iter().flat_map(|(_, ranges, _)| ranges).collect();
     assert_eq!(asked, [(1, 2), (6, 9)].into());
     wants.coming(at(160), &stream(2), &Ranges::from(&[(1, 9)][..]), C, patience);
     let arrival = wants.arrived(at(170), &stream(2), (1, 9), Some(C));
@@ -437,7 +437,7 @@ impl World {
         let (slot, stream, last) = (Slot(slot), stream(origin), first + more);
         match kind {
             0..=2 => {
-                let how = [How::Announced, How::Digest, How::Backlog, How::Orphan][(more % 4) as usize];
+                let how = [How::Announced, How::Digest, How::Backlog, How::Overdue][(more % 4) as usize];
                 let mut missing = Ranges::default();
                 let unseen: Vec<_> = (first..=last).filter(|&sequence| !self.is_here(&stream, sequence)).collect();
                 for sequence in unseen {

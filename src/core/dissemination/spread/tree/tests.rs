@@ -270,18 +270,40 @@ fn whoever_loses_its_parent_adopts_the_next_that_announces() {
 fn the_wait_follows_what_was_measured() {
     let mut trees = Trees::new(name(999), 4, &TIMING);
     let (origin, links, round_trip) = (name(0), slots(&[0]), Duration::from_millis(150));
-    assert_eq!(trees.pull_delay(&origin, round_trip), 7 * round_trip);
+    assert_eq!(trees.pull_delay(at(0), &origin, round_trip), 7 * round_trip);
+    trees.note_loss(at(0));
+    assert_eq!(
+        [9_999, 10_000].map(|millis| trees.pull_delay(at(millis), &origin, round_trip)),
+        [1, 7].map(|times| times * round_trip)
+    );
     for _ in 0..3 {
         trees.spread(at(0), &origin, Source::Pushed(Slot(0)), None, &links);
     }
-    assert_eq!(trees.pull_delay(&origin, round_trip), round_trip);
+    let wait = |trees: &Trees, round_trip| trees.pull_delay(at(20_000), &origin, round_trip);
+    assert_eq!(wait(&trees, round_trip), round_trip);
     trees.learn(&origin, Duration::from_millis(400));
-    assert_eq!(trees.pull_delay(&origin, round_trip), Duration::from_millis(600));
+    assert_eq!(wait(&trees, round_trip), Duration::from_millis(600));
     (0..40).for_each(|_| trees.learn(&origin, Duration::ZERO));
-    assert_eq!(trees.pull_delay(&origin, round_trip), round_trip);
-    assert_eq!(trees.pull_delay(&origin, Duration::from_millis(1)), TIMING.pull_delay_min);
+    assert_eq!(wait(&trees, round_trip), round_trip);
+    assert_eq!(wait(&trees, Duration::from_millis(1)), TIMING.pull_delay_min);
     trees.learn(&origin, Duration::from_secs(9));
-    assert_eq!(trees.pull_delay(&origin, round_trip), TIMING.pull_delay_max);
+    assert_eq!(wait(&trees, round_trip), TIMING.pull_delay_max);
+}
+
+#[test]
+fn young_trees_to_copy_are_taken_by_name_and_others_by_use() {
+    let mut trees = Trees::new(name(999), 9, &TIMING);
+    let links = slots(&[0, 1]);
+    let came =
+        |trees: &mut Trees, origin| _ = trees.spread(at(0), &name(origin), Source::Pushed(Slot(0)), None, &links);
+    [2, 1, 3].into_iter().for_each(|origin| came(&mut trees, origin));
+    assert_eq!(
+        trees.model_for_own(at(1000)),
+        Some(&name(1)),
+        "nodes that heard of them in another order take the same"
+    );
+    [2, 2, 3, 3, 2].into_iter().for_each(|origin| came(&mut trees, origin));
+    assert_eq!(trees.model_for_own(at(1000)), Some(&name(2)));
 }
 
 #[test]
@@ -304,7 +326,7 @@ fn a_new_tree_is_a_copy_of_the_one_that_is_named_or_else_of_the_last_that_has_se
         trees.spread(at(millis), &name(origin), Source::Pushed(Slot(0)), model, &links)
     };
     for (origin, pruned, millis) in [(1, 1, 0), (2, 2, 1), (3, 3, 1_000)] {
-        spread(&mut trees, millis, origin, Some(&name(origin)));
+        (0..3).for_each(|_| _ = spread(&mut trees, millis, origin, Some(&name(origin))));
         trees.on_prune(at(millis), &name(origin), Slot(pruned));
     }
     assert_eq!(spread(&mut trees, 1_001, 4, None), slots(&[1, 3]), "that of 3 changes still");
