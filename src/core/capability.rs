@@ -1,5 +1,5 @@
 //! Capabilities of a node beyond what every node must do, as it says in HELLO and WELCOME. Frames of a group are sent to peers
-//! with its word alone. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
+//! with its word alone. Spec: `docs/spec/gossip-bus.md`, *Handshake*.
 
 use crate::core::config::{Broadcast, Protocol};
 

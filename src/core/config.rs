@@ -2,7 +2,8 @@
 //!
 //! Numbers that no network needs to set stand as constants beside the mechanism that they belong to: windows, pauses and tries
 //! of `dissemination` (pieces, announcements, questions, digests), the tables and intervals of `membership` (probes, greetings,
-//! beats of the root, bridges, places), and, in `frame`, what one frame may hold.
+//! beats of the root, bridges, places), times to end and to watch of `service` and `node`, the length of a batch in `batch`, and,
+//! in `frame`, what one frame may hold.
 
 use super::{
     endpoint::Endpoint,

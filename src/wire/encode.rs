@@ -52,7 +52,7 @@ pub fn frame<'a>(header: &mut Vec<u8>, frame: &'a Frame) -> Option<&'a Payload> 
         }
         Frame::Pull { streams, spans } => put(header, &(MARK, VERSION, types::PULL, Streams(streams), Spans(spans))),
         Frame::Neighbours(members) => put(header, &(MARK, VERSION, types::NEIGHBOURS, Members(members))),
-        Frame::Part(reason) => put(header, &(MARK, VERSION, types::PART, types::parting(*reason))),
+        Frame::Part(reason) => put(header, &(MARK, VERSION, types::PART, types::disconnect_reason(*reason))),
         Frame::Beacon(Beacon { root, incarnation, beat, hops }) => {
             put(header, &(MARK, VERSION, types::BEACON, root.as_str(), incarnation.0, beat, hops));
         }

@@ -149,7 +149,7 @@ pub const fn priority_of(number: u64) -> JoinPriority {
 }
 
 /// The number of a reason to part.
-pub const fn parting(reason: DisconnectReason) -> u64 {
+pub const fn disconnect_reason(reason: DisconnectReason) -> u64 {
     match reason {
         DisconnectReason::Unlinked => 0,
         DisconnectReason::Stopping => 1,
@@ -158,7 +158,7 @@ pub const fn parting(reason: DisconnectReason) -> u64 {
 }
 
 /// The reason with a number; one that is not known counts as the plainest.
-pub const fn parting_of(number: u64) -> DisconnectReason {
+pub const fn disconnect_reason_of(number: u64) -> DisconnectReason {
     match number {
         1 => DisconnectReason::Stopping,
         2 => DisconnectReason::Undeclared,

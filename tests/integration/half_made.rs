@@ -85,7 +85,7 @@ fn assert_record_is_true(net: &TestNet, after: &str) {
         let mut declared = BTreeSet::new();
         let is_so = || {
             let told = net.json(&["status", name]);
-            let peers = told["nodes"][0]["peers"].as_array().unwrap().iter().filter(|peer| peer["kind"] == "declared");
+            let peers = told["nodes"][0]["peers"].as_array().unwrap().iter().filter(|peer| peer["role"] == "declared");
             declared = peers.map(|peer| peer["node"].as_str().unwrap().to_owned()).filter(|peer| runs(peer)).collect();
             declared == recorded
         };

@@ -106,7 +106,7 @@ fn assert_undisturbed(world: &World, base: u16, nodes: &[Running], not_counted: 
         let is_verdict = |word: &str| ["suspect", "down", "dead"].iter().any(|verdict| word.contains(verdict));
         assert!(!words.any(is_verdict), "node {number}: {log}");
         let told = &status(world, base, number);
-        let is_up = |peer: &serde_json::Value| peer["verdict"] == "up";
+        let is_up = |peer: &serde_json::Value| peer["state"] == "up";
         assert!(told["peers"].as_array().unwrap().iter().all(is_up), "node {number}: {told}");
         let counters = &told["counters"];
         for counter in not_counted {

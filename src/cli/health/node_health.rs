@@ -98,8 +98,8 @@ pub struct Peer {
     pub up: bool,
     /// Its round trip.
     pub round_trip_us: Option<u64>,
-    verdict: Option<&'static str>,
-    kind: &'static str,
+    state: Option<&'static str>,
+    role: &'static str,
 }
 
 impl NodeHealth {
@@ -192,8 +192,8 @@ impl From<PeerInfo> for Peer {
             endpoint: peer.endpoint.to_string(),
             up: peer.up,
             round_trip_us: peer.round_trip.and_then(|time| u64::try_from(time.as_micros()).ok()),
-            verdict: peer.state.map(MemberState::name),
-            kind: peer.role.name(),
+            state: peer.state.map(MemberState::name),
+            role: peer.role.name(),
         }
     }
 }
@@ -237,16 +237,16 @@ impl Details {
 impl Peer {
     /// `up, healing, 180us`.
     fn told(&self) -> String {
-        let state = match (self.up, self.verdict) {
-            (true, Some(verdict)) => verdict,
+        let state = match (self.up, self.state) {
+            (true, Some(state)) => state,
             (true, None) => "up",
             (false, Some("down")) => "down",
             // It is heard over its own link.
             (false, Some("up")) => "half-open",
             (false, _) => "not connected",
         };
-        let kind = Some(self.kind).filter(|&kind| kind != "declared").map(str::to_owned);
-        let parts = [Some(state.to_owned()), kind, self.round_trip_us.map(micros)];
+        let role = Some(self.role).filter(|&role| role != "declared").map(str::to_owned);
+        let parts = [Some(state.to_owned()), role, self.round_trip_us.map(micros)];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn decode_frame<'de, A: SeqAccess<'de>, T: AsRef<[u8]>>(
         types::NEIGHBOURS => {
             fields.seeded("members", List::<MemberFields>::up_to(frame::MEMBERS_MAX)).map(Frame::Neighbours)
         }
-        types::PART => fields.required("reason").map(|reason| Frame::Part(types::parting_of(reason))),
+        types::PART => fields.required("reason").map(|reason| Frame::Part(types::disconnect_reason_of(reason))),
         types::BEACON => {
             let root = fields.node("root")?;
             let incarnation = Incarnation(fields.required("incarnation")?);

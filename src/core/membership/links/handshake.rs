@@ -1,5 +1,5 @@
 //! The handshake: each node opens a link of its own to the other and greets over it; a link is up once the greeting
-//! was answered. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
+//! was answered. Spec: `docs/spec/gossip-bus.md`, *Handshake*.
 
 use super::{
     detector,

@@ -1,5 +1,5 @@
 //! Orders of operators: links to be kept, and the node that is to answer at an address. Another that answers in its place
-//! is no peer. Spec: `docs/spec/gossip-bus.md`, *Meeting*.
+//! is no peer. Spec: `docs/spec/gossip-bus.md`, *Handshake*.
 
 use super::{handshake::Handshake, introductions::DISCONNECT_LINGER, link::Link, peers::Peers, purpose::Purpose};
 use crate::core::{
