@@ -208,7 +208,10 @@ async fn batch(endpoints: &[String]) -> Result<()> {
     let error = first.publish_all(&[b"one", &vec![0; (1 << 20) + 1]]).await.expect_err("one is too long");
     assert!(error.to_string().contains("too_large"), "{error}");
     let error = first.publish_all(&[&[0; 1 << 20][..]; 4]).await.expect_err("the node does not read as much");
-    assert!(error.to_string().starts_with("4194324 bytes are over the limit of 3145728 that the node reads"), "{error}");
+    assert!(
+        error.to_string().starts_with("4194324 bytes are over the limit of 3145728 that the node reads"),
+        "{error}"
+    );
     payloads.push(b"alone".to_vec());
     for endpoint in endpoints {
         let mut node = Client::connect(endpoint).await?;
