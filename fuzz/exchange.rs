@@ -5,6 +5,7 @@ use crate::{side::endpoint, world::World};
 use gossip::core::{
     batch::Body,
     event::Input,
+    event::record::Condition,
     neighbours::LinkRole,
     request::{Reply, Request},
     stats::Counter,
@@ -37,6 +38,7 @@ pub(crate) fn exchange(world: &mut World) {
     }
     for side in 0..2 {
         world.input(side, Input::Pressure(false));
+        world.input(side, Input::Log(Condition::Well));
         let link = link_of(world, side).expect("a declared link is dialled again");
         world.input(side, Input::Writable(link));
         world.run();

@@ -8,7 +8,7 @@ use crate::{
 use gossip::{
     core::{
         batch::{Batch, Body, Packer},
-        event::record::LogSeq,
+        event::record::{Condition, LogSeq},
         event::{Input, LinkId, Principal, ReturnAddress, Sender},
         frame::{
             Announcement, Answer, Chunk, DisconnectReason, Frame, Hashes, Introduction, JoinPriority, LifeSeen,
@@ -393,7 +393,10 @@ impl Player<'_> {
 
     fn small_talk(&mut self, side: usize, step: &Step) {
         match step.how % 6 {
+            0 if step.how & 0x80 != 0 => self.world.input(side, Input::Log(Condition::Full("no space".into()))),
+            0 if step.how & 0x40 != 0 => self.world.input(side, Input::Log(Condition::Failed("EIO".into()))),
             0 => self.world.input(side, Input::Pressure(true)),
+            1 if step.how & 0x40 != 0 => self.world.input(side, Input::Log(Condition::Well)),
             1 => self.world.input(side, Input::Pressure(false)),
             2 => self.world.input(side, Input::Unreplied),
             3 => self.world.request(side, Request::Ready),

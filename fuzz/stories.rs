@@ -48,6 +48,8 @@ pub(crate) fn all() -> Vec<(u8, Vec<Step>)> {
         (SMALL, [met(0), invented_lives()].concat()),
         (SMALL, vec![parted()]),
         (SMALL, [met(0), vec![walk_of_nobody()]].concat()),
+        // The log is full, keeps all again, and fails.
+        (SMALL, [132, 67, 66].map(|log| [step(19, 0, log, b""), step(12, 0, 0, b"more")]).concat()),
         (SMALL, [met(0), turn(0), turn(4 << 3), turn(1), turn(4 << 3 | 1), later()].concat()),
     ]);
     all
