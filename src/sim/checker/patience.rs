@@ -19,7 +19,7 @@ impl Checker {
     /// Time in which nobody speaks of messages when nodes are at rest; and the time that they have to come to rest after the
     /// last thing that happened to them.
     pub(in crate::sim) fn patience(&self, scenario: &Scenario) -> (Duration, Duration) {
-        let Timing { digest_interval: beat, lost_after, .. } = scenario.protocol().timing;
+        let Timing { digest_interval: beat, lost_after, redial_max, .. } = scenario.protocol().timing;
         let bytes: usize = self.messages.iter().map(|told| told.payload.len() + 64).sum();
         // A payload is passed on when it is there.
         let largest = self.messages.iter().map(|told| told.payload.len()).max().unwrap_or(0);
@@ -32,6 +32,8 @@ impl Checker {
         let forgotten = if is_forgetful { hop * self.names.len() as u32 } else { Duration::ZERO };
         // What does not fit into a queue is asked for again.
         let often = if scenario.network.queue < QUEUE_SMALL { 2 } else { 1 };
-        (3 * beat, often * PATIENCE.max(60 * beat) + narrow + forgotten)
+        // Two nodes that could not reach each other for long rest between attempts.
+        let redial = 2 * redial_max;
+        (3 * beat, often * PATIENCE.max(60 * beat) + redial + narrow + forgotten)
     }
 }
