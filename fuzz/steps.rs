@@ -388,6 +388,7 @@ impl Player<'_> {
         this.links.clear();
         this.pings.clear();
         let other = 2 - side as u32;
+        self.world.input(side, Input::Synced(kept));
         self.world.request(side, Request::Connect { peers: vec![(Some(name(other)), endpoint(other))] });
     }
 

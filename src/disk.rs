@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -37,6 +38,11 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> 
     let folder = path.parent().unwrap_or(path);
     sync_folder(folder).map_err(failed("sync", folder))?;
     Ok(file)
+}
+
+/// Makes a folder and those above it, if need be, for this user alone.
+pub fn create_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// Makes sure that what was renamed or removed in a folder stays so.

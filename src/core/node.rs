@@ -96,7 +96,8 @@ impl Node {
         self.machines.deadline()
     }
 
-    /// The node that its log tells of, at the beginning of another life. An empty log tells of a new node.
+    /// The node that its log tells of, at the beginning of another life. An empty log tells of a new node. Receipts wait until
+    /// [`Input::Synced`] says that their records are safe.
     pub fn recover(
         config: Config,
         incarnation: Incarnation,

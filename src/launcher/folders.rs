@@ -301,8 +301,7 @@ fn write_with_room(file: &mut File, bytes: &[u8], room: u64) -> io::Result<()> {
 }
 
 fn create(folder: &Path) -> Result<(), LaunchError> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(LaunchError::file("create", folder))
+    disk::create_folder(folder).map_err(LaunchError::file("create", folder))
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), LaunchError> {

@@ -2,9 +2,12 @@
 //! network can be stopped whatever became of its starter.
 
 use super::process::{Life, Process, find};
-use crate::core::{
-    endpoint::Endpoint,
-    id::{Instance, NetworkName, NodeId},
+use crate::{
+    core::{
+        endpoint::Endpoint,
+        id::{Instance, NetworkName, NodeId},
+    },
+    topology::Graph,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::{
@@ -141,6 +144,17 @@ impl Manifest {
     /// Reads a record.
     pub fn from_json(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(bytes)
+    }
+
+    /// The declared links between these nodes.
+    pub fn graph(&self, nodes: &[NodeId]) -> Graph {
+        let index: BTreeMap<&NodeId, usize> = nodes.iter().enumerate().map(|(index, node)| (node, index)).collect();
+        let edges = self.nodes.iter().flat_map(|record| {
+            let ends = record.peers.iter().filter_map(|peer| Some((*index.get(&record.node)?, *index.get(peer)?)));
+            ends.filter(|(a, b)| a != b).collect::<Vec<_>>()
+        });
+        let edges: Vec<_> = edges.collect();
+        Graph::new(nodes.to_vec(), edges).unwrap_or_else(|_| unreachable!("a record names each node once"))
     }
 
     /// The record as a file holds it: one JSON document on one line.

@@ -11,7 +11,7 @@ use crate::{
         node::{Gauge, Node},
         time::Mono,
     },
-    store::MemoryLog,
+    store::{Log, MemoryLog},
 };
 use std::{
     collections::VecDeque,
@@ -99,6 +99,16 @@ pub(super) struct Disklog {
     pub(super) memory: MemoryLog,
     /// All that it wrote, where somebody will read it.
     pub(super) records: Vec<Record>,
+}
+
+impl Disklog {
+    /// It holds what an earlier life wrote, all of it safe.
+    pub(super) fn restore(&mut self, records: &[Record]) {
+        self.records = records.to_vec();
+        if let Some(last) = records.last() {
+            self.memory.append(LogSeq(records.len() as u64), last).expect("memory does not fail");
+        }
+    }
 }
 
 /// A place where a node lives, one life after another.

@@ -29,7 +29,7 @@ impl Life {
     /// Begins a new life of `node`: takes [the next number](Incarnation::next) after the one stored under `folder`, if there
     /// is one, and stores it for good.
     pub fn begin(folder: &Path, node: &NodeId, wall: Wall, chance: u64) -> Result<Self, StoreError> {
-        fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
+        disk::create_folder(folder).map_err(StoreError::io("create", folder))?;
         let lock = lock(&folder.join(format!("{node}.lock")), node)?;
         let path = folder.join(format!("{node}.incarnation"));
         let corrupt = |text: &str| StoreError::Corrupt { path: path.clone(), found: text.chars().take(40).collect() };

@@ -2,11 +2,11 @@
 
 use crate::{
     cli::{context::own_program, error::CliError},
-    core::id::{NetworkName, NodeId},
+    core::id::NetworkName,
     launcher::{LaunchError, Manifest, Resumption, StoredNetwork, folders::Folder},
     topology::{Graph, Shape},
 };
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 /// Arguments that do not say what network it is to be.
 const AROUND: [&str; 5] = ["plot", "foreground", "durable", "data", "fresh"];
@@ -78,7 +78,8 @@ pub(super) fn find(asked: &Asked<'_>, data: &StoredNetwork) -> Result<Option<Fou
     if has_settings && asked.settings != *arguments {
         return refuse(format!("its nodes were started with '{}': leave others out", arguments.join(" ")));
     }
-    let (shape, graph) = (shape_of(topology, nodes)?, declared(&stored)?);
+    let names: Vec<_> = stored.nodes.iter().map(|record| record.node.clone()).collect();
+    let (shape, graph) = (shape_of(topology, nodes)?, stored.graph(&names));
     Ok(Some(Found { stored, shape, graph }))
 }
 
@@ -92,15 +93,4 @@ fn shape_of(topology: &str, nodes: u32) -> Result<Shape, CliError> {
     let (word, degree) =
         topology.split_once(' ').map_or((topology, None), |(word, degree)| (word, degree.parse().ok()));
     Shape::parse(word, degree, nodes).map_err(|error| CliError::Failed(error.to_string()))
-}
-
-/// The links that a record declares.
-fn declared(stored: &Manifest) -> Result<Graph, CliError> {
-    let names: Vec<NodeId> = stored.nodes.iter().map(|record| record.node.clone()).collect();
-    let places: BTreeMap<&NodeId, usize> = names.iter().enumerate().map(|(place, name)| (name, place)).collect();
-    let link = |a: usize, peer: &NodeId| places.get(peer).copied().filter(|&b| a < b).map(|b| (a, b));
-    let links = stored.nodes.iter().enumerate();
-    let links: Vec<_> =
-        links.flat_map(|(a, record)| record.peers.iter().filter_map(move |peer| link(a, peer))).collect();
-    Graph::new(names.clone(), links).map_err(|error| CliError::Failed(error.to_string()))
 }

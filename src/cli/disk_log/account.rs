@@ -158,7 +158,7 @@ impl fmt::Display for Account {
             }
         }
         match self.holes.len() {
-            0 => write!(f, "\nAll that was safe is there"),
+            0 => write!(f, "\nAll that is marked as safe is there"),
             holes => write!(f, "\n{} in what was safe", text::count(holes as u64, "hole")),
         }
     }

@@ -49,7 +49,7 @@ enum Order {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
-    /// Check that all is there that was safe; exit code 1 names what is not
+    /// Check that nothing that was safe is missing; if something is, name it and exit with 1
     Verify {
         /// Data folder of a node that does not run
         #[arg(value_name = "DIR")]
@@ -113,6 +113,6 @@ fn log_in(folder: &Path) -> Result<PathBuf, CliError> {
 
 impl fmt::Display for Reopened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} writes its log again", Shown(&self.name))
+        write!(f, "{} tries to write its log again; 'gossip status' says if it cannot", Shown(&self.name))
     }
 }

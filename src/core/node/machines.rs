@@ -120,7 +120,7 @@ impl Machines {
         Mono::earliest([dissemination, service, self.membership.deadline()])
     }
 
-    /// Takes in what a log holds.
+    /// Takes in what a log holds. What of it is safe, the log says as ever: not all that can be read has to be.
     pub(super) fn recover(&mut self, now: Now, records: impl IntoIterator<Item = (LogSeq, Record)>) {
         for (place, record) in records {
             self.appended = place;
@@ -138,12 +138,12 @@ impl Machines {
                 Record::GivenUp { .. } | Record::Had { .. } | Record::Forgotten { .. } => {}
                 Record::Positions { next } => self.mailbox.skip_to(next),
                 Record::Receipt { client, request, message, count } => {
-                    self.service.handle(now, service::Input::Recovered { client, request, message, count });
+                    let recovered = service::Input::Recovered { client, request, message, count, record: place };
+                    self.service.handle(now, recovered);
                 }
                 Record::Marked { first, last } => drop(self.mailbox.mark(first, last)),
             }
         }
-        self.service.handle(now, service::Input::Synced(self.appended));
         self.dissemination.resume(now.mono);
     }
 

@@ -14,16 +14,14 @@ use crate::core::{
     time::{Mono, Now},
 };
 
+/// Text of the refusal of whoever would have to wait for the log.
+const LOG_BEHIND: &str = "the log is behind: try again in a moment";
+
 impl Node {
     pub(super) fn on_request(&mut self, now: Now, caller: Caller, request: Request) {
         self.machines.stats.count(Counter::Requests, None);
         if matches!(request, Request::Publish { .. }) && self.machines.service.is_behind() {
-            return self.machines.refuse_client(
-                now,
-                caller,
-                Refusal::Busy,
-                "the log is behind: try again in a moment".into(),
-            );
+            return self.machines.refuse_client(now, caller, Refusal::Busy, LOG_BEHIND.into());
         }
         if !matches!(request, Request::Publish { .. }) {
             // Whoever asks after it has submitted something is to see it.
@@ -132,7 +130,10 @@ impl Node {
             }
             Condition::Well | Condition::Busy => {}
         }
-        if self.pressed || self.log == Condition::Busy || self.machines.dissemination.is_pressed(now) {
+        if self.log == Condition::Busy {
+            return Err((Refusal::Busy, LOG_BEHIND.into()));
+        }
+        if self.pressed || self.machines.dissemination.is_pressed(now) {
             return Err((Refusal::Busy, "the node's queues are filling up: try again in a moment".into()));
         }
         if relays.is_some() && body.count() > 1 {

@@ -66,6 +66,8 @@ pub enum Input<'a> {
         message: MessageId,
         /// Number of messages.
         count: u32,
+        /// The place of its record.
+        record: LogSeq,
     },
     /// A client waits for all links to be up.
     Ready(Caller),
@@ -172,8 +174,8 @@ impl Service {
                 self.remember(&caller, Receipt { message: message.clone(), count, record });
                 self.promise(record, caller, Reply::Receipt { id: message, count, level: self.level });
             }
-            Input::Recovered { client, request, message, count } => {
-                self.receipts.keep(&client, &request, Receipt { message, count, record: LogSeq::NONE });
+            Input::Recovered { client, request, message, count, record } => {
+                self.receipts.keep(&client, &request, Receipt { message, count, record });
             }
             Input::Ready(caller) => self.wait_for_links(now.mono, caller),
             Input::Watch { caller, from, wait } => self.watch(now.mono, caller, from, wait),

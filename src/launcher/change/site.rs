@@ -140,13 +140,7 @@ impl<'a> LockedNetwork<'a> {
 
     /// The declared links between these nodes.
     pub(in super::super) fn graph(&self, nodes: &[NodeId]) -> Graph {
-        let index: BTreeMap<&NodeId, usize> = nodes.iter().enumerate().map(|(index, node)| (node, index)).collect();
-        let edges = self.manifest.nodes.iter().flat_map(|record| {
-            let ends = record.peers.iter().filter_map(|peer| Some((*index.get(&record.node)?, *index.get(peer)?)));
-            ends.filter(|(a, b)| a != b).collect::<Vec<_>>()
-        });
-        let edges: Vec<_> = edges.collect();
-        Graph::new(nodes.to_vec(), edges).unwrap_or_else(|_| unreachable!("a record names each node once"))
+        self.manifest.graph(nodes)
     }
 
     /// Tells each node something, until all have taken it.

@@ -52,7 +52,7 @@ impl StoredNetwork {
 
     /// Keeps the record for the next start. The folder is made if need be.
     pub(in crate::launcher) fn keep(&self, manifest: &Manifest) -> Result<(), LaunchError> {
-        fs::create_dir_all(&self.0).map_err(LaunchError::file("create", &self.0))?;
+        disk::create_folder(&self.0).map_err(LaunchError::file("create", &self.0))?;
         let written = disk::replace(&self.record(), |file| file.write_all(&manifest.to_json()));
         written.map(drop).map_err(|error| LaunchError::file("write", error.path)(error.source))
     }

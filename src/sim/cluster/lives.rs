@@ -47,7 +47,7 @@ impl Cluster {
         }
         self.timeline.observe(host, Observation::Began { life: place.life });
         if self.keeps_records {
-            place.log.records.clone_from(&records);
+            place.log.restore(&records);
         }
         let records = (1..).map(LogSeq).zip(records);
         place.node = Some(Node::recover(config, Incarnation(incarnation), seed, "simulated", now, records));

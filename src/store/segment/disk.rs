@@ -1,6 +1,6 @@
 //! The disk below a log, as far as the log knows it, and the real one.
 
-use crate::disk::sync_folder;
+use crate::disk::{self, sync_folder};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
@@ -42,7 +42,7 @@ impl Folder {
     /// Opens a folder, which is created for good if it is not there.
     pub fn open(path: PathBuf) -> io::Result<Self> {
         if !path.is_dir() {
-            fs::create_dir_all(&path)?;
+            disk::create_folder(&path)?;
             path.parent().map_or(Ok(()), sync_folder)?;
         }
         Ok(Self(path))

@@ -339,6 +339,7 @@ fn batches_and_parts_of_them_come_back_from_a_log() {
     assert_eq!(before.0.len(), 10);
     let mut again = Node::recover(config(0, Limits::default()), Incarnation(8), 0, "test", Now::default(), records);
     assert_eq!((fetched(&mut again), again.vector(None, &[])), before);
+    synced(&mut again);
     let [during, _] = long_turn(&mut again, [submission()]);
     let [Output::Reply(_, _, Reply::Receipt { id, count: 2, .. })] = &during[..] else { panic!("{during:?}") };
     assert_eq!((id.incarnation, id.sequence), (Incarnation(7), 3), "the receipt of the life before");

@@ -59,6 +59,10 @@ fn from_a_checkpoint_alone_nothing_is_taken_twice() {
     let (node, _) = busy();
     let mut again = life(8, node.checkpoint());
     assert_eq!(inbox(&mut again), []);
+    let unsafe_yet = turn(&mut again, Now::default(), publish(3, None));
+    let is_receipt = |output: &Output| matches!(output, Output::Reply(.., Reply::Receipt { .. }));
+    assert!(!unsafe_yet.iter().any(is_receipt), "what can be read need not be safe");
+    turn(&mut again, Now::default(), Input::Synced(LogSeq(1_000)));
     let repeated = turn(&mut again, Now::default(), publish(3, None));
     let id = MessageId { origin: name(0), incarnation: Incarnation(7), sequence: 3 };
     let receipt = |output: &Output| matches!(output, Output::Reply(.., Reply::Receipt { id: told, .. }) if *told == id);

@@ -191,6 +191,7 @@ fn a_node_recovers_from_its_log_all_that_a_client_can_see() {
     let now = net.now();
     net.nodes[0] = Node::recover(config(0, Limits::default()), Incarnation(8), 0, "test", now, records);
     assert_eq!(held(&mut net), before);
+    net.input(0, Input::Synced(LogSeq(1_000)));
     // Whoever asks again under a unique id gets the receipt of the life before; numbers repeat.
     for (_, id, reply) in receipts {
         net.input(0, requested(id.clone(), publish(b"again")));
